@@ -1,0 +1,171 @@
+"""Processes that a test run owns: each in a folder of its own, and gone when the run is, however the run ends."""
+
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+# Outside Linux's ephemeral range (32768-60999): a server that restarts finds its port still free.
+_PORTS = range(20000, 32000)
+
+# Waits for the end of its input, which comes when the test run is gone, by whatever death; then it clears up.
+_GUARD = """
+trap '' INT TERM HUP
+read -r _
+children=$(cat "/proc/$1/task/$1/children" 2>/dev/null)
+kill -KILL -- "-$1" $children 2>/dev/null
+sleep 0.2
+rm -rf -- "$2"
+"""
+
+
+class ServerError(RuntimeError):
+    """A test server cannot be had, or died. The message says what to do about it."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns ports of 127.0.0.1 that nobody listens on at the moment."""
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise ServerError(f"No {count} free ports between {_PORTS.start} and {_PORTS.stop}.")
+
+
+def wait_until(ready: Callable[[], bool], what: str, within: float, failed: Callable[[], str] = str) -> None:
+    """Waits until `ready`; raises ServerError after `within` seconds, or as soon as `failed` returns a reason."""
+    deadline = time.monotonic() + within
+    while not ready():
+        if reason := failed():
+            raise ServerError(f"{what} did not start: {reason}")
+        if time.monotonic() > deadline:
+            raise ServerError(f"{what} was not ready within {within:g} s.")
+        time.sleep(0.05)
+
+
+def make_folder(user: str | None = None) -> Path:
+    """Returns a new empty folder, owned by `user` where one is given."""
+    folder = Path(tempfile.mkdtemp(prefix="jalsa-test-"))
+    if user is not None:
+        shutil.chown(folder, user)
+    return folder
+
+
+def unprivileged_user() -> str | None:
+    """Returns the account for servers that refuse to run as root; None when we are not root."""
+    if os.geteuid() != 0:
+        return None
+    accounts = {account.pw_name for account in pwd.getpwall()}
+    return "postgres" if "postgres" in accounts else "nobody"
+
+
+def group_of(user: str | None) -> int | None:
+    """Returns the id of the user's main group."""
+    return None if user is None else pwd.getpwnam(user).pw_gid
+
+
+class Guard:
+    """Runs a command when this process ends without having dismissed it; the command waits for the end of its input."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        # A process group of its own: Ctrl-C must not reach the guard before it reaches what it guards.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)
+
+    def dismiss(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+class OwnedProcess:
+    """A running server process with its children. Its output goes to the file `output` in its folder."""
+
+    def __init__(
+        self, command: Sequence[str | Path], folder: Path, env: Mapping[str, str], user: str | None = None
+    ) -> None:
+        self._output = folder / "output"
+        with self._output.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=env,
+                process_group=0,
+                user=user,
+                group=group_of(user),
+                extra_groups=None if user is None else [],
+            )
+        self._guard = Guard(["/bin/sh", "-c", _GUARD, "guard", str(self._process.pid), str(folder)])
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def failure(self) -> str:
+        """Returns why the process is not running (the end of its output), or an empty string while it is."""
+        status = self._process.poll()
+        if status is None:
+            return ""
+        return f"exit status {status}\n" + "\n".join(self._output.read_text(errors="replace").splitlines()[-20:])
+
+    def stop(self, with_signal: signal.Signals, within: float = 30) -> None:
+        """Asks the process to end and waits for it; what is left of its children is killed."""
+        family = self._family()
+        self._process.send_signal(with_signal)
+        try:
+            self._process.wait(within)
+        finally:
+            self._end(family)
+
+    def kill(self) -> None:
+        """SIGKILL, to the process and to all its children."""
+        self._end(self._family())
+
+    def pause(self) -> None:
+        """SIGSTOP: sockets stay open and nobody answers."""
+        for member in self._family():
+            _signal(member, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        for member in self._family():
+            _signal(member, signal.SIGCONT)
+
+    def _family(self) -> list[psutil.Process]:
+        # The parent first, so that a paused one starts no more children behind our back.
+        try:
+            parent = psutil.Process(self._process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def _end(self, family: list[psutil.Process]) -> None:
+        for member in family:
+            _signal(member, signal.SIGKILL)
+        self._process.wait()
+        psutil.wait_procs(family, timeout=10)
+        self._guard.dismiss()
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return  # it ended by itself in the meantime
