@@ -17,7 +17,7 @@ from jalsa.testing.servers.processes import ServerError, wait_until
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue as management reports it: its counts are up to a second old on a private broker, five on others."""
+    """A queue as management reports it: its counts are up to ten seconds old (see `Vhost.depth`)."""
 
     name: str
     type: str
@@ -165,7 +165,7 @@ class Vhost:
             self.broker.call("PUT", "topic-permissions", self.name, user, body=topic)
 
     def queues(self) -> dict[str, Queue]:
-        """Returns the queues by name, with counts as management last collected them (see `depth`)."""
+        """Returns the queues by name, with counts as management last collected them."""
         return {
             queue["name"]: Queue(
                 queue["name"],

@@ -91,7 +91,7 @@ class PrivatePostgres(Postgres):
 
     def launch(self) -> None:
         """Starts the server without waiting for it."""
-        command = [self._binaries / "postgres", "-D", self._data, *self._options]
+        command: list[str | Path] = [self._binaries / "postgres", "-D", self._data, *self._options]
         self._process = OwnedProcess(command, self._folder, _environment(), self._user)
 
     def start(self) -> None:
@@ -99,7 +99,7 @@ class PrivatePostgres(Postgres):
         self.wait()
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """Stops the server: `fast` breaks connections off and checkpoints, `immediate` leaves a crash to recover from."""
+        """Stops the server: `fast` breaks connections off and checkpoints, `immediate` leaves a recovery to do."""
         self._running().stop(_STOP_SIGNALS[mode])
         self._process = None
 
@@ -133,7 +133,7 @@ class PrivatePostgres(Postgres):
         return self._process
 
     def _reachable(self, binaries: Path) -> Path:
-        """Returns `binaries`, or a copy of them where our account may not enter their folder (a virtualenv in /root)."""
+        """Returns `binaries`, or a copy where our account may not enter their folder (a virtualenv in /root)."""
         try:
             self._run(binaries / "postgres", "--version")
         except PermissionError:

@@ -22,7 +22,7 @@ _GUARD = """
 trap '' INT TERM HUP
 read -r _
 children=$(cat "/proc/$1/task/$1/children" 2>/dev/null)
-kill -KILL -- "-$1" $children 2>/dev/null
+kill -s KILL -- "-$1" $children 2>/dev/null
 sleep 0.2
 rm -rf -- "$2"
 """
@@ -52,9 +52,9 @@ def wait_until(ready: Callable[[], bool], what: str, within: float, failed: Call
     deadline = time.monotonic() + within
     while not ready():
         if reason := failed():
-            raise ServerError(f"{what} did not start: {reason}")
+            raise ServerError(f"{what} is not running: {reason}")
         if time.monotonic() > deadline:
-            raise ServerError(f"{what} was not ready within {within:g} s.")
+            raise ServerError(f"{what} took more than {within:g} s.")
         time.sleep(0.05)
 
 
@@ -160,8 +160,16 @@ class OwnedProcess:
         for member in family:
             _signal(member, signal.SIGKILL)
         self._process.wait()
-        psutil.wait_procs(family, timeout=10)
+        wait_until(lambda: not any(map(_lives, family)), "The end of a killed server", within=10)
         self._guard.dismiss()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        # Orphans stay zombies until init has time for them; they hold nothing any more.
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

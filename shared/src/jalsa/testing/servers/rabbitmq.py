@@ -24,12 +24,10 @@ management.tcp.port = {management}
 default_user = {user}
 default_pass = {password}
 loopback_users = none
-collect_statistics_interval = 1000
 disk_free_limit.absolute = 50MB
 log.file.level = warning
 log.console = false
 """
-_ADVANCED_CONFIG = "[{rabbit, [{quorum_tick_interval, 1000}]}].\n"
 
 
 class PrivateRabbitMQ(Broker):
@@ -48,7 +46,6 @@ class PrivateRabbitMQ(Broker):
         (self._folder / "rabbitmq.conf").write_text(
             _CONFIG.format(amqp=amqp, management=management, user=_USER, password=password)
         )
-        (self._folder / "advanced.config").write_text(_ADVANCED_CONFIG)
         (self._folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
 
     @property
@@ -85,7 +82,7 @@ class PrivateRabbitMQ(Broker):
         self._running().resume()
 
     def wipe(self) -> None:
-        """Comes back with an empty disk, on the same ports and with the same user: virtual hosts and queues are gone."""
+        """Comes back with an empty disk, same ports and same user: virtual hosts and queues are gone."""
         if self._process is not None:
             self.kill()
         shutil.rmtree(self._folder / "data")
@@ -173,7 +170,7 @@ def _environment(folder: Path, distribution_port: int, port_mapper_port: int) ->
         "RABBITMQ_MNESIA_BASE": str(folder / "data"),
         "RABBITMQ_LOG_BASE": str(folder / "log"),
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "no-advanced.config"),
         "RABBITMQ_CONF_ENV_FILE": str(folder / "no-environment-file"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
         "RABBITMQ_DIST_PORT": str(distribution_port),
