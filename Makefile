@@ -1,0 +1,74 @@
+# All paths are relative, so that the folder may have any name, also one with spaces.
+PYTHON  ?= python3
+WORKERS ?= 2
+
+PACKAGES := shared services/scheduling services/patient-files services/clinical-notes services/billing \
+            services/notifications deploy/local
+LOCKS    := deploy/requirements
+BIN      := .venv/bin
+PIP      := $(BIN)/python -m pip --disable-pip-version-check
+# `make run` is content with the lighter set, and takes the tools' set where `make install` has been.
+READY    := $(if $(wildcard .venv/dev.stamp),.venv/dev.stamp,.venv/local.stamp)
+# Written so that this line does not find itself.
+REGISTRY_HOSTS := pyp[i]\.org|pythonhoste[d]\.org|de[b]\.debian\.org|securit[y]\.debian\.org|npmj[s]\.(org|com)|yarnpk[g]\.com
+
+.PHONY: help run test check lint types layers contracts deployment bench install lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@echo 'Jalsa. What make can do:'
+	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' Makefile | expand -t 2 | sed 's/@/                    /; s/^\(.\{18\}\) */\1/'
+	@echo 'One service only: make test SERVICE=billing   More for pytest: make test ARGS="-k capacity -x"'
+
+run: $(READY) ## Run all five services on this machine, with demo data (JALSA_PORT, JALSA_DATA)
+	@$(BIN)/jalsa run
+
+test: .venv/dev.stamp ## Run every test, on real PostgreSQL and RabbitMQ
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(if $(SERVICE),services/$(SERVICE)/tests) $(ARGS)
+
+check: lint types layers contracts deployment ## Run every check that needs no server (each part is a target, too)
+
+lint: .venv/dev.stamp ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev.stamp ## Check types
+	$(BIN)/mypy
+
+layers: .venv/dev.stamp ## Check that imports go one way
+	$(BIN)/lint-imports
+
+contracts: .venv/dev.stamp ## Check events against their contracts and the last release
+	$(BIN)/jalsa contracts check
+
+deployment: .venv/dev.stamp ## Check the compose file and the Dockerfiles, and that no file names a package registry
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	find services deploy -name 'Dockerfile*' | xargs $(BIN)/hadolint
+	! git grep -nIiE '$(REGISTRY_HOSTS)'
+
+bench: .venv/dev.stamp ## Measure, and print ratios to bare code
+	$(BIN)/python tests-e2e/benchmarks/run.py
+
+install: .venv/dev.stamp ## Install everything for development into .venv
+
+lock: .venv/dev.stamp ## Choose versions anew: deploy/requirements/*.in to *.txt (UPGRADE=1 for the newest)
+	cd $(LOCKS) && for set in service local dev; do \
+	  ../../$(BIN)/uv pip compile $$set.in --output-file $$set.txt --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --quiet $(if $(UPGRADE),--upgrade) || exit 1; \
+	done
+
+clean: ## Remove what make has made (never the data in .jalsa)
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find shared services deploy -name '*.egg-info' -prune -exec rm -rf {} +
+
+# A stamp is as old as the last installation from its lock file.
+.venv/%.stamp: $(LOCKS)/%.txt $(PACKAGES:=/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Jalsa needs Python 3.11 or newer. If you have it under another name: make PYTHON=python3.12'; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { rm -rf .venv; echo 'This Python cannot make a virtualenv. On Debian and Ubuntu: apt install python3-venv'; exit 1; }
+	@echo 'Installing the libraries of $< (a few minutes at the first time)'
+	$(PIP) install --require-hashes --progress-bar on -r $<
+	@echo 'Installing Jalsa itself'
+	$(PIP) install --quiet --no-deps --no-build-isolation $(PACKAGES:%=--editable ./%)
+	@touch $@
