@@ -6,6 +6,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -71,19 +72,18 @@ class PrivatePostgres(Postgres):
         self._folder = make_folder(self._user)
         self._data = self._folder / "data"
         self._process: OwnedProcess | None = None
-        try:
-            self._binaries = self._reachable(binaries)
-            self._initialise(password)
-        except BaseException:
-            self.close()
-            raise
         settings = {
             "port": str(port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "max_connections": "300",
         } | ({} if durable else _FAST_BUT_FORGETFUL)
-        self._options = [f"--{name}={value}" for name, value in settings.items()]
+        try:
+            self._binaries = self._reachable(binaries)
+            self._initialise(password, settings)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:
@@ -91,7 +91,7 @@ class PrivatePostgres(Postgres):
 
     def launch(self) -> None:
         """Starts the server without waiting for it."""
-        command: list[str | Path] = [self._binaries / "postgres", "-D", self._data, *self._options]
+        command: list[str | Path] = [self._binaries / "postgres", "-D", self._data]
         self._process = OwnedProcess(command, self._folder, _environment(), self._user)
 
     def start(self) -> None:
@@ -142,7 +142,7 @@ class PrivatePostgres(Postgres):
             return copy / binaries.name
         return binaries
 
-    def _initialise(self, password: str) -> None:
+    def _initialise(self, password: str, settings: Mapping[str, str]) -> None:
         password_file = self._folder / "password"
         password_file.write_text(password)
         if self._user is not None:
@@ -157,6 +157,8 @@ class PrivatePostgres(Postgres):
             "--locale=C.UTF-8",
             "--no-sync",
         )
+        with (self._data / "postgresql.conf").open("a") as configuration:
+            configuration.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
     def _run(self, *command: str | Path) -> None:
         done = subprocess.run(

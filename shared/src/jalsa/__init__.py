@@ -1,0 +1,1 @@
+"""The mechanisms that the services of Jalsa share: no domain noun, no event class."""

@@ -1,0 +1,149 @@
+"""Who calls: bearer tokens (JWT) of people and of outside systems, and our own services' tokens for the feeds."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import jwt
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from jalsa.config import ConfigError
+from jalsa.context import TENANT
+from jalsa.errors import Problem
+
+log = structlog.get_logger()
+
+#: The issuer of our own services' tokens; only it can give the role `system`.
+SERVICE_ISSUER = "jalsa-services"
+SYSTEM = "system"
+ROLES = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
+#: permission -> the roles that have it; what is not named is refused.
+Policy = Mapping[str, frozenset[str]]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The caller. `tenant` is `*` only for our own services; `provider_id` is set for clinicians."""
+
+    subject: str
+    tenant: str
+    roles: frozenset[str]
+    provider_id: str | None = None
+
+
+class Authenticator:
+    """Checks tokens: signature against the issuer's JWKS (RS256, ES256), issuer, audience, expiry, claims."""
+
+    def __init__(self, *, issuer: str, audience: str, jwks_url: str, service_key: str) -> None:
+        self.issuer = issuer
+        self.audience = audience
+        self.jwks = jwt.PyJWKClient(jwks_url, lifespan=300, timeout=5) if jwks_url else None
+        self.service_key = _private_key(service_key).public_key() if service_key else None
+
+    def principal(self, authorization: str | None) -> Principal:
+        """The caller of a request, from its Authorization header. Raises a 401 problem, or 503 without a JWKS."""
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise _unauthenticated("A bearer token is required.")
+        try:
+            return self._verify(token.strip())
+        except jwt.PyJWKClientConnectionError:
+            raise Problem(503, "identity-provider-unavailable", "Tokens can not be checked at the moment.") from None
+        except jwt.ExpiredSignatureError:
+            raise _unauthenticated("The token has expired.") from None
+        except jwt.PyJWTError:
+            raise _unauthenticated("The token is not valid.") from None
+
+    def _verify(self, token: str) -> Principal:
+        unverified = jwt.decode(token, options={"verify_signature": False})
+        if unverified.get("iss") == SERVICE_ISSUER:
+            return self._verify_service(token)
+        if self.jwks is None:
+            raise _unauthenticated("The token is not valid.")
+        key = self.jwks.get_signing_key_from_jwt(token)
+        claims = self._decode(token, key.key, ["RS256", "ES256"], self.issuer)
+        tenant, roles = claims.get("tenant"), claims.get("roles")
+        if not isinstance(tenant, str) or not TENANT.fullmatch(tenant):
+            raise _unauthenticated("The token names no tenant.")
+        if not isinstance(roles, list):
+            raise _unauthenticated("The token names no roles.")
+        provider = claims.get("provider_id")
+        return Principal(claims["sub"], tenant, ROLES & {str(r) for r in roles}, str(provider) if provider else None)
+
+    def _verify_service(self, token: str) -> Principal:
+        if self.service_key is None:
+            raise _unauthenticated("The token is not valid.")
+        claims = self._decode(token, self.service_key, ["ES256"], SERVICE_ISSUER)
+        return Principal(claims["sub"], "*", frozenset({SYSTEM}))
+
+    def _decode(self, token: str, key: Any, algorithms: list[str], issuer: str) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=algorithms,
+            audience=self.audience,
+            issuer=issuer,
+            leeway=5,
+            options={"require": ["exp", "iss", "aud", "sub"]},
+        )
+
+
+class ServiceTokens:
+    """Short-lived tokens with which a service reads the others' feeds."""
+
+    def __init__(self, service: str, *, audience: str, service_key: str) -> None:
+        self.service = service
+        self.audience = audience
+        self.key = _private_key(service_key)
+        self._lock = threading.Lock()
+        self._token, self._until = "", 0.0
+
+    def token(self) -> str:
+        """A token that is valid for at least a minute more."""
+        with self._lock:
+            if time.time() > self._until - 60:
+                self._until = time.time() + 300
+                claims = {"iss": SERVICE_ISSUER, "aud": self.audience, "sub": self.service, "exp": int(self._until)}
+                self._token = jwt.encode(claims, self.key, algorithm="ES256")
+            return self._token
+
+
+#: The mark of a view that needs no token.
+PUBLIC = "public"
+
+
+def requires(permission: str) -> Callable[[F], F]:
+    """Mark a view with the permission that its caller needs. A view without a mark is refused to everybody."""
+
+    def mark(view: F) -> F:
+        view.__dict__["permission"] = permission  # the decorators outside it copy it along
+        return view
+
+    return mark
+
+
+def authorise(policy: Policy, permission: str | None, principal: Principal) -> None:
+    """Raises the 403 problem `forbidden` unless one of the caller's roles has the permission."""
+    allowed = policy.get(permission, frozenset()) if permission else frozenset()
+    if not allowed & principal.roles:
+        raise Problem(403, "forbidden", "Your roles do not allow this.")
+
+
+def _unauthenticated(detail: str) -> Problem:
+    return Problem(401, "unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _private_key(pem: str) -> EllipticCurvePrivateKey:
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except ValueError:
+        key = None
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise ConfigError("SERVICE_KEY is not an EC private key in PEM")
+    return key

@@ -1,0 +1,128 @@
+"""The command line of a service: `python -m scheduling web | worker | migrate | config`."""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from jalsa.config import Config, ConfigError
+
+if TYPE_CHECKING:
+    from jalsa.web.app import Service
+
+
+def main(package: str) -> None:
+    """Run a command of the service whose composition root is `<package>.app:SERVICE`."""
+    arguments = _parser(package).parse_args()
+    if arguments.command == "web":
+        # the metrics library chooses its storage when it is imported: before the service is
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="jalsa-metrics-"))
+    module = importlib.import_module(f"{package}.app")
+    service: Service = module.SERVICE
+    try:
+        config = service.config.from_env(os.environ)
+        _configure_logging(config, service.name)
+        _COMMANDS[arguments.command](service, config, arguments)
+    except ConfigError as error:
+        sys.exit(f"{service.name}: {error}")
+
+
+def _parser(package: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m {package}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("web", help="answer HTTP requests (gunicorn)")
+    commands.add_parser("worker", help="consume events, publish the outbox, do what is due")
+    migrate = commands.add_parser("migrate", help="bring the database to a revision")
+    migrate.add_argument("revision", nargs="?", default="head", help="head (default), base, or a revision")
+    commands.add_parser("config", help="show the settings, where they come from, and their values but for secrets")
+    return parser
+
+
+def _configure_logging(config: Config, service: str) -> None:
+    from jalsa import logging
+
+    try:
+        logging.configure(config.log_level, service)
+    except ValueError:
+        raise ConfigError("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR") from None
+
+
+def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
+    from gunicorn.app.base import BaseApplication
+    from prometheus_client import multiprocess
+
+    from jalsa.web.app import create_app
+
+    class Gunicorn(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            settings = {
+                "bind": f"{config.host}:{config.port}",
+                "workers": config.web_workers,
+                "threads": config.web_threads,
+                "worker_class": "gthread",
+                "control_socket_disable": True,  # it would be written to $HOME, which is read-only
+                "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
+                "graceful_timeout": 20,
+                "keepalive": 75,  # longer than the gateway's, so that it is never the one that closes
+                "proc_name": f"jalsa-{service.name}-web",
+                "child_exit": lambda _, worker: multiprocess.mark_process_dead(worker.pid),
+                "loglevel": "warning",
+            }
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            return create_app(service, config)
+
+    config.require("database_url", "jwks_url", "service_key")
+    Gunicorn().run()
+
+
+def _worker(service: "Service", config: Config, _: argparse.Namespace) -> None:
+    from jalsa.worker import Worker, serve_health
+
+    stopping = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    worker = Worker(service, config)
+    worker.start()
+    health = serve_health(worker, config.health_port)
+    stopping.wait()
+    health.shutdown()
+    worker.shut_down()
+
+
+def _migrate(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
+    from jalsa.migrate import migrate
+
+    config.require("database_owner_url")
+    migrate(migrations_folder(service), config.database_owner_url, arguments.revision)
+    print(f"{service.name}: the database is at {arguments.revision}")
+
+
+def migrations_folder(service: "Service") -> Path:
+    """Where a service's migrations are: beside its `src`."""
+    package = importlib.import_module(service.name.replace("-", "_"))
+    return Path(str(package.__file__)).resolve().parents[2] / "migrations"
+
+
+def _config(_: "Service", config: Config, __: argparse.Namespace) -> None:
+    from dataclasses import fields
+
+    for f in fields(config):
+        value = getattr(config, f.name)
+        shown = "(set)" if f.metadata["secret"] and value else value
+        print(f"{f.name.upper():24} {shown!s:40} {f.metadata['help']}")
+
+
+_COMMANDS = {"web": _web, "worker": _worker, "migrate": _migrate, "config": _config}

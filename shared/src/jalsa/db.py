@@ -1,0 +1,128 @@
+"""Database access: one transaction per request or event, with tenant and actor set for as long as it lasts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from sqlalchemy import Engine, MetaData, create_engine, func, text
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from jalsa.context import Context
+from jalsa.ids import new_id
+from jalsa.outbox import flush_events
+
+T = TypeVar("T")
+
+_SET = text("""
+    SELECT set_config('jalsa.tenant', :t, true), set_config('jalsa.actor', :a, true), set_config('jalsa.request', :r, true)
+""")
+
+#: Two transactions that stood in each other's way; the loser may simply run again.
+RETRYABLE = frozenset({"40001", "40P01"})
+
+
+class Base(DeclarativeBase):
+    """Declarative base: instants with a zone, JSON as jsonb, constraints with names that callers can rely on."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "%(table_name)s_pkey",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 SQLAlchemy reads it as it stands
+        UUID: PG_UUID(as_uuid=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+class TenantRow:
+    """The columns that every tenant's record has. The database fills in the tenant of the transaction."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    tenant_id: Mapped[str] = mapped_column(server_default=func.current_setting("jalsa.tenant"))
+
+
+Instant = TIMESTAMP(timezone=True)
+
+
+class Database:
+    """One role's connections to the service's database."""
+
+    def __init__(self, url: str, *, pool_size: int = 8, name: str = "jalsa") -> None:
+        self.engine: Engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=2,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"application_name": name, "connect_timeout": 5},
+        )
+
+    @contextmanager
+    def transaction(self, context: Context) -> Iterator[Session]:
+        """A transaction under the context's tenant and actor.
+
+        Commits at the end, after the events published in it were stored; rolls back on any exception.
+        """
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as db:
+            begin(db, context)
+            yield db
+            commit(db)
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+
+
+def begin(db: Session, context: Context) -> None:
+    """Set tenant and actor for the transaction that this begins."""
+    db.info["context"] = context
+    db.execute(_SET, {"t": context.tenant, "a": context.actor, "r": context.request_id})
+
+
+def commit(db: Session) -> None:
+    """Store what is pending and the events that were published, and commit all of it as one."""
+    db.flush()
+    flush_events(db)
+    db.commit()
+
+
+def context_of(db: Session) -> Context:
+    """The context under which the transaction runs."""
+    return cast(Context, db.info["context"])
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The five-letter state of a database error, or None."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
+def database_is_away(error: BaseException) -> bool:
+    """Whether an error says that the database can not be reached or is shutting down, and nothing of the work itself."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = sqlstate(error)
+    return state is None or state[:2] in ("08", "53", "57")
+
+
+def again(work: Callable[[], T], *, attempts: int = 4) -> T:
+    """Run `work`, a whole transaction, again where it lost against another one."""
+    for left in range(attempts - 1, -1, -1):
+        try:
+            return work()
+        except DBAPIError as error:
+            if sqlstate(error) not in RETRYABLE or not left:
+                raise
+    raise AssertionError("unreachable")

@@ -1,0 +1,163 @@
+"""The feed: the outbox read as the service's event log, and the inbox as its operator sees it."""
+
+from typing import Any
+from uuid import UUID
+
+import structlog
+from flask import Response, current_app, jsonify
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields, validate
+from sqlalchemy import text
+
+from jalsa.auth import PUBLIC, requires
+from jalsa.errors import conflict, not_found
+from jalsa.outbox import COLUMNS, envelope_of
+from jalsa.web.edge import current_db, current_principal
+from jalsa.web.fields import Instant
+from jalsa.web.paging import PageArgs, decode_id_cursor, page
+
+log = structlog.get_logger()
+
+_READ = text(f"""
+    SELECT {COLUMNS} FROM outbox
+    WHERE position > :after
+      AND (:tenant = '*' OR tenant_id = :tenant)
+      AND (CAST(:type AS text) IS NULL OR type = :type)
+      AND (CAST(:subject AS text) IS NULL OR subject = :subject)
+      AND split_part(subject, '/', 1) <> ALL (:withheld)
+    ORDER BY position LIMIT :limit
+""")  # noqa: S608 the columns are a constant
+_KEPT = text("""
+    SELECT id, source, subject, sequence, type, state, attempts, next_at, error, received_at FROM inbox
+    WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:after AS uuid) IS NULL OR id > :after)
+    ORDER BY id LIMIT :limit
+""")
+_DEAD = text("SELECT state, source, subject, sequence FROM inbox WHERE id = :id FOR UPDATE")
+_RETRY = text("UPDATE inbox SET state = 'retrying', attempts = 0, next_at = now() WHERE id = :id")
+_SKIP = text("DELETE FROM inbox WHERE id = :id")
+_PASS = text("UPDATE inbox_heads SET last = :sequence WHERE source = :source AND subject = :subject")
+
+
+class FeedArgs(Schema):
+    """`after` is the position of the last event that the caller has."""
+
+    after = fields.Integer(load_default=0, validate=validate.Range(0, 2**63 - 1))
+    limit = fields.Integer(load_default=100, validate=validate.Range(1, 1000))
+    type = fields.String(load_default=None, validate=validate.Length(1, 200))
+    subject = fields.String(load_default=None, validate=validate.Length(1, 200))
+
+
+class FeedAnswer(Schema):
+    """Envelopes in the order of their positions; `next_cursor` is the last one's, to be given as `after`."""
+
+    items = fields.List(fields.Dict())
+    next_cursor = fields.String(allow_none=True)
+
+
+class InboxArgs(PageArgs):
+    """Which kept events to list."""
+
+    state = fields.String(load_default=None, validate=validate.OneOf(["waiting", "retrying", "dead"]))
+
+
+class KeptEvent(Schema):
+    """An event that waits for an earlier one, is tried again, or is dead. Its content is not shown."""
+
+    id = fields.UUID()
+    source = fields.String()
+    subject = fields.String()
+    sequence = fields.Integer()
+    type = fields.String()
+    state = fields.String()
+    attempts = fields.Integer()
+    next_at = Instant(allow_none=True)
+    error = fields.String(allow_none=True)
+    received_at = Instant()
+
+
+class KeptEvents(Schema):
+    """A page of kept events."""
+
+    items = fields.List(fields.Nested(KeptEvent()))
+    next_cursor = fields.String(allow_none=True)
+
+
+def feed_blueprint() -> Blueprint:
+    """The routes below `/v1/events`, for one application."""
+    blueprint = Blueprint("events", __name__, description="The event log and the inbox")
+    blueprint.route("/events")(
+        blueprint.arguments(FeedArgs(), location="query")(blueprint.response(200, FeedAnswer())(read_feed))
+    )
+    blueprint.route("/events/schemas/<event>")(read_schema)
+    blueprint.route("/events/inbox")(
+        blueprint.arguments(InboxArgs(), location="query")(blueprint.response(200, KeptEvents())(list_inbox))
+    )
+    blueprint.route("/events/inbox/<uuid:event_id>/retry", methods=["POST"])(
+        blueprint.response(204)(retry_dead)
+    )
+    blueprint.route("/events/inbox/<uuid:event_id>/skip", methods=["POST"])(
+        blueprint.response(204)(skip_dead)
+    )
+    return blueprint
+
+
+@requires("events.read")
+def read_feed(args: dict[str, Any]) -> dict[str, Any]:
+    """Events in the order of their positions, after the one that the caller has last."""
+    principal = current_principal()
+    service = current_app.extensions["jalsa"].service
+    withheld = [
+        aggregate
+        for aggregate in service.restricted
+        if not service.policy.get(f"events.read.{aggregate}", frozenset()) & principal.roles
+    ]
+    values = {**args, "tenant": principal.tenant, "withheld": withheld}
+    items = [envelope_of(row).attributes() for row in current_db().execute(_READ, values)]
+    return {"items": items, "next_cursor": items[-1]["position"] if items else None}
+
+
+@requires(PUBLIC)
+def read_schema(event: str) -> Response:
+    """The JSON Schema of an event's data (`AppointmentBooked.v1`)."""
+    from jalsa.schemas import json_schema
+
+    for published in current_app.extensions["jalsa"].service.publishes:
+        if f"{published.name}.v{published.version}" == event:
+            return jsonify(json_schema(published))
+    raise not_found("event")
+
+
+@requires("events.operate")
+def list_inbox(args: dict[str, Any]) -> dict[str, Any]:
+    """What the inbox keeps: events that wait, are tried again, or are dead."""
+    values = {"state": args["state"], "after": decode_id_cursor(args["cursor"]), "limit": args["limit"] + 1}
+    rows = current_db().execute(_KEPT, values).all()
+    return page(rows, args["limit"], lambda row: str(row.id), lambda row: row._asdict())
+
+
+@requires("events.operate")
+def retry_dead(event_id: UUID) -> None:
+    """Try a dead event again, from its first attempt; the worker takes it up within seconds."""
+    db = current_db()
+    _dead(event_id)
+    db.execute(_RETRY, {"id": event_id})
+    log.info("dead-event-retried", inbox_id=str(event_id))
+
+
+@requires("events.operate")
+def skip_dead(event_id: UUID) -> None:
+    """Give a dead event up, so that what waits behind it can go on."""
+    db = current_db()
+    dead = _dead(event_id)
+    db.execute(_SKIP, {"id": event_id})
+    db.execute(_PASS, {"sequence": dead.sequence, "source": dead.source, "subject": dead.subject})
+    log.info("dead-event-skipped", inbox_id=str(event_id))
+
+
+def _dead(event_id: UUID) -> Any:
+    row = current_db().execute(_DEAD, {"id": event_id}).one_or_none()
+    if row is None:
+        raise not_found("event")
+    if row.state != "dead":
+        raise conflict("invalid-transition", "Only a dead event can be retried or skipped.")
+    return row

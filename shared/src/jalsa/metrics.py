@@ -1,0 +1,34 @@
+"""Prometheus metrics. No label ever holds a patient's data or an unbounded value."""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import REGISTRY as _REGISTRY
+
+REQUESTS = Histogram(
+    "jalsa_http_request_seconds",
+    "Duration of HTTP requests",
+    ["service", "method", "route", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+EVENTS_PUBLISHED = Counter("jalsa_events_published_total", "Events confirmed by the broker", ["service"])
+PUBLISH_FAILURES = Counter("jalsa_publish_failures_total", "Batches that the broker did not confirm", ["service"])
+OUTBOX_WAITING = Gauge(
+    "jalsa_outbox_waiting", "Events not yet confirmed by the broker", ["service"], multiprocess_mode="livemax"
+)
+EVENTS_APPLIED = Counter("jalsa_events_applied_total", "Events applied, by outcome", ["service", "outcome"])
+INBOX = Gauge(
+    "jalsa_inbox_events", "Events kept in the inbox, by state", ["service", "state"], multiprocess_mode="livemax"
+)
+SET_ASIDE = Counter("jalsa_messages_set_aside_total", "Messages dead-lettered, by reason", ["service", "reason"])
+BUS_UP = Gauge("jalsa_bus_up", "1 while the worker is consuming", ["service"], multiprocess_mode="livemax")
+LOOP_FAILURES = Counter("jalsa_worker_loop_failures_total", "Failures of a worker's loop", ["service", "loop"])
+
+
+def exposition() -> bytes:
+    """Prometheus' text format, over all processes of a gunicorn where there are several."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(_REGISTRY)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

@@ -1,0 +1,18 @@
+"""Running numbers, unique within a tenant, taken in the transaction that stores the record."""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+_NEXT = text("""
+    INSERT INTO numbers (tenant_id, kind, last) VALUES (current_setting('jalsa.tenant'), :kind, 1)
+    ON CONFLICT (tenant_id, kind) DO UPDATE SET last = numbers.last + 1
+    RETURNING last
+""")
+
+
+def next_number(db: Session, kind: str) -> int:
+    """The next number of this kind (1, 2, 3 …) for the transaction's tenant.
+
+    The counter's row stays locked until the transaction ends, so numbers have no gaps; take it late.
+    """
+    return int(db.execute(_NEXT, {"kind": kind}).scalar_one())

@@ -1,0 +1,207 @@
+"""Ways to the bus: pika with pipelined confirms for RabbitMQ, kombu for the in-memory bus of the local run."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pika
+import structlog
+from kombu import Exchange, Producer
+from kombu.exceptions import KombuError
+from pika.exceptions import AMQPError
+from pika.spec import Basic
+
+from jalsa import topology
+from jalsa.contracts import EXCHANGE
+from jalsa.envelope import CONTENT_TYPE
+from jalsa.relay import Message, Publisher
+
+log = structlog.get_logger()
+
+
+def publisher_for(url: str, service: str) -> Publisher:
+    """The publisher for an AMQP URL, or for `memory://`."""
+    return MemoryPublisher(url) if url.startswith("memory:") else PikaPublisher(url, service)
+
+
+class NotConfirmed(Exception):
+    """The broker did not take a batch in time, returned or refused a message, or is not there."""
+
+
+class PikaPublisher:
+    """Pipelined publisher confirms, matched to delivery tags, with a time limit.
+
+    After any time-out, return or nack the connection is thrown away: a late confirm can then never be taken for
+    another message's.
+    """
+
+    def __init__(self, url: str, service: str, *, timeout: float = 5.0) -> None:
+        self.url = url
+        self.name = f"{service}-relay"
+        self.timeout = timeout
+        self.topology = topology.load()
+        self._connection: pika.SelectConnection | None = None
+        self._channel: Any = None
+        self._failure: str | None = None
+        self._published = 0
+        self._unconfirmed: dict[int, str] = {}
+        self._returned: set[str] = set()
+        self._confirmed: set[str] = set()
+
+    def publish(self, messages: Sequence[Message]) -> int:
+        """Publish in order; returns how many, counted from the first, the broker has confirmed within the limit."""
+        self._confirmed.clear()
+        try:
+            if self._connection is None:
+                self._connect()
+            self._send(messages)
+            self._pump(lambda: not self._unconfirmed)
+        except (NotConfirmed, AMQPError, KombuError, OSError) as error:
+            reason = str(error) if isinstance(error, NotConfirmed) else type(error).__name__
+            log.warning("bus-publish-failed", reason=reason)
+        open_at = (i for i, message in enumerate(messages) if message.id not in self._confirmed)
+        done = next(open_at, len(messages))
+        if done < len(messages):
+            self.close()
+        return done
+
+    def keep_alive(self) -> None:
+        """Process heartbeats and whatever else arrived; a broken connection is dropped."""
+        if self._connection is None:
+            return
+        try:
+            self._poll(0)
+            self._raise_failure()
+        except (NotConfirmed, AMQPError, OSError):
+            self.close()
+
+    def close(self) -> None:
+        """Drop the connection and all that was expected of it."""
+        connection, self._connection, self._channel = self._connection, None, None
+        self._unconfirmed.clear()
+        self._returned.clear()
+        if connection is None:
+            return
+        try:
+            if connection.is_open:
+                connection.close()
+                self._drain(connection)
+        except (AMQPError, OSError):
+            log.info("bus-connection-dropped")
+        connection.ioloop.close()
+
+    def _connect(self) -> None:
+        with topology.connection(self.url) as declaring:
+            topology.declare(declaring, self.topology)
+        parameters = pika.URLParameters(self.url)
+        parameters.heartbeat = 10
+        parameters.socket_timeout = parameters.stack_timeout = self.timeout
+        parameters.connection_attempts = 1
+        parameters.client_properties = {"connection_name": self.name}
+        self._failure = None
+        self._published = 0
+        self._connection = pika.SelectConnection(
+            parameters,
+            on_open_callback=lambda connection: connection.channel(on_open_callback=self._on_channel),
+            on_open_error_callback=lambda _, error: self._fail(type(error).__name__),
+            on_close_callback=lambda _, error: self._fail(type(error).__name__),
+        )
+        self._connection.ioloop.activate_poller()
+        self._pump(lambda: self._channel is not None)
+
+    def _on_channel(self, channel: Any) -> None:
+        channel.add_on_return_callback(self._on_return)
+        channel.add_on_close_callback(lambda _, error: self._fail(type(error).__name__))
+
+        def ready(_: Any) -> None:
+            self._channel = channel
+
+        channel.confirm_delivery(self._on_confirm, callback=ready)
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        self._raise_failure()
+        for message in messages:
+            self._published += 1
+            self._unconfirmed[self._published] = message.id
+            self._channel.basic_publish(
+                EXCHANGE,
+                message.key,
+                message.body,
+                pika.BasicProperties(
+                    content_type=CONTENT_TYPE,
+                    delivery_mode=2,
+                    message_id=message.id,
+                    headers={"traceparent": message.traceparent},
+                ),
+                # one of our own queues must take it; an event for outside subscribers only may have none
+                mandatory=self.topology.routes(message.key),
+            )
+
+    def _on_confirm(self, frame: Any) -> None:
+        tag = frame.method.delivery_tag
+        if frame.method.multiple:
+            tags = [t for t in self._unconfirmed if t <= tag]
+        else:
+            tags = [tag]
+        ids = {self._unconfirmed.pop(t) for t in tags if t in self._unconfirmed}
+        if isinstance(frame.method, Basic.Ack):
+            self._confirmed |= ids - self._returned
+
+    def _on_return(self, _channel: Any, _method: Any, properties: Any, _body: bytes) -> None:
+        self._returned.add(properties.message_id)  # its ack follows, and means nothing
+
+    def _fail(self, reason: str) -> None:
+        self._failure = reason
+
+    def _raise_failure(self) -> None:
+        if self._failure:
+            raise NotConfirmed(self._failure)
+
+    def _pump(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + self.timeout
+        while not done():
+            self._raise_failure()
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise NotConfirmed("time-out")
+            self._poll(left)
+
+    def _poll(self, seconds: float) -> None:
+        assert self._connection is not None
+        loop = self._connection.ioloop
+        timer = loop.call_later(seconds, lambda: None)
+        loop.poll()
+        loop.process_timeouts()
+        loop.remove_timeout(timer)
+
+    def _drain(self, connection: pika.SelectConnection) -> None:
+        deadline = time.monotonic() + 1
+        while not connection.is_closed and time.monotonic() < deadline:
+            timer = connection.ioloop.call_later(0.1, lambda: None)
+            connection.ioloop.poll()
+            connection.ioloop.process_timeouts()
+            connection.ioloop.remove_timeout(timer)
+
+
+class MemoryPublisher:
+    """The in-process bus: what it holds is gone with the process, and comes back through the feeds."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = topology.connection(url)
+        topology.declare(self._connection, topology.load())
+        self._producer = Producer(self._connection.channel(), Exchange(EXCHANGE, "topic"))
+
+    def publish(self, messages: Sequence[Message]) -> int:
+        """Publish in order; all of it is taken."""
+        for message in messages:
+            self._producer.publish(
+                message.body, routing_key=message.key, content_type=CONTENT_TYPE, content_encoding="binary"
+            )
+        return len(messages)
+
+    def keep_alive(self) -> None:
+        """Nothing to do: there is no wire."""
+
+    def close(self) -> None:
+        """Leave the bus."""
+        self._connection.release()

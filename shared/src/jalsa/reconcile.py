@@ -1,0 +1,94 @@
+"""Reconciliation: reads the feeds of this service's sources and takes in what the bus did not bring."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+import urllib3
+from sqlalchemy import text
+
+from jalsa.auth import ServiceTokens
+from jalsa.envelope import Unreadable, parse
+from jalsa.inbox import Inbox
+
+log = structlog.get_logger()
+
+PAGE = 500
+_ENSURE = text("INSERT INTO feed_checkpoints (source) VALUES (:source) ON CONFLICT DO NOTHING")
+_LEAD = text("SELECT position FROM feed_checkpoints WHERE source = :source FOR UPDATE SKIP LOCKED")
+_ADVANCE = text("UPDATE feed_checkpoints SET position = :position, read_at = now() WHERE source = :source")
+
+
+class FeedAway(Exception):
+    """A source's feed did not answer as a feed does."""
+
+
+class Reconciler:
+    """Reads the feeds, one page a transaction; of several workers only one reads a source at a time."""
+
+    def __init__(self, inbox: Inbox, tokens: ServiceTokens, peer_url: str) -> None:
+        self.inbox = inbox
+        self.tokens = tokens
+        self.peer_url = peer_url
+        self.sources = sorted({service for service, _ in inbox.streams})
+        self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=10), retries=False)
+
+    def loop(
+        self, stop: threading.Event, bus_up: Callable[[], bool], seconds: float, seconds_down: float
+    ) -> None:
+        """Read at start-up, whenever the bus comes back, every `seconds`, and every `seconds_down` without a bus."""
+        waited, was_up, complete = seconds, False, False
+        while not stop.is_set():
+            up = bus_up()
+            if waited >= (seconds if up and complete else seconds_down) or (up and not was_up):
+                complete = self.read_all()
+                waited = 0.0
+            was_up = up
+            stop.wait(0.5)
+            waited += 0.5
+
+    def read_all(self) -> bool:
+        """Read every source's feed to its end. Returns whether all of them answered."""
+        complete = True
+        for source in self.sources:
+            try:
+                while self.read_page(source):
+                    pass
+            except (FeedAway, urllib3.exceptions.HTTPError) as error:
+                log.info("feed-away", source=source, error=type(error).__name__)
+                complete = False
+        return complete
+
+    def read_page(self, source: str) -> bool:
+        """Take in one page after the checkpoint. Returns whether more is to be read. Raises FeedAway."""
+        with self.inbox.relay.engine.begin() as conn:
+            conn.execute(_ENSURE, {"source": source})
+        with self.inbox.relay.engine.begin() as conn:
+            after = conn.execute(_LEAD, {"source": source}).scalar()
+            if after is None:
+                return False
+            items = self._fetch(source, after)
+            if not items:
+                return False
+            try:
+                envelopes = [parse(item) for item in items]
+            except Unreadable as error:
+                raise FeedAway(error.reason) from None
+            for envelope in self.inbox.not_yet_applied(f"/jalsa/{source}", envelopes):
+                self.inbox.receive(envelope)
+            conn.execute(_ADVANCE, {"source": source, "position": envelopes[-1].position})
+            return len(items) == PAGE
+
+    def _fetch(self, source: str, after: int) -> list[object]:
+        response = self._http.request(
+            "GET",
+            f"{self.peer_url.format(service=source)}/v1/events",
+            fields={"after": str(after), "limit": str(PAGE)},
+            headers={"Authorization": f"Bearer {self.tokens.token()}"},
+        )
+        if response.status != 200:
+            raise FeedAway(str(response.status))
+        items = response.json().get("items")
+        if not isinstance(items, list):
+            raise FeedAway("no items")
+        return items

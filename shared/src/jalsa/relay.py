@@ -1,0 +1,139 @@
+"""The relay: gives each stored event its position, then publishes in that order and marks what the broker confirmed.
+
+The two works are apart, so that the feed goes on while the broker is down. Only one process does each at a time: the
+right to it is the lock of its row in `relay_state`, held by the very transaction that records the progress. A relay
+whose database connection drops has lost both, so there are never two that mark.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Engine, text
+
+from jalsa import metrics
+from jalsa.contracts import routing_key
+from jalsa.envelope import Envelope
+from jalsa.outbox import COLUMNS, envelope_of
+
+log = structlog.get_logger()
+
+BATCH = 500
+_ANY_UNPLACED = text("SELECT EXISTS (SELECT FROM outbox WHERE position IS NULL)")
+_LEAD = text("SELECT position FROM relay_state WHERE work = :work FOR UPDATE SKIP LOCKED")
+_ADVANCE = text("UPDATE relay_state SET position = :position WHERE work = :work")
+_PLACE = text("""
+    WITH unplaced AS (SELECT id, n FROM outbox WHERE position IS NULL ORDER BY n LIMIT :limit),
+         numbered AS (SELECT id, :placed + row_number() OVER (ORDER BY n) AS position FROM unplaced)
+    UPDATE outbox SET position = numbered.position FROM numbered WHERE outbox.id = numbered.id
+""")
+_UNCONFIRMED = text(f"SELECT {COLUMNS} FROM outbox WHERE position > :confirmed ORDER BY position LIMIT :limit")  # noqa: S608
+_WAITING = text("""
+    SELECT (SELECT position FROM relay_state WHERE work = 'place')
+         - (SELECT position FROM relay_state WHERE work = 'publish')
+""")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One event as the bus takes it."""
+
+    id: str
+    key: str
+    body: bytes
+    traceparent: str
+
+
+class Publisher(Protocol):
+    """A way to the bus. Not thread-safe: the relay's publishing thread owns it."""
+
+    def publish(self, messages: Sequence[Message]) -> int:
+        """Publish in order; returns how many, counted from the first, the broker has confirmed."""
+
+    def keep_alive(self) -> None:
+        """Answer what the broker sent meanwhile (heartbeats)."""
+
+    def close(self) -> None:
+        """Drop the connection."""
+
+
+def place(engine: Engine) -> int:
+    """Give the events that have become visible their positions. Returns how many."""
+    with engine.connect() as conn:
+        if not conn.execute(_ANY_UNPLACED).scalar_one():
+            return 0
+    with engine.begin() as conn:
+        placed = conn.execute(_LEAD, {"work": "place"}).scalar()
+        if placed is None:
+            return 0
+        # a statement of its own: its snapshot is younger than the lock, so it sees all that the last leader did
+        count = conn.execute(_PLACE, {"placed": placed, "limit": BATCH * 4}).rowcount
+        conn.execute(_ADVANCE, {"work": "place", "position": placed + count})
+        return count
+
+
+def publish_placed(engine: Engine, publisher: Publisher) -> int | None:
+    """Publish the next events, in order, and record what was confirmed. Returns how many; None if not all were."""
+    with engine.begin() as conn:
+        confirmed = conn.execute(_LEAD, {"work": "publish"}).scalar()
+        if confirmed is None:
+            return 0
+        rows = conn.execute(_UNCONFIRMED, {"confirmed": confirmed, "limit": BATCH}).all()
+        if not rows:
+            return 0
+        done = publisher.publish([_message(envelope_of(row)) for row in rows])
+        if done:
+            conn.execute(_ADVANCE, {"work": "publish", "position": rows[done - 1].position})
+        return done if done == len(rows) else None
+
+
+def _message(envelope: Envelope) -> Message:
+    key = routing_key(envelope.tenant, envelope.subject, envelope.type)
+    return Message(str(envelope.id), key, envelope.encode(), envelope.traceparent)
+
+
+class Relay:
+    """The relay's two loops, for a worker to run; `engine` is the relay role's."""
+
+    def __init__(self, service: str, engine: Engine, publisher: Publisher) -> None:
+        self.service = service
+        self.engine = engine
+        self.publisher = publisher
+        self._placed = threading.Event()
+
+    def place_loop(self, stop: threading.Event) -> None:
+        """Place events as they become visible, with or without a broker."""
+        pause = 0.01
+        while not stop.wait(pause):
+            count = place(self.engine)
+            pause = 0.01 if count else min(pause * 1.2, 0.1)
+            if count:
+                self._placed.set()
+
+    def publish_loop(self, stop: threading.Event) -> None:
+        """Publish what is placed; after a failure wait, longer each time, up to 5 seconds."""
+        pause = 0.5
+        while not stop.is_set():
+            self._placed.wait(0.1)
+            self._placed.clear()
+            done: int | None = 1
+            while done and not stop.is_set():
+                done = publish_placed(self.engine, self.publisher)
+                metrics.EVENTS_PUBLISHED.labels(self.service).inc(done or 0)
+            if done is None:
+                self._failed(pause)
+                stop.wait(pause)
+                pause = min(pause * 2, 5.0)
+            else:
+                pause = 0.5
+                self.publisher.keep_alive()
+        self.publisher.close()
+
+    def _failed(self, pause: float) -> None:
+        metrics.PUBLISH_FAILURES.labels(self.service).inc()
+        with self.engine.connect() as conn:
+            waiting = conn.execute(_WAITING).scalar_one()
+        metrics.OUTBOX_WAITING.labels(self.service).set(waiting)
+        log.warning("events-not-confirmed", waiting=waiting, retry_seconds=pause)

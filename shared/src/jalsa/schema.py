@@ -1,0 +1,204 @@
+"""The mechanisms' tables, and what makes a table a tenant's: used by migrations only, and only ever added to.
+
+Migrations are history: a later change is a new function here (`create_mechanisms_v2`), never an edit of an old one.
+"""
+
+from collections.abc import Callable
+
+Execute = Callable[[str], None]
+
+_MECHANISMS_V1 = """
+CREATE FUNCTION jalsa_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  INSERT INTO audit_log (tenant_id, table_name, row_id, action, actor, request_id, before, after)
+  VALUES (current_setting('jalsa.tenant'), TG_TABLE_NAME,
+          CASE WHEN TG_OP = 'DELETE' THEN OLD.id::text ELSE NEW.id::text END, TG_OP,
+          current_setting('jalsa.actor'), current_setting('jalsa.request'),
+          CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END,
+          CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END);
+  RETURN NULL;
+END $$;
+
+CREATE TABLE audit_log (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  tenant_id text NOT NULL,
+  table_name text NOT NULL,
+  row_id text NOT NULL,
+  action text NOT NULL,
+  actor text NOT NULL,
+  request_id text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  before jsonb,
+  after jsonb
+);
+CREATE INDEX audit_log_row ON audit_log (tenant_id, table_name, row_id, id);
+
+CREATE TABLE numbers (
+  tenant_id text NOT NULL,
+  kind text NOT NULL,
+  last bigint NOT NULL,
+  PRIMARY KEY (tenant_id, kind)
+);
+
+CREATE TABLE idempotency_keys (
+  tenant_id text NOT NULL,
+  actor text NOT NULL,
+  key text NOT NULL,
+  request_hash bytea NOT NULL,
+  status smallint NOT NULL,
+  headers jsonb NOT NULL,
+  body bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, actor, key)
+);
+CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+
+CREATE TABLE outbox_heads (
+  tenant_id text NOT NULL,
+  subject text NOT NULL,
+  last bigint NOT NULL,
+  PRIMARY KEY (tenant_id, subject)
+);
+
+-- n: the order of insertion; within a subject it rises with the sequence, because the subject's head is locked first.
+CREATE TABLE outbox (
+  id uuid PRIMARY KEY,
+  n bigint GENERATED ALWAYS AS IDENTITY,
+  position bigint UNIQUE,
+  tenant_id text NOT NULL,
+  subject text NOT NULL,
+  sequence bigint NOT NULL,
+  type text NOT NULL,
+  time timestamptz NOT NULL,
+  correlation_id text NOT NULL,
+  causation_id text,
+  traceparent text NOT NULL,
+  data jsonb NOT NULL,
+  UNIQUE (tenant_id, subject, sequence)
+);
+CREATE INDEX outbox_unplaced ON outbox (n) WHERE position IS NULL;
+CREATE INDEX outbox_tenant ON outbox (tenant_id, position);
+
+-- How far each of the relay's two works has come: the last position given, the last one that the broker confirmed.
+-- Its row's lock is the right to do that work.
+CREATE TABLE relay_state (
+  work text PRIMARY KEY CHECK (work IN ('place', 'publish')),
+  position bigint NOT NULL DEFAULT 0
+);
+INSERT INTO relay_state (work) VALUES ('place'), ('publish');
+
+CREATE TABLE inbox_heads (
+  tenant_id text NOT NULL,
+  source text NOT NULL,
+  subject text NOT NULL,
+  last bigint NOT NULL,
+  PRIMARY KEY (tenant_id, source, subject)
+);
+
+CREATE TABLE inbox (
+  id uuid PRIMARY KEY,
+  tenant_id text NOT NULL,
+  source text NOT NULL,
+  subject text NOT NULL,
+  sequence bigint NOT NULL,
+  type text NOT NULL,
+  envelope jsonb NOT NULL,
+  state text NOT NULL CHECK (state IN ('waiting', 'retrying', 'dead')),
+  attempts int NOT NULL DEFAULT 0,
+  next_at timestamptz,
+  error text,
+  received_at timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (tenant_id, source, subject, sequence)
+);
+CREATE INDEX inbox_due ON inbox (next_at) WHERE state = 'retrying';
+CREATE INDEX inbox_state ON inbox (tenant_id, state, id);
+
+CREATE TABLE feed_checkpoints (
+  source text PRIMARY KEY,
+  position bigint NOT NULL DEFAULT 0,
+  read_at timestamptz
+);
+"""
+
+_DROP_MECHANISMS_V1 = """
+DROP TABLE feed_checkpoints, inbox, inbox_heads, relay_state, outbox, outbox_heads, idempotency_keys, numbers, audit_log;
+DROP FUNCTION jalsa_audit();
+"""
+
+
+def create_mechanisms(execute: Execute, service: str) -> None:
+    """Create outbox, inbox, idempotency keys, numbers and audit log, with their rights."""
+    execute(_MECHANISMS_V1)
+    app, relay = roles(service)
+    execute(f"GRANT USAGE ON SCHEMA public TO {app}, {relay}")
+    for name in ("numbers", "idempotency_keys", "outbox_heads", "inbox_heads", "inbox", "outbox", "audit_log"):
+        isolate(execute, name)
+    execute(f"""
+        GRANT SELECT ON audit_log TO {app};
+        GRANT SELECT, INSERT, UPDATE ON numbers, outbox_heads, inbox_heads TO {app};
+        GRANT SELECT, INSERT ON idempotency_keys TO {app};
+        GRANT SELECT, INSERT, UPDATE, DELETE ON inbox TO {app};
+        GRANT SELECT, INSERT ON outbox TO {app};
+        GRANT SELECT ON feed_checkpoints TO {app};
+        GRANT SELECT ON outbox, inbox_heads TO {relay};
+        GRANT UPDATE (position) ON outbox TO {relay};
+        GRANT SELECT (id, tenant_id, source, subject, sequence, state, next_at, received_at) ON inbox TO {relay};
+        GRANT SELECT, UPDATE ON relay_state TO {relay};
+        GRANT SELECT, INSERT, UPDATE ON feed_checkpoints TO {relay};
+        GRANT SELECT (created_at), DELETE ON idempotency_keys TO {relay};
+    """)
+    for name in ("outbox", "inbox", "inbox_heads", "idempotency_keys"):
+        across_tenants(execute, name, service)
+    # our own services read every tenant's events, and nothing else, under the tenant `*`
+    execute(f"CREATE POLICY feed ON outbox FOR SELECT TO {app} USING (current_setting('jalsa.tenant', true) = '*')")
+    # what an operator does with a dead event is a change of a record
+    execute("""
+        CREATE TRIGGER audit_dead AFTER UPDATE OR DELETE ON inbox
+        FOR EACH ROW WHEN (OLD.state = 'dead') EXECUTE FUNCTION jalsa_audit()
+    """)
+
+
+def drop_mechanisms(execute: Execute, service: str) -> None:
+    """The way back from create_mechanisms."""
+    execute(_DROP_MECHANISMS_V1)
+    app, relay = roles(service)
+    execute(f"REVOKE USAGE ON SCHEMA public FROM {app}, {relay}")
+
+
+def roles(service: str) -> tuple[str, str]:
+    """The application's and the relay's role of a service."""
+    stem = service.replace("-", "_")
+    return f"{stem}_app", f"{stem}_relay"
+
+
+def isolate(execute: Execute, table: str) -> None:
+    """Force row-level security: a transaction sees and writes its own tenant's rows, the owner's too."""
+    execute(f"""
+        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON {table}
+          USING (tenant_id = current_setting('jalsa.tenant', true))
+          WITH CHECK (tenant_id = current_setting('jalsa.tenant', true));
+    """)
+
+
+def across_tenants(execute: Execute, table: str, service: str, columns: str | None = None) -> None:
+    """Let the relay role see every tenant's rows; `columns`, if given, are granted for reading and nothing else."""
+    _, relay = roles(service)
+    execute(f"CREATE POLICY relay ON {table} TO {relay} USING (true) WITH CHECK (true)")
+    if columns:
+        execute(f"GRANT SELECT ({columns}) ON {table} TO {relay}")
+
+
+def protect(execute: Execute, table: str, service: str, *, audited: bool = True, rights: str | None = None) -> None:
+    """Make a domain table a tenant's: row-level security, the application's rights, and an audit row per change.
+
+    A table has `id` and `tenant_id`. A projection of another service's data is not audited: its owner's is.
+    """
+    app, _ = roles(service)
+    isolate(execute, table)
+    execute(f"GRANT {rights or 'SELECT, INSERT, UPDATE, DELETE'} ON {table} TO {app}")
+    if audited:
+        execute(f"""
+            CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON {table}
+            FOR EACH ROW EXECUTE FUNCTION jalsa_audit()
+        """)

@@ -1,0 +1,104 @@
+"""The bus's topology: one durable topic exchange, one quorum queue and one dead-letter queue per consuming service.
+
+It is data (`shared/contracts/topology.json`), made from what the services declare that they read, so that a relay can
+declare every queue and binding before the first event is published.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kombu import Connection
+
+from jalsa.contracts import EXCHANGE, FOLDER, Stream
+
+#: How often a message may kill its consumer. Every message prefetched at a crash counts one, so it is generous; what
+#: is set aside without cause comes back through the feed.
+DELIVERY_LIMIT = 20
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The binding keys of each consuming service's queue."""
+
+    bindings: Mapping[str, tuple[str, ...]]
+
+    def routes(self, key: str) -> bool:
+        """Whether any of our own queues is bound to a routing key."""
+        return any(_pattern(binding).fullmatch(key) for keys in self.bindings.values() for binding in keys)
+
+    def as_json(self) -> str:
+        """The committed form."""
+        return json.dumps({"exchange": EXCHANGE, "queues": self.bindings}, indent=2, sort_keys=True) + "\n"
+
+
+@cache
+def load(path: Path = FOLDER / "topology.json") -> Topology:
+    """The committed topology."""
+    queues = json.loads(path.read_text())["queues"]
+    return Topology({service: tuple(keys) for service, keys in queues.items()})
+
+
+def of(streams: Mapping[str, Iterable[Stream]]) -> Topology:
+    """The topology that the services' declarations ask for."""
+    return Topology(
+        {service: tuple(sorted({s.binding for s in reads})) for service, reads in streams.items() if list(reads)}
+    )
+
+
+def queue_name(service: str) -> str:
+    """`billing.events`."""
+    return f"{service}.events"
+
+
+def dead_queue_name(service: str) -> str:
+    """`billing.dead`."""
+    return f"{service}.dead"
+
+
+def queue_arguments(service: str) -> dict[str, Any]:
+    """A quorum queue whose refused messages go, at least once, to the service's dead-letter queue."""
+    return {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": dead_queue_name(service),
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+
+
+def dead_queue_arguments() -> dict[str, Any]:
+    """Bounded, so that a flood of unreadable messages can not fill the broker's disk."""
+    return {"x-queue-type": "quorum", "x-max-length": 100_000}
+
+
+def declare(connection: Connection, topology: Topology) -> None:
+    """Declare all of it on a channel of its own; what exists stays as it is, what was deleted is there again."""
+    with connection.channel() as channel:
+        channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+        for service, keys in topology.bindings.items():
+            _declare_queue(channel, dead_queue_name(service), dead_queue_arguments())
+            _declare_queue(channel, queue_name(service), queue_arguments(service))
+            for key in keys:
+                channel.queue_bind(queue_name(service), EXCHANGE, key)
+
+
+def _declare_queue(channel: Any, name: str, arguments: dict[str, Any]) -> None:
+    channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+
+
+def connection(url: str) -> Connection:
+    """A connection for declaring and consuming: silence is noticed within 20 seconds."""
+    options = {} if url.startswith("memory:") else {"read_timeout": 10, "write_timeout": 10}
+    return Connection(url, heartbeat=10, connect_timeout=5, transport_options={**options, "polling_interval": 0.02})
+
+
+@cache
+def _pattern(binding: str) -> re.Pattern[str]:
+    words = {"*": r"[^.]+", "#": r".*"}
+    return re.compile(r"\.".join(words.get(word, re.escape(word)) for word in binding.split(".")))

@@ -1,0 +1,17 @@
+"""HTTP: the application factory, and what every view uses."""
+
+from jalsa.web.app import Service, create_app
+from jalsa.web.edge import current_db, current_principal
+from jalsa.web.etags import check_if_match, tagged
+from jalsa.web.paging import PageArgs, page
+
+__all__ = [
+    "PageArgs",
+    "Service",
+    "check_if_match",
+    "create_app",
+    "current_db",
+    "current_principal",
+    "page",
+    "tagged",
+]

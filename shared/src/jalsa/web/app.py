@@ -1,0 +1,196 @@
+"""The application factory: what a service declares, and the Flask application made of it."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, request
+from flask_smorest import Api, Blueprint
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from jalsa import metrics
+from jalsa.auth import Authenticator, Policy
+from jalsa.config import Config
+from jalsa.contracts import EventType, Stream
+from jalsa.db import Database
+from jalsa.errors import Problem
+from jalsa.inbox import Handler
+from jalsa.jobs import Job
+from jalsa.states import StateMachine
+from jalsa.web import fields
+from jalsa.web.edge import JalsaFlask
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """All that a service declares; its `app.py` is the only place that puts it together.
+
+    `constraints` maps a database constraint to the code and detail of the 409 problem that it stands for.
+    `restricted` names the aggregates whose events only holders of `events.read.<aggregate>` find in the feed.
+    """
+
+    name: str
+    title: str
+    config: type[Config] = Config
+    policy: Policy
+    blueprints: tuple[Blueprint, ...]
+    publishes: tuple[EventType, ...] = ()
+    streams: tuple[Stream, ...] = ()
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    jobs: tuple[Job, ...] = ()
+    machines: tuple[StateMachine, ...] = ()
+    constraints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    restricted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the edge finds in `app.extensions["jalsa"]`."""
+
+    service: Service
+    config: Config
+    database: Database
+    authenticator: Authenticator
+
+
+class JalsaApi(Api):  # type: ignore[misc]
+    """flask-smorest with problem documents for errors, in answers and in the documentation."""
+
+    ERROR_SCHEMA = fields.Problem
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """Any HTTP error as a problem document; the headers of the error (Allow, …) are kept."""
+        return _http_problem(error)
+
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        document: dict[str, Any] = self.spec.to_dict()
+        responses = document.get("components", {}).get("responses", {})
+        for response in responses.values():
+            if "application/json" in response.get("content", {}):
+                response["content"] = {"application/problem+json": response["content"]["application/json"]}
+        return document
+
+
+def create_app(service: Service, config: Config, database: Database | None = None) -> Flask:
+    """The web application of a service. `database`, the application role's, is made from the configuration if absent."""
+    from jalsa.feed import feed_blueprint
+    from jalsa.web.system import system_blueprint
+
+    config.require("database_url", "jwks_url", "service_key")
+    app = JalsaFlask(service.name, static_folder=None)
+    app.config.update(
+        API_TITLE=service.title,
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        API_SPEC_OPTIONS=_spec_options(service),
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["jalsa"] = Wiring(
+        service,
+        config,
+        database or Database(config.database_url, pool_size=config.web_threads, name=f"{service.name}-web"),
+        Authenticator(
+            issuer=config.jwt_issuer,
+            audience=config.jwt_audience,
+            jwks_url=config.jwks_url,
+            service_key=config.service_key,
+        ),
+    )
+    api = JalsaApi(app)
+    app.extensions["jalsa-api"] = api
+    _register(api, app, [*service.blueprints, feed_blueprint()])
+    app.register_blueprint(system_blueprint())
+    app.register_error_handler(Problem, _problem)
+    app.before_request(_start_clock)
+    app.after_request(_observe)
+    if config.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, *(config.trusted_proxies for _ in range(3)), x_prefix=config.trusted_proxies
+        )
+    return app
+
+
+def _register(api: JalsaApi, app: Flask, blueprints: Iterable[Blueprint]) -> None:
+    for blueprint in blueprints:
+        api.register_blueprint(blueprint, url_prefix="/v1")
+
+
+def _spec_options(service: Service) -> dict[str, Any]:
+    return {
+        "servers": [{"url": f"/{service.name}", "description": "Behind the gateway"}],
+        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        "security": [{"bearer": []}],
+    }
+
+
+def _problem(problem: Problem) -> Response:
+    response = jsonify(problem.document())
+    response.status_code = problem.status
+    response.content_type = "application/problem+json"
+    response.headers.update(problem.headers)
+    return response
+
+
+def _http_problem(error: HTTPException) -> Response:
+    data = getattr(error, "data", None) or {}
+    status = error.code or 500
+    if isinstance(error, InternalServerError):
+        log.error("request-failed", exc_info=error.original_exception or error)
+        detail, code = "The request failed; the fault is ours and was logged.", "internal-error"
+    elif status == 422:
+        detail, code = "The request has invalid fields.", "validation-error"
+    elif status == 400:
+        detail, code = "The request can not be read: it must be valid JSON in UTF-8.", "malformed-request"
+    else:
+        detail, code = error.description or error.name, error.name.lower().replace(" ", "-")
+    messages = data.get("messages") if status == 422 else None
+    response = _problem(Problem(status, code, detail, errors=_flat(messages)))
+    for name, value in error.get_response().headers:
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _flat(messages: Any) -> dict[str, Any] | None:
+    """webargs' messages without their location level (`json`, `query`)."""
+    if not isinstance(messages, dict):
+        return None
+    flat: dict[str, Any] = {}
+    for of_location in messages.values():
+        flat.update(of_location if isinstance(of_location, dict) else {"body": of_location})
+    return flat
+
+
+def _start_clock() -> None:
+    g.started = time.perf_counter()
+
+
+def _observe(response: Response) -> Response:
+    """Log and measure the request by its route: the path and the query may name a patient."""
+    route = request.url_rule.rule if request.url_rule else "unmatched"
+    seconds = time.perf_counter() - g.get("started", time.perf_counter())
+    service = request_service()
+    metrics.REQUESTS.labels(service, request.method, route, str(response.status_code)).observe(seconds)
+    response.headers["X-Request-ID"] = g.get("request_id", "")
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if not route.endswith(("/livez", "/readyz", "/metrics")):
+        log.info("request", method=request.method, route=route, status=response.status_code, ms=round(seconds * 1e3, 1))
+    return response
+
+
+def request_service() -> str:
+    """The name of the service that answers."""
+    from flask import current_app
+
+    name: str = current_app.extensions["jalsa"].service.name
+    return name

@@ -1,0 +1,114 @@
+"""The edge of a request: authenticate, authorise, open the transaction, run the view, store the key, commit."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import UnsupportedMediaType
+
+from jalsa import idempotency
+from jalsa.auth import PUBLIC, Principal, authorise
+from jalsa.context import Context, child_trace, request_id
+from jalsa.db import again, begin, commit, database_is_away
+from jalsa.errors import Problem, conflict
+
+log = structlog.get_logger()
+
+
+def current_db() -> Session:
+    """The request's transaction; the edge commits it if the view succeeds."""
+    return cast(Session, g.db)
+
+
+def current_principal() -> Principal:
+    """The authenticated caller."""
+    return cast(Principal, g.principal)
+
+
+class JalsaFlask(Flask):
+    """Flask with one transaction per request: a view that raises, or answers 4xx or 5xx, has changed nothing."""
+
+    def dispatch_request(self) -> Any:
+        _trace()
+        if request.routing_exception is not None or request.method == "OPTIONS" or request.endpoint == "static":
+            return super().dispatch_request()
+        permission = getattr(self.view_functions[cast(str, request.endpoint)], "permission", None)
+        if permission == PUBLIC:
+            return super().dispatch_request()
+        g.principal = self.extensions["jalsa"].authenticator.principal(request.headers.get("Authorization"))
+        structlog.contextvars.bind_contextvars(tenant=g.principal.tenant, actor=g.principal.subject)
+        authorise(self.extensions["jalsa"].service.policy, permission, g.principal)
+        _check_content_type()
+        return self._in_transaction(super().dispatch_request)
+
+    def _in_transaction(self, view: Callable[[], Any]) -> Response:
+        try:
+            return again(lambda: self._attempt(view))
+        except IntegrityError as error:
+            raise self._violation(error) from None
+        except PoolTimeout:
+            raise _unavailable() from None
+        except DBAPIError as error:
+            if database_is_away(error):
+                log.warning("database-away", exc_info=error)
+                raise _unavailable() from None
+            raise
+
+    def _attempt(self, view: Callable[[], Any]) -> Response:
+        database = self.extensions["jalsa"].database
+        with Session(database.engine, expire_on_commit=False, autoflush=False) as db:
+            g.db = db
+            begin(db, _context(g.principal))
+            key = idempotency.key_of(request)
+            if key and (earlier := idempotency.earlier_response(db, request, key)):
+                return earlier
+            response = self.make_response(view())
+            if response.status_code >= 400:
+                return response
+            if key:
+                idempotency.store_response(db, request, key, response)
+            commit(db)
+            return response
+
+    def _violation(self, error: IntegrityError) -> Problem:
+        """A constraint caught what the operation did not: the same problem, from the service's table of them."""
+        name = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
+        known = self.extensions["jalsa"].service.constraints.get(name)
+        if known:
+            return conflict(*known)
+        log.error("constraint-violated", constraint=name, exc_info=error)
+        return conflict("conflict", "The request contradicts what is stored.")
+
+
+def _trace() -> None:
+    g.request_id = request_id(request.headers.get("X-Request-ID"))
+    g.traceparent = child_trace(request.headers.get("traceparent"))
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(
+        service=current_app.extensions["jalsa"].service.name, request_id=g.request_id, traceparent=g.traceparent
+    )
+
+
+def _context(principal: Principal) -> Context:
+    return Context(
+        tenant=principal.tenant,
+        actor=principal.subject,
+        request_id=g.request_id,
+        traceparent=g.traceparent,
+        correlation_id=g.request_id,
+    )
+
+
+def _check_content_type() -> None:
+    if request.method in ("POST", "PUT", "PATCH") and request.content_length and not request.is_json:
+        raise UnsupportedMediaType("The body must be application/json.")
+
+
+def _unavailable() -> Problem:
+    return Problem(
+        503, "temporarily-unavailable", "The database can not be reached; try again.", headers={"Retry-After": "2"}
+    )

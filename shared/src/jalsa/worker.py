@@ -1,0 +1,150 @@
+"""The worker process: consumer, relay, retries, reconciliation and jobs, each a loop in a thread of its own."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from jalsa import jobs, metrics
+from jalsa.auth import ServiceTokens
+from jalsa.config import Config
+from jalsa.consumer import BusConsumer
+from jalsa.db import Database
+from jalsa.inbox import Inbox
+from jalsa.publishers import publisher_for
+from jalsa.reconcile import Reconciler
+from jalsa.relay import Relay
+from jalsa.web.app import Service
+
+log = structlog.get_logger()
+
+Loop = Callable[[threading.Event], None]
+
+
+class Worker:
+    """All the loops of one service's worker. A loop that fails is logged, counted and started again."""
+
+    def __init__(self, service: Service, config: Config) -> None:
+        config.require("database_url", "database_relay_url", "amqp_url", "service_key")
+        self.service = service
+        self.config = config
+        self.app = Database(config.database_url, pool_size=4, name=f"{service.name}-worker")
+        self.relay = Database(config.database_relay_url, pool_size=4, name=f"{service.name}-relay")
+        self.stop = threading.Event()
+        self.consumer: BusConsumer | None = None
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start every loop."""
+        for name, loop in self._loops().items():
+            thread = threading.Thread(target=self._keep, args=(name, loop), name=f"{self.service.name}-{name}")
+            thread.start()
+            self._threads.append(thread)
+
+    def shut_down(self, seconds: float = 10.0) -> None:
+        """Tell the loops to finish what they are at, and wait for them."""
+        self.stop.set()
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self.app.dispose()
+        self.relay.dispose()
+
+    def checks(self) -> dict[str, str]:
+        """The state of each dependency and loop, by name."""
+        states = {thread.name: "ok" if thread.is_alive() else "ended" for thread in self._threads}
+        try:
+            with self.relay.engine.connect() as conn:
+                conn.execute(text("SELECT FROM relay_state LIMIT 1"))
+            states["database"] = "ok"
+        except SQLAlchemyError as error:
+            states["database"] = type(error).__name__
+        if self.consumer is not None:
+            states["bus"] = "ok" if self.consumer.bus_up.is_set() else "away"
+        return states
+
+    def _loops(self) -> dict[str, Loop]:
+        relay = Relay(self.service.name, self.relay.engine, publisher_for(self.config.amqp_url, self.service.name))
+        tools = jobs.JobTools(self.app, self.relay, self.config)
+        purge = jobs.Job("purge-idempotency-keys", 3600, lambda t: 0 * jobs.purge_idempotency_keys(t.relay.engine))
+        loops: dict[str, Loop] = {"place": relay.place_loop, "publish": relay.publish_loop}
+        if self.service.streams:
+            loops |= self._inbox_loops()
+        for job in (*self.service.jobs, purge):
+            loops[job.name] = _job_loop(job, tools)
+        return loops
+
+    def _inbox_loops(self) -> dict[str, Loop]:
+        service, config = self.service, self.config
+        inbox = Inbox(service.name, self.app, self.relay, service.streams, service.handlers)
+        self.consumer = consumer = BusConsumer(config.amqp_url, inbox)
+        tokens = ServiceTokens(service.name, audience=config.jwt_audience, service_key=config.service_key)
+        reconciler = Reconciler(inbox, tokens, config.peer_url)
+        retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())
+
+        def reconcile(stop: threading.Event) -> None:
+            reconciler.loop(stop, consumer.bus_up.is_set, config.reconcile_seconds, config.reconcile_down_seconds)
+
+        return {
+            "consume": consumer.loop,
+            "retry": _job_loop(retry, jobs.JobTools(self.app, self.relay, config)),
+            "reconcile": reconcile,
+        }
+
+    def _keep(self, name: str, loop: Loop) -> None:
+        structlog.contextvars.bind_contextvars(service=self.service.name, loop=name)
+        pause = 0.5
+        while not self.stop.is_set():
+            began = time.monotonic()
+            try:
+                loop(self.stop)
+            except DBAPIError as error:
+                log.warning("loop-lost-database", exc_info=error)
+            except Exception as error:  # a fault in one loop must not end the others; it is logged and counted
+                log.error("loop-failed", exc_info=error)
+            else:
+                continue
+            metrics.LOOP_FAILURES.labels(self.service.name, name).inc()
+            pause = 0.5 if time.monotonic() - began > 60 else min(pause * 2, 10)
+            self.stop.wait(pause)
+
+
+def _job_loop(job: jobs.Job, tools: jobs.JobTools) -> Loop:
+    return lambda stop: jobs.loop(job, tools, stop)
+
+
+def serve_health(worker: Worker, port: int) -> ThreadingHTTPServer:
+    """Serve the worker's /livez, /readyz and /metrics in a thread."""
+
+    class HealthHandler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self._answer(200, metrics.exposition(), CONTENT_TYPE_LATEST)
+            elif self.path in ("/livez", "/readyz"):
+                checks = worker.checks()
+                needed = checks if self.path == "/readyz" else {n: s for n, s in checks.items() if s == "ended"}
+                well = all(state == "ok" for state in needed.values())
+                body = json.dumps({"status": "ok" if well else "unavailable", "checks": checks}).encode()
+                self._answer(200 if well else 503, body, "application/json")
+            else:
+                self._answer(404, b"", "text/plain")
+
+        def _answer(self, status: int, body: bytes, content_type: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Health checks are not logged."""
+
+    server = ThreadingHTTPServer(("0.0.0.0", port), HealthHandler)  # noqa: S104 a container's own
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server
