@@ -2,9 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import jwt
 import structlog
@@ -24,8 +27,6 @@ ROLES = frozenset({"front-desk", "clinician", "biller", "records", "manager", "i
 #: permission -> the roles that have it; what is not named is refused.
 Policy = Mapping[str, frozenset[str]]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 @dataclass(frozen=True)
 class Principal:
@@ -43,7 +44,7 @@ class Authenticator:
     def __init__(self, *, issuer: str, audience: str, jwks_url: str, service_key: str) -> None:
         self.issuer = issuer
         self.audience = audience
-        self.jwks = jwt.PyJWKClient(jwks_url, lifespan=300, timeout=5) if jwks_url else None
+        self.keys = _keys(jwks_url)
         self.service_key = _private_key(service_key).public_key() if service_key else None
 
     def principal(self, authorization: str | None) -> Principal:
@@ -64,9 +65,7 @@ class Authenticator:
         unverified = jwt.decode(token, options={"verify_signature": False})
         if unverified.get("iss") == SERVICE_ISSUER:
             return self._verify_service(token)
-        if self.jwks is None:
-            raise _unauthenticated("The token is not valid.")
-        key = self.jwks.get_signing_key_from_jwt(token)
+        key = self.keys.get_signing_key_from_jwt(token)
         claims = self._decode(token, key.key, ["RS256", "ES256"], self.issuer)
         tenant, roles = claims.get("tenant"), claims.get("roles")
         if not isinstance(tenant, str) or not TENANT.fullmatch(tenant):
@@ -94,6 +93,33 @@ class Authenticator:
         )
 
 
+class _FileKeys:
+    """A JWKS in a file, read again when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read: tuple[float, jwt.PyJWKSet] | None = None
+
+    def get_signing_key_from_jwt(self, token: str) -> jwt.PyJWK:
+        kid = jwt.get_unverified_header(token).get("kid")
+        changed = self.path.stat().st_mtime
+        if self._read is None or self._read[0] != changed:
+            self._read = changed, jwt.PyJWKSet.from_json(self.path.read_text())
+        for key in self._read[1].keys:
+            if key.key_id == kid:
+                return key
+        raise jwt.InvalidKeyError("unknown key")
+
+
+def _keys(url: str) -> "jwt.PyJWKClient | _FileKeys":
+    if not url.startswith("file:"):
+        return jwt.PyJWKClient(url, lifespan=300, timeout=5)
+    path = Path(url2pathname(urlsplit(url).path))
+    if not path.is_file():
+        raise ConfigError("JWKS_URL names a file that is not there")
+    return _FileKeys(path)
+
+
 class ServiceTokens:
     """Short-lived tokens with which a service reads the others' feeds."""
 
@@ -116,16 +142,6 @@ class ServiceTokens:
 
 #: The mark of a view that needs no token.
 PUBLIC = "public"
-
-
-def requires(permission: str) -> Callable[[F], F]:
-    """Mark a view with the permission that its caller needs. A view without a mark is refused to everybody."""
-
-    def mark(view: F) -> F:
-        view.__dict__["permission"] = permission  # the decorators outside it copy it along
-        return view
-
-    return mark
 
 
 def authorise(policy: Policy, permission: str | None, principal: Principal) -> None:

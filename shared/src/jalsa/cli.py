@@ -71,7 +71,7 @@ def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
                 "graceful_timeout": 20,
                 "keepalive": 75,  # longer than the gateway's, so that it is never the one that closes
                 "proc_name": f"jalsa-{service.name}-web",
-                "child_exit": lambda _, worker: multiprocess.mark_process_dead(worker.pid),
+                "child_exit": lambda _, worker: multiprocess.mark_process_dead(worker.pid),  # type: ignore[no-untyped-call]
                 "loglevel": "warning",
             }
             for name, value in settings.items():

@@ -2,11 +2,12 @@
 
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from kombu import Connection, Consumer, Message, Queue
-from kombu.exceptions import KombuError, OperationalError
+from kombu.exceptions import KombuError
 from sqlalchemy.exc import DBAPIError
 
 from jalsa import metrics, topology
@@ -28,6 +29,7 @@ class BusConsumer:
         self.inbox = inbox
         self.topology = topology.load()
         self.bus_up = threading.Event()
+        self._bus_errors = (KombuError, OSError, *_recoverable(url))
 
     def loop(self, stop: threading.Event) -> None:
         """Consume until told to stop. The loop is our own: kombu's mixin does not stop while the broker is down."""
@@ -39,7 +41,7 @@ class BusConsumer:
                 if not database_is_away(error):
                     raise
                 log.warning("database-away", exc_info=error)
-            except (KombuError, OperationalError, OSError, *_recoverable(self.url)) as error:
+            except self._bus_errors as error:
                 log.warning("bus-away", error=type(error).__name__)
             pause = 0.5 if self.bus_up.is_set() else min(pause * 2, 5.0)
             self._set_up(False)
@@ -62,10 +64,8 @@ class BusConsumer:
     def _drain(self, connection: Connection, stop: threading.Event) -> None:
         beat = declared = time.monotonic()
         while not stop.is_set():
-            try:
+            with suppress(TimeoutError):
                 connection.drain_events(timeout=0.5)
-            except TimeoutError:
-                pass
             now = time.monotonic()
             if now - beat > 1 and connection.supports_heartbeats:
                 connection.heartbeat_check()

@@ -18,7 +18,8 @@ from jalsa.outbox import flush_events
 T = TypeVar("T")
 
 _SET = text("""
-    SELECT set_config('jalsa.tenant', :t, true), set_config('jalsa.actor', :a, true), set_config('jalsa.request', :r, true)
+    SELECT set_config('jalsa.tenant', :tenant, true), set_config('jalsa.actor', :actor, true),
+           set_config('jalsa.request', :request, true)
 """)
 
 #: Two transactions that stood in each other's way; the loser may simply run again.
@@ -87,7 +88,7 @@ class Database:
 def begin(db: Session, context: Context) -> None:
     """Set tenant and actor for the transaction that this begins."""
     db.info["context"] = context
-    db.execute(_SET, {"t": context.tenant, "a": context.actor, "r": context.request_id})
+    db.execute(_SET, {"tenant": context.tenant, "actor": context.actor, "request": context.request_id})
 
 
 def commit(db: Session) -> None:
@@ -108,7 +109,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def database_is_away(error: BaseException) -> bool:
-    """Whether an error says that the database can not be reached or is shutting down, and nothing of the work itself."""
+    """Whether an error says that the database can not be reached, and nothing of the work itself."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     if not isinstance(error, OperationalError | InterfaceError):

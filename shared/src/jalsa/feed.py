@@ -5,16 +5,16 @@ from uuid import UUID
 
 import structlog
 from flask import Response, current_app, jsonify
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 from sqlalchemy import text
 
-from jalsa.auth import PUBLIC, requires
+from jalsa.auth import PUBLIC
 from jalsa.errors import conflict, not_found
 from jalsa.outbox import COLUMNS, envelope_of
 from jalsa.web.edge import current_db, current_principal
 from jalsa.web.fields import Instant
-from jalsa.web.paging import PageArgs, decode_id_cursor, page
+from jalsa.web.paging import PageArgs, decode_id_cursor, page, page_of
+from jalsa.web.routes import Routes
 
 log = structlog.get_logger()
 
@@ -75,33 +75,18 @@ class KeptEvent(Schema):
     received_at = Instant()
 
 
-class KeptEvents(Schema):
-    """A page of kept events."""
-
-    items = fields.List(fields.Nested(KeptEvent()))
-    next_cursor = fields.String(allow_none=True)
-
-
-def feed_blueprint() -> Blueprint:
+def feed_routes() -> Routes:
     """The routes below `/v1/events`, for one application."""
-    blueprint = Blueprint("events", __name__, description="The event log and the inbox")
-    blueprint.route("/events")(
-        blueprint.arguments(FeedArgs(), location="query")(blueprint.response(200, FeedAnswer())(read_feed))
-    )
-    blueprint.route("/events/schemas/<event>")(read_schema)
-    blueprint.route("/events/inbox")(
-        blueprint.arguments(InboxArgs(), location="query")(blueprint.response(200, KeptEvents())(list_inbox))
-    )
-    blueprint.route("/events/inbox/<uuid:event_id>/retry", methods=["POST"])(
-        blueprint.response(204)(retry_dead)
-    )
-    blueprint.route("/events/inbox/<uuid:event_id>/skip", methods=["POST"])(
-        blueprint.response(204)(skip_dead)
-    )
-    return blueprint
+    routes = Routes("events", "The event log and the inbox")
+    kept = "/events/inbox/<uuid:event_id>"
+    routes.view("/events", permission="events.read", query=FeedArgs(), answer=FeedAnswer())(read_feed)
+    routes.view("/events/schemas/<event>", permission=PUBLIC)(read_schema)
+    routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), answer=page_of(KeptEvent))(list_inbox)
+    routes.view(f"{kept}/retry", "POST", permission="events.operate", status=204)(retry_dead)
+    routes.view(f"{kept}/skip", "POST", permission="events.operate", status=204)(skip_dead)
+    return routes
 
 
-@requires("events.read")
 def read_feed(args: dict[str, Any]) -> dict[str, Any]:
     """Events in the order of their positions, after the one that the caller has last."""
     principal = current_principal()
@@ -116,7 +101,6 @@ def read_feed(args: dict[str, Any]) -> dict[str, Any]:
     return {"items": items, "next_cursor": items[-1]["position"] if items else None}
 
 
-@requires(PUBLIC)
 def read_schema(event: str) -> Response:
     """The JSON Schema of an event's data (`AppointmentBooked.v1`)."""
     from jalsa.schemas import json_schema
@@ -127,7 +111,6 @@ def read_schema(event: str) -> Response:
     raise not_found("event")
 
 
-@requires("events.operate")
 def list_inbox(args: dict[str, Any]) -> dict[str, Any]:
     """What the inbox keeps: events that wait, are tried again, or are dead."""
     values = {"state": args["state"], "after": decode_id_cursor(args["cursor"]), "limit": args["limit"] + 1}
@@ -135,7 +118,6 @@ def list_inbox(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row.id), lambda row: row._asdict())
 
 
-@requires("events.operate")
 def retry_dead(event_id: UUID) -> None:
     """Try a dead event again, from its first attempt; the worker takes it up within seconds."""
     db = current_db()
@@ -144,7 +126,6 @@ def retry_dead(event_id: UUID) -> None:
     log.info("dead-event-retried", inbox_id=str(event_id))
 
 
-@requires("events.operate")
 def skip_dead(event_id: UUID) -> None:
     """Give a dead event up, so that what waits behind it can go on."""
     db = current_db()

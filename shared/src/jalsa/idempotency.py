@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from jalsa.db import context_of
 from jalsa.errors import Problem, invalid
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('idempotency:' || :tenant || ':' || :actor || ':' || :key, 0))")
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended('idempotency:' || :tenant || ':' || :actor || ':' || :key, 0))"
+)
 _FIND = text("""
     SELECT request_hash, status, headers, body FROM idempotency_keys
     WHERE tenant_id = :tenant AND actor = :actor AND key = :key

@@ -1,4 +1,4 @@
-"""The ordered inbox: every consumer applies each subject's events exactly once and in sequence, whatever the bus does."""
+"""The ordered inbox: each subject's events are applied exactly once and in sequence, whatever the bus does."""
 
 import json
 import random
@@ -159,8 +159,9 @@ class Inbox:
             if database_is_away(error):
                 raise
             # whatever a handler raises is its event's failure: kept with the event, shown, and tried again
-            again(lambda: self._record_failure(envelope, error))
-            return None
+            failure = error
+        again(lambda: self._record_failure(envelope, failure))
+        return None
 
     def _apply(self, envelope: Envelope, *, due: bool) -> Envelope | None:
         context = self._context(envelope)
@@ -215,7 +216,9 @@ class Inbox:
                 error=describe(error),
             )
         metrics.EVENTS_APPLIED.labels(self.service, "failed").inc()
-        log.warning("event-failed", event_id=str(envelope.id), type=envelope.type, dead=dead, attempts=attempts, exc_info=error)
+        log.warning(
+            "event-failed", event_id=str(envelope.id), type=envelope.type, dead=dead, attempts=attempts, exc_info=error
+        )
 
     def _context(self, envelope: Envelope) -> Context:
         made = for_system(envelope.tenant, envelope.event, trace=envelope.traceparent, cause=envelope.id)

@@ -26,12 +26,11 @@ _HEADS = text("""
 """)
 _INSERT = text("""
     INSERT INTO outbox (id, tenant_id, subject, sequence, type, time, correlation_id, causation_id, traceparent, data)
-    VALUES (:id, :tenant, :subject, :sequence, :type, :time, :correlation, :causation, :traceparent, CAST(:data AS jsonb))
+    VALUES (:id, :tenant, :subject, :sequence, :type, :time, :correlation, :causation, :traceparent,
+            CAST(:data AS jsonb))
 """)
 #: The columns from which `envelope_of` makes an envelope.
-COLUMNS = (
-    "id, position, tenant_id, subject, sequence, type, time, correlation_id, causation_id, traceparent, data"
-)
+COLUMNS = "id, position, tenant_id, subject, sequence, type, time, correlation_id, causation_id, traceparent, data"
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,7 @@ def flush_events(db: Session) -> None:
     context: Context = db.info["context"]
     counts = Counter(item.subject for item in pending)
     subjects = sorted(counts)
-    rows = db.execute(
-        _HEADS, {"tenant": context.tenant, "subjects": subjects, "counts": [counts[s] for s in subjects]}
-    )
+    rows = db.execute(_HEADS, {"tenant": context.tenant, "subjects": subjects, "counts": [counts[s] for s in subjects]})
     following = {subject: last - counts[subject] + 1 for subject, last in rows}
     stored = []
     for item in pending:

@@ -139,10 +139,7 @@ class PikaPublisher:
 
     def _on_confirm(self, frame: Any) -> None:
         tag = frame.method.delivery_tag
-        if frame.method.multiple:
-            tags = [t for t in self._unconfirmed if t <= tag]
-        else:
-            tags = [tag]
+        tags = [t for t in self._unconfirmed if t <= tag] if frame.method.multiple else [tag]
         ids = {self._unconfirmed.pop(t) for t in tags if t in self._unconfirmed}
         if isinstance(frame.method, Basic.Ack):
             self._confirmed |= ids - self._returned

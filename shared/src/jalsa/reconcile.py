@@ -33,9 +33,7 @@ class Reconciler:
         self.sources = sorted({service for service, _ in inbox.streams})
         self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=10), retries=False)
 
-    def loop(
-        self, stop: threading.Event, bus_up: Callable[[], bool], seconds: float, seconds_down: float
-    ) -> None:
+    def loop(self, stop: threading.Event, bus_up: Callable[[], bool], seconds: float, seconds_down: float) -> None:
         """Read at start-up, whenever the bus comes back, every `seconds`, and every `seconds_down` without a bus."""
         waited, was_up, complete = seconds, False, False
         while not stop.is_set():

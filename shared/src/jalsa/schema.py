@@ -121,7 +121,8 @@ CREATE TABLE feed_checkpoints (
 """
 
 _DROP_MECHANISMS_V1 = """
-DROP TABLE feed_checkpoints, inbox, inbox_heads, relay_state, outbox, outbox_heads, idempotency_keys, numbers, audit_log;
+DROP TABLE feed_checkpoints, inbox, inbox_heads, relay_state, outbox, outbox_heads, idempotency_keys, numbers,
+  audit_log;
 DROP FUNCTION jalsa_audit();
 """
 

@@ -1,0 +1,1 @@
+"""Scheduling: the single place where every session is booked."""

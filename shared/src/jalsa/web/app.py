@@ -1,13 +1,13 @@
 """The application factory: what a service declares, and the Flask application made of it."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, jsonify, request
-from flask_smorest import Api, Blueprint
+from flask import Flask, Response, current_app, g, jsonify, request
+from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -22,6 +22,7 @@ from jalsa.jobs import Job
 from jalsa.states import StateMachine
 from jalsa.web import fields
 from jalsa.web.edge import JalsaFlask
+from jalsa.web.routes import Routes
 
 log = structlog.get_logger()
 
@@ -40,7 +41,7 @@ class Service:
     title: str
     config: type[Config] = Config
     policy: Policy
-    blueprints: tuple[Blueprint, ...]
+    routes: tuple[Routes, ...]
     publishes: tuple[EventType, ...] = ()
     streams: tuple[Stream, ...] = ()
     handlers: Mapping[str, Handler] = field(default_factory=dict)
@@ -80,8 +81,8 @@ class JalsaApi(Api):  # type: ignore[misc]
 
 
 def create_app(service: Service, config: Config, database: Database | None = None) -> Flask:
-    """The web application of a service. `database`, the application role's, is made from the configuration if absent."""
-    from jalsa.feed import feed_blueprint
+    """The web application of a service; the application role's `database` is made from `config` if absent."""
+    from jalsa.feed import feed_routes
     from jalsa.web.system import system_blueprint
 
     config.require("database_url", "jwks_url", "service_key")
@@ -107,21 +108,17 @@ def create_app(service: Service, config: Config, database: Database | None = Non
     )
     api = JalsaApi(app)
     app.extensions["jalsa-api"] = api
-    _register(api, app, [*service.blueprints, feed_blueprint()])
+    for routes in (*service.routes, feed_routes()):
+        api.register_blueprint(routes, url_prefix="/v1")
     app.register_blueprint(system_blueprint())
     app.register_error_handler(Problem, _problem)
     app.before_request(_start_clock)
     app.after_request(_observe)
-    if config.trusted_proxies:
+    if hops := config.trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, *(config.trusted_proxies for _ in range(3)), x_prefix=config.trusted_proxies
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
         )
     return app
-
-
-def _register(api: JalsaApi, app: Flask, blueprints: Iterable[Blueprint]) -> None:
-    for blueprint in blueprints:
-        api.register_blueprint(blueprint, url_prefix="/v1")
 
 
 def _spec_options(service: Service) -> dict[str, Any]:
@@ -178,7 +175,7 @@ def _observe(response: Response) -> Response:
     """Log and measure the request by its route: the path and the query may name a patient."""
     route = request.url_rule.rule if request.url_rule else "unmatched"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
-    service = request_service()
+    service = current_app.extensions["jalsa"].service.name
     metrics.REQUESTS.labels(service, request.method, route, str(response.status_code)).observe(seconds)
     response.headers["X-Request-ID"] = g.get("request_id", "")
     response.headers.setdefault("Cache-Control", "no-store")
@@ -186,11 +183,3 @@ def _observe(response: Response) -> Response:
     if not route.endswith(("/livez", "/readyz", "/metrics")):
         log.info("request", method=request.method, route=route, status=response.status_code, ms=round(seconds * 1e3, 1))
     return response
-
-
-def request_service() -> str:
-    """The name of the service that answers."""
-    from flask import current_app
-
-    name: str = current_app.extensions["jalsa"].service.name
-    return name

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from marshmallow import Schema, ValidationError, fields, validate
 
 # control characters and unpaired surrogates can not be stored or shown; bidirectional marks can disguise a name
-_FORBIDDEN_IN_NAMES = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
+_FORBIDDEN_IN_NAMES = re.compile(
+    "[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 _FORBIDDEN_IN_TEXT = re.compile("[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -82,7 +84,9 @@ def code(max: int = 20) -> fields.String:
     """A short code: capital letters, digits, `-` and `_`; it stands in numbers."""
     return fields.String(
         required=True,
-        validate=validate.Regexp(rf"[A-Z][A-Z0-9_-]{{0,{max - 1}}}\Z", error="Must be capital letters, digits, - or _."),
+        validate=validate.Regexp(
+            rf"[A-Z][A-Z0-9_-]{{0,{max - 1}}}\Z", error="Must be capital letters, digits, - or _."
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,9 +21,17 @@ class PageArgs(Schema):
     cursor = fields.String(load_default=None, validate=validate.Length(max=400))
 
 
-def page(
-    rows: Sequence[T], limit: int, cursor_of: Callable[[T], str], represent: Callable[[T], Any]
-) -> dict[str, Any]:
+@cache
+def page_of(answer: type[Schema]) -> Schema:
+    """The schema of a page of these."""
+    items: dict[str, fields.Field[Any]] = {
+        "items": fields.List(fields.Nested(answer())),
+        "next_cursor": fields.String(allow_none=True),
+    }
+    return Schema.from_dict(items, name=f"{answer.__name__}Page")()
+
+
+def page(rows: Sequence[T], limit: int, cursor_of: Callable[[T], str], represent: Callable[[T], Any]) -> dict[str, Any]:
     """A page from `limit + 1` rows: the last of them only says that there is more."""
     more = len(rows) > limit
     shown = rows[:limit]

@@ -114,10 +114,10 @@ def _use_container(environ: Mapping[str, str], image: str) -> bool:
         raise ServerError(f"JALSA_TEST_SERVERS is {way!r}: say auto, binaries or containers.")
     if way == "binaries":
         return False
-    # Imported late: a second of start-up that a run with given servers need not pay.
+    # Imported late, because a run with given servers need not pay for it.
     from jalsa.testing.servers.containers import docker_has
 
-    if docker_has(image, pull_within=60 if way == "auto" else 600):
+    if docker_has(image, within=60 if way == "auto" else 600):
         return True
     if way == "containers":
         raise ServerError(f"JALSA_TEST_SERVERS is containers, but no Docker daemon answers that has or gets {image}.")

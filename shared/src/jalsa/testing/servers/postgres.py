@@ -24,6 +24,7 @@ from jalsa.testing.servers.processes import (
 )
 
 _SUPERUSER = "jalsa"
+_INSTALLED = Path("/usr/lib/postgresql")  # Debian's, a folder per version
 _STOP_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 _FAST_BUT_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -179,9 +180,7 @@ class PrivatePostgres(Postgres):
 def postgres_binaries() -> Path | None:
     """Returns the folder of PostgreSQL's programs: on PATH, where Debian has them, or the embedded ones."""
     on_path = shutil.which("initdb")
-    newest_first = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: _version(path.parent.name), reverse=True
-    )
+    newest_first = sorted(_INSTALLED.glob("*/bin"), key=lambda path: _version(path.parent.name), reverse=True)
     folders = [*([Path(on_path).resolve().parent] if on_path else []), *newest_first, *_embedded()]
     return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
 

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -159,6 +160,8 @@ class OwnedProcess:
     def _end(self, family: list[psutil.Process]) -> None:
         for member in family:
             _signal(member, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # what was born while we looked
         self._process.wait()
         wait_until(lambda: not any(map(_lives, family)), "The end of a killed server", within=10)
         self._guard.dismiss()

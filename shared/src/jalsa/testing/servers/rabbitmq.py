@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from jalsa.testing.servers.broker import Broker
-from jalsa.testing.servers.processes import OwnedProcess, ServerError, free_ports, make_folder
+from jalsa.testing.servers.processes import OwnedProcess, ServerError, free_ports, make_folder, wait_until
 
 _USER = "jalsa"
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -70,9 +70,19 @@ class PrivateRabbitMQ(Broker):
         self.start()
 
     def kill(self) -> None:
-        """SIGKILL: what was not on disk is gone."""
+        """SIGKILL: what was not on disk is gone, so call `wait_for_written` first for a queue that is to survive."""
         self._running().kill()
         self._process = None
+
+    def wait_for_written(self, vhost: str, queue: str) -> None:
+        """Waits until a new quorum queue's name is on disk.
+
+        RabbitMQ writes the names twice a second; a queue whose name is lost comes back without a leader, for ever.
+        """
+        name = f"{'%2F' if vhost == '/' else vhost}_{queue}".encode()
+        names = (self._folder / "data").glob("*/quorum/*/names.dets")
+        [file] = names
+        wait_until(lambda: name in file.read_bytes(), f"The writing of {queue}", within=10)
 
     def pause(self) -> None:
         """Freezes the broker: connections stay open and nobody answers."""

@@ -1,0 +1,28 @@
+"""The composition root: all that scheduling is made of."""
+
+from jalsa.web import Service
+from scheduling import domain, events, handlers
+from scheduling.http import participants, sessions, setup
+from scheduling.policy import POLICY
+
+SERVICE = Service(
+    name="scheduling",
+    title="Jalsa scheduling",
+    policy=POLICY,
+    routes=(setup.routes, sessions.routes, participants.routes),
+    publishes=events.PUBLISHES,
+    streams=events.STREAMS,
+    handlers=handlers.HANDLERS,
+    machines=(domain.SESSION, domain.PARTICIPANT),
+    constraints={
+        "sessions_provider_busy": ("provider-busy", "The provider has another session at that time."),
+        "sessions_room_busy": ("room-busy", "The room is taken at that time."),
+        "participants_patient_busy": ("patient-busy", "The patient has another session at that time."),
+        "participants_enrolled_once": ("already-enrolled", "The patient has a place in this session."),
+        "participants_capacity": ("session-full", "Every place of this session is taken."),
+        "clinics_code_key": ("code-taken", "Another clinic has this code."),
+        "rooms_name_key": ("name-taken", "Another room of the clinic has this name."),
+        "providers_user_key": ("user-taken", "Another provider has this user_id."),
+        "service_types_code_key": ("code-taken", "Another service type has this code."),
+    },
+)

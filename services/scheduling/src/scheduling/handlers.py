@@ -1,0 +1,25 @@
+"""What scheduling does when the other services announce something."""
+
+from sqlalchemy.orm import Session
+
+from jalsa.inbox import Received
+from scheduling.operations import projections
+
+
+def on_patient_saved(db: Session, event: Received) -> None:
+    """A patient was registered or changed."""
+    projections.save_patient(
+        db, event.data["patient_id"], file_number=event.data["file_number"], active=event.data["active"]
+    )
+
+
+def on_financial_clearance_changed(db: Session, event: Received) -> None:
+    """Billing cleared an appointment, or took the clearance back."""
+    projections.set_clearance(db, event.data["appointment_id"], cleared=event.data["cleared"])
+
+
+HANDLERS = {
+    "patient-files.PatientRegistered.v1": on_patient_saved,
+    "patient-files.PatientUpdated.v1": on_patient_saved,
+    "billing.FinancialClearanceChanged.v1": on_financial_clearance_changed,
+}

@@ -1,0 +1,90 @@
+"""Participants by their own address, and appointments booked in one step."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import Routes, check_if_match, current_db, tagged
+from jalsa.web.fields import EmptyBody
+from scheduling import queries
+from scheduling.http import represent, schemas
+from scheduling.models import Participant
+from scheduling.operations import participants as operations
+
+routes = Routes("participants", "Participants and appointments")
+
+_PARTICIPANT = schemas.ParticipantAnswer()
+
+
+@routes.view(
+    "/appointments",
+    "POST",
+    permission="appointments.write",
+    body=schemas.AppointmentBody(),
+    answer=_PARTICIPANT,
+    status=201,
+)
+def book_appointment(body: dict[str, Any]) -> Response:
+    """Book an individual session and its participant in one step."""
+    return tagged(_shown(operations.book_appointment(current_db(), body, now=clock.now())), 201)
+
+
+@routes.view("/participants/<uuid:participant_id>", permission="appointments.read", answer=_PARTICIPANT)
+def get_participant(participant_id: UUID) -> Response:
+    """One participant."""
+    participant = queries.find_participant(current_db(), participant_id)
+    if participant is None:
+        raise not_found("participant")
+    return tagged(_shown(participant))
+
+
+@routes.view(
+    "/participants/<uuid:participant_id>",
+    "PATCH",
+    permission="appointments.write",
+    body=schemas.ParticipantPatch(),
+    answer=_PARTICIPANT,
+)
+def update_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+    """Change a participant's notes."""
+    participant = _matched(participant_id)
+    participant.notes = body.get("notes", participant.notes)
+    return tagged(_shown(participant))
+
+
+@routes.view(
+    "/participants/<uuid:participant_id>/confirm",
+    "POST",
+    permission="appointments.write",
+    body=EmptyBody(),
+    answer=_PARTICIPANT,
+)
+def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
+    """The patient has confirmed to come."""
+    return tagged(_shown(operations.confirm(current_db(), _matched(participant_id), now=clock.now())))
+
+
+@routes.view(
+    "/participants/<uuid:participant_id>/cancel",
+    "POST",
+    permission="appointments.write",
+    body=schemas.CancelBody(),
+    answer=_PARTICIPANT,
+)
+def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+    """Give a place up."""
+    participant = _matched(participant_id)
+    return tagged(_shown(operations.cancel(current_db(), participant, body["reason"], now=clock.now())))
+
+
+def _matched(participant_id: UUID) -> Participant:
+    participant = operations.locked_participant(current_db(), participant_id)
+    check_if_match(_shown(participant))
+    return participant
+
+
+def _shown(participant: Participant) -> dict[str, Any]:
+    return represent.participants(current_db(), [participant], clock.now())[0]

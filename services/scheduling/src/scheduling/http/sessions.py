@@ -1,0 +1,126 @@
+"""Sessions, and participants of one."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from jalsa import clock
+from jalsa.errors import invalid, not_found
+from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.paging import decode_cursor, decode_id_cursor
+from scheduling import queries
+from scheduling.http import represent, schemas
+from scheduling.models import ClinicalSession
+from scheduling.operations import participants, sessions
+
+routes = Routes("sessions", "Sessions and who takes part in them")
+
+_SESSION = schemas.SessionAnswer()
+_PARTICIPANT = schemas.ParticipantAnswer()
+
+
+@routes.view("/sessions", "POST", permission="sessions.write", body=schemas.SessionBody(), answer=_SESSION, status=201)
+def create_session(body: dict[str, Any]) -> Response:
+    """Schedule a session; it may start empty."""
+    session = sessions.create_session(current_db(), body, now=clock.now())
+    return tagged(_shown(session), 201)
+
+
+@routes.view(
+    "/sessions", permission="sessions.read", query=schemas.SessionArgs(), answer=page_of(schemas.SessionAnswer)
+)
+def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
+    """Sessions in the order of their start; `from` and `to` bound the start."""
+    return _list(args, None)
+
+
+@routes.view(
+    "/sessions/available",
+    permission="sessions.read",
+    query=schemas.SessionArgs(),
+    answer=page_of(schemas.SessionAnswer),
+)
+def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
+    """Sessions that have not begun and have a free place."""
+    return _list(args, clock.now())
+
+
+@routes.view("/sessions/<uuid:session_id>", permission="sessions.read", answer=_SESSION)
+def get_session(session_id: UUID) -> Response:
+    """One session."""
+    return tagged(_shown(_found(session_id)))
+
+
+@routes.view(
+    "/sessions/<uuid:session_id>/cancel",
+    "POST",
+    permission="sessions.write",
+    body=schemas.CancelBody(),
+    answer=_SESSION,
+)
+def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """Cancel a session and every place in it."""
+    db = current_db()
+    check_if_match(_shown(sessions.locked_session(db, session_id)))
+    return tagged(_shown(sessions.cancel_session(db, session_id, body["reason"], now=clock.now())))
+
+
+@routes.view(
+    "/sessions/<uuid:session_id>/participants",
+    "POST",
+    permission="appointments.write",
+    body=schemas.ParticipantBody(),
+    answer=_PARTICIPANT,
+    status=201,
+)
+def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
+    """Book a patient into a session."""
+    db, now = current_db(), clock.now()
+    participant = participants.book(db, session_id, body["patient_id"], body["notes"], now=now)
+    return tagged(represent.participants(db, [participant], now)[0], 201)
+
+
+@routes.view(
+    "/sessions/<uuid:session_id>/participants",
+    permission="appointments.read",
+    query=PageArgs(),
+    answer=page_of(schemas.ParticipantAnswer),
+)
+def list_participants(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
+    """A session's participants, in the order of booking."""
+    db = current_db()
+    _found(session_id)
+    after = decode_id_cursor(args["cursor"])
+    rows = queries.list_participants(db, session_id, after=after, limit=args["limit"] + 1)
+    shown = iter(represent.participants(db, rows, clock.now()))
+    return page(rows, args["limit"], lambda row: str(row.id), lambda _: next(shown))
+
+
+def _list(args: dict[str, Any], open_at: datetime | None) -> dict[str, Any]:
+    db = current_db()
+    rows = queries.list_sessions(db, args, after=_after(args["cursor"]), limit=args["limit"] + 1, open_at=open_at)
+    shown = iter(represent.sessions(db, rows))
+    return page(rows, args["limit"], lambda row: f"{row.starts_at.isoformat()} {row.id}", lambda _: next(shown))
+
+
+def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    starts_at, _, session_id = decode_cursor(cursor).rpartition(" ")
+    try:
+        return datetime.fromisoformat(starts_at), UUID(session_id)
+    except ValueError:
+        raise invalid("cursor", "Not a cursor of this list.") from None
+
+
+def _found(session_id: UUID) -> ClinicalSession:
+    session = queries.find_session(current_db(), session_id)
+    if session is None:
+        raise not_found("session")
+    return session
+
+
+def _shown(session: ClinicalSession) -> dict[str, Any]:
+    return represent.sessions(current_db(), [session])[0]

@@ -1,0 +1,172 @@
+"""Clinics, rooms, providers with their hours, service types."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from flask import Response
+from marshmallow import Schema
+
+from jalsa import clock
+from jalsa.db import TenantRow
+from jalsa.errors import not_found
+from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.paging import decode_id_cursor
+from scheduling import domain, queries
+from scheduling.http import schemas
+from scheduling.models import Clinic, Provider, Room, ServiceType
+from scheduling.operations import setup as operations
+
+R = TypeVar("R", bound=TenantRow)
+
+routes = Routes("setup", "Clinics, rooms, providers, service types")
+
+_CLINIC = schemas.ClinicAnswer()
+_ROOM = schemas.RoomAnswer()
+_PROVIDER = schemas.ProviderAnswer()
+_SERVICE_TYPE = schemas.ServiceTypeAnswer()
+_HOURS = schemas.WorkingHours()
+
+
+@routes.view("/clinics", "POST", permission="setup.write", body=schemas.ClinicBody(), answer=_CLINIC, status=201)
+def create_clinic(body: dict[str, Any]) -> Response:
+    """Open a clinic."""
+    return tagged(_CLINIC.dump(operations.create_clinic(current_db(), body, now=clock.now())), 201)
+
+
+@routes.view("/clinics", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ClinicAnswer))
+def list_clinics(args: dict[str, Any]) -> dict[str, Any]:
+    """The tenant's clinics, in the order in which they were opened."""
+    return _list(Clinic, _CLINIC, args)
+
+
+@routes.view("/clinics/<uuid:clinic_id>", permission="setup.read", answer=_CLINIC)
+def get_clinic(clinic_id: UUID) -> Response:
+    """One clinic."""
+    return tagged(_CLINIC.dump(_found(Clinic, clinic_id, "clinic")))
+
+
+@routes.view("/clinics/<uuid:clinic_id>", "PATCH", permission="setup.write", body=schemas.ClinicPatch(), answer=_CLINIC)
+def update_clinic(body: dict[str, Any], clinic_id: UUID) -> Response:
+    """Change a clinic's names, or close it."""
+    clinic = _matched(Clinic, clinic_id, "clinic", _CLINIC)
+    return tagged(_CLINIC.dump(operations.update_clinic(current_db(), clinic, body, now=clock.now())))
+
+
+@routes.view("/rooms", "POST", permission="setup.write", body=schemas.RoomBody(), answer=_ROOM, status=201)
+def create_room(body: dict[str, Any]) -> Response:
+    """Add a room to a clinic."""
+    return tagged(_ROOM.dump(operations.create_room(current_db(), body)), 201)
+
+
+@routes.view("/rooms", permission="setup.read", query=schemas.RoomArgs(), answer=page_of(schemas.RoomAnswer))
+def list_rooms(args: dict[str, Any]) -> dict[str, Any]:
+    """The tenant's rooms, or one clinic's."""
+    return _list(Room, _ROOM, args, clinic_id=args["clinic_id"])
+
+
+@routes.view("/rooms/<uuid:room_id>", permission="setup.read", answer=_ROOM)
+def get_room(room_id: UUID) -> Response:
+    """One room."""
+    return tagged(_ROOM.dump(_found(Room, room_id, "room")))
+
+
+@routes.view("/rooms/<uuid:room_id>", "PATCH", permission="setup.write", body=schemas.RoomPatch(), answer=_ROOM)
+def update_room(body: dict[str, Any], room_id: UUID) -> Response:
+    """Rename a room, or close it."""
+    room = _matched(Room, room_id, "room", _ROOM)
+    return tagged(_ROOM.dump(operations.update_room(current_db(), room, body)))
+
+
+@routes.view("/providers", "POST", permission="setup.write", body=schemas.ProviderBody(), answer=_PROVIDER, status=201)
+def create_provider(body: dict[str, Any]) -> Response:
+    """Register a provider; the working hours follow."""
+    return tagged(_PROVIDER.dump(operations.create_provider(current_db(), body, now=clock.now())), 201)
+
+
+@routes.view("/providers", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ProviderAnswer))
+def list_providers(args: dict[str, Any]) -> dict[str, Any]:
+    """The tenant's providers."""
+    return _list(Provider, _PROVIDER, args)
+
+
+@routes.view("/providers/<uuid:provider_id>", permission="setup.read", answer=_PROVIDER)
+def get_provider(provider_id: UUID) -> Response:
+    """One provider."""
+    return tagged(_PROVIDER.dump(_found(Provider, provider_id, "provider")))
+
+
+@routes.view(
+    "/providers/<uuid:provider_id>", "PATCH", permission="setup.write", body=schemas.ProviderPatch(), answer=_PROVIDER
+)
+def update_provider(body: dict[str, Any], provider_id: UUID) -> Response:
+    """Change a provider's names or clinics, or end the engagement."""
+    provider = _matched(Provider, provider_id, "provider", _PROVIDER)
+    return tagged(_PROVIDER.dump(operations.update_provider(current_db(), provider, body, now=clock.now())))
+
+
+@routes.view("/providers/<uuid:provider_id>/working-hours", permission="setup.read", answer=_HOURS)
+def get_working_hours(provider_id: UUID) -> Response:
+    """A provider's week, in the wall time of each clinic."""
+    provider = _found(Provider, provider_id, "provider")
+    return tagged(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
+
+
+@routes.view("/providers/<uuid:provider_id>/working-hours", "PUT", permission="setup.write", body=_HOURS, answer=_HOURS)
+def put_working_hours(body: dict[str, Any], provider_id: UUID) -> Response:
+    """Replace a provider's week."""
+    provider = _found(Provider, provider_id, "provider", lock=True)
+    check_if_match(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
+    hours = [domain.WorkingHours(**item) for item in body["items"]]
+    return tagged(_HOURS.dump({"items": operations.set_working_hours(current_db(), provider, hours)}))
+
+
+@routes.view(
+    "/service-types", "POST", permission="setup.write", body=schemas.ServiceTypeBody(), answer=_SERVICE_TYPE, status=201
+)
+def create_service_type(body: dict[str, Any]) -> Response:
+    """Add a service type."""
+    return tagged(_SERVICE_TYPE.dump(operations.create_service_type(current_db(), body)), 201)
+
+
+@routes.view("/service-types", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ServiceTypeAnswer))
+def list_service_types(args: dict[str, Any]) -> dict[str, Any]:
+    """The tenant's service types."""
+    return _list(ServiceType, _SERVICE_TYPE, args)
+
+
+@routes.view("/service-types/<uuid:service_type_id>", permission="setup.read", answer=_SERVICE_TYPE)
+def get_service_type(service_type_id: UUID) -> Response:
+    """One service type."""
+    return tagged(_SERVICE_TYPE.dump(_found(ServiceType, service_type_id, "service type")))
+
+
+@routes.view(
+    "/service-types/<uuid:service_type_id>",
+    "PATCH",
+    permission="setup.write",
+    body=schemas.ServiceTypePatch(),
+    answer=_SERVICE_TYPE,
+)
+def update_service_type(body: dict[str, Any], service_type_id: UUID) -> Response:
+    """Change a service type, or take it out of use."""
+    service_type = _matched(ServiceType, service_type_id, "service type", _SERVICE_TYPE)
+    return tagged(_SERVICE_TYPE.dump(operations.update_service_type(current_db(), service_type, body)))
+
+
+def _list(kind: type[R], answer: Schema, args: dict[str, Any], **equal: Any) -> dict[str, Any]:
+    after = decode_id_cursor(args["cursor"])
+    rows = queries.list_by_id(current_db(), kind, after=after, limit=args["limit"] + 1, **equal)
+    return page(rows, args["limit"], lambda row: str(row.id), answer.dump)
+
+
+def _found(kind: type[R], record_id: UUID, what: str, *, lock: bool = False) -> R:
+    record = current_db().get(kind, record_id, with_for_update=lock or None)
+    if record is None:
+        raise not_found(what)
+    return record
+
+
+def _matched(kind: type[R], record_id: UUID, what: str, answer: Schema) -> R:
+    record = _found(kind, record_id, what, lock=True)
+    check_if_match(answer.dump(record))
+    return record

@@ -1,0 +1,142 @@
+"""Clinics, rooms, providers and their hours, service types."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, time
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from jalsa.errors import invalid
+from jalsa.ids import new_id
+from scheduling import events
+from scheduling.domain import WorkingHours
+from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceType, WorkingHoursRow
+
+
+def create_clinic(db: Session, data: Mapping[str, Any], *, now: datetime) -> Clinic:
+    """Store a clinic and publish ClinicSaved."""
+    clinic = Clinic(id=new_id(), **{"active": True, **data})
+    db.add(clinic)
+    db.flush()
+    events.clinic_saved(db, clinic, now)
+    return clinic
+
+
+def update_clinic(db: Session, clinic: Clinic, data: Mapping[str, Any], *, now: datetime) -> Clinic:
+    """Change a clinic and publish ClinicSaved."""
+    _assign(clinic, data)
+    db.flush()
+    events.clinic_saved(db, clinic, now)
+    return clinic
+
+
+def create_room(db: Session, data: Mapping[str, Any]) -> Room:
+    """Store a room. Raises a 422 problem for an unknown or inactive clinic."""
+    active_clinic(db, data["clinic_id"])
+    room = Room(id=new_id(), **{"active": True, **data})
+    db.add(room)
+    db.flush()
+    return room
+
+
+def update_room(db: Session, room: Room, data: Mapping[str, Any]) -> Room:
+    """Change a room."""
+    _assign(room, data)
+    db.flush()
+    return room
+
+
+def create_provider(db: Session, data: Mapping[str, Any], *, now: datetime) -> Provider:
+    """Store a provider and publish ProviderSaved. Raises a 422 problem for an unknown or inactive clinic."""
+    fields = {"active": True, **data}
+    clinics = _in_clinics(db, fields.pop("clinic_ids"))
+    provider = Provider(id=new_id(), clinics=clinics, **fields)
+    db.add(provider)
+    db.flush()
+    events.provider_saved(db, provider, now)
+    return provider
+
+
+def update_provider(db: Session, provider: Provider, data: Mapping[str, Any], *, now: datetime) -> Provider:
+    """Change a provider and publish ProviderSaved. Raises a 422 problem for a clinic that is unknown or has hours."""
+    fields = dict(data)
+    if (wanted := fields.pop("clinic_ids", None)) is not None:
+        _move(db, provider, set(wanted))
+    _assign(provider, fields)
+    db.flush()
+    events.provider_saved(db, provider, now)
+    return provider
+
+
+def set_working_hours(db: Session, provider: Provider, hours: Iterable[WorkingHours]) -> list[WorkingHours]:
+    """Replace a provider's week. Raises a 422 problem for overlapping stretches, or a clinic not the provider's."""
+    week = sorted(hours, key=lambda h: (h.weekday, h.start))
+    for earlier, later in pairwise(week):
+        if earlier.weekday == later.weekday and later.start < _end(earlier):
+            raise invalid("items", "Two stretches of one weekday overlap.")
+    if not {h.clinic_id for h in week} <= set(provider.clinic_ids):
+        raise invalid("items", "The provider does not work in one of these clinics.")
+    db.execute(delete(WorkingHoursRow).where(WorkingHoursRow.provider_id == provider.id))
+    db.add_all(
+        WorkingHoursRow(
+            id=new_id(), provider_id=provider.id, clinic_id=h.clinic_id, weekday=h.weekday, start=h.start, end=h.end
+        )
+        for h in week
+    )
+    db.flush()
+    return week
+
+
+def create_service_type(db: Session, data: Mapping[str, Any]) -> ServiceType:
+    """Store a service type."""
+    service_type = ServiceType(id=new_id(), **{"active": True, **data})
+    db.add(service_type)
+    db.flush()
+    return service_type
+
+
+def update_service_type(db: Session, service_type: ServiceType, data: Mapping[str, Any]) -> ServiceType:
+    """Change a service type; sessions that are booked keep their times."""
+    _assign(service_type, data)
+    db.flush()
+    return service_type
+
+
+def active_clinic(db: Session, clinic_id: UUID) -> Clinic:
+    """The clinic. Raises a 422 problem where it is unknown or inactive."""
+    clinic = db.get(Clinic, clinic_id)
+    if clinic is None or not clinic.active:
+        raise invalid("clinic_id", "There is no such active clinic.")
+    return clinic
+
+
+def _in_clinics(db: Session, clinic_ids: Iterable[UUID]) -> list[ProviderClinic]:
+    wanted = set(clinic_ids)
+    known = set(db.scalars(select(Clinic.id).where(Clinic.id.in_(wanted), Clinic.active)))
+    if wanted - known:
+        raise invalid("clinic_ids", "There is no such active clinic.")
+    return [ProviderClinic(id=new_id(), clinic_id=clinic_id) for clinic_id in sorted(wanted)]
+
+
+def _move(db: Session, provider: Provider, wanted: set[UUID]) -> None:
+    left = set(provider.clinic_ids) - wanted
+    if left and db.scalar(
+        select(WorkingHoursRow.id)
+        .where(WorkingHoursRow.provider_id == provider.id, WorkingHoursRow.clinic_id.in_(left))
+        .limit(1)
+    ):
+        raise invalid("clinic_ids", "The provider has working hours in a clinic that is left out.")
+    added = _in_clinics(db, wanted - set(provider.clinic_ids))
+    provider.clinics = [c for c in provider.clinics if c.clinic_id in wanted] + added
+
+
+def _end(stretch: WorkingHours) -> time:
+    return time.max if stretch.end == time(0) else stretch.end
+
+
+def _assign(record: object, data: Mapping[str, Any]) -> None:
+    for name, value in data.items():
+        setattr(record, name, value)

@@ -1,0 +1,18 @@
+"""Which role may do what; what is not named here is refused."""
+
+from jalsa.auth import SYSTEM, Policy
+
+_ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
+_DESK = frozenset({"front-desk", "manager", "integration"})
+_MANAGER = frozenset({"manager"})
+
+POLICY: Policy = {
+    "setup.read": _ALL,
+    "setup.write": _MANAGER,
+    "sessions.read": _ALL,
+    "sessions.write": _DESK | {"clinician"},
+    "appointments.read": _ALL,
+    "appointments.write": _DESK | {"clinician"},
+    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.operate": _MANAGER,
+}

@@ -1,0 +1,133 @@
+"""A service's database and roles: made once, shared by many databases, and from one script for psql and for us."""
+
+import re
+import secrets
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from jalsa.provision import ROLES_SQL, drop_database, provision
+from jalsa.testing.servers import PrivatePostgres, postgres, private_postgres
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[PrivatePostgres]:
+    with private_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def service() -> str:
+    return f"service_{secrets.token_hex(4)}"
+
+
+def who(url: str) -> tuple[str, str]:
+    with psycopg.connect(url) as connection:
+        [answer] = connection.execute("SELECT current_user::text, current_database()::text").fetchall()
+    return answer[0], answer[1]
+
+
+def test_each_role_logs_in_to_the_database(cluster: PrivatePostgres, service: str) -> None:
+    urls = provision(cluster.url, service, secret="s")
+    assert who(urls.owner) == (f"{service}_owner", service)
+    assert who(urls.app) == (f"{service}_app", service)
+    assert who(urls.relay) == (f"{service}_relay", service)
+
+
+def test_a_second_time_changes_nothing(cluster: PrivatePostgres, service: str) -> None:
+    first = provision(cluster.url, service, secret="s")
+    with psycopg.connect(first.owner) as connection:
+        connection.execute("CREATE TABLE kept ()")
+    assert provision(cluster.url, service, secret="s") == first
+    with psycopg.connect(first.owner) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+
+
+def test_parallel_workers_get_databases_of_their_own_that_share_the_roles(
+    cluster: PrivatePostgres, service: str
+) -> None:
+    databases = [f"{service}_gw{number}" for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        urls = list(pool.map(lambda name: provision(cluster.url, name, secret="s", service=service), databases))
+    assert [who(each.app) for each in urls] == [(f"{service}_app", name) for name in databases]
+
+
+def test_only_the_owner_may_create_tables(cluster: PrivatePostgres, service: str) -> None:
+    urls = provision(cluster.url, service, secret="s")
+    for url in (urls.app, urls.relay):
+        with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("CREATE TABLE forbidden ()")
+    with psycopg.connect(urls.owner) as connection:
+        connection.execute("CREATE TABLE allowed ()")
+
+
+def test_the_roles_of_another_service_may_not_even_connect(cluster: PrivatePostgres, service: str) -> None:
+    provision(cluster.url, service, secret="s")
+    other = provision(cluster.url, f"{service}_other", secret="s")
+    for url in (other.owner, other.app, other.relay):
+        intruder = re.sub(r"[^/]+$", service, url)
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(intruder)
+
+
+def test_another_secret_gives_other_passwords(cluster: PrivatePostgres, service: str) -> None:
+    provision(cluster.url, service, secret="s")
+    wrong = provision(cluster.url, service, secret="another")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(wrong.app)
+
+
+def test_names_are_quoted(cluster: PrivatePostgres) -> None:
+    name = f"""odd "name" 'n' {secrets.token_hex(4)}"""
+    urls = provision(cluster.url, name, secret="s")
+    with create_engine(urls.app, poolclass=NullPool).connect() as connection:
+        assert connection.execute(text("SELECT current_database()")).scalar_one() == name
+
+
+def test_a_dropped_database_is_gone_even_while_in_use(cluster: PrivatePostgres, service: str) -> None:
+    urls = provision(cluster.url, service, secret="s")
+    with psycopg.connect(urls.app):
+        drop_database(cluster.url, service)
+    with pytest.raises(psycopg.OperationalError, match="does not exist"):
+        psycopg.connect(urls.app)
+    drop_database(cluster.url, service)
+
+
+def test_a_socket_in_a_folder_with_a_space_serves_libpq_and_sqlalchemy(
+    cluster: PrivatePostgres, service: str, tmp_path: Path
+) -> None:
+    folder = Path(f"/tmp/jalsa socket {service}")  # noqa: S108  a socket's path is short
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    try:
+        with psycopg.connect(cluster.url, autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET unix_socket_directories = '{folder}'".encode())
+        cluster.restart()
+        user, port = cluster.url.removeprefix("postgresql://").split("@")[0], cluster.url.split(":")[-1].split("/")[0]
+        urls = provision(f"postgresql://{user}@:{port}/postgres?host={quote(str(folder))}", service, secret="s")
+        assert who(urls.app) == (f"{service}_app", service)
+        with create_engine(urls.relay, poolclass=NullPool).connect() as connection:
+            assert connection.execute(text("SELECT inet_server_addr()")).scalar_one() is None
+    finally:
+        with psycopg.connect(cluster.url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM RESET unix_socket_directories")
+        cluster.restart()
+        folder.rmdir()
+
+
+def test_psql_runs_the_same_script(cluster: PrivatePostgres, service: str) -> None:
+    binaries = postgres.postgres_binaries()
+    assert binaries is not None
+    variables = {"service": service, "owner_password": "o'o", "app_password": "a", "relay_password": "r"}
+    settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
+    command = [binaries / "psql", cluster.url, "-v", "ON_ERROR_STOP=1", *settings, "-f", ROLES_SQL]
+    subprocess.run(command, check=True, capture_output=True)
+    address = cluster.url.split("@")[1].removesuffix("/postgres")
+    assert who(f"postgresql://{service}_owner:o%27o@{address}/{service}") == (f"{service}_owner", service)
+    assert who(f"postgresql://{service}_app:a@{address}/{service}") == (f"{service}_app", service)
