@@ -1,0 +1,160 @@
+"""Writes RabbitMQ's definitions from the committed topology of the bus; `--check` compares instead.
+
+Users have no password here and can therefore not log in: whoever deploys fills in the hashes (the compose stack does
+it in deploy/keys/keys.py).
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jalsa import topology
+from jalsa.contracts import EXCHANGE
+from jalsa.topology import Topology
+
+FILE = Path(__file__).parent / "definitions.json"
+VHOST = "/"
+ADMINISTRATOR = "jalsa-admin"
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """An outside system: the queues whose names begin with its own, one tenant's events, of some aggregates."""
+
+    name: str
+    tenant: str
+    aggregates: tuple[str, ...]
+
+    @property
+    def queues(self) -> str:
+        """A pattern of queue names."""
+        return rf"^{re.escape(self.name)}\."
+
+    @property
+    def events(self) -> str:
+        r"""A pattern of the binding keys it may use. It ends with `\.`: `agdar` must not open `agdar2`."""
+        aggregates = "|".join(map(re.escape, self.aggregates))
+        return rf"^{re.escape(self.tenant)}\.({aggregates})\."
+
+
+SUBSCRIBERS = (
+    Subscriber("agdar-lab", "agdar", ("scheduling.session", "scheduling.appointment", "patient-files.encounter")),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="fail where the committed file differs")
+    made = json.dumps(definitions(topology.load(), SUBSCRIBERS), indent=2) + "\n"
+    if not parser.parse_args().check:
+        FILE.write_text(made)
+    elif FILE.read_text() != made:
+        sys.exit(f"{FILE} is not what the topology asks for: run {Path(__file__).name}")
+
+
+def definitions(bus: Topology, subscribers: Iterable[Subscriber]) -> dict[str, Any]:
+    """What RabbitMQ loads: users, permissions, the exchange, the queues and their bindings."""
+    subscribers = tuple(subscribers)
+    services = _services(bus)
+    names = [ADMINISTRATOR, *services, *(subscriber.name for subscriber in subscribers)]
+    return {
+        "users": [
+            {"name": name, "password_hash": "", "tags": "administrator" if name == ADMINISTRATOR else ""}
+            for name in names
+        ],
+        "vhosts": [{"name": VHOST}],
+        "permissions": [
+            _permission(ADMINISTRATOR, ".*", ".*", ".*"),
+            *(_service_permission(service, bus) for service in services),
+            *(_subscriber_permission(subscriber) for subscriber in subscribers),
+        ],
+        "topic_permissions": [
+            *(_topic_permission(service, write=rf"^[^.]+\.{re.escape(service)}\.", read=".*") for service in services),
+            *(_topic_permission(subscriber.name, write="^$", read=subscriber.events) for subscriber in subscribers),
+        ],
+        "policies": [_bounds(subscriber) for subscriber in subscribers],
+        "exchanges": [
+            {
+                "name": EXCHANGE,
+                "vhost": VHOST,
+                "type": "topic",
+                "durable": True,
+                "auto_delete": False,
+                "internal": False,
+                "arguments": {},
+            }
+        ],
+        "queues": list(_queues(bus)),
+        "bindings": [
+            {
+                "source": EXCHANGE,
+                "vhost": VHOST,
+                "destination": topology.queue_name(service),
+                "destination_type": "queue",
+                "routing_key": key,
+                "arguments": {},
+            }
+            for service, keys in sorted(bus.bindings.items())
+            for key in keys
+        ],
+    }
+
+
+def _services(bus: Topology) -> list[str]:
+    sources = {key.split(".")[1] for keys in bus.bindings.values() for key in keys}
+    return sorted(sources | set(bus.bindings))
+
+
+def _queues(bus: Topology) -> Iterator[dict[str, Any]]:
+    for service in sorted(bus.bindings):
+        yield _queue(topology.dead_queue_name(service), topology.dead_queue_arguments())
+        yield _queue(topology.queue_name(service), topology.queue_arguments(service))
+
+
+def _queue(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "vhost": VHOST, "durable": True, "auto_delete": False, "arguments": arguments}
+
+
+def _permission(user: str, configure: str, write: str, read: str) -> dict[str, str]:
+    return {"user": user, "vhost": VHOST, "configure": configure, "write": write, "read": read}
+
+
+def _service_permission(service: str, bus: Topology) -> dict[str, str]:
+    """Every service declares the whole topology, so that any of them restores what was deleted on the broker.
+
+    A queue with a dead-letter exchange is declared only by those who may read the queue and write to that exchange,
+    which is the default one.
+    """
+    queues = "|".join(sorted(map(re.escape, bus.bindings)))
+    declared = rf"{re.escape(EXCHANGE)}|({queues})\.(events|dead)"
+    return _permission(service, f"^({declared})$", rf"^({declared}|amq\.default)$", f"^({declared})$")
+
+
+def _subscriber_permission(subscriber: Subscriber) -> dict[str, str]:
+    read = rf"{subscriber.queues}|^{re.escape(EXCHANGE)}$"
+    return _permission(subscriber.name, subscriber.queues, subscriber.queues, read)
+
+
+def _topic_permission(user: str, *, write: str, read: str) -> dict[str, str]:
+    return {"user": user, "vhost": VHOST, "exchange": EXCHANGE, "write": write, "read": read}
+
+
+def _bounds(subscriber: Subscriber) -> dict[str, Any]:
+    """A subscriber that stays away must not fill the broker's disk: it comes back through the feed."""
+    return {
+        "vhost": VHOST,
+        "name": f"bounds-of-{subscriber.name}",
+        "pattern": subscriber.queues,
+        "apply-to": "queues",
+        "priority": 0,
+        "definition": {"max-length-bytes": 50_000_000, "expires": 7 * 24 * 3_600_000},
+    }
+
+
+if __name__ == "__main__":
+    main()
