@@ -3,7 +3,7 @@
 import logging
 import sys
 import traceback
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict
@@ -41,8 +41,8 @@ class _Bridge(logging.Handler):
         )
 
 
-def configure(level: str, service: str) -> None:
-    """Set up logging for this process; call once at its start. Raises ValueError for an unknown level."""
+def configure(level: str, service: str, *, stream: TextIO | None = None) -> None:
+    """Set up logging for this process, to standard output or `stream`. Raises ValueError for an unknown level."""
     numeric = logging.getLevelNamesMapping().get(level.upper())
     if numeric is None:
         raise ValueError(level)
@@ -55,6 +55,7 @@ def configure(level: str, service: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)

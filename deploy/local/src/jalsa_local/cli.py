@@ -1,0 +1,81 @@
+"""The command `jalsa`: the local run, its tokens, and the contracts that are made from the code."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from jalsa.auth import ROLES, SYSTEM
+
+
+def main() -> None:
+    """Run one of the commands."""
+    arguments = _parser().parse_args()
+    arguments.run(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="jalsa", description="Jalsa on one machine.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="start everything on one port",
+        description="Start the five services on JALSA_PORT (8080), with their data in JALSA_DATA (.jalsa), an embedded "
+        "PostgreSQL, and the in-memory bus unless AMQP_URL is set. Ctrl-C stops it; its state is kept.",
+    )
+    run.set_defaults(run=_run)
+    token = commands.add_parser("token", help="print a token for the local run")
+    token.add_argument("--tenant", required=True, help="the centre, such as agdar")
+    token.add_argument(
+        "--role",
+        action="append",
+        required=True,
+        choices=sorted(ROLES | {SYSTEM}),
+        help="may be given several times",
+    )
+    token.add_argument("--sub", default="developer", help="the login (default: developer)")
+    token.add_argument("--provider-id", help="for clinicians: the provider whom the login belongs to")
+    token.add_argument("--hours", type=float, default=24, help="how long it is valid (default: 24)")
+    token.set_defaults(run=_token)
+    contracts = commands.add_parser("contracts", help="what is made from the services' declarations of their events")
+    contracts.add_argument("action", choices=["write", "check"], help="write the files, or fail where they differ")
+    contracts.set_defaults(run=_contracts)
+    return parser
+
+
+def _run(_: argparse.Namespace) -> None:
+    from jalsa_local.database import DatabaseError
+    from jalsa_local.run import run
+
+    try:
+        run()
+    except DatabaseError as error:
+        sys.exit(f"jalsa: {error}")
+
+
+def _token(arguments: argparse.Namespace) -> None:
+    from jalsa.issuer import Issuer
+    from jalsa_local.run import Settings
+
+    keys = Settings.from_env().data / "keys"
+    if not (keys / "issuer.pem").exists():
+        sys.exit(f"jalsa: there are no keys in {keys}; start Jalsa first (make run).")
+    token = Issuer(keys).token(
+        arguments.tenant,
+        arguments.role,
+        subject=arguments.sub,
+        provider_id=arguments.provider_id,
+        seconds=int(arguments.hours * 3600),
+    )
+    print(token)
+
+
+def _contracts(arguments: argparse.Namespace) -> None:
+    from jalsa_local import contracts
+
+    root = Path(__file__).resolve().parents[4]
+    differing = contracts.differing(root)
+    if arguments.action == "write":
+        contracts.write(root)
+        print("\n".join(str(path) for path in differing) or "nothing to change")
+    elif differing:
+        sys.exit("These differ from the code; run `jalsa contracts write`:\n" + "\n".join(map(str, differing)))

@@ -1,0 +1,145 @@
+"""Documents made from what the services declare: the bus's topology, a JSON Schema per event, AsyncAPI."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jalsa import topology
+from jalsa.contracts import EXCHANGE, EventType
+from jalsa.envelope import CONTENT_TYPE
+from jalsa.schemas import json_schema
+from jalsa.web import Service
+from jalsa_local.services import load_all
+
+
+def differing(root: Path) -> list[Path]:
+    """The committed files that are not as the code would write them, or should not be there; relative to `root`."""
+    wanted = _wanted(load_all())
+    schemas = {path.relative_to(root) for path in (root / "docs/events/schemas").glob("*.json")}
+    stale = schemas - set(wanted)
+    changed = {path for path, text in wanted.items() if not (root / path).exists() or (root / path).read_text() != text}
+    return sorted(stale | changed)
+
+
+def write(root: Path) -> None:
+    """Write them."""
+    wanted = _wanted(load_all())
+    for path in differing(root):
+        if path in wanted:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(wanted[path])
+        else:
+            (root / path).unlink()
+
+
+def _wanted(services: dict[str, Service]) -> dict[Path, str]:
+    files = {Path("shared/contracts/topology.json"): topology.of({n: s.streams for n, s in services.items()}).as_json()}
+    for service in services.values():
+        for event in service.publishes:
+            path = Path(f"docs/events/schemas/{event.name}.v{event.version}.json")
+            files[path] = json.dumps(json_schema(event), indent=2, ensure_ascii=False) + "\n"
+    files[Path("docs/events/asyncapi.yaml")] = yaml.safe_dump(
+        _asyncapi(services), sort_keys=False, allow_unicode=True, width=120
+    )
+    return files
+
+
+def _asyncapi(services: dict[str, Service]) -> dict[str, Any]:
+    events = [event for service in services.values() for event in service.publishes]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Jalsa events",
+            "version": "1.0.0",
+            "description": "CloudEvents 1.0, structured JSON, one durable topic exchange. See docs/events/README.md.",
+        },
+        "defaultContentType": CONTENT_TYPE,
+        "servers": {"bus": {"host": "rabbitmq:5672", "protocol": "amqp"}},
+        "channels": {_key(event): _channel(event) for event in events},
+        "operations": _operations(services),
+        "components": {"messages": {_key(event): _message(event) for event in events}, "schemas": _envelope_schema()},
+    }
+
+
+def _key(event: EventType) -> str:
+    return f"{event.name}.v{event.version}".replace(".", "-")
+
+
+def _channel(event: EventType) -> dict[str, Any]:
+    return {
+        "address": f"{{tenant}}.{event.service}.{event.aggregate}.{event.name}.v{event.version}",
+        "parameters": {"tenant": {"description": "The tenant's slug"}},
+        "messages": {_key(event): {"$ref": f"#/components/messages/{_key(event)}"}},
+        "bindings": {
+            "amqp": {"is": "routingKey", "exchange": {"name": EXCHANGE, "type": "topic", "durable": True, "vhost": "/"}}
+        },
+    }
+
+
+def _operations(services: dict[str, Service]) -> dict[str, Any]:
+    operations: dict[str, Any] = {}
+    for service in services.values():
+        for event in service.publishes:
+            operations[f"{service.name}-sends-{_key(event)}"] = {
+                "action": "send",
+                "channel": {"$ref": f"#/channels/{_key(event)}"},
+            }
+    published = {(e.service, f"{e.name}.v{e.version}"): e for s in services.values() for e in s.publishes}
+    for service in services.values():
+        for stream in service.streams:
+            for name in stream.reads:
+                key = _key(published[stream.service, name])
+                operations[f"{service.name}-receives-{key}"] = {
+                    "action": "receive",
+                    "channel": {"$ref": f"#/channels/{key}"},
+                }
+    return operations
+
+
+def _message(event: EventType) -> dict[str, Any]:
+    data = {key: value for key, value in json_schema(event).items() if not key.startswith("$")}
+    return {
+        "name": event.type,
+        "title": event.name,
+        "contentType": CONTENT_TYPE,
+        "payload": {
+            "allOf": [
+                {"$ref": "#/components/schemas/Envelope"},
+                {
+                    "type": "object",
+                    "properties": {
+                        "type": {"const": event.type},
+                        "source": {"const": f"/jalsa/{event.service}"},
+                        "subject": {"type": "string", "pattern": f"^{event.aggregate}/"},
+                        "data": data,
+                    },
+                },
+            ]
+        },
+    }
+
+
+def _envelope_schema() -> dict[str, Any]:
+    string = {"type": "string"}
+    attributes: dict[str, Any] = {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "format": "uuid"},
+        "source": string,
+        "type": string,
+        "subject": string,
+        "time": {"type": "string", "format": "date-time"},
+        "tenantid": string,
+        "sequence": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "1, 2, 3 … per subject, no gaps"},
+        "sequencetype": {"const": "Integer"},
+        "position": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "Rising per service; see the feed"},
+        "correlationid": string,
+        "causationid": string,
+        "traceparent": string,
+        "dataschema": {"type": "string", "format": "uri-reference"},
+        "datacontenttype": {"const": "application/json"},
+        "data": {"type": "object"},
+    }
+    required = [name for name in attributes if name != "causationid"]
+    return {"Envelope": {"type": "object", "required": required, "properties": attributes}}

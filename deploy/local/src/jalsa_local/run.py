@@ -1,0 +1,196 @@
+"""`jalsa run`: the five services in one process behind one port, their workers beside them."""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import urllib3
+
+from jalsa.cli import migrations_folder
+from jalsa.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.provision import provision
+from jalsa.web import Service
+from jalsa_local.database import EmbeddedPostgres
+from jalsa_local.services import NAMES, load_all
+
+WSGIApplication = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says of the local run."""
+
+    port: int
+    data: Path
+    amqp_url: str
+
+    @classmethod
+    def from_env(cls) -> "Settings":
+        """Raises SystemExit with one clear line for a bad value."""
+        port = os.environ.get("JALSA_PORT", "8080")
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            sys.exit("JALSA_PORT must be a port number.")
+        data = Path(os.environ.get("JALSA_DATA", ".jalsa")).resolve()
+        return cls(int(port), data, os.environ.get("AMQP_URL", "memory://"))
+
+    @property
+    def base_url(self) -> str:
+        """Where the gateway's paths are."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def run() -> None:
+    """Start everything and serve until Ctrl-C. State is kept in the data folder."""
+    settings = Settings.from_env()
+    began = time.monotonic()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    issuer = Issuer.in_folder(settings.data / "keys")
+    _say("PostgreSQL starts")
+    postgres = EmbeddedPostgres(settings.data / "postgres")
+    postgres.start()
+    _say("the five databases are brought up to date")
+    services = load_all()
+    environments = {name: _prepare(service, settings, issuer, postgres.url) for name, service in services.items()}
+    _say("the services start")
+    _serve(settings, services, environments, issuer, began)
+
+
+def _prepare(service: Service, settings: Settings, issuer: Issuer, superuser_url: str) -> dict[str, str]:
+    """Database, roles and migrations of a service; returns its environment."""
+    from jalsa.migrate import migrate
+
+    urls = provision(superuser_url, service.name.replace("-", "_"), secret=issuer.service_key)
+    migrate(migrations_folder(service), urls.owner)
+    return {
+        **{name: value for name, value in os.environ.items() if name != "PORT"},
+        "DATABASE_URL": urls.app,
+        "DATABASE_RELAY_URL": urls.relay,
+        "AMQP_URL": settings.amqp_url,
+        "PEER_URL": f"{settings.base_url}/{{service}}",
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+        "JWKS_URL": issuer.jwks_url,
+        "SERVICE_KEY": issuer.service_key,
+        "WEB_THREADS": "4",
+    }
+
+
+def _serve(
+    settings: Settings,
+    services: dict[str, Service],
+    environments: dict[str, dict[str, str]],
+    issuer: Issuer,
+    began: float,
+) -> None:
+    from gunicorn.app.base import BaseApplication
+
+    log_path = settings.data / "jalsa.log"
+
+    class LocalServer(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            options = {
+                "bind": f"127.0.0.1:{settings.port}",
+                "workers": 1,
+                "threads": 16,
+                "worker_class": "gthread",
+                "control_socket_disable": True,
+                "errorlog": str(log_path),
+                "loglevel": "warning",
+                "graceful_timeout": 5,
+                "keepalive": 75,
+                "post_worker_init": lambda _: _announce(settings, issuer, began),
+                "worker_exit": lambda _, __: _stop_workers(),
+            }
+            for name, value in options.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            _log_to(log_path)
+            return _assemble(services, environments)
+
+    LocalServer().run()
+
+
+_workers: list[Any] = []
+
+
+def _assemble(services: dict[str, Service], environments: dict[str, dict[str, str]]) -> WSGIApplication:
+    """One WSGI application of all five, after the fork; their workers' threads start beside it."""
+    from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+    from jalsa.web import create_app
+    from jalsa.worker import Worker
+
+    mounts: dict[str, WSGIApplication] = {}
+    for name, service in services.items():
+        config = service.config.from_env(environments[name])
+        mounts[f"/{name}"] = create_app(service, config)
+        _workers.append(Worker(service, config))
+    for worker in _workers:
+        worker.start()
+    return DispatcherMiddleware(_index, mounts)
+
+
+def _index(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """What is outside the five services: an index at `/`, a problem document elsewhere."""
+    if environ.get("PATH_INFO") in ("", "/"):
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps({"services": {name: f"/{name}/v1/docs" for name in NAMES}}).encode()]
+    problem = {
+        "type": "urn:jalsa:problem:not-found",
+        "title": "Not found",
+        "status": 404,
+        "detail": "There is no such service.",
+        "code": "not-found",
+    }
+    start_response("404 Not Found", [("Content-Type", "application/problem+json")])
+    return [json.dumps(problem).encode()]
+
+
+def _stop_workers() -> None:
+    for worker in _workers:
+        worker.stop.set()
+    for worker in _workers:
+        worker.shut_down(5)
+
+
+def _log_to(path: Path) -> None:
+    from jalsa import logging
+
+    logging.configure(os.environ.get("LOG_LEVEL", "INFO"), "jalsa", stream=path.open("a", buffering=1))
+
+
+def _announce(settings: Settings, issuer: Issuer, began: float) -> None:
+    """Once the port answers: load the demonstration data (the first time), and say how to use it."""
+
+    def wait_and_tell() -> None:
+        from jalsa_local.demo import banner, seed
+
+        http = urllib3.PoolManager(retries=False, timeout=5)
+        for name in NAMES:
+            _wait_ready(http, f"{settings.base_url}/{name}/readyz")
+        ready = time.monotonic() - began
+        seed(settings, issuer)
+        print(banner(settings, issuer, ready), flush=True)
+
+    threading.Thread(target=wait_and_tell, name="announce", daemon=True).start()
+
+
+def _wait_ready(http: urllib3.PoolManager, url: str) -> None:
+    while True:
+        with suppress(urllib3.exceptions.HTTPError):
+            if http.request("GET", url).status == 200:
+                return
+        time.sleep(0.05)
+
+
+def _say(what: str) -> None:
+    print(f"jalsa: {what} …", flush=True)
