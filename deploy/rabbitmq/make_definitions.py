@@ -20,6 +20,7 @@ from jalsa.topology import Topology
 FILE = Path(__file__).parent / "definitions.json"
 VHOST = "/"
 ADMINISTRATOR = "jalsa-admin"
+SUBSCRIBER_LIMITS = {"max-connections": 5, "max-channels": 20}
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,14 @@ def definitions(bus: Topology, subscribers: Iterable[Subscriber]) -> dict[str, A
     """What RabbitMQ loads: users, permissions, the exchange, the queues and their bindings."""
     subscribers = tuple(subscribers)
     services = _services(bus)
-    names = [ADMINISTRATOR, *services, *(subscriber.name for subscriber in subscribers)]
     return {
         "users": [
-            {"name": name, "password_hash": "", "tags": "administrator" if name == ADMINISTRATOR else ""}
-            for name in names
+            {"name": ADMINISTRATOR, "password_hash": "", "tags": "administrator"},
+            *({"name": service, "password_hash": "", "tags": ""} for service in services),
+            *(
+                {"name": subscriber.name, "password_hash": "", "tags": "", "limits": SUBSCRIBER_LIMITS}
+                for subscriber in subscribers
+            ),
         ],
         "vhosts": [{"name": VHOST}],
         "permissions": [
