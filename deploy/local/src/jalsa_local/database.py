@@ -19,7 +19,9 @@ _SETTINGS = {
     "max_connections": "120",
     "shared_buffers": "32MB",
     "jit": "off",
-    "logging_collector": "off",
+    # an error's statement and detail may carry a patient's data
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 #: Waits until we are gone, whatever ended us, then asks the server for a fast shutdown.
 _GUARD = 'cat >/dev/null; kill -INT "$1" 2>/dev/null'
@@ -101,12 +103,18 @@ class EmbeddedPostgres:
         """A server of these files that outlived its last run is ended first; it is told apart by its own lock file."""
         lock = self.data / "postmaster.pid"
         deadline = time.monotonic() + 15
-        while (pid := _pid_in(lock)) and _is_postgres(pid):
+        while (pid := _pid_in(lock)) and self._is_ours(pid):
             if time.monotonic() > deadline:
                 raise DatabaseError(f"Another PostgreSQL (process {pid}) uses {self.data}; is Jalsa running already?")
             if time.monotonic() > deadline - 14:
                 os.kill(pid, signal.SIGINT)
             time.sleep(0.2)
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            return str(self.data) in Path(f"/proc/{pid}/cmdline").read_text()
+        except OSError:
+            return False
 
     def _wait(self, server: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + 30
@@ -159,10 +167,3 @@ def _pid_in(lock: Path) -> int | None:
         return int(lock.read_text().splitlines()[0])
     except (OSError, IndexError, ValueError):
         return None
-
-
-def _is_postgres(pid: int) -> bool:
-    try:
-        return "postgres" in Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return False

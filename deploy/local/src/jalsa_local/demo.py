@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as wall_time
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -74,9 +75,10 @@ class Api:
         )
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON. Raises RuntimeError with the problem's code for an error."""
+        """The answer's JSON; the same POST again changes nothing. Raises RuntimeError with the problem's code."""
         data = None if body is None else json.dumps(body).encode()
-        response = self.http.request(method, self.base_url + path, body=data)
+        headers = {**self.http.headers, "Idempotency-Key": sha256(f"{path} {data!r}".encode()).hexdigest()}
+        response = self.http.request(method, self.base_url + path, body=data, headers=headers)
         answer = response.json()
         if response.status >= 400:
             raise RuntimeError(f"{method} {path}: {response.status} {answer.get('code')} {answer.get('errors', '')}")
