@@ -1,0 +1,22 @@
+"""The composition root: all that patient files are made of."""
+
+from jalsa.web import Service
+from patient_files import events, handlers
+from patient_files.config import PatientFilesConfig
+from patient_files.http import files, patients
+from patient_files.policy import POLICY
+
+SERVICE = Service(
+    name="patient-files",
+    title="Jalsa patient files",
+    config=PatientFilesConfig,
+    policy=POLICY,
+    routes=(patients.routes, files.routes),
+    publishes=events.PUBLISHES,
+    streams=events.STREAMS,
+    handlers=handlers.HANDLERS,
+    constraints={
+        "patients_national_id_key": ("national-id-taken", "Another patient has this national id."),
+    },
+    restricted=frozenset({"patient"}),
+)

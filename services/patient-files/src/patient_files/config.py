@@ -1,0 +1,27 @@
+"""The settings of patient files."""
+
+from dataclasses import dataclass
+from typing import Self
+from zoneinfo import available_timezones
+
+from jalsa.config import Config, setting
+
+
+class TimeZone(str):
+    """The name of an IANA time zone. Raises ValueError for any other text."""
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> Self:
+        if name not in available_timezones():
+            raise ValueError(name)
+        return super().__new__(cls, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientFilesConfig(Config):
+    """A main file belongs to no clinic, and so to no clinic's clock: its year is that of `default_timezone`."""
+
+    default_timezone: TimeZone = setting(  # noqa: RUF009 it makes a field
+        "IANA time zone that decides the year of a file number, and today's date", default=TimeZone("Asia/Riyadh")
+    )

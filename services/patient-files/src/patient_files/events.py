@@ -1,0 +1,150 @@
+"""What patient files publish, and the few fields that they read of what scheduling publishes."""
+
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, fields
+from sqlalchemy.orm import Session
+
+from jalsa.contracts import EventType, Fields, Stream
+from jalsa.outbox import publish
+from jalsa.web.fields import Instant
+from patient_files.models import MainFile, Patient, SubFile
+
+
+class PatientData(Schema):
+    """The only events that carry names and contacts: billing and notifications need them."""
+
+    patient_id = fields.UUID(required=True)
+    file_number = fields.String(required=True)
+    active = fields.Boolean(required=True)
+    first_name_en = fields.String(required=True)
+    last_name_en = fields.String(required=True)
+    first_name_ar = fields.String(required=True, allow_none=True)
+    last_name_ar = fields.String(required=True, allow_none=True)
+    preferred_language = fields.String(required=True)
+    phone = fields.String(required=True, allow_none=True, metadata={"description": "E.164"})
+    email = fields.String(required=True, allow_none=True)
+
+
+class _ClinicOfFile(Schema):
+    id = fields.UUID(required=True)
+    code = fields.String(required=True)
+
+
+class SubFileOpenedData(Schema):
+    file_id = fields.UUID(required=True)
+    file_number = fields.String(required=True)
+    sub_file_id = fields.UUID(required=True)
+    sub_file_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    clinic = fields.Nested(_ClinicOfFile(), required=True)
+    assigned_provider_id = fields.UUID(required=True)
+    opened_at = Instant(required=True)
+
+
+PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData())
+PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData())
+SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData())
+PUBLISHES = (PATIENT_REGISTERED, PATIENT_UPDATED, SUB_FILE_OPENED)
+
+
+class ClinicFields(Fields):
+    clinic_id = fields.UUID(required=True)
+    code = fields.String(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+    active = fields.Boolean(required=True)
+
+
+class ProviderFields(Fields):
+    provider_id = fields.UUID(required=True)
+    user_id = fields.String(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+    active = fields.Boolean(required=True)
+
+
+class _BookedSession(Fields):
+    starts_at = Instant(required=True)
+
+
+class _BookedClinic(Fields):
+    id = fields.UUID(required=True)
+    code = fields.String(required=True)
+
+
+class _BookedProvider(Fields):
+    id = fields.UUID(required=True)
+
+
+class BookedFields(Fields):
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    status = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    session = fields.Nested(_BookedSession(), required=True)
+    clinic = fields.Nested(_BookedClinic(), required=True)
+    provider = fields.Nested(_BookedProvider(), required=True)
+
+
+class AppointmentFields(Fields):
+    appointment_id = fields.UUID(required=True)
+
+
+STREAMS = (
+    Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicFields()}),
+    Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderFields()}),
+    Stream(
+        "scheduling",
+        "appointment",
+        reads={
+            "AppointmentBooked.v1": BookedFields(),
+            "AppointmentConfirmed.v1": AppointmentFields(),
+            "AppointmentCancelled.v1": AppointmentFields(),
+        },
+        passes_over=frozenset(
+            {"AppointmentRescheduled.v1", "AppointmentArrived.v1", "AppointmentAttended.v1", "AppointmentNoShow.v1"}
+        ),
+    ),
+)
+
+
+def patient_registered(db: Session, patient: Patient, now: datetime) -> None:
+    """Publish PatientRegistered."""
+    publish(db, PATIENT_REGISTERED, patient.id, _patient(patient), now=now)
+
+
+def patient_updated(db: Session, patient: Patient, now: datetime) -> None:
+    """Publish PatientUpdated: the whole of what the others may know, not the change."""
+    publish(db, PATIENT_UPDATED, patient.id, _patient(patient), now=now)
+
+
+def sub_file_opened(db: Session, sub_file: SubFile, main_file: MainFile, now: datetime) -> None:
+    """Publish SubFileOpened."""
+    data = {
+        "file_id": main_file.id,
+        "file_number": main_file.file_number,
+        "sub_file_id": sub_file.id,
+        "sub_file_number": sub_file.sub_file_number,
+        "patient_id": main_file.patient_id,
+        "clinic": {"id": sub_file.clinic_id, "code": sub_file.clinic_code},
+        "assigned_provider_id": sub_file.assigned_provider_id,
+        "opened_at": sub_file.opened_at,
+    }
+    publish(db, SUB_FILE_OPENED, main_file.id, data, now=now)
+
+
+def _patient(patient: Patient) -> dict[str, Any]:
+    return {
+        "patient_id": patient.id,
+        "file_number": patient.file.file_number,
+        "active": patient.active,
+        "first_name_en": patient.first_name_en,
+        "last_name_en": patient.last_name_en,
+        "first_name_ar": patient.first_name_ar,
+        "last_name_ar": patient.last_name_ar,
+        "preferred_language": patient.preferred_language,
+        "phone": patient.phone,
+        "email": patient.email,
+    }

@@ -1,0 +1,65 @@
+"""What patient files do when scheduling announces something."""
+
+from sqlalchemy.orm import Session
+
+from jalsa import clock
+from jalsa.inbox import Received
+from patient_files import operations
+from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection
+
+
+def on_clinic_saved(db: Session, event: Received) -> None:
+    """A clinic was opened or changed."""
+    values = {name: event.data[name] for name in ("code", "name_en", "name_ar", "active")}
+    operations.save_projection(db, ClinicProjection, event.data["clinic_id"], values)
+
+
+def on_provider_saved(db: Session, event: Received) -> None:
+    """A provider was registered or changed."""
+    values = {name: event.data[name] for name in ("user_id", "name_en", "name_ar", "active")}
+    operations.save_projection(db, ProviderProjection, event.data["provider_id"], values)
+
+
+def on_appointment_booked(db: Session, event: Received) -> None:
+    """A patient has an appointment in a clinic, and so a sub-file there.
+
+    Raises 404 for a patient who is not known here: the inbox keeps the event and tries it again.
+    """
+    data = event.data
+    clinic, provider = data["clinic"], data["provider"]
+    operations.open_sub_file(
+        db,
+        data["patient_id"],
+        clinic_id=clinic["id"],
+        clinic_code=clinic["code"],
+        provider_id=provider["id"],
+        now=clock.now(),
+    )
+    values = {
+        "appointment_number": data["appointment_number"],
+        "patient_id": data["patient_id"],
+        "clinic_id": clinic["id"],
+        "provider_id": provider["id"],
+        "starts_at": data["session"]["starts_at"],
+        "status": data["status"],
+    }
+    operations.save_projection(db, AppointmentProjection, data["appointment_id"], values)
+
+
+def on_appointment_confirmed(db: Session, event: Received) -> None:
+    """A patient has confirmed to come."""
+    operations.set_appointment_status(db, event.data["appointment_id"], "CONFIRMED")
+
+
+def on_appointment_cancelled(db: Session, event: Received) -> None:
+    """An appointment was given up."""
+    operations.set_appointment_status(db, event.data["appointment_id"], "CANCELLED")
+
+
+HANDLERS = {
+    "scheduling.ClinicSaved.v1": on_clinic_saved,
+    "scheduling.ProviderSaved.v1": on_provider_saved,
+    "scheduling.AppointmentBooked.v1": on_appointment_booked,
+    "scheduling.AppointmentConfirmed.v1": on_appointment_confirmed,
+    "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+}

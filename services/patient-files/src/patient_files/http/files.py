@@ -1,0 +1,47 @@
+"""A patient's main file and its sub-files. They are opened by what happens, not by a caller."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from jalsa.errors import not_found
+from jalsa.web import PageArgs, Routes, current_db, page, page_of, tagged
+from jalsa.web.paging import decode_id_cursor
+from patient_files import queries
+from patient_files.http import schemas
+from patient_files.models import MainFile
+
+routes = Routes("files", "Main files and their sub-files")
+
+_FILE = schemas.FileAnswer()
+_SUB_FILE = schemas.SubFileAnswer()
+
+
+@routes.view("/patients/<uuid:patient_id>/file", permission="files.read", answer=_FILE)
+def get_file(patient_id: UUID) -> Response:
+    """A patient's main file with its sub-files, in the order in which they were opened."""
+    main_file = _found(patient_id)
+    sub_files = queries.list_sub_files(current_db(), main_file.id)
+    return tagged({**_FILE.dump(main_file), "sub_files": _SUB_FILE.dump(sub_files, many=True)})
+
+
+@routes.view(
+    "/patients/<uuid:patient_id>/sub-files",
+    permission="files.read",
+    query=PageArgs(),
+    answer=page_of(schemas.SubFileAnswer),
+)
+def list_sub_files(args: dict[str, Any], patient_id: UUID) -> dict[str, Any]:
+    """The parts of a patient's file that belong to a clinic each."""
+    main_file = _found(patient_id)
+    after, limit = decode_id_cursor(args["cursor"]), args["limit"]
+    rows = queries.list_sub_files(current_db(), main_file.id, after=after, limit=limit + 1)
+    return page(rows, limit, lambda row: str(row.id), lambda row: row)
+
+
+def _found(patient_id: UUID) -> MainFile:
+    main_file = queries.find_main_file(current_db(), patient_id)
+    if main_file is None:
+        raise not_found("patient")
+    return main_file

@@ -1,0 +1,127 @@
+"""The shapes of patient files' requests and answers."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import phonenumbers
+from marshmallow import Schema, ValidationError, fields, validate
+
+from jalsa.web import PageArgs
+from jalsa.web.fields import Instant, Name
+from patient_files.domain import EARLIEST_BIRTH, LANGUAGES, SEXES
+
+#: Where a number without a country code is dialled.
+_REGION = "SA"
+# nothing that the library would drop in silence: letters, extensions, invisible marks
+_DIALLED = re.compile(r"[+\d(][\d ().-]{3,31}")
+
+
+class Phone(fields.String):
+    """A telephone number as it is dialled in Saudi Arabia, or international; loaded as E.164."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        dialled = (super()._deserialize(value, attr, data, **kwargs) or "").strip()
+        try:
+            number = phonenumbers.parse(dialled, _REGION) if _DIALLED.fullmatch(dialled) else None
+        except phonenumbers.NumberParseException:
+            number = None
+        if number is None or not phonenumbers.is_valid_number(number):
+            raise ValidationError("Must be a telephone number, such as +966500000001.")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class NationalId(fields.String):
+    """An identity card's, residence permit's or passport's number: letters, digits and `-`; loaded in capitals."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        number = (super()._deserialize(value, attr, data, **kwargs) or "").strip().upper()
+        if not re.fullmatch(r"[A-Z0-9-]{4,20}", number):
+            raise ValidationError("Must be 4 to 20 letters, digits or -.")
+        return number
+
+
+def _email(**kwargs: Any) -> fields.Email:
+    # visible ASCII: what every mail server takes, and nothing that could end a header
+    visible = validate.Regexp(r"[!#-~]{3,254}\Z", error="Not a valid email address.")
+    return fields.Email(validate=visible, **kwargs)
+
+
+_sex = validate.OneOf(SEXES)
+_language = validate.OneOf(LANGUAGES)
+
+
+class PatientBody(Schema):
+    first_name_en = Name(required=True)
+    last_name_en = Name(required=True)
+    first_name_ar = Name(allow_none=True, load_default=None)
+    last_name_ar = Name(allow_none=True, load_default=None)
+    national_id = NationalId(allow_none=True, load_default=None, metadata={"description": "Unique within the tenant"})
+    date_of_birth = fields.Date(
+        required=True,
+        validate=validate.Range(min=EARLIEST_BIRTH, error="Must not be before 1900."),
+        metadata={"description": "Not in the future"},
+    )
+    sex = fields.String(required=True, validate=_sex, metadata={"description": "M: male, F: female"})
+    phone = Phone(allow_none=True, load_default=None, metadata={"description": "Answered as E.164"})
+    email = _email(allow_none=True, load_default=None)
+    preferred_language = fields.String(required=True, validate=_language)
+
+
+class PatientPatch(Schema):
+    first_name_en = Name()
+    last_name_en = Name()
+    first_name_ar = Name(allow_none=True)
+    last_name_ar = Name(allow_none=True)
+    phone = Phone(allow_none=True)
+    email = _email(allow_none=True)
+    preferred_language = fields.String(validate=_language)
+    active = fields.Boolean()
+
+
+class FileReference(Schema):
+    id = fields.UUID()
+    file_number = fields.String()
+
+
+class PatientAnswer(Schema):
+    id = fields.UUID()
+    file = fields.Nested(FileReference())
+    first_name_en = fields.String()
+    last_name_en = fields.String()
+    first_name_ar = fields.String(allow_none=True)
+    last_name_ar = fields.String(allow_none=True)
+    national_id = fields.String(allow_none=True)
+    date_of_birth = fields.Date()
+    sex = fields.String(metadata={"description": "M: male, F: female"})
+    phone = fields.String(allow_none=True, metadata={"description": "E.164"})
+    email = fields.String(allow_none=True)
+    preferred_language = fields.String()
+    active = fields.Boolean()
+    created_at = Instant()
+
+
+class PatientArgs(PageArgs):
+    """No search by name or contact here: a URL is logged on its way, and a patient's data must not be."""
+
+    file_number = fields.String(
+        load_default=None, validate=validate.Regexp(r"FILE-[0-9]{4}-[0-9]{6,9}\Z", error="Not a file number.")
+    )
+
+
+class SubFileAnswer(Schema):
+    id = fields.UUID()
+    sub_file_number = fields.String()
+    clinic_id = fields.UUID()
+    clinic_code = fields.String()
+    assigned_provider_id = fields.UUID()
+    status = fields.String()
+    opened_at = Instant()
+
+
+class FileAnswer(Schema):
+    id = fields.UUID()
+    file_number = fields.String()
+    patient_id = fields.UUID()
+    opened_at = Instant()
+    sub_files = fields.List(fields.Nested(SubFileAnswer()))
