@@ -121,6 +121,17 @@ def test_the_embedded_postgresql_serves_where_none_is_installed(
         assert rows(server.url, "SELECT current_user") == [("jalsa",)]
 
 
+def test_the_embedded_postgresql_serves_root_from_a_folder_that_only_root_may_enter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    [binaries, *_] = postgres._embedded()
+    tmp_path.chmod(0o700)
+    hidden = postgres._copy(binaries, tmp_path)
+    monkeypatch.setattr(postgres, "postgres_binaries", lambda: hidden)
+    with private_postgres() as server:
+        assert rows(server.url, "SELECT current_user") == [("jalsa",)]
+
+
 def test_without_any_postgresql_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "postgres_binaries", lambda: None)
     with pytest.raises(ServerError, match="JALSA_TEST_POSTGRES_URL"):
@@ -270,13 +281,13 @@ def test_definitions_are_imported(broker: PrivateRabbitMQ) -> None:
 # Nothing stays behind
 
 RUN = """
-import psutil, subprocess, sys, time
+import subprocess, sys, time
 from jalsa.testing.servers import ensure_servers, shutdown
 
 def pytest_configure():
     servers = ensure_servers()
     for server in (servers.postgres, servers.rabbitmq):
-        print("server", server.pid, psutil.Process(server.pid).cwd(), flush=True)
+        print("server", server.pid, server.folder, flush=True)
 
 def pytest_unconfigure():
     shutdown()

