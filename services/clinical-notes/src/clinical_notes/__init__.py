@@ -1,0 +1,1 @@
+"""Clinical notes: what was done in a session, written and signed by its provider."""

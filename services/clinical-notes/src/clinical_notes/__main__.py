@@ -1,0 +1,6 @@
+"""`python -m clinical_notes web | worker | migrate | config`."""
+
+from jalsa.cli import main
+
+if __name__ == "__main__":
+    main("clinical_notes")

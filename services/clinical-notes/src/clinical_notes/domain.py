@@ -1,0 +1,31 @@
+"""The rules of clinical notes in the field's own words: who reads what, what a note is about, signing. No I/O."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from jalsa.states import table
+
+DRAFT, SIGNED = "DRAFT", "SIGNED"
+NOTE = table("note", DRAFT, DRAFT=SIGNED, SIGNED="")
+
+#: A participant in one of these states has a place in the session, and is in its roster.
+LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED")
+CANCELLED = "CANCELLED"
+
+INDIVIDUAL, GROUP = "INDIVIDUAL", "GROUP"
+DISCIPLINES = ("PSYCHOLOGY", "OT", "ABA", "SLP", "MEDICAL", "NURSING")
+MAX_CONTENT = 20_000
+
+#: How a worklist shows a note that nobody has begun.
+MISSING = "MISSING"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads notes. Everybody who may read at all reads what is signed.
+
+    A draft is read by its provider alone, and by a manager, who `reads_every_draft`.
+    """
+
+    provider_id: UUID | None
+    reads_every_draft: bool

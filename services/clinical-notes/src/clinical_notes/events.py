@@ -1,0 +1,138 @@
+"""What clinical-notes publishes, and the few fields that it reads of what the others publish."""
+
+from datetime import datetime
+
+from marshmallow import Schema, fields
+from sqlalchemy.orm import Session
+
+from clinical_notes.models import Note
+from jalsa.contracts import EventType, Fields, Stream
+from jalsa.outbox import publish
+from jalsa.web.fields import Instant
+
+
+class NoteSignedData(Schema):
+    """That a note was signed, and by whom; what it says stays here."""
+
+    note_id = fields.UUID(required=True)
+    session_id = fields.UUID(required=True)
+    participant_id = fields.UUID(required=True, allow_none=True)
+    discipline = fields.String(required=True)
+    scope = fields.String(required=True)
+    signed_by = fields.String(required=True)
+    signed_at = Instant(required=True)
+
+
+NOTE_SIGNED = EventType("clinical-notes", "note", "NoteSigned", NoteSignedData())
+PUBLISHES = (NOTE_SIGNED,)
+
+
+class _Id(Fields):
+    id = fields.UUID(required=True)
+
+
+class _Session(Fields):
+    id = fields.UUID(required=True)
+    number = fields.String(required=True)
+    type = fields.String(required=True)
+    starts_at = Instant(required=True)
+    ends_at = Instant(required=True)
+    timezone = fields.String(required=True)
+    discipline = fields.String(required=True)
+
+
+class SessionScheduledFields(Fields):
+    session = fields.Nested(_Session(), required=True)
+    clinic = fields.Nested(_Id(), required=True)
+    provider = fields.Nested(_Id(), required=True)
+
+
+class SessionCancelledFields(Fields):
+    session_id = fields.UUID(required=True)
+
+
+class AppointmentBookedFields(SessionScheduledFields):
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    status = fields.String(required=True)
+
+
+class AppointmentFields(Fields):
+    appointment_id = fields.UUID(required=True)
+
+
+class ClinicFields(Fields):
+    clinic_id = fields.UUID(required=True)
+    code = fields.String(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+
+
+class ProviderFields(Fields):
+    provider_id = fields.UUID(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+
+
+class PatientFields(Fields):
+    patient_id = fields.UUID(required=True)
+    file_number = fields.String(required=True)
+    active = fields.Boolean(required=True)
+
+
+STREAMS = (
+    Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicFields()}),
+    Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderFields()}),
+    Stream(
+        "scheduling",
+        "session",
+        reads={"SessionScheduled.v1": SessionScheduledFields(), "SessionCancelled.v1": SessionCancelledFields()},
+        passes_over=frozenset(
+            {
+                "SessionRescheduled.v1",
+                "SessionStarted.v1",
+                "SessionCompleted.v1",
+                "SessionFilled.v1",
+                "SessionSpotsOpened.v1",
+            }
+        ),
+    ),
+    Stream(
+        "scheduling",
+        "appointment",
+        reads={
+            "AppointmentBooked.v1": AppointmentBookedFields(),
+            "AppointmentConfirmed.v1": AppointmentFields(),
+            "AppointmentCancelled.v1": AppointmentFields(),
+        },
+        passes_over=frozenset(
+            {
+                "AppointmentRescheduled.v1",
+                "AppointmentArrived.v1",
+                "AppointmentAttended.v1",
+                "AppointmentNoShow.v1",
+            }
+        ),
+    ),
+    Stream(
+        "patient-files",
+        "patient",
+        reads={"PatientRegistered.v1": PatientFields(), "PatientUpdated.v1": PatientFields()},
+        passes_over=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
+    ),
+)
+
+
+def note_signed(db: Session, note: Note, now: datetime) -> None:
+    """Publish NoteSigned."""
+    data = {
+        "note_id": note.id,
+        "session_id": note.session_id,
+        "participant_id": note.participant_id,
+        "discipline": note.discipline,
+        "scope": note.scope,
+        "signed_by": note.signed_by,
+        "signed_at": note.signed_at,
+    }
+    publish(db, NOTE_SIGNED, note.id, data, now=now)

@@ -1,0 +1,88 @@
+"""Notes by their own address, by session and by patient."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from clinical_notes import policy, queries
+from clinical_notes.http import schemas
+from clinical_notes.models import Note, PatientProjection, SessionProjection
+from clinical_notes.operations import notes as operations
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import PageArgs, Routes, check_if_match, current_db, current_principal, page, page_of, tagged
+from jalsa.web.fields import EmptyBody
+from jalsa.web.paging import decode_id_cursor
+
+routes = Routes("notes", "Session notes")
+
+_NOTE = schemas.NoteAnswer()
+_NOTES = page_of(schemas.NoteAnswer)
+
+
+@routes.view("/notes", "POST", permission="notes.write", body=schemas.NoteBody(), answer=_NOTE, status=201)
+def write_note(body: dict[str, Any]) -> Response:
+    """Begin a note, as a draft; only the session's provider does."""
+    author = policy.author_of(current_principal())
+    return tagged(_NOTE.dump(operations.write_note(current_db(), body, author=author, now=clock.now())), 201)
+
+
+@routes.view("/notes", permission="notes.read", query=schemas.NoteArgs(), answer=_NOTES)
+def list_notes(args: dict[str, Any]) -> dict[str, Any]:
+    """The notes that the caller may read, in the order in which they were begun."""
+    return _list(args)
+
+
+@routes.view("/notes/<uuid:note_id>", permission="notes.read", answer=_NOTE)
+def get_note(note_id: UUID) -> Response:
+    """One note."""
+    note = queries.find_note(current_db(), note_id, policy.reader_of(current_principal()))
+    if note is None:
+        raise not_found("note")
+    return tagged(_NOTE.dump(note))
+
+
+@routes.view("/notes/<uuid:note_id>", "PATCH", permission="notes.write", body=schemas.NotePatch(), answer=_NOTE)
+def change_note(body: dict[str, Any], note_id: UUID) -> Response:
+    """Change a draft."""
+    note = operations.change_note(current_db(), _matched(note_id), body["content"], now=clock.now())
+    return tagged(_NOTE.dump(note))
+
+
+@routes.view("/notes/<uuid:note_id>/sign", "POST", permission="notes.write", body=EmptyBody(), answer=_NOTE)
+def sign_note(_: dict[str, Any], note_id: UUID) -> Response:
+    """Sign a draft: from then on it can not be changed."""
+    return tagged(_NOTE.dump(operations.sign_note(current_db(), _matched(note_id), now=clock.now())))
+
+
+@routes.view("/sessions/<uuid:session_id>/notes", permission="notes.read", query=PageArgs(), answer=_NOTES)
+def list_session_notes(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
+    """The notes of a session: the shared one and those of its participants."""
+    if current_db().get(SessionProjection, session_id) is None:
+        raise not_found("session")
+    return _list({**args, "session_id": session_id})
+
+
+@routes.view("/patients/<uuid:patient_id>/notes", permission="notes.read", query=PageArgs(), answer=_NOTES)
+def list_patient_notes(args: dict[str, Any], patient_id: UUID) -> dict[str, Any]:
+    """A patient's notes, with the group notes of the sessions in which the patient has a place."""
+    if current_db().get(PatientProjection, patient_id) is None:
+        raise not_found("patient")
+    return _list({**args, "patient_id": patient_id})
+
+
+def _list(args: dict[str, Any]) -> dict[str, Any]:
+    reader = policy.reader_of(current_principal())
+    after = decode_id_cursor(args["cursor"])
+    rows = queries.list_notes(current_db(), reader, args, after=after, limit=args["limit"] + 1)
+    return page(rows, args["limit"], lambda note: str(note.id), lambda note: note)
+
+
+def _matched(note_id: UUID) -> Note:
+    """The caller's draft. What can not be done at all is said before a stale If-Match (RFC 9110, 13.2.1)."""
+    principal = current_principal()
+    author = policy.author_of(principal)
+    note = operations.locked_draft(current_db(), note_id, policy.reader_of(principal), author=author)
+    check_if_match(_NOTE.dump(note))
+    return note

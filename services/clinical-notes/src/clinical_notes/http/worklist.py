@@ -1,0 +1,84 @@
+"""The worklist: sessions, who takes part in them, and which of their notes are missing, begun or signed."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from clinical_notes import policy, queries
+from clinical_notes.domain import GROUP, MISSING
+from clinical_notes.http import schemas
+from jalsa.errors import Problem, invalid
+from jalsa.web import Routes, current_db, current_principal, page, page_of
+from jalsa.web.paging import decode_cursor
+
+routes = Routes("worklist", "What is to be written")
+
+_OF_THE_SESSION = ("session_number", "session_type", "discipline", "status", "starts_at", "ends_at", "timezone")
+
+
+@routes.view("/worklist", permission="notes.read", query=schemas.WorklistArgs(), answer=page_of(schemas.WorklistItem))
+def get_worklist(args: dict[str, Any]) -> dict[str, Any]:
+    """Sessions that are not cancelled, in the order of their start; `from` and `to` bound the start."""
+    db, limit = current_db(), args["limit"]
+    provider_id = _whose(args["provider_id"])
+    rows = queries.list_sessions(db, provider_id, args, after=_after(args["cursor"]), limit=limit + 1)
+    shown = iter(_shown(db, rows[:limit]))
+    return page(rows, limit, lambda row: f"{row[0].starts_at.isoformat()} {row[0].id}", lambda _: next(shown))
+
+
+def _whose(asked: UUID | None) -> UUID | None:
+    """The provider whose worklist it is: a clinician's own; for a manager the one asked for, or None, every one's."""
+    principal = current_principal()
+    if policy.reader_of(principal).reads_every_draft:
+        return asked
+    own = policy.author_of(principal)
+    if asked not in (None, own):
+        raise Problem(403, "forbidden", "This is another provider's worklist.")
+    return own
+
+
+def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    starts_at, _, session_id = decode_cursor(cursor).rpartition(" ")
+    try:
+        return datetime.fromisoformat(starts_at), UUID(session_id)
+    except ValueError:
+        raise invalid("cursor", "Not a cursor of this list.") from None
+
+
+def _shown(db: Session, rows: Sequence[queries.SessionRow]) -> list[dict[str, Any]]:
+    session_ids = [session.id for session, _, _ in rows]
+    notes = queries.note_states(db, session_ids)
+    rosters: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for place, file_number in queries.rosters(db, session_ids):
+        rosters[place.session_id].append(
+            {
+                "participant_id": place.id,
+                "appointment_number": place.appointment_number,
+                "patient_id": place.patient_id,
+                "file_number": file_number,
+                "status": place.status,
+                "note": _note(notes.get((place.session_id, place.id))),
+            }
+        )
+    return [
+        {
+            **{name: getattr(session, name) for name in _OF_THE_SESSION},
+            "session_id": session.id,
+            "clinic": clinic,
+            "provider": provider,
+            "group_note": _note(notes.get((session.id, None))) if session.session_type == GROUP else None,
+            "roster": rosters[session.id],
+        }
+        for session, clinic, provider in rows
+    ]
+
+
+def _note(found: tuple[UUID, str] | None) -> dict[str, Any]:
+    note_id, status = found or (None, MISSING)
+    return {"id": note_id, "status": status}

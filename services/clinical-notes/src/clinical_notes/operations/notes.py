@@ -1,0 +1,109 @@
+"""Notes: write, change while a draft, sign."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from clinical_notes import domain, events, queries
+from clinical_notes.models import Note, ParticipantProjection, SessionProjection
+from jalsa.db import context_of
+from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.ids import new_id
+
+
+def write_note(db: Session, data: Mapping[str, Any], *, author: UUID, now: datetime) -> Note:
+    """Store a draft; `author` is the writing provider's id.
+
+    Raises 422 for a session or participant that is unknown or does not fit the scope, 403 `forbidden` for another
+    provider's session, 409 `invalid-transition` for a cancelled session or place, and 409 `note-exists`.
+    """
+    session = db.get(SessionProjection, data["session_id"])
+    if session is None:
+        raise invalid("session_id", "There is no such session.")
+    if session.provider_id != author:
+        raise _not_the_provider()
+    participant = _participant(db, session, data["scope"], data["participant_id"])
+    _check_takes_place(session, participant)
+    note = Note(
+        id=new_id(),
+        **data,
+        provider_id=author,
+        status=domain.DRAFT,
+        version=1,
+        created_at=now,
+        created_by=context_of(db).actor,
+        updated_at=now,
+    )
+    db.add(note)
+    db.flush()
+    return note
+
+
+def change_note(db: Session, note: Note, content: str, *, now: datetime) -> Note:
+    """Replace a draft's content and count its version up. Raises 409 `invalid-transition` for a signed note."""
+    _check_draft(note)
+    note.content, note.version, note.updated_at = content, note.version + 1, now
+    db.flush()
+    return note
+
+
+def sign_note(db: Session, note: Note, *, now: datetime) -> Note:
+    """DRAFT → SIGNED, and publish NoteSigned.
+
+    Raises 409 `invalid-transition` for a signed note, and where the session or the place was cancelled meanwhile.
+    """
+    domain.NOTE.check(note.status, domain.SIGNED)
+    session = db.get_one(SessionProjection, note.session_id)
+    _check_takes_place(session, db.get(ParticipantProjection, note.participant_id) if note.participant_id else None)
+    note.status, note.signed_at, note.signed_by, note.updated_at = domain.SIGNED, now, context_of(db).actor, now
+    db.flush()
+    events.note_signed(db, note, now)
+    return note
+
+
+def locked_draft(db: Session, note_id: UUID, reader: domain.Reader, *, author: UUID) -> Note:
+    """The author's draft, its row locked until the transaction ends.
+
+    Raises 404 where the caller may not even read it, 403 `forbidden` where it is another provider's, and 409
+    `invalid-transition` where it is signed.
+    """
+    note = queries.find_note(db, note_id, reader, lock=True)
+    if note is None:
+        raise not_found("note")
+    if note.provider_id != author:
+        raise _not_the_provider()
+    _check_draft(note)
+    return note
+
+
+def _participant(
+    db: Session, session: SessionProjection, scope: str, participant_id: UUID | None
+) -> ParticipantProjection | None:
+    if scope == domain.GROUP:
+        if session.session_type != domain.GROUP:
+            raise invalid("scope", "The session is not a group session.")
+        return None
+    participant = db.get(ParticipantProjection, participant_id)
+    if participant is None or participant.session_id != session.id:
+        raise invalid("participant_id", "There is no such participant in this session.")
+    return participant
+
+
+def _check_takes_place(session: SessionProjection, participant: ParticipantProjection | None) -> None:
+    """Nothing is documented of a session, or of a place in one, that was cancelled."""
+    if session.status == domain.CANCELLED:
+        raise conflict("invalid-transition", "The session is cancelled.")
+    if participant is not None and participant.status not in domain.LIVE_PARTICIPANT:
+        raise conflict("invalid-transition", "The participant's place is cancelled.")
+
+
+def _check_draft(note: Note) -> None:
+    if note.status != domain.DRAFT:
+        raise conflict("invalid-transition", "A signed note can not be changed.")
+
+
+def _not_the_provider() -> Problem:
+    return Problem(403, "forbidden", "Only the session's provider writes and signs its notes.")

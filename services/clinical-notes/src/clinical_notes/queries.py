@@ -1,0 +1,115 @@
+"""The read side."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, or_, select, true, tuple_
+from sqlalchemy.orm import Session
+
+from clinical_notes.domain import CANCELLED, GROUP, LIVE_PARTICIPANT, SIGNED, Reader
+from clinical_notes.models import (
+    ClinicProjection,
+    Note,
+    ParticipantProjection,
+    PatientProjection,
+    ProviderProjection,
+    SessionProjection,
+)
+
+#: A session with its clinic and provider, as far as they are known.
+SessionRow = tuple[SessionProjection, ClinicProjection | None, ProviderProjection | None]
+
+
+def find_note(db: Session, note_id: UUID, reader: Reader, *, lock: bool = False) -> Note | None:
+    """A note, if the reader may read it."""
+    query = select(Note).where(Note.id == note_id, _readable(reader))
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return db.scalar(query)
+
+
+def list_notes(
+    db: Session, reader: Reader, filters: Mapping[str, Any], *, after: UUID | None, limit: int
+) -> Sequence[Note]:
+    """The notes that the reader may read, in the order in which they were begun.
+
+    Filters: session_id, participant_id, discipline, scope, status; patient_id, which also finds the group notes of
+    the sessions in which the patient has a place.
+    """
+    query = select(Note).where(_readable(reader)).order_by(Note.id).limit(limit)
+    for name in ("session_id", "participant_id", "discipline", "scope", "status"):
+        if filters.get(name) is not None:
+            query = query.where(getattr(Note, name) == filters[name])
+    if filters.get("patient_id"):
+        query = query.where(_about(filters["patient_id"]))
+    if after is not None:
+        query = query.where(Note.id > after)
+    return db.scalars(query).all()
+
+
+def list_sessions(
+    db: Session,
+    provider_id: UUID | None,
+    filters: Mapping[str, Any],
+    *,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[SessionRow]:
+    """Sessions that are not cancelled, in the order of their start, with clinic and provider as far as known.
+
+    `provider_id` None finds every provider's. Filters: starts_from and starts_before.
+    """
+    query = (
+        select(SessionProjection, ClinicProjection, ProviderProjection)
+        .outerjoin(ClinicProjection, ClinicProjection.id == SessionProjection.clinic_id)
+        .outerjoin(ProviderProjection, ProviderProjection.id == SessionProjection.provider_id)
+        .where(SessionProjection.status != CANCELLED)
+        .order_by(SessionProjection.starts_at, SessionProjection.id)
+        .limit(limit)
+    )
+    if provider_id is not None:
+        query = query.where(SessionProjection.provider_id == provider_id)
+    if filters.get("starts_from"):
+        query = query.where(SessionProjection.starts_at >= filters["starts_from"])
+    if filters.get("starts_before"):
+        query = query.where(SessionProjection.starts_at < filters["starts_before"])
+    if after:
+        query = query.where(tuple_(SessionProjection.starts_at, SessionProjection.id) > tuple_(*after))
+    return [(session, clinic, provider) for session, clinic, provider in db.execute(query)]
+
+
+def rosters(db: Session, session_ids: Sequence[UUID]) -> list[tuple[ParticipantProjection, str | None]]:
+    """The live participants of sessions, with their file numbers as far as known, in the order of booking."""
+    rows = db.execute(
+        select(ParticipantProjection, PatientProjection.file_number)
+        .outerjoin(PatientProjection, PatientProjection.id == ParticipantProjection.patient_id)
+        .where(ParticipantProjection.session_id.in_(session_ids), ParticipantProjection.status.in_(LIVE_PARTICIPANT))
+        .order_by(ParticipantProjection.id)
+    )
+    return [(place, file_number) for place, file_number in rows]
+
+
+def note_states(db: Session, session_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID | None], tuple[UUID, str]]:
+    """(session, participant or None) → (note, status): how far the notes of sessions are, without their content."""
+    rows = db.execute(
+        select(Note.session_id, Note.participant_id, Note.id, Note.status).where(Note.session_id.in_(session_ids))
+    )
+    return {(row.session_id, row.participant_id): (row.id, row.status) for row in rows}
+
+
+def _readable(reader: Reader) -> ColumnElement[bool]:
+    if reader.reads_every_draft:
+        return true()
+    return or_(Note.status == SIGNED, Note.provider_id == reader.provider_id)
+
+
+def _about(patient_id: UUID) -> ColumnElement[bool]:
+    places = select(ParticipantProjection).where(ParticipantProjection.patient_id == patient_id)
+    own = places.with_only_columns(ParticipantProjection.id)
+    live = places.where(ParticipantProjection.status.in_(LIVE_PARTICIPANT))
+    return or_(
+        Note.participant_id.in_(own),
+        and_(Note.scope == GROUP, Note.session_id.in_(live.with_only_columns(ParticipantProjection.session_id))),
+    )
