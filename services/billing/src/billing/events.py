@@ -1,0 +1,183 @@
+"""What billing publishes, and the few fields that it reads of what the others publish."""
+
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, fields
+from sqlalchemy.orm import Session
+
+from billing.models import Clearance, Invoice, Payment
+from jalsa.contracts import EventType, Fields, Stream
+from jalsa.outbox import publish
+from jalsa.web.fields import Instant
+
+
+class _Money(Schema):
+    amount = fields.String(required=True)
+    currency = fields.String(required=True)
+
+
+class _Payment(Schema):
+    id = fields.UUID(required=True)
+    amount = fields.Nested(_Money(), required=True)
+    method = fields.String(required=True)
+
+
+class _InvoiceData(Schema):
+    invoice_id = fields.UUID(required=True)
+    invoice_number = fields.String(required=True)
+    appointment_id = fields.UUID(required=True)
+
+
+class InvoiceIssuedData(_InvoiceData):
+    appointment_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    net = fields.Nested(_Money(), required=True)
+    vat = fields.Nested(_Money(), required=True)
+    total = fields.Nested(_Money(), required=True)
+    issued_at = Instant(required=True)
+
+
+class PaymentRecordedData(_InvoiceData):
+    """The reference stays here: it may name an account."""
+
+    payment = fields.Nested(_Payment(), required=True)
+    paid = fields.Nested(_Money(), required=True)
+    balance = fields.Nested(_Money(), required=True)
+
+
+class InvoicePaidData(_InvoiceData):
+    paid_at = Instant(required=True)
+
+
+class InvoiceVoidedData(_InvoiceData):
+    """The reason stays here: it is free text."""
+
+    voided_at = Instant(required=True)
+
+
+class FinancialClearanceChangedData(Schema):
+    """The reason stays here: where somebody cleared by hand, it is free text."""
+
+    appointment_id = fields.UUID(required=True)
+    cleared = fields.Boolean(required=True)
+
+
+INVOICE_ISSUED = EventType("billing", "invoice", "InvoiceIssued", InvoiceIssuedData())
+PAYMENT_RECORDED = EventType("billing", "invoice", "PaymentRecorded", PaymentRecordedData())
+INVOICE_PAID = EventType("billing", "invoice", "InvoicePaid", InvoicePaidData())
+INVOICE_VOIDED = EventType("billing", "invoice", "InvoiceVoided", InvoiceVoidedData())
+CLEARANCE_CHANGED = EventType("billing", "clearance", "FinancialClearanceChanged", FinancialClearanceChangedData())
+PUBLISHES = (INVOICE_ISSUED, PAYMENT_RECORDED, INVOICE_PAID, INVOICE_VOIDED, CLEARANCE_CHANGED)
+
+
+class _ClinicFields(Fields):
+    id = fields.UUID(required=True)
+
+
+class _SessionFields(Fields):
+    service_type = fields.String(required=True)
+    timezone = fields.String(required=True)
+
+
+class BookedFields(Fields):
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    clinic = fields.Nested(_ClinicFields(), required=True)
+    session = fields.Nested(_SessionFields(), required=True)
+
+
+class CancelledFields(Fields):
+    appointment_id = fields.UUID(required=True)
+
+
+class PatientFields(Fields):
+    patient_id = fields.UUID(required=True)
+    file_number = fields.String(required=True)
+    active = fields.Boolean(required=True)
+    first_name_en = fields.String(required=True)
+    last_name_en = fields.String(required=True)
+    first_name_ar = fields.String(required=True, allow_none=True)
+    last_name_ar = fields.String(required=True, allow_none=True)
+
+
+STREAMS = (
+    Stream(
+        "scheduling",
+        "appointment",
+        reads={"AppointmentBooked.v1": BookedFields(), "AppointmentCancelled.v1": CancelledFields()},
+        passes_over=frozenset(
+            {
+                "AppointmentConfirmed.v1",
+                "AppointmentRescheduled.v1",
+                "AppointmentArrived.v1",
+                "AppointmentAttended.v1",
+                "AppointmentNoShow.v1",
+            }
+        ),
+    ),
+    Stream(
+        "scheduling",
+        "package",
+        reads={},
+        passes_over=frozenset(
+            {"PackageCreated.v1", "PackageScheduled.v1", "PackageCompleted.v1", "PackageCancelled.v1"}
+        ),
+    ),
+    Stream(
+        "patient-files",
+        "patient",
+        reads={"PatientRegistered.v1": PatientFields(), "PatientUpdated.v1": PatientFields()},
+        passes_over=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
+    ),
+)
+
+
+def invoice_issued(db: Session, invoice: Invoice, now: datetime) -> None:
+    """Publish InvoiceIssued."""
+    data = {
+        **_invoice(invoice),
+        "appointment_number": invoice.appointment_number,
+        "patient_id": invoice.patient_id,
+        "net": invoice.money(invoice.net),
+        "vat": invoice.money(invoice.vat),
+        "total": invoice.money(invoice.total),
+        "issued_at": invoice.issued_at,
+    }
+    publish(db, INVOICE_ISSUED, invoice.id, data, now=now)
+
+
+def payment_recorded(db: Session, invoice: Invoice, payment: Payment, now: datetime) -> None:
+    """Publish PaymentRecorded."""
+    data = {
+        **_invoice(invoice),
+        "payment": {"id": payment.id, "amount": invoice.money(payment.amount), "method": payment.method},
+        "paid": invoice.money(invoice.paid),
+        "balance": invoice.money(invoice.balance),
+    }
+    publish(db, PAYMENT_RECORDED, invoice.id, data, now=now)
+
+
+def invoice_paid(db: Session, invoice: Invoice, now: datetime) -> None:
+    """Publish InvoicePaid."""
+    publish(db, INVOICE_PAID, invoice.id, {**_invoice(invoice), "paid_at": invoice.paid_at}, now=now)
+
+
+def invoice_voided(db: Session, invoice: Invoice, now: datetime) -> None:
+    """Publish InvoiceVoided."""
+    publish(db, INVOICE_VOIDED, invoice.id, {**_invoice(invoice), "voided_at": invoice.voided_at}, now=now)
+
+
+def clearance_changed(db: Session, clearance: Clearance, now: datetime) -> None:
+    """Publish FinancialClearanceChanged."""
+    data = {"appointment_id": clearance.id, "cleared": clearance.cleared}
+    publish(db, CLEARANCE_CHANGED, clearance.id, data, now=now)
+
+
+def _invoice(invoice: Invoice) -> dict[str, Any]:
+    return {
+        "invoice_id": invoice.id,
+        "invoice_number": invoice.invoice_number,
+        "appointment_id": invoice.appointment_id,
+    }

@@ -1,0 +1,30 @@
+"""What billing does when the other services announce something."""
+
+from sqlalchemy.orm import Session
+
+from billing.operations import invoices, projections
+from jalsa import clock
+from jalsa.inbox import Received
+
+
+def on_appointment_booked(db: Session, event: Received) -> None:
+    """A patient has a place in a session: one invoice."""
+    invoices.invoice_appointment(db, event.data, now=clock.now())
+
+
+def on_appointment_cancelled(db: Session, event: Received) -> None:
+    """The place was given up, alone or with its session."""
+    invoices.cancel_appointment(db, event.data["appointment_id"], now=clock.now())
+
+
+def on_patient_saved(db: Session, event: Received) -> None:
+    """A patient was registered or changed."""
+    projections.save_patient(db, event.data)
+
+
+HANDLERS = {
+    "scheduling.AppointmentBooked.v1": on_appointment_booked,
+    "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+    "patient-files.PatientRegistered.v1": on_patient_saved,
+    "patient-files.PatientUpdated.v1": on_patient_saved,
+}

@@ -1,0 +1,50 @@
+"""Whether an appointment's patient may check in as far as money goes."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from billing.http import represent, schemas
+from billing.models import Clearance
+from billing.operations import clearance as operations
+from billing.operations.invoices import locked_invoice
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import Routes, check_if_match, current_db, tagged
+
+routes = Routes("clearance", "Financial clearance")
+
+_CLEARANCE = schemas.ClearanceAnswer()
+
+
+@routes.view("/clearance/<uuid:appointment_id>", permission="clearance.read", answer=_CLEARANCE)
+def get_clearance(appointment_id: UUID) -> Response:
+    """The clearance of an appointment."""
+    return tagged(_shown(_found(appointment_id)))
+
+
+@routes.view(
+    "/clearance/<uuid:appointment_id>",
+    "POST",
+    permission="clearance.write",
+    body=schemas.ClearanceBody(),
+    answer=_CLEARANCE,
+)
+def clear_appointment(body: dict[str, Any], appointment_id: UUID) -> Response:
+    """Clear an appointment by hand, whatever its invoice says."""
+    db = current_db()
+    invoice = locked_invoice(db, appointment_id=appointment_id)
+    check_if_match(_shown(_found(appointment_id)))
+    return tagged(_shown(operations.clear_by_hand(db, invoice, body["reason"], now=clock.now())))
+
+
+def _found(appointment_id: UUID) -> Clearance:
+    clearance = current_db().get(Clearance, appointment_id)
+    if clearance is None:
+        raise not_found("clearance")
+    return clearance
+
+
+def _shown(clearance: Clearance) -> Any:
+    return _CLEARANCE.dump(represent.clearance(clearance))

@@ -1,0 +1,80 @@
+"""Invoices and their payments."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from billing import queries
+from billing.http import represent, schemas
+from billing.models import Invoice
+from billing.operations import invoices as operations
+from billing.operations import payments
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.paging import decode_id_cursor
+
+routes = Routes("invoices", "Invoices and payments")
+
+_INVOICE = schemas.InvoiceAnswer()
+
+
+@routes.view(
+    "/invoices", permission="invoices.read", query=schemas.InvoiceArgs(), answer=page_of(schemas.InvoiceAnswer)
+)
+def list_invoices(args: dict[str, Any]) -> dict[str, Any]:
+    """Invoices in the order of booking."""
+    rows = queries.list_by_id(
+        current_db(),
+        Invoice,
+        after=decode_id_cursor(args["cursor"]),
+        limit=args["limit"] + 1,
+        appointment_number=args["appointment_number"],
+        patient_id=args["patient_id"],
+        status=args["status"],
+    )
+    return page(rows, args["limit"], lambda row: str(row.id), represent.invoice)
+
+
+@routes.view("/invoices/<uuid:invoice_id>", permission="invoices.read", answer=_INVOICE)
+def get_invoice(invoice_id: UUID) -> Response:
+    """One invoice."""
+    invoice = current_db().get(Invoice, invoice_id)
+    if invoice is None:
+        raise not_found("invoice")
+    return tagged(_shown(invoice))
+
+
+@routes.view(
+    "/invoices/<uuid:invoice_id>/payments",
+    "POST",
+    permission="payments.write",
+    body=schemas.PaymentBody(),
+    answer=_INVOICE,
+    status=201,
+)
+def record_payment(body: dict[str, Any], invoice_id: UUID) -> Response:
+    """Record money received; answers with the invoice. Send an Idempotency-Key, so that a repeat pays nothing."""
+    invoice = _matched(invoice_id)
+    payments.record_payment(current_db(), invoice, body, now=clock.now())
+    return tagged(_shown(invoice), 201)
+
+
+@routes.view(
+    "/invoices/<uuid:invoice_id>/void", "POST", permission="invoices.void", body=schemas.VoidBody(), answer=_INVOICE
+)
+def void_invoice(body: dict[str, Any], invoice_id: UUID) -> Response:
+    """Make an unpaid invoice void; it keeps its number."""
+    invoice = operations.void(current_db(), _matched(invoice_id), body["reason"], now=clock.now())
+    return tagged(_shown(invoice))
+
+
+def _matched(invoice_id: UUID) -> Invoice:
+    invoice = operations.locked_invoice(current_db(), id=invoice_id)
+    check_if_match(_shown(invoice))
+    return invoice
+
+
+def _shown(invoice: Invoice) -> Any:
+    return _INVOICE.dump(represent.invoice(invoice))

@@ -1,0 +1,48 @@
+"""The price list."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from billing import queries
+from billing.http import schemas
+from billing.models import Price
+from billing.operations import prices as operations
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import Routes, current_db, page, page_of, tagged
+from jalsa.web.paging import decode_id_cursor
+
+routes = Routes("prices", "The price list")
+
+_PRICE = schemas.PriceAnswer()
+
+
+@routes.view("/prices", "POST", permission="prices.write", body=schemas.PriceBody(), answer=_PRICE, status=201)
+def create_price(body: dict[str, Any]) -> Response:
+    """Set what a service costs from now on, in one clinic or everywhere, and invoice what waited for it."""
+    return tagged(_PRICE.dump(operations.create_price(current_db(), body, now=clock.now())), 201)
+
+
+@routes.view("/prices", permission="prices.read", query=schemas.PriceArgs(), answer=page_of(schemas.PriceAnswer))
+def list_prices(args: dict[str, Any]) -> dict[str, Any]:
+    """Every price in the order in which it was set; the newest of a service and clinic is the valid one."""
+    rows = queries.list_by_id(
+        current_db(),
+        Price,
+        after=decode_id_cursor(args["cursor"]),
+        limit=args["limit"] + 1,
+        service_type=args["service_type"],
+        clinic_id=args["clinic_id"],
+    )
+    return page(rows, args["limit"], lambda row: str(row.id), lambda row: row)
+
+
+@routes.view("/prices/<uuid:price_id>", permission="prices.read", answer=_PRICE)
+def get_price(price_id: UUID) -> Response:
+    """One price."""
+    price = current_db().get(Price, price_id)
+    if price is None:
+        raise not_found("price")
+    return tagged(_PRICE.dump(price))

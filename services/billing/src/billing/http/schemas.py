@@ -1,0 +1,151 @@
+"""The shapes of billing's requests and answers."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from babel.numbers import get_currency_precision, is_currency
+from marshmallow import Schema, ValidationError, fields, validate
+
+from billing.domain import INVOICE, METHODS, VAT_RATES
+from jalsa.web import PageArgs
+from jalsa.web.fields import FreeText, Instant, Name, code
+
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
+
+
+class Amount(fields.Field[Decimal]):
+    """A decimal string (a JSON number is taken too) of 0 or more, with at most 9 digits before the point and 2 after.
+
+    Loaded as Decimal and written with two decimals.
+    """
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Decimal:
+        if not isinstance(value, str | int | float) or not _AMOUNT.fullmatch(str(value)):
+            raise ValidationError('Must be an amount of 0 or more with at most two decimals, such as "300.00".')
+        return Decimal(str(value))
+
+    def _serialize(self, value: Decimal | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else f"{value:.2f}"
+
+
+def _positive(amount: Decimal) -> None:
+    if amount == 0:
+        raise ValidationError("Must be more than 0.")
+
+
+def _currency(value: str) -> None:
+    """ISO 4217, and such that two decimals are its smallest unit: our amounts have no third."""
+    if not re.fullmatch("[A-Z]{3}", value) or not is_currency(value) or get_currency_precision(value) != 2:
+        raise ValidationError("Must be the ISO 4217 code of a currency with two decimals, such as SAR.")
+
+
+class MoneyAnswer(Schema):
+    amount = fields.String()
+    currency = fields.String()
+
+
+class PriceBody(Schema):
+    service_type = code()
+    clinic_id = fields.UUID(
+        allow_none=True, load_default=None, metadata={"description": "Absent: the price in every other clinic"}
+    )
+    amount = Amount(required=True, metadata={"type": "string", "description": "Without VAT"})
+    currency = fields.String(load_default="SAR", validate=_currency)
+    vat_category = fields.String(
+        required=True,
+        validate=validate.OneOf(list(VAT_RATES)),
+        metadata={"description": "S standard, Z zero-rated, E exempt"},
+    )
+
+
+class PriceAnswer(PriceBody):
+    id = fields.UUID()
+    created_at = Instant()
+    created_by = fields.String()
+
+
+class PriceArgs(PageArgs):
+    service_type = fields.String(load_default=None)
+    clinic_id = fields.UUID(load_default=None)
+
+
+class LineAnswer(Schema):
+    position = fields.Integer()
+    service_type = fields.String()
+    quantity = fields.Integer()
+    unit_price = fields.Nested(MoneyAnswer())
+    net = fields.Nested(MoneyAnswer())
+    vat_category = fields.String()
+    vat_rate = fields.String(metadata={"description": "Percent"})
+    vat = fields.Nested(MoneyAnswer())
+
+
+class PaymentBody(Schema):
+    amount = Amount(
+        required=True, validate=_positive, metadata={"type": "string", "description": "In the invoice's currency"}
+    )
+    method = fields.String(required=True, validate=validate.OneOf(METHODS))
+    reference = Name(allow_none=True, load_default=None)
+
+
+class PaymentAnswer(Schema):
+    id = fields.UUID()
+    amount = fields.Nested(MoneyAnswer())
+    method = fields.String()
+    reference = fields.String(allow_none=True)
+    received_at = Instant()
+    received_by = fields.String()
+
+
+class InvoiceAnswer(Schema):
+    """A draft has no number, no lines and no amounts: it waits for a price."""
+
+    id = fields.UUID()
+    invoice_number = fields.String(allow_none=True)
+    appointment_id = fields.UUID()
+    appointment_number = fields.String()
+    patient_id = fields.UUID()
+    clinic_id = fields.UUID()
+    service_type = fields.String()
+    status = fields.String()
+    lines = fields.List(fields.Nested(LineAnswer()))
+    net = fields.Nested(MoneyAnswer(), allow_none=True)
+    vat = fields.Nested(MoneyAnswer(), allow_none=True)
+    total = fields.Nested(MoneyAnswer(), allow_none=True)
+    paid = fields.Nested(MoneyAnswer(), allow_none=True)
+    balance = fields.Nested(MoneyAnswer(), allow_none=True)
+    payments = fields.List(fields.Nested(PaymentAnswer()))
+    created_at = Instant()
+    issued_at = Instant(allow_none=True)
+    paid_at = Instant(allow_none=True)
+    voided_at = Instant(allow_none=True)
+    voided_by = fields.String(allow_none=True)
+    void_reason = fields.String(allow_none=True)
+
+
+class InvoiceArgs(PageArgs):
+    appointment_number = fields.String(load_default=None)
+    patient_id = fields.UUID(load_default=None)
+    status = fields.String(load_default=None, validate=validate.OneOf(INVOICE.states))
+
+
+class VoidBody(Schema):
+    reason = FreeText(max=500, allow_none=True, load_default=None)
+
+
+class ClearanceBody(Schema):
+    reason = Name(max=500, required=True, metadata={"description": "Why the patient may come in unpaid"})
+
+
+class ClearanceAnswer(Schema):
+    appointment_id = fields.UUID()
+    cleared = fields.Boolean()
+    reason = fields.String(
+        metadata={
+            "description": "invoice-paid, nothing-to-pay, payment-due, no-price or invoice-void; "
+            "where `manual` is true, what was written"
+        }
+    )
+    manual = fields.Boolean(metadata={"description": "Somebody cleared the appointment by hand"})

@@ -1,0 +1,44 @@
+"""Clearance: follows the invoice's state, unless somebody cleared the appointment by hand.
+
+Every caller holds the row of the appointment's invoice, so that two never decide at once.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from billing import domain, events
+from billing.models import Clearance, Invoice
+
+
+def follow_invoice(db: Session, invoice: Invoice, *, now: datetime) -> None:
+    """Bring the clearance in line with its invoice; publishes FinancialClearanceChanged where it changes."""
+    clearance = _of(db, invoice)
+    if not clearance.manual:
+        cleared, reason = domain.clearance_of(invoice.status, invoice.total)
+        _set(db, clearance, cleared, reason, now)
+
+
+def clear_by_hand(db: Session, invoice: Invoice, reason: str, *, now: datetime) -> Clearance:
+    """Let the patient of an appointment check in whatever the invoice says from now on."""
+    clearance = _of(db, invoice)
+    clearance.manual = True
+    _set(db, clearance, True, reason, now)
+    return clearance
+
+
+def _of(db: Session, invoice: Invoice) -> Clearance:
+    clearance = db.get(Clearance, invoice.appointment_id)
+    if clearance is None:
+        # not cleared is what everybody takes for granted: it is not announced
+        clearance = Clearance(id=invoice.appointment_id, cleared=False, manual=False)
+        db.add(clearance)
+    return clearance
+
+
+def _set(db: Session, clearance: Clearance, cleared: bool, reason: str, now: datetime) -> None:
+    changed = clearance.cleared != cleared
+    clearance.cleared, clearance.reason = cleared, reason
+    db.flush()
+    if changed:
+        events.clearance_changed(db, clearance, now)

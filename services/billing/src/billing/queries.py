@@ -1,0 +1,47 @@
+"""The read side."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from billing.models import Invoice, Price
+from jalsa.db import TenantRow
+
+R = TypeVar("R", bound=TenantRow)
+
+
+def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **equal: Any) -> Sequence[R]:
+    """Rows in the order in which they were made, after a given one; a value of None does not filter."""
+    query = select(kind).order_by(kind.id).limit(limit)
+    if after is not None:
+        query = query.where(kind.id > after)
+    for name, value in equal.items():
+        if value is not None:
+            query = query.where(getattr(kind, name) == value)
+    return db.scalars(query).all()
+
+
+def valid_price(db: Session, service_type: str, clinic_id: UUID) -> Price | None:
+    """The newest price of a service: the clinic's own, else the general one."""
+    return db.scalar(
+        select(Price)
+        .where(Price.service_type == service_type, or_(Price.clinic_id == clinic_id, Price.clinic_id.is_(None)))
+        .order_by(Price.clinic_id.is_(None), Price.id.desc())
+        .limit(1)
+    )
+
+
+def waiting_for(db: Session, price: Price) -> Sequence[Invoice]:
+    """The drafts that a price fits, locked, oldest first."""
+    query = select(Invoice).where(Invoice.status == "DRAFT", Invoice.service_type == price.service_type)
+    if price.clinic_id is not None:
+        query = query.where(Invoice.clinic_id == price.clinic_id)
+    return db.scalars(query.order_by(Invoice.id).with_for_update()).all()
+
+
+def locked_invoice(db: Session, **key: UUID) -> Invoice | None:
+    """The invoice with this `id` or `appointment_id`, its row locked until the transaction ends."""
+    return db.scalar(select(Invoice).filter_by(**key).with_for_update().execution_options(populate_existing=True))

@@ -1,0 +1,23 @@
+"""Billing under test, with a database of its own per test process."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from billing.app import SERVICE
+from jalsa.issuer import Issuer
+from jalsa.testing.kit import ServiceKit, service_kit
+from jalsa.testing.servers import Servers
+
+
+@pytest.fixture(scope="session")
+def kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
+    with service_kit(SERVICE, servers, issuer) as made:
+        yield made
+
+
+@pytest.fixture
+def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
+    """A database for one test, which may change its schema."""
+    with service_kit(SERVICE, servers, issuer) as made:
+        yield made
