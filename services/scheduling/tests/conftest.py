@@ -9,8 +9,27 @@ from jalsa.testing.kit import ServiceKit, service_kit
 from jalsa.testing.servers import Servers
 from scheduling.app import SERVICE
 
+from .factories import Centre, Desk
+
 
 @pytest.fixture(scope="session")
 def kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
     with service_kit(SERVICE, servers, issuer) as made:
         yield made
+
+
+@pytest.fixture
+def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
+    """A database for one test, which may take its constraints away."""
+    with service_kit(SERVICE, servers, issuer) as made:
+        yield made
+
+
+@pytest.fixture
+def centre(kit: ServiceKit, tenant: str) -> Centre:
+    return Centre(kit, tenant)
+
+
+@pytest.fixture
+def desk(centre: Centre) -> Desk:
+    return Desk(centre)

@@ -168,18 +168,20 @@ def upgrade() -> None:
         CREATE INDEX participants_patient ON participants (tenant_id, patient_id, id);
 
         -- A session never has more live participants than its capacity (P2). Locking the session's row makes the
-        -- count see every other booking of it, whatever the application did or forgot.
+        -- count see every other booking of it, whatever the application did or forgot. Before the row, because after
+        -- it the foreign key's share lock is held, and two bookings would each wait for the other's.
         CREATE FUNCTION check_capacity() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
         DECLARE
           capacity smallint;
         BEGIN
           SELECT max_capacity INTO capacity FROM sessions WHERE id = NEW.session_id FOR UPDATE;
-          IF (SELECT count(*) FROM participants WHERE session_id = NEW.session_id AND live) > capacity THEN
+          IF (SELECT count(*) FROM participants WHERE session_id = NEW.session_id AND live AND id <> NEW.id) >= capacity
+          THEN
             RAISE EXCEPTION 'session full' USING ERRCODE = 'check_violation', CONSTRAINT = 'participants_capacity';
           END IF;
-          RETURN NULL;
+          RETURN NEW;
         END $$;
-        CREATE TRIGGER capacity AFTER INSERT OR UPDATE OF session_id, status ON participants
+        CREATE TRIGGER capacity BEFORE INSERT OR UPDATE OF session_id, status ON participants
           FOR EACH ROW WHEN (NEW.status IN ('BOOKED', 'CONFIRMED', 'ARRIVED', 'ATTENDED'))
           EXECUTE FUNCTION check_capacity();
         CREATE FUNCTION check_lowered_capacity() RETURNS trigger LANGUAGE plpgsql

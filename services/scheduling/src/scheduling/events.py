@@ -248,7 +248,7 @@ def _where_and_when(session: ClinicalSession) -> dict[str, Any]:
             "type": session.session_type,
             "starts_at": session.starts_at,
             "ends_at": session.ends_at,
-            "duration_minutes": int((session.ends_at - session.starts_at).total_seconds() // 60),
+            "duration_minutes": session.duration_minutes,
             "timezone": session.clinic.timezone,
             "service_type": session.service_type.code,
             "discipline": session.service_type.discipline,

@@ -41,14 +41,12 @@ class Provider(TenantRow, Base):
     user_id: Mapped[str]
     discipline: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
-    clinics: Mapped[list["ProviderClinic"]] = relationship(
-        cascade="all, delete-orphan", order_by="ProviderClinic.clinic_id"
-    )
+    clinics: Mapped[list["ProviderClinic"]] = relationship(cascade="all, delete-orphan")
 
     @property
     def clinic_ids(self) -> list[UUID]:
-        """The clinics in which the provider works."""
-        return [c.clinic_id for c in self.clinics]
+        """The clinics in which the provider works, in a fixed order: the entity tag depends on it."""
+        return sorted(c.clinic_id for c in self.clinics)
 
 
 class ProviderClinic(TenantRow, Base):
@@ -124,6 +122,11 @@ class ClinicalSession(TenantRow, Base):
     provider: Mapped[Provider] = relationship(viewonly=True)
     room: Mapped[Room | None] = relationship(viewonly=True)
     service_type: Mapped[ServiceType] = relationship(viewonly=True)
+
+    @property
+    def duration_minutes(self) -> int:
+        """From the start to the end."""
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
 
 
 class Participant(TenantRow, Base):

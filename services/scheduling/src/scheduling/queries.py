@@ -1,20 +1,19 @@
 """The read side."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from jalsa.db import TenantRow
 from scheduling.domain import LIVE_PARTICIPANT, WorkingHours
 from scheduling.models import (
-    ClearanceProjection,
     ClinicalSession,
     Participant,
-    PatientProjection,
     ServiceType,
     WorkingHoursRow,
 )
@@ -28,6 +27,7 @@ _WITH_ITS_PARTS = (
     joinedload(ClinicalSession.service_type, innerjoin=True),
 )
 _WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*_WITH_ITS_PARTS)
+_ACTIVE = text("SELECT active FROM patients WHERE id = :id")
 _TAKEN = (
     select(func.count())
     .where(Participant.session_id == ClinicalSession.id, Participant.status.in_(LIVE_PARTICIPANT))
@@ -52,11 +52,9 @@ def find_service_type(db: Session, code: str) -> ServiceType | None:
     return db.scalar(select(ServiceType).where(ServiceType.code == code))
 
 
-def find_patient(db: Session, patient_id: UUID) -> PatientProjection | None:
-    """What is known of a patient now, whatever the transaction has read before."""
-    return db.scalar(
-        select(PatientProjection).where(PatientProjection.id == patient_id).execution_options(populate_existing=True)
-    )
+def is_active_patient(db: Session, patient_id: UUID) -> bool | None:
+    """Whether a patient is active; None where nothing is known of one."""
+    return db.execute(_ACTIVE, {"id": patient_id}).scalar()
 
 
 def working_hours(db: Session, provider_id: UUID) -> list[WorkingHours]:
@@ -151,17 +149,25 @@ def list_participants(db: Session, session_id: UUID, *, after: UUID | None, limi
     return db.scalars(query.where(Participant.id > after) if after else query).all()
 
 
-def cleared(db: Session, participant_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the appointments that billing has cleared."""
-    rows = db.scalars(
-        select(ClearanceProjection.id).where(ClearanceProjection.id.in_(participant_ids), ClearanceProjection.cleared)
-    )
-    return set(rows)
+@dataclass(frozen=True)
+class Standing:
+    """What a participant's answer shows beside its own row: the session's live participants, clearance, consent."""
+
+    taken: int
+    cleared: bool
+    consented: bool
 
 
-def consented(db: Session, patient_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the patients whose consent stands."""
-    rows = db.scalars(
-        select(PatientProjection.id).where(PatientProjection.id.in_(patient_ids), PatientProjection.consented)
-    )
-    return set(rows)
+_STANDINGS = text("""
+    SELECT p.id,
+           (SELECT count(*) FROM participants o WHERE o.session_id = p.session_id AND o.live) AS taken,
+           EXISTS (SELECT FROM clearances c WHERE c.id = p.id AND c.cleared) AS cleared,
+           EXISTS (SELECT FROM patients q WHERE q.id = p.patient_id AND q.consented) AS consented
+    FROM participants p WHERE p.id = ANY (:ids)
+""")
+
+
+def standings(db: Session, participant_ids: Sequence[UUID]) -> dict[UUID, Standing]:
+    """The standing of each participant, at once."""
+    rows = db.execute(_STANDINGS, {"ids": list(participant_ids)})
+    return {row.id: Standing(row.taken, row.cleared, row.consented) for row in rows}

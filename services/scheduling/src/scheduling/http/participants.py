@@ -50,9 +50,7 @@ def get_participant(participant_id: UUID) -> Response:
 )
 def update_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Change a participant's notes."""
-    participant = _matched(participant_id)
-    participant.notes = body.get("notes", participant.notes)
-    return tagged(_shown(participant))
+    return tagged(_shown(operations.update(current_db(), _matched(participant_id), body)))
 
 
 @routes.view(
@@ -86,5 +84,5 @@ def _matched(participant_id: UUID) -> Participant:
     return participant
 
 
-def _shown(participant: Participant) -> dict[str, Any]:
-    return represent.participants(current_db(), [participant], clock.now())[0]
+def _shown(participant: Participant) -> Any:
+    return _PARTICIPANT.dump(represent.participants(current_db(), [participant], clock.now())[participant.id])

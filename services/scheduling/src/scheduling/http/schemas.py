@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from jalsa.web import PageArgs
 from jalsa.web.fields import FreeText, Instant, Name, Zone, code
-from scheduling.domain import DISCIPLINES, GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES
+from scheduling.domain import DISCIPLINES, GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION
 
 _minutes = validate.Range(1, MAX_MINUTES)
 _discipline = validate.OneOf(DISCIPLINES)
@@ -120,7 +120,7 @@ class _Place(Schema):
     clinic_id = fields.UUID(required=True)
     provider_id = fields.UUID(required=True)
     room_id = fields.UUID(allow_none=True)
-    service_type = fields.String(required=True, metadata={"description": "A service type's code"})
+    service_type = Name(max=20, required=True, metadata={"description": "A service type's code"})
     starts_at = Instant(required=True)
     duration_minutes = fields.Integer(
         strict=True, validate=_minutes, metadata={"description": "The service type's default if absent"}
@@ -133,7 +133,7 @@ class SessionBody(_Place):
     min_participants = fields.Integer(strict=True, allow_none=True, validate=_places)
     group_notes = FreeText(allow_none=True)
 
-    @validates_schema(skip_on_field_errors=True)
+    @validates_schema
     def _fits_its_type(self, data: dict[str, Any], **_: Any) -> None:
         if data["session_type"] == GROUP and "max_capacity" not in data:
             raise ValidationError("Required for a group session.", "max_capacity")
@@ -215,7 +215,7 @@ class SessionArgs(PageArgs):
     clinic_id = fields.UUID()
     provider_id = fields.UUID()
     session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
-    service_type = fields.String()
-    status = fields.String()
+    service_type = Name(max=20)
+    status = fields.String(validate=validate.OneOf(SESSION.states))
     starts_from = Instant(data_key="from")
     starts_before = Instant(data_key="to")

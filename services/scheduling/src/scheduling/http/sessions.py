@@ -62,9 +62,9 @@ def get_session(session_id: UUID) -> Response:
 )
 def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Cancel a session and every place in it."""
-    db = current_db()
-    check_if_match(_shown(sessions.locked_session(db, session_id)))
-    return tagged(_shown(sessions.cancel_session(db, session_id, body["reason"], now=clock.now())))
+    session = sessions.locked_session(current_db(), session_id)
+    check_if_match(_shown(session))
+    return tagged(_shown(sessions.cancel_session(current_db(), session, body["reason"], now=clock.now())))
 
 
 @routes.view(
@@ -79,7 +79,7 @@ def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     """Book a patient into a session."""
     db, now = current_db(), clock.now()
     participant = participants.book(db, session_id, body["patient_id"], body["notes"], now=now)
-    return tagged(represent.participants(db, [participant], now)[0], 201)
+    return tagged(_PARTICIPANT.dump(represent.participants(db, [participant], now)[participant.id]), 201)
 
 
 @routes.view(
@@ -94,15 +94,15 @@ def list_participants(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
     _found(session_id)
     after = decode_id_cursor(args["cursor"])
     rows = queries.list_participants(db, session_id, after=after, limit=args["limit"] + 1)
-    shown = iter(represent.participants(db, rows, clock.now()))
-    return page(rows, args["limit"], lambda row: str(row.id), lambda _: next(shown))
+    shown = represent.participants(db, rows, clock.now())
+    return page(rows, args["limit"], lambda row: str(row.id), lambda row: shown[row.id])
 
 
 def _list(args: dict[str, Any], open_at: datetime | None) -> dict[str, Any]:
     db = current_db()
     rows = queries.list_sessions(db, args, after=_after(args["cursor"]), limit=args["limit"] + 1, open_at=open_at)
-    shown = iter(represent.sessions(db, rows))
-    return page(rows, args["limit"], lambda row: f"{row.starts_at.isoformat()} {row.id}", lambda _: next(shown))
+    shown = represent.sessions(db, rows)
+    return page(rows, args["limit"], lambda row: f"{row.starts_at.isoformat()} {row.id}", lambda row: shown[row.id])
 
 
 def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
@@ -122,5 +122,5 @@ def _found(session_id: UUID) -> ClinicalSession:
     return session
 
 
-def _shown(session: ClinicalSession) -> dict[str, Any]:
-    return represent.sessions(current_db(), [session])[0]
+def _shown(session: ClinicalSession) -> Any:
+    return _SESSION.dump(represent.sessions(current_db(), [session])[session.id])

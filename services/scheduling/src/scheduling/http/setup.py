@@ -36,7 +36,7 @@ def create_clinic(body: dict[str, Any]) -> Response:
 @routes.view("/clinics", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ClinicAnswer))
 def list_clinics(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's clinics, in the order in which they were opened."""
-    return _list(Clinic, _CLINIC, args)
+    return _list(Clinic, args)
 
 
 @routes.view("/clinics/<uuid:clinic_id>", permission="setup.read", answer=_CLINIC)
@@ -61,7 +61,7 @@ def create_room(body: dict[str, Any]) -> Response:
 @routes.view("/rooms", permission="setup.read", query=schemas.RoomArgs(), answer=page_of(schemas.RoomAnswer))
 def list_rooms(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's rooms, or one clinic's."""
-    return _list(Room, _ROOM, args, clinic_id=args["clinic_id"])
+    return _list(Room, args, clinic_id=args["clinic_id"])
 
 
 @routes.view("/rooms/<uuid:room_id>", permission="setup.read", answer=_ROOM)
@@ -86,7 +86,7 @@ def create_provider(body: dict[str, Any]) -> Response:
 @routes.view("/providers", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ProviderAnswer))
 def list_providers(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's providers."""
-    return _list(Provider, _PROVIDER, args)
+    return _list(Provider, args)
 
 
 @routes.view("/providers/<uuid:provider_id>", permission="setup.read", answer=_PROVIDER)
@@ -131,7 +131,7 @@ def create_service_type(body: dict[str, Any]) -> Response:
 @routes.view("/service-types", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ServiceTypeAnswer))
 def list_service_types(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's service types."""
-    return _list(ServiceType, _SERVICE_TYPE, args)
+    return _list(ServiceType, args)
 
 
 @routes.view("/service-types/<uuid:service_type_id>", permission="setup.read", answer=_SERVICE_TYPE)
@@ -153,10 +153,10 @@ def update_service_type(body: dict[str, Any], service_type_id: UUID) -> Response
     return tagged(_SERVICE_TYPE.dump(operations.update_service_type(current_db(), service_type, body)))
 
 
-def _list(kind: type[R], answer: Schema, args: dict[str, Any], **equal: Any) -> dict[str, Any]:
+def _list(kind: type[R], args: dict[str, Any], **equal: Any) -> dict[str, Any]:
     after = decode_id_cursor(args["cursor"])
     rows = queries.list_by_id(current_db(), kind, after=after, limit=args["limit"] + 1, **equal)
-    return page(rows, args["limit"], lambda row: str(row.id), answer.dump)
+    return page(rows, args["limit"], lambda row: str(row.id), lambda row: row)
 
 
 def _found(kind: type[R], record_id: UUID, what: str, *, lock: bool = False) -> R:

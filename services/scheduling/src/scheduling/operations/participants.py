@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from jalsa.db import context_of
 from jalsa.errors import Problem, conflict, not_found
 from jalsa.ids import new_id
-from jalsa.numbers import next_number
+from jalsa.numbers import next_loose_number
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations.locks import lock
@@ -54,6 +54,13 @@ def book_appointment(db: Session, data: Mapping[str, Any], *, now: datetime) -> 
     return _take_place(db, session, patient_id, data.get("notes"), now)
 
 
+def update(db: Session, participant: Participant, data: Mapping[str, Any]) -> Participant:
+    """Change a participant's notes, in whatever state; they are of no other service's concern."""
+    participant.notes = data.get("notes", participant.notes)
+    db.flush()
+    return participant
+
+
 def confirm(db: Session, participant: Participant, *, now: datetime) -> Participant:
     """BOOKED → CONFIRMED, and publish AppointmentConfirmed. Raises 409 `invalid-transition`."""
     domain.PARTICIPANT.check(participant.status, "CONFIRMED")
@@ -84,9 +91,9 @@ def locked_participant(db: Session, participant_id: UUID) -> Participant:
 def _check_patient(db: Session, patient_id: UUID) -> None:
     """Look for a patient whose registration may be on its way, before any lock is held."""
     deadline = time.monotonic() + PATIENT_PATIENCE
-    while (patient := queries.find_patient(db, patient_id)) is None and time.monotonic() < deadline:
+    while (active := queries.is_active_patient(db, patient_id)) is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    if patient is None or not patient.active:
+    if not active:
         raise Problem(422, "unknown-patient", "There is no such active patient.")
 
 
@@ -107,7 +114,7 @@ def _take_place(
         ends_at=session.ends_at,
         booked_at=now,
         booked_by=context.actor,
-        appointment_number=domain.number("APT", context.tenant, year, next_number(db, f"APT-{year}")),
+        appointment_number=domain.number("APT", context.tenant, year, next_loose_number(db, f"APT-{year}")),
     )
     db.add(participant)
     db.flush()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from jalsa.db import context_of
 from jalsa.errors import conflict, invalid, not_found
 from jalsa.ids import new_id
-from jalsa.numbers import next_number
+from jalsa.numbers import next_loose_number
 from scheduling import domain, events, queries
 from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Room, ServiceType
 from scheduling.operations.locks import lock
@@ -49,22 +49,21 @@ def place_session(
     lock(db, providers=[session.provider_id], rooms=filter(None, [session.room_id]), patients=patients)
     _check_clashes(db, session)
     tenant, year = context_of(db).tenant, domain.local_year(now, session.clinic.timezone)
-    session.session_number = domain.number("SES", tenant, year, next_number(db, f"SES-{year}"))
+    session.session_number = domain.number("SES", tenant, year, next_loose_number(db, f"SES-{year}"))
     db.add(session)
     db.flush()
     return session
 
 
-def cancel_session(db: Session, session_id: UUID, reason: str | None, *, now: datetime) -> ClinicalSession:
-    """Cancel a session and the place of every live participant.
+def cancel_session(db: Session, session: ClinicalSession, reason: str | None, *, now: datetime) -> ClinicalSession:
+    """Cancel a session, whose row is locked, and the place of every live participant.
 
-    Publishes SessionCancelled and one AppointmentCancelled each. Raises 404, and 409 `invalid-transition`.
+    Publishes SessionCancelled and one AppointmentCancelled each. Raises 409 `invalid-transition`.
     """
-    session = locked_session(db, session_id)
     domain.SESSION.check(session.status, "CANCELLED")
     by = context_of(db).actor
     session.status, session.cancelled_at, session.cancelled_by, session.cancel_reason = "CANCELLED", now, by, reason
-    for participant in queries.live_participants(db, session_id):
+    for participant in queries.live_participants(db, session.id):
         close_place(participant, by, reason, now)
         events.appointment_cancelled(db, participant, session_cancelled=True, now=now)
     db.flush()
@@ -91,28 +90,10 @@ def _build(db: Session, data: Mapping[str, Any], now: datetime) -> ClinicalSessi
     clinic = active_clinic(db, data["clinic_id"])
     provider = _provider(db, data["provider_id"], clinic)
     room = _room(db, data.get("room_id"), clinic)
-    service_type = queries.find_service_type(db, data["service_type"])
-    if service_type is None or not service_type.active:
-        raise invalid("service_type", "There is no such active service type.")
-    if service_type.discipline != provider.discipline:
-        raise invalid("provider_id", "The provider is not of the service type's discipline.")
+    service_type = _service_type(db, data["service_type"], provider)
     if data["starts_at"] <= now:
         raise invalid("starts_at", "Must be in the future.")
-    minutes = data.get("duration_minutes") or service_type.default_duration_minutes
-    return _row(data, clinic, provider, room, service_type, timedelta(minutes=minutes), now, context_of(db).actor)
-
-
-def _row(
-    data: Mapping[str, Any],
-    clinic: Clinic,
-    provider: Provider,
-    room: Room | None,
-    service_type: ServiceType,
-    duration: timedelta,
-    now: datetime,
-    by: str,
-) -> ClinicalSession:
-    individual = data["session_type"] == domain.INDIVIDUAL
+    minutes = data.get("duration_minutes", service_type.default_duration_minutes)
     return ClinicalSession(
         id=new_id(),
         session_type=data["session_type"],
@@ -125,13 +106,13 @@ def _row(
         service_type_id=service_type.id,
         service_type=service_type,
         starts_at=data["starts_at"],
-        ends_at=data["starts_at"] + duration,
-        max_capacity=1 if individual else data["max_capacity"],
+        ends_at=data["starts_at"] + timedelta(minutes=minutes),
+        max_capacity=data.get("max_capacity", 1),
         min_participants=data.get("min_participants"),
         group_notes=data.get("group_notes"),
-        status="SCHEDULED",
+        status=domain.SESSION.initial,
         created_at=now,
-        created_by=by,
+        created_by=context_of(db).actor,
     )
 
 
@@ -142,6 +123,15 @@ def _provider(db: Session, provider_id: UUID, clinic: Clinic) -> Provider:
     if clinic.id not in provider.clinic_ids:
         raise invalid("provider_id", "The provider does not work in this clinic.")
     return provider
+
+
+def _service_type(db: Session, code: str, provider: Provider) -> ServiceType:
+    service_type = queries.find_service_type(db, code)
+    if service_type is None or not service_type.active:
+        raise invalid("service_type", "There is no such active service type.")
+    if service_type.discipline != provider.discipline:
+        raise invalid("provider_id", "The provider is not of the service type's discipline.")
+    return service_type
 
 
 def _room(db: Session, room_id: UUID | None, clinic: Clinic) -> Room | None:

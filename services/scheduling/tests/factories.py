@@ -1,0 +1,199 @@
+"""A centre with all that a booking needs: each `create_x(**overrides)` goes through HTTP, as a caller would."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from jalsa import clock
+from jalsa.ids import new_id
+from jalsa.testing.kit import Client, ServiceKit
+from scheduling.operations.projections import save_patient
+
+ALL_WEEK = range(7)
+
+
+def at(day: int = 1, hour: int = 9, minute: int = 0) -> datetime:
+    """A time, in UTC, `day` days after today in a week."""
+    midnight = (clock.now() + timedelta(days=7 + day)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(hours=hour, minutes=minute)
+
+
+@dataclass
+class Centre:
+    """One tenant under test."""
+
+    kit: ServiceKit
+    tenant: str
+
+    def client(self, *roles: str, subject: str = "tester") -> Client:
+        """A caller; a manager unless roles are given."""
+        return self.kit.client(self.tenant, *roles, subject=subject)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+        """POST as the manager."""
+        return self.client().post(path, body, **headers)
+
+    def get(self, path: str, **query: Any) -> TestResponse:
+        """GET as the manager."""
+        return self.client().get(path, **query)
+
+    def create_clinic(self, **overrides: Any) -> dict[str, Any]:
+        body = {"code": f"C{secrets.token_hex(4).upper()}", "name_en": "Occupational therapy", "name_ar": "علاج"}
+        return created(self.post("/clinics", {**body, **overrides}))
+
+    def create_room(self, clinic: dict[str, Any], **overrides: Any) -> dict[str, Any]:
+        body = {"clinic_id": clinic["id"], "name": f"Room {secrets.token_hex(4)}"}
+        return created(self.post("/rooms", {**body, **overrides}))
+
+    def create_provider(self, *clinics: dict[str, Any], hours: Any = None, **overrides: Any) -> dict[str, Any]:
+        """A provider who works round the clock in the first clinic, unless other hours are given."""
+        body = {
+            "name_en": "Layla Haddad",
+            "name_ar": "ليلى حداد",
+            "user_id": f"user-{secrets.token_hex(4)}",
+            "discipline": "OT",
+            "clinic_ids": [clinic["id"] for clinic in clinics],
+        }
+        provider = created(self.post("/providers", {**body, **overrides}))
+        week = hours if hours is not None else [hours_on(day, clinics[0]) for day in ALL_WEEK]
+        answer = self.client().put(f"/providers/{provider['id']}/working-hours", {"items": week})
+        assert answer.status_code == 200, answer.json
+        return provider
+
+    def create_service_type(self, **overrides: Any) -> dict[str, Any]:
+        body = {
+            "code": f"S{secrets.token_hex(4).upper()}",
+            "name_en": "Occupational therapy",
+            "name_ar": "علاج وظيفي",
+            "discipline": "OT",
+            "default_duration_minutes": 60,
+        }
+        return created(self.post("/service-types", {**body, **overrides}))
+
+    def create_patient(self, *, active: bool = True) -> str:
+        """A patient as patient-files has announced it; returns the id."""
+        patient_id = new_id()
+        self.save_patient(patient_id, active=active)
+        return str(patient_id)
+
+    def save_patient(self, patient_id: UUID, *, active: bool = True) -> None:
+        """Store a patient's projection."""
+        with self.kit.transaction(self.tenant) as db:
+            save_patient(db, patient_id, file_number=f"FILE-2026-{secrets.token_hex(4)}", active=active)
+
+    def state(self) -> dict[str, str]:
+        """A digest of every row of the tenant in each table: what a refused request must leave as it was."""
+        with self.kit.transaction(self.tenant) as db:
+            return {
+                table: db.execute(
+                    text(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t")
+                ).scalar()
+                for table in tenant_tables(db)
+            }
+
+
+class Desk:
+    """A centre that is set up: a clinic, a room, a provider with hours, a service type. Books with short calls."""
+
+    def __init__(self, centre: Centre, **clinic: Any) -> None:
+        self.centre = centre
+        self.clinic = centre.create_clinic(**clinic)
+        self.room = centre.create_room(self.clinic)
+        self.provider = centre.create_provider(self.clinic)
+        self.service_type = centre.create_service_type()
+
+    def place(self, **overrides: Any) -> dict[str, Any]:
+        """Where and when, as sessions and appointments name it."""
+        body = {
+            "clinic_id": self.clinic["id"],
+            "provider_id": self.provider["id"],
+            "service_type": self.service_type["code"],
+            "starts_at": at().isoformat(),
+            "duration_minutes": 60,
+        }
+        return as_json({**body, **overrides})
+
+    def session_body(self, **overrides: Any) -> dict[str, Any]:
+        """A group session of three places unless said otherwise."""
+        return self.place(**{"session_type": "GROUP", "max_capacity": 3, **overrides})
+
+    def create_session(self, **overrides: Any) -> dict[str, Any]:
+        return created(self.centre.post("/sessions", self.session_body(**overrides)))
+
+    def create_individual(self, **overrides: Any) -> dict[str, Any]:
+        return self.create_session(**{"session_type": "INDIVIDUAL", "max_capacity": 1, **overrides})
+
+    def book(self, session: dict[str, Any], patient: str | None = None, **overrides: Any) -> TestResponse:
+        """Try to book a patient (a new one unless given) into a session."""
+        body = {"patient_id": patient or self.centre.create_patient(), **overrides}
+        return self.centre.post(f"/sessions/{session['id']}/participants", body)
+
+    def create_participant(self, session: dict[str, Any], patient: str | None = None, **kw: Any) -> dict[str, Any]:
+        return created(self.book(session, patient, **kw))
+
+    def create_appointment(self, **overrides: Any) -> dict[str, Any]:
+        body = self.place(**{"patient_id": overrides.pop("patient_id", None) or self.centre.create_patient()})
+        return created(self.centre.post("/appointments", as_json({**body, **overrides})))
+
+    def session(self, session_id: str) -> dict[str, Any]:
+        """The session as it is now."""
+        return ok(self.centre.get(f"/sessions/{session_id}"))
+
+    def participant(self, participant_id: str) -> dict[str, Any]:
+        """The participant as it is now."""
+        return ok(self.centre.get(f"/participants/{participant_id}"))
+
+
+def hours_on(weekday: int, clinic: dict[str, Any], start: str = "00:00", end: str = "00:00") -> dict[str, Any]:
+    """One stretch of working hours; the whole day unless said otherwise."""
+    return {"weekday": weekday, "start": start, "end": end, "clinic_id": clinic["id"]}
+
+
+def tenant_tables(db: Any) -> list[str]:
+    """Every table that has a tenant, whatever a later migration adds."""
+    rows = db.execute(
+        text("""
+            SELECT c.table_name FROM information_schema.columns c JOIN information_schema.tables t
+            USING (table_schema, table_name)
+            WHERE c.table_schema = 'public' AND c.column_name = 'tenant_id' AND t.table_type = 'BASE TABLE'
+            ORDER BY 1
+        """)
+    )
+    return [row[0] for row in rows]
+
+
+def created(answer: TestResponse) -> dict[str, Any]:
+    """The body of a 201."""
+    assert answer.status_code == 201, answer.json
+    return answer.get_json()  # type: ignore[no-any-return]
+
+
+def ok(answer: TestResponse) -> dict[str, Any]:
+    """The body of a 200."""
+    assert answer.status_code == 200, answer.json
+    return answer.get_json()  # type: ignore[no-any-return]
+
+
+def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """The problem document of a refusal, checked against its documented shape."""
+    assert answer.status_code == status, answer.json
+    assert answer.content_type == "application/problem+json"
+    body: dict[str, Any] = answer.get_json()
+    assert body["code"] == code
+    assert body["status"] == status
+    assert body["type"] == f"urn:jalsa:problem:{code}"
+    assert body["title"]
+    assert body["detail"]
+    assert isinstance(body.get("errors", {}), dict)
+    return body
+
+
+def as_json(body: dict[str, Any]) -> dict[str, Any]:
+    """A body with its instants and ids written out; a value of `...` takes the field away."""
+    written = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in body.items() if v is not ...}
+    return {k: str(v) if isinstance(v, UUID) else v for k, v in written.items()}
