@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from jalsa.issuer import Issuer
 from jalsa.testing.kit import Client, ServiceKit, service_kit
 from jalsa.testing.servers import Servers
+from patient_files import operations
 from patient_files.app import SERVICE
 
 Json = dict[str, Any]
+#: Registers a patient through a client and returns the answer; fields replace those of the complete registration.
+Register = Callable[..., Json]
+#: Makes the next records get these ids.
+GiveIds = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -36,16 +42,14 @@ def body() -> Json:
         "national_id": "1098765432",
         "date_of_birth": "2015-04-30",
         "sex": "F",
-        "phone": "0500000001",
+        "phone": "+966500000001",
         "email": "sara@example.com",
         "preferred_language": "ar",
     }
 
 
 @pytest.fixture
-def register(body: Json) -> Callable[..., Json]:
-    """Register a patient; fields replace those of the complete registration."""
-
+def register(body: Json) -> Register:
     def registered(client: Client, **fields: Any) -> Json:
         response = client.post("/patients", {**body, "national_id": None, **fields})
         assert response.status_code == 201, response.json
@@ -53,3 +57,12 @@ def register(body: Json) -> Callable[..., Json]:
         return answer
 
     return registered
+
+
+@pytest.fixture
+def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
+    def give(*ids: object) -> None:
+        following = iter(ids)
+        monkeypatch.setattr(operations, "new_id", lambda: UUID(str(next(following))))
+
+    return give

@@ -4,10 +4,14 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from jalsa.db import Base, Instant, TenantRow
+from jalsa.db import Instant, TenantRow
 from patient_files.domain import ACTIVE
+
+
+class Base(DeclarativeBase):
+    """The tables of this service alone: others have tables of the same names, and may live in the same process."""
 
 
 class Patient(TenantRow, Base):

@@ -1,0 +1,191 @@
+"""What is published equals the golden examples, and each golden example that is read is accepted."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from jalsa import clock
+from jalsa.contracts import FOLDER
+from jalsa.envelope import Envelope, parse
+from jalsa.testing.kit import Client, ServiceKit, example, golden
+from patient_files.app import SERVICE
+from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection, SubFile
+
+Json = dict[str, Any]
+GiveIds = Callable[..., None]
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+PATIENT, MAIN_FILE, SUB_FILE = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3))
+#: What differs between two runs, and says nothing of the event's shape.
+_OF_THE_RUN = ("id", "tenantid", "position", "correlationid", "causationid", "traceparent")
+
+
+@pytest.fixture
+def at_nine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of the golden examples."""
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+def assert_equal(published: Envelope, name: str, example_name: str = "default") -> None:
+    expected = golden(name, example_name)
+    actual = published.attributes()
+    assert _without(actual, _OF_THE_RUN) == _without(expected, _OF_THE_RUN)
+    assert set(actual) == set(expected)
+
+
+def _without(attributes: Json, names: tuple[str, ...]) -> Json:
+    return {name: value for name, value in attributes.items() if name not in names}
+
+
+@pytest.mark.usefixtures("at_nine")
+def test_patient_events_equal_their_golden_examples(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds
+) -> None:
+    give_ids(PATIENT, MAIN_FILE)
+    etag = desk.post("/patients", body).headers["ETag"]
+    assert desk.patch(f"/patients/{PATIENT}", {"phone": None, "active": False}, etag).status_code == 200
+
+    registered, updated = kit.events(tenant)
+    assert_equal(registered, "PatientRegistered")
+    assert_equal(updated, "PatientUpdated")
+
+
+@pytest.mark.usefixtures("at_nine")
+def test_the_event_of_a_patient_without_contacts_equals_its_golden_example(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds
+) -> None:
+    give_ids(PATIENT, MAIN_FILE)
+    absent = ("first_name_ar", "last_name_ar", "phone", "email")
+    desk.post("/patients", {**_without(body, absent), "preferred_language": "en"})
+
+    [registered] = kit.events(tenant)
+    assert_equal(registered, "PatientRegistered", "minimal")
+
+
+@pytest.mark.usefixtures("at_nine")
+def test_the_event_of_an_opened_sub_file_equals_its_golden_example(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds
+) -> None:
+    give_ids(PATIENT, MAIN_FILE, SUB_FILE)
+    desk.post("/patients", body)
+    booking = example("AppointmentBooked", "group", tenant)
+    kit.inbox.receive(booking)
+
+    [opened] = kit.events(tenant, "SubFileOpened")
+    assert_equal(opened, "SubFileOpened")
+    assert (opened.causation_id, opened.correlation_id) == (str(booking.id), booking.correlation_id)
+
+
+def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
+    for event in SERVICE.publishes:
+        paths = sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
+        assert paths, event.type
+        for path in paths:
+            envelope = parse(golden(event.name, path.stem))
+            assert (envelope.type, envelope.aggregate) == (event.type, event.aggregate)
+            assert event.schema.validate(dict(envelope.data)) == {}
+
+
+def _read() -> list[tuple[str, str]]:
+    names = [event.split(".")[0] for stream in SERVICE.streams for event in stream.reads]
+    return [(name, path.stem) for name in names for path in sorted((FOLDER / name / "v1").glob("*.json"))]
+
+
+def _with_unknown_fields(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {**{name: _with_unknown_fields(member) for name, member in value.items()}, "a_new_field": {"of": [1]}}
+    return value
+
+
+def test_every_event_that_is_read_has_an_example() -> None:
+    assert {name for name, _ in _read()} == {e.split(".")[0] for s in SERVICE.streams for e in s.reads}
+
+
+@pytest.mark.parametrize("unknown_fields", [False, True], ids=["as it is", "with unknown fields"])
+@pytest.mark.parametrize(("name", "example_name"), _read())
+def test_every_example_that_is_read_has_its_effect(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, name: str, example_name: str,
+    unknown_fields: bool,
+) -> None:  # fmt: skip
+    give_ids(PATIENT, MAIN_FILE, SUB_FILE)
+    desk.post("/patients", body)
+    if name in ("AppointmentConfirmed", "AppointmentCancelled"):
+        kit.inbox.receive(example("AppointmentBooked", "group", tenant))
+    event = example(name, example_name, tenant, sequence=int(golden(name, example_name)["sequence"]))
+    if unknown_fields:
+        event = parse({**event.attributes(), "data": _with_unknown_fields(event.data)})
+
+    kit.inbox.receive(event)
+
+    assert _EFFECTS[name](kit, tenant) == _expected(name, event)
+
+
+def _row(model: Any, *columns: str) -> Callable[[ServiceKit, str], list[Any]]:
+    def read(kit: ServiceKit, tenant: str) -> list[Any]:
+        with kit.transaction(tenant) as db:
+            return [tuple(row) for row in db.execute(select(*(getattr(model, c) for c in columns)))]
+
+    return read
+
+
+_status = _row(AppointmentProjection, "status")
+_EFFECTS: dict[str, Callable[[ServiceKit, str], list[Any]]] = {
+    "ClinicSaved": _row(ClinicProjection, "code", "name_en", "name_ar", "active"),
+    "ProviderSaved": _row(ProviderProjection, "user_id", "name_en", "name_ar", "active"),
+    "AppointmentBooked": lambda kit, tenant: [
+        *_row(SubFile, "clinic_code", "status")(kit, tenant),
+        *_row(AppointmentProjection, "appointment_number", "status", "starts_at")(kit, tenant),
+    ],
+    "AppointmentConfirmed": _status,
+    "AppointmentCancelled": _status,
+}
+
+
+def _expected(name: str, event: Envelope) -> list[Any]:
+    data = event.data
+    if name in ("ClinicSaved", "ProviderSaved"):
+        key = "code" if name == "ClinicSaved" else "user_id"
+        return [(data[key], data["name_en"], data["name_ar"], True)]
+    if name == "AppointmentBooked":
+        starts_at = datetime(2026, 11, 23, 7, tzinfo=UTC)
+        return [("OT", "ACTIVE"), (data["appointment_number"], "BOOKED", starts_at)]
+    return [("CONFIRMED" if name == "AppointmentConfirmed" else "CANCELLED",)]
+
+
+@pytest.mark.parametrize(("name", "key"), [("ClinicSaved", "clinic_id"), ("ProviderSaved", "provider_id")])
+def test_what_is_saved_again_replaces_what_was_known(kit: ServiceKit, tenant: str, name: str, key: str) -> None:
+    kit.inbox.receive(example(name, "default", tenant))
+    kit.inbox.receive(example(name, "default", tenant, sequence=2, name_en="Renamed", active=False))
+
+    [(_, name_en, _, active)] = _EFFECTS[name](kit, tenant)
+    assert (name_en, active) == ("Renamed", False)
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["AppointmentRescheduled.v1", "AppointmentArrived.v1", "AppointmentAttended.v1", "AppointmentNoShow.v1"],
+)
+def test_what_means_nothing_here_is_passed_over(kit: ServiceKit, tenant: str, event: str) -> None:
+    base = example("AppointmentCancelled", "default", tenant)
+    passed = parse({**base.attributes(), "type": f"jalsa.scheduling.{event}", "data": {}})
+
+    kit.inbox.receive(passed)
+
+    assert kit.inbox.knows(passed)
+    assert kit.inbox.not_yet_applied(passed.source, [passed]) == []
+
+
+def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceKit) -> None:
+    client = kit.app.test_client()
+
+    document = client.get("/v1/openapi.json").json or {}
+    assert document["openapi"] == "3.1.0"
+    paths = {path for path in document["paths"] if path.startswith("/v1/patients")}
+    one = "/v1/patients/{patient_id}"
+    assert paths == {"/v1/patients", one, f"{one}/file", f"{one}/sub-files"}
+    for event in SERVICE.publishes:
+        served = client.get(event.dataschema.removeprefix("/patient-files")).json or {}
+        assert set(served["properties"]) == set(golden(event.name, "default")["data"])

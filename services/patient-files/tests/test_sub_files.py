@@ -1,0 +1,254 @@
+"""A booking opens a sub-file: once per patient and clinic, whatever happens."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from jalsa import clock
+from jalsa.envelope import Envelope
+from jalsa.testing.kit import Client, ServiceKit, eventually, example
+from patient_files import operations, queries
+from patient_files.models import AppointmentProjection, MainFile, SubFile
+
+Json = dict[str, Any]
+Register = Callable[..., Json]
+
+OT = {"id": "01a1f000-0000-7000-8000-0000000000a1", "code": "OT"}
+SLP = {"id": "01a1f000-0000-7000-8000-0000000000a2", "code": "SLP"}
+
+
+def booked(tenant: str, patient: Json, clinic: Json = OT) -> Envelope:
+    """A booking of a patient in a clinic; another appointment each time."""
+    appointment = uuid4()
+    return example(
+        "AppointmentBooked",
+        "group",
+        tenant,
+        subject_id=appointment,
+        appointment_id=appointment,
+        patient_id=patient["id"],
+        clinic=clinic,
+    )
+
+
+def cancelled(booking: Envelope) -> Envelope:
+    """The cancellation that follows a booking."""
+    appointment = booking.data["appointment_id"]
+    return example(
+        "AppointmentCancelled",
+        "default",
+        booking.tenant,
+        sequence=2,
+        subject_id=appointment,
+        appointment_id=appointment,
+        patient_id=booking.data["patient_id"],
+    )
+
+
+def sub_files(client: Client, patient: Json) -> list[Json]:
+    items: list[Json] = (client.get(f"/patients/{patient['id']}/sub-files").json or {})["items"]
+    return items
+
+
+def kept(kit: ServiceKit, tenant: str) -> list[tuple[str, str | None]]:
+    """State and error of what the inbox keeps."""
+    with kit.transaction(tenant) as db:
+        return [(row.state, row.error) for row in db.execute(text("SELECT state, error FROM inbox"))]
+
+
+def test_a_booking_opens_the_patients_sub_file_in_that_clinic(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register
+) -> None:
+    patient = register(desk)
+
+    kit.inbox.receive(booked(tenant, patient))
+
+    [sub_file] = sub_files(desk, patient)
+    assert sub_file["sub_file_number"] == f"{patient['file']['file_number']}-OT-01"
+    assert (sub_file["clinic_id"], sub_file["clinic_code"], sub_file["status"]) == (OT["id"], "OT", "ACTIVE")
+    assert sub_file["assigned_provider_id"] == "01a1f000-0000-7000-8000-0000000000b1"
+    main_file = desk.get(f"/patients/{patient['id']}/file")
+    assert (main_file.json or {})["sub_files"] == [sub_file]
+    assert {name: (main_file.json or {})[name] for name in ("id", "file_number")} == patient["file"]
+    assert "ETag" in main_file.headers
+    [event] = kit.events(tenant, "SubFileOpened")
+    assert (event.subject, event.sequence) == (f"file/{patient['file']['id']}", 1)
+
+
+def test_a_second_booking_in_the_clinic_opens_nothing_and_one_elsewhere_counts_on(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register
+) -> None:
+    patient = register(desk)
+
+    for clinic in (OT, OT, SLP, SLP, OT):
+        kit.inbox.receive(booked(tenant, patient, clinic))
+
+    numbers = [s["sub_file_number"].removeprefix(patient["file"]["file_number"]) for s in sub_files(desk, patient)]
+    assert numbers == ["-OT-01", "-SLP-02"]
+    assert len(kit.events(tenant, "SubFileOpened")) == 2
+    assert kit.count(tenant, AppointmentProjection) == 5
+
+
+def test_sub_files_are_listed_page_by_page(kit: ServiceKit, desk: Client, tenant: str, register: Register) -> None:
+    patient = register(desk)
+    for clinic in (OT, SLP):
+        kit.inbox.receive(booked(tenant, patient, clinic))
+
+    path = f"/patients/{patient['id']}/sub-files"
+    first = desk.get(path, limit=1).json or {}
+    second = desk.get(path, limit=1, cursor=first["next_cursor"]).json or {}
+
+    assert [item["clinic_code"] for item in first["items"] + second["items"]] == ["OT", "SLP"]
+    assert second["next_cursor"] is None
+
+
+def test_the_same_event_many_times_at_once_opens_one_sub_file(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register
+) -> None:
+    patient = register(desk)
+    event = booked(tenant, patient)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: kit.inbox.receive(event), range(16)))
+
+    assert len(sub_files(desk, patient)) == 1
+    assert len(kit.events(tenant, "SubFileOpened")) == 1
+    assert kept(kit, tenant) == []
+
+
+def test_many_bookings_of_one_patient_at_once_open_one_sub_file_per_clinic(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register
+) -> None:
+    patient = register(desk)
+    events = [booked(tenant, patient, clinic) for clinic in (OT, SLP) * 8]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(kit.inbox.receive, events))
+
+    numbers = sorted(s["sub_file_number"][-2:] for s in sub_files(desk, patient))
+    assert numbers == ["01", "02"]
+    assert len(kit.events(tenant, "SubFileOpened")) == 2
+    assert kit.count(tenant, AppointmentProjection) == 16
+    assert kept(kit, tenant) == [], "nobody had to be tried again"
+
+
+def test_without_the_lock_two_bookings_find_no_sub_file_and_the_constraint_refuses_one(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = register(desk)
+    both_have_looked = threading.Barrier(2, timeout=10)
+    find, look = queries.find_main_file, queries.list_sub_files
+
+    def find_unlocked(db: Session, patient_id: UUID, *, lock: bool = False) -> MainFile | None:
+        return find(db, patient_id)
+
+    def look_together(db: Session, main_file_id: UUID) -> Sequence[SubFile]:
+        found = look(db, main_file_id)
+        both_have_looked.wait()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queries, "find_main_file", find_unlocked)
+        patch.setattr(queries, "list_sub_files", look_together)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(kit.inbox.receive, [booked(tenant, patient) for _ in range(2)]))
+
+    [(state, error)] = kept(kit, tenant)
+    assert state == "retrying"
+    assert error in ("IntegrityError 23505 sub_files_number_key", "IntegrityError 23505 sub_files_clinic_key")
+    eventually(lambda: kit.inbox.retry_due() >= 0 and not kept(kit, tenant))
+    assert len(sub_files(desk, patient)) == len(kit.events(tenant, "SubFileOpened")) == 1
+    assert kit.count(tenant, AppointmentProjection) == 2
+
+
+def test_the_database_refuses_a_second_sub_file_of_a_clinic_under_another_number(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register
+) -> None:
+    patient = register(desk)
+    kit.inbox.receive(booked(tenant, patient))
+
+    with pytest.raises(IntegrityError, match="sub_files_clinic_key"), kit.transaction(tenant) as db:
+        db.add(
+            SubFile(
+                sub_file_number="another",
+                main_file_id=UUID(patient["file"]["id"]),
+                clinic_id=UUID(OT["id"]),
+                clinic_code="OT",
+                assigned_provider_id=uuid4(),
+                opened_at=clock.now(),
+            )
+        )
+
+
+def test_a_cancellation_leaves_the_sub_file(kit: ServiceKit, desk: Client, tenant: str, register: Register) -> None:
+    patient = register(desk)
+    booking = booked(tenant, patient)
+
+    kit.inbox.receive(booking)
+    before = sub_files(desk, patient)
+    kit.inbox.receive(cancelled(booking))
+
+    assert sub_files(desk, patient) == before != []
+    assert status(kit, booking) == "CANCELLED"
+
+
+def test_a_cancellation_that_overtakes_its_booking_waits_for_it(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register
+) -> None:
+    patient = register(desk)
+    booking = booked(tenant, patient)
+
+    kit.inbox.receive(cancelled(booking))
+    assert sub_files(desk, patient) == []
+    kit.inbox.receive(booking)
+    kit.inbox.receive(cancelled(booking))
+
+    assert len(sub_files(desk, patient)) == 1
+    assert status(kit, booking) == "CANCELLED"
+
+
+def test_a_booking_of_a_patient_who_is_not_known_yet_is_tried_again(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register, give_ids: Callable[..., None]
+) -> None:
+    patient = {"id": str(uuid4())}
+
+    kit.inbox.receive(booked(tenant, patient))
+
+    assert kept(kit, tenant) == [("retrying", "Problem")]
+    assert kit.count(tenant, AppointmentProjection) == 0
+    give_ids(patient["id"], uuid4(), uuid4())
+    register(desk)
+    eventually(lambda: kit.inbox.retry_due() >= 0 and not kept(kit, tenant))
+    assert len(sub_files(desk, patient)) == 1
+
+
+def test_a_sub_file_and_its_event_are_stored_together_or_not_at_all(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = register(desk)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(operations, "save_projection", fail)
+        kit.inbox.receive(booked(tenant, patient))
+    assert (sub_files(desk, patient), kit.events(tenant, "SubFileOpened")) == ([], [])
+
+    eventually(lambda: kit.inbox.retry_due() >= 0 and not kept(kit, tenant))
+    assert len(sub_files(desk, patient)) == len(kit.events(tenant, "SubFileOpened")) == 1
+
+
+def status(kit: ServiceKit, booking: Envelope) -> str:
+    """What is known of the booking's appointment."""
+    query = select(AppointmentProjection.status).where(AppointmentProjection.id == UUID(booking.data["appointment_id"]))
+    with kit.transaction(booking.tenant) as db:
+        found: str = db.scalars(query).one()
+    return found
