@@ -1,0 +1,5 @@
+"""Alembic's entry: the mechanism is shared, the versions are this service's own."""
+
+from jalsa.migrate import run_env
+
+run_env()

@@ -1,0 +1,20 @@
+"""The composition root: all that notifications is made of."""
+
+from jalsa.web import Service
+from notifications import domain, events, handlers, jobs
+from notifications.config import NotificationsConfig
+from notifications.http import inbox, messages, preferences
+from notifications.policy import POLICY
+
+SERVICE = Service(
+    name="notifications",
+    title="Jalsa notifications",
+    config=NotificationsConfig,
+    policy=POLICY,
+    routes=(messages.routes, preferences.routes, inbox.routes),
+    publishes=events.PUBLISHES,
+    streams=events.STREAMS,
+    handlers=handlers.HANDLERS,
+    jobs=jobs.JOBS,
+    machines=(domain.REMINDER, domain.MESSAGE),
+)

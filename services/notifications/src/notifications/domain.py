@@ -1,0 +1,128 @@
+"""The rules of notifying in the field's own words: states, channels, when a reminder is due or too late. No I/O."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from jalsa.states import table
+
+REMINDER = table("reminder", "SCHEDULED", SCHEDULED="SENT CANCELLED FAILED", SENT="", CANCELLED="", FAILED="")
+MESSAGE = table(
+    "message",
+    "QUEUED",
+    QUEUED="SENDING CANCELLED FAILED",
+    SENDING="SENT FAILED QUEUED",
+    SENT="",
+    CANCELLED="",
+    FAILED="",
+)
+
+WHATSAPP, SMS, EMAIL = "WHATSAPP", "SMS", "EMAIL"
+#: In the order of preference.
+CHANNELS = (WHATSAPP, SMS, EMAIL)
+LANGUAGES = ("ar", "en")
+
+BOOKING_CONFIRMATION, CANCELLATION = "BOOKING_CONFIRMATION", "CANCELLATION"
+#: How long before the session each reminder is due.
+REMINDERS = {"24H": timedelta(hours=24), "2H": timedelta(hours=2)}
+MESSAGE_KINDS = (BOOKING_CONFIRMATION, CANCELLATION, *(f"REMINDER_{kind}" for kind in REMINDERS))
+#: From when on each message about a session to come is of no use: before the session's start. A reminder gives way to
+#: the next one, so that two never arrive together.
+_USELESS_FROM = {BOOKING_CONFIRMATION: timedelta(0), "REMINDER_24H": REMINDERS["2H"], "REMINDER_2H": timedelta(0)}
+
+#: Nothing is announced for an event that is older: a replay must not wake patients.
+NEWS = timedelta(days=1)
+#: How long a message waits for a patient whose registration may still be on its way.
+PATIENCE = timedelta(minutes=10)
+#: How long a message may be in sending before its sender counts as lost; longer than any attempt can take.
+LEASE = timedelta(minutes=5)
+MAX_ATTEMPTS = 12
+
+# Why a message was not sent.
+NO_CONTACT, TOO_LATE, OUTCOME_UNKNOWN = "no-contact", "too-late", "outcome-unknown"
+REJECTED, UNREACHABLE, INTERNAL_ERROR = "rejected", "unreachable", "internal-error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How a patient may be reached: what contacts there are, and what the patient wants."""
+
+    active: bool
+    phone: str | None
+    email: str | None
+    whatsapp_enabled: bool
+    sms_enabled: bool
+    email_enabled: bool
+
+    def contact(self) -> tuple[str, str] | None:
+        """The channel to take, WhatsApp before SMS before email, and its recipient; None where there is none."""
+        wanted = {WHATSAPP: self.whatsapp_enabled, SMS: self.sms_enabled, EMAIL: self.email_enabled}
+        recipients = {WHATSAPP: self.phone, SMS: self.phone, EMAIL: self.email}
+        for channel in CHANNELS:
+            recipient = recipients[channel]
+            if self.active and wanted[channel] and recipient:
+                return channel, recipient
+        return None
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """When a patient does not want to be disturbed, in the clinic's wall time; may pass midnight."""
+
+    start: time
+    end: time
+
+    def until(self, now: datetime, zone: str) -> datetime | None:
+        """The instant at which the present quiet hours end, or None outside of them."""
+        tz = ZoneInfo(zone)
+        local = now.astimezone(tz)
+        passes_midnight = self.end <= self.start
+        if passes_midnight:
+            quiet = local.time() >= self.start or local.time() < self.end
+        else:
+            quiet = self.start <= local.time() < self.end
+        if not quiet:
+            return None
+        day = local.date()
+        if passes_midnight and local.time() >= self.start:
+            day += timedelta(days=1)
+        return datetime.combine(day, self.end, tz).astimezone(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """A message on its way out, at its attempt of this number. Its id is the key under which it is delivered once."""
+
+    id: UUID
+    attempt: int
+    channel: str
+    recipient: str
+    language: str
+    subject: str
+    body: str
+
+
+def is_news(announced_at: datetime, now: datetime) -> bool:
+    """Whether an event is recent enough to be announced to anybody."""
+    return now - announced_at <= NEWS
+
+
+def reminders_for(starts_at: datetime, now: datetime) -> Iterator[tuple[str, datetime]]:
+    """The reminders (kind, due) of a session that are still in the future."""
+    for kind, before in REMINDERS.items():
+        if starts_at - before > now:
+            yield kind, starts_at - before
+
+
+def is_too_late(kind: str, starts_at: datetime, queued_at: datetime, now: datetime) -> bool:
+    """Whether a message of this kind, queued at that instant, is of no use any more."""
+    of_no_use = kind in _USELESS_FROM and now >= starts_at - _USELESS_FROM[kind]
+    return of_no_use or now - queued_at > NEWS
+
+
+def retry_delay(attempts: int) -> timedelta:
+    """How long to wait after so many failed attempts: doubling from 5 seconds to half an hour, with jitter."""
+    return timedelta(seconds=min(5 * 2 ** (attempts - 1), 1800) * random.uniform(0.75, 1.25))  # noqa: S311 jitter

@@ -1,0 +1,149 @@
+"""What notifications publishes, and the few fields that it reads of what the others publish."""
+
+from datetime import datetime
+
+from marshmallow import Schema, fields, validate
+from sqlalchemy.orm import Session
+
+from jalsa.contracts import EventType, Fields, Stream
+from jalsa.outbox import publish
+from jalsa.web.fields import Instant, Zone
+from notifications.domain import LANGUAGES
+from notifications.models import Message
+
+
+class MessageSentData(Schema):
+    """Never a recipient or a text."""
+
+    message_id = fields.UUID(required=True)
+    kind = fields.String(required=True)
+    channel = fields.String(required=True)
+    appointment_id = fields.UUID(required=True, allow_none=True)
+    patient_id = fields.UUID(required=True, allow_none=True)
+
+
+class MessageFailedData(MessageSentData):
+    """Without a channel where no contact was known."""
+
+    channel = fields.String(required=True, allow_none=True)
+    reason = fields.String(required=True)
+
+
+MESSAGE_SENT = EventType("notifications", "message", "MessageSent", MessageSentData())
+MESSAGE_FAILED = EventType("notifications", "message", "MessageFailed", MessageFailedData())
+PUBLISHES = (MESSAGE_SENT, MESSAGE_FAILED)
+
+
+class ClinicFields(Fields):
+    clinic_id = fields.UUID(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+    timezone = Zone(required=True)
+
+
+class ProviderFields(Fields):
+    provider_id = fields.UUID(required=True)
+    user_id = fields.String(required=True)
+
+
+class PatientFields(Fields):
+    patient_id = fields.UUID(required=True)
+    active = fields.Boolean(required=True)
+    preferred_language = fields.String(required=True, validate=validate.OneOf(LANGUAGES))
+    phone = fields.String(required=True, allow_none=True)
+    email = fields.String(required=True, allow_none=True)
+
+
+class _Session(Fields):
+    starts_at = Instant(required=True)
+    ends_at = Instant(required=True)
+    timezone = Zone(required=True)
+
+
+class _Clinic(Fields):
+    id = fields.UUID(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+
+
+class _Provider(Fields):
+    id = fields.UUID(required=True)
+    user_id = fields.String(required=True)
+
+
+class BookedFields(Fields):
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    session = fields.Nested(_Session(), required=True)
+    clinic = fields.Nested(_Clinic(), required=True)
+    provider = fields.Nested(_Provider(), required=True)
+
+
+class AppointmentFields(Fields):
+    appointment_id = fields.UUID(required=True)
+
+
+STREAMS = (
+    Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicFields()}),
+    Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderFields()}),
+    Stream(
+        "scheduling",
+        "session",
+        reads={},
+        passes_over=frozenset(
+            {
+                "SessionScheduled.v1",
+                "SessionRescheduled.v1",
+                "SessionStarted.v1",
+                "SessionCompleted.v1",
+                "SessionCancelled.v1",
+                "SessionFilled.v1",
+                "SessionSpotsOpened.v1",
+            }
+        ),
+    ),
+    Stream(
+        "scheduling",
+        "appointment",
+        reads={
+            "AppointmentBooked.v1": BookedFields(),
+            "AppointmentConfirmed.v1": AppointmentFields(),
+            "AppointmentCancelled.v1": AppointmentFields(),
+        },
+        passes_over=frozenset(
+            {
+                "AppointmentRescheduled.v1",
+                "AppointmentArrived.v1",
+                "AppointmentAttended.v1",
+                "AppointmentNoShow.v1",
+            }
+        ),
+    ),
+    Stream(
+        "patient-files",
+        "patient",
+        reads={"PatientRegistered.v1": PatientFields(), "PatientUpdated.v1": PatientFields()},
+        passes_over=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
+    ),
+)
+
+
+def message_sent(db: Session, message: Message, now: datetime) -> None:
+    """Publish MessageSent."""
+    publish(db, MESSAGE_SENT, message.id, _message(message), now=now)
+
+
+def message_failed(db: Session, message: Message, now: datetime) -> None:
+    """Publish MessageFailed, with its reason."""
+    publish(db, MESSAGE_FAILED, message.id, {**_message(message), "reason": message.reason}, now=now)
+
+
+def _message(message: Message) -> dict[str, object]:
+    return {
+        "message_id": message.id,
+        "kind": message.kind,
+        "channel": message.channel,
+        "appointment_id": message.appointment_id,
+        "patient_id": message.patient_id,
+    }

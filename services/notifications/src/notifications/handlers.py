@@ -1,0 +1,67 @@
+"""What notifications does when the other services announce something."""
+
+from sqlalchemy.orm import Session
+
+from jalsa import clock
+from jalsa.inbox import Received
+from notifications.models import ClinicProjection, PatientProjection, ProviderProjection
+from notifications.operations import appointments
+from notifications.operations.projections import save
+
+
+def on_patient_saved(db: Session, event: Received) -> None:
+    """A patient was registered or changed."""
+    data = event.data
+    save(
+        db,
+        PatientProjection,
+        data["patient_id"],
+        active=data["active"],
+        language=data["preferred_language"],
+        phone=data["phone"],
+        email=data["email"],
+    )
+
+
+def on_clinic_saved(db: Session, event: Received) -> None:
+    """A clinic was opened or changed."""
+    data = event.data
+    save(
+        db,
+        ClinicProjection,
+        data["clinic_id"],
+        name_en=data["name_en"],
+        name_ar=data["name_ar"],
+        timezone=data["timezone"],
+    )
+
+
+def on_provider_saved(db: Session, event: Received) -> None:
+    """A provider was registered or changed."""
+    save(db, ProviderProjection, event.data["provider_id"], user_id=event.data["user_id"])
+
+
+def on_appointment_booked(db: Session, event: Received) -> None:
+    """A patient was booked into a session."""
+    appointments.book(db, event.data, announced_at=event.time, now=clock.now())
+
+
+def on_appointment_confirmed(db: Session, event: Received) -> None:
+    """A patient has confirmed to come."""
+    appointments.confirm(db, event.data["appointment_id"])
+
+
+def on_appointment_cancelled(db: Session, event: Received) -> None:
+    """An appointment was cancelled, alone or with its session."""
+    appointments.cancel(db, event.data["appointment_id"], announced_at=event.time, now=clock.now())
+
+
+HANDLERS = {
+    "patient-files.PatientRegistered.v1": on_patient_saved,
+    "patient-files.PatientUpdated.v1": on_patient_saved,
+    "scheduling.ClinicSaved.v1": on_clinic_saved,
+    "scheduling.ProviderSaved.v1": on_provider_saved,
+    "scheduling.AppointmentBooked.v1": on_appointment_booked,
+    "scheduling.AppointmentConfirmed.v1": on_appointment_confirmed,
+    "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+}

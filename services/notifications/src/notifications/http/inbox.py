@@ -1,0 +1,55 @@
+"""The caller's own notices."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import PageArgs, Routes, check_if_match, current_db, current_principal, page, tagged
+from jalsa.web.fields import EmptyBody
+from jalsa.web.paging import decode_id_cursor
+from notifications import queries
+from notifications.http import represent, schemas
+from notifications.models import Appointment, Notice
+from notifications.operations import notices
+
+routes = Routes("inbox", "In-app notices")
+
+_NOTICE = schemas.NoticeAnswer()
+
+
+@routes.view("/inbox", permission="inbox.own", query=PageArgs(), answer=schemas.InboxAnswer())
+def list_notices(args: dict[str, Any]) -> dict[str, Any]:
+    """The caller's notices, the newest first, and how many are unread."""
+    db, user_id = current_db(), current_principal().subject
+    before = decode_id_cursor(args["cursor"])
+    rows = queries.list_notices(db, user_id, before=before, limit=args["limit"] + 1)
+    shown = page(rows, args["limit"], lambda row: str(row[0].id), lambda row: represent.notice(*row))
+    return {**shown, "unread_count": queries.unread_notices(db, user_id)}
+
+
+@routes.view("/inbox/<uuid:notice_id>", permission="inbox.own", answer=_NOTICE)
+def get_notice(notice_id: UUID) -> Response:
+    """One of the caller's notices."""
+    return tagged(_shown(*_own(notice_id)))
+
+
+@routes.view("/inbox/<uuid:notice_id>/read", "POST", permission="inbox.own", body=EmptyBody(), answer=_NOTICE)
+def read_notice(_: dict[str, Any], notice_id: UUID) -> Response:
+    """Mark one of the caller's notices as read."""
+    notice, appointment = _own(notice_id)
+    check_if_match(_shown(notice, appointment))
+    notices.mark_read(current_db(), notice, now=clock.now())
+    return tagged(_shown(notice, appointment))
+
+
+def _own(notice_id: UUID) -> tuple[Notice, Appointment]:
+    for row in queries.list_notices(current_db(), current_principal().subject, notice_id=notice_id, limit=1):
+        return row
+    raise not_found("notice")
+
+
+def _shown(notice: Notice, appointment: Appointment) -> Any:
+    return _NOTICE.dump(represent.notice(notice, appointment))

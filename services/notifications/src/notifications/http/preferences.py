@@ -1,0 +1,46 @@
+"""How a patient wants to be told."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from jalsa.errors import not_found
+from jalsa.web import Routes, check_if_match, current_db, tagged
+from notifications import queries
+from notifications.http import represent, schemas
+from notifications.models import PatientProjection, Preferences
+from notifications.operations import preferences as operations
+
+routes = Routes("preferences", "Patients' preferences")
+
+_RULE = "/preferences/<uuid:patient_id>"
+_PREFERENCES = schemas.PreferencesAnswer()
+
+
+@routes.view(_RULE, permission="preferences.read", answer=_PREFERENCES)
+def get_preferences(patient_id: UUID) -> Response:
+    """A patient's preferences, or what counts without any."""
+    return tagged(_shown(_patient(patient_id)))
+
+
+@routes.view(_RULE, "PUT", permission="preferences.write", body=schemas.PreferencesBody(), answer=_PREFERENCES)
+def put_preferences(body: dict[str, Any], patient_id: UUID) -> Response:
+    """Replace a patient's preferences; they count for every message that is not yet on its way."""
+    patient = _patient(patient_id, lock=True)
+    check_if_match(_shown(patient))
+    quiet = body.pop("quiet_hours") or {}
+    data = {**body, "quiet_start": quiet.get("start"), "quiet_end": quiet.get("end")}
+    operations.replace(current_db(), patient, data)
+    return tagged(_shown(patient))
+
+
+def _patient(patient_id: UUID, *, lock: bool = False) -> PatientProjection:
+    patient = queries.find_patient(current_db(), patient_id, lock=lock)
+    if patient is None:
+        raise not_found("patient")
+    return patient
+
+
+def _shown(patient: PatientProjection) -> Any:
+    return _PREFERENCES.dump(represent.preferences(patient, current_db().get(Preferences, patient.id)))

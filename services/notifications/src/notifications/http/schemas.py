@@ -1,0 +1,113 @@
+"""The shapes of notifications' requests and answers."""
+
+from datetime import time
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web import PageArgs
+from jalsa.web.fields import Instant
+from notifications.domain import LANGUAGES, MESSAGE
+
+_number = validate.Length(1, 60)
+
+
+class ReminderArgs(PageArgs):
+    appointment_number = fields.String(load_default=None, validate=_number)
+
+
+class ReminderAnswer(Schema):
+    id = fields.UUID()
+    appointment_id = fields.UUID()
+    appointment_number = fields.String()
+    kind = fields.String(metadata={"description": "`24H` or `2H` before the session"})
+    channel = fields.String(
+        allow_none=True,
+        metadata={"description": "The one taken, or for a scheduled reminder the one that would be taken now"},
+    )
+    due_at = Instant()
+    status = fields.String()
+    sent_at = Instant(allow_none=True)
+    message_id = fields.UUID(allow_none=True)
+    reason = fields.String(allow_none=True, metadata={"description": "Why it failed"})
+
+
+class MessageArgs(PageArgs):
+    patient_id = fields.UUID(load_default=None)
+    appointment_number = fields.String(load_default=None, validate=_number)
+    status = fields.String(load_default=None, validate=validate.OneOf(MESSAGE.states))
+
+
+class MessageAnswer(Schema):
+    """Channel, recipient, language and text are null until the message is about to be sent."""
+
+    id = fields.UUID()
+    kind = fields.String()
+    patient_id = fields.UUID()
+    appointment_id = fields.UUID()
+    appointment_number = fields.String()
+    channel = fields.String(allow_none=True)
+    recipient = fields.String(allow_none=True)
+    language = fields.String(allow_none=True)
+    subject = fields.String(allow_none=True, metadata={"description": "Of an email"})
+    body = fields.String(allow_none=True)
+    status = fields.String()
+    attempts = fields.Integer()
+    created_at = Instant()
+    sent_at = Instant(allow_none=True)
+    reason = fields.String(allow_none=True, metadata={"description": "Why it failed"})
+    reference = fields.String(allow_none=True, metadata={"description": "What the mail server or gateway knows it by"})
+
+
+class WallTime(fields.Time):
+    """A wall time, `HH:MM`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%H:%M", **kwargs)
+
+
+class QuietHours(Schema):
+    """In the wall time of the appointment's clinic; may pass midnight."""
+
+    start: fields.Field[time] = WallTime(required=True)
+    end: fields.Field[time] = WallTime(required=True)
+
+    @validates_schema(skip_on_field_errors=True)
+    def _takes_time(self, data: dict[str, Any], **_: Any) -> None:
+        if data["start"] == data["end"]:
+            raise ValidationError("Must not be the start.", "end")
+
+
+class PreferencesBody(Schema):
+    whatsapp_enabled = fields.Boolean(load_default=True)
+    sms_enabled = fields.Boolean(load_default=True)
+    email_enabled = fields.Boolean(load_default=True)
+    language = fields.String(
+        allow_none=True,
+        load_default=None,
+        validate=validate.OneOf(LANGUAGES),
+        metadata={"description": "The one in the patient's file if absent"},
+    )
+    quiet_hours = fields.Nested(QuietHours(), allow_none=True, load_default=None)
+
+
+class PreferencesAnswer(PreferencesBody):
+    patient_id = fields.UUID()
+
+
+class NoticeAnswer(Schema):
+    id = fields.UUID()
+    kind = fields.String()
+    appointment_id = fields.UUID()
+    appointment_number = fields.String()
+    starts_at = Instant()
+    text_en = fields.String()
+    text_ar = fields.String()
+    created_at = Instant()
+    read_at = Instant(allow_none=True)
+
+
+class InboxAnswer(Schema):
+    items = fields.List(fields.Nested(NoticeAnswer()))
+    next_cursor = fields.String(allow_none=True)
+    unread_count = fields.Integer()

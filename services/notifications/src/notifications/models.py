@@ -1,0 +1,130 @@
+"""Notifications' tables."""
+
+from datetime import datetime, time
+from uuid import UUID
+
+from sqlalchemy import Time
+from sqlalchemy.orm import Mapped, mapped_column
+
+from jalsa.db import Base, Instant, TenantRow
+
+
+class PatientProjection(TenantRow, Base):
+    """How a patient can be reached. Names are not kept: no message needs them."""
+
+    __tablename__ = "patients"
+
+    active: Mapped[bool]
+    language: Mapped[str]
+    phone: Mapped[str | None]
+    email: Mapped[str | None]
+
+
+class ClinicProjection(TenantRow, Base):
+    """A clinic's names, and the zone in which its times are told."""
+
+    __tablename__ = "clinics"
+
+    name_en: Mapped[str]
+    name_ar: Mapped[str]
+    timezone: Mapped[str]
+
+
+class ProviderProjection(TenantRow, Base):
+    """A provider's login, to which notices go."""
+
+    __tablename__ = "providers"
+
+    user_id: Mapped[str]
+
+
+class Appointment(TenantRow, Base):
+    """A patient's appointment as scheduling announced it last."""
+
+    __tablename__ = "appointments"
+
+    appointment_number: Mapped[str]
+    patient_id: Mapped[UUID]
+    clinic_id: Mapped[UUID]
+    provider_id: Mapped[UUID]
+    status: Mapped[str]
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Preferences(TenantRow, Base):
+    """What a patient wants; the id is the patient's. Without a language, the one in the patient's file counts."""
+
+    __tablename__ = "preferences"
+
+    whatsapp_enabled: Mapped[bool] = mapped_column(default=True)
+    sms_enabled: Mapped[bool] = mapped_column(default=True)
+    email_enabled: Mapped[bool] = mapped_column(default=True)
+    language: Mapped[str | None]
+    quiet_start: Mapped[time | None] = mapped_column(Time)
+    quiet_end: Mapped[time | None] = mapped_column(Time)
+
+
+class Message(TenantRow, Base):
+    """One message to one patient; channel, recipient and text are settled when it is about to be sent.
+
+    `next_at` is when a QUEUED message is to be sent, and when a SENDING one's sender counts as lost.
+    """
+
+    __tablename__ = "messages"
+
+    kind: Mapped[str]
+    appointment_id: Mapped[UUID]
+    patient_id: Mapped[UUID]
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    status: Mapped[str] = mapped_column(default="QUEUED")
+    channel: Mapped[str | None]
+    recipient: Mapped[str | None]
+    language: Mapped[str | None]
+    subject: Mapped[str | None]
+    body: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime | None] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    reason: Mapped[str | None]
+    reference: Mapped[str | None]
+
+
+class Attempt(TenantRow, Base):
+    """One try at delivering a message, stored before the outside world is called."""
+
+    __tablename__ = "delivery_attempts"
+
+    message_id: Mapped[UUID]
+    number: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    outcome: Mapped[str | None]
+
+
+class Reminder(TenantRow, Base):
+    """A reminder of one appointment at one time; its message is made when it is due."""
+
+    __tablename__ = "reminders"
+
+    appointment_id: Mapped[UUID]
+    kind: Mapped[str]
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    due_at: Mapped[datetime] = mapped_column(Instant)
+    status: Mapped[str] = mapped_column(default="SCHEDULED")
+    message_id: Mapped[UUID | None]
+
+
+class Notice(TenantRow, Base):
+    """An in-app notice for one login."""
+
+    __tablename__ = "notices"
+
+    user_id: Mapped[str]
+    kind: Mapped[str]
+    appointment_id: Mapped[UUID]
+    text_en: Mapped[str]
+    text_ar: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    read_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -1,0 +1,205 @@
+"""Messages: queue, claim for one attempt, record how the attempt ended."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from jalsa.ids import new_id
+from notifications import domain, events, queries, texts
+from notifications.domain import Outgoing
+from notifications.models import Appointment, Attempt, Message, Reminder
+
+log = structlog.get_logger()
+
+
+def queue(db: Session, kind: str, appointment: Appointment, *, now: datetime) -> Message:
+    """Queue a message to the appointment's patient, to be sent at once."""
+    message = Message(
+        id=new_id(),
+        kind=kind,
+        appointment_id=appointment.id,
+        patient_id=appointment.patient_id,
+        starts_at=appointment.starts_at,
+        status=domain.MESSAGE.initial,
+        attempts=0,
+        next_at=now,
+        created_at=now,
+    )
+    db.add(message)
+    db.flush()
+    return message
+
+
+def cancel_queued(db: Session, appointment_id: UUID) -> None:
+    """Cancel what an appointment has in the queue. What is on its way out is judged when its attempt has ended."""
+    db.execute(
+        update(Message)
+        .where(Message.appointment_id == appointment_id, Message.status == "QUEUED")
+        .values(status="CANCELLED", next_at=None)
+    )
+
+
+def claim(db: Session, message_id: UUID, *, now: datetime) -> Outgoing | None:
+    """Take a due message for one attempt, which is stored before anything leaves. None where nothing is to be sent.
+
+    Everything that speaks against sending is judged here, under the locks of message and appointment.
+    """
+    claimed = queries.claim_message(db, message_id, now)
+    if claimed is None:
+        return None
+    message, appointment = claimed
+    if message.status == "SENDING" and not _take_over(db, message, appointment, now):
+        return None
+    if _is_obsolete(message, appointment):
+        _finish(db, message, "CANCELLED")
+    elif _is_too_late(message, now):
+        _fail(db, message, domain.TOO_LATE, now)
+    elif _is_ready(db, message, appointment, now):
+        return _start_attempt(db, message, now)
+    return None
+
+
+def record_sent(db: Session, message_id: UUID, attempt: int, reference: str, *, now: datetime) -> None:
+    """The outside world took the message: SENDING → SENT, and publish MessageSent."""
+    message = _end_attempt(db, message_id, attempt, "sent", now)
+    if message is None:
+        return
+    message.sent_at, message.reference = now, reference
+    _finish(db, message, "SENT")
+    events.message_sent(db, message, now)
+
+
+def record_failure(
+    db: Session, message_id: UUID, attempt: int, *, outcome: str, reason: str, again: bool, now: datetime
+) -> None:
+    """The attempt failed: back into the queue with a pause where it may succeed later, else FAILED."""
+    message = _end_attempt(db, message_id, attempt, outcome, now)
+    if message is None:
+        return
+    if again and message.attempts < domain.MAX_ATTEMPTS:
+        _requeue(message, now + domain.retry_delay(message.attempts))
+    else:
+        _fail(db, message, reason, now)
+
+
+def give_up(db: Session, message_id: UUID, *, now: datetime) -> None:
+    """Fail a message that can not be prepared, by a fault of our own."""
+    claimed = queries.claim_message(db, message_id, now)
+    if claimed is not None:
+        _fail(db, claimed[0], domain.INTERNAL_ERROR, now)
+
+
+def _is_obsolete(message: Message, appointment: Appointment) -> bool:
+    cancelled = appointment.status == "CANCELLED" and message.kind != domain.CANCELLATION
+    return cancelled or appointment.starts_at != message.starts_at
+
+
+def _is_too_late(message: Message, at: datetime) -> bool:
+    return domain.is_too_late(message.kind, message.starts_at, message.created_at, at)
+
+
+def _take_over(db: Session, message: Message, appointment: Appointment, now: datetime) -> bool:
+    """Back into the queue with a message whose sender was lost in the middle. Returns whether it may go out again.
+
+    A gateway knows the message by its key and delivers it once; a mail server does not, and a doubled reminder is
+    worse than a missing one.
+    """
+    log.warning("sender-lost", message_id=str(message.id), channel=message.channel, attempt=message.attempts)
+    _close(db, message, "lost", now)
+    may_go_again = message.channel != domain.EMAIL and message.attempts < domain.MAX_ATTEMPTS
+    if not may_go_again or _is_obsolete(message, appointment) or _is_too_late(message, now):
+        _fail(db, message, domain.OUTCOME_UNKNOWN, now)
+        return False
+    _requeue(message, now)
+    return True
+
+
+def _is_ready(db: Session, message: Message, appointment: Appointment, now: datetime) -> bool:
+    """Settle channel, recipient and text if they are not yet; put off or fail what can not go out now."""
+    reach = queries.find_reach(db, message.patient_id)
+    if reach is None and now - message.created_at < domain.PATIENCE:
+        message.next_at = now + timedelta(seconds=1)
+        return False
+    contact = reach.contact() if reach else None
+    if message.body is None and contact is None:
+        _fail(db, message, domain.NO_CONTACT, now)
+        return False
+    if wait_until := _quiet_until(db, message, appointment, now):
+        message.next_at = wait_until
+        return False
+    if message.body is None and contact is not None:
+        _settle(db, message, appointment, contact)
+    return True
+
+
+def _quiet_until(db: Session, message: Message, appointment: Appointment, now: datetime) -> datetime | None:
+    hours = queries.quiet_hours(db, message.patient_id)
+    until = hours.until(now, queries.facts(db, appointment).timezone) if hours else None
+    return None if until is None or _is_too_late(message, until) else until
+
+
+def _settle(db: Session, message: Message, appointment: Appointment, contact: tuple[str, str]) -> None:
+    # once and for all: under one key a gateway must always get the same message
+    message.channel, message.recipient = contact
+    message.language = queries.language_of(db, message.patient_id)
+    message.subject, message.body = texts.message(message.kind, message.language, queries.facts(db, appointment))
+
+
+def _start_attempt(db: Session, message: Message, now: datetime) -> Outgoing:
+    domain.MESSAGE.check(message.status, "SENDING")
+    message.status, message.next_at = "SENDING", now + domain.LEASE
+    message.attempts += 1
+    db.add(Attempt(id=new_id(), message_id=message.id, number=message.attempts, started_at=now))
+    db.flush()
+    return Outgoing(
+        id=message.id,
+        attempt=message.attempts,
+        channel=message.channel or "",
+        recipient=message.recipient or "",
+        language=message.language or "",
+        subject=message.subject or "",
+        body=message.body or "",
+    )
+
+
+def _end_attempt(db: Session, message_id: UUID, attempt: int, outcome: str, now: datetime) -> Message | None:
+    """The message, locked, if this attempt is still the one that counts."""
+    message = db.get_one(Message, message_id, with_for_update={"key_share": True})
+    if message.status != "SENDING" or message.attempts != attempt:
+        log.warning("attempt-outlived-its-lease", message_id=str(message_id), attempt=attempt, outcome=outcome)
+        return None
+    _close(db, message, outcome, now)
+    return message
+
+
+def _close(db: Session, message: Message, outcome: str, now: datetime) -> None:
+    db.execute(
+        update(Attempt)
+        .where(Attempt.message_id == message.id, Attempt.number == message.attempts)
+        .values(ended_at=now, outcome=outcome)
+    )
+
+
+def _requeue(message: Message, at: datetime) -> None:
+    domain.MESSAGE.check(message.status, "QUEUED")
+    message.status, message.next_at = "QUEUED", at
+
+
+def _fail(db: Session, message: Message, reason: str, now: datetime) -> None:
+    message.reason = reason
+    _finish(db, message, "FAILED")
+    events.message_failed(db, message, now)
+    log.warning("message-failed", message_id=str(message.id), kind=message.kind, reason=reason)
+
+
+def _finish(db: Session, message: Message, status: str) -> None:
+    """Bring a message, and the reminder that it is of, to their end."""
+    domain.MESSAGE.check(message.status, status)
+    message.status, message.next_at = status, None
+    db.flush()
+    db.execute(
+        update(Reminder).where(Reminder.message_id == message.id, Reminder.status == "SCHEDULED").values(status=status)
+    )

@@ -1,0 +1,24 @@
+"""What notifications keeps of patients, clinics and providers, as their owners announce it."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from notifications.models import ClinicProjection, PatientProjection, ProviderProjection
+
+Projection = type[PatientProjection] | type[ClinicProjection] | type[ProviderProjection]
+
+_KEY = ["tenant_id", "id"]
+
+
+def save(db: Session, kind: Projection, record_id: UUID, **values: Any) -> None:
+    """Store or replace a projection."""
+    statement = insert(kind).values(id=record_id, **values)
+    db.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=values))
+
+
+def save_if_unknown(db: Session, kind: Projection, record_id: UUID, **values: Any) -> None:
+    """Store what an appointment tells of its clinic or provider, whose own event may still be on its way."""
+    db.execute(insert(kind).values(id=record_id, **values).on_conflict_do_nothing(index_elements=_KEY))

@@ -1,0 +1,18 @@
+"""Which role may do what; what is not named here is refused."""
+
+from jalsa.auth import SYSTEM, Policy
+
+_ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
+_DESK = frozenset({"front-desk", "manager"})
+
+POLICY: Policy = {
+    "reminders.read": _DESK | {"integration"},
+    # messages show a patient's contact
+    "messages.read": _DESK,
+    "preferences.read": _DESK | {"records"},
+    "preferences.write": _DESK | {"records"},
+    # one's own notices only
+    "inbox.own": _ALL,
+    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.operate": frozenset({"manager"}),
+}

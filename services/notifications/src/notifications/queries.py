@@ -1,0 +1,190 @@
+"""The read side."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.orm import Session
+
+from notifications.domain import QuietHours, Reach
+from notifications.models import (
+    Appointment,
+    ClinicProjection,
+    Message,
+    Notice,
+    PatientProjection,
+    Preferences,
+    ProviderProjection,
+    Reminder,
+)
+from notifications.texts import Facts
+
+OPEN = ("QUEUED", "SENDING")
+
+# Read by the relay role, which sees where work is due for every tenant, but nothing of it.
+_DUE_REMINDERS = text("""
+    SELECT id, tenant_id FROM reminders WHERE status = 'SCHEDULED' AND message_id IS NULL AND due_at <= :now
+    ORDER BY due_at LIMIT :limit
+""")
+_DUE_MESSAGES = text("""
+    SELECT id, tenant_id FROM messages WHERE status IN ('QUEUED', 'SENDING') AND next_at <= :now
+    ORDER BY next_at LIMIT :limit
+""")
+
+
+def due_reminders(conn: Connection, now: datetime, limit: int) -> Sequence[Any]:
+    """Reminders (id, tenant_id) whose message is to be made, of all tenants."""
+    return conn.execute(_DUE_REMINDERS, {"now": now, "limit": limit}).all()
+
+
+def due_messages(conn: Connection, now: datetime, limit: int) -> Sequence[Any]:
+    """Messages (id, tenant_id) that are to be sent, of all tenants."""
+    return conn.execute(_DUE_MESSAGES, {"now": now, "limit": limit}).all()
+
+
+def claim_reminder(db: Session, reminder_id: UUID, now: datetime) -> tuple[Reminder, Appointment] | None:
+    """A reminder that is still due, locked with its appointment; None where another has it or has done it.
+
+    Nobody waits for a lock, so that no two can wait for each other; what is locked is tried again soon.
+    """
+    query = select(Reminder, Appointment).join(Appointment, Appointment.id == Reminder.appointment_id)
+    query = query.where(Reminder.id == reminder_id, Reminder.status == "SCHEDULED", Reminder.due_at <= now)
+    row = db.execute(
+        query.where(Reminder.message_id.is_(None)).with_for_update(skip_locked=True, key_share=True)
+    ).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message, Appointment] | None:
+    """A message that is still to be sent, locked with its appointment; None as with `claim_reminder`."""
+    query = select(Message, Appointment).join(Appointment, Appointment.id == Message.appointment_id)
+    query = query.where(Message.id == message_id, Message.status.in_(OPEN), Message.next_at <= now)
+    row = db.execute(query.with_for_update(skip_locked=True, key_share=True)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def find_reach(db: Session, patient_id: UUID) -> Reach | None:
+    """How a patient may be reached; None while the patient is not known here."""
+    patient = db.get(PatientProjection, patient_id)
+    return reach_of(patient, db.get(Preferences, patient_id)) if patient else None
+
+
+def reach_of(patient: PatientProjection, preferences: Preferences | None) -> Reach:
+    """Contacts and preferences as one; without preferences every channel is welcome."""
+    return Reach(
+        active=patient.active,
+        phone=patient.phone,
+        email=patient.email,
+        whatsapp_enabled=preferences is None or preferences.whatsapp_enabled,
+        sms_enabled=preferences is None or preferences.sms_enabled,
+        email_enabled=preferences is None or preferences.email_enabled,
+    )
+
+
+def language_of(db: Session, patient_id: UUID) -> str:
+    """The language that a known patient prefers."""
+    preferences = db.get(Preferences, patient_id)
+    return (preferences and preferences.language) or db.get_one(PatientProjection, patient_id).language
+
+
+def quiet_hours(db: Session, patient_id: UUID) -> QuietHours | None:
+    """The patient's quiet hours, if there are any."""
+    preferences = db.get(Preferences, patient_id)
+    if preferences is None or preferences.quiet_start is None or preferences.quiet_end is None:
+        return None
+    return QuietHours(preferences.quiet_start, preferences.quiet_end)
+
+
+def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> PatientProjection | None:
+    """A patient's projection."""
+    return db.get(PatientProjection, patient_id, with_for_update=lock or None)
+
+
+def facts(db: Session, appointment: Appointment) -> Facts:
+    """What a text tells of an appointment."""
+    clinic = db.get_one(ClinicProjection, appointment.clinic_id)
+    return Facts(
+        number=appointment.appointment_number,
+        name_en=clinic.name_en,
+        name_ar=clinic.name_ar,
+        timezone=clinic.timezone,
+        starts_at=appointment.starts_at,
+    )
+
+
+def user_of(db: Session, provider_id: UUID) -> str:
+    """The login of a known provider."""
+    return db.get_one(ProviderProjection, provider_id).user_id
+
+
+def list_messages(
+    db: Session,
+    *,
+    after: UUID | None = None,
+    limit: int,
+    message_id: UUID | None = None,
+    patient_id: UUID | None = None,
+    appointment_number: str | None = None,
+    status: str | None = None,
+) -> Sequence[tuple[Message, Appointment]]:
+    """Messages with their appointments, in the order in which they were queued."""
+    query = select(Message, Appointment).join(Appointment, Appointment.id == Message.appointment_id)
+    query = query.order_by(Message.id).limit(limit)
+    if after:
+        query = query.where(Message.id > after)
+    if message_id:
+        query = query.where(Message.id == message_id)
+    if patient_id:
+        query = query.where(Message.patient_id == patient_id)
+    if appointment_number:
+        query = query.where(Appointment.appointment_number == appointment_number)
+    if status:
+        query = query.where(Message.status == status)
+    return [(message, appointment) for message, appointment in db.execute(query)]
+
+
+def list_reminders(
+    db: Session,
+    *,
+    after: UUID | None = None,
+    limit: int,
+    reminder_id: UUID | None = None,
+    appointment_number: str | None = None,
+) -> Sequence[Any]:
+    """Reminders with all that says which channel they take: message, appointment, patient and preferences."""
+    query = (
+        select(Reminder, Appointment, Message, PatientProjection, Preferences)
+        .join(Appointment, Appointment.id == Reminder.appointment_id)
+        .outerjoin(Message, Message.id == Reminder.message_id)
+        .outerjoin(PatientProjection, PatientProjection.id == Appointment.patient_id)
+        .outerjoin(Preferences, Preferences.id == Appointment.patient_id)
+        .order_by(Reminder.id)
+        .limit(limit)
+    )
+    if after:
+        query = query.where(Reminder.id > after)
+    if reminder_id:
+        query = query.where(Reminder.id == reminder_id)
+    if appointment_number:
+        query = query.where(Appointment.appointment_number == appointment_number)
+    return db.execute(query).all()
+
+
+def list_notices(
+    db: Session, user_id: str, *, before: UUID | None = None, limit: int, notice_id: UUID | None = None
+) -> Sequence[tuple[Notice, Appointment]]:
+    """One login's notices with their appointments, the newest first."""
+    query = select(Notice, Appointment).join(Appointment, Appointment.id == Notice.appointment_id)
+    query = query.where(Notice.user_id == user_id).order_by(Notice.id.desc()).limit(limit)
+    if before:
+        query = query.where(Notice.id < before)
+    if notice_id:
+        query = query.where(Notice.id == notice_id)
+    return [(notice, appointment) for notice, appointment in db.execute(query)]
+
+
+def unread_notices(db: Session, user_id: str) -> int:
+    """How many of a login's notices are unread."""
+    return db.scalar(select(func.count()).where(Notice.user_id == user_id, Notice.read_at.is_(None))) or 0
