@@ -45,23 +45,34 @@ class Authenticator:
         self.issuer = issuer
         self.audience = audience
         self.keys = _keys(jwks_url)
+        self._known: dict[str, tuple[Principal, float]] = {}
         self.service_key = _private_key(service_key).public_key() if service_key else None
 
     def principal(self, authorization: str | None) -> Principal:
-        """The caller of a request, from its Authorization header. Raises a 401 problem, or 503 without a JWKS."""
+        """The caller of a request, from its Authorization header. Raises a 401 problem, or 503 without a JWKS.
+
+        A token that was found good is taken as good for up to a minute, never beyond its expiry.
+        """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise _unauthenticated("A bearer token is required.")
+        known = self._known.get(token)
+        if known is not None and time.time() < known[1]:
+            return known[0]
         try:
-            return self._verify(token.strip())
+            principal, expiry = self._verify(token)
         except jwt.PyJWKClientConnectionError:
             raise Problem(503, "identity-provider-unavailable", "Tokens can not be checked at the moment.") from None
         except jwt.ExpiredSignatureError:
             raise _unauthenticated("The token has expired.") from None
         except jwt.PyJWTError:
             raise _unauthenticated("The token is not valid.") from None
+        if len(self._known) > 1000:
+            self._known.clear()
+        self._known[token] = principal, min(expiry, time.time() + 60)
+        return principal
 
-    def _verify(self, token: str) -> Principal:
+    def _verify(self, token: str) -> tuple[Principal, float]:
         unverified = jwt.decode(token, options={"verify_signature": False})
         if unverified.get("iss") == SERVICE_ISSUER:
             return self._verify_service(token)
@@ -73,13 +84,14 @@ class Authenticator:
         if not isinstance(roles, list):
             raise _unauthenticated("The token names no roles.")
         provider = claims.get("provider_id")
-        return Principal(claims["sub"], tenant, ROLES & {str(r) for r in roles}, str(provider) if provider else None)
+        allowed = ROLES & {str(role) for role in roles}
+        return Principal(claims["sub"], tenant, allowed, str(provider) if provider else None), float(claims["exp"])
 
-    def _verify_service(self, token: str) -> Principal:
+    def _verify_service(self, token: str) -> tuple[Principal, float]:
         if self.service_key is None:
             raise _unauthenticated("The token is not valid.")
         claims = self._decode(token, self.service_key, ["ES256"], SERVICE_ISSUER)
-        return Principal(claims["sub"], "*", frozenset({SYSTEM}))
+        return Principal(claims["sub"], "*", frozenset({SYSTEM})), float(claims["exp"])
 
     def _decode(self, token: str, key: Any, algorithms: list[str], issuer: str) -> dict[str, Any]:
         return jwt.decode(

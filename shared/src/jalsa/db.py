@@ -64,9 +64,12 @@ class Database:
             pool_size=pool_size,
             max_overflow=2,
             pool_timeout=10,
-            pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"application_name": name, "connect_timeout": 5},
+            connect_args={
+                "application_name": name,
+                "connect_timeout": 5,
+                "options": "-c plan_cache_mode=force_generic_plan",
+            },
         )
 
     @contextmanager
@@ -86,9 +89,20 @@ class Database:
 
 
 def begin(db: Session, context: Context) -> None:
-    """Set tenant and actor for the transaction that this begins."""
+    """Set tenant and actor for the transaction that this begins.
+
+    It is the transaction's first statement, so it also finds out whether the pooled connection still lives: where the
+    database was restarted meanwhile, it is simply sent again over a new one.
+    """
     db.info["context"] = context
-    db.execute(_SET, {"tenant": context.tenant, "actor": context.actor, "request": context.request_id})
+    names = {"tenant": context.tenant, "actor": context.actor, "request": context.request_id}
+    try:
+        db.execute(_SET, names)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        db.rollback()
+        db.execute(_SET, names)
 
 
 def commit(db: Session) -> None:

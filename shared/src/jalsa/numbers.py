@@ -1,6 +1,6 @@
 """Running numbers, unique within a tenant, taken in the transaction that stores the record."""
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, func, text
 from sqlalchemy.orm import Session
 
 _NEXT = text("""
@@ -8,6 +8,15 @@ _NEXT = text("""
     ON CONFLICT (tenant_id, kind) DO UPDATE SET last = numbers.last + 1
     RETURNING last
 """)
+
+
+def loose_number(prefix: str, tenant: str, year: int) -> ColumnElement[str]:
+    """`APT-AGDAR-2026-00001` as the database makes it while the row is stored, waiting for no other transaction.
+
+    Two never get the same one; a transaction that rolls back leaves a gap.
+    """
+    running = func.to_char(func.loose_number(f"{prefix}-{year}"), "FM99999999900000")
+    return func.concat(f"{prefix}-{tenant.upper()}-{year}-", running)
 
 
 def next_number(db: Session, kind: str) -> int:

@@ -1,7 +1,6 @@
 """The outbox: an event is a row written in the transaction that made it true. It is kept: it is also the event log."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,16 +17,23 @@ from jalsa.ids import new_id
 if TYPE_CHECKING:
     from jalsa.context import Context
 
-_HEADS = text("""
-    INSERT INTO outbox_heads (tenant_id, subject, last)
-    SELECT :tenant, subject, n FROM unnest(CAST(:subjects AS text[]), CAST(:counts AS bigint[])) AS wanted (subject, n)
-    ON CONFLICT (tenant_id, subject) DO UPDATE SET last = outbox_heads.last + EXCLUDED.last
-    RETURNING subject, last
-""")
-_INSERT = text("""
+# One statement: the heads are locked in the order of their subjects, and only then are events numbered and stored.
+_STORE = text("""
+    WITH event AS (
+      SELECT * FROM ROWS FROM (unnest(CAST(:ids AS uuid[])), unnest(CAST(:subjects AS text[])),
+        unnest(CAST(:types AS text[])), unnest(CAST(:times AS timestamptz[])), unnest(CAST(:data AS jsonb[])))
+      WITH ORDINALITY AS event (id, subject, type, time, data, place)
+    ), head AS (
+      INSERT INTO outbox_heads (tenant_id, subject, last)
+      SELECT :tenant, subject, count(*) FROM event GROUP BY subject ORDER BY subject
+      ON CONFLICT (tenant_id, subject) DO UPDATE SET last = outbox_heads.last + EXCLUDED.last
+      RETURNING subject, last
+    )
     INSERT INTO outbox (id, tenant_id, subject, sequence, type, time, correlation_id, causation_id, traceparent, data)
-    VALUES (:id, :tenant, :subject, :sequence, :type, :time, :correlation, :causation, :traceparent,
-            CAST(:data AS jsonb))
+    SELECT event.id, :tenant, subject,
+           head.last + 1 - row_number() OVER (PARTITION BY subject ORDER BY event.place DESC),
+           event.type, event.time, :correlation, :causation, :traceparent, event.data
+    FROM event JOIN head USING (subject) ORDER BY event.place
 """)
 #: The columns from which `envelope_of` makes an envelope.
 COLUMNS = "id, position, tenant_id, subject, sequence, type, time, correlation_id, causation_id, traceparent, data"
@@ -65,30 +71,20 @@ def flush_events(db: Session) -> None:
     if not pending:
         return
     context: Context = db.info["context"]
-    counts = Counter(item.subject for item in pending)
-    subjects = sorted(counts)
-    rows = db.execute(_HEADS, {"tenant": context.tenant, "subjects": subjects, "counts": [counts[s] for s in subjects]})
-    following = {subject: last - counts[subject] + 1 for subject, last in rows}
-    stored = []
-    for item in pending:
-        stored.append(_row(item, following[item.subject], context))
-        following[item.subject] += 1
-    db.execute(_INSERT, stored)
-
-
-def _row(item: _Pending, sequence: int, context: "Context") -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "tenant": context.tenant,
-        "subject": item.subject,
-        "sequence": sequence,
-        "type": item.type.type,
-        "time": item.time,
-        "correlation": context.correlation_id,
-        "causation": context.causation_id,
-        "traceparent": context.traceparent,
-        "data": item.data,
-    }
+    db.execute(
+        _STORE,
+        {
+            "tenant": context.tenant,
+            "correlation": context.correlation_id,
+            "causation": context.causation_id,
+            "traceparent": context.traceparent,
+            "ids": [item.id for item in pending],
+            "subjects": [item.subject for item in pending],
+            "types": [item.type.type for item in pending],
+            "times": [item.time for item in pending],
+            "data": [item.data for item in pending],
+        },
+    )
 
 
 def envelope_of(row: Row[Any]) -> Envelope:

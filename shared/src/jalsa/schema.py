@@ -40,6 +40,20 @@ CREATE TABLE numbers (
   PRIMARY KEY (tenant_id, kind)
 );
 
+-- Numbers that may have gaps come from a sequence per tenant and kind, made when it is first needed: its lock is not
+-- held to the end of the transaction, as a counter's row would be.
+CREATE FUNCTION loose_number(kind text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+DECLARE
+  name text := 'loose_' || md5(current_setting('jalsa.tenant') || ' ' || kind);
+BEGIN
+  IF to_regclass(name) IS NULL THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended(name, 0));
+    EXECUTE format('CREATE SEQUENCE IF NOT EXISTS %I', name);
+  END IF;
+  RETURN nextval(name);
+END $$;
+
 CREATE TABLE idempotency_keys (
   tenant_id text NOT NULL,
   actor text NOT NULL,
@@ -123,7 +137,12 @@ CREATE TABLE feed_checkpoints (
 _DROP_MECHANISMS_V1 = """
 DROP TABLE feed_checkpoints, inbox, inbox_heads, relay_state, outbox, outbox_heads, idempotency_keys, numbers,
   audit_log;
-DROP FUNCTION jalsa_audit();
+DROP FUNCTION jalsa_audit(), loose_number(text);
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' AND sequencename ~ '^loose_' LOOP
+    EXECUTE format('DROP SEQUENCE %I', name);
+  END LOOP;
+END $$;
 """
 
 

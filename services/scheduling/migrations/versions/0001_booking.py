@@ -108,7 +108,7 @@ def upgrade() -> None:
           room_id uuid,
           service_type_id uuid NOT NULL,
           starts_at timestamptz NOT NULL,
-          ends_at timestamptz NOT NULL CHECK (ends_at > starts_at),
+          ends_at timestamptz NOT NULL CHECK (ends_at > starts_at AND ends_at <= starts_at + interval '8 hours'),
           during tstzrange NOT NULL GENERATED ALWAYS AS (tstzrange(starts_at, ends_at)) STORED,
           max_capacity smallint NOT NULL CHECK (max_capacity BETWEEN 1 AND 20),
           min_participants smallint CHECK (min_participants BETWEEN 1 AND max_capacity),
@@ -136,6 +136,8 @@ def upgrade() -> None:
         );
         CREATE INDEX sessions_clinic_time ON sessions (tenant_id, clinic_id, starts_at);
         CREATE INDEX sessions_time ON sessions (tenant_id, starts_at, id);
+        CREATE INDEX sessions_provider_time ON sessions (provider_id, starts_at) WHERE status <> 'CANCELLED';
+        CREATE INDEX sessions_room_time ON sessions (room_id, starts_at) WHERE status <> 'CANCELLED';
 
         CREATE TABLE participants (
           id uuid PRIMARY KEY,
@@ -165,7 +167,7 @@ def upgrade() -> None:
         );
         CREATE UNIQUE INDEX participants_enrolled_once ON participants (session_id, patient_id) WHERE live;
         CREATE INDEX participants_session ON participants (session_id, id);
-        CREATE INDEX participants_patient ON participants (tenant_id, patient_id, id);
+        CREATE INDEX participants_patient ON participants (patient_id, id);
 
         -- A session never has more live participants than its capacity (P2). Locking the session's row makes the
         -- count see every other booking of it, whatever the application did or forgot. Before the row, because after

@@ -71,11 +71,6 @@ def _end_of(day: date, end: time, tz: ZoneInfo) -> datetime:
     return datetime.combine(day, end, tz)
 
 
-def number(prefix: str, tenant: str, year: int, running: int) -> str:
-    """`SES-AGDAR-2026-00001`."""
-    return f"{prefix}-{tenant.upper()}-{year}-{running:05d}"
-
-
 def local_year(now: datetime, zone: str) -> int:
     """The year in which a number is taken, by the clinic's clock."""
     return now.astimezone(ZoneInfo(zone)).year

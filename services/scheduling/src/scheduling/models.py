@@ -3,7 +3,7 @@
 from datetime import datetime, time
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Time
+from sqlalchemy import FetchedValue, ForeignKeyConstraint, Time
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from jalsa.db import Base, Instant, TenantRow
@@ -100,7 +100,7 @@ class ClinicalSession(TenantRow, Base):
         ForeignKeyConstraint(["tenant_id", "service_type_id"], ["service_types.tenant_id", "service_types.id"]),
     )
 
-    session_number: Mapped[str]
+    session_number: Mapped[str] = mapped_column(server_default=FetchedValue())  # comes back with the INSERT
     session_type: Mapped[str]
     clinic_id: Mapped[UUID]
     provider_id: Mapped[UUID]
@@ -135,7 +135,7 @@ class Participant(TenantRow, Base):
     __tablename__ = "participants"
     __table_args__ = (ForeignKeyConstraint(["tenant_id", "session_id"], ["sessions.tenant_id", "sessions.id"]),)
 
-    appointment_number: Mapped[str]
+    appointment_number: Mapped[str] = mapped_column(server_default=FetchedValue())  # comes back with the INSERT
     session_id: Mapped[UUID]
     patient_id: Mapped[UUID]
     status: Mapped[str] = mapped_column(default="BOOKED")

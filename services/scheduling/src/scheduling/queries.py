@@ -27,7 +27,6 @@ _WITH_ITS_PARTS = (
     joinedload(ClinicalSession.service_type, innerjoin=True),
 )
 _WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*_WITH_ITS_PARTS)
-_ACTIVE = text("SELECT active FROM patients WHERE id = :id")
 _TAKEN = (
     select(func.count())
     .where(Participant.session_id == ClinicalSession.id, Participant.status.in_(LIVE_PARTICIPANT))
@@ -50,11 +49,6 @@ def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **
 def find_service_type(db: Session, code: str) -> ServiceType | None:
     """A service type by its code."""
     return db.scalar(select(ServiceType).where(ServiceType.code == code))
-
-
-def is_active_patient(db: Session, patient_id: UUID) -> bool | None:
-    """Whether a patient is active; None where nothing is known of one."""
-    return db.execute(_ACTIVE, {"id": patient_id}).scalar()
 
 
 def working_hours(db: Session, provider_id: UUID) -> list[WorkingHours]:

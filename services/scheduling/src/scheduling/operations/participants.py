@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from jalsa.db import context_of
 from jalsa.errors import Problem, conflict, not_found
 from jalsa.ids import new_id
-from jalsa.numbers import next_loose_number
+from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations.locks import lock
+from scheduling.operations.locks import lock_patient
 from scheduling.operations.sessions import close_place, locked_session, place_session
 
 #: How long a patient who may have been registered a moment ago is looked for, in seconds.
@@ -25,9 +25,8 @@ _CLASHES = text("""
     SELECT
       (SELECT count(*) FROM participants WHERE session_id = :session AND live) AS taken,
       EXISTS (SELECT FROM participants WHERE session_id = :session AND patient_id = :patient AND live) AS enrolled,
-      EXISTS (SELECT FROM participants WHERE live AND session_id <> :session
-              AND uuidrange(patient_id, patient_id, '[]') && uuidrange(:patient, :patient, '[]')
-              AND tstzrange(starts_at, ends_at) && tstzrange(:starts, :ends)) AS busy
+      EXISTS (SELECT FROM participants WHERE live AND session_id <> :session AND patient_id = :patient
+              AND starts_at < :ends AND ends_at > :starts) AS busy
 """)
 
 
@@ -37,8 +36,7 @@ def book(db: Session, session_id: UUID, patient_id: UUID, notes: str | None, *, 
     Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`, `already-enrolled`, `patient-busy`,
     `invalid-transition` (the session has begun or is cancelled).
     """
-    _check_patient(db, patient_id)
-    lock(db, patients=[patient_id])
+    _lock_patient(db, patient_id)
     session = locked_session(db, session_id)
     if session.status != "SCHEDULED" or session.starts_at <= now:
         raise conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
@@ -48,8 +46,8 @@ def book(db: Session, session_id: UUID, patient_id: UUID, notes: str | None, *, 
 def book_appointment(db: Session, data: Mapping[str, Any], *, now: datetime) -> Participant:
     """An individual session and its participant in one step; raises what `create_session` and `book` raise."""
     patient_id: UUID = data["patient_id"]
-    _check_patient(db, patient_id)
-    session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, patients=(patient_id,), now=now)
+    _lock_patient(db, patient_id)
+    session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now)
     events.session_scheduled(db, session, now)
     return _take_place(db, session, patient_id, data.get("notes"), now)
 
@@ -88,10 +86,10 @@ def locked_participant(db: Session, participant_id: UUID) -> Participant:
     return participant
 
 
-def _check_patient(db: Session, patient_id: UUID) -> None:
-    """Look for a patient whose registration may be on its way, before any lock is held."""
+def _lock_patient(db: Session, patient_id: UUID) -> None:
+    """Lock the patient, before anything else is locked; one whose registration may be on its way is waited for."""
     deadline = time.monotonic() + PATIENT_PATIENCE
-    while (active := queries.is_active_patient(db, patient_id)) is None and time.monotonic() < deadline:
+    while (active := lock_patient(db, patient_id)) is None and time.monotonic() < deadline:
         time.sleep(0.05)
     if not active:
         raise Problem(422, "unknown-patient", "There is no such active patient.")
@@ -114,7 +112,7 @@ def _take_place(
         ends_at=session.ends_at,
         booked_at=now,
         booked_by=context.actor,
-        appointment_number=domain.number("APT", context.tenant, year, next_loose_number(db, f"APT-{year}")),
+        appointment_number=loose_number("APT", context.tenant, year),
     )
     db.add(participant)
     db.flush()
