@@ -9,8 +9,29 @@ from jalsa.issuer import Issuer
 from jalsa.testing.kit import ServiceKit, service_kit
 from jalsa.testing.servers import Servers
 
+from .factories import Story
+
 
 @pytest.fixture(scope="session")
 def kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
     with service_kit(SERVICE, servers, issuer) as made:
         yield made
+
+
+@pytest.fixture
+def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
+    """A database for one test, which may take its mechanisms away."""
+    with service_kit(SERVICE, servers, issuer) as made:
+        yield made
+
+
+@pytest.fixture
+def group(kit: ServiceKit, tenant: str) -> Story:
+    """A group session with one participant, confirmed; the patient, clinic and provider are known."""
+    return Story(kit, tenant).told()
+
+
+@pytest.fixture
+def individual(kit: ServiceKit, tenant: str) -> Story:
+    """An individual session of another provider of the same tenant, with its participant."""
+    return Story(kit, tenant, session_type="INDIVIDUAL").told()

@@ -43,7 +43,7 @@ def upgrade() -> None:
           session_number text NOT NULL,
           session_type text NOT NULL CHECK (session_type IN ('INDIVIDUAL', 'GROUP')),
           discipline text NOT NULL,
-          status text NOT NULL CHECK (status IN ('SCHEDULED', 'CANCELLED')),
+          status text NOT NULL CHECK (status IN ('SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED')),
           clinic_id uuid NOT NULL,
           provider_id uuid NOT NULL,
           starts_at timestamptz NOT NULL,
@@ -59,7 +59,8 @@ def upgrade() -> None:
           appointment_number text NOT NULL,
           session_id uuid NOT NULL,
           patient_id uuid NOT NULL,
-          status text NOT NULL CHECK (status IN ('BOOKED', 'CONFIRMED', 'CANCELLED')),
+          status text NOT NULL
+            CHECK (status IN ('BOOKED', 'CONFIRMED', 'ARRIVED', 'ATTENDED', 'NO_SHOW', 'CANCELLED')),
           UNIQUE (tenant_id, id),
           FOREIGN KEY (tenant_id, session_id) REFERENCES sessions (tenant_id, id)
         );

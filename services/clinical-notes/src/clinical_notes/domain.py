@@ -9,7 +9,7 @@ DRAFT, SIGNED = "DRAFT", "SIGNED"
 NOTE = table("note", DRAFT, DRAFT=SIGNED, SIGNED="")
 
 #: A participant in one of these states has a place in the session, and is in its roster.
-LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED")
+LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
 CANCELLED = "CANCELLED"
 
 INDIVIDUAL, GROUP = "INDIVIDUAL", "GROUP"

@@ -97,7 +97,7 @@ def _check_takes_place(session: SessionProjection, participant: ParticipantProje
     if session.status == domain.CANCELLED:
         raise conflict("invalid-transition", "The session is cancelled.")
     if participant is not None and participant.status not in domain.LIVE_PARTICIPANT:
-        raise conflict("invalid-transition", "The participant's place is cancelled.")
+        raise conflict("invalid-transition", "The participant has no place in the session any more.")
 
 
 def _check_draft(note: Note) -> None:

@@ -1,0 +1,149 @@
+"""The session and its roster become known, in whatever order, and however often, the events arrive."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jalsa.envelope import Envelope
+from jalsa.testing.kit import ServiceKit
+
+from .factories import Story
+
+Tell = Callable[[Story], list[Envelope]]
+
+STORIES: dict[str, Tell] = {
+    "booked": lambda s: [s.scheduled(), s.booked(), s.confirmed()],
+    "place cancelled": lambda s: [s.scheduled(), s.booked(), s.confirmed(), s.cancelled()],
+    "session cancelled": lambda s: [s.scheduled(), s.booked(), s.cancelled(2), s.session_cancelled()],
+    "session cancelled, its places not yet": lambda s: [s.scheduled(), s.booked(), s.session_cancelled()],
+    "confirmed, then session cancelled": lambda s: [
+        s.scheduled(),
+        s.booked(),
+        s.confirmed(),
+        s.session_cancelled(),
+        s.cancelled(),
+    ],
+    "two patients": lambda s: [s.scheduled(), s.booked(), s.booked(str(uuid4()), str(uuid4()))],
+}
+
+END: dict[str, set[tuple[str, str | None]]] = {
+    "booked": {("SCHEDULED", "CONFIRMED")},
+    "place cancelled": {("SCHEDULED", "CANCELLED")},
+    "session cancelled": {("CANCELLED", "CANCELLED")},
+    "session cancelled, its places not yet": {("CANCELLED", "BOOKED")},
+    "confirmed, then session cancelled": {("CANCELLED", "CANCELLED")},
+    "two patients": {("SCHEDULED", "BOOKED")},
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_order_of_arrival_ends_alike(kit: ServiceKit, tenant: str, name: str) -> None:
+    orders = permutations(range(len(STORIES[name](Story(kit, tenant)))))
+    for order in orders:
+        story = Story(kit, tenant)
+        events = STORIES[name](story)
+        story.tell(events[i] for i in order)
+        state = story.state()
+        assert {(row["session"], row["participant"]) for row in state} == END[name], order
+        assert len(state) == (2 if name == "two patients" else 1), order
+        assert {(row["session_type"], row["provider_id"]) for row in state} == {("GROUP", "provider")}, order
+
+
+def test_a_session_cancelled_before_its_booking_arrives_stays_cancelled(kit: ServiceKit, tenant: str) -> None:
+    story = Story(kit, tenant)
+    story.tell([story.scheduled(), story.session_cancelled(), story.booked()])
+    assert [(row["session"], row["participant"]) for row in story.state()] == [("CANCELLED", "BOOKED")]
+    assert story.provider.get("/worklist").json["items"] == []
+    assert story.provider.post("/notes", story.group_body()).status_code == 409
+
+
+def test_a_note_can_be_written_as_soon_as_the_booking_alone_has_arrived(kit: ServiceKit, tenant: str) -> None:
+    story = Story(kit, tenant)
+    story.tell([story.booked()])
+    note = story.create_note()
+    story.tell([story.scheduled()])
+    assert story.provider.post(f"/notes/{note['id']}/sign").status_code == 200
+
+
+def test_the_sessions_own_stream_has_the_last_word_over_what_a_booking_told(kit: ServiceKit, tenant: str) -> None:
+    for order in permutations(range(2)):
+        story = Story(kit, tenant)
+        booked = story.booked()
+        moved = {**booked.data["session"], "starts_at": "2026-12-24T07:00:00Z"}
+        told = [story.scheduled(), Envelope(**{**booked.__dict__, "data": {**booked.data, "session": moved}})]
+        story.tell(told[i] for i in order)
+        assert [row["starts_at"].isoformat()[:10] for row in story.state()] == ["2026-11-23"], order
+
+
+def everything(story: Story) -> list[Envelope]:
+    """Every event that this service reads, of one session."""
+    return [
+        story.clinic_saved(),
+        story.provider_saved(),
+        story.registered(),
+        story.updated(),
+        story.scheduled(),
+        story.booked(),
+        story.confirmed(),
+        story.cancelled(),
+        story.session_cancelled(),
+    ]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    order=st.permutations(range(9)),
+    repeats=st.lists(st.integers(0, 8), max_size=6),
+    data=st.data(),
+)
+def test_any_order_with_any_repetition_equals_a_perfect_run(
+    kit: ServiceKit, tenant: str, order: Sequence[int], repeats: list[int], data: st.DataObject
+) -> None:
+    arrivals = list(order)
+    for again in repeats:
+        arrivals.insert(data.draw(st.integers(0, len(arrivals))), again)
+
+    perfect, story = Story(kit, tenant), Story(kit, tenant)
+    perfect.tell(everything(perfect))
+    events = everything(story)
+    story.tell(events[i] for i in arrivals)
+
+    assert story.state() == perfect.state()
+    assert story.state()[0]["active"] is False
+
+
+def test_session_and_booking_that_are_taken_in_at_the_same_moment_agree(kit: ServiceKit, tenant: str) -> None:
+    for _ in range(15):
+        story = Story(kit, tenant)
+        start = threading.Barrier(3)
+        streams = [
+            [story.scheduled(), story.session_cancelled()],
+            [story.booked(), story.confirmed()],
+            [story.booked(str(uuid4()), str(uuid4()))],
+        ]
+
+        def take(events: list[Envelope], start: threading.Barrier = start) -> None:
+            start.wait(10)
+            for event in events:
+                kit.inbox.receive(event)
+
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(take, streams))
+        while kit.inbox.retry_due():
+            pass
+        state = story.state()
+        assert {row["session"] for row in state} == {"CANCELLED"}
+        assert sorted(row["participant"] for row in state) == ["BOOKED", "CONFIRMED"]
+
+
+def test_a_patient_is_known_by_file_number_and_becomes_inactive(group: Story) -> None:
+    assert (group.state()[0]["file_number"], group.state()[0]["active"]) == ("FILE-2026-000001", True)
+    group.tell([group.updated()])
+    assert group.state()[0]["active"] is False
+    assert group.provider.get(f"/patients/{group.patient_id}/notes").status_code == 200
