@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Engine, MetaData, create_engine, func, text
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
-from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy import Engine, create_engine, func, text
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jalsa.context import Context
 from jalsa.ids import new_id
@@ -24,25 +23,6 @@ _SET = text("""
 
 #: Two transactions that stood in each other's way; the loser may simply run again.
 RETRYABLE = frozenset({"40001", "40P01"})
-
-
-class Base(DeclarativeBase):
-    """Declarative base: instants with a zone, JSON as jsonb, constraints with names that callers can rely on."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "%(table_name)s_pkey",
-            "uq": "%(table_name)s_%(column_0_N_name)s_key",
-            "ck": "%(table_name)s_%(constraint_name)s",
-            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-            "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 SQLAlchemy reads it as it stands
-        UUID: PG_UUID(as_uuid=True),
-        dict[str, Any]: JSONB,
-        list[Any]: JSONB,
-    }
 
 
 class TenantRow:

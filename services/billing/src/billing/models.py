@@ -5,12 +5,16 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, Numeric
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from billing import domain
-from jalsa.db import Base, Instant, TenantRow
+from jalsa.db import Instant, TenantRow
 
 Amount = Numeric(14, 2)
+
+
+class Base(DeclarativeBase):
+    """This service's own tables: others have some of the same name, and may live in the same process."""
 
 
 class Price(TenantRow, Base):

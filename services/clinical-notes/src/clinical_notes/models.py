@@ -3,9 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from jalsa.db import Base, Instant, TenantRow
+from jalsa.db import Instant, TenantRow
+
+
+class Base(DeclarativeBase):
+    """This service's own tables: others have some of the same name, and may live in the same process."""
 
 
 class ClinicProjection(TenantRow, Base):

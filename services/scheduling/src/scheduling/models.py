@@ -4,9 +4,13 @@ from datetime import datetime, time
 from uuid import UUID
 
 from sqlalchemy import FetchedValue, ForeignKeyConstraint, Time
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from jalsa.db import Base, Instant, TenantRow
+from jalsa.db import Instant, TenantRow
+
+
+class Base(DeclarativeBase):
+    """This service's own tables: others have some of the same name, and may live in the same process."""
 
 
 class Clinic(TenantRow, Base):

@@ -1,0 +1,348 @@
+"""A fake domain for the tests of the mechanisms: alpha publishes what happens to its lamps, beta keeps a copy of it."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields, validate
+from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session
+
+from jalsa import clock
+from jalsa.auth import SYSTEM, Policy
+from jalsa.config import Config
+from jalsa.contracts import EventType, Fields, Stream
+from jalsa.db import COLUMN_TYPES, TenantRow
+from jalsa.envelope import Envelope, parse
+from jalsa.errors import not_found
+from jalsa.ids import new_id
+from jalsa.inbox import Handler, Received
+from jalsa.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.outbox import publish
+from jalsa.provision import Urls, drop_database, provision
+from jalsa.schema import create_mechanisms, protect
+from jalsa.testing.kit import ServiceKit
+from jalsa.testing.servers import Postgres
+from jalsa.topology import Topology
+from jalsa.web import PageArgs, Routes, Service, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.fields import FreeText, Name
+from jalsa.web.paging import decode_id_cursor
+
+TABLES = """
+    CREATE TABLE lamps (
+      id uuid PRIMARY KEY,
+      tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
+      name text NOT NULL,
+      level int NOT NULL,
+      CONSTRAINT lamps_name_key UNIQUE (tenant_id, name)
+    );
+    CREATE TABLE lights (
+      id uuid PRIMARY KEY,
+      tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
+      trail text NOT NULL
+    );
+"""
+TOPOLOGY = Topology({"beta": ("*.alpha.lamp.#",)})
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = COLUMN_TYPES
+
+
+class Base(DeclarativeBase):
+    """The lamps' own tables."""
+
+
+class Lamp(TenantRow, Base):
+    __tablename__ = "lamps"
+    name: Mapped[str]
+    level: Mapped[int]
+
+
+class Light(TenantRow, Base):
+    """Beta's copy of a lamp. Its trail grows with every event, so a duplicate or a wrong order shows in it for ever."""
+
+    __tablename__ = "lights"
+    trail: Mapped[str]
+
+
+# What alpha publishes
+
+
+class LampSwitchedData(Schema):
+    lamp_id = fields.UUID(required=True)
+    level = fields.Integer(required=True)
+
+
+LAMP_SWITCHED = EventType("alpha", "lamp", "LampSwitched", LampSwitchedData())
+LAMP_MOVED = EventType("alpha", "lamp", "LampMoved", LampSwitchedData())
+WIRE_CUT = EventType("alpha", "wire", "WireCut", LampSwitchedData())
+
+
+def switch(db: Session, lamp_id: UUID, level: int, event: EventType = LAMP_SWITCHED) -> UUID:
+    """Publish with the transaction that a lamp was switched. Returns the event's id."""
+    return publish(db, event, lamp_id, {"lamp_id": lamp_id, "level": level}, now=clock.now())
+
+
+def switched(kit: ServiceKit, tenant: str, lamp_id: UUID, *levels: int) -> None:
+    """Switch a lamp, in one transaction for each level."""
+    for level in levels:
+        with kit.transaction(tenant) as db:
+            switch(db, lamp_id, level)
+
+
+def lamp_event(tenant: str, lamp_id: UUID, sequence: int, *, event: str = "LampSwitched.v1", **data: Any) -> Envelope:
+    """The event with this sequence of a lamp, as the bus brings it; its level is its sequence."""
+    return parse(lamp_attributes(tenant, lamp_id, sequence, event=event, **data))
+
+
+def lamp_attributes(tenant: str, lamp_id: UUID, sequence: int, *, event: str = "LampSwitched.v1", **data: Any) -> Any:
+    """The same as the JSON object that travels."""
+    return {
+        "specversion": "1.0",
+        "id": str(new_id()),
+        "source": "/jalsa/alpha",
+        "type": f"jalsa.alpha.{event}",
+        "subject": f"lamp/{lamp_id}",
+        "time": "2026-11-20T08:00:00Z",
+        "tenantid": tenant,
+        "sequence": str(sequence),
+        "sequencetype": "Integer",
+        "position": str(sequence),
+        "correlationid": "c-1",
+        "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
+        "dataschema": f"/alpha/v1/events/schemas/{event}",
+        "datacontenttype": "application/json",
+        "data": {"lamp_id": str(lamp_id), "level": sequence} | data,
+    }
+
+
+# What alpha answers
+
+POLICY: Policy = {
+    "lamps.read": frozenset({"manager", "clinician"}),
+    "lamps.write": frozenset({"manager"}),
+    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.read.wire": frozenset({"manager", SYSTEM}),
+    "events.operate": frozenset({"manager"}),
+}
+routes = Routes("lamps", "Lamps")
+#: What POST /v1/run/<name> does: a test puts its own view here.
+RUN: dict[str, Callable[[Session], Any]] = {}
+
+
+class LampBody(Schema):
+    name = Name(required=True)
+    level = fields.Integer(load_default=0, validate=validate.Range(0))
+    note = FreeText()
+
+
+class LampPatch(Schema):
+    level = fields.Integer(required=True)
+
+
+class LampAnswer(Schema):
+    id = fields.UUID()
+    name = fields.String()
+    level = fields.Integer()
+
+
+def represent(lamp: Lamp) -> dict[str, Any]:
+    return {"id": str(lamp.id), "name": lamp.name, "level": lamp.level}
+
+
+def stored(lamp_id: UUID) -> Lamp:
+    lamp = current_db().scalar(select(Lamp).where(Lamp.id == lamp_id).with_for_update())
+    if lamp is None:
+        raise not_found("lamp")
+    return lamp
+
+
+@routes.view("/lamps", "POST", permission="lamps.write", body=LampBody(), answer=LampAnswer(), status=201)
+def create_lamp(body: dict[str, Any]) -> Any:
+    db = current_db()
+    lamp = Lamp(name=body["name"], level=body["level"])
+    db.add(lamp)
+    db.flush()
+    switch(db, lamp.id, lamp.level)
+    return tagged(represent(lamp), 201)
+
+
+@routes.view("/lamps", permission="lamps.read", query=PageArgs(), answer=page_of(LampAnswer))
+def list_lamps(args: dict[str, Any]) -> Any:
+    found = select(Lamp).order_by(Lamp.id).limit(args["limit"] + 1)
+    if after := decode_id_cursor(args["cursor"]):
+        found = found.where(Lamp.id > after)
+    return page(current_db().scalars(found).all(), args["limit"], lambda lamp: str(lamp.id), represent)
+
+
+@routes.view("/lamps/<uuid:lamp_id>", permission="lamps.read", answer=LampAnswer())
+def read_lamp(lamp_id: UUID) -> Any:
+    return tagged(represent(stored(lamp_id)))
+
+
+@routes.view("/lamps/<uuid:lamp_id>", "PATCH", permission="lamps.write", body=LampPatch(), answer=LampAnswer())
+def change_lamp(body: dict[str, Any], lamp_id: UUID) -> Any:
+    lamp = stored(lamp_id)
+    check_if_match(represent(lamp))
+    lamp.level = body["level"]
+    switch(current_db(), lamp.id, lamp.level)
+    return tagged(represent(lamp))
+
+
+@routes.view("/lamps/<uuid:lamp_id>", "DELETE", permission="lamps.write", status=204)
+def remove_lamp(lamp_id: UUID) -> None:
+    lamp = stored(lamp_id)
+    check_if_match(represent(lamp))
+    current_db().delete(lamp)
+
+
+@routes.view("/run/<name>", "POST", permission="lamps.write")
+def run(name: str) -> Any:
+    return RUN[name](current_db())
+
+
+@routes.view("/nobody", permission="lamps.polish")
+def for_nobody() -> Any:
+    return {}
+
+
+def unmarked() -> Any:
+    """A view that forgot to name its permission."""
+    return {}
+
+
+routes.route("/unmarked")(unmarked)
+
+
+ALPHA = Service(
+    name="alpha",
+    title="Lamps",
+    policy=POLICY,
+    routes=(routes,),
+    publishes=(LAMP_SWITCHED, LAMP_MOVED, WIRE_CUT),
+    constraints={"lamps_name_key": ("name-taken", "Another lamp has this name.")},
+    restricted=frozenset({"wire"}),
+)
+
+
+# What beta follows
+
+
+class LampFields(Fields):
+    lamp_id = fields.UUID(required=True)
+    level = fields.Integer(required=True)
+
+
+STREAM = Stream("alpha", "lamp", reads={"LampSwitched.v1": LampFields()}, passes_over=frozenset({"LampMoved.v1"}))
+
+
+def on_lamp_switched(db: Session, event: Received) -> None:
+    """Not repeatable and not commutative, on purpose."""
+    light = db.get(Light, event.data["lamp_id"])
+    if light is None:
+        light = Light(id=event.data["lamp_id"], trail="")
+        db.add(light)
+    light.trail += f"{event.data['level']},"
+
+
+def beta(handler: Handler = on_lamp_switched) -> Service:
+    """The service that follows, perhaps with another handler."""
+    return Service(
+        name="beta",
+        title="Lights",
+        policy=POLICY,
+        routes=(),
+        streams=(STREAM,),
+        handlers={"alpha.LampSwitched.v1": handler},
+    )
+
+
+def trail(kit: ServiceKit, tenant: str, lamp_id: UUID) -> str:
+    """What beta has applied of a lamp's events: `1,2,3`."""
+    with kit.transaction(tenant) as db:
+        light = db.get(Light, lamp_id)
+    return light.trail.rstrip(",") if light else ""
+
+
+def kept(kit: ServiceKit, tenant: str) -> list[tuple[int, str, int]]:
+    """Sequence, state and attempts of what a tenant's inbox keeps."""
+    with kit.transaction(tenant) as db:
+        rows = db.execute(text("SELECT sequence, state, attempts FROM inbox ORDER BY subject, sequence")).all()
+    return [(row.sequence, row.state, row.attempts) for row in rows]
+
+
+# A database for either
+
+#: Makes a service with a database of its own, for one test alone.
+MakeKit = Callable[..., ServiceKit]
+
+
+def create_tables(execute: Callable[[str], None], service: str) -> None:
+    create_mechanisms(execute, service)
+    execute(TABLES)
+    protect(execute, "lamps", service)
+    protect(execute, "lights", service, audited=False)
+
+
+@contextmanager
+def lamp_database(service: str, postgres: Postgres) -> Iterator[Urls]:
+    """A fresh database, dropped at the end."""
+    name = f"{service}_{secrets.token_hex(6)}"
+    urls = provision(postgres.url, name, secret="test", service=service)
+    with as_owner(urls) as conn:
+        create_tables(partial(_execute, conn), service)
+    try:
+        yield urls
+    finally:
+        drop_database(postgres.url, name)
+
+
+def empty(urls: Urls) -> None:
+    """Make a database as it was when it was fresh; faster than another one."""
+    with as_owner(urls) as conn:
+        _execute(conn, "TRUNCATE feed_checkpoints, inbox, inbox_heads, outbox, outbox_heads, idempotency_keys, numbers")
+        _execute(conn, "TRUNCATE audit_log, lamps, lights")
+        _execute(conn, "UPDATE relay_state SET position = 0")
+
+
+@contextmanager
+def as_owner(urls: Urls) -> Iterator[Connection]:
+    """A transaction of the owner role."""
+    engine = create_engine(urls.owner, poolclass=NullPool)
+    with engine.begin() as conn:
+        yield conn
+
+
+@contextmanager
+def kit_on(urls: Urls, service: Service, issuer: Issuer, **settings: Any) -> Iterator[ServiceKit]:
+    """A service on one of these databases."""
+    values: Mapping[str, Any] = {
+        "database_url": urls.app,
+        "database_relay_url": urls.relay,
+        "database_owner_url": urls.owner,
+        "jwt_issuer": ISSUER,
+        "jwt_audience": AUDIENCE,
+        "jwks_url": issuer.jwks_url,
+        "service_key": issuer.service_key,
+        **settings,
+    }
+    kit = ServiceKit(service, Config(**values), issuer)
+    try:
+        yield kit
+    finally:
+        kit.database.dispose()
+        kit.relay.dispose()
+
+
+def _execute(conn: Connection, statement: str) -> None:
+    conn.execute(text(statement))
+
+
+def superuser_of(kit: ServiceKit, postgres: Postgres) -> Engine:
+    """A superuser's connections to a kit's database, whom no policy binds."""
+    database = kit.database.engine.url.database
+    return create_engine(postgres.url.rsplit("/", 1)[0] + f"/{database}")
