@@ -1,7 +1,7 @@
 """A centre with all that a booking needs: each `create_x(**overrides)` goes through HTTP, as a caller would."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -29,10 +29,14 @@ class Centre:
 
     kit: ServiceKit
     tenant: str
+    _clients: dict[tuple[str, ...], Client] = field(default_factory=dict)
 
     def client(self, *roles: str, subject: str = "tester") -> Client:
         """A caller; a manager unless roles are given."""
-        return self.kit.client(self.tenant, *roles, subject=subject)
+        who = (subject, *roles)
+        if who not in self._clients:
+            self._clients[who] = self.kit.client(self.tenant, *roles, subject=subject)
+        return self._clients[who]
 
     def post(self, path: str, body: Any = None, **headers: str) -> TestResponse:
         """POST as the manager."""

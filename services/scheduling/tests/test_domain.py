@@ -144,11 +144,6 @@ def test_round_the_clock_hours_refuse_only_what_passes_midnight(start: datetime,
     assert within_working_hours(week("00:00", "00:00"), CLINIC, zone, start, end) is expected
 
 
-def test_numbers_carry_prefix_tenant_year_and_five_digits() -> None:
-    assert domain.number("SES", "agdar", 2026, 1) == "SES-AGDAR-2026-00001"
-    assert domain.number("APT", "agdar", 2026, 123456) == "APT-AGDAR-2026-123456"
-
-
 def test_the_year_of_a_number_is_the_clinics() -> None:
     eve = datetime(2026, 12, 31, 21, 0, tzinfo=UTC)
     assert domain.local_year(eve, RIYADH) == 2027
