@@ -15,7 +15,7 @@ from jalsa import clock
 from jalsa.auth import SYSTEM, Policy
 from jalsa.config import Config
 from jalsa.contracts import EventType, Fields, Stream
-from jalsa.db import COLUMN_TYPES, TenantRow
+from jalsa.db import TenantRow
 from jalsa.envelope import Envelope, parse
 from jalsa.errors import not_found
 from jalsa.ids import new_id
@@ -49,7 +49,7 @@ TOPOLOGY = Topology({"beta": ("*.alpha.lamp.#",)})
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = COLUMN_TYPES
+    pass
 
 
 class Base(DeclarativeBase):
