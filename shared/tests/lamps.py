@@ -49,10 +49,6 @@ TOPOLOGY = Topology({"beta": ("*.alpha.lamp.#",)})
 
 
 class Base(DeclarativeBase):
-    pass
-
-
-class Base(DeclarativeBase):
     """The lamps' own tables."""
 
 
