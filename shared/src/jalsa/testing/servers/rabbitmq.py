@@ -5,6 +5,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from jalsa.testing.servers.broker import Broker
@@ -77,12 +78,16 @@ class PrivateRabbitMQ(Broker):
     def wait_for_written(self, vhost: str, queue: str) -> None:
         """Waits until a new quorum queue's name is on disk.
 
-        RabbitMQ writes the names twice a second; a queue whose name is lost comes back without a leader, for ever.
+        RabbitMQ writes the names about once a second; a queue whose name is lost comes back without a leader, for ever.
         """
+
+        def written() -> bool:
+            # the name is there, and the write that brought it is complete
+            return name in file.read_bytes() and time.time() - file.stat().st_mtime > 0.3
+
         name = f"{'%2F' if vhost == '/' else vhost}_{queue}".encode()
-        names = (self.folder / "data").glob("*/quorum/*/names.dets")
-        [file] = names
-        wait_until(lambda: name in file.read_bytes(), f"The writing of {queue}", within=10)
+        [file] = (self.folder / "data").glob("*/quorum/*/names.dets")
+        wait_until(written, f"The writing of {queue}", within=10)
 
     def pause(self) -> None:
         """Freezes the broker: connections stay open and nobody answers."""
