@@ -7,11 +7,10 @@ from typing import Any
 import pika
 import structlog
 from kombu import Exchange, Producer
-from kombu.exceptions import KombuError
 from pika.exceptions import AMQPError
 from pika.spec import Basic
 
-from jalsa import topology
+from jalsa import topology as bus
 from jalsa.contracts import EXCHANGE
 from jalsa.envelope import CONTENT_TYPE
 from jalsa.relay import Message, Publisher
@@ -35,11 +34,11 @@ class PikaPublisher:
     another message's.
     """
 
-    def __init__(self, url: str, service: str, *, timeout: float = 5.0) -> None:
+    def __init__(self, url: str, service: str, *, timeout: float = 5.0, topology: bus.Topology | None = None) -> None:
         self.url = url
         self.name = f"{service}-relay"
         self.timeout = timeout
-        self.topology = topology.load()
+        self.topology = topology or bus.load()
         self._connection: pika.SelectConnection | None = None
         self._channel: Any = None
         self._failure: str | None = None
@@ -56,7 +55,7 @@ class PikaPublisher:
                 self._connect()
             self._send(messages)
             self._pump(lambda: not self._unconfirmed)
-        except (NotConfirmed, AMQPError, KombuError, OSError) as error:
+        except (NotConfirmed, AMQPError, *bus.BUS_ERRORS) as error:
             reason = str(error) if isinstance(error, NotConfirmed) else type(error).__name__
             log.warning("bus-publish-failed", reason=reason)
         open_at = (i for i, message in enumerate(messages) if message.id not in self._confirmed)
@@ -86,18 +85,23 @@ class PikaPublisher:
             if connection.is_open:
                 connection.close()
                 self._drain(connection)
+            if connection._transport is not None:  # nobody answers: do not leave the socket to the garbage collector
+                connection._transport.abort()
+                self._drain(connection)
         except (AMQPError, OSError):
             log.info("bus-connection-dropped")
         connection.ioloop.close()
 
     def _connect(self) -> None:
-        with topology.connection(self.url) as declaring:
-            topology.declare(declaring, self.topology)
+        with bus.connection(self.url) as declaring:
+            bus.declare(declaring, self.topology)
         parameters = pika.URLParameters(self.url)
         parameters.heartbeat = 10
-        parameters.socket_timeout = parameters.stack_timeout = self.timeout
+        # less than ours, so that it is pika that gives up a connection half made, and tidies up after itself
+        parameters.socket_timeout = parameters.stack_timeout = self.timeout * 0.8
         parameters.connection_attempts = 1
         parameters.client_properties = {"connection_name": self.name}
+        self._channel = None  # the last connection may have opened one while it was being dropped
         self._failure = None
         self._published = 0
         self._connection = pika.SelectConnection(
@@ -183,9 +187,9 @@ class PikaPublisher:
 class MemoryPublisher:
     """The in-process bus: what it holds is gone with the process, and comes back through the feeds."""
 
-    def __init__(self, url: str) -> None:
-        self._connection = topology.connection(url)
-        topology.declare(self._connection, topology.load())
+    def __init__(self, url: str, *, topology: bus.Topology | None = None) -> None:
+        self._connection = bus.connection(url)
+        bus.declare(self._connection, topology or bus.load())
         self._producer = Producer(self._connection.channel(), Exchange(EXCHANGE, "topic"))
 
     def publish(self, messages: Sequence[Message]) -> int:

@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from kombu import Connection
+from kombu.exceptions import KombuError
+from kombu.transport.pyamqp import Transport
 
 from jalsa.contracts import EXCHANGE, FOLDER, Stream
 
 #: How often a message may kill its consumer. Every message prefetched at a crash counts one, so it is generous; what
 #: is set aside without cause comes back through the feed.
 DELIVERY_LIMIT = 20
+
+#: What work on a connection may raise: the broker is away, refuses us, or no longer has what we knew of it.
+BUS_ERRORS: tuple[type[Exception], ...] = (*Transport.connection_errors, *Transport.channel_errors, KombuError)
 
 
 @dataclass(frozen=True)
@@ -93,9 +98,11 @@ def _declare_queue(channel: Any, name: str, arguments: dict[str, Any]) -> None:
 
 
 def connection(url: str) -> Connection:
-    """A connection for declaring and consuming: silence is noticed within 20 seconds."""
-    options = {} if url.startswith("memory:") else {"read_timeout": 10, "write_timeout": 10}
-    return Connection(url, heartbeat=10, connect_timeout=5, transport_options={**options, "polling_interval": 0.02})
+    """An open connection for declaring and consuming; silence is noticed within 20 seconds. Raises BUS_ERRORS."""
+    options = {} if url.startswith("memory:") else {"read_timeout": 5, "write_timeout": 5}
+    made = Connection(url, heartbeat=10, connect_timeout=5, transport_options={**options, "polling_interval": 0.02})
+    made.ensure_connection(max_retries=0, reraise_as_library_errors=False)  # kombu would sleep, and try once more
+    return made
 
 
 @cache
