@@ -1,6 +1,8 @@
 """The envelope: CloudEvents 1.0, structured JSON. It is checked when it is written and when it is read."""
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +13,9 @@ from jalsa.context import TENANT
 
 CONTENT_TYPE = "application/cloudevents+json"
 MAX_BYTES = 1 << 20
+_ORDINAL = re.compile("[1-9][0-9]{0,17}")
+_SUBJECT = re.compile("[^/]+/.+")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Unreadable(Exception):
@@ -86,11 +91,11 @@ def decode(body: bytes) -> Envelope:
     if len(body) > MAX_BYTES:
         raise Unreadable("too-large")
     try:
-        attributes = json.loads(body, parse_constant=_no_constant)
+        attributes = json.loads(body.decode(), parse_constant=_no_constant, parse_float=_finite)
+        if b"\\u" in body and not _storable(attributes):
+            raise Unreadable("bad-data")
     except (ValueError, RecursionError):
         raise Unreadable("not-json") from None
-    if b"\\u0000" in body:  # PostgreSQL can not store it
-        raise Unreadable("bad-data")
     return parse(attributes)
 
 
@@ -108,10 +113,10 @@ def parse(attributes: Any) -> Envelope:
             subject=_text(attributes, "subject"),
             time=datetime.fromisoformat(attributes["time"]),
             tenant=_text(attributes, "tenantid"),
-            sequence=int(_text(attributes, "sequence")),
-            position=int(_text(attributes, "position")),
+            sequence=_ordinal(attributes, "sequence"),
+            position=_ordinal(attributes, "position"),
             correlation_id=_text(attributes, "correlationid"),
-            causation_id=attributes.get("causationid"),
+            causation_id=_text(attributes, "causationid") if "causationid" in attributes else None,
             traceparent=_text(attributes, "traceparent"),
             data=attributes["data"],
         )
@@ -125,11 +130,34 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(digits)
+    return number
+
+
+def _storable(value: Any) -> bool:
+    """Whether PostgreSQL can store every text in it: no NUL, no half of a surrogate pair."""
+    if isinstance(value, str):
+        return not _UNSTORABLE.search(value)
+    if isinstance(value, dict):
+        return all(_storable(key) and _storable(member) for key, member in value.items())
+    return all(map(_storable, value)) if isinstance(value, list) else True
+
+
 def _text(attributes: Mapping[str, Any], name: str) -> str:
     value = attributes[name]
     if not isinstance(value, str) or not value or len(value) > 200 or "\x00" in value:
         raise ValueError(name)
     return value
+
+
+def _ordinal(attributes: Mapping[str, Any], name: str) -> int:
+    value = _text(attributes, name)
+    if not _ORDINAL.fullmatch(value):
+        raise ValueError(name)
+    return int(value)
 
 
 def _check(envelope: Envelope) -> None:
@@ -138,7 +166,7 @@ def _check(envelope: Envelope) -> None:
         raise Unreadable("unknown-type")
     if not TENANT.fullmatch(envelope.tenant):
         raise Unreadable("bad-tenant")
-    if envelope.time.tzinfo is None or envelope.sequence < 1 or "/" not in envelope.subject:
+    if envelope.time.tzinfo is None or not _SUBJECT.fullmatch(envelope.subject):
         raise Unreadable("bad-attribute")
     if not isinstance(envelope.data, dict):
         raise Unreadable("bad-data")
