@@ -7,10 +7,11 @@ from typing import Any
 
 import structlog
 from kombu import Connection, Consumer, Message, Queue
-from kombu.exceptions import KombuError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
-from jalsa import metrics, topology
+from jalsa import metrics
+from jalsa import topology as bus
 from jalsa.db import database_is_away
 from jalsa.envelope import Envelope, Unreadable, decode
 from jalsa.inbox import Inbox
@@ -24,12 +25,11 @@ DECLARE_SECONDS = 15.0
 class BusConsumer:
     """One consumer of a service's queue. `bus_up` is set while it is connected and consuming."""
 
-    def __init__(self, url: str, inbox: Inbox) -> None:
+    def __init__(self, url: str, inbox: Inbox, *, topology: bus.Topology | None = None) -> None:
         self.url = url
         self.inbox = inbox
-        self.topology = topology.load()
+        self.topology = topology or bus.load()
         self.bus_up = threading.Event()
-        self._bus_errors = (KombuError, OSError, *_recoverable(url))
 
     def loop(self, stop: threading.Event) -> None:
         """Consume until told to stop. The loop is our own: kombu's mixin does not stop while the broker is down."""
@@ -37,25 +37,31 @@ class BusConsumer:
         while not stop.is_set():
             try:
                 self._consume(stop)
-            except DBAPIError as error:
+            except SQLAlchemyError as error:
                 if not database_is_away(error):
                     raise
                 log.warning("database-away", exc_info=error)
-            except self._bus_errors as error:
+            except bus.BUS_ERRORS as error:
                 log.warning("bus-away", error=type(error).__name__)
-            pause = 0.5 if self.bus_up.is_set() else min(pause * 2, 5.0)
-            self._set_up(False)
+            finally:
+                pause = 0.5 if self.bus_up.is_set() else min(pause * 2, 5.0)
+                self._set_up(False)
             stop.wait(pause)
 
     def _consume(self, stop: threading.Event) -> None:
         # the database first: a message that is taken while it is away would only be given back
-        with self.inbox.relay.engine.connect():
-            pass
-        with topology.connection(self.url) as connection:
-            topology.declare(connection, self.topology)
-            queue = Queue(topology.queue_name(self.inbox.service), no_declare=True)
+        with self.inbox.relay.engine.connect() as conn:
+            conn.execute(text("SELECT 1"))
+        with bus.connection(self.url) as connection:
+            bus.declare(connection, self.topology)
+            queue = Queue(bus.queue_name(self.inbox.service), no_declare=True)
             consumer = Consumer(
-                connection.channel(), [queue], on_message=self._take, prefetch_count=PREFETCH, auto_declare=False
+                connection.channel(),
+                [queue],
+                on_message=self._take,
+                on_decode_error=lambda message, _: self._set_aside(message, "not-decodable"),
+                prefetch_count=PREFETCH,
+                auto_declare=False,
             )
             with consumer:
                 self._set_up(True)
@@ -71,7 +77,7 @@ class BusConsumer:
                 connection.heartbeat_check()
                 beat = now
             if now - declared > DECLARE_SECONDS:
-                topology.declare(connection, self.topology)
+                bus.declare(connection, self.topology)
                 declared = now
 
     def _take(self, message: Message) -> None:
@@ -82,7 +88,14 @@ class BusConsumer:
         except Unreadable as error:
             self._set_aside(message, error.reason)
             return
-        self.inbox.receive(envelope)
+        try:
+            self.inbox.receive(envelope)
+        except Exception as error:  # the inbox could not even keep it: it must not stop what comes behind it
+            if database_is_away(error):
+                raise
+            log.error("event-not-kept", event_id=str(envelope.id), exc_info=error)
+            self._set_aside(message, "not-kept", envelope)
+            return
         if self.inbox.knows(envelope):
             message.ack()
         else:
@@ -101,9 +114,4 @@ class BusConsumer:
 
 def _body(message: Message) -> bytes:
     body: Any = message.body
-    return body.encode() if isinstance(body, str) else bytes(body)
-
-
-def _recoverable(url: str) -> tuple[type[BaseException], ...]:
-    connection = Connection(url)
-    return (*connection.recoverable_connection_errors, *connection.recoverable_channel_errors)
+    return body.encode(errors="replace") if isinstance(body, str) else bytes(body)
