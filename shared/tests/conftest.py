@@ -1,0 +1,66 @@
+"""Two fake services, alpha and beta, with databases that all tests of a process share, or with one that is theirs."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from jalsa.ids import new_id
+from jalsa.issuer import Issuer
+from jalsa.provision import Urls
+from jalsa.testing.kit import ServiceKit
+from jalsa.testing.servers import Servers
+from jalsa.web import Service
+
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not let tests share a module otherwise
+
+from lamps import ALPHA, MakeKit, beta, empty, kit_on, lamp_database
+
+
+@pytest.fixture(scope="session")
+def alpha(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
+    """The publishing service, in a database that holds other tests' tenants, too."""
+    with lamp_database("alpha", servers.postgres) as urls, kit_on(urls, ALPHA, issuer) as kit:
+        yield kit
+
+
+@pytest.fixture(scope="session")
+def follower(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
+    """The following service, in a database that holds other tests' tenants, too."""
+    with lamp_database("beta", servers.postgres) as urls, kit_on(urls, beta(), issuer) as kit:
+        yield kit
+
+
+@pytest.fixture(scope="session")
+def idle_databases(servers: Servers) -> Iterator[tuple[ExitStack, dict[str, list[Urls]]]]:
+    """Databases that a test has had to itself, kept for the next one that wants one."""
+    with ExitStack() as stack:
+        yield stack, {"alpha": [], "beta": []}
+
+
+@pytest.fixture
+def make_kit(
+    servers: Servers, issuer: Issuer, idle_databases: tuple[ExitStack, dict[str, list[Urls]]]
+) -> Iterator[MakeKit]:
+    """Makes a service with an empty database of its own, for this test alone."""
+    until_the_end, idle = idle_databases
+    with ExitStack() as stack:
+
+        def make(service: Service = ALPHA, **settings: Any) -> ServiceKit:
+            mine = idle[service.name]
+            urls = mine.pop() if mine else until_the_end.enter_context(lamp_database(service.name, servers.postgres))
+            empty(urls)
+            stack.callback(mine.append, urls)
+            return stack.enter_context(kit_on(urls, service, issuer, **settings))
+
+        yield make
+
+
+@pytest.fixture
+def lamp() -> UUID:
+    """A lamp's id."""
+    return new_id()
