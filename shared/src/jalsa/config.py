@@ -24,7 +24,7 @@ class Config:
     database_owner_url: str = setting("PostgreSQL URL of the owner role (migrate)", secret=True, default="")
     amqp_url: str = setting("RabbitMQ, amqp://user:password@host:5672/vhost (worker)", secret=True, default="")
     peer_url: str = setting(
-        "where the other services answer, with {service} in it", default="http://{service}-web:8000"
+        "where the other services answer: a template, or `billing=http://…,…`", default="http://{service}-web:8000"
     )
     jwt_issuer: str = setting("the `iss` of callers' tokens", default="https://issuer.jalsa.test")
     jwt_audience: str = setting("the `aud` of callers' tokens", default="jalsa")

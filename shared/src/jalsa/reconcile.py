@@ -19,6 +19,13 @@ _LEAD = text("SELECT position FROM feed_checkpoints WHERE source = :source FOR U
 _ADVANCE = text("UPDATE feed_checkpoints SET position = :position, read_at = now() WHERE source = :source")
 
 
+def peer_address(peers: str, service: str) -> str:
+    """Where a service answers: by a template with `{service}` in it, or by `billing=http://…,scheduling=http://…`."""
+    if "{service}" in peers:
+        return peers.format(service=service)
+    return dict(pair.split("=", 1) for pair in peers.split(","))[service]
+
+
 class FeedAway(Exception):
     """A source's feed did not answer as a feed does."""
 
@@ -80,7 +87,7 @@ class Reconciler:
     def _fetch(self, source: str, after: int) -> list[object]:
         response = self._http.request(
             "GET",
-            f"{self.peer_url.format(service=source)}/v1/events",
+            f"{peer_address(self.peer_url, source)}/v1/events",
             fields={"after": str(after), "limit": str(PAGE)},
             headers={"Authorization": f"Bearer {self.tokens.token()}"},
         )

@@ -1,0 +1,196 @@
+"""The whole system as processes: five web, five worker, on given PostgreSQL and RabbitMQ; and a caller of its HTTP."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import urllib3
+
+from jalsa.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.provision import Urls, drop_database, provision
+from jalsa.testing.servers.processes import free_ports
+
+T = TypeVar("T")
+
+SERVICES = ("scheduling", "patient-files", "clinical-notes", "billing", "notifications")
+ROLES = ("web", "worker")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def code(self) -> str | None:
+        """The problem's code."""
+        return self.body.get("code") if isinstance(self.body, dict) else None
+
+
+class Api:
+    """Calls every service as one person of one tenant."""
+
+    def __init__(self, address: Callable[[str], str], token: str) -> None:
+        self.address = address
+        self.token = token
+        self.http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=2, read=30))
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """`/scheduling/v1/sessions` …; `Idempotency_Key="…"` is the header Idempotency-Key."""
+        _, service, rest = path.split("/", 2)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        response = self.http.request(
+            method,
+            f"{self.address(service)}/{rest}",
+            body=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **named},
+        )
+        text = response.data.decode()
+        return Answer(response.status, json.loads(text) if text else None, response.headers)
+
+    def get(self, path: str) -> Any:
+        """The body of a GET that must succeed."""
+        return _must(self.call("GET", path))
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        """The body of a POST that must succeed."""
+        return _must(self.call("POST", path, {} if body is None else body, **headers))
+
+    def put(self, path: str, body: Any) -> Any:
+        """The body of a PUT that must succeed."""
+        return _must(self.call("PUT", path, body))
+
+
+def _must(answer: Answer) -> Any:
+    assert answer.status < 300, (answer.status, answer.body)
+    return answer.body
+
+
+@dataclass
+class Stack:
+    """The system's processes, each of which a test may end and start again."""
+
+    urls: Mapping[str, Urls]
+    amqp_url: str
+    issuer: Issuer
+    folder: Path
+    extra: Mapping[str, str] = field(default_factory=dict)
+    ports: dict[tuple[str, str], int] = field(default_factory=dict)
+    processes: dict[tuple[str, str], "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [(service, role) for service in SERVICES for role in ROLES]
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+
+    def address(self, service: str) -> str:
+        """Where a service's web process answers."""
+        return f"http://127.0.0.1:{self.ports[service, 'web']}"
+
+    def api(self, tenant: str, *roles: str, **claims: Any) -> Api:
+        """A caller; a manager unless roles are given."""
+        return Api(self.address, self.issuer.token(tenant, roles or ("manager",), **claims))
+
+    def start(self, service: str, role: str) -> None:
+        """Start one process."""
+        with (self.folder / f"{service}-{role}.log").open("ab") as log:
+            self.processes[service, role] = subprocess.Popen(
+                [sys.executable, "-m", service.replace("-", "_"), role],
+                env={**os.environ, **self._environment(service)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,
+            )
+
+    def kill(self, service: str, role: str) -> None:
+        """SIGKILL to a process and its children."""
+        process = self.processes.pop((service, role))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def wait_ready(self, *, within: float = 60) -> None:
+        """Wait until every process that was started answers its /readyz."""
+        deadline = time.monotonic() + within
+        for service, role in list(self.processes):
+            while not self._answers(service, role):
+                code = self.processes[service, role].poll()
+                assert code is None, f"{service} {role} ended with {code}: {self.log(service, role)[-2000:]}"
+                assert time.monotonic() < deadline, f"{service} {role} is not ready: {self.log(service, role)[-2000:]}"
+                time.sleep(0.05)
+
+    def log(self, service: str, role: str) -> str:
+        """What a process has written."""
+        return (self.folder / f"{service}-{role}.log").read_text()
+
+    def stop(self) -> None:
+        """End every process."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self.processes.clear()
+
+    def _answers(self, service: str, role: str) -> bool:
+        try:
+            port = self.ports[service, role]
+            answer = urllib3.request("GET", f"http://127.0.0.1:{port}/readyz", retries=False, timeout=2)
+        except urllib3.exceptions.HTTPError:
+            return False
+        return answer.status == 200
+
+    def _environment(self, service: str) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.urls[service].app,
+            "DATABASE_RELAY_URL": self.urls[service].relay,
+            "AMQP_URL": self.amqp_url,
+            "PEER_URL": ",".join(f"{name}={self.address(name)}" for name in SERVICES),
+            "JWT_ISSUER": ISSUER,
+            "JWT_AUDIENCE": AUDIENCE,
+            "JWKS_URL": self.issuer.jwks_url,
+            "SERVICE_KEY_FILE": str(self.issuer.folder / "service.pem"),
+            "HOST": "127.0.0.1",
+            "PORT": str(self.ports[service, "web"]),
+            "HEALTH_PORT": str(self.ports[service, "worker"]),
+            "WEB_WORKERS": "1",
+            **self.extra,
+        }
+
+
+@contextmanager
+def running_stack(
+    postgres_url: str, amqp_url: str, issuer: Issuer, folder: Path, name: str, **extra: str
+) -> Iterator[Stack]:
+    """A migrated, running system with databases of its own (`<service>_<name>`), gone at the end."""
+    stems = {service: service.replace("-", "_") for service in SERVICES}
+    urls = {s: provision(postgres_url, f"{stem}_{name}", secret="e2e", service=stem) for s, stem in stems.items()}
+    stack = Stack(urls, amqp_url, issuer, folder, extra)
+    try:
+        for service in SERVICES:
+            environment = {**os.environ, "DATABASE_OWNER_URL": urls[service].owner}
+            subprocess.run(
+                [sys.executable, "-m", stems[service], "migrate"], env=environment, check=True, capture_output=True
+            )
+        for service in SERVICES:
+            for role in ROLES:
+                stack.start(service, role)
+        stack.wait_ready()
+        yield stack
+    finally:
+        stack.stop()
+        for stem in stems.values():
+            drop_database(postgres_url, f"{stem}_{name}")
