@@ -1,5 +1,6 @@
 """Scheduling under test, with a database of its own per test process."""
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -33,3 +34,9 @@ def centre(kit: ServiceKit, tenant: str) -> Centre:
 @pytest.fixture
 def desk(centre: Centre) -> Desk:
     return Desk(centre)
+
+
+@pytest.fixture(scope="session")
+def calm(kit: ServiceKit) -> Desk:
+    """A desk at which nothing ever happens: for requests that are all refused, and so change nothing."""
+    return Desk(Centre(kit, f"calm{secrets.token_hex(4)}"))
