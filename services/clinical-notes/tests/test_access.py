@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from werkzeug.test import TestResponse
 
 from clinical_notes.app import SERVICE
 from clinical_notes.models import Note
@@ -15,7 +16,7 @@ from .factories import Json, Story, refused
 OTHER_ROLES = ("front-desk", "biller", "records", "integration")
 
 
-def calls(story: Story, note: Json) -> dict[str, Callable[[Client], object]]:
+def calls(story: Story, note: Json) -> dict[str, Callable[[Client], TestResponse]]:
     """Everything that can be done with a note."""
     path = f"/notes/{note['id']}"
     return {
@@ -35,7 +36,7 @@ def test_other_roles_can_do_nothing_with_notes(group: Story, role: str) -> None:
     note = group.create_note()
     stranger = group.kit.client(group.tenant, role, provider_id=group.provider_id)
     for call in calls(group, note).values():
-        refused(call(stranger), 403, "forbidden")  # type: ignore[arg-type]
+        refused(call(stranger), 403, "forbidden")
     assert group.provider.get(f"/notes/{note['id']}").json["status"] == "DRAFT"
 
 
@@ -44,9 +45,9 @@ def test_a_manager_reads_every_note_and_writes_none(group: Story) -> None:
     for name, call in calls(group, note).items():
         answer = call(group.manager)
         if name in ("write", "change", "sign"):
-            refused(answer, 403, "forbidden")  # type: ignore[arg-type]
+            refused(answer, 403, "forbidden")
         else:
-            assert answer.status_code == 200, name  # type: ignore[attr-defined]
+            assert answer.status_code == 200, name
     assert group.manager.get("/notes").json["items"][0]["status"] == "DRAFT"
 
 

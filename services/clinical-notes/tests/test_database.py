@@ -27,7 +27,7 @@ CHANGES = {
 def execute(kit: ServiceKit, tenant: str, statement: str, **values: Any) -> int:
     """Run a statement under the application's role; returns how many rows it changed."""
     with kit.transaction(tenant) as db:
-        return db.connection().execute(text(statement), values).rowcount
+        return int(db.connection().execute(text(statement), values).rowcount)
 
 
 @contextmanager
@@ -130,3 +130,14 @@ def schema_of(kit: ServiceKit) -> set[tuple[str, str, str]]:
     )
     with as_owner(kit) as conn:
         return {(row[0], row[1], row[2]) for row in conn.execute(query)}
+
+
+def test_without_row_level_security_a_note_would_be_found_by_another_tenant(
+    scratch_kit: ServiceKit, tenant: str
+) -> None:
+    note = Story(scratch_kit, tenant).told().create_signed_note()
+    stranger = scratch_kit.client(f"{tenant}x", "manager")
+    assert stranger.get(f"/notes/{note['id']}").status_code == 404
+    with as_owner(scratch_kit) as conn:
+        conn.execute(text("ALTER TABLE notes DISABLE ROW LEVEL SECURITY"))
+    assert stranger.get(f"/notes/{note['id']}").status_code == 200

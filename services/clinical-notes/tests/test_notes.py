@@ -204,7 +204,8 @@ def test_notes_are_listed_by_what_they_are_about_page_by_page(group: Story, indi
     assert len(ids(status="SIGNED")) == 1
     assert ids(discipline="SLP") == []
 
-    seen, cursor = [], {}
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
     while True:
         answer = group.manager.get("/notes", limit=3, **cursor).json
         seen += [note["id"] for note in answer["items"]]

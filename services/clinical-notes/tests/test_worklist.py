@@ -102,7 +102,8 @@ def test_a_worklist_goes_by_start_page_by_page_within_its_bounds(group: Story) -
         )
 
     bounds = {"from": "2026-12-01T10:00:00+03:00", "to": "2026-12-07T10:00:00+03:00"}
-    seen, cursor = [], {}
+    seen: list[tuple[str, str]] = []
+    cursor: dict[str, str] = {}
     while True:
         answer = group.provider.get("/worklist", limit=2, **bounds, **cursor).json
         seen += [(i["starts_at"], i["session_id"]) for i in answer["items"]]
