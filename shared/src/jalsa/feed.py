@@ -38,13 +38,16 @@ _SKIP = text("DELETE FROM inbox WHERE id = :id")
 _PASS = text("UPDATE inbox_heads SET last = :sequence WHERE source = :source AND subject = :subject")
 
 
+_TOKEN = validate.Regexp(r"[!-~]{1,200}\Z", error="Must be 1 to 200 printable ASCII characters.")
+
+
 class FeedArgs(Schema):
     """`after` is the position of the last event that the caller has."""
 
     after = fields.Integer(load_default=0, validate=validate.Range(0, 2**63 - 1))
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 1000))
-    type = fields.String(load_default=None, validate=validate.Length(1, 200))
-    subject = fields.String(load_default=None, validate=validate.Length(1, 200))
+    type = fields.String(load_default=None, validate=_TOKEN)
+    subject = fields.String(load_default=None, validate=_TOKEN)
 
 
 class FeedAnswer(Schema):
