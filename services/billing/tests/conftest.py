@@ -9,6 +9,8 @@ from jalsa.issuer import Issuer
 from jalsa.testing.kit import ServiceKit, service_kit
 from jalsa.testing.servers import Servers
 
+from .factories import Office
+
 
 @pytest.fixture(scope="session")
 def kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
@@ -21,3 +23,8 @@ def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
     """A database for one test, which may change its schema."""
     with service_kit(SERVICE, servers, issuer) as made:
         yield made
+
+
+@pytest.fixture
+def office(kit: ServiceKit, tenant: str) -> Office:
+    return Office(kit, tenant)

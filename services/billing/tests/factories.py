@@ -1,0 +1,109 @@
+"""A billing office of one tenant: what its people and the other services do, in a line each."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from werkzeug.test import TestResponse
+
+from jalsa.envelope import Envelope
+from jalsa.ids import new_id
+from jalsa.testing.kit import Client, ServiceKit, example, golden
+
+SERVICE_TYPE = "OT-GROUP"
+CLINIC = UUID(golden("AppointmentBooked", "group")["data"]["clinic"]["id"])
+
+
+def answer(response: TestResponse, status: int = 200) -> dict[str, Any]:
+    """The JSON object of an answer, which has this status."""
+    assert response.status_code == status, response.text
+    assert isinstance(response.json, dict)
+    return response.json
+
+
+def code_of(response: TestResponse, status: int) -> str:
+    """The code of a problem document with this status."""
+    assert response.content_type == "application/problem+json"
+    return str(answer(response, status)["code"])
+
+
+@dataclass(frozen=True)
+class Appointment:
+    """The golden appointment with an id of its own."""
+
+    tenant: str
+    id: UUID = field(default_factory=new_id)
+
+    def booked(self, sequence: int = 1, **data: Any) -> Envelope:
+        return self._event("AppointmentBooked", "group", sequence, **data)
+
+    def confirmed(self, sequence: int = 2) -> Envelope:
+        return self._event("AppointmentConfirmed", "default", sequence)
+
+    def cancelled(self, sequence: int = 2) -> Envelope:
+        return self._event("AppointmentCancelled", "default", sequence)
+
+    def _event(self, event: str, name: str, sequence: int, **data: Any) -> Envelope:
+        given = {"appointment_id": self.id, **data}
+        return example(event, name, self.tenant, sequence=sequence, subject_id=self.id, **given)
+
+
+@dataclass(frozen=True)
+class Office:
+    """One tenant's billing."""
+
+    kit: ServiceKit
+    tenant: str
+
+    @cached_property
+    def biller(self) -> Client:
+        return self.kit.client(self.tenant, "biller", subject="biller-1")
+
+    def set_price(self, amount: str = "300.00", **overrides: Any) -> dict[str, Any]:
+        return answer(self.biller.post("/prices", price(amount=amount, **overrides)), 201)
+
+    def book(self, **data: Any) -> Appointment:
+        appointment = Appointment(self.tenant)
+        self.kit.inbox.receive(appointment.booked(**data))
+        return appointment
+
+    def cancel(self, appointment: Appointment) -> None:
+        self.kit.inbox.receive(appointment.cancelled())
+
+    def invoice(self, appointment: Appointment) -> dict[str, Any]:
+        found = [i for i in self.invoices() if i["appointment_id"] == str(appointment.id)]
+        assert len(found) == 1
+        return found[0]
+
+    def invoices(self, **query: Any) -> list[dict[str, Any]]:
+        return list(answer(self.biller.get("/invoices", **query))["items"])
+
+    def book_and_issue(self, amount: str = "300.00", **overrides: Any) -> tuple[Appointment, dict[str, Any]]:
+        self.set_price(amount, **overrides)
+        appointment = self.book()
+        return appointment, self.invoice(appointment)
+
+    def pay(self, invoice: dict[str, Any], amount: str, **overrides: Any) -> TestResponse:
+        return self.biller.post(
+            f"/invoices/{invoice['id']}/payments", {"amount": amount, "method": "CASH", **overrides}
+        )
+
+    def clearance(self, appointment: Appointment) -> dict[str, Any]:
+        return answer(self.biller.get(f"/clearance/{appointment.id}"))
+
+    def published(self, name: str | None = None) -> list[str]:
+        return [e.event.split(".")[0] for e in self.kit.events(self.tenant, name)]
+
+    def announced_clearances(self) -> list[bool]:
+        return [e.data["cleared"] for e in self.kit.events(self.tenant, "FinancialClearanceChanged")]
+
+
+def price(**overrides: Any) -> dict[str, Any]:
+    """The body of a price that fits the golden appointment."""
+    return {"service_type": SERVICE_TYPE, "amount": "300.00", "vat_category": "S", **overrides}
+
+
+def sar(amount: str) -> dict[str, str]:
+    """Money in riyals."""
+    return {"amount": amount, "currency": "SAR"}

@@ -1,0 +1,177 @@
+"""What billing reads and publishes, against the golden examples."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from billing.app import SERVICE
+from billing.events import STREAMS
+from billing.models import Invoice
+from billing.operations import invoices, payments, prices
+from jalsa.contracts import FOLDER
+from jalsa.envelope import Envelope, parse
+from jalsa.ids import new_id
+from jalsa.testing.kit import ServiceKit, golden
+
+from .factories import Appointment, Office
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+def _examples() -> Iterator[tuple[str, str]]:
+    for stream in STREAMS:
+        for event in stream.reads:
+            name, version = event.split(".")
+            for file in sorted((FOLDER / name / version).glob("*.json")):
+                yield name, file.stem
+
+
+def _with_unknown_fields(value: Any) -> Any:
+    """The same data with a field more in every object."""
+    if isinstance(value, dict):
+        return {**{name: _with_unknown_fields(member) for name, member in value.items()}, "added_later": [1]}
+    return value
+
+
+def test_every_event_that_is_read_has_a_golden_example() -> None:
+    assert {name for name, _ in _examples()} == {
+        "AppointmentBooked",
+        "AppointmentCancelled",
+        "PatientRegistered",
+        "PatientUpdated",
+    }
+
+
+@pytest.mark.parametrize("unknown_fields", [False, True])
+@pytest.mark.parametrize(("name", "example"), list(_examples()))
+def test_golden_examples_are_applied(
+    kit: ServiceKit, tenant: str, name: str, example: str, unknown_fields: bool
+) -> None:
+    attributes = golden(name, example)
+    data = _with_unknown_fields(attributes["data"]) if unknown_fields else attributes["data"]
+    attributes |= {"tenantid": tenant, "sequence": "1", "data": data}
+    # an id of its own, because an appointment or a patient is of one tenant only
+    _, golden_id = attributes["subject"].split("/")
+    fresh = new_id()
+    envelope = parse(json.loads(json.dumps(attributes).replace(golden_id, str(fresh))))
+    if name == "AppointmentCancelled":
+        kit.inbox.receive(Appointment(tenant, fresh).booked())
+        envelope = replace(envelope, sequence=2)
+    kit.inbox.receive(envelope)
+    assert kit.inbox.not_yet_applied(envelope.source, [envelope]) == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [f"{stream.service}/{stream.aggregate}/{event}" for stream in STREAMS for event in sorted(stream.passes_over)],
+)
+def test_events_that_mean_nothing_here_are_passed_over(kit: ServiceKit, tenant: str, event: str) -> None:
+    service, aggregate, name = event.split("/")
+    attributes = golden("AppointmentConfirmed", "default") | {
+        "id": str(new_id()),
+        "source": f"/jalsa/{service}",
+        "type": f"jalsa.{service}.{name}",
+        "subject": f"{aggregate}/{new_id()}",
+        "tenantid": tenant,
+        "sequence": "1",
+    }
+    envelope = parse(attributes)
+    assert kit.inbox.knows(envelope)
+    kit.inbox.receive(envelope)
+    assert kit.inbox.not_yet_applied(envelope.source, [envelope]) == []
+    assert kit.count(tenant, Invoice) == 0
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_any_order_and_any_repetition_ends_as_a_perfect_delivery(office: Office, order: tuple[int, ...]) -> None:
+    office.set_price()
+    appointment = Appointment(office.tenant)
+    story = [appointment.booked(1), appointment.confirmed(2), appointment.cancelled(3)]
+    for n in order:
+        for _ in range(2):
+            office.kit.inbox.receive(story[n])
+    for event in story:
+        office.kit.inbox.receive(event)
+    assert office.invoice(appointment)["status"] == "VOID"
+    assert office.published() == ["InvoiceIssued", "InvoiceVoided"]
+
+
+def test_what_is_published_equals_the_golden_examples(office: Office) -> None:
+    paid, void = Appointment(office.tenant), Appointment(office.tenant)
+    with office.kit.transaction(office.tenant) as db:
+        data = {
+            "service_type": "OT-GROUP",
+            "clinic_id": None,
+            "amount": Decimal("300.00"),
+            "currency": "SAR",
+            "vat_category": "S",
+        }
+        prices.create_price(db, data, now=NOW)
+        first = invoices.invoice_appointment(db, _read(paid.booked()), now=NOW)
+        part = {"amount": Decimal("45.00"), "method": "CASH", "reference": None}
+        payments.record_payment(db, first, part, now=NOW)
+        payments.record_payment(db, first, {**part, "amount": Decimal("300.00"), "method": "CARD"}, now=NOW)
+    with office.kit.transaction(office.tenant) as db:
+        second = invoices.invoice_appointment(db, _read(void.booked()), now=NOW)
+        invoices.void(db, second, None, now=NOW)
+
+    published = office.kit.events(office.tenant)
+    story = [e for e in published if e.data["appointment_id"] == str(paid.id)]
+    expected = [
+        ("InvoiceIssued", "default"),
+        ("PaymentRecorded", "part"),
+        ("PaymentRecorded", "rest"),
+        ("InvoicePaid", "default"),
+        ("FinancialClearanceChanged", "default"),
+    ]
+    assert [e.event for e in story] == [f"{name}.v1" for name, _ in expected]
+    for envelope, (name, example) in zip(story, expected, strict=True):
+        assert _essence(envelope.attributes()) == _essence(_as_golden(name, example, envelope, 1))
+    [voided] = [e for e in published if e.event == "InvoiceVoided.v1"]
+    assert _essence(voided.attributes()) == _essence(_as_golden("InvoiceVoided", "default", voided, 2))
+
+
+def test_everything_that_is_published_has_a_golden_example_that_fits_its_schema() -> None:
+    for event in SERVICE.publishes:
+        examples = list((FOLDER / event.name / f"v{event.version}").glob("*.json"))
+        assert examples, event.name
+        for file in examples:
+            attributes = json.loads(file.read_text())
+            assert parse(attributes).attributes() == attributes
+            assert attributes["type"] == event.type
+            assert event.schema.validate(attributes["data"]) == {}
+
+
+def _read(envelope: Envelope) -> dict[str, Any]:
+    return STREAMS[0].load(envelope.event, envelope.data)
+
+
+def _as_golden(name: str, example: str, envelope: Envelope, running: int) -> dict[str, Any]:
+    """The golden example with the ids and the number of this run in the place of its own."""
+    attributes = golden(name, example)
+    wanted = attributes["data"]
+    pairs = [
+        (wanted["appointment_id"], envelope.data["appointment_id"]),
+        ("INV-AGDAR-2026-00001", f"INV-{envelope.tenant.upper()}-2026-{running:05d}"),
+    ]
+    if "invoice_id" in wanted:
+        pairs.append((wanted["invoice_id"], envelope.data["invoice_id"]))
+    if "payment" in wanted:
+        pairs.append((wanted["payment"]["id"], envelope.data["payment"]["id"]))
+    written = json.dumps(attributes)
+    for theirs, ours in pairs:
+        written = written.replace(theirs, ours)
+    replaced: dict[str, Any] = json.loads(written)
+    return replaced
+
+
+def _essence(attributes: dict[str, Any]) -> dict[str, Any]:
+    """All that is not this run's own."""
+    own = ("id", "tenantid", "position", "correlationid", "causationid", "traceparent")
+    return {name: value for name, value in attributes.items() if name not in own}

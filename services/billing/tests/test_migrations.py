@@ -1,0 +1,38 @@
+"""The migrations, there and back."""
+
+import psycopg
+
+from billing.app import SERVICE
+from jalsa.cli import migrations_folder
+from jalsa.migrate import migrate
+from jalsa.testing.kit import ServiceKit
+
+from .factories import Office
+
+
+def _tables(kit: ServiceKit) -> set[str]:
+    with psycopg.connect(kit.config.database_owner_url) as owner:
+        rows = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {row[0] for row in rows} - {"alembic_version"}
+
+
+def test_the_migrations_go_up_down_and_up_again(scratch_kit: ServiceKit, tenant: str) -> None:
+    owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
+    before = _tables(scratch_kit)
+    assert {"prices", "invoices", "invoice_lines", "payments", "clearances", "patients"} <= before
+    migrate(folder, owner_url, "base")
+    assert _tables(scratch_kit) == set()
+    migrate(folder, owner_url)
+    assert _tables(scratch_kit) == before
+    _, invoice = Office(scratch_kit, tenant).book_and_issue()
+    assert invoice["status"] == "ISSUED"
+
+
+def test_every_table_forces_row_level_security_on_its_owner(scratch_kit: ServiceKit) -> None:
+    with psycopg.connect(scratch_kit.config.database_owner_url) as owner:
+        rows = owner.execute("""
+            SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+            WHERE n.nspname = 'public' AND c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+        """)
+        assert rows.fetchall() == []
