@@ -1,108 +1,123 @@
 """What a test of notifications tells the service, and how it looks at what came of it."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 import time_machine
 
 from jalsa import clock
+from jalsa.envelope import Envelope
 from jalsa.ids import new_id
 from jalsa.jobs import JobTools
 from jalsa.testing.kit import Client, ServiceKit, example, golden
-from notifications import channels, jobs
+from notifications import channels, jobs, queries
 from notifications.config import NotificationsConfig
 from notifications.domain import Outgoing
+
+Json = dict[str, Any]
+
+PHONE, EMAIL_ADDRESS = "+966500000001", "sara@example.com"
+
+
+@dataclass(frozen=True)
+class Booking:
+    id: UUID
+    number: str
+    starts_at: datetime
 
 
 class World:
     """One tenant of the service under test: announces what the other services would, and runs the jobs."""
 
-    def __init__(self, kit: ServiceKit, tenant: str, **settings: str) -> None:
-        assert isinstance(kit.config, NotificationsConfig)
+    def __init__(self, kit: ServiceKit, tenant: str) -> None:
         self.kit = kit
         self.tenant = tenant
-        self.config = replace(kit.config, **settings)  # type: ignore[arg-type]
-        self.tools = JobTools(kit.database, kit.relay, self.config)
+        self.tools = JobTools(kit.database, kit.relay, kit.config)
         self._sequences: dict[str, int] = {}
+
+    def configure(self, **settings: str) -> None:
+        """From now on messages leave as these settings say."""
+        assert isinstance(self.tools.config, NotificationsConfig)
+        self.tools = replace(self.tools, config=replace(self.tools.config, **settings))  # type: ignore[arg-type]
 
     @property
     def desk(self) -> Client:
         return self.kit.client(self.tenant, "front-desk")
 
-    def announce(self, event: str, name: str, subject_id: UUID, time: datetime | None = None, **data: Any) -> None:
-        """The next event of a subject, taken in by the inbox; at present unless `time` is given."""
+    def event(self, event: str, name: str, subject_id: UUID, time: datetime | None = None, **data: Any) -> Envelope:
+        """The next event of a subject; at present unless `time` is given."""
         aggregate = golden(event, name)["subject"].split("/")[0]
         subject = f"{aggregate}/{subject_id}"
-        self._sequences[subject] = self._sequences.get(subject, 0) + 1
-        self.kit.inbox.receive(
-            example(
-                event,
-                name,
-                self.tenant,
-                sequence=self._sequences[subject],
-                subject_id=subject_id,
-                time=time or clock.now(),
-                **data,
-            )
-        )
+        self._sequences[subject] = sequence = self._sequences.get(subject, 0) + 1
+        at_time = time or clock.now()
+        return example(event, name, self.tenant, sequence=sequence, subject_id=subject_id, time=at_time, **data)
 
     def patient(self, **data: Any) -> UUID:
-        """A registered patient (Arabic, with phone and email unless `data` says otherwise)."""
+        """A registered patient, who prefers Arabic and has phone and email unless `data` says otherwise."""
         patient_id = new_id()
-        self.announce("PatientRegistered", "default", patient_id, patient_id=patient_id, **data)
+        self.kit.inbox.receive(self.event("PatientRegistered", "default", patient_id, patient_id=patient_id, **data))
         return patient_id
 
-    def booking(self, patient_id: UUID, starts_at: datetime, time: datetime | None = None) -> "Booking":
-        """A booked appointment of an hour, in the golden example's clinic, with its provider `layla`."""
-        made = Booking(new_id(), f"APT-{new_id().hex[-12:].upper()}", starts_at)
+    def update_patient(self, patient_id: UUID, **data: Any) -> None:
+        data = {"active": True, "phone": PHONE, **data}
+        self.kit.inbox.receive(self.event("PatientUpdated", "default", patient_id, patient_id=patient_id, **data))
+
+    def prefer(self, patient_id: UUID, **preferences: Any) -> None:
+        assert self.desk.put(f"/preferences/{patient_id}", preferences).status_code == 200
+
+    def booked(self, booking: Booking, patient_id: UUID, time: datetime | None = None) -> Envelope:
+        """AppointmentBooked, of an hour in the golden example's clinic with its provider `layla`."""
         session = {
             **golden("AppointmentBooked", "individual")["data"]["session"],
-            "starts_at": starts_at,
-            "ends_at": starts_at + timedelta(hours=1),
+            "starts_at": booking.starts_at,
+            "ends_at": booking.starts_at + timedelta(hours=1),
         }
-        self.announce(
-            "AppointmentBooked",
-            "individual",
-            made.id,
-            time,
-            appointment_id=made.id,
-            appointment_number=made.number,
-            patient_id=patient_id,
-            session=session,
-        )
-        return made
+        ids = {"appointment_id": booking.id, "appointment_number": booking.number, "patient_id": patient_id}
+        return self.event("AppointmentBooked", "individual", booking.id, time, session=session, **ids)
 
-    def cancel(self, booking: "Booking", time: datetime | None = None) -> None:
-        self.announce("AppointmentCancelled", "default", booking.id, time, appointment_id=booking.id)
+    def book(self, patient_id: UUID, starts_at: datetime | None = None, time: datetime | None = None) -> Booking:
+        """A booked appointment, in three days unless its start is given."""
+        booking = new_booking(starts_at or in_days(3))
+        self.kit.inbox.receive(self.booked(booking, patient_id, time))
+        return booking
+
+    def cancelled(self, booking: Booking, time: datetime | None = None) -> Envelope:
+        return self.event("AppointmentCancelled", "default", booking.id, time, appointment_id=booking.id)
+
+    def cancel(self, booking: Booking, time: datetime | None = None) -> None:
+        self.kit.inbox.receive(self.cancelled(booking, time))
 
     def dispatch(self) -> None:
-        """Do all that is due, once."""
-        jobs.remind(self.tools)
-        jobs.send(self.tools)
+        """Do all that is due; the messages of one appointment go one after the other."""
+        for _ in range(3):
+            jobs.remind(self.tools)
+            jobs.send(self.tools)
 
-    def messages(self, **query: Any) -> list[dict[str, Any]]:
-        return _items(self.desk, "/messages", query)
+    def messages(self, booking: Booking) -> list[Json]:
+        return items(self.desk.get("/messages", appointment_number=booking.number))
 
-    def message(self, kind: str, booking: "Booking") -> dict[str, Any]:
-        (found,) = [m for m in self.messages(appointment_number=booking.number) if m["kind"] == kind]
+    def message(self, kind: str, booking: Booking) -> Json:
+        (found,) = [message for message in self.messages(booking) if message["kind"] == kind]
         return found
 
-    def reminders(self, booking: "Booking") -> dict[str, dict[str, Any]]:
-        return {r["kind"]: r for r in _items(self.desk, "/reminders", {"appointment_number": booking.number})}
+    def confirmation(self, booking: Booking) -> Json:
+        return self.message("BOOKING_CONFIRMATION", booking)
 
-    def notices(self, user_id: str = "layla") -> list[dict[str, Any]]:
-        return _items(self.kit.client(self.tenant, "clinician", subject=user_id), "/inbox", {})
+    def reminders(self, booking: Booking) -> dict[str, Json]:
+        found = items(self.desk.get("/reminders", appointment_number=booking.number))
+        return {reminder["kind"]: reminder for reminder in found}
 
+    def reminder_states(self, booking: Booking) -> dict[str, str]:
+        return {kind: reminder["status"] for kind, reminder in self.reminders(booking).items()}
 
-class Booking:
-    def __init__(self, id: UUID, number: str, starts_at: datetime) -> None:
-        self.id = id
-        self.number = number
-        self.starts_at = starts_at
+    def notices(self, user_id: str = "layla") -> list[Json]:
+        return items(self.kit.client(self.tenant, "clinician", subject=user_id).get("/inbox"))
 
 
 class Outside:
@@ -111,15 +126,40 @@ class Outside:
     def __init__(self) -> None:
         self.delivered: list[Outgoing] = []
         self.failures: list[Exception] = []
+        self._lock = threading.Lock()
 
     def __call__(self, message: Outgoing) -> str:
-        self.delivered.append(message)
-        if self.failures:
-            raise self.failures.pop(0)
+        with self._lock:
+            self.delivered.append(message)
+            if self.failures:
+                raise self.failures.pop(0)
         return "taken"
 
     def ways_out(self, _: NotificationsConfig) -> Mapping[str, channels.Channel]:
         return {"WHATSAPP": self, "SMS": self, "EMAIL": self}
+
+
+class Crash(Exception):
+    """The worker dies here."""
+
+
+def only_of(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find due work of one tenant alone."""
+    for name in ("due_reminders", "due_messages"):
+        _restrict(name, tenant, monkeypatch)
+
+
+def _restrict(name: str, tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = getattr(queries, name)
+
+    def due(conn: Any, now: datetime, _: int) -> list[Any]:
+        return [row for row in real(conn, now, 10_000) if row.tenant_id == tenant]
+
+    monkeypatch.setattr(queries, name, due)
+
+
+def new_booking(starts_at: datetime) -> Booking:
+    return Booking(new_id(), f"APT-{new_id().hex[-12:].upper()}", starts_at)
 
 
 def in_days(days: float) -> datetime:
@@ -134,8 +174,7 @@ def at(instant: datetime) -> Iterator[None]:
         yield
 
 
-def _items(client: Client, path: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
-    response = client.get(path, **query)
+def items(response: Any) -> list[Json]:
     assert response.status_code == 200, response.json
-    items: list[dict[str, Any]] = response.json["items"]  # type: ignore[index]
-    return items
+    found: list[Json] = response.json["items"]
+    return found

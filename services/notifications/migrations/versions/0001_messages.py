@@ -96,6 +96,9 @@ def upgrade() -> None:
           CHECK (status NOT IN ('SENDING', 'SENT') OR num_nulls(channel, recipient, language, subject, body) = 0)
         );
         CREATE INDEX messages_due ON messages (next_at) WHERE status IN ('QUEUED', 'SENDING');
+        -- Whatever the application did or forgot, a reminder is not sent twice for one time (promise P7).
+        CREATE UNIQUE INDEX messages_reminder_once ON messages (tenant_id, appointment_id, kind, starts_at)
+          WHERE kind IN ('REMINDER_24H', 'REMINDER_2H') AND status <> 'CANCELLED';
         CREATE INDEX messages_patient ON messages (tenant_id, patient_id, id);
         CREATE INDEX messages_appointment ON messages (tenant_id, appointment_id, id);
 

@@ -50,9 +50,9 @@ class Mailer:
         mail["Subject"] = message.subject
         mail["Date"] = formatdate()
         mail["Message-ID"] = f"<{message.id}@{self.mail_from.rpartition('@')[2].strip('> ')}>"
-        mail["Content-Language"] = message.language
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(message.body)
+        mail["Content-Language"] = message.language  # after the content, which replaces every header of its own
         return mail
 
     def _connect(self) -> "_Client":

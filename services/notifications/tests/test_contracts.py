@@ -1,0 +1,184 @@
+"""What is published equals the golden examples, and each golden example that is read is accepted."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from jalsa import clock
+from jalsa.contracts import FOLDER
+from jalsa.envelope import parse
+from jalsa.testing.kit import ServiceKit, context, example, golden
+from notifications import events
+from notifications.app import SERVICE
+from notifications.models import Appointment, ClinicProjection, Message, PatientProjection, ProviderProjection
+
+from .factories import World
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+APPOINTMENT, PATIENT, MESSAGE = (UUID(f"01a1f000-0000-7000-8000-0000000000{n}") for n in ("f1", "d1", "91"))
+#: What differs between two runs, and says nothing of the event's shape.
+OF_THE_RUN = ("id", "tenantid", "position", "correlationid", "causationid", "traceparent")
+
+
+def message(**changes: Any) -> Message:
+    whole = {
+        "id": MESSAGE,
+        "kind": "BOOKING_CONFIRMATION",
+        "channel": "WHATSAPP",
+        "appointment_id": APPOINTMENT,
+        "patient_id": PATIENT,
+    }
+    return Message(**{**whole, **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "example_name", "changes"),
+    [
+        ("MessageSent", "default", {}),
+        ("MessageFailed", "default", {"kind": "REMINDER_24H", "channel": "EMAIL", "reason": "outcome-unknown"}),
+        ("MessageFailed", "no-contact", {"channel": None, "reason": "no-contact"}),
+    ],
+)
+def test_what_is_published_equals_its_golden_example(
+    kit: ServiceKit, tenant: str, name: str, example_name: str, changes: dict[str, Any]
+) -> None:
+    publish = {"MessageSent": events.message_sent, "MessageFailed": events.message_failed}[name]
+    with kit.database.transaction(context(tenant)) as db:
+        publish(db, message(**changes), NOW)
+    [published] = kit.events(tenant)
+    expected = golden(name, example_name)
+    assert _without(published.attributes()) == _without(expected)
+    assert set(published.attributes()) == set(expected)
+
+
+def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
+    for event in SERVICE.publishes:
+        paths = sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
+        assert paths, event.type
+        for path in paths:
+            envelope = parse(golden(event.name, path.stem))
+            assert (envelope.type, envelope.aggregate) == (event.type, event.aggregate)
+            assert event.schema.validate(dict(envelope.data)) == {}
+
+
+def _read() -> list[tuple[str, str]]:
+    names = [event.split(".")[0] for stream in SERVICE.streams for event in stream.reads]
+    return [(name, path.stem) for name in names for path in sorted((FOLDER / name / "v1").glob("*.json"))]
+
+
+def test_every_event_that_is_read_has_an_example() -> None:
+    assert {name for name, _ in _read()} == {e.split(".")[0] for s in SERVICE.streams for e in s.reads}
+
+
+@pytest.mark.parametrize("unknown_fields", [False, True], ids=["as it is", "with unknown fields"])
+@pytest.mark.parametrize(("name", "example_name"), _read())
+def test_every_example_that_is_read_has_its_effect(
+    kit: ServiceKit,
+    tenant: str,
+    name: str,
+    example_name: str,
+    unknown_fields: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    sequence = int(golden(name, example_name)["sequence"])
+    first = _FIRST.get(name)
+    if first and sequence > 1:
+        kit.inbox.receive(example(*first, tenant))
+    event = example(name, example_name, tenant, sequence=sequence)
+    if unknown_fields:
+        event = parse({**event.attributes(), "data": _with_unknown_fields(event.data)})
+    kit.inbox.receive(event)
+    assert _effect(kit, tenant, name) == _expected(name, dict(event.data))
+
+
+#: What a subject's story begins with.
+_FIRST = {
+    "AppointmentConfirmed": ("AppointmentBooked", "group"),
+    "AppointmentCancelled": ("AppointmentBooked", "group"),
+    "PatientUpdated": ("PatientRegistered", "default"),
+}
+
+
+def _with_unknown_fields(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {**{name: _with_unknown_fields(member) for name, member in value.items()}, "a_new_field": {"of": [1]}}
+    return value
+
+
+def _without(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if name not in OF_THE_RUN}
+
+
+def _effect(kit: ServiceKit, tenant: str, name: str) -> tuple[Any, ...]:
+    columns: dict[str, tuple[Any, ...]] = {
+        "ClinicSaved": (ClinicProjection.name_en, ClinicProjection.name_ar, ClinicProjection.timezone),
+        "ProviderSaved": (ProviderProjection.user_id,),
+        "Patient": (
+            PatientProjection.active,
+            PatientProjection.language,
+            PatientProjection.phone,
+            PatientProjection.email,
+        ),
+        "Appointment": (Appointment.appointment_number, Appointment.status, Appointment.starts_at),
+    }
+    with kit.transaction(tenant) as db:
+        return tuple(db.execute(select(*next(c for known, c in columns.items() if name.startswith(known)))).one())
+
+
+def _expected(name: str, data: dict[str, Any]) -> tuple[Any, ...]:
+    if name == "ClinicSaved":
+        return data["name_en"], data["name_ar"], data["timezone"]
+    if name == "ProviderSaved":
+        return (data["user_id"],)
+    if name.startswith("Patient"):
+        return data["active"], data["preferred_language"], data["phone"], data["email"]
+    status = {"AppointmentBooked": "BOOKED", "AppointmentConfirmed": "CONFIRMED", "AppointmentCancelled": "CANCELLED"}
+    return data["appointment_number"], status[name], datetime(2026, 11, 23, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("like", "passed_over"),
+    [
+        ("SessionScheduled", "SessionScheduled.v1"),
+        ("SessionScheduled", "SessionSpotsOpened.v1"),
+        ("AppointmentBooked", "AppointmentRescheduled.v1"),
+        ("PatientRegistered", "ConsentStandingChanged.v1"),
+    ],
+)
+def test_what_means_nothing_here_is_passed_over(kit: ServiceKit, tenant: str, like: str, passed_over: str) -> None:
+    base = example(like, "group" if like == "AppointmentBooked" else "default", tenant)
+    passed = parse({**base.attributes(), "type": f"jalsa.{base.service}.{passed_over}", "data": {}})
+    kit.inbox.receive(passed)
+    assert kit.inbox.knows(passed)
+    assert kit.inbox.not_yet_applied(passed.source, [passed]) == []
+
+
+def test_a_clinic_in_no_zone_is_set_aside_and_its_next_event_waits(world: World) -> None:
+    clinic_id = UUID("01a1f000-0000-7000-8000-0000000000a1")
+    world.kit.inbox.receive(world.event("ClinicSaved", "default", clinic_id, timezone="Asia/Atlantis"))
+    [kept] = (world.kit.client(world.tenant).get("/events/inbox").json or {})["items"]
+    assert (kept["state"], kept["error"]) == ("dead", "ValidationError")
+
+
+def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceKit) -> None:
+    client = kit.app.test_client()
+    document = client.get("/v1/openapi.json").json or {}
+    assert document["openapi"] == "3.1.0"
+    paths = {path for path in document["paths"] if not path.startswith("/v1/events")}
+    assert paths == {
+        "/v1/messages",
+        "/v1/messages/{message_id}",
+        "/v1/reminders",
+        "/v1/reminders/{reminder_id}",
+        "/v1/preferences/{patient_id}",
+        "/v1/inbox",
+        "/v1/inbox/{notice_id}",
+        "/v1/inbox/{notice_id}/read",
+    }
+    for event in SERVICE.publishes:
+        served = client.get(event.dataschema.removeprefix("/notifications")).json or {}
+        assert set(served["properties"]) == set(golden(event.name, "default")["data"])

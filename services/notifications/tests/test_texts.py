@@ -1,0 +1,60 @@
+"""What is said, in both languages."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from notifications import domain, texts
+from notifications.texts import Facts
+
+FACTS = Facts(
+    number="APT-AGDAR-2026-00001",
+    name_en="Occupational {therapy}",
+    name_ar="العلاج الوظيفي",
+    timezone="Asia/Riyadh",
+    starts_at=datetime(2026, 11, 23, 21, 30, tzinfo=UTC),
+)
+
+
+@pytest.mark.parametrize("kind", domain.MESSAGE_KINDS)
+def test_a_message_in_english_names_clinic_local_time_and_number(kind: str) -> None:
+    subject, body = texts.message(kind, "en", FACTS)
+    assert "appointment" in subject
+    assert "Occupational {therapy}" in body
+    assert "Tuesday, November 24, 2026, 12:30 AM (Arabian Standard Time)" in body
+    assert "APT-AGDAR-2026-00001" in body
+
+
+@pytest.mark.parametrize("kind", domain.MESSAGE_KINDS)
+def test_a_message_in_arabic_names_clinic_local_time_and_number(kind: str) -> None:
+    subject, body = texts.message(kind, "ar", FACTS)
+    assert "موعدك" in subject
+    assert "العلاج الوظيفي" in body
+    assert "الثلاثاء، 24 نوفمبر 2026، 12:30 ص (التوقيت العربي الرسمي)" in body
+    assert "APT-AGDAR-2026-00001" in body
+    assert not any("a" <= letter <= "z" for letter in body)
+
+
+def test_the_kinds_of_messages_are_told_apart() -> None:
+    for language in domain.LANGUAGES:
+        said = {texts.message(kind, language, FACTS) for kind in domain.MESSAGE_KINDS}
+        assert len(said) == 3  # the two reminders say the same
+
+
+def test_the_time_is_the_one_that_the_clinics_clock_will_show() -> None:
+    winter, summer = datetime(2026, 1, 15, 9, tzinfo=UTC), datetime(2026, 7, 15, 9, tzinfo=UTC)
+    assert texts.when(winter, "Asia/Beirut", "en") == (
+        "Thursday, January 15, 2026, 11:00 AM (Eastern European Standard Time)"
+    )
+    assert texts.when(summer, "Asia/Beirut", "en") == (
+        "Wednesday, July 15, 2026, 12:00 PM (Eastern European Summer Time)"
+    )
+
+
+@pytest.mark.parametrize("kind", ["APPOINTMENT_BOOKED", "APPOINTMENT_CANCELLED"])
+def test_a_notice_names_clinic_local_time_and_number_in_both_languages(kind: str) -> None:
+    english, arabic = (texts.notice(kind, language, FACTS) for language in ("en", "ar"))
+    assert "12:30 AM (Arabian Standard Time), Occupational {therapy}" in english
+    assert "العلاج الوظيفي" in arabic
+    assert FACTS.number in english
+    assert FACTS.number in arabic
