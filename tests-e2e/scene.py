@@ -103,6 +103,16 @@ class Scene:
         """What the patient was sent."""
         return list(self.api.get(f"/notifications/v1/messages?patient_id={patient_id}")["items"])
 
+    def await_consequences(self, participant: Any) -> None:
+        """Wait until everything that a booking causes is there."""
+        eventually(lambda: self.has_followed(participant))
+
+    def await_undone(self, participant: Any) -> None:
+        """Wait until a cancelled booking's reminders are cancelled and its invoice is void."""
+        number = participant["appointment_number"]
+        eventually(lambda: {r["status"] for r in self.reminders(number)} == {"CANCELLED"})
+        eventually(lambda: [i["status"] for i in self.invoices(number)] == ["VOID"])
+
     def has_followed(self, participant: Any) -> bool:
         """Whether everything that a booking causes is there."""
         number, patient_id = participant["appointment_number"], participant["patient_id"]

@@ -10,7 +10,7 @@ def test_a_booking_opens_the_sub_file_invoices_confirms_and_plans_the_reminders(
     patient_id = scene.patient()
     session = scene.group()
     participant = scene.book(session["id"], patient_id)
-    eventually(lambda: scene.has_followed(participant))
+    scene.await_consequences(participant)
 
     [sub_file] = scene.sub_files(patient_id)
     assert sub_file["clinic_code"] == "OT"
@@ -39,7 +39,7 @@ def test_a_booking_opens_the_sub_file_invoices_confirms_and_plans_the_reminders(
 
 def test_the_provider_finds_a_notice_in_the_inbox(scene: Scene, api_for: ApiFor) -> None:
     participant = scene.book(scene.group()["id"], scene.patient())
-    eventually(lambda: scene.has_followed(participant))
+    scene.await_consequences(participant)
     provider = api_for(scene.tenant, "clinician", subject=scene.provider["user_id"])
     notices = eventually(lambda: provider.get("/notifications/v1/inbox")["items"])
     assert len(notices) == 1
@@ -49,7 +49,7 @@ def test_each_participant_of_a_group_has_an_invoice_of_its_own(scene: Scene) -> 
     session = scene.group(capacity=3)
     participants = [scene.book(session["id"], scene.patient()) for _ in range(3)]
     for participant in participants:
-        eventually(lambda p=participant: scene.has_followed(p))
+        scene.await_consequences(participant)
     invoices = [scene.invoices(p["appointment_number"])[0] for p in participants]
     assert len({i["invoice_number"] for i in invoices}) == 3
     assert [i["patient_id"] for i in invoices] == [p["patient_id"] for p in participants]
@@ -59,37 +59,33 @@ def test_an_appointment_in_one_step_has_the_same_consequences(scene: Scene) -> N
     patient_id = scene.patient()
     participant = scene.api.post("/scheduling/v1/appointments", {**scene.place(), "patient_id": patient_id})
     assert participant["session"]["session_type"] == "INDIVIDUAL"
-    eventually(lambda: scene.has_followed(participant))
+    scene.await_consequences(participant)
 
 
 def test_a_second_booking_in_the_same_clinic_opens_no_second_sub_file(scene: Scene) -> None:
     patient_id = scene.patient()
     for _ in range(2):
         participant = scene.book(scene.group()["id"], patient_id)
-        eventually(lambda p=participant: scene.has_followed(p))
+        scene.await_consequences(participant)
     assert len(scene.sub_files(patient_id)) == 1
 
 
 def test_cancelling_a_participant_cancels_the_reminders_and_voids_the_invoice(scene: Scene) -> None:
     participant = scene.book(scene.group()["id"], scene.patient())
-    eventually(lambda: scene.has_followed(participant))
+    scene.await_consequences(participant)
     scene.api.post(f"/scheduling/v1/participants/{participant['id']}/confirm")
     scene.api.post(f"/scheduling/v1/participants/{participant['id']}/cancel", {"reason": "ill"})
-    number = participant["appointment_number"]
-    eventually(lambda: {r["status"] for r in scene.reminders(number)} == {"CANCELLED"})
-    eventually(lambda: [i["status"] for i in scene.invoices(number)] == ["VOID"])
+    scene.await_undone(participant)
 
 
 def test_cancelling_a_session_undoes_every_booking_in_it(scene: Scene) -> None:
     session = scene.group()
     participants = [scene.book(session["id"], scene.patient()) for _ in range(2)]
     for participant in participants:
-        eventually(lambda p=participant: scene.has_followed(p))
+        scene.await_consequences(participant)
     scene.api.post(f"/scheduling/v1/sessions/{session['id']}/cancel", {})
     for participant in participants:
-        number = participant["appointment_number"]
-        eventually(lambda n=number: {r["status"] for r in scene.reminders(n)} == {"CANCELLED"})
-        eventually(lambda n=number: [i["status"] for i in scene.invoices(n)] == ["VOID"])
+        scene.await_undone(participant)
 
 
 def test_a_paid_invoice_clears_the_appointment_for_check_in(scene: Scene) -> None:
@@ -98,25 +94,26 @@ def test_a_paid_invoice_clears_the_appointment_for_check_in(scene: Scene) -> Non
     payment = {"amount": invoice["total"]["amount"], "method": "CASH"}
     scene.api.post(f"/billing/v1/invoices/{invoice['id']}/payments", payment)
     path = f"/scheduling/v1/participants/{participant['id']}"
-    cleared = eventually(lambda: (p := scene.api.get(path))["finance_cleared"] and p)
-    assert "finance" not in cleared["check_in_blockers"]
+    eventually(lambda: scene.api.get(path)["finance_cleared"])
+    assert "finance" not in scene.api.get(path)["check_in_blockers"]
 
 
 def test_the_roster_is_known_to_clinical_notes(scene: Scene, api_for: ApiFor) -> None:
     session = scene.group()
     participant = scene.book(session["id"], scene.patient())
-    eventually(lambda: scene.has_followed(participant))
+    scene.await_consequences(participant)
     claims = {"subject": scene.provider["user_id"], "provider_id": scene.provider["id"]}
     provider = api_for(scene.tenant, "clinician", **claims)
     body = {"discipline": "OT", "scope": "INDIVIDUAL", "session_id": session["id"]}
     note = {**body, "participant_id": participant["id"], "content": "Came with her mother."}
-    created = eventually(lambda: (a := provider.call("POST", "/clinical-notes/v1/notes", note)).status == 201 and a)
-    assert created.body["status"] == "DRAFT"
+    path = "/clinical-notes/v1/notes"
+    [created] = eventually(lambda: [a.body for a in [provider.call("POST", path, note)] if a.status == 201])
+    assert created["status"] == "DRAFT"
 
 
 def test_a_tenant_sees_nothing_of_another(scene: Scene, api_for: ApiFor) -> None:
     participant = scene.book(scene.group()["id"], scene.patient())
-    eventually(lambda: scene.has_followed(participant))
+    scene.await_consequences(participant)
     [invoice] = scene.invoices(participant["appointment_number"])
     stranger = api_for("stranger")
     for path in (
@@ -141,7 +138,7 @@ def test_one_request_can_be_followed_through_every_service(scene: Scene) -> None
     request_id, trace = "front-desk-0042", "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {"X_Request_ID": request_id, "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
     participant = scene.book(session["id"], patient_id, **headers)
-    eventually(lambda: scene.has_followed(participant))
+    scene.await_consequences(participant)
     subject = f"subject=appointment/{participant['id']}"
     [booked] = scene.api.get(f"/scheduling/v1/events?{subject}")["items"]
     [issued] = scene.api.get("/billing/v1/events?type=jalsa.billing.InvoiceIssued.v1")["items"]

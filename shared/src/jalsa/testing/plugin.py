@@ -6,13 +6,17 @@ from collections.abc import Iterator
 import pytest
 
 from jalsa.issuer import Issuer
-from jalsa.testing.servers import Servers, Vhost, ensure_servers, shutdown
+from jalsa.testing.servers import ServerError, Servers, Vhost, ensure_servers, shutdown
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers before pytest-xdist starts its workers, which find their URLs in the environment."""
-    if not hasattr(config, "workerinput") and not config.option.collectonly:
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    try:
         ensure_servers()
+    except ServerError as error:
+        pytest.exit(str(error), returncode=3)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
