@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine, create_engine, func, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jalsa.context import Context
@@ -23,6 +24,8 @@ _SET = text("""
 
 #: Two transactions that stood in each other's way; the loser may simply run again.
 RETRYABLE = frozenset({"40001", "40P01"})
+#: A statement that took too long, or that an operator ended: the database is there.
+_CANCELED = "57014"
 
 
 class TenantRow:
@@ -104,12 +107,12 @@ def sqlstate(error: BaseException) -> str | None:
 
 def database_is_away(error: BaseException) -> bool:
     """Whether an error says that the database can not be reached, and nothing of the work itself."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
+    if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return True
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     state = sqlstate(error)
-    return state is None or state[:2] in ("08", "53", "57")
+    return state is None or (state[:2] in ("08", "53", "57") and state != _CANCELED)
 
 
 def again(work: Callable[[], T], *, attempts: int = 4) -> T:

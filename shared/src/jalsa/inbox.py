@@ -73,6 +73,7 @@ _DUE = text("""
     WHERE i.sequence = h.last + 1 AND (i.state = 'waiting' OR (i.state = 'retrying' AND i.next_at <= :now))
     ORDER BY i.received_at LIMIT 100
 """)
+_ALONE = text("SELECT pg_try_advisory_xact_lock(7424)")
 _COUNTS = text("SELECT state, count(*) FROM inbox GROUP BY state")
 _HEADS = text("""
     SELECT tenant_id, subject, last FROM inbox_heads WHERE source = :source AND subject = ANY(:subjects)
@@ -124,18 +125,19 @@ class Inbox:
             following = self._take(following, due=False)
 
     def retry_due(self) -> int:
-        """Try what is due again: failed events whose time has come, and any left waiting by a crash."""
-        with self.relay.engine.connect() as conn:
-            due = conn.execute(_DUE, {"now": clock.now()}).all()
+        """Try what is due again: failed events whose time has come, and any left waiting by a crash.
+
+        One worker at a time does this, so that no event uses up two attempts at once. Returns how many were due.
+        """
+        with self.relay.engine.begin() as conn:
             counts = {str(state): int(n) for state, n in conn.execute(_COUNTS)}
-        for state in ("waiting", "retrying", "dead"):
-            metrics.INBOX.labels(self.service, state).set(counts.get(state, 0))
-        for row in due:
-            following = self._load(row.id, row.tenant_id)
-            due_now = True
-            while following is not None:
-                following = self._take(following, due=due_now)
-                due_now = False
+            for state in ("waiting", "retrying", "dead"):
+                metrics.INBOX.labels(self.service, state).set(counts.get(state, 0))
+            if not conn.execute(_ALONE).scalar_one():
+                return 0
+            due = conn.execute(_DUE, {"now": clock.now()}).all()
+            for row in due:
+                self._retry(row.id, row.tenant_id)
         return len(due)
 
     def not_yet_applied(self, source: str, envelopes: Sequence[Envelope]) -> list[Envelope]:
@@ -145,6 +147,11 @@ class Inbox:
             rows = conn.execute(_HEADS, {"source": source, "subjects": list({e.subject for e in followed})})
             heads = {(row.tenant_id, row.subject): row.last for row in rows}
         return [e for e in followed if e.sequence > heads.get((e.tenant, e.subject), 0)]
+
+    def _retry(self, event_id: UUID, tenant: str) -> None:
+        following, due = self._load(event_id, tenant), True
+        while following is not None:
+            following, due = self._take(following, due=due), False
 
     def _load(self, event_id: UUID, tenant: str) -> Envelope | None:
         with self.app.transaction(for_system(tenant, "inbox")) as db:
