@@ -8,9 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from jalsa.ids import new_id
 from jalsa.issuer import Issuer
+from jalsa.logging import _without_values as without_values
 from jalsa.provision import Urls
 from jalsa.testing.kit import ServiceKit
 from jalsa.testing.servers import Servers
@@ -18,7 +21,7 @@ from jalsa.web import Service
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not let tests share a module otherwise
 
-from lamps import ALPHA, MakeKit, beta, empty, kit_on, lamp_database
+from lamps import ALPHA, Logs, MakeKit, beta, empty, kit_on, lamp_database
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +61,13 @@ def make_kit(
             return stack.enter_context(kit_on(urls, service, issuer, **settings))
 
         yield make
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    """What is logged during the test, as it would be written."""
+    with capture_logs(processors=[merge_contextvars, without_values]) as entries:
+        yield entries
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A fake domain for the tests of the mechanisms: alpha publishes what happens to its lamps, beta keeps a copy of it."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -90,12 +90,16 @@ def switched(kit: ServiceKit, tenant: str, lamp_id: UUID, *levels: int) -> None:
             switch(db, lamp_id, level)
 
 
-def lamp_event(tenant: str, lamp_id: UUID, sequence: int, *, event: str = "LampSwitched.v1", **data: Any) -> Envelope:
+def lamp_event(
+    tenant: str, lamp_id: UUID, sequence: int, /, *, event: str = "LampSwitched.v1", **data: Any
+) -> Envelope:
     """The event with this sequence of a lamp, as the bus brings it; its level is its sequence."""
     return parse(lamp_attributes(tenant, lamp_id, sequence, event=event, **data))
 
 
-def lamp_attributes(tenant: str, lamp_id: UUID, sequence: int, *, event: str = "LampSwitched.v1", **data: Any) -> Any:
+def lamp_attributes(
+    tenant: str, lamp_id: UUID, sequence: int, /, *, event: str = "LampSwitched.v1", **data: Any
+) -> Any:
     """The same as the JSON object that travels."""
     return {
         "specversion": "1.0",
@@ -275,6 +279,8 @@ def kept(kit: ServiceKit, tenant: str) -> list[tuple[int, str, int]]:
 
 #: Makes a service with a database of its own, for one test alone.
 MakeKit = Callable[..., ServiceKit]
+#: What was logged meanwhile.
+Logs = list[MutableMapping[str, Any]]
 
 
 def create_tables(execute: Callable[[str], None], service: str) -> None:
