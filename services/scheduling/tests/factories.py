@@ -85,6 +85,14 @@ class Centre:
         self.save_patient(patient_id, active=active)
         return str(patient_id)
 
+    def create_patients(self, count: int) -> list[str]:
+        """Several at once."""
+        ids = [new_id() for _ in range(count)]
+        with self.kit.transaction(self.tenant) as db:
+            for patient_id in ids:
+                save_patient(db, patient_id, file_number="FILE-2026-000001", active=True)
+        return [str(patient_id) for patient_id in ids]
+
     def save_patient(self, patient_id: UUID, *, active: bool = True) -> None:
         """Store a patient's projection."""
         with self.kit.transaction(self.tenant) as db:

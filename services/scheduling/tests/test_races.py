@@ -1,0 +1,255 @@
+"""Races, with real commits on real threads (P1, P2). Each control takes a mechanism away and shows the harm."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import make_url, text
+from werkzeug.test import TestResponse
+
+from jalsa.issuer import Issuer
+from jalsa.testing.kit import Client, ServiceKit, eventually, service_kit
+from jalsa.testing.servers import Servers
+from scheduling import queries
+from scheduling.app import SERVICE
+from scheduling.operations import participants
+
+from .factories import Centre, Desk, at, created
+
+# A pause between the check and the row, so that every thread passes the check before the first row is seen.
+SLOW_MOTION = """
+CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;
+CREATE TRIGGER a_pause BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION pause();
+CREATE TRIGGER a_pause BEFORE INSERT ON participants FOR EACH ROW EXECUTE FUNCTION pause();
+"""
+# A function of the same name, found before the real one, that locks nothing.
+NO_ADVISORY_LOCKS = """
+CREATE FUNCTION pg_advisory_xact_lock(bigint) RETURNS void LANGUAGE sql AS 'SELECT';
+ALTER DATABASE {database} SET search_path = public, pg_catalog;
+ALTER DATABASE {database} SET deadlock_timeout = '50ms';
+"""
+NO_EXCLUSION = """
+ALTER TABLE sessions DROP CONSTRAINT sessions_provider_busy, DROP CONSTRAINT sessions_room_busy;
+ALTER TABLE participants DROP CONSTRAINT participants_patient_busy;
+"""
+NO_CAPACITY_TRIGGER = "DROP TRIGGER capacity ON participants;"
+
+_OVERLAPS = text("""
+    SELECT (SELECT count(*) FROM sessions a JOIN sessions b ON a.id < b.id AND a.during && b.during
+              AND (a.provider_id = b.provider_id OR a.room_id = b.room_id)
+            WHERE 'CANCELLED' NOT IN (a.status, b.status))
+         + (SELECT count(*) FROM participants a JOIN participants b ON a.id < b.id AND a.patient_id = b.patient_id
+              AND tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)
+            WHERE a.live AND b.live)
+""")
+
+Weakened = Callable[..., AbstractContextManager[Desk]]
+
+
+@pytest.fixture
+def weakened(servers: Servers, issuer: Issuer, tenant: str) -> Weakened:
+    """A desk in a database of its own, with mechanisms taken away and everything in slow motion."""
+
+    @contextmanager
+    def make(*statements: str) -> Iterator[Desk]:
+        with service_kit(SERVICE, servers, issuer) as kit:
+            url = make_url(servers.postgres.url).set(
+                drivername="postgresql", database=make_url(kit.config.database_url).database
+            )
+            with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as superuser:
+                for statement in (SLOW_MOTION, *statements):
+                    superuser.execute(statement.format(database=url.database).encode())
+            yield Desk(Centre(kit, tenant))
+
+    return make
+
+
+def at_once(*requests: Callable[[], TestResponse]) -> Counter[tuple[int, str | None]]:
+    """Send all of them at the same moment; how often each status and code was answered."""
+    start = threading.Barrier(len(requests))
+
+    def send(request: Callable[[], TestResponse]) -> tuple[int, str | None]:
+        start.wait(10)
+        answer = request()
+        return answer.status_code, answer.get_json().get("code")
+
+    with ThreadPoolExecutor(len(requests)) as pool:
+        return Counter(pool.map(send, requests))
+
+
+def overlaps(desk: Desk) -> int:
+    """How many pairs of live sessions or places share a provider, a room or a patient at one time."""
+    with desk.centre.kit.transaction(desk.centre.tenant) as db:
+        return int(db.execute(_OVERLAPS).scalar_one())
+
+
+@dataclass(frozen=True)
+class Post:
+    """A request that is ready to be sent."""
+
+    caller: Client
+    path: str
+    body: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self) -> TestResponse:
+        return self.caller.post(self.path, self.body)
+
+
+def bookings(desk: Desk, shared: str, count: int, day: int) -> list[Post]:
+    """Appointments at overlapping times that have nothing in common but the provider, the room or the patient."""
+    patients = desk.centre.create_patients(count)
+    bodies = [
+        desk.place(
+            starts_at=at(day) + timedelta(minutes=5 * n),
+            provider_id=(desk.provider if shared == "provider" else desk.centre.create_provider(desk.clinic))["id"],
+            room_id=(desk.room if shared == "room" else desk.centre.create_room(desk.clinic))["id"],
+            patient_id=patients[0 if shared == "patient" else n],
+        )
+        for n in range(count)
+    ]
+    return [Post(desk.centre.client(), "/appointments", body) for body in bodies]
+
+
+KINDS = ("provider", "room", "patient")
+
+
+def test_of_many_at_once_one_gets_the_provider_the_room_the_patient(weakened: Weakened) -> None:
+    with weakened() as desk:
+        for day, shared in enumerate(KINDS, 1):
+            answers = at_once(*bookings(desk, shared, 8, day))
+            assert answers == {(201, None): 1, (409, f"{shared}-busy"): 7}
+        assert overlaps(desk) == 0
+
+
+def test_without_the_locks_the_constraints_still_hold(weakened: Weakened) -> None:
+    with weakened(NO_ADVISORY_LOCKS) as desk:
+        for day, shared in enumerate(KINDS, 1):
+            answers = at_once(*bookings(desk, shared, 4, day))
+            assert answers == {(201, None): 1, (409, f"{shared}-busy"): 3}
+        assert overlaps(desk) == 0
+
+
+def test_control_without_locks_and_constraints_the_race_double_books(weakened: Weakened) -> None:
+    with weakened(NO_ADVISORY_LOCKS, NO_EXCLUSION) as desk:
+        for day, shared in enumerate(KINDS, 1):
+            assert at_once(*bookings(desk, shared, 4, day))[201, None] > 1, shared
+        assert overlaps(desk) >= 3
+
+
+def last_seat(desk: Desk, count: int) -> Counter[tuple[int, str | None]]:
+    """What as many patients hear who want the last place of a group at the same moment."""
+    session = desk.create_session(max_capacity=2)
+    desk.create_participant(session)
+    caller, path = desk.centre.client(), f"/sessions/{session['id']}/participants"
+    wishes = [Post(caller, path, {"patient_id": patient}) for patient in desk.centre.create_patients(count)]
+    answers = at_once(*wishes)
+    assert desk.session(session["id"])["current_capacity"] == 1 + answers[201, None]
+    return answers
+
+
+def test_of_fifty_at_once_one_gets_the_last_seat(desk: Desk) -> None:
+    assert last_seat(desk, 50) == {(201, None): 1, (409, "session-full"): 49}
+
+
+def test_without_the_rows_lock_the_trigger_still_holds(weakened: Weakened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(participants, "locked_session", queries.find_session)
+    with weakened() as desk:
+        assert last_seat(desk, 8) == {(201, None): 1, (409, "session-full"): 7}
+
+
+def test_control_without_lock_and_trigger_the_group_is_overbooked(
+    weakened: Weakened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(participants, "locked_session", queries.find_session)
+    with weakened(NO_CAPACITY_TRIGGER) as desk:
+        assert last_seat(desk, 8)[201, None] > 1
+
+
+def test_a_place_that_two_give_up_at_once_is_given_up_once(desk: Desk) -> None:
+    participant = desk.create_appointment()
+    cancel = Post(desk.centre.client(), f"/participants/{participant['id']}/cancel")
+    assert at_once(*[cancel] * 4) == {(200, None): 1, (409, "invalid-transition"): 3}
+    assert len(desk.centre.kit.events(desk.centre.tenant, "AppointmentCancelled")) == 1
+
+
+def test_whoever_books_while_the_session_is_cancelled_is_refused_or_cancelled(desk: Desk) -> None:
+    session = desk.create_session(max_capacity=8)
+    caller, path = desk.centre.client(), f"/sessions/{session['id']}"
+    wishes = [Post(caller, f"{path}/participants", {"patient_id": p}) for p in desk.centre.create_patients(7)]
+    answers = at_once(*wishes, Post(caller, f"{path}/cancel"))
+    assert answers[200, None] == 1
+    assert set(answers) <= {(200, None), (201, None), (409, "invalid-transition")}
+    assert desk.session(session["id"])["current_capacity"] == 0
+    assert len(desk.centre.kit.events(desk.centre.tenant, "AppointmentCancelled")) == answers[201, None]
+
+
+def test_whatever_is_booked_and_cancelled_at_once_nobody_deadlocks_and_nothing_overlaps(desk: Desk) -> None:
+    seconds = 3.0
+    providers = [desk.provider, *(desk.centre.create_provider(desk.clinic) for _ in range(2))]
+    rooms = [desk.room, desk.centre.create_room(desk.clinic), None]
+    patients = desk.centre.create_patients(4)
+    group = desk.create_session(starts_at=at(1, 9, 30), provider_id=desk.centre.create_provider(desk.clinic)["id"])
+    caller = desk.centre.client()
+    deadline = time.monotonic() + seconds
+
+    def work(seed: int) -> Counter[int]:
+        chance = random.Random(seed)
+        mine: list[str] = []
+        answers: Counter[int] = Counter()
+        while time.monotonic() < deadline:
+            if mine and chance.random() < 0.4:
+                answer = caller.post(f"/participants/{mine.pop()}/cancel")
+            elif chance.random() < 0.2:
+                body = {"patient_id": chance.choice(patients)}
+                answer = caller.post(f"/sessions/{group['id']}/participants", body)
+            else:
+                answer = caller.post("/appointments", _anything(desk, chance, providers, rooms, patients))
+            if answer.status_code == 201:
+                mine.append(created(answer)["id"])
+            answers[answer.status_code] += 1
+        return answers
+
+    before = deadlocks(desk.centre.kit)
+    with ThreadPoolExecutor(8) as pool:
+        answers = sum(pool.map(work, range(8)), Counter())
+    assert set(answers) <= {200, 201, 409}
+    assert answers[201] > 5
+    assert answers[409] > 5
+    assert overlaps(desk) == 0
+    assert deadlocks(desk.centre.kit) == before
+
+
+def _anything(
+    desk: Desk, chance: random.Random, providers: Sequence[Any], rooms: Sequence[Any], patients: Sequence[str]
+) -> dict[str, Any]:
+    room = chance.choice(rooms)
+    return desk.place(
+        starts_at=at(1, 9) + timedelta(minutes=15 * chance.randrange(8)),
+        provider_id=chance.choice(providers)["id"],
+        room_id=room["id"] if room else None,
+        patient_id=chance.choice(patients),
+    )
+
+
+def deadlocks(kit: ServiceKit) -> int:
+    """How many this database has seen; a backend has told all that it counted once it is gone."""
+    kit.database.dispose()
+
+    def alone() -> bool:
+        with kit.transaction("counting") as db:
+            others = "SELECT FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+            return not db.execute(text(f"SELECT EXISTS ({others} AND datname = current_database())")).scalar_one()
+
+    eventually(alone)
+    with kit.transaction("counting") as db:
+        query = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        return int(db.execute(query).scalar_one())
