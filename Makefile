@@ -24,7 +24,7 @@ run: $(READY) ## Run all five services on this machine, with demo data (JALSA_PO
 	@$(BIN)/jalsa run
 
 test: .venv/dev.stamp ## Run every test, on real PostgreSQL and RabbitMQ
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(if $(SERVICE),services/$(SERVICE)/tests) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(SERVICE),services/$(SERVICE)/tests) $(ARGS)
 
 check: lint types layers contracts deployment ## Run every check that needs no server (each part is a target, too)
 

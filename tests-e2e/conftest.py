@@ -15,6 +15,13 @@ from jalsa.testing.servers import Servers
 ApiFor = Callable[..., Api]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process of pytest-xdist takes all of these: the system is started once."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("system"))
+
+
 @pytest.fixture(scope="session")
 def api_for(servers: Servers, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiFor]:
     """`api_for(tenant, *roles)`: a caller of the running system."""
