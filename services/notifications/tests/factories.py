@@ -87,6 +87,11 @@ class World:
         self.kit.inbox.receive(self.booked(booking, patient_id, time))
         return booking
 
+    def book_many(self, count: int) -> list[Booking]:
+        """Bookings of so many patients, all at the same time."""
+        starts_at = in_days(3)
+        return [self.book(self.patient(), starts_at) for _ in range(count)]
+
     def cancelled(self, booking: Booking, time: datetime | None = None) -> Envelope:
         return self.event("AppointmentCancelled", "default", booking.id, time, appointment_id=booking.id)
 

@@ -2,16 +2,25 @@
 
 import asyncio
 import json
+import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from jalsa.config import ConfigError
 from jalsa.ids import new_id
@@ -22,7 +31,7 @@ from notifications.channels.gateway import Gateway
 from notifications.config import NotificationsConfig
 from notifications.domain import EMAIL, OUTCOME_UNKNOWN, REJECTED, SMS, UNREACHABLE, Outgoing
 
-from .factories import EMAIL_ADDRESS, PHONE, World
+from .factories import EMAIL_ADDRESS, PHONE, World, in_days
 
 MAIL_FROM = "Jalsa <noreply@clinic.example>"
 
@@ -68,7 +77,12 @@ def smtp(mail_server: MailServer) -> Iterator[str]:
     """The mail server's URL."""
     [port] = free_ports(1)
     controller = Controller(
-        mail_server, hostname="127.0.0.1", port=port, authenticator=mail_server.authenticate, auth_require_tls=False
+        mail_server,
+        hostname="127.0.0.1",
+        port=port,
+        authenticator=mail_server.authenticate,
+        auth_require_tls=False,
+        enable_SMTPUTF8=False,
     )
     controller.start()
     yield f"smtp://127.0.0.1:{port}"
@@ -172,6 +186,67 @@ def test_starttls_that_the_server_does_not_offer_sends_nothing_in_the_clear(smtp
     mailer = Mailer(smtp.replace("smtp://", "smtp+starttls://jalsa:p%40ss@"), MAIL_FROM)
     assert failure(mailer, outgoing()) == ("no-connection", UNREACHABLE, True)
     assert (mail_server.logins, mail_server.received) == ([], [])
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A self-signed certificate of 127.0.0.1, with its key."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), in_days(-1), in_days(1)
+    )
+    made = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    unencrypted = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(made.public_bytes(Encoding.PEM) + key.private_bytes(*unencrypted))
+    return path
+
+
+@pytest.fixture(params=["smtps", "smtp+starttls"])
+def tls(request: pytest.FixtureRequest, mail_server: MailServer, certificate: Path) -> Iterator[str]:
+    """The URL of the mail server, which speaks TLS from the first byte, or demands that it be started."""
+    context, [port] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), free_ports(1)
+    context.load_cert_chain(certificate)
+    ways: dict[str, Any] = {
+        "smtps": {"ssl_context": context, "auth_require_tls": False},
+        "smtp+starttls": {"tls_context": context, "require_starttls": True},
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # aiosmtpd warns of settings that are fine for tests
+        controller = Controller(
+            mail_server,
+            hostname="127.0.0.1",
+            port=port,
+            authenticator=mail_server.authenticate,
+            **ways[request.param],
+        )
+        controller.start()
+    yield f"{request.param}://jalsa:p%40ss@127.0.0.1:{port}"
+    controller.stop()
+
+
+def test_tls_with_a_trusted_server_carries_login_and_mail(
+    tls: str, mail_server: MailServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    Mailer(tls, MAIL_FROM)(outgoing())
+    assert mail_server.logins == [b"jalsa:p@ss"]
+    assert len(mail_server.received) == 1
+
+
+def test_tls_with_an_untrusted_server_carries_nothing(tls: str, mail_server: MailServer) -> None:
+    assert failure(Mailer(tls, MAIL_FROM), outgoing()) == ("no-connection", UNREACHABLE, True)
+    assert (mail_server.logins, mail_server.received) == ([], [])
+
+
+def test_an_address_that_the_server_can_not_take_is_refused(smtp: str, mail_server: MailServer) -> None:
+    assert failure(Mailer(smtp, MAIL_FROM), outgoing(recipient="sara@عيادة.example")) == (
+        "unsupported",
+        REJECTED,
+        False,
+    )
+    assert mail_server.received == []
 
 
 @pytest.mark.parametrize(

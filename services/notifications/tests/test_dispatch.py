@@ -1,26 +1,21 @@
-"""Every message goes out once, whatever fails in the middle; each promise with the control that shows it can fail."""
+"""Every message goes out once, whatever fails in the middle."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID
 
 import pytest
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from jalsa import clock
 from jalsa.ids import new_id
 from jalsa.testing.kit import ServiceKit
-from notifications import domain, jobs, queries, texts
+from notifications import domain, jobs, texts
 from notifications.channels.failure import NotSent
 from notifications.domain import EMAIL, LEASE, OUTCOME_UNKNOWN, REJECTED, UNREACHABLE
-from notifications.models import Appointment, Attempt, Message, Reminder
+from notifications.models import Appointment, Attempt, Message
 from notifications.operations import messages
 
-from .factories import Booking, Crash, Outside, World, at, in_days, items
+from .factories import Booking, Crash, Outside, World, at, items
 
 DAY = timedelta(days=1)
 
@@ -33,59 +28,6 @@ def final() -> NotSent:
     return NotSent("http-400", REJECTED, again=False)
 
 
-def bookings(world: World, count: int) -> list[Booking]:
-    starts_at = in_days(3)
-    return [world.book(world.patient(), starts_at) for _ in range(count)]
-
-
-def together(work: Callable[[], object], times: int) -> None:
-    """Run `work` in so many threads at once."""
-    start = threading.Barrier(times)
-
-    def run() -> None:
-        start.wait(10)
-        work()
-
-    with ThreadPoolExecutor(times) as pool:
-        for future in [pool.submit(run) for _ in range(times)]:
-            future.result(30)
-
-
-def meet_after_finding(name: str, parties: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every dispatcher find the same due rows before any of them claims one."""
-    barrier, find = threading.Barrier(parties), getattr(queries, name)
-
-    def found(*args: Any) -> Any:
-        rows = find(*args)
-        barrier.wait(10)
-        return rows
-
-    monkeypatch.setattr(queries, name, found)
-
-
-def without_the_claim(kind: Any, name: str, parties: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The claim without its locks: the row is read by all before any of them goes on."""
-    barrier, real = threading.Barrier(parties), getattr(queries, name)
-
-    def claim(db: Session, row_id: UUID, now: datetime) -> Any:
-        row = db.execute(
-            select(kind, Appointment).join(Appointment, Appointment.id == kind.appointment_id).where(kind.id == row_id)
-        ).one()
-        if not barrier.broken and barrier.wait(10) >= 0:
-            return tuple(row)
-        return real(db, row_id, now)
-
-    monkeypatch.setattr(queries, name, claim)
-
-
-def owner_executes(kit: ServiceKit, *statements: str) -> None:
-    engine = create_engine(kit.config.database_owner_url)
-    with engine.begin() as conn:
-        for statement in statements:
-            conn.execute(text(statement))
-    engine.dispose()
-
-
 def attempts(world: World, booking: Booking) -> list[tuple[int, str | None]]:
     with world.kit.transaction(world.tenant) as db:
         rows = db.execute(
@@ -95,78 +37,6 @@ def attempts(world: World, booking: Booking) -> list[tuple[int, str | None]]:
             .order_by(Attempt.number)
         )
         return [(row[0], row[1]) for row in rows]
-
-
-def test_dispatchers_side_by_side_send_each_message_once(
-    world: World, outside: Outside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = bookings(world, 12)
-    meet_after_finding("due_messages", 3, monkeypatch)
-    together(lambda: jobs.send(world.tools), 3)
-    assert {world.confirmation(b)["status"] for b in made} == {"SENT"}
-    assert len(outside.delivered) == len({m.id for m in outside.delivered}) == len(made)
-
-
-def test_dispatchers_side_by_side_make_each_reminders_message_once(
-    world: World, outside: Outside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = bookings(world, 6)
-    world.dispatch()
-    meet_after_finding("due_reminders", 3, monkeypatch)
-    with at(made[0].starts_at - DAY):
-        together(lambda: jobs.remind(world.tools), 3)
-        jobs.send(world.tools)
-        for booking in made:
-            assert [m["kind"] for m in world.messages(booking)] == ["BOOKING_CONFIRMATION", "REMINDER_24H"]
-    assert len(outside.delivered) == 2 * len(made)
-
-
-def test_control_without_claim_and_constraint_a_message_goes_out_twice(
-    scratch_kit: ServiceKit, tenant: str, outside: Outside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = World(scratch_kit, tenant)
-    world.book(world.patient())
-    owner_executes(scratch_kit, "ALTER TABLE delivery_attempts DROP CONSTRAINT " + _attempts_key(scratch_kit))
-    meet_after_finding("due_messages", 2, monkeypatch)
-    without_the_claim(Message, "claim_message", 2, monkeypatch)
-    together(lambda: jobs.send(world.tools), 2)
-    assert len(outside.delivered) == 2
-    assert len({m.id for m in outside.delivered}) == 1
-
-
-def test_without_the_claim_the_constraint_still_lets_a_message_out_once(
-    world: World, outside: Outside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    booking = world.book(world.patient())
-    real = queries.claim_message
-    meet_after_finding("due_messages", 2, monkeypatch)
-    without_the_claim(Message, "claim_message", 2, monkeypatch)
-    give_up = messages.give_up
-
-    def give_up_with_the_claim(*args: Any, **kwargs: Any) -> None:
-        monkeypatch.setattr(queries, "claim_message", real)
-        give_up(*args, **kwargs)
-
-    monkeypatch.setattr(messages, "give_up", give_up_with_the_claim)
-    together(lambda: jobs.send(world.tools), 2)
-    assert len(outside.delivered) == 1
-    assert world.confirmation(booking)["status"] == "SENT"
-
-
-def test_control_without_claim_and_constraint_a_reminder_makes_two_messages(
-    scratch_kit: ServiceKit, tenant: str, outside: Outside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = World(scratch_kit, tenant)
-    booking = world.book(world.patient())
-    world.dispatch()
-    owner_executes(scratch_kit, "DROP INDEX messages_reminder_once")
-    meet_after_finding("due_reminders", 2, monkeypatch)
-    without_the_claim(Reminder, "claim_reminder", 2, monkeypatch)
-    with at(booking.starts_at - DAY):
-        together(lambda: jobs.remind(world.tools), 2)
-        jobs.send(world.tools)
-        jobs.send(world.tools)
-    assert [m.subject for m in outside.delivered] == ["تم حجز موعدك", "تذكير بموعدك", "تذكير بموعدك"]
 
 
 def test_work_is_found_for_every_tenant(scratch_kit: ServiceKit, tenant: str, outside: Outside) -> None:
@@ -219,7 +89,7 @@ def test_a_passing_failure_that_does_not_pass_ends_after_the_last_attempt(world:
 
 
 def test_a_final_refusal_is_not_tried_again_and_ends_no_batch(world: World, outside: Outside) -> None:
-    made = bookings(world, 5)
+    made = world.book_many(5)
     outside.failures = [final(), final()]
     world.dispatch()
     world.dispatch()
@@ -232,7 +102,7 @@ def test_a_final_refusal_is_not_tried_again_and_ends_no_batch(world: World, outs
 def test_a_fault_of_our_own_in_one_message_ends_no_batch(
     world: World, outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, say = bookings(world, 3), texts.message
+    made, say = world.book_many(3), texts.message
 
     def fails_for_one(kind: str, language: str, facts: texts.Facts) -> tuple[str, str]:
         if facts.number == made[0].number:
@@ -246,7 +116,7 @@ def test_a_fault_of_our_own_in_one_message_ends_no_batch(
 
 
 def test_a_fault_of_our_own_in_one_reminder_ends_no_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, queue = bookings(world, 3), messages.queue
+    made, queue = world.book_many(3), messages.queue
 
     def fails_for_one(db: Session, kind: str, appointment: Appointment, *, now: datetime) -> Message:
         if appointment.id == made[0].id:
@@ -415,24 +285,6 @@ def test_a_message_of_another_time_is_cancelled(world: World, outside: Outside) 
     assert outside.delivered == []
 
 
-def test_a_cancellation_and_a_dispatcher_never_wait_for_each_other(world: World, outside: Outside) -> None:
-    made = bookings(world, 8)
-    cancelled = [world.cancelled(booking) for booking in made]
-
-    def cancel_all() -> None:
-        for event in cancelled:
-            world.kit.inbox.receive(event)
-
-    with ThreadPoolExecutor(3) as pool:
-        for future in [pool.submit(cancel_all), pool.submit(world.dispatch), pool.submit(world.dispatch)]:
-            future.result(30)
-    world.dispatch()
-    for booking in made:
-        assert world.message("CANCELLATION", booking)["status"] == "SENT"
-        assert world.confirmation(booking)["status"] in ("SENT", "CANCELLED")
-    assert len({m.id for m in outside.delivered}) == len(outside.delivered)
-
-
 def test_every_change_of_a_message_leaves_an_audit_row(world: World) -> None:
     booking = world.book(world.patient())
     world.dispatch()
@@ -450,11 +302,3 @@ def test_messages_can_be_found_by_state(world: World) -> None:
     world.dispatch()
     [sent] = items(world.desk.get("/messages", status="SENT"))
     assert sent["appointment_number"] == booking.number
-
-
-def _attempts_key(kit: ServiceKit) -> str:
-    with kit.database.engine.connect() as conn:
-        found = conn.execute(
-            text("SELECT conname FROM pg_constraint WHERE conrelid = 'delivery_attempts'::regclass AND contype = 'u'")
-        )
-        return str(found.scalar_one())

@@ -47,7 +47,7 @@ def test_the_log_and_the_events_of_a_booking_name_no_contact_and_no_text(
         world.messages(booking)
         world.reminders(booking)
     log_lines = written(log)
-    for expected in ("message-sent", "message-not-sent", "message-failed", "message-not-prepared", "request"):
+    for expected in ("message-sent", "message-not-sent", "message-failed", "due-work-failed", "request"):
         assert f'"event": "{expected}"' in log_lines
     assert_nothing_in(log_lines)
     published = json.dumps([e.attributes() for e in world.kit.events(world.tenant)], ensure_ascii=False)

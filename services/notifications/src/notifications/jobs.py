@@ -55,22 +55,11 @@ def _side_by_side(work: Callable[[Any], int], rows: Sequence[Any]) -> list[int]:
 
 
 def _remind(tools: JobTools, row: Any) -> int:
-    def make(db: Session) -> bool:
-        return reminders.make_message(db, row.id, now=clock.now())
-
-    try:
-        return int(_transaction(tools, row.tenant_id, make))
-    except Exception as error:
-        if _passes(error):
-            raise
-        # one reminder's fault must not keep the others from being made
-        log.error("reminder-not-made", reminder_id=str(row.id), exc_info=error)
-    _transaction(tools, row.tenant_id, lambda db: reminders.give_up(db, row.id, now=clock.now()))
-    return 0
+    return int(bool(_alone(tools, row, reminders.make_message, reminders.give_up)))
 
 
 def _send(tools: JobTools, row: Any) -> int:
-    outgoing = _claimed(tools, row)
+    outgoing = _alone(tools, row, messages.claim, messages.give_up)
     if outgoing is None:
         return 0
     assert isinstance(tools.config, NotificationsConfig)
@@ -80,18 +69,15 @@ def _send(tools: JobTools, row: Any) -> int:
     return 1
 
 
-def _claimed(tools: JobTools, row: Any) -> Outgoing | None:
-    def claim(db: Session) -> Outgoing | None:
-        return messages.claim(db, row.id, now=clock.now())
-
+def _alone(tools: JobTools, row: Any, work: Callable[..., T], give_up: Callable[..., None]) -> T | None:
+    """Do one row's work. A fault that is its own is logged and ends it, and not the rows beside it."""
     try:
-        return _transaction(tools, row.tenant_id, claim)
+        return _transaction(tools, row.tenant_id, lambda db: work(db, row.id, now=clock.now()))
     except Exception as error:
         if _passes(error):
             raise
-        # one message's fault must not keep the others from being sent
-        log.error("message-not-prepared", message_id=str(row.id), exc_info=error)
-    _transaction(tools, row.tenant_id, lambda db: messages.give_up(db, row.id, now=clock.now()))
+        log.error("due-work-failed", work=work.__qualname__, row_id=str(row.id), exc_info=error)
+    _transaction(tools, row.tenant_id, lambda db: give_up(db, row.id, now=clock.now()))
     return None
 
 

@@ -2,7 +2,8 @@
 
 import smtplib
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -26,16 +27,14 @@ class Mailer:
     def __call__(self, message: Outgoing) -> str:
         """Deliver; returns the Message-ID, which is the same at every attempt. Raises NotSent."""
         mail = self._mail(message)
-        try:
+        with _unreachable():
             client = self._connect()
-        except smtplib.SMTPException as error:
-            raise NotSent(_outcome(error), UNREACHABLE, again=True) from None
-        except OSError:
-            raise NotSent("no-connection", UNREACHABLE, again=True) from None
         try:
-            self._hand_over(client, mail, message.recipient)
+            with _unreachable():
+                self._introduce(client)
+            _hand_over(client, mail, message.recipient)
         finally:
-            with suppress(smtplib.SMTPException, OSError):  # it is delivered or not, whatever the goodbye is like
+            with suppress(OSError):  # it is delivered or not, whatever the goodbye is like
                 client.quit()
             client.close()
         return str(mail["Message-ID"])
@@ -57,36 +56,15 @@ class Mailer:
 
     def _connect(self) -> "_Client":
         host, port = self.url.hostname or "", self.url.port or _PORTS[self.url.scheme]
-        client: _Client
         if self.url.scheme == "smtps":
-            client = _TlsClient(host, port, timeout=_TIMEOUT, context=ssl.create_default_context())
-        else:
-            client = _Client(host, port, timeout=_TIMEOUT)
-        try:
-            if self.url.scheme == "smtp+starttls":
-                client.starttls(context=ssl.create_default_context())
-            if self.url.username:
-                client.login(unquote(self.url.username), unquote(self.url.password or ""))
-        except BaseException:
-            client.close()
-            raise
-        return client
+            return _TlsClient(host, port, timeout=_TIMEOUT, context=ssl.create_default_context())
+        return _Client(host, port, timeout=_TIMEOUT)
 
-    def _hand_over(self, client: "_Client", mail: EmailMessage, recipient: str) -> None:
-        try:
-            client.send_message(mail, to_addrs=[recipient])
-        except smtplib.SMTPRecipientsRefused as error:
-            code = next(iter(error.recipients.values()))[0]
-            raise _refusal(code) from None
-        except smtplib.SMTPResponseException as error:
-            raise _refusal(error.smtp_code) from None
-        except (smtplib.SMTPServerDisconnected, OSError):
-            # once the text is under way, a lost answer may have been a yes
-            if client.handing_over:
-                raise NotSent("no-answer", OUTCOME_UNKNOWN, again=False) from None
-            raise NotSent("connection-lost", UNREACHABLE, again=True) from None
-        except (smtplib.SMTPException, ValueError):
-            raise NotSent("unsupported", REJECTED, again=False) from None
+    def _introduce(self, client: "_Client") -> None:
+        if self.url.scheme == "smtp+starttls":
+            client.starttls(context=ssl.create_default_context())
+        if self.url.username:
+            client.login(unquote(self.url.username), unquote(self.url.password or ""))
 
 
 class _Client(smtplib.SMTP):
@@ -103,12 +81,32 @@ class _TlsClient(_Client, smtplib.SMTP_SSL):
     """The same over TLS from the first byte."""
 
 
+@contextmanager
+def _unreachable() -> Iterator[None]:
+    """What fails before a mail is offered says nothing of the mail. (Every error of smtplib is an OSError.)"""
+    try:
+        yield
+    except OSError as error:
+        code = getattr(error, "smtp_code", None)
+        raise NotSent(f"smtp-{code}" if code else "no-connection", UNREACHABLE, again=True) from None
+
+
+def _hand_over(client: _Client, mail: EmailMessage, recipient: str) -> None:
+    try:
+        client.send_message(mail, to_addrs=[recipient])
+    except smtplib.SMTPRecipientsRefused as error:
+        raise _refusal(next(iter(error.recipients.values()))[0]) from None
+    except smtplib.SMTPResponseException as error:
+        raise _refusal(error.smtp_code) from None
+    except smtplib.SMTPNotSupportedError:  # an address that this server can not take
+        raise NotSent("unsupported", REJECTED, again=False) from None
+    except OSError:
+        if client.handing_over:  # the answer that was lost may have been a yes
+            raise NotSent("no-answer", OUTCOME_UNKNOWN, again=False) from None
+        raise NotSent("connection-lost", UNREACHABLE, again=True) from None
+
+
 def _refusal(code: int) -> NotSent:
     if code >= 500:
         return NotSent(f"smtp-{code}", REJECTED, again=False)
     return NotSent(f"smtp-{code}", UNREACHABLE, again=True)
-
-
-def _outcome(error: smtplib.SMTPException) -> str:
-    code = getattr(error, "smtp_code", None)
-    return f"smtp-{code}" if code else "no-connection"

@@ -154,15 +154,12 @@ def _start_attempt(db: Session, message: Message, now: datetime) -> Outgoing:
     message.attempts += 1
     db.add(Attempt(id=new_id(), message_id=message.id, number=message.attempts, started_at=now))
     db.flush()
-    return Outgoing(
-        id=message.id,
-        attempt=message.attempts,
-        channel=message.channel or "",
-        recipient=message.recipient or "",
-        language=message.language or "",
-        subject=message.subject or "",
-        body=message.body or "",
-    )
+    return _outgoing(message)
+
+
+def _outgoing(message: Message) -> Outgoing:
+    parts = {name: getattr(message, name) for name in ("channel", "recipient", "language", "subject", "body")}
+    return Outgoing(id=message.id, attempt=message.attempts, **parts)
 
 
 def _end_attempt(db: Session, message_id: UUID, attempt: int, outcome: str, now: datetime) -> Message | None:
