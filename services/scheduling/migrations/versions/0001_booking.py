@@ -197,17 +197,20 @@ def upgrade() -> None:
         CREATE TRIGGER capacity AFTER UPDATE OF max_capacity ON sessions
           FOR EACH ROW WHEN (NEW.max_capacity < OLD.max_capacity) EXECUTE FUNCTION check_lowered_capacity();
 
+        -- Their ids are made elsewhere: two tenants may have the same one, and neither learns of it.
         CREATE TABLE patients (
-          id uuid PRIMARY KEY,
+          id uuid NOT NULL,
           tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
           file_number text NOT NULL,
           active boolean NOT NULL,
-          consented boolean NOT NULL DEFAULT false
+          consented boolean NOT NULL DEFAULT false,
+          PRIMARY KEY (tenant_id, id)
         );
         CREATE TABLE clearances (
-          id uuid PRIMARY KEY,
+          id uuid NOT NULL,
           tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
-          cleared boolean NOT NULL
+          cleared boolean NOT NULL,
+          PRIMARY KEY (tenant_id, id)
         );
     """)
     for table in TABLES:

@@ -14,7 +14,7 @@ def save_patient(db: Session, patient_id: UUID, *, file_number: str, active: boo
     db.execute(
         insert(PatientProjection)
         .values(id=patient_id, **values)
-        .on_conflict_do_update(index_elements=["id"], set_=values)
+        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_=values)
     )
 
 
@@ -23,5 +23,5 @@ def set_clearance(db: Session, appointment_id: UUID, *, cleared: bool) -> None:
     db.execute(
         insert(ClearanceProjection)
         .values(id=appointment_id, cleared=cleared)
-        .on_conflict_do_update(index_elements=["id"], set_={"cleared": cleared})
+        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_={"cleared": cleared})
     )
