@@ -63,9 +63,9 @@ class BusConsumer:
                 prefetch_count=PREFETCH,
                 auto_declare=False,
             )
-            with consumer:
-                self._set_up(True)
-                self._drain(connection, stop)
+            consumer.consume()  # ended with the connection: a polite cancel would wait for a broker that is frozen
+            self._set_up(True)
+            self._drain(connection, stop)
 
     def _drain(self, connection: Connection, stop: threading.Event) -> None:
         beat = declared = time.monotonic()
