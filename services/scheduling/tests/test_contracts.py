@@ -1,0 +1,267 @@
+"""What scheduling publishes equals the golden examples; what it reads it takes from those of the others."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from jalsa.context import Context
+from jalsa.contracts import FOLDER
+from jalsa.db import begin
+from jalsa.envelope import Envelope
+from jalsa.ids import new_id
+from jalsa.outbox import COLUMNS, envelope_of, flush_events
+from jalsa.testing.kit import ServiceKit, example, golden
+from scheduling.domain import WorkingHours
+from scheduling.events import PUBLISHES, STREAMS
+from scheduling.models import ClearanceProjection, PatientProjection
+from scheduling.operations import participants, projections, sessions, setup
+
+from .factories import Desk, created, problem
+
+PUBLISHED = [
+    (path.parts[-3], path.stem)
+    for event in PUBLISHES
+    for path in sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
+]
+
+
+class Story:
+    """The examples' own story, told by the real operations under their ids and at their time; never committed."""
+
+    def __init__(self, db: Session, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.db, self.monkeypatch = db, monkeypatch
+        self.now = datetime.fromisoformat(told["time"])
+        self.data = told["data"]
+        self.booked = golden("AppointmentBooked", "group")["data"]
+
+    def ids(self, module: Any, *ids: str) -> None:
+        """The ids that a module of operations will give next."""
+        following = iter(ids)
+        self.monkeypatch.setattr(module, "new_id", lambda: UUID(next(following)))
+
+    def clinic(self) -> Any:
+        shown = self.booked["clinic"]
+        self.ids(setup, shown["id"])
+        data = {name: shown[name] for name in ("code", "name_en", "name_ar")}
+        return setup.create_clinic(self.db, {**data, "timezone": "Asia/Riyadh"}, now=self.now)
+
+    def provider(self) -> Any:
+        clinic, shown = self.clinic(), self.booked["provider"]
+        self.ids(setup, str(new_id()), shown["id"])
+        data = {name: shown[name] for name in ("user_id", "name_en", "name_ar")}
+        provider = setup.create_provider(self.db, {**data, "discipline": "OT", "clinic_ids": [clinic.id]}, now=self.now)
+        self.ids(setup, *(str(new_id()) for _ in range(7)))
+        midnight = self.now.replace(hour=0, minute=0).time()
+        week = [WorkingHours(day, midnight, midnight, clinic.id) for day in range(7)]
+        setup.set_working_hours(self.db, provider, week)
+        return provider
+
+    def place(self, told: dict[str, Any]) -> dict[str, Any]:
+        """What a caller would send for the session of an example."""
+        provider, session = self.provider(), told["session"]
+        self.ids(setup, self.booked["room"]["id"], str(new_id()))
+        clinic_id = provider.clinic_ids[0]
+        room = setup.create_room(self.db, {"clinic_id": clinic_id, "name": self.booked["room"]["name"]})
+        setup.create_service_type(
+            self.db,
+            {
+                "code": session["service_type"],
+                "name_en": "Occupational therapy",
+                "name_ar": "علاج",
+                "discipline": "OT",
+                "default_duration_minutes": 30,
+            },
+        )
+        self.ids(sessions, session["id"])
+        return {
+            "clinic_id": clinic_id,
+            "provider_id": provider.id,
+            "room_id": room.id if told["room"] else None,
+            "service_type": session["service_type"],
+            "session_type": session["type"],
+            "starts_at": datetime.fromisoformat(session["starts_at"]),
+            "duration_minutes": session["duration_minutes"],
+            "max_capacity": session["max_capacity"],
+        }
+
+    def session(self, told: dict[str, Any]) -> Any:
+        return sessions.create_session(self.db, self.place(told), now=self.now)
+
+    def book(self, told: dict[str, Any]) -> Any:
+        patient = UUID(told["patient_id"])
+        projections.save_patient(self.db, patient, file_number="FILE-2026-000001", active=True)
+        self.ids(participants, told["appointment_id"])
+        if told["session"]["type"] == "INDIVIDUAL":
+            place = {**self.place(told), "patient_id": patient}
+            return participants.book_appointment(self.db, place, now=self.now)
+        session = self.session(told)
+        return participants.book(self.db, session.id, patient, None, now=self.now)
+
+
+def tell(story: Story, event: str) -> None:
+    """Do what the example tells of."""
+    if event == "ClinicSaved":
+        story.clinic()
+    elif event == "ProviderSaved":
+        story.provider()
+    elif event == "SessionScheduled":
+        story.session(story.data)
+    elif event == "SessionCancelled":
+        sessions.cancel_session(story.db, story.session(story.booked), None, now=story.now)
+    elif event == "AppointmentBooked":
+        story.book(story.data)
+    elif event == "AppointmentConfirmed":
+        participants.confirm(story.db, story.book(story.booked), now=story.now)
+    else:
+        participants.cancel(story.db, story.book(story.booked), None, now=story.now)
+
+
+@pytest.mark.parametrize(("event", "name"), PUBLISHED)
+def test_what_is_published_equals_the_golden_example(
+    kit: ServiceKit, monkeypatch: pytest.MonkeyPatch, event: str, name: str
+) -> None:
+    told = golden(event, name)
+    context = Context(
+        tenant=told["tenantid"],
+        actor="front-desk-1",
+        request_id="request-1",
+        traceparent=told["traceparent"],
+        correlation_id=told["correlationid"],
+    )
+    with Session(kit.database.engine, autoflush=False) as db:
+        begin(db, context)
+        tell(Story(db, told, monkeypatch), event)
+        flush_events(db)
+        rows = db.execute(text(f"SELECT {COLUMNS} FROM outbox WHERE type = :type"), {"type": told["type"]}).all()
+        [published] = [envelope_of(row) for row in rows]
+        db.rollback()
+    # these two are given by chance and by the relay
+    given = replace(published, id=UUID(told["id"]), position=int(told["position"]))
+    assert given.attributes() == told
+
+
+def test_every_event_that_is_published_has_an_example_that_fits_its_schema() -> None:
+    assert {event for event, _ in PUBLISHED} == {event.name for event in PUBLISHES}
+    schemas = {event.name: event.schema for event in PUBLISHES}
+    for event, name in PUBLISHED:
+        assert schemas[event].validate(golden(event, name)["data"]) == {}
+
+
+def test_no_event_has_a_field_that_could_say_more_of_a_patient_than_the_id() -> None:
+    for event, name in PUBLISHED:
+        data = golden(event, name)["data"]
+        assert {field for field in data if "patient" in field} <= {"patient_id"}
+        assert not {"notes", "reason", "cancel_reason", "group_notes"} & set(json.dumps(data).split('"'))
+
+
+READ = [
+    ("PatientRegistered", "default"),
+    ("PatientUpdated", "default"),
+    ("FinancialClearanceChanged", "default"),
+]
+
+
+def deliver(kit: ServiceKit, tenant: str, event: str, name: str, **data: Any) -> UUID:
+    """An example as the first event of a fresh subject."""
+    subject = new_id()
+    identity = "appointment_id" if event == "FinancialClearanceChanged" else "patient_id"
+    envelope = example(event, name, tenant, subject_id=subject, **{identity: subject, **data})
+    kit.inbox.receive(envelope)
+    return subject
+
+
+@pytest.mark.parametrize("extra", [{}, {"colour": "blue", "more": {"of": ["it"]}}], ids=["as it is", "with more"])
+@pytest.mark.parametrize(("event", "name"), READ)
+def test_examples_of_the_others_are_applied_also_with_a_field_that_nobody_knows(
+    kit: ServiceKit, tenant: str, event: str, name: str, extra: dict[str, Any]
+) -> None:
+    subject = deliver(kit, tenant, event, name, **extra)
+    told = golden(event, name)["data"]
+    with kit.transaction(tenant) as db:
+        if event == "FinancialClearanceChanged":
+            assert db.get_one(ClearanceProjection, subject).cleared is told["cleared"]
+        else:
+            patient = db.get_one(PatientProjection, subject)
+            assert (patient.file_number, patient.active) == (told["file_number"], told["active"])
+        assert db.execute(text("SELECT count(*) FROM inbox")).scalar() == 0
+
+
+@pytest.mark.parametrize(("event", "name"), READ)
+def test_an_event_without_a_field_that_is_read_is_set_aside_as_dead(
+    kit: ServiceKit, tenant: str, event: str, name: str
+) -> None:
+    field = "cleared" if event == "FinancialClearanceChanged" else "active"
+    deliver(kit, tenant, event, name, **{field: "perhaps"})
+    with kit.transaction(tenant) as db:
+        assert db.execute(text("SELECT state FROM inbox")).scalar_one() == "dead"
+
+
+@pytest.mark.parametrize("event", ["PatientsMerged.v1", "ConsentStandingChanged.v1"])
+def test_events_that_mean_nothing_here_yet_are_passed_over(kit: ServiceKit, tenant: str, event: str) -> None:
+    subject = new_id()
+    registered = example("PatientRegistered", "default", tenant, subject_id=subject, patient_id=subject)
+    kit.inbox.receive(replace(registered, type=f"jalsa.patient-files.{event}", data={}))
+    after = example("PatientUpdated", "default", tenant, sequence=2, subject_id=subject, patient_id=subject)
+    kit.inbox.receive(after)
+    with kit.transaction(tenant) as db:
+        assert db.get_one(PatientProjection, subject).active is False
+
+
+def test_a_later_word_on_a_patient_or_a_clearance_replaces_the_earlier(kit: ServiceKit, desk: Desk) -> None:
+    subject, tenant = desk.create_appointment()["id"], desk.centre.tenant
+    for sequence, cleared in enumerate((True, False, True), 1):
+        said = {"appointment_id": subject, "cleared": cleared}
+        kit.inbox.receive(
+            example("FinancialClearanceChanged", "default", tenant, sequence=sequence, subject_id=subject, **said)
+        )
+        shown = desk.participant(subject)
+        assert shown["finance_cleared"] is cleared
+        assert ("finance" in shown["check_in_blockers"]) is not cleared
+
+
+def test_each_stream_that_is_followed_is_bound_on_the_bus() -> None:
+    topology = json.loads((FOLDER / "topology.json").read_text())
+    assert topology["queues"]["scheduling"] == sorted(stream.binding for stream in STREAMS)
+
+
+def registration(tenant: str) -> Envelope:
+    subject = new_id()
+    return example("PatientRegistered", "default", tenant, subject_id=subject, patient_id=subject)
+
+
+@pytest.mark.parametrize("path", ["/appointments", "/sessions/{}/participants"])
+def test_a_patient_whose_registration_is_on_its_way_is_waited_for(kit: ServiceKit, desk: Desk, path: str) -> None:
+    session = desk.create_session(provider_id=desk.centre.create_provider(desk.clinic)["id"])
+    event = registration(desk.centre.tenant)
+    body = desk.place() if path == "/appointments" else {}
+    body["patient_id"] = event.data["patient_id"]
+
+    def arrive() -> None:
+        time.sleep(0.3)  # the point of this test: the event comes after the request has begun
+        kit.inbox.receive(event)
+
+    with ThreadPoolExecutor(1) as pool:
+        arriving = pool.submit(arrive)
+        created(desk.centre.post(path.format(session["id"]), body))
+        arriving.result()
+
+
+def test_a_patient_who_is_not_announced_within_a_second_is_unknown(desk: Desk) -> None:
+    body = desk.place(patient_id=str(new_id()))
+    began = time.monotonic()
+    problem(desk.centre.post("/appointments", body), 422, "unknown-patient")
+    assert time.monotonic() - began >= 1.0
+
+
+def test_an_inactive_patient_is_refused_without_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(participants, "PATIENT_PATIENCE", 60.0)
+    body = desk.place(patient_id=desk.centre.create_patient(active=False))
+    problem(desk.centre.post("/appointments", body), 422, "unknown-patient")

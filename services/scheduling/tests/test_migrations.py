@@ -1,0 +1,109 @@
+"""The migrations go up, down and up again, and leave nothing behind; the database agrees with the code."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, create_engine, make_url, text
+
+from jalsa.cli import migrations_folder
+from jalsa.migrate import migrate
+from jalsa.states import StateMachine
+from jalsa.testing.kit import ServiceKit
+from jalsa.testing.servers import Servers
+from scheduling import domain
+from scheduling.app import SERVICE
+
+from .factories import Centre, Desk
+
+# everything that a migration could create in our schema, with what it may be used for
+_THINGS = text("""
+    SELECT 'relation', relname::text, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT 'function', proname, proacl::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT 'type', typname, typacl::text FROM pg_type WHERE typnamespace = 'public'::regnamespace
+    UNION ALL SELECT 'policy', polname, NULL FROM pg_policy
+    UNION ALL SELECT 'extension', extname, NULL FROM pg_extension
+    UNION ALL SELECT 'schema', nspname, nspacl::text FROM pg_namespace WHERE nspname !~ '^pg_'
+    UNION ALL SELECT 'default', defaclobjtype::text, defaclacl::text FROM pg_default_acl
+""")
+
+
+@pytest.fixture
+def connect(servers: Servers, scratch_kit: ServiceKit) -> Callable[..., object]:
+    """A connection as the superuser, who sees everything."""
+    database = make_url(scratch_kit.config.database_url).database
+
+    @contextmanager
+    def make() -> Iterator[Connection]:
+        engine = create_engine(make_url(servers.postgres.url).set(drivername="postgresql", database=database))
+        with engine.connect() as conn:
+            yield conn
+        engine.dispose()
+
+    return make
+
+
+def things(conn: Connection) -> set[tuple[str, str, str | None]]:
+    return {(row[0], row[1], row[2]) for row in conn.execute(_THINGS) if "alembic_version" not in row[1]}
+
+
+def test_down_and_up_again_leave_no_residue_and_miss_nothing(scratch_kit: ServiceKit, tenant: str, connect) -> None:  # type: ignore[no-untyped-def]
+    folder, owner = migrations_folder(SERVICE), scratch_kit.config.database_owner_url
+    with connect() as conn:
+        up = things(conn)
+    Desk(Centre(scratch_kit, tenant)).create_appointment()  # also with rows, and with what rows bring into being
+    scratch_kit.database.dispose()
+
+    migrate(folder, owner, "base")
+    with connect() as conn:
+        left = {thing for thing in things(conn) if thing[0] not in ("schema", "extension")}
+        assert left == set()
+        schema = conn.execute(text("SELECT nspacl::text FROM pg_namespace WHERE nspname = 'public'")).scalar_one()
+        assert "scheduling_app" not in (schema or "")
+
+    migrate(folder, owner)
+    with connect() as conn:
+        assert things(conn) == up
+    Desk(Centre(scratch_kit, f"{tenant}b")).create_appointment()
+
+
+def allowed(kit: ServiceKit, constraint: str) -> set[str]:
+    """The values that a CHECK of the form `column IN (…)` lets pass."""
+    with kit.transaction("anybody") as db:
+        definition = db.execute(
+            text("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name"), {"name": constraint}
+        ).scalar_one()
+    return set(definition.split("'")[1::2])
+
+
+@pytest.mark.parametrize(
+    ("constraint", "machine"),
+    [("sessions_status_check", domain.SESSION), ("participants_status_check", domain.PARTICIPANT)],
+)
+def test_the_database_knows_the_states_of_the_tables_in_the_code(
+    kit: ServiceKit, constraint: str, machine: StateMachine
+) -> None:
+    assert allowed(kit, constraint) == set(machine.states)
+
+
+def test_the_database_counts_as_live_what_the_domain_does(desk: Desk) -> None:
+    participant = desk.create_appointment()
+    live = set()
+    set_status = text("""
+        UPDATE participants SET status = CAST(:status AS text),
+          cancelled_at = CASE WHEN :status = 'CANCELLED' THEN now() END
+        WHERE id = :id RETURNING live
+    """)
+    with desk.centre.kit.transaction(desk.centre.tenant) as db:
+        for status in domain.PARTICIPANT.states:
+            if db.execute(set_status, {"status": status, "id": participant["id"]}).scalar_one():
+                live.add(status)
+    assert live == set(domain.LIVE_PARTICIPANT)
+
+
+def test_every_constraint_that_has_a_problem_of_its_own_exists(kit: ServiceKit) -> None:
+    with kit.transaction("anybody") as db:
+        names = set(db.execute(text("SELECT conname FROM pg_constraint")).scalars())
+        names |= set(db.execute(text("SELECT relname FROM pg_class WHERE relkind = 'i'")).scalars())
+        raised = db.execute(text("SELECT string_agg(prosrc, '') FROM pg_proc WHERE proname ~ '^check_'")).scalar_one()
+    assert {name for name in SERVICE.constraints if name not in names and f"'{name}'" not in raised} == set()
