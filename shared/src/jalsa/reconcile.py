@@ -93,7 +93,10 @@ class Reconciler:
         )
         if response.status != 200:
             raise FeedAway(str(response.status))
-        items = response.json().get("items")
+        try:
+            items = response.json()["items"]
+        except (ValueError, TypeError, LookupError):
+            raise FeedAway("no items") from None
         if not isinstance(items, list):
             raise FeedAway("no items")
         return items
