@@ -249,6 +249,21 @@ def on_lamp_switched(db: Session, event: Received) -> None:
     light.trail += f"{event.data['level']},"
 
 
+class Switchable:
+    """A handler that raises `error` for as long as there is one, and counts its calls."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.calls = 0
+
+    def __call__(self, db: Session, event: Received) -> None:
+        self.calls += 1
+        on_lamp_switched(db, event)
+        if self.error is not None:
+            db.flush()
+            raise self.error
+
+
 def beta(handler: Handler = on_lamp_switched) -> Service:
     """The service that follows, perhaps with another handler."""
     return Service(

@@ -11,6 +11,7 @@ from lamps import (
     STREAM,
     Logs,
     MakeKit,
+    Switchable,
     beta,
     kept,
     lamp_event,
@@ -32,21 +33,6 @@ from jalsa.testing.kit import ServiceKit
 
 class Broken(Exception):
     pass
-
-
-class Switchable:
-    """A handler that raises `error` for as long as there is one, and counts its calls."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-        self.calls = 0
-
-    def __call__(self, db: Session, event: Received) -> None:
-        self.calls += 1
-        on_lamp_switched(db, event)
-        if self.error is not None:
-            db.flush()
-            raise self.error
 
 
 @pytest.fixture
