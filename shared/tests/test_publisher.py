@@ -20,7 +20,7 @@ KEY = "agdar.alpha.lamp.LampSwitched.v1"
 
 
 def message(key: str = KEY) -> Message:
-    return Message(str(uuid4()), key, b"{}", "00-1-2-01")
+    return Message(str(uuid4()), key, b"{}")
 
 
 @pytest.fixture
@@ -62,7 +62,6 @@ def test_messages_are_persistent_and_say_what_they_are(publisher: PikaPublisher,
     [(_, properties)] = taken(vhost)
     assert properties.delivery_mode == 2
     assert properties.content_type == "application/cloudevents+json"
-    assert properties.headers["traceparent"] == "00-1-2-01"
 
 
 def test_an_event_that_only_outside_subscribers_want_is_confirmed_without_a_queue(publisher: PikaPublisher) -> None:
@@ -168,7 +167,7 @@ def close_connections(vhost: Vhost) -> None:
 def test_the_body_is_the_envelope(publisher: PikaPublisher, vhost: Vhost) -> None:
     attributes = lamp_attributes("agdar", new_id(), 1)
     body = parse(attributes).encode()
-    publisher.publish([Message(attributes["id"], KEY, body, attributes["traceparent"])])
+    publisher.publish([Message(attributes["id"], KEY, body)])
     connection = pika.BlockingConnection(pika.URLParameters(vhost.amqp_url))
     _, _, arrived = connection.channel().basic_get("beta.events", auto_ack=True)
     connection.close()

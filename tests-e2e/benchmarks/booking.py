@@ -127,7 +127,7 @@ def _sessions(kit: ServiceKit, count: int, capacity: int) -> list[tuple[str, dat
             {"id": kind, "code": suffix},
         )
         start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=30)
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "id": new_id(),
                 "n": f"SES-{suffix}-{i}",

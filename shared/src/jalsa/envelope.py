@@ -1,7 +1,6 @@
 """The envelope: CloudEvents 1.0, structured JSON. It is checked when it is written and when it is read."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from jalsa import strictjson
 from jalsa.context import TENANT
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -60,6 +60,16 @@ class Envelope:
 
     def attributes(self) -> dict[str, Any]:
         """The JSON object that travels."""
+        return {**self._context(), "data": self.data}
+
+    def encode(self, data: str | None = None) -> bytes:
+        """The message's body; `data`, where it is given, is the event's data as JSON text."""
+        text = json.dumps(self.data, ensure_ascii=False, separators=(",", ":")) if data is None else data
+        context = json.dumps(self._context(), ensure_ascii=False, separators=(",", ":"))
+        return f'{context[:-1]},"data":{text}}}'.encode()
+
+    def _context(self) -> dict[str, Any]:
+        """Every attribute but the data."""
         body: dict[str, Any] = {
             "specversion": "1.0",
             "id": str(self.id),
@@ -75,15 +85,10 @@ class Envelope:
             "traceparent": self.traceparent,
             "dataschema": f"/{self.service}/v1/events/schemas/{self.event}",
             "datacontenttype": "application/json",
-            "data": self.data,
         }
         if self.causation_id:
             body["causationid"] = self.causation_id
         return body
-
-    def encode(self) -> bytes:
-        """The message's body."""
-        return json.dumps(self.attributes(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def decode(body: bytes) -> Envelope:
@@ -91,11 +96,11 @@ def decode(body: bytes) -> Envelope:
     if len(body) > MAX_BYTES:
         raise Unreadable("too-large")
     try:
-        attributes = json.loads(body.decode(), parse_constant=_no_constant, parse_float=_finite)
-        if b"\\u" in body and not _storable(attributes):
-            raise Unreadable("bad-data")
-    except (ValueError, RecursionError):
+        attributes = strictjson.loads(body)
+    except ValueError:
         raise Unreadable("not-json") from None
+    if b"\\u" in body and not _storable(attributes):
+        raise Unreadable("bad-data")
     return parse(attributes)
 
 
@@ -124,17 +129,6 @@ def parse(attributes: Any) -> Envelope:
         raise Unreadable("bad-attribute") from None
     _check(envelope)
     return envelope
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(digits)
-    return number
 
 
 def _storable(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import pika
@@ -46,6 +47,7 @@ class PikaPublisher:
         self._unconfirmed: dict[int, str] = {}
         self._returned: set[str] = set()
         self._confirmed: set[str] = set()
+        self._routed: dict[str, bool] = {}
 
     def publish(self, messages: Sequence[Message]) -> int:
         """Publish in order; returns how many, counted from the first, the broker has confirmed within the limit."""
@@ -131,19 +133,19 @@ class PikaPublisher:
                 EXCHANGE,
                 message.key,
                 message.body,
-                pika.BasicProperties(
-                    content_type=CONTENT_TYPE,
-                    delivery_mode=2,
-                    message_id=message.id,
-                    headers={"traceparent": message.traceparent},
-                ),
-                # one of our own queues must take it; an event for outside subscribers only may have none
-                mandatory=self.topology.routes(message.key),
+                pika.BasicProperties(content_type=CONTENT_TYPE, delivery_mode=2, message_id=message.id),
+                mandatory=self._mandatory(message.key),
             )
+
+    def _mandatory(self, key: str) -> bool:
+        """One of our own queues must take it; an event for outside subscribers only may have none."""
+        if key not in self._routed:
+            self._routed[key] = self.topology.routes(key)
+        return self._routed[key]
 
     def _on_confirm(self, frame: Any) -> None:
         tag = frame.method.delivery_tag
-        tags = [t for t in self._unconfirmed if t <= tag] if frame.method.multiple else [tag]
+        tags = list(takewhile(tag.__ge__, self._unconfirmed)) if frame.method.multiple else [tag]
         ids = {self._unconfirmed.pop(t) for t in tags if t in self._unconfirmed}
         if isinstance(frame.method, Basic.Ack):
             self._confirmed |= ids - self._returned

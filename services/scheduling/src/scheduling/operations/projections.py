@@ -2,26 +2,24 @@
 
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from scheduling.models import ClearanceProjection, PatientProjection
+_SAVE_PATIENT = text("""
+    INSERT INTO patients (id, file_number, active) VALUES (:id, :file_number, :active)
+    ON CONFLICT (tenant_id, id) DO UPDATE SET file_number = EXCLUDED.file_number, active = EXCLUDED.active
+""")
+_SET_CLEARANCE = text("""
+    INSERT INTO clearances (id, cleared) VALUES (:id, :cleared)
+    ON CONFLICT (tenant_id, id) DO UPDATE SET cleared = EXCLUDED.cleared
+""")
 
 
 def save_patient(db: Session, patient_id: UUID, *, file_number: str, active: bool) -> None:
     """Store or replace a patient's projection."""
-    values = {"file_number": file_number, "active": active}
-    db.execute(
-        insert(PatientProjection)
-        .values(id=patient_id, **values)
-        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_=values)
-    )
+    db.execute(_SAVE_PATIENT, {"id": patient_id, "file_number": file_number, "active": active})
 
 
 def set_clearance(db: Session, appointment_id: UUID, *, cleared: bool) -> None:
     """Store whether billing has cleared an appointment."""
-    db.execute(
-        insert(ClearanceProjection)
-        .values(id=appointment_id, cleared=cleared)
-        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_={"cleared": cleared})
-    )
+    db.execute(_SET_CLEARANCE, {"id": appointment_id, "cleared": cleared})

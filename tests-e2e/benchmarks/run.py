@@ -1,0 +1,103 @@
+"""`make bench`: the figures of this machine, each as a ratio to bare code measured in the same run."""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import booking
+import bus
+import latency
+import local
+import psycopg
+
+from jalsa.issuer import Issuer
+from jalsa.testing.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
+
+FIGURES = ("booking", "relay", "consumer", "latency", "local")
+
+
+def main() -> None:
+    """Measure what is asked for, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("figures", nargs="*", default=[], metavar="FIGURE", help=f"any of {', '.join(FIGURES)} (all)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (5)")
+    arguments = parser.parse_args()
+    wanted = arguments.figures or FIGURES
+    if unknown := set(wanted) - set(FIGURES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    print(f"{os.cpu_count()} processors, {platform.platform()}, Python {platform.python_version()}\n")
+    with private_postgres(durable=True) as postgres, private_rabbitmq() as rabbitmq:
+        _keep_commit_times(postgres)
+        servers = Servers(postgres, rabbitmq)
+        with tempfile.TemporaryDirectory() as folder:
+            issuer = Issuer.in_folder(Path(folder) / "keys")
+            for figure in wanted:
+                print(f"{figure} …", end=" ", flush=True, file=sys.stderr)
+                _MEASURES[figure](servers, postgres, issuer, Path(folder), arguments.rounds)
+
+
+def _keep_commit_times(postgres: PrivatePostgres) -> None:
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+    postgres.restart()
+
+
+def _rates(rates: list[float]) -> str:
+    return f"{min(rates):,.0f}–{max(rates):,.0f}/s"
+
+
+def _line(what: str, figure: str, target: str) -> None:
+    print(f"{what:<62} {figure:<44} {target}", flush=True)
+
+
+def _compared(what: str, found: dict[str, Any]) -> None:
+    _line(what, f"{found['ratio']:.2f}  ({_rates(found['ours'])} against {_rates(found['bare'])})", "at least 0.5")
+
+
+def _booking(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, rounds: int) -> None:
+    found = booking.measure(servers, issuer, bookings=1000, rounds=rounds)
+    _compared("bookings per second over HTTP / bare Flask and Core", found)
+    race = found["race"]
+    _line("200 clients for the last seat", f"{race['seconds']:.2f} s, {race['statuses']}", "one 201, 2 s")
+
+
+def _relay(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, rounds: int) -> None:
+    found = bus.measure_relay(servers, issuer, events=10_000, rounds=rounds)
+    _compared("events confirmed per second / bare pipelined pika", found)
+
+
+def _consumer(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, rounds: int) -> None:
+    found = bus.measure_consumer(servers, issuer, events=2_000, rounds=rounds)
+    _compared("events applied per second / bare loop of the same SQL", found)
+
+
+def _latency(servers: Servers, postgres: PrivatePostgres, issuer: Issuer, folder: Path, _: int) -> None:
+    found = latency.measure(servers, postgres, issuer, folder, seconds=20, per_second=20)
+    figure = f"median {found['median']:.0f} ms, 99 % {found['p99']:.0f} ms, all {found['max']:.0f} ms"
+    _line(f"201 to the last consequence, {found['bookings']} bookings at 20/s", figure, "100 ms, 500 ms")
+
+
+def _local(*_: Any) -> None:
+    found = local.measure()
+    _line("make run, second start", f"{found['second']:.1f} s (first {found['first']:.1f} s)", "5 s")
+    figure = f"{found['pss']:.0f} MB (shared pages counted per process: {found['rss']:.0f} MB)"
+    _line("resident memory of everything", figure, "500 MB")
+
+
+_MEASURES: dict[str, Callable[..., None]] = {
+    "booking": _booking,
+    "relay": _relay,
+    "consumer": _consumer,
+    "latency": _latency,
+    "local": _local,
+}
+
+if __name__ == "__main__":
+    main()
