@@ -102,11 +102,13 @@ class Stack:
         return Api(self.address, self.issuer.token(tenant, roles or ("manager",), **claims))
 
     def start(self, service: str, role: str) -> None:
-        """Start one process."""
+        """Start one process; `worker-2` is a second worker beside the first."""
+        if (service, role) not in self.ports:
+            [self.ports[service, role]] = free_ports(1)
         with (self.folder / f"{service}-{role}.log").open("ab") as log:
             self.processes[service, role] = subprocess.Popen(
-                [sys.executable, "-m", service.replace("-", "_"), role],
-                env={**os.environ, **self._environment(service)},
+                [sys.executable, "-m", service.replace("-", "_"), role.partition("-")[0]],
+                env={**os.environ, **self._environment(service, role)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -153,8 +155,9 @@ class Stack:
             return False
         return answer.status == 200
 
-    def _environment(self, service: str) -> dict[str, str]:
+    def _environment(self, service: str, role: str) -> dict[str, str]:
         return {
+            "TMPDIR": str(self.folder),  # what a killed process leaves goes with the folder
             "DATABASE_URL": self.urls[service].app,
             "DATABASE_RELAY_URL": self.urls[service].relay,
             "AMQP_URL": self.amqp_url,
@@ -165,7 +168,7 @@ class Stack:
             "SERVICE_KEY_FILE": str(self.issuer.folder / "service.pem"),
             "HOST": "127.0.0.1",
             "PORT": str(self.ports[service, "web"]),
-            "HEALTH_PORT": str(self.ports[service, "worker"]),
+            "HEALTH_PORT": str(self.ports[service, role]),
             "WEB_WORKERS": "1",
             **self.extra,
         }
