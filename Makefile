@@ -12,12 +12,12 @@ READY    := $(if $(wildcard .venv/dev.stamp),.venv/dev.stamp,.venv/local.stamp)
 # Written so that this line does not find itself.
 REGISTRY_HOSTS := pyp[i]\.org|pythonhoste[d]\.org|de[b]\.debian\.org|securit[y]\.debian\.org|npmj[s]\.(org|com)|yarnpk[g]\.com
 
-.PHONY: help run test check lint types layers contracts deployment bench install lock clean
+.PHONY: help run test test-containers check lint types layers contracts deployment bench install lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
 	@echo 'Jalsa. What make can do:'
-	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' Makefile | expand -t 2 | sed 's/@/                    /; s/^\(.\{18\}\) */\1/'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' Makefile | expand -t 2 | sed 's/@/                    /; s/^\(.\{24\}\) */\1/'
 	@echo 'One service only: make test SERVICE=billing   More for pytest: make test ARGS="-k capacity -x"'
 
 run: $(READY) ## Run all five services on this machine, with demo data (JALSA_PORT, JALSA_DATA)
@@ -25,6 +25,9 @@ run: $(READY) ## Run all five services on this machine, with demo data (JALSA_PO
 
 test: .venv/dev.stamp ## Run every test, on real PostgreSQL and RabbitMQ
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(SERVICE),services/$(SERVICE)/tests) $(ARGS)
+
+test-containers: .venv/dev.stamp ## Build the images and prove the container stack (needs Docker)
+	@$(BIN)/python -m pytest -p no:jalsa.testing.plugin tests-e2e/containers.py $(ARGS)
 
 check: lint types layers contracts deployment ## Run every check that needs no server (each part is a target, too)
 
@@ -40,6 +43,7 @@ layers: .venv/dev.stamp ## Check that imports go one way
 
 contracts: .venv/dev.stamp ## Check events against their contracts and the last release
 	$(BIN)/jalsa contracts check
+	$(BIN)/python deploy/rabbitmq/make_definitions.py --check
 
 deployment: .venv/dev.stamp ## Check the compose file and the Dockerfiles, and that no file names a package registry
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml

@@ -37,7 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--hours", type=float, default=24, help="how long it is valid (default: 24)")
     token.set_defaults(run=_token)
     contracts = commands.add_parser("contracts", help="what is made from the services' declarations of their events")
-    contracts.add_argument("action", choices=["write", "check"], help="write the files, or fail where they differ")
+    contracts.add_argument(
+        "action",
+        choices=["write", "check", "release"],
+        help="write the files; fail where they differ from the code or break the last release's promise; "
+        "take them as a release's",
+    )
     contracts.set_defaults(run=_contracts)
     return parser
 
@@ -77,5 +82,10 @@ def _contracts(arguments: argparse.Namespace) -> None:
     if arguments.action == "write":
         contracts.write(root)
         print("\n".join(str(path) for path in differing) or "nothing to change")
-    elif differing:
+        return
+    if differing:
         sys.exit("These differ from the code; run `jalsa contracts write`:\n" + "\n".join(map(str, differing)))
+    if arguments.action == "release":
+        contracts.release(root)
+    elif broken := contracts.broken(root):
+        sys.exit("These break the promise of the last release; publish a new version beside:\n" + "\n".join(broken))

@@ -1,6 +1,7 @@
 """Documents made from what the services declare: the bus's topology, a JSON Schema per event, AsyncAPI."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from jalsa.contracts import EXCHANGE, EventType
 from jalsa.envelope import CONTENT_TYPE
 from jalsa.schemas import json_schema
 from jalsa.web import Service
+from jalsa_local.compatibility import breaks
 from jalsa_local.services import load_all
+
+#: The schemas as the last release had them.
+RELEASED = Path("docs/events/released")
 
 
 def differing(root: Path) -> list[Path]:
@@ -21,6 +26,25 @@ def differing(root: Path) -> list[Path]:
     stale = schemas - set(wanted)
     changed = {path for path, text in wanted.items() if not (root / path).exists() or (root / path).read_text() != text}
     return sorted(stale | changed)
+
+
+def broken(root: Path) -> list[str]:
+    """What the present events break of the promise to subscribers of the last release, a sentence each."""
+    found = []
+    for released in sorted((root / RELEASED).glob("*.json")):
+        present = root / "docs/events/schemas" / released.name
+        if not present.exists():
+            found.append(f"{released.stem}: the event is gone")
+            continue
+        sentences = breaks(json.loads(released.read_text()), json.loads(present.read_text()))
+        found += [f"{released.stem}: {sentence}" for sentence in sentences]
+    return found
+
+
+def release(root: Path) -> None:
+    """Take the present schemas as those of the last release."""
+    shutil.rmtree(root / RELEASED, ignore_errors=True)
+    shutil.copytree(root / "docs/events/schemas", root / RELEASED)
 
 
 def write(root: Path) -> None:
