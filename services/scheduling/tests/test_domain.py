@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, time, timedelta
 from itertools import product
+from pathlib import Path
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -58,6 +59,12 @@ def test_only_the_moves_of_the_table_are_allowed(machine: StateMachine, allowed:
             with pytest.raises(Problem) as refused:
                 machine.check(*move)
             assert (refused.value.status, refused.value.code) == (409, "invalid-transition")
+
+
+@pytest.mark.parametrize("machine", [domain.SESSION, domain.PARTICIPANT], ids=["session", "participant"])
+def test_the_readme_shows_the_state_machines_as_they_are(machine: StateMachine) -> None:
+    readme = Path(__file__).parents[1] / "README.md"
+    assert f"```mermaid\n{machine.mermaid()}\n```" in readme.read_text()
 
 
 def test_a_place_is_live_until_it_is_given_up_or_missed() -> None:

@@ -19,9 +19,7 @@ from werkzeug.test import TestResponse
 from jalsa.issuer import Issuer
 from jalsa.testing.kit import Client, ServiceKit, eventually, service_kit
 from jalsa.testing.servers import Servers
-from scheduling import queries
 from scheduling.app import SERVICE
-from scheduling.operations import participants
 
 from .factories import Centre, Desk, at, created
 
@@ -40,6 +38,11 @@ ALTER DATABASE {database} SET deadlock_timeout = '50ms';
 NO_EXCLUSION = """
 ALTER TABLE sessions DROP CONSTRAINT sessions_provider_busy, DROP CONSTRAINT sessions_room_busy;
 ALTER TABLE participants DROP CONSTRAINT participants_patient_busy;
+"""
+NO_SESSION_LOCK = """
+DO $$ BEGIN
+  EXECUTE replace(pg_get_functiondef('hold_place(uuid,uuid)'::regprocedure), 'FOR UPDATE', '');
+END $$
 """
 NO_CAPACITY_TRIGGER = "DROP TRIGGER capacity ON participants;"
 
@@ -160,17 +163,13 @@ def test_of_fifty_at_once_one_gets_the_last_seat(desk: Desk) -> None:
     assert last_seat(desk, 50) == {(201, None): 1, (409, "session-full"): 49}
 
 
-def test_without_the_rows_lock_the_trigger_still_holds(weakened: Weakened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(participants, "locked_session", queries.find_session)
-    with weakened() as desk:
+def test_without_the_rows_lock_the_trigger_still_holds(weakened: Weakened) -> None:
+    with weakened(NO_SESSION_LOCK) as desk:
         assert last_seat(desk, 8) == {(201, None): 1, (409, "session-full"): 7}
 
 
-def test_control_without_lock_and_trigger_the_group_is_overbooked(
-    weakened: Weakened, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(participants, "locked_session", queries.find_session)
-    with weakened(NO_CAPACITY_TRIGGER) as desk:
+def test_control_without_lock_and_trigger_the_group_is_overbooked(weakened: Weakened) -> None:
+    with weakened(NO_SESSION_LOCK, NO_CAPACITY_TRIGGER) as desk:
         assert last_seat(desk, 8)[201, None] > 1
 
 

@@ -212,6 +212,27 @@ def upgrade() -> None:
           cleared boolean NOT NULL,
           PRIMARY KEY (tenant_id, id)
         );
+
+        -- What the rules of a booking ask, read under the locks that keep it true: the patient's, then the session's
+        -- row. It decides nothing; it is three statements in one round trip. A patient's lock comes before every
+        -- provider's and room's, so whoever waits for one who is not known yet keeps nobody else from anything.
+        CREATE FUNCTION hold_place(wanted_patient uuid, wanted_session uuid, OUT active boolean, OUT consented boolean,
+                                   OUT taken int, OUT enrolled boolean, OUT busy boolean)
+        LANGUAGE plpgsql AS $$
+        DECLARE
+          placed record;
+        BEGIN
+          PERFORM pg_advisory_xact_lock(hashtextextended('patient:' || wanted_patient, 0));
+          SELECT p.active, p.consented INTO active, consented FROM patients p WHERE p.id = wanted_patient;
+          IF active THEN
+            SELECT starts_at, ends_at INTO placed FROM sessions WHERE id = wanted_session FOR UPDATE;
+            SELECT count(*), coalesce(bool_or(patient_id = wanted_patient), false) INTO taken, enrolled
+            FROM participants WHERE session_id = wanted_session AND live;
+            busy := EXISTS (SELECT FROM participants WHERE live AND patient_id = wanted_patient
+                            AND session_id <> wanted_session
+                            AND starts_at < placed.ends_at AND ends_at > placed.starts_at);
+          END IF;
+        END $$;
     """)
     for table in TABLES:
         protect(op.execute, table, SERVICE)
@@ -221,6 +242,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(f"DROP TABLE {', '.join((*PROJECTIONS, *reversed(TABLES)))} CASCADE")
-    op.execute("DROP FUNCTION check_capacity(), check_lowered_capacity()")
+    op.execute("DROP FUNCTION hold_place(uuid, uuid), check_capacity(), check_lowered_capacity()")
     op.execute("DROP TYPE uuidrange")
     drop_mechanisms(op.execute, SERVICE)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import bindparam, func, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from jalsa.db import TenantRow
@@ -26,6 +26,9 @@ _WITH_ITS_PARTS = (
     joinedload(ClinicalSession.room),
     joinedload(ClinicalSession.service_type, innerjoin=True),
 )
+# made once: putting a statement with its options together costs as much as running it
+_SESSION = select(ClinicalSession).where(ClinicalSession.id == bindparam("id")).options(*_WITH_ITS_PARTS)
+_LOCKED_SESSION = _SESSION.with_for_update(of=ClinicalSession).execution_options(populate_existing=True)
 _WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*_WITH_ITS_PARTS)
 _TAKEN = (
     select(func.count())
@@ -63,10 +66,7 @@ def working_hours(db: Session, provider_id: UUID) -> list[WorkingHours]:
 
 def find_session(db: Session, session_id: UUID, *, lock: bool = False) -> ClinicalSession | None:
     """A session with its clinic, provider, room and service type."""
-    query = select(ClinicalSession).where(ClinicalSession.id == session_id).options(*_WITH_ITS_PARTS)
-    if lock:
-        query = query.with_for_update(of=ClinicalSession).execution_options(populate_existing=True)
-    return db.scalar(query)
+    return db.scalar(_LOCKED_SESSION if lock else _SESSION, {"id": session_id})
 
 
 def list_sessions(

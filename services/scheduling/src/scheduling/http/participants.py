@@ -29,7 +29,9 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 )
 def book_appointment(body: dict[str, Any]) -> Response:
     """Book an individual session and its participant in one step."""
-    return tagged(_shown(operations.book_appointment(current_db(), body, now=clock.now())), 201)
+    now = clock.now()
+    booking = operations.book_appointment(current_db(), body, now=now)
+    return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
 @routes.view("/participants/<uuid:participant_id>", permission="appointments.read", answer=_PARTICIPANT)

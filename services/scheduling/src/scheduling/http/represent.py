@@ -26,7 +26,7 @@ def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, dict[st
 def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dict[UUID, dict[str, Any]]:
     """Participants with their session and what stands against their check-in at this instant."""
     standings = queries.standings(db, [row.id for row in rows])
-    return {row.id: _participant(row, standings[row.id], now) for row in rows}
+    return {row.id: participant(row, standings[row.id], now) for row in rows}
 
 
 def _session(row: ClinicalSession, taken: int) -> dict[str, Any]:
@@ -41,7 +41,8 @@ def _session(row: ClinicalSession, taken: int) -> dict[str, Any]:
     }
 
 
-def _participant(row: Participant, standing: queries.Standing, now: datetime) -> dict[str, Any]:
+def participant(row: Participant, standing: queries.Standing, now: datetime) -> dict[str, Any]:
+    """One participant whose standing is known already."""
     blockers = check_in_blockers(
         cleared=standing.cleared,
         consented=standing.consented,

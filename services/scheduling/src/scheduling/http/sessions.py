@@ -78,8 +78,8 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     """Book a patient into a session."""
     db, now = current_db(), clock.now()
-    participant = participants.book(db, session_id, body["patient_id"], body["notes"], now=now)
-    return tagged(_PARTICIPANT.dump(represent.participants(db, [participant], now)[participant.id]), 201)
+    booking = participants.book(db, session_id, body["patient_id"], body["notes"], now=now)
+    return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
 @routes.view(

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
@@ -15,41 +16,44 @@ from jalsa.ids import new_id
 from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations.locks import lock_patient
 from scheduling.operations.sessions import close_place, locked_session, place_session
 
 #: How long a patient who may have been registered a moment ago is looked for, in seconds.
 PATIENT_PATIENCE = 1.0
 
-_CLASHES = text("""
-    SELECT
-      (SELECT count(*) FROM participants WHERE session_id = :session AND live) AS taken,
-      EXISTS (SELECT FROM participants WHERE session_id = :session AND patient_id = :patient AND live) AS enrolled,
-      EXISTS (SELECT FROM participants WHERE live AND session_id <> :session AND patient_id = :patient
-              AND starts_at < :ends AND ends_at > :starts) AS busy
-""")
+_HOLD = text("SELECT * FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid))")
 
 
-def book(db: Session, session_id: UUID, patient_id: UUID, notes: str | None, *, now: datetime) -> Participant:
+@dataclass(frozen=True)
+class Booking:
+    """A new participant, and what its answer shows beside its own row."""
+
+    participant: Participant
+    standing: queries.Standing
+
+
+def book(db: Session, session_id: UUID, patient_id: UUID, notes: str | None, *, now: datetime) -> Booking:
     """Book a patient into a session and publish AppointmentBooked.
 
     Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`, `already-enrolled`, `patient-busy`,
     `invalid-transition` (the session has begun or is cancelled).
     """
-    _lock_patient(db, patient_id)
-    session = locked_session(db, session_id)
+    held = _hold(db, patient_id, session_id)
+    session = queries.find_session(db, session_id)
+    if session is None:
+        raise not_found("session")
     if session.status != "SCHEDULED" or session.starts_at <= now:
         raise conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
-    return _take_place(db, session, patient_id, notes, now)
+    return _take_place(db, session, held, patient_id, notes, now)
 
 
-def book_appointment(db: Session, data: Mapping[str, Any], *, now: datetime) -> Participant:
+def book_appointment(db: Session, data: Mapping[str, Any], *, now: datetime) -> Booking:
     """An individual session and its participant in one step; raises what `create_session` and `book` raise."""
     patient_id: UUID = data["patient_id"]
-    _lock_patient(db, patient_id)
+    _hold(db, patient_id, None)
     session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now)
     events.session_scheduled(db, session, now)
-    return _take_place(db, session, patient_id, data.get("notes"), now)
+    return _take_place(db, session, _hold(db, patient_id, session.id), patient_id, data.get("notes"), now)
 
 
 def update(db: Session, participant: Participant, data: Mapping[str, Any]) -> Participant:
@@ -86,19 +90,24 @@ def locked_participant(db: Session, participant_id: UUID) -> Participant:
     return participant
 
 
-def _lock_patient(db: Session, patient_id: UUID) -> None:
-    """Lock the patient, before anything else is locked; one whose registration may be on its way is waited for."""
+def _hold(db: Session, patient_id: UUID, session_id: UUID | None) -> Row[Any]:
+    """Lock the patient, before all else, and then the session; returns what the rules ask of both.
+
+    A patient whose registration may be on its way is waited for. Raises 422 `unknown-patient`.
+    """
     deadline = time.monotonic() + PATIENT_PATIENCE
-    while (active := lock_patient(db, patient_id)) is None and time.monotonic() < deadline:
+    wanted = {"patient": patient_id, "session": session_id}
+    while (held := db.execute(_HOLD, wanted).one()).active is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    if not active:
+    if not held.active:
         raise Problem(422, "unknown-patient", "There is no such active patient.")
+    return held
 
 
 def _take_place(
-    db: Session, session: ClinicalSession, patient_id: UUID, notes: str | None, now: datetime
-) -> Participant:
-    _check_clashes(db, session, patient_id)
+    db: Session, session: ClinicalSession, held: Row[Any], patient_id: UUID, notes: str | None, now: datetime
+) -> Booking:
+    _check_place(session, held)
     context = context_of(db)
     year = domain.local_year(now, session.clinic.timezone)
     participant = Participant(
@@ -117,15 +126,14 @@ def _take_place(
     db.add(participant)
     db.flush()
     events.appointment_booked(db, participant, session, now)
-    return participant
+    # an appointment that is only now made can not have been cleared
+    return Booking(participant, queries.Standing(held.taken + 1, cleared=False, consented=held.consented))
 
 
-def _check_clashes(db: Session, session: ClinicalSession, patient_id: UUID) -> None:
-    values = {"session": session.id, "patient": patient_id, "starts": session.starts_at, "ends": session.ends_at}
-    clashes = db.execute(_CLASHES, values).one()
-    if clashes.enrolled:
+def _check_place(session: ClinicalSession, held: Row[Any]) -> None:
+    if held.enrolled:
         raise conflict("already-enrolled", "The patient has a place in this session.")
-    if clashes.taken >= session.max_capacity:
+    if held.taken >= session.max_capacity:
         raise conflict("session-full", "Every place of this session is taken.")
-    if clashes.busy:
+    if held.busy:
         raise conflict("patient-busy", "The patient has another session at that time.")
