@@ -131,6 +131,7 @@ class Outside:
     def __init__(self) -> None:
         self.delivered: list[Outgoing] = []
         self.failures: list[Exception] = []
+        self.meeting: threading.Barrier | None = None
         self._lock = threading.Lock()
 
     def __call__(self, message: Outgoing) -> str:
@@ -138,6 +139,8 @@ class Outside:
             self.delivered.append(message)
             if self.failures:
                 raise self.failures.pop(0)
+        if self.meeting:
+            self.meeting.wait(30)
         return "taken"
 
     def ways_out(self, _: NotificationsConfig) -> Mapping[str, channels.Channel]:

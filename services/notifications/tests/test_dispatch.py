@@ -1,5 +1,6 @@
 """Every message goes out once, whatever fails in the middle."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -73,6 +74,30 @@ def test_a_passing_failure_is_tried_again_after_a_pause(world: World, outside: O
     assert (world.confirmation(booking)["status"], world.confirmation(booking)["attempts"]) == ("SENT", 2)
     assert attempts(world, booking) == [(1, "http-503"), (2, "sent")]
     assert len({(m.id, m.recipient, m.body) for m in outside.delivered}) == 1
+
+
+def test_later_attempts_carry_the_same_message_to_the_same_contact(world: World, outside: Outside) -> None:
+    patient_id = world.patient(preferred_language="en")
+    booking = world.book(patient_id)
+    outside.failures = [passing()]
+    world.dispatch()
+    world.update_patient(patient_id, phone="+966500000009", preferred_language="ar")
+    with at(clock.now() + timedelta(seconds=10)):
+        world.dispatch()
+    first, second = outside.delivered
+    assert replace(second, attempt=1) == first
+    assert world.confirmation(booking)["status"] == "SENT"
+
+
+def test_a_cancellation_ends_at_once_what_waits_for_another_attempt(world: World, outside: Outside) -> None:
+    booking = world.book(world.patient())
+    world.dispatch()
+    with at(booking.starts_at - DAY):
+        outside.failures = [passing()]
+        world.dispatch()
+        world.cancel(booking)
+        assert world.message("REMINDER_24H", booking)["status"] == "CANCELLED"
+        assert world.reminder_states(booking) == {"24H": "CANCELLED", "2H": "CANCELLED"}
 
 
 def test_a_passing_failure_that_does_not_pass_ends_after_the_last_attempt(world: World, outside: Outside) -> None:
