@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from jalsa import clock
+from scheduling.domain import MAX_MINUTES
 
 from .factories import Centre, Desk, as_json, at, hours_on, ok, problem
 
@@ -178,6 +179,16 @@ def test_nobody_is_in_two_places_at_once(desk: Desk, path: str, who: str, minute
         refused(desk, f"/sessions/{session['id']}/participants", {"patient_id": patient}, 409, "patient-busy")
     else:
         refused(desk, path, {**place, "session_type": "GROUP", "max_capacity": 3}, 409, f"{who}-busy")
+
+
+def test_the_longest_session_keeps_its_provider_and_room_to_its_last_minute(desk: Desk) -> None:
+    desk.create_session(duration_minutes=MAX_MINUTES, room_id=desk.room["id"])
+    end = at() + timedelta(minutes=MAX_MINUTES)
+    late = desk.session_body(starts_at=end - timedelta(minutes=1), duration_minutes=1)
+    refused(desk, "/sessions", late, 409, "provider-busy")
+    other = desk.centre.create_provider(desk.clinic)["id"]
+    refused(desk, "/sessions", {**late, "provider_id": other, "room_id": desk.room["id"]}, 409, "room-busy")
+    assert desk.centre.post("/sessions", as_json({**late, "starts_at": end})).status_code == 201
 
 
 @pytest.mark.parametrize("path", ["/sessions", "/appointments"])

@@ -101,9 +101,9 @@ class Story:
         self.ids(participants, told["appointment_id"])
         if told["session"]["type"] == "INDIVIDUAL":
             place = {**self.place(told), "patient_id": patient}
-            return participants.book_appointment(self.db, place, now=self.now)
+            return participants.book_appointment(self.db, place, now=self.now).participant
         session = self.session(told)
-        return participants.book(self.db, session.id, patient, None, now=self.now)
+        return participants.book(self.db, session.id, patient, None, now=self.now).participant
 
 
 def tell(story: Story, event: str) -> None:

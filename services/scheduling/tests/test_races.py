@@ -44,6 +44,10 @@ DO $$ BEGIN
   EXECUTE replace(pg_get_functiondef('hold_place(uuid,uuid)'::regprocedure), 'FOR UPDATE', '');
 END $$
 """
+# The same function without the lock of the session's row.
+NO_ROW_LOCK = """
+DO $$ BEGIN EXECUTE replace(pg_get_functiondef('hold_place'::regproc), 'FOR UPDATE', ''); END $$;
+"""
 NO_CAPACITY_TRIGGER = "DROP TRIGGER capacity ON participants;"
 
 _OVERLAPS = text("""

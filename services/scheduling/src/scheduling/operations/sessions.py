@@ -17,14 +17,14 @@ from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Ro
 from scheduling.operations.locks import lock
 from scheduling.operations.setup import active_clinic
 
-# A session lasts eight hours at most, so what overlaps has begun within the eight hours before: a range of a B-tree,
-# many times cheaper than the exclusion constraints' own index.
+# No session is longer than MAX_MINUTES, so what overlaps has begun that long before at the earliest: a range of a
+# B-tree, many times cheaper than the exclusion constraints' own index.
 _CLASHES = text("""
     SELECT
-      EXISTS (SELECT FROM sessions WHERE status <> 'CANCELLED' AND provider_id = :provider AND ends_at > :starts
-              AND starts_at < :ends AND starts_at > CAST(:starts AS timestamptz) - interval '8 hours') AS provider,
-      EXISTS (SELECT FROM sessions WHERE status <> 'CANCELLED' AND room_id = CAST(:room AS uuid) AND ends_at > :starts
-              AND starts_at < :ends AND starts_at > CAST(:starts AS timestamptz) - interval '8 hours') AS room
+      EXISTS (SELECT FROM sessions WHERE status <> 'CANCELLED' AND provider_id = :provider
+              AND ends_at > :starts AND starts_at < :ends AND starts_at > :earliest) AS provider,
+      EXISTS (SELECT FROM sessions WHERE status <> 'CANCELLED' AND room_id = CAST(:room AS uuid)
+              AND ends_at > :starts AND starts_at < :ends AND starts_at > :earliest) AS room
 """)
 
 
@@ -151,6 +151,7 @@ def _check_clashes(db: Session, session: ClinicalSession) -> None:
     values = {
         "starts": session.starts_at,
         "ends": session.ends_at,
+        "earliest": session.starts_at - timedelta(minutes=domain.MAX_MINUTES),
         "provider": session.provider_id,
         "room": session.room_id,
     }
