@@ -61,8 +61,13 @@ class Authenticator:
             return known[0]
         try:
             principal, expiry = self._verify(token)
-        except jwt.PyJWKClientConnectionError:
-            raise Problem(503, "identity-provider-unavailable", "Tokens can not be checked at the moment.") from None
+        except _KeysAway:
+            raise Problem(
+                503,
+                "identity-provider-unavailable",
+                "Tokens can not be checked at the moment.",
+                headers={"Retry-After": "5"},
+            ) from None
         except jwt.ExpiredSignatureError:
             raise _unauthenticated("The token has expired.") from None
         except jwt.PyJWTError:
@@ -105,6 +110,20 @@ class Authenticator:
         )
 
 
+class _KeysAway(Exception):
+    """The issuer's keys can not be had: that says nothing about the token."""
+
+
+class _HttpKeys(jwt.PyJWKClient):
+    """A JWKS over HTTP, kept for five minutes."""
+
+    def get_jwk_set(self, refresh: bool = False) -> jwt.PyJWKSet:
+        try:
+            return super().get_jwk_set(refresh)
+        except (jwt.PyJWTError, OSError, ValueError) as error:
+            raise _KeysAway from error
+
+
 class _FileKeys:
     """A JWKS in a file, read again when it changes."""
 
@@ -114,18 +133,24 @@ class _FileKeys:
 
     def get_signing_key_from_jwt(self, token: str) -> jwt.PyJWK:
         kid = jwt.get_unverified_header(token).get("kid")
-        changed = self.path.stat().st_mtime
-        if self._read is None or self._read[0] != changed:
-            self._read = changed, jwt.PyJWKSet.from_json(self.path.read_text())
-        for key in self._read[1].keys:
+        for key in self._keys():
             if key.key_id == kid:
                 return key
         raise jwt.InvalidKeyError("unknown key")
 
+    def _keys(self) -> list[jwt.PyJWK]:
+        try:
+            changed = self.path.stat().st_mtime
+            if self._read is None or self._read[0] != changed:
+                self._read = changed, jwt.PyJWKSet.from_json(self.path.read_text())
+        except (jwt.PyJWTError, OSError, ValueError) as error:
+            raise _KeysAway from error
+        return self._read[1].keys
 
-def _keys(url: str) -> "jwt.PyJWKClient | _FileKeys":
+
+def _keys(url: str) -> _HttpKeys | _FileKeys:
     if not url.startswith("file:"):
-        return jwt.PyJWKClient(url, lifespan=300, timeout=5)
+        return _HttpKeys(url, lifespan=300, timeout=5)
     path = Path(url2pathname(urlsplit(url).path))
     if not path.is_file():
         raise ConfigError("JWKS_URL names a file that is not there")
