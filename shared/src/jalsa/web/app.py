@@ -27,6 +27,7 @@ from jalsa.web.routes import Routes
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 1 << 20
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,10 +177,11 @@ def _observe(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "unmatched"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     service = current_app.extensions["jalsa"].service.name
-    metrics.REQUESTS.labels(service, request.method, route, str(response.status_code)).observe(seconds)
+    method = request.method if request.method in _METHODS else "other"  # a client may make up any number of them
+    metrics.REQUESTS.labels(service, method, route, str(response.status_code)).observe(seconds)
     response.headers["X-Request-ID"] = g.get("request_id", "")
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     if not route.endswith(("/livez", "/readyz", "/metrics")):
-        log.info("request", method=request.method, route=route, status=response.status_code, ms=round(seconds * 1e3, 1))
+        log.info("request", method=method, route=route, status=response.status_code, ms=round(seconds * 1e3, 1))
     return response

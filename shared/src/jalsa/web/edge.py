@@ -5,18 +5,21 @@ from typing import Any, cast
 
 import structlog
 from flask import Flask, Response, current_app, g, request
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnsupportedMediaType
 
 from jalsa import idempotency
 from jalsa.auth import PUBLIC, Principal, authorise
 from jalsa.context import Context, child_trace, request_id
-from jalsa.db import again, begin, commit, database_is_away
+from jalsa.db import again, begin, commit, database_is_away, sqlstate
 from jalsa.errors import Problem, conflict
 
 log = structlog.get_logger()
+
+#: A value of the request that no schema refused: a NUL (seen by the driver, which gives no state), a number out of
+#: range, a text that is too long, a character that JSON in the database can not hold.
+_UNSTORABLE = frozenset({None, "22001", "22003", "22021", "22P05"})
 
 
 def current_db() -> Session:
@@ -53,12 +56,14 @@ class JalsaFlask(Flask):
             return again(lambda: self._attempt(view))
         except IntegrityError as error:
             raise self._violation(error) from None
-        except PoolTimeout:
-            raise _unavailable() from None
-        except DBAPIError as error:
+        except UnicodeEncodeError:
+            raise _unstorable() from None
+        except SQLAlchemyError as error:
             if database_is_away(error):
                 log.warning("database-away", exc_info=error)
                 raise _unavailable() from None
+            if isinstance(error, DataError) and sqlstate(error) in _UNSTORABLE:
+                raise _unstorable() from None
             raise
 
     def _attempt(self, view: Callable[[], Any]) -> Response:
@@ -109,6 +114,10 @@ def _context(principal: Principal) -> Context:
 def _check_content_type() -> None:
     if request.method in ("POST", "PUT", "PATCH") and request.content_length and not request.is_json:
         raise UnsupportedMediaType("The body must be application/json.")
+
+
+def _unstorable() -> Problem:
+    return Problem(422, "validation-error", "The request has a value that can not be stored.")
 
 
 def _unavailable() -> Problem:

@@ -3,14 +3,36 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from flask import Request
 from flask_smorest import Blueprint
 from marshmallow import Schema
+from webargs.core import missing
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest
+
+from jalsa import strictjson
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Parser(FlaskParser):
+    """webargs' parser, for strict JSON."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body's value; a 400 problem where it can not be read."""
+        body = req.get_data()
+        if not body or not req.is_json:
+            return missing
+        try:
+            return strictjson.loads(body)
+        except ValueError:
+            raise BadRequest from None
+
+
 class Routes(Blueprint):  # type: ignore[misc]
     """flask-smorest's blueprint with one typed decorator for rule, permission, body, query and answer."""
+
+    ARGUMENTS_PARSER = _Parser()
 
     def __init__(self, name: str, description: str) -> None:
         super().__init__(name, name, description=description)
