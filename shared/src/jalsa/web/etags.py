@@ -15,12 +15,15 @@ def etag_of(representation: Any) -> str:
 
 
 def tagged(representation: Any, status: int = 200) -> Response:
-    """A response with its entity tag; 304 where If-None-Match has it already."""
+    """A response with its entity tag; on a GET, 304 where If-None-Match has it already, 412 where If-Match has not."""
+    tag = etag_of(representation)
+    if request.method in ("GET", "HEAD"):
+        check_if_match(representation)
+        if request.if_none_match.contains_weak(tag.strip('"')):
+            return Response(status=304, headers={"ETag": tag})
     response: Response = jsonify(representation)
     response.status_code = status
-    response.headers["ETag"] = etag_of(representation)
-    if request.method == "GET":
-        response.make_conditional(request)
+    response.headers["ETag"] = tag
     return response
 
 
