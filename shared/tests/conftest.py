@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import structlog
 from structlog.contextvars import merge_contextvars
+from structlog.processors import JSONRenderer
 from structlog.testing import capture_logs
 
 from jalsa.ids import new_id
@@ -22,6 +24,12 @@ from jalsa.web import Service
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not let tests share a module otherwise
 
 from lamps import ALPHA, Logs, MakeKit, beta, empty, kit_on, lamp_database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logging_as_in_production() -> None:
+    """By default structlog would show the values of every variable, and take its time for it."""
+    structlog.configure(processors=[merge_contextvars, without_values, JSONRenderer()])
 
 
 @pytest.fixture(scope="session")
