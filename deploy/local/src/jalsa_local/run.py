@@ -1,7 +1,9 @@
 """`jalsa run`: the five services in one process behind one port, their workers beside them."""
 
+import fcntl
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -9,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import urllib3
@@ -52,6 +54,36 @@ def run() -> None:
     settings = Settings.from_env()
     began = time.monotonic()
     settings.data.mkdir(parents=True, exist_ok=True)
+    with _alone_on(settings.data):
+        _await_port(settings.port)
+        _run(settings, began)
+
+
+def _alone_on(data: Path) -> IO[str]:
+    """Take the data folder for as long as this process lives. Raises SystemExit with one line where another has it."""
+    lock = (data / "lock").open("w")
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit(f"jalsa: it runs already on {data}; a second one needs a JALSA_DATA and a JALSA_PORT of its own.")
+    return lock
+
+
+def _await_port(port: int) -> None:
+    """Wait for the port, which a run that was killed keeps for some seconds. Raises SystemExit where it stays taken."""
+    deadline = time.monotonic() + 8
+    while True:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                sys.exit(f"jalsa: port {port} can not be used ({error.strerror}); choose another one with JALSA_PORT.")
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _run(settings: Settings, began: float) -> None:
     issuer = Issuer.in_folder(settings.data / "keys")
     _say("PostgreSQL starts")
     postgres = EmbeddedPostgres(settings.data / "postgres")
