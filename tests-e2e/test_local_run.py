@@ -1,0 +1,183 @@
+"""`jalsa run`: one machine, one port, one folder of data, as a newcomer uses it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from scene import Scene, eventually, new_tenant
+from stack import Api
+
+from jalsa.issuer import Issuer
+from jalsa.testing.servers.processes import free_ports
+
+pytestmark = [pytest.mark.xdist_group("local-run"), pytest.mark.timeout(240)]
+
+JALSA = Path(sys.executable).with_name("jalsa")
+
+
+class LocalRun:
+    """A data folder, with spaces in its path, and the run on it: stopped and started again by the tests."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "a clinic's machine" / "my data"
+        [self.port] = free_ports(1)
+        self.output = folder / "output"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name != "AMQP_URL"}
+        return {**inherited, "JALSA_PORT": str(self.port), "JALSA_DATA": str(self.data)}
+
+    def start(self, *, within: float = 90) -> str:
+        """Start it, and return what it has printed when it is ready."""
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [JALSA, "run"],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        eventually(self._is_ready_or_over, within=within)
+        assert self.process.poll() is None, self.printed()
+        return self.printed()
+
+    def interrupt(self, *, within: float) -> int:
+        """Ctrl-C: SIGINT to everything that runs in the terminal's foreground. Returns the exit status."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGINT)
+        status = self.process.wait(within)
+        self.process = None
+        return status
+
+    def kill(self) -> None:
+        """SIGKILL to the process that was started, and to no other."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def printed(self) -> str:
+        return self.output.read_text()
+
+    def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Another command beside it, on the same data."""
+        changed = {**self.environment, **environment}
+        return subprocess.run([JALSA, *arguments], env=changed, capture_output=True, text=True, timeout=60, check=False)
+
+    def api(self, tenant: str) -> Api:
+        token = Issuer(self.data / "keys").token(tenant, ["manager"])
+        return Api(lambda service: f"http://127.0.0.1:{self.port}/{service}", token)
+
+    def processes(self) -> list[psutil.Process]:
+        """Whatever runs on its data, the embedded PostgreSQL above all, or on its behalf."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return any(str(self.data) in argument for argument in process.cmdline()) or (
+                process.environ().get("JALSA_DATA") == str(self.data)
+            )
+        except psutil.Error:
+            return False
+
+    def _is_ready_or_over(self) -> bool:
+        assert self.process is not None
+        return "3. the confirmation" in self.printed() or self.process.poll() is not None
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
+    run = LocalRun(tmp_path_factory.mktemp("local"))
+    yield run
+    if run.process:
+        run.interrupt(within=30)
+    for process in run.processes():
+        process.kill()
+
+
+@pytest.fixture
+def run(data: LocalRun) -> LocalRun:
+    """The run, at work whatever the test before has done to it."""
+    if data.process is None:
+        data.start()
+    return data
+
+
+def test_the_printed_lines_work_when_they_are_pasted(run: LocalRun) -> None:
+    lines = [line for line in run.printed().splitlines() if re.match(r"export |curl |# \d", line)]
+    assert [line.split()[0] for line in lines] == ["export", "#", "curl", "#", "curl", "#", "curl"]
+    participant, _, _ = pasted(lines)
+    assert participant["status"] == "BOOKED"
+    eventually(lambda: all(is_told_of(participant, answer) for answer in pasted([lines[0], *lines[3:]])))
+
+
+def pasted(lines: list[str]) -> list[Any]:
+    """The answers, one a line, of what a shell was given."""
+    done = subprocess.run(
+        ["bash", "-e"], input="\n".join(lines), capture_output=True, text=True, check=True, timeout=60
+    )
+    return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+
+def is_told_of(participant: Any, answer: Any) -> bool:
+    return participant["appointment_number"] in [item["appointment_number"] for item in answer["items"]]
+
+
+def test_the_command_token_prints_a_token_that_is_good(run: LocalRun) -> None:
+    done = run.run("token", "--tenant", "rahma", "--role", "manager")
+    assert done.returncode == 0, done.stderr
+    api = Api(lambda service: f"http://127.0.0.1:{run.port}/{service}", done.stdout.strip())
+    [clinic] = api.get("/scheduling/v1/clinics")["items"]
+    assert clinic["name_ar"] == "علم النفس"
+
+
+def test_what_was_booked_a_moment_before_kill_9_is_there_and_has_its_consequences(run: LocalRun) -> None:
+    tenant = new_tenant()
+    scene = Scene(run.api(tenant), tenant)
+    session, patient_id = scene.group(), scene.patient()
+    participant = scene.book(session["id"], patient_id)
+    run.kill()
+    began = time.monotonic()
+    banner = run.start()
+    print(f"started again after {time.monotonic() - began:.1f} s;", *re.findall(r"Jalsa is ready.*? s ", banner))
+    found = run.api(tenant).get(f"/scheduling/v1/participants/{participant['id']}")
+    assert found["appointment_number"] == participant["appointment_number"]
+    eventually(lambda: scene.has_followed(participant))
+
+
+def test_a_second_start_on_the_same_data_says_so_in_one_line_and_harms_nothing(run: LocalRun) -> None:
+    done = run.run("run")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert "runs already" in line
+    assert str(run.data) in line
+    assert run.api("agdar").get("/scheduling/v1/clinics")["items"]
+
+
+def test_a_start_on_a_port_that_is_taken_says_so_in_one_line(run: LocalRun, tmp_path: Path) -> None:
+    done = run.run("run", JALSA_DATA=str(tmp_path))
+    assert done.returncode != 0
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert f"port {run.port} can not be used" in line
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_ctrl_c_ends_it_within_ten_seconds_and_leaves_nothing_behind(run: LocalRun) -> None:
+    run.interrupt(within=10)
+    eventually(lambda: not run.processes(), within=10)
+    assert not (run.data / "postgres" / "data" / "postmaster.pid").exists()
+    assert "Traceback" not in run.printed()
