@@ -17,10 +17,13 @@ from scheduling.operations.projections import save_patient
 ALL_WEEK = range(7)
 
 
+# Read once, so that no test's days change when it runs past midnight.
+_IN_A_WEEK = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=7)
+
+
 def at(day: int = 1, hour: int = 9, minute: int = 0) -> datetime:
-    """A time, in UTC, `day` days after today in a week."""
-    midnight = (clock.now() + timedelta(days=7 + day)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + timedelta(hours=hour, minutes=minute)
+    """A time, in UTC, on the `day`-th day after today in a week."""
+    return _IN_A_WEEK + timedelta(days=day, hours=hour, minutes=minute)
 
 
 @dataclass

@@ -238,7 +238,10 @@ def registration(tenant: str) -> Envelope:
 
 
 @pytest.mark.parametrize("path", ["/appointments", "/sessions/{}/participants"])
-def test_a_patient_whose_registration_is_on_its_way_is_waited_for(kit: ServiceKit, desk: Desk, path: str) -> None:
+def test_a_patient_whose_registration_is_on_its_way_is_waited_for(
+    kit: ServiceKit, desk: Desk, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(participants, "PATIENT_PATIENCE", 10.0)  # however slow the machine
     session = desk.create_session(provider_id=desk.centre.create_provider(desk.clinic)["id"])
     event = registration(desk.centre.tenant)
     body = desk.place() if path == "/appointments" else {}

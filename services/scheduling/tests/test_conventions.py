@@ -58,6 +58,15 @@ def test_an_unchanged_record_is_not_sent_twice(desk: Desk, kind: str) -> None:
     assert (again.status_code, again.data) == (304, b"")
 
 
+@pytest.mark.parametrize("kind", [*PATCHES, "session"])
+def test_a_read_honours_a_tag_where_one_is_given(desk: Desk, kind: str) -> None:
+    path, caller = paths(desk)[kind], desk.centre.client()
+    etag = desk.centre.get(path).headers["ETag"]
+    problem(caller.call("GET", path, headers={"If-Match": STALE}), 412, "precondition-failed")
+    for tag in (etag, "*", f"{STALE}, {etag}"):
+        ok(caller.call("GET", path, headers={"If-Match": tag}))
+
+
 @pytest.mark.parametrize("action", ["participant/confirm", "participant/cancel", "session/cancel"])
 def test_an_action_honours_a_tag_where_one_is_given(desk: Desk, action: str) -> None:
     kind, verb = action.split("/")

@@ -7,7 +7,7 @@ import pytest
 from jalsa import clock
 from jalsa.testing.kit import ServiceKit
 
-from .factories import Centre, Desk, problem
+from .factories import Centre, Desk, at, problem
 
 EVE = datetime(2026, 12, 31, 22, 30, tzinfo=UTC)  # half past one in 2027 in Riyadh, half past eleven in 2026 in Berlin
 
@@ -60,5 +60,5 @@ def test_no_number_is_given_twice_after_a_refusal(desk: Desk) -> None:
     session = desk.create_individual()
     first = desk.create_participant(session)
     problem(desk.book(session), 409, "session-full")
-    later = desk.create_appointment(starts_at=clock.now() + timedelta(days=20))
+    later = desk.create_appointment(starts_at=at(20))
     assert later["appointment_number"] > first["appointment_number"]

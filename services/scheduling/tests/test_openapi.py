@@ -71,7 +71,7 @@ def test_whatever_is_sent_is_answered_as_described_and_never_with_a_fault_of_our
     for operation in operations:
 
         @settings(
-            max_examples=12,
+            max_examples=8,
             deadline=None,
             database=None,
             derandomize=True,

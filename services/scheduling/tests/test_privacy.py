@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,8 @@ from jalsa import logging as jalsa_logging
 from jalsa.ids import new_id
 from jalsa.inbox import Inbox
 from jalsa.testing.kit import ServiceKit, example
-from scheduling import events
-from scheduling.models import Participant
-from scheduling.operations import participants, projections
+from scheduling import domain, events
+from scheduling.operations import projections
 
 from .factories import Desk, at, ok, problem
 
@@ -100,12 +100,12 @@ def test_a_failure_of_ours_is_logged_by_its_type_and_place_and_answered_without_
 def test_the_databases_own_messages_are_not_passed_on(
     desk: Desk, log: CapturingLogger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = desk.place(patient_id=desk.centre.create_patient(), notes=SECRET)
     with monkeypatch.context() as patched:
         # the database refuses the row and tells all of it in its DETAIL
-        patched.setattr(participants, "Participant", lambda **row: Participant(**{**row, "status": "NONSENSE"}))
-        refused = desk.centre.post("/appointments", body)
+        patched.setattr(domain, "SESSION", replace(domain.SESSION, initial="NONSENSE"))
+        refused = desk.centre.post("/sessions", desk.session_body(group_notes=SECRET))
     problem(refused, 409, "conflict")
+    body = desk.place(patient_id=desk.centre.create_patient(), notes=SECRET)
 
     def select_a_number(db: Any, *_: Any) -> None:
         db.execute(text("SELECT CAST(:value AS int)"), {"value": SECRET})
@@ -116,7 +116,7 @@ def test_the_databases_own_messages_are_not_passed_on(
     problem(failed, 500, "internal-error")
     assert SECRET not in refused.text + failed.text
     told = {line["event"]: line.get("error") for line in lines(log)}
-    assert told["constraint-violated"] == "IntegrityError 23514 participants_status_check"
+    assert told["constraint-violated"] == "IntegrityError 23514 sessions_status_check"
     assert told["request-failed"] == "DataError 22P02"
     assert SECRET not in written(log)
 

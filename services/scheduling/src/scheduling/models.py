@@ -45,7 +45,7 @@ class Provider(TenantRow, Base):
     user_id: Mapped[str]
     discipline: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
-    clinics: Mapped[list["ProviderClinic"]] = relationship(cascade="all, delete-orphan")
+    clinics: Mapped[list["ProviderClinic"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
 
     @property
     def clinic_ids(self) -> list[UUID]:
