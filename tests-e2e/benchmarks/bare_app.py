@@ -1,58 +1,76 @@
 """The yardstick: a bare Flask and SQLAlchemy Core application that runs a booking's inserts, and nothing else."""
 
-import json
 import os
 import sys
+from datetime import UTC, datetime
+from uuid import UUID
 
 from flask import Flask, Response, jsonify, request
 from gunicorn.app.base import BaseApplication
-from sqlalchemy import create_engine, text
+from sqlalchemy import MetaData, create_engine, insert, text
 
 from jalsa.ids import new_id
 
 _NUMBER = text("SELECT nextval('bare_numbers')")
-_PARTICIPANT = text("""
-    INSERT INTO participants (id, tenant_id, appointment_number, session_id, patient_id, status, starts_at, ends_at,
-                              booked_at, booked_by)
-    VALUES (:id, :tenant, :number, :session, :patient, 'BOOKED', :starts, :ends, now(), 'bench')
-""")
-_AUDIT = text("""
-    INSERT INTO audit_log (tenant_id, table_name, row_id, action, actor, request_id, after)
-    VALUES (:tenant, 'participants', :id, 'INSERT', 'bench', 'bench', CAST(:after AS jsonb))
-""")
-_HEAD = text("INSERT INTO outbox_heads (tenant_id, subject, last) VALUES (:tenant, :subject, 1)")
-_EVENT = text("""
-    INSERT INTO outbox (id, tenant_id, subject, sequence, type, time, correlation_id, traceparent, data)
-    VALUES (:event, :tenant, :subject, 1, 'jalsa.scheduling.AppointmentBooked.v1', now(), 'bench', 'bench',
-            CAST(:data AS jsonb))
-""")
 
 
 def make_app() -> Flask:
     """One route, five inserts, one commit."""
     app = Flask(__name__)
     engine = create_engine(os.environ["DATABASE_URL"], pool_size=8)
+    tables = MetaData()
+    tables.reflect(engine, only=["participants", "audit_log", "outbox_heads", "outbox"])
+    participants, audit_log = tables.tables["participants"], tables.tables["audit_log"]
+    heads, outbox = tables.tables["outbox_heads"], tables.tables["outbox"]
 
     @app.post("/participants")
     def book() -> tuple[Response, int]:
         body = request.get_json()
-        appointment = new_id()
-        values = {
-            **body,
-            "id": appointment,
-            "event": new_id(),
-            "subject": f"appointment/{appointment}",
-            "after": json.dumps(body),
-            "data": json.dumps({"appointment_id": str(appointment), **body}),
-        }
+        tenant, now, appointment = body["tenant"], datetime.now(UTC), new_id()
+        subject = f"appointment/{appointment}"
         with engine.begin() as conn:
-            running = conn.execute(_NUMBER, values).scalar_one()
-            values["number"] = f"APT-BENCH-2026-{running:05d}"
-            conn.execute(_PARTICIPANT, values)
-            conn.execute(_AUDIT, values)
-            conn.execute(_HEAD, values)
-            conn.execute(_EVENT, values)
-        return jsonify({"id": str(appointment), "appointment_number": values["number"], **body}), 201
+            number = f"APT-BENCH-2026-{conn.execute(_NUMBER).scalar_one():05d}"
+            row = {
+                "id": appointment,
+                "tenant_id": tenant,
+                "appointment_number": number,
+                "session_id": UUID(body["session"]),
+                "patient_id": UUID(body["patient"]),
+                "status": "BOOKED",
+                "starts_at": datetime.fromisoformat(body["starts"]),
+                "ends_at": datetime.fromisoformat(body["ends"]),
+                "booked_at": now,
+                "booked_by": "bench",
+            }
+            conn.execute(insert(participants), row)
+            conn.execute(
+                insert(audit_log),
+                {
+                    "tenant_id": tenant,
+                    "table_name": "participants",
+                    "row_id": str(appointment),
+                    "action": "INSERT",
+                    "actor": "bench",
+                    "request_id": "bench",
+                    "after": body,
+                },
+            )
+            conn.execute(insert(heads), {"tenant_id": tenant, "subject": subject, "last": 1})
+            conn.execute(
+                insert(outbox),
+                {
+                    "id": new_id(),
+                    "tenant_id": tenant,
+                    "subject": subject,
+                    "sequence": 1,
+                    "type": "jalsa.scheduling.AppointmentBooked.v1",
+                    "time": now,
+                    "correlation_id": "bench",
+                    "traceparent": "bench",
+                    "data": {"appointment_id": str(appointment), **body},
+                },
+            )
+        return jsonify({"id": str(appointment), "appointment_number": number, **body}), 201
 
     return app
 

@@ -10,13 +10,12 @@ _NEXT = text("""
 """)
 
 
-def loose_number(prefix: str, tenant: str, year: int) -> ColumnElement[str]:
+def loose_number(prefix: str, year: int) -> ColumnElement[str]:
     """`APT-AGDAR-2026-00001` as the database makes it while the row is stored, waiting for no other transaction.
 
     Two never get the same one; a transaction that rolls back leaves a gap.
     """
-    running = func.to_char(func.loose_number(f"{prefix}-{year}"), "FM99999999900000")
-    return func.concat(f"{prefix}-{tenant.upper()}-{year}-", running)
+    return func.loose_number(prefix, year)
 
 
 def next_number(db: Session, kind: str) -> int:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 # One statement: the heads are locked in the order of their subjects, and only then are events numbered and stored.
 _STORE = text("""
     WITH event AS (
-      SELECT * FROM ROWS FROM (unnest(CAST(:ids AS uuid[])), unnest(CAST(:subjects AS text[])),
-        unnest(CAST(:types AS text[])), unnest(CAST(:times AS timestamptz[])), unnest(CAST(:data AS jsonb[])))
-      WITH ORDINALITY AS event (id, subject, type, time, data, place)
+      SELECT * FROM jsonb_to_recordset(CAST(:events AS jsonb))
+      AS event (id uuid, subject text, type text, time timestamptz, data jsonb, place int)
     ), head AS (
       INSERT INTO outbox_heads (tenant_id, subject, last)
       SELECT :tenant, subject, count(*) FROM event GROUP BY subject ORDER BY subject
@@ -44,7 +43,7 @@ class _Pending:
     id: UUID
     type: EventType
     subject: str
-    data: str
+    data: Mapping[str, Any]
     time: datetime
 
 
@@ -57,7 +56,7 @@ def publish(db: Session, event: EventType, subject_id: object, data: Mapping[str
     if errors := event.schema.validate(dumped):
         raise ValueError(f"{event.type} does not fit its schema: {sorted(errors)}")
     subject = f"{event.aggregate}/{subject_id}"
-    pending = _Pending(new_id(), event, subject, json.dumps(dumped, ensure_ascii=False), now)
+    pending = _Pending(new_id(), event, subject, dumped, now)
     db.info.setdefault("outbox", []).append(pending)
     return pending.id
 
@@ -78,13 +77,20 @@ def flush_events(db: Session) -> None:
             "correlation": context.correlation_id,
             "causation": context.causation_id,
             "traceparent": context.traceparent,
-            "ids": [item.id for item in pending],
-            "subjects": [item.subject for item in pending],
-            "types": [item.type.type for item in pending],
-            "times": [item.time for item in pending],
-            "data": [item.data for item in pending],
+            "events": json.dumps([_row(item, place) for place, item in enumerate(pending)], ensure_ascii=False),
         },
     )
+
+
+def _row(item: _Pending, place: int) -> dict[str, Any]:
+    return {
+        "id": str(item.id),
+        "subject": item.subject,
+        "type": item.type.type,
+        "time": item.time.isoformat(),
+        "data": item.data,
+        "place": place,
+    }
 
 
 def envelope_of(row: Row[Any]) -> Envelope:

@@ -42,16 +42,17 @@ CREATE TABLE numbers (
 
 -- Numbers that may have gaps come from a sequence per tenant and kind, made when it is first needed: its lock is not
 -- held to the end of the transaction, as a counter's row would be.
-CREATE FUNCTION loose_number(kind text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION loose_number(prefix text, year int) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 DECLARE
-  name text := 'loose_' || md5(current_setting('jalsa.tenant') || ' ' || kind);
+  stem text := prefix || '-' || upper(current_setting('jalsa.tenant')) || '-' || year || '-';
+  name text := 'loose_' || md5(stem);
 BEGIN
   IF to_regclass(name) IS NULL THEN
     PERFORM pg_advisory_xact_lock(hashtextextended(name, 0));
     EXECUTE format('CREATE SEQUENCE IF NOT EXISTS %I', name);
   END IF;
-  RETURN nextval(name);
+  RETURN stem || to_char(nextval(name), 'FM99999999900000');
 END $$;
 
 CREATE TABLE idempotency_keys (
@@ -137,7 +138,7 @@ CREATE TABLE feed_checkpoints (
 _DROP_MECHANISMS_V1 = """
 DROP TABLE feed_checkpoints, inbox, inbox_heads, relay_state, outbox, outbox_heads, idempotency_keys, numbers,
   audit_log;
-DROP FUNCTION jalsa_audit(), loose_number(text);
+DROP FUNCTION jalsa_audit(), loose_number(text, int);
 DO $$ DECLARE name text; BEGIN
   FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' AND sequencename ~ '^loose_' LOOP
     EXECUTE format('DROP SEQUENCE %I', name);

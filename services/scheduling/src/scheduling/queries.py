@@ -14,6 +14,7 @@ from scheduling.domain import LIVE_PARTICIPANT, WorkingHours
 from scheduling.models import (
     ClinicalSession,
     Participant,
+    Provider,
     ServiceType,
     WorkingHoursRow,
 )
@@ -22,7 +23,7 @@ R = TypeVar("R", bound=TenantRow)
 
 _WITH_ITS_PARTS = (
     joinedload(ClinicalSession.clinic, innerjoin=True),
-    joinedload(ClinicalSession.provider, innerjoin=True),
+    joinedload(ClinicalSession.provider, innerjoin=True).lazyload(Provider.clinics),
     joinedload(ClinicalSession.room),
     joinedload(ClinicalSession.service_type, innerjoin=True),
 )

@@ -45,8 +45,7 @@ def place_session(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cli
     _check_hours(db, session)
     lock(db, providers=[session.provider_id], rooms=filter(None, [session.room_id]))
     _check_clashes(db, session)
-    tenant, year = context_of(db).tenant, domain.local_year(now, session.clinic.timezone)
-    session.session_number = loose_number("SES", tenant, year)
+    session.session_number = loose_number("SES", domain.local_year(now, session.clinic.timezone))
     db.add(session)
     db.flush()
     return session
