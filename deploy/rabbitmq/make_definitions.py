@@ -59,9 +59,15 @@ def main() -> None:
 
 
 def definitions(bus: Topology, subscribers: Iterable[Subscriber]) -> dict[str, Any]:
-    """What RabbitMQ loads: users, permissions, the exchange, the queues and their bindings."""
+    """What RabbitMQ loads: users, permissions, the exchange, the queues and their bindings.
+
+    Raises ValueError for a subscriber whose name would make queues or exchanges of ours its own.
+    """
     subscribers = tuple(subscribers)
     services = _services(bus)
+    for subscriber in subscribers:
+        if "." in subscriber.name or subscriber.name in {"jalsa", "amq", *services}:
+            raise ValueError(f"a subscriber may not be called {subscriber.name}")
     return {
         "users": [
             {"name": ADMINISTRATOR, "password_hash": "", "tags": "administrator"},
