@@ -2,17 +2,15 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from scene import Scene, new_tenant
-from stack import Api, Stack, running_stack
+from stack import Api, ApiFor, Stack, running_stack
 
 from jalsa.issuer import Issuer
 from jalsa.testing.servers import Servers, Vhost
-
-ApiFor = Callable[..., Api]
 
 GIVEN = "JALSA_E2E_URL"
 

@@ -17,9 +17,8 @@ from typing import Any
 
 import pytest
 import urllib3
-from conftest import ApiFor
 from scene import Scene, eventually, new_tenant
-from stack import SERVICES, Api
+from stack import SERVICES, Api, ApiFor
 from test_booking import *  # noqa: F403 the same flow, here through the gateway
 
 from jalsa.issuer import Issuer

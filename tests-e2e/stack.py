@@ -77,6 +77,10 @@ def _must(answer: Answer) -> Any:
     return answer.body
 
 
+#: `api_for(tenant, *roles, **claims)`: a caller; a manager unless roles are given.
+ApiFor = Callable[..., Api]
+
+
 @dataclass
 class Stack:
     """The system's processes, each of which a test may end and start again."""
@@ -136,16 +140,9 @@ class Stack:
         return (self.folder / f"{service}-{role}.log").read_text()
 
     def stop(self) -> None:
-        """End every process."""
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        self.processes.clear()
+        """End every process, without waiting for what it is at: nothing of it is to be kept."""
+        for service, role in list(self.processes):
+            self.kill(service, role)
 
     def _answers(self, service: str, role: str) -> bool:
         try:

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from conftest import ApiFor
 from scene import Scene, eventually
+from stack import ApiFor
 
 
 def test_a_booking_opens_the_sub_file_invoices_confirms_and_plans_the_reminders(scene: Scene) -> None:

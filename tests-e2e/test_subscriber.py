@@ -16,10 +16,9 @@ from typing import Any
 
 import pika
 import pytest
-from conftest import ApiFor
 from pika.exceptions import ChannelClosedByBroker
 from scene import Scene, eventually, new_tenant
-from stack import Stack
+from stack import ApiFor, Stack
 
 from jalsa import topology
 from jalsa.contracts import EXCHANGE

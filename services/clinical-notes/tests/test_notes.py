@@ -4,7 +4,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -66,9 +65,9 @@ def test_an_individual_session_has_an_individual_note_and_no_group_note(individu
         ("scope", "GROUP"),
         ("participant_id", None),
         ("participant_id", "not an id"),
-        ("participant_id", str(uuid4())),
+        ("participant_id", "019a1f00-0000-7000-8000-0000000000aa"),
         ("session_id", "not an id"),
-        ("session_id", str(uuid4())),
+        ("session_id", "019a1f00-0000-7000-8000-0000000000ab"),
         ("status", "SIGNED"),
         ("signed_by", "somebody"),
     ],
