@@ -316,7 +316,7 @@ def test_a_gateway_that_is_away_is_tried_again() -> None:
     assert failure(Gateway("http://127.0.0.1:1", ""), outgoing()) == ("no-answer", UNREACHABLE, True)
 
 
-def test_a_booking_leaves_by_the_configured_channels(
+def test_a_booking_leaves_by_the_configured_channels_and_none_is_called_sent_that_could_not_leave(
     world: World, smtp: str, mail_server: MailServer, gateway: GatewayServer
 ) -> None:
     world.configure(smtp_url=smtp, mail_from=MAIL_FROM, sms_gateway_url=gateway.url)
@@ -327,8 +327,9 @@ def test_a_booking_leaves_by_the_configured_channels(
     assert [mail["Subject"] for _, mail in mail_server.received] == ["تم حجز موعدك"]
     assert [body["to"] for _, body in gateway.posted] == [PHONE]
     shown = [world.confirmation(booking) for booking in made]
-    assert [m["status"] for m in shown] == ["SENT"] * 3
-    assert [m["reference"] for m in shown] == [f"<{shown[0]['id']}@clinic.example>", "gw-1", "recorded"]
+    assert [m["status"] for m in shown] == ["SENT", "SENT", "FAILED"]
+    assert [m["reference"] for m in shown] == [f"<{shown[0]['id']}@clinic.example>", "gw-1", None]
+    assert shown[2]["reason"] == "not-configured"
 
 
 @pytest.mark.parametrize(

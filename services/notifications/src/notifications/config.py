@@ -11,7 +11,7 @@ _WEB = ("https", "http")
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationsConfig(Config):
-    """Where messages go out. A channel without a URL is recorded only: its messages leave nowhere."""
+    """Where messages go out. With no URL at all, messages are only recorded: they leave nowhere."""
 
     smtp_url: str = setting(
         "mail server: smtp://host:25, smtp+starttls://user:password@host:587 or smtps://user:password@host:465",

@@ -44,6 +44,7 @@ MAX_ATTEMPTS = 12
 # Why a message was not sent.
 NO_CONTACT, TOO_LATE, OUTCOME_UNKNOWN = "no-contact", "too-late", "outcome-unknown"
 REJECTED, UNREACHABLE, INTERNAL_ERROR = "rejected", "unreachable", "internal-error"
+NOT_CONFIGURED = "not-configured"
 
 
 @dataclass(frozen=True, kw_only=True)
