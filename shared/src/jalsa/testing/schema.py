@@ -1,0 +1,69 @@
+"""Checks of a service's migrations: up, down without a trace, up again to the same; and as the models say."""
+
+import secrets
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import DeclarativeBase
+
+from jalsa.cli import migrations_folder
+from jalsa.migrate import migrate
+from jalsa.provision import drop_database, provision
+from jalsa.testing.kit import ServiceKit
+from jalsa.testing.servers import Servers
+from jalsa.web.app import Service
+
+_COLUMNS = """
+    SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2
+"""
+_CONSTRAINTS = """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version' ORDER BY 1, 2
+"""
+_POLICIES = "SELECT tablename, policyname, roles, cmd, qual, with_check FROM pg_policies ORDER BY 1, 2"
+_TRIGGERS = "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
+_GRANTS = """
+    SELECT table_name, grantee, privilege_type FROM information_schema.role_table_grants
+    WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2, 3
+"""
+_FUNCTIONS = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
+_PARTS = (_COLUMNS, _CONSTRAINTS, _POLICIES, _TRIGGERS, _GRANTS, _FUNCTIONS)
+
+
+def assert_migrations_go_both_ways(service: Service, servers: Servers) -> None:
+    """Up, down and up again, in a database of its own: down leaves nothing, and up again is the same."""
+    stem = service.name.replace("-", "_")
+    name = f"{stem}_{secrets.token_hex(4)}"
+    urls = provision(servers.postgres.url, name, secret="test", service=stem)
+    folder, engine = migrations_folder(service), create_engine(urls.owner)
+    try:
+        empty = _schema(engine)
+        migrate(folder, urls.owner)
+        full = _schema(engine)
+        migrate(folder, urls.owner, "base")
+        assert _schema(engine) == empty
+        migrate(folder, urls.owner)
+        assert _schema(engine) == full
+        assert full != empty
+    finally:
+        engine.dispose()
+        drop_database(servers.postgres.url, name)
+
+
+def assert_tables_are_as_the_models_say(kit: ServiceKit, base: type[DeclarativeBase]) -> None:
+    """Every table of the models exists with exactly its columns, and forces row-level security."""
+    with kit.database.engine.connect() as conn:
+        stored = {(row.table_name, row.column_name) for row in conn.execute(text(_COLUMNS))}
+        forced = set(
+            conn.execute(text("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")).scalars()
+        )
+    tables = base.metadata.tables
+    assert tables
+    for table in tables.values():
+        assert {(table.name, column.name) for column in table.columns} == {c for c in stored if c[0] == table.name}
+    assert set(tables) <= forced
+
+
+def _schema(engine: Engine) -> list[list[tuple[object, ...]]]:
+    with engine.connect() as conn:
+        return [[tuple(map(str, row)) for row in conn.execute(text(part))] for part in _PARTS]
