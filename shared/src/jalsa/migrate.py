@@ -6,6 +6,9 @@ from alembic import command, context
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine, pool, text
 
+#: How long a migration waits for a table that others use, before it gives up and changes nothing.
+LOCK_TIMEOUT = "10s"
+
 
 def migrate(folder: Path, owner_url: str, revision: str = "head") -> None:
     """Bring a database to a revision: `head`, `base`, or a name. Two that run at once wait for each other."""
@@ -19,8 +22,8 @@ def run_env() -> None:
     """What a service's `migrations/env.py` calls."""
     engine = create_engine(context.config.attributes["owner_url"], poolclass=pool.NullPool, hide_parameters=True)
     with engine.connect() as connection:
-        connection.execute(text("SET lock_timeout = '10s'"))
-        connection.execute(text("SELECT pg_advisory_lock(7423)"))  # released with the connection
+        connection.execute(text("SELECT pg_advisory_lock(7423)"))  # released with the connection; waited for at length
+        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.commit()
         context.configure(connection=connection, transaction_per_migration=True)
         with context.begin_transaction():
