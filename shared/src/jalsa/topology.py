@@ -34,7 +34,8 @@ class Topology:
 
     def routes(self, key: str) -> bool:
         """Whether any of our own queues is bound to a routing key."""
-        return any(_pattern(binding).fullmatch(key) for keys in self.bindings.values() for binding in keys)
+        words = "".join(_words(key))
+        return any(_pattern(binding).fullmatch(words) for keys in self.bindings.values() for binding in keys)
 
     def as_json(self) -> str:
         """The committed form."""
@@ -107,5 +108,10 @@ def connection(url: str) -> Connection:
 
 @cache
 def _pattern(binding: str) -> re.Pattern[str]:
-    words = {"*": r"[^.]+", "#": r".*"}
-    return re.compile(r"\.".join(words.get(word, re.escape(word)) for word in binding.split(".")))
+    """A binding as RabbitMQ reads it; each word of a key ends with a dot, so that `a.#` matches `a`, too."""
+    wild = {"*.": r"[^.]*\.", "#.": r"(?:[^.]*\.)*"}
+    return re.compile("".join(wild.get(word, re.escape(word)) for word in _words(binding)))
+
+
+def _words(key: str) -> list[str]:
+    return [f"{word}." for word in key.split(".")] if key else []
