@@ -1,0 +1,178 @@
+"""Fields, pages and states: what is taken in is clean, whatever was sent."""
+
+import unicodedata
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+
+from jalsa import states
+from jalsa.errors import Problem
+from jalsa.ids import new_id
+from jalsa.web.fields import FreeText, Instant, Name, Zone, code
+from jalsa.web.paging import decode_cursor, decode_id_cursor, encode_cursor, page
+
+
+def loaded(field: Any, value: Any) -> Any:
+    """What a field makes of a value; None where it refuses it."""
+    try:
+        return field.deserialize(value)
+    except ValidationError:
+        return None
+
+
+anything = st.none() | st.booleans() | st.integers() | st.floats() | st.lists(st.text()) | st.text()
+
+
+@given(anything)
+@example("a\u2028b")
+@example("\u202egnirts")
+@example("a\ud800")
+def test_a_name_is_one_visible_line_in_composed_form(value: Any) -> None:
+    name = loaded(Name(), value)
+    if name is not None:
+        assert 1 <= len(name) <= 120
+        assert name == name.strip() == unicodedata.normalize("NFC", name)
+        assert len(name.splitlines()) == 1
+        assert not {unicodedata.bidirectional(letter) for letter in name} & {"LRE", "RLE", "LRO", "RLO", "LRI", "RLI"}
+        name.encode()
+        assert loaded(Name(), name) == name
+
+
+@pytest.mark.parametrize("name", ["سارة العتيبي", "Zoë O'Neill-Åström", "محمد‌علی", "X", "李小龙", "x" * 120])
+def test_names_of_people_are_taken(name: str) -> None:
+    assert loaded(Name(), f"  {name} ") == name
+    assert loaded(Name(), unicodedata.normalize("NFD", name)) == unicodedata.normalize("NFC", name)
+
+
+@given(anything)
+def test_free_text_can_be_stored_and_shown(value: Any) -> None:
+    text = loaded(FreeText(max=50), value)
+    if text is not None:
+        assert len(text) <= 50
+        assert not set(text) & set("\0\u202e\u2066")
+        text.encode()
+
+
+def test_free_text_has_lines_and_tabs() -> None:
+    assert loaded(FreeText(), "one\n\ttwo\r\n") == "one\n\ttwo\r\n"
+
+
+instants = st.datetimes(
+    timezones=st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+)
+
+
+@given(instants)
+@example(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))))
+@example(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-14))))
+def test_an_instant_stays_the_same_instant(value: datetime) -> None:
+    found = loaded(Instant(), value.isoformat())
+    if 1900 < value.year < 2200:
+        assert found == value
+    if found is not None:
+        assert 1900 <= found.year <= 2200
+        assert found.utcoffset() == timedelta()
+        written = Instant().serialize("at", {"at": value})
+        assert written is not None
+        assert written.endswith("Z")
+        assert datetime.fromisoformat(written) == value
+
+
+@given(anything | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?([+-][0-9]{2}:[0-9]{2}|Z)?"))
+def test_an_instant_without_offset_or_sense_is_refused_and_nothing_worse(value: Any) -> None:
+    found = loaded(Instant(), value)
+    assert found is None or found.tzinfo == UTC
+
+
+@pytest.mark.parametrize("value", ["2026-11-20T08:00:00", "2026-11-20", "", None, 0, "2026-13-01T00:00:00Z"])
+def test_a_time_that_is_no_instant_is_refused(value: Any) -> None:
+    assert loaded(Instant(), value) is None
+
+
+@given(anything)
+def test_a_zone_is_one_that_the_world_knows(value: Any) -> None:
+    assert loaded(Zone(), value) is None or "/" in value or value.isalnum()
+
+
+def test_zones() -> None:
+    assert loaded(Zone(), "Asia/Riyadh") == "Asia/Riyadh"
+    for wrong in ("Mars/Olympus", "+03:00", "", "../../etc/passwd", "asia/riyadh"):
+        assert loaded(Zone(), wrong) is None
+
+
+@given(anything | st.from_regex(r"[A-Z0-9_-]{1,25}\n?", fullmatch=True))
+def test_a_code_is_short_and_plain(value: Any) -> None:
+    found = loaded(code(), value)
+    assert found is None or (len(found) <= 20 and found[0].isalpha() and found == found.upper() and found.isascii())
+
+
+# Pages
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100))
+def test_a_cursor_gives_back_what_was_put_in_and_needs_no_quoting(value: str) -> None:
+    cursor = encode_cursor(value)
+    assert decode_cursor(cursor) == value
+    assert cursor.replace("-", "").replace("_", "").isalnum() or cursor == ""
+
+
+@given(st.text(max_size=60))
+def test_any_other_text_is_no_cursor_and_nothing_worse(text: str) -> None:
+    for decode in (decode_cursor, decode_id_cursor):
+        with suppress(Problem):
+            decode(text)
+
+
+@given(st.integers(0, 30), st.integers(1, 12))
+def test_pages_show_each_row_once_and_in_order(count: int, limit: int) -> None:
+    rows = sorted(str(new_id()) for _ in range(count))
+    seen: list[str] = []
+    after = ""
+    for _ in range(count + 1):
+        found = [row for row in rows if row > after][: limit + 1]
+        made = page(found, limit, str, str)
+        assert len(made["items"]) <= limit
+        seen += made["items"]
+        if made["next_cursor"] is None:
+            break
+        after = decode_cursor(made["next_cursor"])
+    assert seen == rows
+
+
+# States
+
+LAMP = states.table("lamp", "OFF", OFF="ON", ON="OFF BROKEN", BROKEN="")
+
+
+@given(st.sampled_from(LAMP.states), st.sampled_from(LAMP.states))
+def test_only_the_moves_of_the_table_are_allowed(current: str, target: str) -> None:
+    allowed = {("OFF", "ON"), ("ON", "OFF"), ("ON", "BROKEN")}
+    if (current, target) in allowed:
+        LAMP.check(current, target)
+    else:
+        with pytest.raises(Problem) as found:
+            LAMP.check(current, target)
+        assert (found.value.status, found.value.code) == (409, "invalid-transition")
+
+
+def test_the_diagram_is_made_from_the_same_table() -> None:
+    assert LAMP.mermaid().splitlines() == [
+        "stateDiagram-v2",
+        "    [*] --> OFF",
+        "    OFF --> ON",
+        "    ON --> BROKEN",
+        "    ON --> OFF",
+        "    BROKEN --> [*]",
+    ]
+
+
+def test_ids_sort_by_the_time_they_were_made() -> None:
+    made = [new_id() for _ in range(1000)]
+    assert len(set(made)) == 1000
+    assert made == sorted(made)
+    assert {each.version for each in made} == {7}

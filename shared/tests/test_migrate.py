@@ -1,0 +1,134 @@
+"""Migrations: up, down and up again, two at once, and never a queue behind a table that others use."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from jalsa import migrate as module
+from jalsa.migrate import migrate
+from jalsa.provision import Urls, drop_database, provision
+from jalsa.testing.servers import Servers
+
+FIRST = """
+from alembic import op
+from jalsa.schema import create_mechanisms, drop_mechanisms
+
+revision, down_revision = "0001", None
+
+def upgrade():
+    create_mechanisms(op.execute, "alpha")
+
+def downgrade():
+    drop_mechanisms(op.execute, "alpha")
+"""
+SECOND = """
+from alembic import op
+from jalsa.schema import protect
+
+revision, down_revision = "0002", "0001"
+
+def upgrade():
+    op.execute("CREATE TABLE lamps (id uuid PRIMARY KEY, tenant_id text NOT NULL)")
+    protect(op.execute, "lamps", "alpha")
+
+def downgrade():
+    op.execute("DROP TABLE lamps")
+"""
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from jalsa.migrate import migrate
+migrate(Path(sys.argv[1]), sys.argv[2])
+"""
+
+
+@pytest.fixture
+def urls(servers: Servers, tenant: str) -> Iterator[Urls]:
+    name = f"migrated_{tenant}"
+    yield provision(servers.postgres.url, name, secret="test", service="alpha")
+    drop_database(servers.postgres.url, name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "a folder with 100% spaces"
+    (made / "versions").mkdir(parents=True)
+    (made / "env.py").write_text("from jalsa.migrate import run_env\nrun_env()\n")
+    (made / "versions" / "0001.py").write_text(FIRST)
+    (made / "versions" / "0002.py").write_text(SECOND)
+    return made
+
+
+def tables(urls: Urls) -> set[str]:
+    with psycopg.connect(urls.owner) as conn:
+        rows = conn.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'S') AND relnamespace = 'public'::regnamespace"
+        )
+        return {row[0] for row in rows} - {"alembic_version"}
+
+
+def test_up_down_and_up_again_leave_nothing_over(urls: Urls, folder: Path) -> None:
+    migrate(folder, urls.owner)
+    full = tables(urls)
+    assert {"outbox", "inbox", "audit_log", "lamps"} <= full
+    migrate(folder, urls.owner, "-1")
+    assert tables(urls) == full - {"lamps"}
+    migrate(folder, urls.owner, "base")
+    assert tables(urls) == set()
+    with psycopg.connect(urls.owner) as conn:
+        left = conn.execute("SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace").fetchone()
+    assert left == (0,)
+    migrate(folder, urls.owner)
+    assert tables(urls) == full
+    migrate(folder, urls.owner)
+
+
+def test_numbers_taken_meanwhile_do_not_stop_the_way_down(urls: Urls, folder: Path) -> None:
+    migrate(folder, urls.owner)
+    with psycopg.connect(urls.app) as conn:
+        conn.execute("SELECT set_config('jalsa.tenant', 'agdar', true)")
+        conn.execute("INSERT INTO numbers VALUES ('agdar', 'lamp', 1)")
+        conn.execute("SELECT loose_number('LMP', 2026)")
+    migrate(folder, urls.owner, "base")
+    assert tables(urls) == set()
+
+
+def test_two_at_once_wait_for_each_other(urls: Urls, folder: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM, str(folder), urls.owner]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for each in both:
+        assert each.communicate(timeout=60)[1].count("Traceback") == 0
+        assert each.returncode == 0
+    assert "lamps" in tables(urls)
+
+
+def test_a_long_migration_elsewhere_is_waited_for_longer_than_a_table(
+    urls: Urls, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOCK_TIMEOUT", "100ms")
+    with psycopg.connect(urls.owner) as other:
+        other.execute("SELECT pg_advisory_lock(7423)")
+        timer = threading.Timer(0.6, other.close)
+        timer.start()
+        migrate(folder, urls.owner)
+        timer.join()
+    assert "lamps" in tables(urls)
+
+
+def test_a_table_that_others_use_is_not_waited_for_at_length(
+    urls: Urls, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOCK_TIMEOUT", "100ms")
+    migrate(folder, urls.owner)
+    with psycopg.connect(urls.owner) as other:
+        other.execute("LOCK TABLE lamps IN ACCESS SHARE MODE")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrate(folder, urls.owner, "-1")
+    assert "lamps" in tables(urls), "and nothing was changed"

@@ -1,0 +1,113 @@
+"""Running numbers: without a gap where the law wants none, and without waiting where nobody minds one."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jalsa.numbers import loose_number, next_number
+from jalsa.testing.kit import ServiceKit
+
+
+class Refused(Exception):
+    pass
+
+
+def take(kit: ServiceKit, tenant: str, kind: str = "invoice") -> int:
+    with kit.transaction(tenant) as db:
+        return next_number(db, kind)
+
+
+def take_loose(kit: ServiceKit, tenant: str, year: int = 2026) -> str:
+    with kit.transaction(tenant) as db:
+        return loose(db, year)
+
+
+def loose(db: Session, year: int = 2026) -> str:
+    return str(db.execute(select(loose_number("LMP", year))).scalar_one())
+
+
+def refuse(kit: ServiceKit, tenant: str, work: Callable[[Session], object]) -> None:
+    def attempt() -> None:
+        with kit.transaction(tenant) as db:
+            work(db)
+            raise Refused
+
+    with pytest.raises(Refused):
+        attempt()
+
+
+def test_numbers_run_apart_for_each_tenant_and_kind(alpha: ServiceKit, tenant: str) -> None:
+    assert [take(alpha, tenant) for _ in range(3)] == [1, 2, 3]
+    assert take(alpha, tenant, "credit-note") == 1
+    assert take(alpha, f"{tenant}b") == 1
+
+
+def test_a_number_that_was_rolled_back_is_given_again(alpha: ServiceKit, tenant: str) -> None:
+    take(alpha, tenant)
+    refuse(alpha, tenant, lambda db: next_number(db, "invoice"))
+    assert take(alpha, tenant) == 2
+
+
+def test_many_at_once_leave_no_gap_though_some_are_rolled_back(alpha: ServiceKit, tenant: str) -> None:
+    taken: list[int] = []
+
+    def work(number: int) -> None:
+        if number % 4 == 0:
+            refuse(alpha, tenant, lambda db: next_number(db, "invoice"))
+        else:
+            taken.append(take(alpha, tenant))
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(work, range(60)))
+    assert sorted(taken) == list(range(1, 46))
+
+
+def test_a_sequence_of_the_database_leaves_gaps(alpha: ServiceKit, tenant: str) -> None:
+    """The control: what most systems number with."""
+    first = take_loose(alpha, tenant)
+    refuse(alpha, tenant, loose)
+    assert (first[-5:], take_loose(alpha, tenant)[-5:]) == ("00001", "00003")
+
+
+def test_loose_numbers_say_tenant_and_year_and_run_apart(alpha: ServiceKit, tenant: str) -> None:
+    assert take_loose(alpha, tenant) == f"LMP-{tenant.upper()}-2026-00001"
+    assert take_loose(alpha, tenant) == f"LMP-{tenant.upper()}-2026-00002"
+    assert take_loose(alpha, tenant, 2027) == f"LMP-{tenant.upper()}-2027-00001"
+    assert take_loose(alpha, f"{tenant}b") == f"LMP-{tenant.upper()}B-2026-00001"
+
+
+def test_loose_numbers_are_never_given_twice_also_not_the_first_ones(alpha: ServiceKit, tenant: str) -> None:
+    together = threading.Barrier(8, timeout=10)
+    taken: list[str] = []
+
+    def work(_: int) -> None:
+        together.wait()
+        for _ in range(5):
+            taken.append(take_loose(alpha, tenant))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert len(set(taken)) == 40
+
+
+def test_a_loose_number_does_not_wait_for_a_transaction_that_has_taken_one(alpha: ServiceKit, tenant: str) -> None:
+    take_loose(alpha, tenant)
+    with alpha.transaction(tenant) as slow:
+        loose(slow)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(take_loose, alpha, tenant).result(5).endswith("00003")
+
+
+def test_a_number_without_gaps_waits_for_it(alpha: ServiceKit, tenant: str) -> None:
+    """The control of the test above: the price of having no gaps."""
+    with ThreadPoolExecutor(1) as pool:
+        with alpha.transaction(tenant) as slow:
+            assert next_number(slow, "invoice") == 1
+            waiting = pool.submit(take, alpha, tenant)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+        assert waiting.result(10) == 2
