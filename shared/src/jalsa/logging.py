@@ -33,11 +33,12 @@ def describe(error: BaseException) -> str:
 
 
 class _Bridge(logging.Handler):
-    """Libraries' warnings, without their arguments."""
+    """Libraries' warnings, without their arguments; a text that was put together beforehand may hold any value."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        template = str(record.msg)[:200] if record.args else None
         structlog.get_logger().warning(
-            "library", logger=record.name, template=str(record.msg)[:200], exc_info=record.exc_info
+            "library", logger=record.name, line=record.lineno, template=template, exc_info=record.exc_info
         )
 
 
