@@ -177,7 +177,7 @@ def running_stack(
 ) -> Iterator[Stack]:
     """A migrated, running system with databases of its own (`<service>_<name>`), gone at the end."""
     stems = {service: service.replace("-", "_") for service in SERVICES}
-    urls = {s: provision(postgres_url, f"{stem}_{name}", secret="e2e", service=stem) for s, stem in stems.items()}
+    urls = {s: provision(postgres_url, f"{stem}_{name}", secret="test", service=stem) for s, stem in stems.items()}
     stack = Stack(urls, amqp_url, issuer, folder, extra)
     try:
         for service in SERVICES:
