@@ -165,6 +165,7 @@ def _assemble(services: dict[str, Service], environments: dict[str, dict[str, st
     for name, service in services.items():
         config = service.config.from_env(environments[name])
         mounts[f"/{name}"] = create_app(service, config)
+        mounts[f"/{name}/metrics"] = _index  # not published, as by the gateway
         _workers.append(Worker(service, config))
     for worker in _workers:
         worker.start()
@@ -173,7 +174,7 @@ def _assemble(services: dict[str, Service], environments: dict[str, dict[str, st
 
 def _index(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
     """What is outside the five services: an index at `/`, a problem document elsewhere."""
-    if environ.get("PATH_INFO") in ("", "/"):
+    if environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") in ("", "/"):
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps({"services": {name: f"/{name}/v1/docs" for name in NAMES}}).encode()]
     problem = {
