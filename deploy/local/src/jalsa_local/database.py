@@ -112,9 +112,12 @@ class EmbeddedPostgres:
 
     def _is_ours(self, pid: int) -> bool:
         try:
-            return str(self.data) in Path(f"/proc/{pid}/cmdline").read_text()
+            command = Path(f"/proc/{pid}/cmdline").read_text()
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
         except OSError:
             return False
+        # one that was killed and not yet reaped would still be taken for a living server by PostgreSQL
+        return str(self.data) in command or state == "Z"
 
     def _wait(self, server: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + 30
