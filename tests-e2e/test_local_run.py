@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ class LocalRun:
         inherited = {name: value for name, value in os.environ.items() if name != "AMQP_URL"}
         return {**inherited, "JALSA_PORT": str(self.port), "JALSA_DATA": str(self.data)}
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def start(self, *, within: float = 90) -> str:
         """Start it, and return what it has printed when it is ready."""
         with self.output.open("wb") as output:
@@ -50,23 +54,26 @@ class LocalRun:
                 process_group=0,
             )
         eventually(self._is_ready_or_over, within=within)
-        assert self.process.poll() is None, self.printed()
+        assert self.is_running, self.printed()
         return self.printed()
 
-    def interrupt(self, *, within: float) -> int:
-        """Ctrl-C: SIGINT to everything that runs in the terminal's foreground. Returns the exit status."""
+    def interrupt(self, *, within: float) -> None:
+        """Ctrl-C: SIGINT to everything that runs in the terminal's foreground; it must end in that time."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGINT)
-        status = self.process.wait(within)
-        self.process = None
-        return status
+        self.process.wait(within)
 
     def kill(self) -> None:
         """SIGKILL to the process that was started, and to no other."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
-        self.process = None
+
+    def kill_everything(self) -> None:
+        """SIGKILL to all of it at once, the database first: as if the power had failed."""
+        for process in sorted(self.processes(), key=lambda process: process.pid, reverse=True):
+            process.kill()
+        self.kill()
 
     def printed(self) -> str:
         return self.output.read_text()
@@ -93,15 +100,14 @@ class LocalRun:
             return False
 
     def _is_ready_or_over(self) -> bool:
-        assert self.process is not None
-        return "3. the confirmation" in self.printed() or self.process.poll() is not None
+        return "3. the confirmation" in self.printed() or not self.is_running
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
     run = LocalRun(tmp_path_factory.mktemp("local"))
     yield run
-    if run.process:
+    if run.is_running:
         run.interrupt(within=30)
     for process in run.processes():
         process.kill()
@@ -110,7 +116,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
 @pytest.fixture
 def run(data: LocalRun) -> LocalRun:
     """The run, at work whatever the test before has done to it."""
-    if data.process is None:
+    if not data.is_running:
         data.start()
     return data
 
@@ -143,12 +149,15 @@ def test_the_command_token_prints_a_token_that_is_good(run: LocalRun) -> None:
     assert clinic["name_ar"] == "علم النفس"
 
 
-def test_what_was_booked_a_moment_before_kill_9_is_there_and_has_its_consequences(run: LocalRun) -> None:
+@pytest.mark.parametrize("kill", [LocalRun.kill, LocalRun.kill_everything])
+def test_what_was_booked_a_moment_before_kill_9_is_there_and_has_its_consequences(
+    run: LocalRun, kill: Callable[[LocalRun], None]
+) -> None:
     tenant = new_tenant()
     scene = Scene(run.api(tenant), tenant)
     session, patient_id = scene.group(), scene.patient()
     participant = scene.book(session["id"], patient_id)
-    run.kill()
+    kill(run)
     began = time.monotonic()
     banner = run.start()
     print(f"started again after {time.monotonic() - began:.1f} s;", *re.findall(r"Jalsa is ready.*? s ", banner))

@@ -72,6 +72,7 @@ def test_killing_every_process_amid_bookings_loses_and_doubles_nothing(
 ) -> None:
     victims = [(service, role) for service in SERVICES for role in ROLES]
     random.shuffle(victims)
+    print("killed in this order:", victims)
     with centre.booking(8, every=0.3) as bookings:
         for service, role in victims:
             with system.without(service, role):
