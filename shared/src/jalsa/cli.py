@@ -95,8 +95,11 @@ def _worker(service: "Service", config: Config, _: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     worker = Worker(service, config)
+    try:
+        health = serve_health(worker, config.health_port)
+    except OSError as error:
+        raise ConfigError(f"HEALTH_PORT {config.health_port} can not be opened: {error.strerror}") from None
     worker.start()
-    health = serve_health(worker, config.health_port)
     stopping.wait()
     health.shutdown()
     worker.shut_down()

@@ -8,6 +8,7 @@ import urllib3
 from sqlalchemy import text
 
 from jalsa.auth import ServiceTokens
+from jalsa.config import ConfigError
 from jalsa.envelope import Unreadable, parse
 from jalsa.inbox import Inbox
 
@@ -20,10 +21,16 @@ _ADVANCE = text("UPDATE feed_checkpoints SET position = :position, read_at = now
 
 
 def peer_address(peers: str, service: str) -> str:
-    """Where a service answers: by a template with `{service}` in it, or by `billing=http://…,scheduling=http://…`."""
+    """Where a service answers: by a template with `{service}` in it, or by `billing=http://…,scheduling=http://…`.
+
+    Raises ConfigError where it is not said.
+    """
     if "{service}" in peers:
-        return peers.format(service=service)
-    return dict(pair.split("=", 1) for pair in peers.split(","))[service]
+        return peers.replace("{service}", service)
+    listed = dict(pair.strip().partition("=")[::2] for pair in peers.split(","))
+    if not listed.get(service):
+        raise ConfigError(f"PEER_URL does not say where {service} answers")
+    return listed[service]
 
 
 class FeedAway(Exception):
@@ -36,8 +43,8 @@ class Reconciler:
     def __init__(self, inbox: Inbox, tokens: ServiceTokens, peer_url: str) -> None:
         self.inbox = inbox
         self.tokens = tokens
-        self.peer_url = peer_url
         self.sources = sorted({service for service, _ in inbox.streams})
+        self.addresses = {source: peer_address(peer_url, source) for source in self.sources}
         self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=10), retries=False)
 
     def loop(self, stop: threading.Event, bus_up: Callable[[], bool], seconds: float, seconds_down: float) -> None:
@@ -87,7 +94,7 @@ class Reconciler:
     def _fetch(self, source: str, after: int) -> list[object]:
         response = self._http.request(
             "GET",
-            f"{peer_address(self.peer_url, source)}/v1/events",
+            f"{self.addresses[source]}/v1/events",
             fields={"after": str(after), "limit": str(PAGE)},
             headers={"Authorization": f"Bearer {self.tokens.token()}"},
         )
