@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from jalsa import reconcile
 from jalsa.auth import ServiceTokens
+from jalsa.config import ConfigError
 from jalsa.consumer import BusConsumer
 from jalsa.contracts import Stream
 from jalsa.envelope import parse
@@ -300,7 +301,10 @@ def test_the_in_memory_bus_loses_what_it_held_with_its_process_and_the_feed_brin
 
 def test_where_peers_answer_is_a_template_or_a_list() -> None:
     assert peer_address("http://{service}-web:8000", "billing") == "http://billing-web:8000"
-    assert peer_address("alpha=http://a:1,billing=http://b:2", "billing") == "http://b:2"
+    assert peer_address("alpha=http://a:1, billing=http://b:2", "billing") == "http://b:2"
+    for wrong in ("alpha=http://a:1", "http://a:1", "", "billing=", "billing"):
+        with pytest.raises(ConfigError, match="PEER_URL does not say where billing answers"):
+            peer_address(wrong, "billing")
 
 
 def test_a_service_token_is_kept_for_minutes_and_renewed_before_it_expires(
