@@ -24,7 +24,7 @@ run: $(READY) ## Run all five services on this machine, with demo data (JALSA_PO
 	@$(BIN)/jalsa run
 
 test: .venv/dev.stamp ## Run every test, on real PostgreSQL and RabbitMQ
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(SERVICE),services/$(SERVICE)/tests) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(if $(SERVICE),services/$(SERVICE)/tests) $(ARGS)
 
 test-containers: .venv/dev.stamp ## Build the images and prove the container stack (needs Docker)
 	@$(BIN)/python -m pytest -p no:jalsa.testing.plugin tests-e2e/containers.py $(ARGS)

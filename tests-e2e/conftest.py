@@ -15,13 +15,6 @@ from jalsa.testing.servers import Servers, Vhost
 GIVEN = "JALSA_E2E_URL"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process of pytest-xdist takes all of these: the system is started once."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("system"))
-
-
 @pytest.fixture(scope="session")
 def bus(servers: Servers) -> Iterator[Vhost]:
     """The virtual host that the stack is on."""

@@ -19,7 +19,7 @@ from stack import Api
 from jalsa.issuer import Issuer
 from jalsa.testing.servers.processes import free_ports
 
-pytestmark = [pytest.mark.xdist_group("local-run"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 JALSA = Path(sys.executable).with_name("jalsa")
 

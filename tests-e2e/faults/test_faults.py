@@ -17,7 +17,7 @@ from stack import ROLES, SERVICES, running_stack
 from jalsa.issuer import Issuer
 from jalsa.testing.servers import private_postgres, private_rabbitmq
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 #: The services whose queues a booking goes to.
 FOLLOWERS = tuple(service for service in SERVICES if service != "scheduling")

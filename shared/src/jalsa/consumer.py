@@ -30,6 +30,7 @@ class BusConsumer:
         self.inbox = inbox
         self.topology = topology or bus.load()
         self.bus_up = threading.Event()
+        self._connections = 0
 
     def loop(self, stop: threading.Event) -> None:
         """Consume until told to stop. The loop is our own: kombu's mixin does not stop while the broker is down."""
@@ -47,6 +48,10 @@ class BusConsumer:
                 pause = 0.5 if self.bus_up.is_set() else min(pause * 2, 5.0)
                 self._set_up(False)
             stop.wait(pause)
+
+    def connection(self) -> int:
+        """The number of the present connection, counted from 1; 0 while there is none."""
+        return self._connections if self.bus_up.is_set() else 0
 
     def _consume(self, stop: threading.Event) -> None:
         # the database first: a message that is taken while it is away would only be given back
@@ -108,6 +113,7 @@ class BusConsumer:
         message.reject(requeue=False)
 
     def _set_up(self, up: bool) -> None:
+        self._connections += up
         (self.bus_up.set if up else self.bus_up.clear)()
         metrics.BUS_UP.labels(self.inbox.service).set(int(up))
 

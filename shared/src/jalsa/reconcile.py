@@ -47,15 +47,19 @@ class Reconciler:
         self.addresses = {source: peer_address(peer_url, source) for source in self.sources}
         self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=10), retries=False)
 
-    def loop(self, stop: threading.Event, bus_up: Callable[[], bool], seconds: float, seconds_down: float) -> None:
-        """Read at start-up, whenever the bus comes back, every `seconds`, and every `seconds_down` without a bus."""
-        waited, was_up, complete = seconds, False, False
+    def loop(self, stop: threading.Event, connection: Callable[[], int], seconds: float, seconds_down: float) -> None:
+        """Read at start-up, whenever the bus comes back, every `seconds`, and every `seconds_down` without a bus.
+
+        `connection` gives the number of the consumer's connection to the bus, 0 without one: a bus that went and came
+        back while a feed was read shows by it.
+        """
+        waited, last, complete = seconds, 0, False
         while not stop.is_set():
-            up = bus_up()
-            if waited >= (seconds if up and complete else seconds_down) or (up and not was_up):
+            present = connection()
+            if waited >= (seconds if present and complete else seconds_down) or present not in (0, last):
                 complete = self.read_all()
                 waited = 0.0
-            was_up = up
+            last = present
             stop.wait(0.5)
             waited += 0.5
 

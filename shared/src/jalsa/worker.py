@@ -89,7 +89,7 @@ class Worker:
         retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())
 
         def reconcile(stop: threading.Event) -> None:
-            reconciler.loop(stop, consumer.bus_up.is_set, config.reconcile_seconds, config.reconcile_down_seconds)
+            reconciler.loop(stop, consumer.connection, config.reconcile_seconds, config.reconcile_down_seconds)
 
         return {
             "consume": consumer.loop,

@@ -2,11 +2,15 @@
 
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from jalsa.issuer import Issuer
 from jalsa.testing.servers import ServerError, Servers, Vhost, ensure_servers, shutdown
+
+_OWN_SYSTEM = {"tests-e2e/faults/test_faults.py", "tests-e2e/test_local_run.py"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -17,6 +21,21 @@ def pytest_configure(config: pytest.Config) -> None:
         ensure_servers()
     except ServerError as error:
         pytest.exit(str(error), returncode=3)
+
+
+class BySystem(LoadScopeScheduling):  # type: ignore[misc]
+    """One process takes all tests that share a running system: it costs more to start than they do."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        if not file.startswith("tests-e2e/"):
+            return nodeid
+        return file if file in _OWN_SYSTEM else "tests-e2e"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """xdist's own groups do nothing with this pytest: it no longer reads where they are marked."""
+    return BySystem(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

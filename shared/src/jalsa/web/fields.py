@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -71,12 +72,18 @@ class Instant(fields.AwareDateTime):
         return str(value.astimezone(UTC).isoformat()).replace("+00:00", "Z")
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """The zones' names, from the disk once: finding them takes milliseconds."""
+    return frozenset(available_timezones())
+
+
 class Zone(fields.String):
     """The name of an IANA time zone."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs) or ""
-        if name not in available_timezones():
+        if name not in _zones():
             raise ValidationError("Must be the name of an IANA time zone, such as Asia/Riyadh.")
         return ZoneInfo(name).key
 
