@@ -141,7 +141,8 @@ def test_one_request_can_be_followed_through_every_service(scene: Scene) -> None
     scene.await_consequences(participant)
     subject = f"subject=appointment/{participant['id']}"
     [booked] = scene.api.get(f"/scheduling/v1/events?{subject}")["items"]
-    [issued] = scene.api.get("/billing/v1/events?type=jalsa.billing.InvoiceIssued.v1")["items"]
+    issued_events = "/billing/v1/events?type=jalsa.billing.InvoiceIssued.v1"
+    [issued] = eventually(lambda: scene.api.get(issued_events)["items"])  # placed a moment after the invoice is there
     assert booked["correlationid"] == issued["correlationid"] == request_id
     assert issued["causationid"] == booked["id"]
     assert trace in booked["traceparent"]

@@ -1,15 +1,19 @@
 """A broker that is down, frozen, killed or emptied: nothing lost, nothing twice, healed without help."""
 
+import select
 import time
 from collections.abc import Iterator
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from lamps import TOPOLOGY, MakeKit, beta, kept, switched, trail
 from running import confirmed, serving, working
 
 from jalsa import metrics
+from jalsa import topology as bus
 from jalsa.ids import new_id
+from jalsa.publishers import PikaPublisher
+from jalsa.relay import Message
 from jalsa.testing.kit import ServiceKit, eventually
 from jalsa.testing.servers import PrivateRabbitMQ, private_rabbitmq
 
@@ -35,6 +39,10 @@ def following(make_kit: MakeKit) -> ServiceKit:
     return make_kit(beta())
 
 
+def message() -> Message:
+    return Message(str(uuid4()), "agdar.alpha.lamp.LampSwitched.v1", b"{}")
+
+
 def failures() -> float:
     return float(metrics.PUBLISH_FAILURES.labels("alpha")._value.get())
 
@@ -58,6 +66,45 @@ def test_a_frozen_broker_confirms_nothing_and_gets_everything_when_it_thaws(
         eventually(lambda: trail(following, tenant, lamp) == "1,2,3,4,5", within=30)
         eventually(lambda: confirmed(publishing) == 5)
     assert kept(following, tenant) == []
+
+
+def test_a_confirm_that_comes_too_late_is_never_taken_for_another_messages(broker: PrivateRabbitMQ) -> None:
+    publisher = PikaPublisher(broker.amqp_url, "alpha", timeout=1, topology=TOPOLOGY)
+    early, late = message(), message()
+    assert publisher.publish([early]) == 1
+    broker.pause()
+    try:
+        for _ in range(2):
+            assert publisher.publish([late]) == 0
+            assert publisher._connection is None, "thrown away, with whatever is still to come over it"
+    finally:
+        broker.resume()
+    assert publisher.publish([late]) == 1
+    publisher.close()
+
+
+def test_a_client_that_keeps_its_connection_takes_a_late_confirm_for_the_next_messages(broker: PrivateRabbitMQ) -> None:
+    """The control: py-amqp counts acknowledgements and does not look whose they are."""
+    with bus.connection(broker.amqp_url) as connection:
+        channel = connection.channel()
+        channel.queue_declare("late", durable=True, arguments={"x-queue-type": "quorum"})
+
+        def publish() -> None:
+            channel.basic_publish_confirm(channel.prepare_message("x"), routing_key="late", confirm_timeout=0.5)
+
+        publish()
+        broker.pause()
+        try:
+            with pytest.raises(TimeoutError):
+                publish()
+        finally:
+            broker.resume()
+        eventually(lambda: select.select([connection.connection.sock], [], [], 0)[0])
+        broker.pause()
+        try:
+            publish()  # does not time out, though nobody is there
+        finally:
+            broker.resume()
 
 
 def test_everything_ends_within_seconds_while_the_broker_is_frozen(

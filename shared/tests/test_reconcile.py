@@ -267,10 +267,26 @@ def test_the_loop_reads_at_the_start_while_the_bus_is_down_and_when_it_comes_bac
     assert time.monotonic() - began < 15
 
 
+def test_the_loop_notices_a_bus_that_went_and_came_back_during_a_read(
+    feeds: Feeds, address: str, kit: ServiceKit
+) -> None:
+    connections = [1]
+
+    def reconnects_meanwhile() -> Any:
+        connections[0] += 1
+        feeds.instead = None
+        return jsonify({"items": []})
+
+    feeds.instead = reconnects_meanwhile
+    reader = reconciler(kit, address)
+    with looping(lambda stop: reader.loop(stop, lambda: connections[0], 3600, 3600)):
+        eventually(lambda: len(feeds.asked) == 2)
+
+
 def test_the_loop_reads_soon_again_where_a_feed_did_not_answer(feeds: Feeds, address: str, kit: ServiceKit) -> None:
     feeds.instead = refuse
     reader = reconciler(kit, address)
-    with looping(lambda stop: reader.loop(stop, lambda: True, 3600, 0.5)):
+    with looping(lambda stop: reader.loop(stop, lambda: 1, 3600, 0.5)):
         eventually(lambda: len(feeds.asked) >= 3)
 
 

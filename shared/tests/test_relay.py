@@ -8,9 +8,11 @@ from uuid import UUID
 
 import pytest
 from lamps import MakeKit, superuser_of, switch, switched
+from running import confirmed, looping
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from jalsa import metrics
 from jalsa.envelope import decode
 from jalsa.ids import new_id
 from jalsa.outbox import flush_events
@@ -56,11 +58,6 @@ def kit(make_kit: MakeKit) -> ServiceKit:
 
 def ids(kit: ServiceKit, tenant: str) -> list[str]:
     return [str(event.id) for event in kit.events(tenant)]
-
-
-def confirmed(kit: ServiceKit) -> int:
-    with kit.relay.engine.connect() as conn:
-        return int(conn.execute(text("SELECT position FROM relay_state WHERE work = 'publish'")).scalar_one())
 
 
 # Publishing
@@ -284,42 +281,39 @@ def test_a_reader_by_position_misses_nothing_while_many_write_and_two_place(kit:
 
 def test_positions_are_given_while_the_broker_is_away(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
     relay = Relay("alpha", kit.relay.engine, Bus(confirms=0))
-    stop = threading.Event()
-    loops = [threading.Thread(target=loop, args=(stop,)) for loop in (relay.place_loop, relay.publish_loop)]
-    for thread in loops:
-        thread.start()
-    try:
+    read = text("SELECT array_agg(position ORDER BY n) FROM outbox")
+
+    def positions() -> bool:
+        with kit.transaction(tenant) as db:
+            return bool(db.execute(read).scalar() == [1, 2])
+
+    with looping(relay.place_loop, relay.publish_loop):
         switched(kit, tenant, lamp, 1, 2)
-        read = text("SELECT array_agg(position ORDER BY n) FROM outbox")
-
-        def positions() -> bool:
-            with kit.transaction(tenant) as db:
-                return bool(db.execute(read).scalar() == [1, 2])
-
         assert eventually(positions)
         assert confirmed(kit) == 0
-    finally:
-        stop.set()
-        for thread in loops:
-            thread.join(5)
-    assert not any(thread.is_alive() for thread in loops)
+
+
+def test_what_waits_for_the_broker_is_measured_and_falls_again(
+    kit: ServiceKit, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jalsa.relay.MEASURE_SECONDS", 0.1)
+    waiting = metrics.OUTBOX_WAITING.labels("alpha")._value
+    bus = Bus(confirms=0)
+    relay = Relay("alpha", kit.relay.engine, bus)
+    with looping(relay.place_loop, relay.publish_loop):
+        switched(kit, tenant, lamp, 1, 2, 3)
+        eventually(lambda: waiting.get() == 3)
+        bus.confirms = 100
+        eventually(lambda: waiting.get() == 0)
 
 
 def test_the_loops_publish_soon_and_retry_what_failed(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
     bus = Bus(confirms=0)
     relay = Relay("alpha", kit.relay.engine, bus)
-    stop = threading.Event()
-    loops = [threading.Thread(target=loop, args=(stop,)) for loop in (relay.place_loop, relay.publish_loop)]
-    for thread in loops:
-        thread.start()
-    try:
+    with looping(relay.place_loop, relay.publish_loop):
         switched(kit, tenant, lamp, 1)
         bus.confirms = 100
         eventually(lambda: len(bus.taken) == 1)
         switched(kit, tenant, lamp, 2)
         eventually(lambda: len(bus.taken) == 2)
-    finally:
-        stop.set()
-        for thread in loops:
-            thread.join(5)
     assert bus.taken == ids(kit, tenant)

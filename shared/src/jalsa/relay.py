@@ -6,6 +6,7 @@ whose database connection drops has lost both, so there are never two that mark.
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from jalsa.outbox import COLUMNS, envelope_of
 log = structlog.get_logger()
 
 BATCH = 2000
+MEASURE_SECONDS = 5.0
 _ANY_UNPLACED = text("SELECT EXISTS (SELECT FROM outbox WHERE position IS NULL)")
 _LEAD = text("SELECT position FROM relay_state WHERE work = :work FOR UPDATE SKIP LOCKED")
 _ADVANCE = text("UPDATE relay_state SET position = :position WHERE work = :work")
@@ -115,9 +117,13 @@ class Relay:
     def publish_loop(self, stop: threading.Event) -> None:
         """Publish what is placed; after a failure wait, longer each time, up to 5 seconds."""
         pause = 0.5
+        measured = 0.0
         while not stop.is_set():
             self._placed.wait(0.1)
             self._placed.clear()
+            if time.monotonic() - measured > MEASURE_SECONDS:
+                self._measure()
+                measured = time.monotonic()
             done: int | None = 1
             while done and not stop.is_set():
                 done = publish_placed(self.engine, self.publisher)
@@ -133,7 +139,11 @@ class Relay:
 
     def _failed(self, pause: float) -> None:
         metrics.PUBLISH_FAILURES.labels(self.service).inc()
+        log.warning("events-not-confirmed", waiting=self._measure(), retry_seconds=pause)
+
+    def _measure(self) -> int:
+        """How many events wait for the broker's confirm; measured by leader and follower alike."""
         with self.engine.connect() as conn:
-            waiting = conn.execute(_WAITING).scalar_one()
+            waiting = int(conn.execute(_WAITING).scalar_one())
         metrics.OUTBOX_WAITING.labels(self.service).set(waiting)
-        log.warning("events-not-confirmed", waiting=waiting, retry_seconds=pause)
+        return waiting

@@ -10,7 +10,13 @@ from xdist.scheduler import LoadScopeScheduling
 from jalsa.issuer import Issuer
 from jalsa.testing.servers import ServerError, Servers, Vhost, ensure_servers, shutdown
 
-_OWN_SYSTEM = {"tests-e2e/faults/test_faults.py", "tests-e2e/test_local_run.py"}
+_OWN_SYSTEM = {
+    "shared/tests/test_broker_faults.py",
+    "shared/tests/test_database_faults.py",
+    "shared/tests/test_servers.py",
+    "tests-e2e/faults/test_faults.py",
+    "tests-e2e/test_local_run.py",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,9 +34,9 @@ class BySystem(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        if not file.startswith("tests-e2e/"):
-            return nodeid
-        return file if file in _OWN_SYSTEM else "tests-e2e"
+        if file in _OWN_SYSTEM:
+            return file
+        return "tests-e2e" if file.startswith("tests-e2e/") else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
