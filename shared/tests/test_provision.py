@@ -126,7 +126,7 @@ def test_psql_runs_the_same_script(cluster: PrivatePostgres, service: str) -> No
     assert binaries is not None
     variables = {"service": service, "owner_password": "o'o", "app_password": "a", "relay_password": "r"}
     settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-    command = [binaries / "psql", cluster.url, "-v", "ON_ERROR_STOP=1", *settings, "-f", ROLES_SQL]
+    command: list[str | Path] = [binaries / "psql", cluster.url, "-v", "ON_ERROR_STOP=1", *settings, "-f", ROLES_SQL]
     subprocess.run(command, check=True, capture_output=True)
     address = cluster.url.split("@")[1].removesuffix("/postgres")
     assert who(f"postgresql://{service}_owner:o%27o@{address}/{service}") == (f"{service}_owner", service)
