@@ -124,8 +124,8 @@ class Relay:
             if time.monotonic() - measured > MEASURE_SECONDS:
                 self._measure()
                 measured = time.monotonic()
-            done: int | None = 1
-            while done and not stop.is_set():
+            done: int | None = BATCH
+            while done == BATCH and not stop.is_set():
                 done = publish_placed(self.engine, self.publisher)
                 metrics.EVENTS_PUBLISHED.labels(self.service).inc(done or 0)
             if done is None:
