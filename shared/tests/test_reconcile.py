@@ -121,6 +121,19 @@ def test_pages_are_read_to_the_end_and_the_next_time_from_the_checkpoint(
     assert checkpoints(kit) == {"alpha": 8}
 
 
+def test_whoever_follows_more_of_a_source_than_before_reads_it_again_from_the_start(
+    feeds: Feeds, address: str, kit: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    feeds.hold("alpha", lamp_attributes(tenant, lamp, 1), lamp_attributes(tenant, lamp, 2))
+    earlier = Inbox("beta", kit.database, kit.relay, [Stream("alpha", "wire", reads={})], {})
+    reconciler(kit, address, earlier).read_all()
+    assert checkpoints(kit) == {"alpha": 2}
+    assert trail(kit, tenant, lamp) != "1,2"
+    reconciler(kit, address).read_all()
+    assert trail(kit, tenant, lamp) == "1,2"
+    assert checkpoints(kit) == {"alpha": 2}
+
+
 def test_aggregates_that_nobody_follows_move_the_checkpoint_too(
     feeds: Feeds, address: str, kit: ServiceKit, tenant: str, lamp: UUID
 ) -> None:

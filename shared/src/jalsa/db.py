@@ -51,6 +51,8 @@ class Database:
             connect_args={
                 "application_name": name,
                 "connect_timeout": 5,
+                "tcp_user_timeout": 15_000,  # milliseconds; a server that is gone without a word is noticed by then
+                "keepalives_idle": 15,  # seconds
                 "options": "-c plan_cache_mode=force_generic_plan",
             },
         )

@@ -16,8 +16,14 @@ log = structlog.get_logger()
 
 PAGE = 500
 _ENSURE = text("INSERT INTO feed_checkpoints (source) VALUES (:source) ON CONFLICT DO NOTHING")
-_LEAD = text("SELECT position FROM feed_checkpoints WHERE source = :source FOR UPDATE SKIP LOCKED")
-_ADVANCE = text("UPDATE feed_checkpoints SET position = :position, read_at = now() WHERE source = :source")
+# A service that follows more of a source than it did begins again: what it missed lies before its checkpoint.
+_LEAD = text("""
+    SELECT CASE WHEN follows = :follows THEN position ELSE 0 END FROM feed_checkpoints
+    WHERE source = :source FOR UPDATE SKIP LOCKED
+""")
+_ADVANCE = text("""
+    UPDATE feed_checkpoints SET position = :position, follows = :follows, read_at = now() WHERE source = :source
+""")
 
 
 def peer_address(peers: str, service: str) -> str:
@@ -44,6 +50,10 @@ class Reconciler:
         self.inbox = inbox
         self.tokens = tokens
         self.sources = sorted({service for service, _ in inbox.streams})
+        self.follows = {
+            source: " ".join(sorted(aggregate for service, aggregate in inbox.streams if service == source))
+            for source in self.sources
+        }
         self.addresses = {source: peer_address(peer_url, source) for source in self.sources}
         self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=10), retries=False)
 
@@ -80,7 +90,7 @@ class Reconciler:
         with self.inbox.relay.engine.begin() as conn:
             conn.execute(_ENSURE, {"source": source})
         with self.inbox.relay.engine.begin() as conn:
-            after = conn.execute(_LEAD, {"source": source}).scalar()
+            after = conn.execute(_LEAD, {"source": source, "follows": self.follows[source]}).scalar()
             if after is None:
                 return False
             items = self._fetch(source, after)
@@ -92,7 +102,8 @@ class Reconciler:
                 raise FeedAway(error.reason) from None
             for envelope in self.inbox.not_yet_applied(f"/jalsa/{source}", envelopes):
                 self.inbox.receive(envelope)
-            conn.execute(_ADVANCE, {"source": source, "position": envelopes[-1].position})
+            progress = {"position": envelopes[-1].position, "follows": self.follows[source]}
+            conn.execute(_ADVANCE, {"source": source, **progress})
             return len(items) == PAGE
 
     def _fetch(self, source: str, after: int) -> list[object]:

@@ -131,6 +131,7 @@ CREATE INDEX inbox_state ON inbox (tenant_id, state, id);
 CREATE TABLE feed_checkpoints (
   source text PRIMARY KEY,
   position bigint NOT NULL DEFAULT 0,
+  follows text NOT NULL DEFAULT '',
   read_at timestamptz
 );
 """
@@ -159,7 +160,9 @@ def create_mechanisms(execute: Execute, service: str) -> None:
         GRANT SELECT, INSERT, UPDATE ON numbers, outbox_heads, inbox_heads TO {app};
         GRANT SELECT, INSERT ON idempotency_keys TO {app};
         GRANT SELECT, INSERT, UPDATE, DELETE ON inbox TO {app};
-        GRANT SELECT, INSERT ON outbox TO {app};
+        GRANT SELECT ON outbox TO {app};
+        GRANT INSERT (id, tenant_id, subject, sequence, type, time, correlation_id, causation_id, traceparent, data)
+          ON outbox TO {app};
         GRANT SELECT ON feed_checkpoints TO {app};
         GRANT SELECT ON outbox, inbox_heads TO {relay};
         GRANT UPDATE (position) ON outbox TO {relay};
