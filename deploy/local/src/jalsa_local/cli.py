@@ -59,7 +59,7 @@ def _run(_: argparse.Namespace) -> None:
 
 def _token(arguments: argparse.Namespace) -> None:
     from jalsa.issuer import Issuer
-    from jalsa_local.run import Settings
+    from jalsa_local.settings import Settings
 
     keys = Settings.from_env().data / "keys"
     if not (keys / "issuer.pem").exists():

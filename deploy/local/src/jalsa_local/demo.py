@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as wall_time
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import urllib3
 
 from jalsa.issuer import Issuer
-
-if TYPE_CHECKING:
-    from jalsa_local.run import Settings
+from jalsa_local.settings import Settings
 
 AGDAR, RAHMA = "agdar", "rahma"
 
@@ -85,7 +83,7 @@ class Api:
         return answer
 
 
-def seed(settings: "Settings", issuer: Issuer) -> None:
+def seed(settings: Settings, issuer: Issuer) -> None:
     """Load the demonstration data unless that was done before."""
     done = settings.data / "demo.json"
     if done.exists():
@@ -95,7 +93,7 @@ def seed(settings: "Settings", issuer: Issuer) -> None:
     done.write_text(json.dumps({"tenants": [centre.tenant for centre in CENTRES]}))
 
 
-def banner(settings: "Settings", issuer: Issuer, seconds: float) -> str:
+def banner(settings: Settings, issuer: Issuer, seconds: float) -> str:
     """The address, a token, and three lines that work when they are pasted."""
     api = Api(settings.base_url, issuer.token(AGDAR, ["manager"]))
     session_id, patient_id = _bookable(api)

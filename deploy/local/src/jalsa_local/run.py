@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -22,31 +21,9 @@ from jalsa.provision import provision
 from jalsa.web import Service
 from jalsa_local.database import EmbeddedPostgres
 from jalsa_local.services import NAMES, load_all
+from jalsa_local.settings import Settings
 
 WSGIApplication = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the environment says of the local run."""
-
-    port: int
-    data: Path
-    amqp_url: str
-
-    @classmethod
-    def from_env(cls) -> "Settings":
-        """Raises SystemExit with one clear line for a bad value."""
-        port = os.environ.get("JALSA_PORT", "8080")
-        if not port.isdigit() or not 0 < int(port) < 65536:
-            sys.exit("JALSA_PORT must be a port number.")
-        data = Path(os.environ.get("JALSA_DATA", ".jalsa")).resolve()
-        return cls(int(port), data, os.environ.get("AMQP_URL", "memory://"))
-
-    @property
-    def base_url(self) -> str:
-        """Where the gateway's paths are."""
-        return f"http://127.0.0.1:{self.port}"
 
 
 def run() -> None:
