@@ -19,26 +19,29 @@ def upgrade() -> None:
     create_mechanisms(op.execute, SERVICE)
     op.execute("""
         CREATE TABLE clinics (
-          id uuid PRIMARY KEY,
+          id uuid NOT NULL,
           tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
           code text NOT NULL,
           name_en text NOT NULL,
-          name_ar text NOT NULL
+          name_ar text NOT NULL,
+          PRIMARY KEY (tenant_id, id)
         );
         CREATE TABLE providers (
-          id uuid PRIMARY KEY,
+          id uuid NOT NULL,
           tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
           name_en text NOT NULL,
-          name_ar text NOT NULL
+          name_ar text NOT NULL,
+          PRIMARY KEY (tenant_id, id)
         );
         CREATE TABLE patients (
-          id uuid PRIMARY KEY,
+          id uuid NOT NULL,
           tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
           file_number text NOT NULL,
-          active boolean NOT NULL
+          active boolean NOT NULL,
+          PRIMARY KEY (tenant_id, id)
         );
         CREATE TABLE sessions (
-          id uuid PRIMARY KEY,
+          id uuid NOT NULL,
           tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
           session_number text NOT NULL,
           session_type text NOT NULL CHECK (session_type IN ('INDIVIDUAL', 'GROUP')),
@@ -49,19 +52,19 @@ def upgrade() -> None:
           starts_at timestamptz NOT NULL,
           ends_at timestamptz NOT NULL,
           timezone text NOT NULL,
-          UNIQUE (tenant_id, id)
+          PRIMARY KEY (tenant_id, id)
         );
         CREATE INDEX sessions_provider_time ON sessions (tenant_id, provider_id, starts_at, id);
         CREATE INDEX sessions_time ON sessions (tenant_id, starts_at, id);
         CREATE TABLE participants (
-          id uuid PRIMARY KEY,
+          id uuid NOT NULL,
           tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
           appointment_number text NOT NULL,
           session_id uuid NOT NULL,
           patient_id uuid NOT NULL,
           status text NOT NULL
             CHECK (status IN ('BOOKED', 'CONFIRMED', 'ARRIVED', 'ATTENDED', 'NO_SHOW', 'CANCELLED')),
-          UNIQUE (tenant_id, id),
+          PRIMARY KEY (tenant_id, id),
           FOREIGN KEY (tenant_id, session_id) REFERENCES sessions (tenant_id, id)
         );
         CREATE INDEX participants_session ON participants (session_id, id);

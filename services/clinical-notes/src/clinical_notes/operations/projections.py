@@ -47,7 +47,7 @@ def save_session(db: Session, data: Mapping[str, Any]) -> None:
     db.execute(
         insert(SessionProjection)
         .values(id=data["session"]["id"], status="SCHEDULED", **values)
-        .on_conflict_do_update(index_elements=["id"], set_=values)
+        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_=values)
     )
 
 
@@ -56,7 +56,7 @@ def expect_session(db: Session, data: Mapping[str, Any]) -> None:
     db.execute(
         insert(SessionProjection)
         .values(id=data["session"]["id"], status="SCHEDULED", **_session(data))
-        .on_conflict_do_nothing(index_elements=["id"])
+        .on_conflict_do_nothing(index_elements=["tenant_id", "id"])
     )
 
 
@@ -92,4 +92,8 @@ def _only(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _save(db: Session, kind: type[TenantRow], record_id: UUID, values: dict[str, Any]) -> None:
-    db.execute(insert(kind).values(id=record_id, **values).on_conflict_do_update(index_elements=["id"], set_=values))
+    db.execute(
+        insert(kind)
+        .values(id=record_id, **values)
+        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_=values)
+    )
