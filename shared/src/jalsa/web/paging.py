@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -60,5 +61,21 @@ def decode_id_cursor(cursor: str | None) -> UUID | None:
         return None
     try:
         return UUID(decode_cursor(cursor))
+    except ValueError:
+        raise invalid("cursor", "Not a cursor of this list.") from None
+
+
+def instant_cursor(instant: datetime, record_id: UUID) -> str:
+    """The value of a cursor of a list that is ordered by an instant, and by id where instants are equal."""
+    return f"{instant.isoformat()} {record_id}"
+
+
+def decode_instant_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """The instant and the id in such a cursor. Raises a 422 problem."""
+    if cursor is None:
+        return None
+    instant, _, record_id = decode_cursor(cursor).rpartition(" ")
+    try:
+        return datetime.fromisoformat(instant), UUID(record_id)
     except ValueError:
         raise invalid("cursor", "Not a cursor of this list.") from None

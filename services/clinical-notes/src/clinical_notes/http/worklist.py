@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +10,9 @@ from sqlalchemy.orm import Session
 from clinical_notes import policy, queries
 from clinical_notes.domain import GROUP, MISSING
 from clinical_notes.http import schemas
-from jalsa.errors import Problem, invalid
+from jalsa.errors import Problem
 from jalsa.web import Routes, current_db, current_principal, page, page_of
-from jalsa.web.paging import decode_cursor
+from jalsa.web.paging import decode_instant_cursor, instant_cursor
 
 routes = Routes("worklist", "What is to be written")
 
@@ -25,9 +24,9 @@ def get_worklist(args: dict[str, Any]) -> dict[str, Any]:
     """Sessions that are not cancelled, in the order of their start; `from` and `to` bound the start."""
     db, limit = current_db(), args["limit"]
     provider_id = _whose(args["provider_id"])
-    rows = queries.list_sessions(db, provider_id, args, after=_after(args["cursor"]), limit=limit + 1)
+    rows = queries.list_sessions(db, provider_id, args, after=decode_instant_cursor(args["cursor"]), limit=limit + 1)
     shown = iter(_shown(db, rows[:limit]))
-    return page(rows, limit, lambda row: f"{row[0].starts_at.isoformat()} {row[0].id}", lambda _: next(shown))
+    return page(rows, limit, lambda row: instant_cursor(row[0].starts_at, row[0].id), lambda _: next(shown))
 
 
 def _whose(asked: UUID | None) -> UUID | None:
@@ -39,16 +38,6 @@ def _whose(asked: UUID | None) -> UUID | None:
     if asked not in (None, own):
         raise Problem(403, "forbidden", "This is another provider's worklist.")
     return own
-
-
-def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    starts_at, _, session_id = decode_cursor(cursor).rpartition(" ")
-    try:
-        return datetime.fromisoformat(starts_at), UUID(session_id)
-    except ValueError:
-        raise invalid("cursor", "Not a cursor of this list.") from None
 
 
 def _shown(db: Session, rows: Sequence[queries.SessionRow]) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ from uuid import UUID
 from flask import Response
 
 from jalsa import clock
-from jalsa.errors import invalid, not_found
+from jalsa.errors import not_found
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
-from jalsa.web.paging import decode_cursor, decode_id_cursor
+from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from scheduling import queries
 from scheduling.http import represent, schemas
 from scheduling.models import ClinicalSession
@@ -100,19 +100,11 @@ def list_participants(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
 
 def _list(args: dict[str, Any], open_at: datetime | None) -> dict[str, Any]:
     db = current_db()
-    rows = queries.list_sessions(db, args, after=_after(args["cursor"]), limit=args["limit"] + 1, open_at=open_at)
+    rows = queries.list_sessions(
+        db, args, after=decode_instant_cursor(args["cursor"]), limit=args["limit"] + 1, open_at=open_at
+    )
     shown = represent.sessions(db, rows)
-    return page(rows, args["limit"], lambda row: f"{row.starts_at.isoformat()} {row.id}", lambda row: shown[row.id])
-
-
-def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    starts_at, _, session_id = decode_cursor(cursor).rpartition(" ")
-    try:
-        return datetime.fromisoformat(starts_at), UUID(session_id)
-    except ValueError:
-        raise invalid("cursor", "Not a cursor of this list.") from None
+    return page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
 
 
 def _found(session_id: UUID) -> ClinicalSession:
