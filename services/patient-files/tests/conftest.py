@@ -1,13 +1,15 @@
 """Patient files under test, with a database of their own per test process."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from jalsa import clock
 from jalsa.issuer import Issuer
-from jalsa.testing.kit import Client, ServiceKit, service_kit
+from jalsa.testing.kit import Client, ServiceKit, example, service_kit
 from jalsa.testing.servers import Servers
 from patient_files import operations
 from patient_files.app import SERVICE
@@ -66,3 +68,43 @@ def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
         monkeypatch.setattr(operations, "new_id", lambda: UUID(str(next(following))))
 
     return give
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """Sets the service's clock, which stands still from then on."""
+    return lambda now: monkeypatch.setattr(clock, "now", lambda: now)
+
+
+@pytest.fixture
+def consent_to() -> Callable[..., Json]:
+    """Stores a consent through a client and returns the answer: to treatment, everywhere, unless fields differ."""
+
+    def consented(client: Client, patient: Json, **fields: Any) -> Json:
+        body = {
+            "patient_id": patient["id"],
+            "consent_type": "TREATMENT",
+            "signed_by": "Huda Nasser",
+            "signed_at": "2026-06-01T09:00:00+03:00",
+            **fields,
+        }
+        response = client.post("/consents", body)
+        assert response.status_code == 201, response.json
+        answer: Json = response.json or {}
+        return answer
+
+    return consented
+
+
+@pytest.fixture
+def open_clinic(kit: ServiceKit, tenant: str) -> Callable[..., str]:
+    """A clinic of the test's tenant becomes known; returns its id. Fields replace those of the golden example."""
+
+    def opened(**fields: Any) -> str:
+        clinic_id = str(uuid4())
+        kit.inbox.receive(
+            example("ClinicSaved", "default", tenant, subject_id=clinic_id, clinic_id=clinic_id, **fields)
+        )
+        return clinic_id
+
+    return opened

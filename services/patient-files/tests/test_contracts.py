@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
@@ -79,6 +80,25 @@ def test_the_event_of_an_opened_sub_file_equals_its_golden_example(
     assert (opened.causation_id, opened.correlation_id) == (str(booking.id), booking.correlation_id)
 
 
+@pytest.mark.usefixtures("at_nine")
+def test_the_events_of_a_consent_standing_equal_their_golden_examples(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, consent_to: Callable[..., Json]
+) -> None:
+    give_ids(PATIENT, MAIN_FILE, *(uuid4() for _ in range(2)))
+    patient = desk.post("/patients", body).json or {}
+    kit.inbox.receive(example("ClinicSaved", "default", tenant))
+
+    everywhere = consent_to(desk, patient)
+    in_one_clinic = consent_to(desk, patient, clinic_id=golden("ClinicSaved", "default")["data"]["clinic_id"])
+    for consent in (everywhere, in_one_clinic):
+        assert desk.post(f"/consents/{consent['id']}/revoke").status_code == 200
+
+    given, _, left, ended = kit.events(tenant, "ConsentStandingChanged")
+    assert_equal(given, "ConsentStandingChanged")
+    assert_equal(left, "ConsentStandingChanged", "clinic")
+    assert_equal(ended, "ConsentStandingChanged", "ended")
+
+
 def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
     for event in SERVICE.publishes:
         paths = sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
@@ -133,7 +153,7 @@ def _row(model: Any, *columns: str) -> Callable[[ServiceKit, str], list[Any]]:
 
 _status = _row(AppointmentProjection, "status")
 _EFFECTS: dict[str, Callable[[ServiceKit, str], list[Any]]] = {
-    "ClinicSaved": _row(ClinicProjection, "code", "name_en", "name_ar", "active"),
+    "ClinicSaved": _row(ClinicProjection, "code", "name_en", "name_ar", "active", "timezone"),
     "ProviderSaved": _row(ProviderProjection, "user_id", "name_en", "name_ar", "active"),
     "AppointmentBooked": lambda kit, tenant: [
         *_row(SubFile, "clinic_code", "status")(kit, tenant),
@@ -146,9 +166,10 @@ _EFFECTS: dict[str, Callable[[ServiceKit, str], list[Any]]] = {
 
 def _expected(name: str, event: Envelope) -> list[Any]:
     data = event.data
-    if name in ("ClinicSaved", "ProviderSaved"):
-        key = "code" if name == "ClinicSaved" else "user_id"
-        return [(data[key], data["name_en"], data["name_ar"], True)]
+    if name == "ClinicSaved":
+        return [(data["code"], data["name_en"], data["name_ar"], True, data["timezone"])]
+    if name == "ProviderSaved":
+        return [(data["user_id"], data["name_en"], data["name_ar"], True)]
     if name == "AppointmentBooked":
         starts_at = datetime(2026, 11, 23, 7, tzinfo=UTC)
         return [("OT", "ACTIVE"), (data["appointment_number"], "BOOKED", starts_at)]
@@ -160,7 +181,7 @@ def test_what_is_saved_again_replaces_what_was_known(kit: ServiceKit, tenant: st
     kit.inbox.receive(example(name, "default", tenant))
     kit.inbox.receive(example(name, "default", tenant, sequence=2, name_en="Renamed", active=False))
 
-    [(_, name_en, _, active)] = _EFFECTS[name](kit, tenant)
+    [(_, name_en, _, active, *_)] = _EFFECTS[name](kit, tenant)
     assert (name_en, active) == ("Renamed", False)
 
 
@@ -183,9 +204,17 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
 
     document = client.get("/v1/openapi.json").json or {}
     assert document["openapi"] == "3.1.0"
-    paths = {path for path in document["paths"] if path.startswith("/v1/patients")}
-    one = "/v1/patients/{patient_id}"
-    assert paths == {"/v1/patients", one, f"{one}/file", f"{one}/sub-files"}
+    paths = {path for path in document["paths"] if not path.startswith("/v1/events")}
+    patient, consent = "/v1/patients/{patient_id}", "/v1/consents/{consent_id}"
+    assert paths == {
+        "/v1/patients",
+        patient,
+        f"{patient}/file",
+        f"{patient}/sub-files",
+        "/v1/consents",
+        consent,
+        f"{consent}/revoke",
+    }
     for event in SERVICE.publishes:
         served = client.get(event.dataschema.removeprefix("/patient-files")).json or {}
         assert set(served["properties"]) == set(golden(event.name, "default")["data"])

@@ -11,18 +11,19 @@ from sqlalchemy.exc import ProgrammingError
 from jalsa.testing.kit import Client, ServiceKit, example
 from jalsa.testing.servers import Servers
 from patient_files import queries
-from patient_files.models import AppointmentProjection, MainFile, Patient, SubFile
+from patient_files.models import AppointmentProjection, Consent, ConsentStanding, MainFile, Patient, SubFile
 
 Json = dict[str, Any]
 Register = Callable[..., Json]
 
-_TABLES = ("patients", "main_files", "sub_files", "appointments")
+_TABLES = ("patients", "main_files", "sub_files", "appointments", "consents", "consent_standings")
 
 
 @pytest.fixture
-def patient(kit: ServiceKit, desk: Client, tenant: str, register: Register) -> Json:
-    """A patient of the test's tenant, with an appointment and so a sub-file."""
+def patient(kit: ServiceKit, desk: Client, tenant: str, register: Register, consent_to: Callable[..., Json]) -> Json:
+    """A patient of the test's tenant, with a consent, and with an appointment and so a sub-file."""
     patient = register(desk)
+    consent_to(desk, patient)
     kit.inbox.receive(example("AppointmentBooked", "group", tenant, patient_id=patient["id"]))
     return patient
 
@@ -45,11 +46,24 @@ def test_another_tenants_patient_is_not_found(kit: ServiceKit, tenant: str, desk
     assert desk.get(path).json == before.json
 
 
+def test_another_tenants_consent_is_not_found(kit: ServiceKit, tenant: str, desk: Client, patient: Json) -> None:
+    stranger = kit.client(f"{tenant}-b")
+    [consent] = (desk.get("/consents").json or {})["items"]
+
+    for answer in (stranger.get(f"/consents/{consent['id']}"), stranger.post(f"/consents/{consent['id']}/revoke")):
+        assert (answer.status_code, (answer.json or {})["code"]) == (404, "not-found")
+    for query in ({}, {"patient_id": patient["id"]}):
+        assert (stranger.get("/consents", **query).json or {})["items"] == []
+    body = {name: consent[name] for name in ("patient_id", "consent_type", "signed_by", "signed_at")}
+    assert (stranger.post("/consents", body).json or {})["code"] == "unknown-patient"
+    assert (desk.get(f"/consents/{consent['id']}").json or {}) == consent
+
+
 def test_the_database_shows_one_tenants_rows_to_queries_that_filter_nothing(
     kit: ServiceKit, servers: Servers, tenant: str, patient: Json
 ) -> None:
     with kit.transaction(f"{tenant}-b") as db:
-        for model in (Patient, MainFile, SubFile, AppointmentProjection):
+        for model in (Patient, MainFile, SubFile, AppointmentProjection, Consent, ConsentStanding):
             assert db.scalars(select(model)).all() == []
         assert queries.find_patient(db, UUID(patient["id"])) is None
     with kit.transaction(tenant) as db:
@@ -68,7 +82,7 @@ def test_the_database_shows_one_tenants_rows_to_queries_that_filter_nothing(
 def test_the_owner_of_the_tables_sees_no_tenant_either(kit: ServiceKit, patient: Json) -> None:
     owner = create_engine(kit.config.database_owner_url)
     with owner.connect() as conn:
-        assert [conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in _TABLES] == [0] * 4
+        assert [conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in _TABLES] == [0] * len(_TABLES)
     owner.dispose()
 
 

@@ -20,8 +20,12 @@ class TimeZone(str):
 
 @dataclass(frozen=True, kw_only=True)
 class PatientFilesConfig(Config):
-    """A main file belongs to no clinic, and so to no clinic's clock: its year is that of `default_timezone`."""
+    """A main file belongs to no clinic, and so to no clinic's clock: its year is that of `default_timezone`.
+
+    So are the days of a consent that is for every clinic.
+    """
 
     default_timezone: TimeZone = setting(  # noqa: RUF009 it makes a field
-        "IANA time zone that decides the year of a file number, and today's date", default=TimeZone("Asia/Riyadh")
+        "IANA time zone of file numbers' year, of today's date, and of consents for every clinic",
+        default=TimeZone("Asia/Riyadh"),
     )

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from marshmallow import Schema, fields
 from sqlalchemy.orm import Session
 
 from jalsa.contracts import EventType, Fields, Stream
 from jalsa.outbox import publish
-from jalsa.web.fields import Instant
+from jalsa.web.fields import Instant, Zone
+from patient_files.domain import Standing
 from patient_files.models import MainFile, Patient, SubFile
 
 
@@ -43,10 +45,22 @@ class SubFileOpenedData(Schema):
     opened_at = Instant(required=True)
 
 
+class ConsentStandingData(Schema):
+    """What a patient's valid consents to treatment say now, all of them together."""
+
+    patient_id = fields.UUID(required=True)
+    consented = fields.Boolean(required=True, metadata={"description": "In every clinic"})
+    clinic_ids = fields.List(
+        fields.UUID(), required=True, metadata={"description": "The clinics with a valid consent of their own"}
+    )
+    changed_at = Instant(required=True)
+
+
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData())
 PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData())
 SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData())
-PUBLISHES = (PATIENT_REGISTERED, PATIENT_UPDATED, SUB_FILE_OPENED)
+CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData())
+PUBLISHES = (PATIENT_REGISTERED, PATIENT_UPDATED, SUB_FILE_OPENED, CONSENT_STANDING_CHANGED)
 
 
 class ClinicFields(Fields):
@@ -54,6 +68,7 @@ class ClinicFields(Fields):
     code = fields.String(required=True)
     name_en = fields.String(required=True)
     name_ar = fields.String(required=True)
+    timezone = Zone(required=True)
     active = fields.Boolean(required=True)
 
 
@@ -133,6 +148,17 @@ def sub_file_opened(db: Session, sub_file: SubFile, main_file: MainFile, now: da
         "opened_at": sub_file.opened_at,
     }
     publish(db, SUB_FILE_OPENED, main_file.id, data, now=now)
+
+
+def consent_standing_changed(db: Session, patient_id: UUID, standing: Standing, now: datetime) -> None:
+    """Publish ConsentStandingChanged."""
+    data = {
+        "patient_id": patient_id,
+        "consented": standing.consented,
+        "clinic_ids": standing.clinic_ids,
+        "changed_at": now,
+    }
+    publish(db, CONSENT_STANDING_CHANGED, patient_id, data, now=now)
 
 
 def _patient(patient: Patient) -> dict[str, Any]:

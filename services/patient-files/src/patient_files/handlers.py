@@ -10,7 +10,7 @@ from patient_files.models import AppointmentProjection, ClinicProjection, Provid
 
 def on_clinic_saved(db: Session, event: Received) -> None:
     """A clinic was opened or changed."""
-    values = {name: event.data[name] for name in ("code", "name_en", "name_ar", "active")}
+    values = {name: event.data[name] for name in ("code", "name_en", "name_ar", "timezone", "active")}
     operations.save_projection(db, ClinicProjection, event.data["clinic_id"], values)
 
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy import ARRAY, ForeignKeyConstraint, Uuid
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from jalsa.db import Instant, TenantRow
@@ -62,14 +62,52 @@ class SubFile(TenantRow, Base):
     opened_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class Consent(TenantRow, Base):
+    """What a patient, or who may sign for the patient, has agreed to: in one clinic, or in all where there is none.
+
+    It is valid through the day `expires_on`, that is until `ends_at`.
+    """
+
+    __tablename__ = "consents"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id", "patient_id"], ["patients.tenant_id", "patients.id"]),)
+
+    patient_id: Mapped[UUID]
+    consent_type: Mapped[str]
+    clinic_id: Mapped[UUID | None]
+    signed_by: Mapped[str]
+    signed_at: Mapped[datetime] = mapped_column(Instant)
+    expires_on: Mapped[date | None]
+    ends_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_by: Mapped[str | None]
+    revoke_reason: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str]
+
+
+class ConsentStanding(TenantRow, Base):
+    """What was announced last of a patient's consent to treatment; the id is the patient's.
+
+    `due_at` is when the first of the consents that it is made of ends.
+    """
+
+    __tablename__ = "consent_standings"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id", "id"], ["patients.tenant_id", "patients.id"]),)
+
+    consented: Mapped[bool]
+    clinic_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    due_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class ClinicProjection(TenantRow, Base):
-    """What is known of a clinic; scheduling owns the rest."""
+    """What is known of a clinic; scheduling owns the rest. No zone is known of one saved long ago."""
 
     __tablename__ = "clinics"
 
     code: Mapped[str]
     name_en: Mapped[str]
     name_ar: Mapped[str]
+    timezone: Mapped[str | None]
     active: Mapped[bool]
 
 

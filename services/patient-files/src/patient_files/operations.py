@@ -9,13 +9,16 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from jalsa.errors import invalid, not_found
+from jalsa.db import context_of
+from jalsa.errors import Problem, invalid, not_found
 from jalsa.ids import new_id
 from jalsa.numbers import next_number
 from patient_files import domain, events, queries
 from patient_files.models import (
     AppointmentProjection,
     ClinicProjection,
+    Consent,
+    ConsentStanding,
     MainFile,
     Patient,
     ProviderProjection,
@@ -81,6 +84,93 @@ def open_sub_file(
     db.flush()
     events.sub_file_opened(db, opened, main_file, now)
     return opened
+
+
+def lock_patient(db: Session, patient_id: UUID) -> None:
+    """Lock a patient's row until the transaction ends, as every change of consents must.
+
+    Raises 422 `unknown-patient`.
+    """
+    if queries.find_patient(db, patient_id, lock=True) is None:
+        raise Problem(422, "unknown-patient", "There is no such patient.")
+
+
+def give_consent(db: Session, data: Mapping[str, Any], *, zone: str, now: datetime) -> Consent:
+    """Store a consent of a patient whose row the caller locked before `now` was read.
+
+    Days are those of the clinic's zone; of `zone`, an IANA name, where the consent is for every clinic or the clinic's
+    zone is not known. Publishes ConsentStandingChanged where the patient's standing changes. Raises a 422 problem for
+    an unknown clinic, a signature in the future, and an expiry before the day of signing.
+    """
+    if data["clinic_id"] is not None:
+        clinic = db.get(ClinicProjection, data["clinic_id"])
+        if clinic is None:
+            raise invalid("clinic_id", "There is no such clinic.")
+        zone = clinic.timezone or zone
+    if data["signed_at"] > now:
+        raise invalid("signed_at", "Must not be in the future.")
+    expires_on = data["expires_on"]
+    if expires_on is not None and expires_on < domain.local_date(data["signed_at"], zone):
+        raise invalid("expires_on", "Must not be before the day of signing.")
+    consent = Consent(
+        id=new_id(),
+        **data,
+        ends_at=domain.end_of_day(expires_on, zone) if expires_on else None,
+        created_at=now,
+        created_by=context_of(db).actor,
+    )
+    db.add(consent)
+    _consents_changed(db, consent, now)
+    return consent
+
+
+def locked_consent(db: Session, consent_id: UUID) -> Consent:
+    """A consent as it is once its patient's row is locked, until the transaction ends. Raises 404."""
+    consent = db.get(Consent, consent_id)
+    if consent is None:
+        raise not_found("consent")
+    lock_patient(db, consent.patient_id)
+    db.refresh(consent)
+    return consent
+
+
+def revoke_consent(db: Session, consent: Consent, reason: str | None, *, now: datetime) -> Consent:
+    """End a consent that the caller has from `locked_consent`, with the patient's row.
+
+    Publishes ConsentStandingChanged where the patient's standing changes. Raises 409 `invalid-transition` where it is
+    revoked already.
+    """
+    state = domain.consent_state(consent.revoked_at, consent.ends_at, now)
+    domain.CONSENT.check(state, domain.REVOKED)
+    consent.revoked_at, consent.revoked_by, consent.revoke_reason = now, context_of(db).actor, reason
+    _consents_changed(db, consent, now)
+    return consent
+
+
+def refresh_standing(db: Session, patient_id: UUID, *, now: datetime) -> None:
+    """Bring a patient's consent standing up to `now`, and publish ConsentStandingChanged if it is another one.
+
+    The caller holds the patient's row, locked before `now` was read: without it, two changes at the same time announce
+    what each of them sees, and the one announced last may have seen the less.
+    """
+    valid = queries.valid_treatment_consents(db, patient_id, now)
+    standing = domain.standing_of(consent.clinic_id for consent in valid)
+    known = db.get(ConsentStanding, patient_id)
+    if known is None:
+        # no consent is what everybody takes for granted: it is not announced
+        known = ConsentStanding(id=patient_id, consented=False, clinic_ids=[])
+        db.add(known)
+    known.due_at = min((consent.ends_at for consent in valid if consent.ends_at), default=None)
+    if standing != domain.Standing(known.consented, tuple(known.clinic_ids)):
+        known.consented, known.clinic_ids = standing.consented, list(standing.clinic_ids)
+        events.consent_standing_changed(db, patient_id, standing, now)
+    db.flush()
+
+
+def _consents_changed(db: Session, consent: Consent, now: datetime) -> None:
+    db.flush()
+    if consent.consent_type == domain.TREATMENT:
+        refresh_standing(db, consent.patient_id, now=now)
 
 
 def save_projection(

@@ -10,6 +10,8 @@ POLICY: Policy = {
     "patients.write": _REGISTRARS,
     # which clinics a patient goes to is clinical knowledge: an invoice can be written without it
     "files.read": _REGISTRARS | {"clinician"},
+    "consents.read": _REGISTRARS | {"clinician", "biller"},
+    "consents.write": _REGISTRARS,
     "events.read": frozenset({"manager", "integration", SYSTEM}),
     "events.read.patient": _MANAGER | {SYSTEM},
     "events.operate": _MANAGER,

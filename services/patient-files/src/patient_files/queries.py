@@ -1,14 +1,22 @@
 """The read side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, or_, select, text
 from sqlalchemy.orm import Session, joinedload
 
-from patient_files.models import MainFile, Patient, SubFile
+from patient_files.domain import EXPIRED, REVOKED, TREATMENT, VALID
+from patient_files.models import Consent, MainFile, Patient, SubFile
 
 _WITH_ITS_FILE = joinedload(Patient.file, innerjoin=True)
+
+# Read by the relay role, which sees where a standing is due to change, but not what it is.
+_DUE_STANDINGS = text("""
+    SELECT id, tenant_id FROM consent_standings WHERE due_at <= :now ORDER BY due_at LIMIT :limit
+""")
 
 
 def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patient | None:
@@ -41,3 +49,44 @@ def list_sub_files(
     """A main file's sub-files in the order in which they were opened; all of them without a limit."""
     query = select(SubFile).where(SubFile.main_file_id == main_file_id).order_by(SubFile.id).limit(limit)
     return db.scalars(query.where(SubFile.id > after) if after else query).all()
+
+
+def claim_patient(db: Session, patient_id: UUID) -> bool:
+    """Lock a patient's row until the transaction ends; False where another transaction holds it now."""
+    query = select(Patient.id).where(Patient.id == patient_id).with_for_update(skip_locked=True)
+    return db.scalar(query) is not None
+
+
+def list_consents(
+    db: Session, filters: Mapping[str, Any], *, now: datetime, after: UUID | None, limit: int
+) -> Sequence[Consent]:
+    """Consents in the order in which they were stored. Filters: patient_id, consent_type, clinic_id, state at `now`."""
+    query = select(Consent).order_by(Consent.id).limit(limit)
+    for name in ("patient_id", "consent_type", "clinic_id"):
+        if filters[name] is not None:
+            query = query.where(getattr(Consent, name) == filters[name])
+    if filters["state"] is not None:
+        query = query.where(*_in_state(filters["state"], now))
+    if after is not None:
+        query = query.where(Consent.id > after)
+    return db.scalars(query).all()
+
+
+def valid_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Sequence[Consent]:
+    """A patient's consents to treatment that are valid at `now`."""
+    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == TREATMENT)
+    return db.scalars(select(Consent).where(*of_patient, *_in_state(VALID, now))).all()
+
+
+def due_standings(conn: Connection, now: datetime, limit: int) -> Sequence[Any]:
+    """Patients (id, tenant_id) whose standing is due to change, of all tenants."""
+    return conn.execute(_DUE_STANDINGS, {"now": now, "limit": limit}).all()
+
+
+def _in_state(state: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """As `domain.consent_state` has it."""
+    if state == REVOKED:
+        return (Consent.revoked_at.is_not(None),)
+    if state == EXPIRED:
+        return Consent.revoked_at.is_(None), Consent.ends_at <= now
+    return Consent.revoked_at.is_(None), or_(Consent.ends_at.is_(None), Consent.ends_at > now)

@@ -8,8 +8,8 @@ import phonenumbers
 from marshmallow import Schema, ValidationError, fields, validate
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import Instant, Name
-from patient_files.domain import EARLIEST_BIRTH, LANGUAGES, SEXES
+from jalsa.web.fields import FreeText, Instant, Name
+from patient_files.domain import CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
 
 #: Where a number without a country code is dialled.
 _REGION = "SA"
@@ -125,3 +125,49 @@ class FileAnswer(Schema):
     patient_id = fields.UUID()
     opened_at = Instant()
     sub_files = fields.List(fields.Nested(SubFileAnswer()))
+
+
+_consent_type = validate.OneOf(CONSENT_TYPES)
+
+
+class ConsentBody(Schema):
+    patient_id = fields.UUID(required=True)
+    consent_type = fields.String(
+        required=True, validate=_consent_type, metadata={"description": "TREATMENT is the one that check-in needs"}
+    )
+    clinic_id = fields.UUID(allow_none=True, load_default=None, metadata={"description": "Every clinic if absent"})
+    signed_by = Name(required=True, metadata={"description": "The patient, or who may sign for the patient"})
+    signed_at = Instant(required=True, metadata={"description": "Not in the future"})
+    expires_on = fields.Date(
+        allow_none=True,
+        load_default=None,
+        validate=validate.Range(max=LATEST_EXPIRY, error="Must not be after 2200."),
+        metadata={"description": "The last day on which it is valid; not before the day of signing"},
+    )
+
+
+class RevokeBody(Schema):
+    reason = FreeText(max=500, allow_none=True, load_default=None)
+
+
+class ConsentArgs(PageArgs):
+    patient_id = fields.UUID(load_default=None)
+    consent_type = fields.String(load_default=None, validate=_consent_type)
+    clinic_id = fields.UUID(load_default=None)
+    state = fields.String(load_default=None, validate=validate.OneOf(CONSENT.states))
+
+
+class ConsentAnswer(Schema):
+    id = fields.UUID()
+    patient_id = fields.UUID()
+    consent_type = fields.String()
+    clinic_id = fields.UUID(allow_none=True)
+    signed_by = fields.String()
+    signed_at = Instant()
+    expires_on = fields.Date(allow_none=True)
+    status = fields.String(metadata={"description": "VALID, EXPIRED or REVOKED"})
+    revoked_at = Instant(allow_none=True)
+    revoked_by = fields.String(allow_none=True)
+    revoke_reason = fields.String(allow_none=True)
+    created_at = Instant()
+    created_by = fields.String()

@@ -1,0 +1,72 @@
+"""Consents of patients."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Response, current_app
+
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.paging import decode_id_cursor
+from patient_files import domain, operations, queries
+from patient_files.http import schemas
+from patient_files.models import Consent
+
+routes = Routes("consents", "Consents of patients")
+
+_CONSENT = schemas.ConsentAnswer()
+
+
+@routes.view("/consents", "POST", permission="consents.write", body=schemas.ConsentBody(), answer=_CONSENT, status=201)
+def give_consent(body: dict[str, Any]) -> Response:
+    """Store what was signed; a consent to treatment counts for check-in at once."""
+    db, zone = current_db(), current_app.extensions["jalsa"].config.default_timezone
+    operations.lock_patient(db, body["patient_id"])
+    now = clock.now()
+    return tagged(_shown(operations.give_consent(db, body, zone=zone, now=now), now), 201)
+
+
+@routes.view(
+    "/consents", permission="consents.read", query=schemas.ConsentArgs(), answer=page_of(schemas.ConsentAnswer)
+)
+def list_consents(args: dict[str, Any]) -> dict[str, Any]:
+    """Consents, of one patient or of all, in the order in which they were stored."""
+    now, after, limit = clock.now(), decode_id_cursor(args["cursor"]), args["limit"]
+    rows = queries.list_consents(current_db(), args, now=now, after=after, limit=limit + 1)
+    return page(rows, limit, lambda row: str(row.id), lambda row: _values(row, now))
+
+
+@routes.view("/consents/<uuid:consent_id>", permission="consents.read", answer=_CONSENT)
+def get_consent(consent_id: UUID) -> Response:
+    """One consent."""
+    consent = current_db().get(Consent, consent_id)
+    if consent is None:
+        raise not_found("consent")
+    return tagged(_shown(consent, clock.now()))
+
+
+@routes.view(
+    "/consents/<uuid:consent_id>/revoke",
+    "POST",
+    permission="consents.write",
+    body=schemas.RevokeBody(),
+    answer=_CONSENT,
+)
+def revoke_consent(body: dict[str, Any], consent_id: UUID) -> Response:
+    """End a consent; one to treatment stops counting for check-in at once."""
+    db = current_db()
+    consent = operations.locked_consent(db, consent_id)
+    now = clock.now()
+    check_if_match(_shown(consent, now))
+    return tagged(_shown(operations.revoke_consent(db, consent, body["reason"], now=now), now))
+
+
+def _shown(consent: Consent, now: datetime) -> Any:
+    return _CONSENT.dump(_values(consent, now))
+
+
+def _values(consent: Consent, now: datetime) -> dict[str, Any]:
+    stored = {name: getattr(consent, name) for name in _CONSENT.fields if name != "status"}
+    return {**stored, "status": domain.consent_state(consent.revoked_at, consent.ends_at, now)}
