@@ -19,7 +19,7 @@ from jalsa.envelope import Envelope
 from jalsa.ids import new_id
 from jalsa.outbox import COLUMNS, envelope_of, flush_events
 from jalsa.testing.kit import ServiceKit, example, golden
-from scheduling.domain import WorkingHours
+from scheduling.domain.hours import WorkingHours
 from scheduling.events import PUBLISHES, STREAMS
 from scheduling.models import ClearanceProjection, PatientProjection
 from scheduling.operations import participants, projections, sessions, setup

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jalsa.errors import Problem
 from jalsa.states import StateMachine
 from scheduling import domain
-from scheduling.domain import WorkingHours, within_working_hours
+from scheduling.domain.hours import WorkingHours, within_working_hours
 
 CLINIC = UUID(int=1)
 RIYADH, BERLIN = "Asia/Riyadh", "Europe/Berlin"

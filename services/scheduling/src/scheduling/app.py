@@ -1,18 +1,21 @@
 """The composition root: all that scheduling is made of."""
 
 from jalsa.web import Service
-from scheduling import domain, events, handlers
-from scheduling.http import participants, sessions, setup
+from scheduling import domain, handlers, jobs
+from scheduling.events import catalogue
+from scheduling.events.streams import STREAMS
+from scheduling.http import absences, participants, sessions, setup
 from scheduling.policy import POLICY
 
 SERVICE = Service(
     name="scheduling",
     title="Jalsa scheduling",
     policy=POLICY,
-    routes=(setup.routes, sessions.routes, participants.routes),
-    publishes=events.PUBLISHES,
-    streams=events.STREAMS,
+    routes=(setup.routes, absences.routes, sessions.routes, participants.routes),
+    publishes=catalogue.PUBLISHES,
+    streams=STREAMS,
     handlers=handlers.HANDLERS,
+    jobs=jobs.JOBS,
     machines=(domain.SESSION, domain.PARTICIPANT),
     constraints={
         "sessions_provider_busy": ("provider-busy", "The provider has another session at that time."),

@@ -13,6 +13,13 @@ def on_patient_saved(db: Session, event: Received) -> None:
     )
 
 
+def on_consent_standing_changed(db: Session, event: Received) -> None:
+    """A patient's consent to treatment was given, revoked, or expired."""
+    projections.set_consent(
+        db, event.data["patient_id"], consented=event.data["consented"], clinic_ids=event.data["clinic_ids"]
+    )
+
+
 def on_financial_clearance_changed(db: Session, event: Received) -> None:
     """Billing cleared an appointment, or took the clearance back."""
     projections.set_clearance(db, event.data["appointment_id"], cleared=event.data["cleared"])
@@ -21,5 +28,6 @@ def on_financial_clearance_changed(db: Session, event: Received) -> None:
 HANDLERS = {
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
+    "patient-files.ConsentStandingChanged.v1": on_consent_standing_changed,
     "billing.FinancialClearanceChanged.v1": on_financial_clearance_changed,
 }

@@ -1,9 +1,9 @@
 """Scheduling's tables, and the constraints that hold its promises."""
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from uuid import UUID
 
-from sqlalchemy import FetchedValue, ForeignKeyConstraint, Time
+from sqlalchemy import ARRAY, Date, FetchedValue, ForeignKeyConstraint, LargeBinary, SmallInteger, Text, Time, Uuid
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from jalsa.db import Instant, TenantRow
@@ -76,6 +76,46 @@ class WorkingHoursRow(TenantRow, Base):
     weekday: Mapped[int]
     start: Mapped[time] = mapped_column("starts", Time)
     end: Mapped[time] = mapped_column("ends", Time)
+    valid_from: Mapped[date | None]
+    valid_to: Mapped[date | None]
+
+
+class TimeOff(TenantRow, Base):
+    """A time in which a provider is away, whatever the working hours say."""
+
+    __tablename__ = "time_off"
+
+    provider_id: Mapped[UUID]
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    reason: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str]
+
+
+class Closure(TenantRow, Base):
+    """Whole local days on which a clinic, or without one every clinic of the tenant, is closed."""
+
+    __tablename__ = "closures"
+
+    clinic_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    name_en: Mapped[str]
+    name_ar: Mapped[str]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str]
+
+
+class Settings(TenantRow, Base):
+    """A tenant's own rules; `domain.DEFAULT_SETTINGS` where it has set none."""
+
+    __tablename__ = "settings"
+
+    no_show_grace_minutes: Mapped[int]
+    offer_minutes: Mapped[int]
+    decision_lead_hours: Mapped[int]
 
 
 class ServiceType(TenantRow, Base):
@@ -121,6 +161,23 @@ class ClinicalSession(TenantRow, Base):
     cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
     cancelled_by: Mapped[str | None]
     cancel_reason: Mapped[str | None]
+    # as the service type had them when the session was placed
+    buffer_before_minutes: Mapped[int] = mapped_column(default=0)
+    buffer_after_minutes: Mapped[int] = mapped_column(default=0)
+    # made in one step with its appointment, and of no use without it
+    closes_when_empty: Mapped[bool] = mapped_column(default=False)
+    series_id: Mapped[UUID | None]
+    occurs_on: Mapped[date | None]  # the local day that the series' rule gave it
+    started_at: Mapped[datetime | None] = mapped_column(Instant)
+    started_by: Mapped[str | None]
+    completed_at: Mapped[datetime | None] = mapped_column(Instant)
+    completed_by: Mapped[str | None]
+    reschedule_count: Mapped[int] = mapped_column(default=0)
+    change_reason: Mapped[str | None]  # of the last change: the audit log keeps those before
+    overridden: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    override_reason: Mapped[str | None]
+    decision_at: Mapped[datetime | None] = mapped_column(Instant)
+    decision: Mapped[str | None]
 
     clinic: Mapped[Clinic] = relationship(viewonly=True)
     provider: Mapped[Provider] = relationship(viewonly=True)
@@ -153,8 +210,114 @@ class Participant(TenantRow, Base):
     cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
     cancelled_by: Mapped[str | None]
     cancel_reason: Mapped[str | None]
+    reschedule_count: Mapped[int] = mapped_column(default=0)
+    change_reason: Mapped[str | None]  # of the last change: the audit log keeps those before
+    arrived_at: Mapped[datetime | None] = mapped_column(Instant)
+    arrived_by: Mapped[str | None]
+    # what was known when the patient arrived
+    arrived_cleared: Mapped[bool | None]
+    arrived_consented: Mapped[bool | None]
+    check_in_override_reason: Mapped[str | None]
+    attended_at: Mapped[datetime | None] = mapped_column(Instant)
+    attended_by: Mapped[str | None]
+    no_show_at: Mapped[datetime | None] = mapped_column(Instant)
+    no_show_by: Mapped[str | None]
+    no_show_reason: Mapped[str | None]
 
     session: Mapped[ClinicalSession] = relationship(viewonly=True)
+
+
+class SessionSeries(TenantRow, Base):
+    """A group session that recurs: its rule, in the clinic's wall time. The sessions themselves are the truth."""
+
+    __tablename__ = "session_series"
+
+    clinic_id: Mapped[UUID]
+    provider_id: Mapped[UUID]
+    room_id: Mapped[UUID | None]
+    service_type_id: Mapped[UUID]
+    starts_on: Mapped[date]
+    start_time: Mapped[time] = mapped_column(Time)
+    duration_minutes: Mapped[int]
+    rrule: Mapped[str]
+    exceptions: Mapped[list[date]] = mapped_column(ARRAY(Date))
+    max_capacity: Mapped[int]
+    min_participants: Mapped[int | None]
+    group_notes: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str]
+
+    clinic: Mapped[Clinic] = relationship(
+        viewonly=True, primaryjoin="foreign(SessionSeries.clinic_id) == Clinic.id", lazy="joined"
+    )
+    service_type: Mapped[ServiceType] = relationship(
+        viewonly=True, primaryjoin="foreign(SessionSeries.service_type_id) == ServiceType.id", lazy="joined"
+    )
+
+
+class SeriesMember(TenantRow, Base):
+    """A patient on the standing roster of a series, from one local day to another."""
+
+    __tablename__ = "series_members"
+
+    series_id: Mapped[UUID]
+    patient_id: Mapped[UUID]
+    joined_on: Mapped[date]
+    joined_at: Mapped[datetime] = mapped_column(Instant)
+    joined_by: Mapped[str]
+    left_on: Mapped[date | None]
+    left_at: Mapped[datetime | None] = mapped_column(Instant)
+    left_by: Mapped[str | None]
+    leave_reason: Mapped[str | None]
+
+
+class WaitlistEntry(TenantRow, Base):
+    """A patient who waits for a place in one session, or in any session of a service type that suits."""
+
+    __tablename__ = "waitlist_entries"
+
+    patient_id: Mapped[UUID]
+    session_id: Mapped[UUID | None]
+    service_type_id: Mapped[UUID]
+    clinic_id: Mapped[UUID | None]
+    provider_id: Mapped[UUID | None]
+    weekdays: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), default=list)  # none means any
+    part_of_day: Mapped[str | None]
+    from_date: Mapped[date | None]
+    until_date: Mapped[date | None]
+    priority: Mapped[int]
+    notes: Mapped[str | None]
+    status: Mapped[str] = mapped_column(default="WAITING")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str]
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    closed_by: Mapped[str | None]
+
+
+class WaitlistOffer(TenantRow, Base):
+    """A place of a session, held for one who waits until the offer is answered or lapses."""
+
+    __tablename__ = "waitlist_offers"
+
+    entry_id: Mapped[UUID]
+    session_id: Mapped[UUID]
+    patient_id: Mapped[UUID]
+    status: Mapped[str] = mapped_column(default="OPEN")
+    offered_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    closed_by: Mapped[str | None]
+
+
+class CalendarLink(TenantRow, Base):
+    """The secret of a provider's calendar feed; only its hash is kept."""
+
+    __tablename__ = "calendar_links"
+
+    provider_id: Mapped[UUID]
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str]
 
 
 class PatientProjection(TenantRow, Base):
@@ -165,6 +328,7 @@ class PatientProjection(TenantRow, Base):
     file_number: Mapped[str]
     active: Mapped[bool]
     consented: Mapped[bool] = mapped_column(default=False)
+    consented_clinics: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
 
 
 class ClearanceProjection(TenantRow, Base):

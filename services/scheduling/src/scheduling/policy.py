@@ -9,10 +9,12 @@ _MANAGER = frozenset({"manager"})
 POLICY: Policy = {
     "setup.read": _ALL,
     "setup.write": _MANAGER,
+    "absences.write": _DESK | {"clinician"},
     "sessions.read": _ALL,
     "sessions.write": _DESK | {"clinician"},
     "appointments.read": _ALL,
     "appointments.write": _DESK | {"clinician"},
+    "schedule.override": _MANAGER,
     "events.read": frozenset({"manager", "integration", SYSTEM}),
     "events.operate": _MANAGER,
 }

@@ -10,8 +10,11 @@ from jalsa.errors import not_found
 from jalsa.web import Routes, check_if_match, current_db, tagged
 from jalsa.web.fields import EmptyBody
 from scheduling import queries
-from scheduling.http import represent, schemas
+from scheduling.http import represent
+from scheduling.http.overrides import check_override
+from scheduling.http.schemas import sessions as schemas
 from scheduling.models import Participant
+from scheduling.operations import arrivals
 from scheduling.operations import participants as operations
 
 routes = Routes("participants", "Participants and appointments")
@@ -29,6 +32,7 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 )
 def book_appointment(body: dict[str, Any]) -> Response:
     """Book an individual session and its participant in one step."""
+    check_override(body)
     now = clock.now()
     booking = operations.book_appointment(current_db(), body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
@@ -37,10 +41,7 @@ def book_appointment(body: dict[str, Any]) -> Response:
 @routes.view("/participants/<uuid:participant_id>", permission="appointments.read", answer=_PARTICIPANT)
 def get_participant(participant_id: UUID) -> Response:
     """One participant."""
-    participant = queries.find_participant(current_db(), participant_id)
-    if participant is None:
-        raise not_found("participant")
-    return tagged(_shown(participant))
+    return tagged(_shown(_found(participant_id)))
 
 
 @routes.view(
@@ -71,13 +72,74 @@ def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     "/participants/<uuid:participant_id>/cancel",
     "POST",
     permission="appointments.write",
-    body=schemas.CancelBody(),
+    body=schemas.ReasonBody(),
     answer=_PARTICIPANT,
 )
 def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Give a place up."""
     participant = _matched(participant_id)
     return tagged(_shown(operations.cancel(current_db(), participant, body["reason"], now=clock.now())))
+
+
+@routes.view(
+    "/participants/<uuid:participant_id>/reschedule",
+    "POST",
+    permission="appointments.write",
+    body=schemas.RescheduleParticipantBody(),
+    answer=_PARTICIPANT,
+)
+def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+    """Move a participant to another session, or an individual session to another time; the number stays."""
+    check_override(body)
+    participant = operations.held_participant(current_db(), participant_id, body.get("session_id"))
+    check_if_match(_shown(participant))
+    return tagged(_shown(operations.reschedule(current_db(), participant, body, now=clock.now())))
+
+
+@routes.view(
+    "/participants/<uuid:participant_id>/check-in",
+    "POST",
+    permission="appointments.write",
+    body=schemas.CheckInBody(),
+    answer=_PARTICIPANT,
+)
+def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+    """The patient has arrived; also late, and also after being missed while the session lasts."""
+    check_override(body)
+    reason = body["override"]["reason"] if "override" in body else None
+    return tagged(_shown(arrivals.check_in(current_db(), _matched(participant_id), reason, now=clock.now())))
+
+
+@routes.view(
+    "/participants/<uuid:participant_id>/attend",
+    "POST",
+    permission="appointments.write",
+    body=EmptyBody(),
+    answer=_PARTICIPANT,
+)
+def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
+    """The patient, who had arrived, took part."""
+    return tagged(_shown(arrivals.attend(current_db(), _matched(participant_id), now=clock.now())))
+
+
+@routes.view(
+    "/participants/<uuid:participant_id>/no-show",
+    "POST",
+    permission="appointments.write",
+    body=schemas.ReasonBody(),
+    answer=_PARTICIPANT,
+)
+def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+    """The patient did not come."""
+    participant = _matched(participant_id)
+    return tagged(_shown(arrivals.no_show(current_db(), participant, body["reason"], now=clock.now())))
+
+
+def _found(participant_id: UUID) -> Participant:
+    participant = queries.find_participant(current_db(), participant_id)
+    if participant is None:
+        raise not_found("participant")
+    return participant
 
 
 def _matched(participant_id: UUID) -> Participant:

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from scheduling import queries
 from scheduling.domain import PARTICIPANT, check_in_blockers
-from scheduling.http.schemas import ParticipantAnswer, SessionAnswer
+from scheduling.http.schemas.sessions import ParticipantAnswer, SessionAnswer
 from scheduling.models import ClinicalSession, Participant
+from scheduling.operations.arrivals import late_minutes
 
 # the answers' fields: those that a row does not have are computed here
 _SESSION = tuple(SessionAnswer().fields)
@@ -19,8 +20,8 @@ _PARTICIPANT = tuple(ParticipantAnswer().fields)
 
 def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, dict[str, Any]]:
     """Sessions with their places counted."""
-    taken = queries.places_taken(db, [row.id for row in rows])
-    return {row.id: _session(row, taken.get(row.id, 0)) for row in rows}
+    places = queries.places(db, [row.id for row in rows])
+    return {row.id: _session(row, places[row.id]) for row in rows}
 
 
 def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dict[UUID, dict[str, Any]]:
@@ -29,15 +30,16 @@ def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dic
     return {row.id: participant(row, standings[row.id], now) for row in rows}
 
 
-def _session(row: ClinicalSession, taken: int) -> dict[str, Any]:
+def _session(row: ClinicalSession, places: queries.Places) -> dict[str, Any]:
     return {
         **{name: getattr(row, name, None) for name in _SESSION},
         "service_type": row.service_type.code,
         "timezone": row.clinic.timezone,
-        "current_capacity": taken,
-        "available_spots": max(row.max_capacity - taken, 0),
-        "is_full": taken >= row.max_capacity,
-        "capacity_percentage": round(100 * taken / row.max_capacity, 1),
+        "current_capacity": places.taken,
+        "held_spots": places.held,
+        "available_spots": places.available,
+        "is_full": not places.available,
+        "capacity_percentage": round(100 * places.taken / row.max_capacity, 1),
     }
 
 
@@ -56,5 +58,16 @@ def participant(row: Participant, standing: queries.Standing, now: datetime) -> 
         "consent_verified": standing.consented,
         "can_check_in": not blockers and "ARRIVED" in PARTICIPANT.moves[row.status],
         "check_in_blockers": blockers,
-        "session": _session(row.session, standing.taken),
+        "late_minutes": late_minutes(row),
+        "check_in": _check_in(row) if row.arrived_at else None,
+        "session": _session(row.session, standing.places),
+    }
+
+
+def _check_in(row: Participant) -> dict[str, Any]:
+    return {
+        "by": row.arrived_by,
+        "finance_cleared": row.arrived_cleared,
+        "consent_verified": row.arrived_consented,
+        "override_reason": row.check_in_override_reason,
     }

@@ -9,11 +9,14 @@ from flask import Response
 from jalsa import clock
 from jalsa.errors import not_found
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from scheduling import queries
-from scheduling.http import represent, schemas
+from scheduling.http import represent
+from scheduling.http.overrides import check_override
+from scheduling.http.schemas import sessions as schemas
 from scheduling.models import ClinicalSession
-from scheduling.operations import participants, sessions
+from scheduling.operations import decisions, participants, sessions
 
 routes = Routes("sessions", "Sessions and who takes part in them")
 
@@ -24,6 +27,7 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 @routes.view("/sessions", "POST", permission="sessions.write", body=schemas.SessionBody(), answer=_SESSION, status=201)
 def create_session(body: dict[str, Any]) -> Response:
     """Schedule a session; it may start empty."""
+    check_override(body)
     session = sessions.create_session(current_db(), body, now=clock.now())
     return tagged(_shown(session), 201)
 
@@ -54,17 +58,73 @@ def get_session(session_id: UUID) -> Response:
 
 
 @routes.view(
+    "/sessions/<uuid:session_id>",
+    "PATCH",
+    permission="sessions.write",
+    body=schemas.SessionPatch(),
+    answer=_SESSION,
+)
+def update_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """Change a session's capacity, minimum, time of decision or group notes."""
+    return tagged(_shown(sessions.update_session(current_db(), _matched(session_id), body, now=clock.now())))
+
+
+@routes.view(
+    "/sessions/<uuid:session_id>/reschedule",
+    "POST",
+    permission="sessions.write",
+    body=schemas.RescheduleSessionBody(),
+    answer=_SESSION,
+)
+def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """Move a session, with all its participants, to another time, provider or room."""
+    check_override(body)
+    session = sessions.held_session(current_db(), session_id)
+    check_if_match(_shown(session))
+    return tagged(_shown(sessions.reschedule_session(current_db(), session, body, now=clock.now())))
+
+
+@routes.view(
+    "/sessions/<uuid:session_id>/start", "POST", permission="sessions.write", body=EmptyBody(), answer=_SESSION
+)
+def start_session(_: dict[str, Any], session_id: UUID) -> Response:
+    """The session begins."""
+    return tagged(_shown(sessions.start_session(current_db(), _matched(session_id), now=clock.now())))
+
+
+@routes.view(
+    "/sessions/<uuid:session_id>/complete", "POST", permission="sessions.write", body=EmptyBody(), answer=_SESSION
+)
+def complete_session(_: dict[str, Any], session_id: UUID) -> Response:
+    """The session ends: who has arrived attended, who has not is a no-show."""
+    return tagged(_shown(sessions.complete_session(current_db(), _matched(session_id), now=clock.now())))
+
+
+@routes.view(
     "/sessions/<uuid:session_id>/cancel",
     "POST",
     permission="sessions.write",
-    body=schemas.CancelBody(),
+    body=schemas.ReasonBody(),
     answer=_SESSION,
 )
 def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Cancel a session and every place in it."""
-    session = sessions.locked_session(current_db(), session_id)
-    check_if_match(_shown(session))
+    session = _matched(session_id)
     return tagged(_shown(sessions.cancel_session(current_db(), session, body["reason"], now=clock.now())))
+
+
+@routes.view(
+    "/sessions/<uuid:session_id>/decision",
+    "POST",
+    permission="sessions.write",
+    body=schemas.DecisionBody(),
+    answer=_SESSION,
+)
+def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
+    session = decisions.held_for_decision(current_db(), session_id, body.get("into_session_id"))
+    check_if_match(_shown(session))
+    return tagged(_shown(decisions.decide(current_db(), session, body, now=clock.now())))
 
 
 @routes.view(
@@ -111,6 +171,12 @@ def _found(session_id: UUID) -> ClinicalSession:
     session = queries.find_session(current_db(), session_id)
     if session is None:
         raise not_found("session")
+    return session
+
+
+def _matched(session_id: UUID) -> ClinicalSession:
+    session = sessions.locked_session(current_db(), session_id)
+    check_if_match(_shown(session))
     return session
 
 

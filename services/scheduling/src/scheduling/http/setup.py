@@ -11,8 +11,9 @@ from jalsa.db import TenantRow
 from jalsa.errors import not_found
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
-from scheduling import domain, queries
-from scheduling.http import schemas
+from scheduling import queries
+from scheduling.domain.hours import WorkingHours
+from scheduling.http.schemas import setup as schemas
 from scheduling.models import Clinic, Provider, Room, ServiceType
 from scheduling.operations import setup as operations
 
@@ -116,7 +117,7 @@ def put_working_hours(body: dict[str, Any], provider_id: UUID) -> Response:
     """Replace a provider's week."""
     provider = _found(Provider, provider_id, "provider", lock=True)
     check_if_match(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
-    hours = [domain.WorkingHours(**item) for item in body["items"]]
+    hours = [WorkingHours(**item) for item in body["items"]]
     return tagged(_HOURS.dump({"items": operations.set_working_hours(current_db(), provider, hours)}))
 
 

@@ -1,4 +1,7 @@
-"""The locks under which a session is placed: sorted, so that two bookings never wait for each other in a circle."""
+"""The locks under which a session is placed: sorted, so that two bookings never wait for each other in a circle.
+
+The order of all: patients, the rows of sessions that exist, then clinics, providers, rooms.
+"""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -6,10 +9,40 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(CAST(:keys AS text[])) AS key")
+_LOCK = text("""
+    SELECT CASE WHEN key LIKE 'shared:%' THEN pg_advisory_xact_lock_shared(hashtextextended(substr(key, 8), 0))
+                ELSE pg_advisory_xact_lock(hashtextextended(key, 0)) END
+    FROM unnest(CAST(:keys AS text[])) AS key
+""")
+_LOCK_ROWS = text("SELECT FROM sessions WHERE id = ANY (CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 
 
-def lock(db: Session, *, providers: Iterable[UUID], rooms: Iterable[UUID]) -> None:
-    """Keep everybody else from booking these until the transaction ends (promise P1)."""
-    keys = [f"provider:{p}" for p in providers] + [f"room:{r}" for r in rooms]
-    db.execute(_LOCK, {"keys": sorted(keys)})
+def lock(
+    db: Session,
+    *,
+    open_clinics: Iterable[UUID] = (),
+    closing_clinics: Iterable[UUID] = (),
+    providers: Iterable[UUID] = (),
+    rooms: Iterable[UUID] = (),
+) -> None:
+    """Keep everybody else from booking these providers and rooms until the transaction ends (promise P1).
+
+    Any number may book in clinics that stay open; whoever closes them is alone.
+    """
+    keys = [
+        *sorted(f"shared:clinic:{c}" for c in open_clinics),
+        *sorted(f"clinic:{c}" for c in closing_clinics),
+        *sorted(f"provider:{p}" for p in providers),
+        *sorted(f"room:{r}" for r in rooms),
+    ]
+    db.execute(_LOCK, {"keys": keys})
+
+
+def lock_patients(db: Session, patients: Iterable[UUID]) -> None:
+    """Keep everybody else from booking these patients; before all other locks."""
+    db.execute(_LOCK, {"keys": sorted(f"patient:{p}" for p in patients)})
+
+
+def lock_sessions(db: Session, session_ids: Iterable[UUID]) -> None:
+    """Lock the rows of several sessions, in one fixed order; after their patients."""
+    db.execute(_LOCK_ROWS, {"ids": list(session_ids)})

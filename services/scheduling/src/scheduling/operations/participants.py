@@ -1,4 +1,4 @@
-"""Participants: book, confirm, cancel."""
+"""Participants: book, confirm, reschedule, cancel."""
 
 import time
 from collections.abc import Mapping
@@ -11,17 +11,18 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, not_found
+from jalsa.errors import Problem, conflict, invalid, not_found
 from jalsa.ids import new_id
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations.sessions import close_place, locked_session, place_session
+from scheduling.operations import places
+from scheduling.operations.locks import lock_sessions
+from scheduling.operations.sessions import close_place, locked_session, place_session, reschedule_session
 
 #: How long a patient who may have been registered a moment ago is looked for, in seconds.
 PATIENT_PATIENCE = 1.0
 
-_HOLD = text("SELECT * FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid))")
-
+_HOLD = text("SELECT * FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))")
 
 # The unit of work would put a statement together for every row; this is where bookings per second are made.
 _INSERT = text("""
@@ -51,16 +52,21 @@ def book(db: Session, session_id: UUID, patient_id: UUID, notes: str | None, *, 
     session = queries.find_session(db, session_id)
     if session is None:
         raise not_found("session")
-    if session.status != "SCHEDULED" or session.starts_at <= now:
-        raise conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
-    return _take_place(db, session, held, patient_id, notes, now)
+    _check_open(session, now)
+    booking = _take_place(db, session, held, patient_id, notes, now)
+    if not booking.standing.places.available:
+        events.session_filled(db, session, now)
+    return booking
 
 
 def book_appointment(db: Session, data: Mapping[str, Any], *, now: datetime) -> Booking:
-    """An individual session and its participant in one step; raises what `create_session` and `book` raise."""
+    """An individual session and its participant in one step; raises what `create_session` and `book` raise.
+
+    The session is the appointment's own: it is cancelled with it.
+    """
     patient_id: UUID = data["patient_id"]
     _hold(db, patient_id, None)
-    session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now)
+    session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now, closes_when_empty=True)
     events.session_scheduled(db, session, now)
     return _take_place(db, session, _hold(db, patient_id, session.id), patient_id, data.get("notes"), now)
 
@@ -75,7 +81,7 @@ def update(db: Session, participant: Participant, data: Mapping[str, Any]) -> Pa
 def confirm(db: Session, participant: Participant, *, now: datetime) -> Participant:
     """BOOKED → CONFIRMED, and publish AppointmentConfirmed. Raises 409 `invalid-transition`."""
     domain.PARTICIPANT.check(participant.status, "CONFIRMED")
-    participant.status, participant.confirmed_at = "CONFIRMED", now
+    participant.status, participant.confirmed_at, participant.change_reason = "CONFIRMED", now, None
     db.flush()
     events.appointment_confirmed(db, participant, context_of(db).actor, now)
     return participant
@@ -83,10 +89,84 @@ def confirm(db: Session, participant: Participant, *, now: datetime) -> Particip
 
 def cancel(db: Session, participant: Participant, reason: str | None, *, now: datetime) -> Participant:
     """BOOKED or CONFIRMED → CANCELLED, and publish AppointmentCancelled. Raises 409 `invalid-transition`."""
+    session = participant.session
+    were_available = places.available(db, session)
     close_place(participant, context_of(db).actor, reason, now)
     db.flush()
     events.appointment_cancelled(db, participant, session_cancelled=False, now=now)
+    places.free(db, session, were_available=were_available, now=now)
     return participant
+
+
+def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *, now: datetime) -> Participant:
+    """Move a held participant to another session of the same service type, or an individual session to another time.
+
+    `session_id` names the other session; otherwise `starts_at` and the rest are those of `reschedule_session`. Number
+    and id stay; the new place is checked before the old one is given up. Raises 422 for the other session; 409 what
+    `book` and `reschedule_session` raise.
+    """
+    if (into := data.get("session_id")) is not None:
+        return move_participant(db, participant, participant.session, into, data.get("reason"), now=now)
+    if participant.session.session_type != domain.INDIVIDUAL:
+        raise invalid("session_id", "Required: a group session moves with all its participants.")
+    _check_movable(participant)
+    reschedule_session(db, participant.session, data, now=now)
+    queries.find_participant(db, participant.id, lock=True)
+    return participant
+
+
+def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Participant:
+    """The participant, locked with the patient and both sessions, so that the place can be moved. Raises 404."""
+    found = queries.find_participant(db, participant_id)
+    if found is None:
+        raise not_found("participant")
+    _hold(db, found.patient_id, None)
+    held: set[UUID] = set()
+    while found.session_id not in held:  # it may have been moved meanwhile
+        held |= {found.session_id, *filter(None, [into])}
+        lock_sessions(db, held)
+        queries.find_participant(db, participant_id, lock=True)
+    return found
+
+
+def move_participant(
+    db: Session, participant: Participant, old: ClinicalSession, into: UUID, reason: str | None, *, now: datetime
+) -> Participant:
+    """Give a participant a place in another session for the one in `old`; the patient and both rows are locked.
+
+    Raises 422 for a session that is unknown or of another service type; 409 `session-full`, `already-enrolled`,
+    `patient-busy`, `invalid-transition`.
+    """
+    _check_movable(participant)
+    session = queries.find_session(db, into)
+    if session is None:
+        raise invalid("session_id", "There is no such session.")
+    if session.service_type_id != old.service_type_id:
+        raise invalid("session_id", "The session is of another service type.")
+    _check_open(session, now)
+    held = _hold(db, participant.patient_id, into, moving=participant.id)
+    _check_place(session, held)
+    previous, were_available = events.Held.of(old), places.available(db, old)
+    participant.session_id, participant.session = session.id, session
+    participant.starts_at, participant.ends_at = session.starts_at, session.ends_at
+    participant.reschedule_count += 1
+    participant.change_reason = reason
+    db.flush()
+    events.appointment_rescheduled(db, participant, session, previous, now)
+    if held.taken + held.held + 1 >= session.max_capacity:
+        events.session_filled(db, session, now)
+    places.free(db, old, were_available=were_available, now=now)
+    return participant
+
+
+def _check_movable(participant: Participant) -> None:
+    if participant.status not in domain.EXPECTED:
+        raise conflict("invalid-transition", f"A participant who is {participant.status} can not be rescheduled.")
+
+
+def _check_open(session: ClinicalSession, now: datetime) -> None:
+    if session.status != "SCHEDULED" or session.starts_at <= now:
+        raise conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
 
 
 def locked_participant(db: Session, participant_id: UUID) -> Participant:
@@ -99,13 +179,13 @@ def locked_participant(db: Session, participant_id: UUID) -> Participant:
     return participant
 
 
-def _hold(db: Session, patient_id: UUID, session_id: UUID | None) -> Row[Any]:
+def _hold(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None) -> Row[Any]:
     """Lock the patient, before all else, and then the session; returns what the rules ask of both.
 
     A patient whose registration may be on its way is waited for. Raises 422 `unknown-patient`.
     """
     deadline = time.monotonic() + PATIENT_PATIENCE
-    wanted = {"patient": patient_id, "session": session_id}
+    wanted = {"patient": patient_id, "session": session_id, "moving": moving}
     while (held := db.execute(_HOLD, wanted).one()).active is None and time.monotonic() < deadline:
         time.sleep(0.05)
     if not held.active:
@@ -130,16 +210,17 @@ def _take_place(
     }
     year = domain.local_year(now, session.clinic.timezone)
     number = db.execute(_INSERT, {**row, "year": year}).scalar_one()
-    participant = Participant(**row, appointment_number=number, session=session)
+    participant = Participant(**row, appointment_number=number, session=session, reschedule_count=0)
     events.appointment_booked(db, participant, session, now)
     # an appointment that is only now made can not have been cleared
-    return Booking(participant, queries.Standing(held.taken + 1, cleared=False, consented=held.consented))
+    now_there = queries.Places(session.max_capacity, held.taken + 1, held.held)
+    return Booking(participant, queries.Standing(now_there, cleared=False, consented=held.consented))
 
 
 def _check_place(session: ClinicalSession, held: Row[Any]) -> None:
     if held.enrolled:
         raise conflict("already-enrolled", "The patient has a place in this session.")
-    if held.taken >= session.max_capacity:
+    if held.taken + held.held >= session.max_capacity:
         raise conflict("session-full", "Every place of this session is taken.")
     if held.busy:
         raise conflict("patient-busy", "The patient has another session at that time.")

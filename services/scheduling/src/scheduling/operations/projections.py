@@ -1,5 +1,6 @@
 """What scheduling keeps of patients and clearance, as their owners announce it."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import text
@@ -8,6 +9,9 @@ from sqlalchemy.orm import Session
 _SAVE_PATIENT = text("""
     INSERT INTO patients (id, file_number, active) VALUES (:id, :file_number, :active)
     ON CONFLICT (tenant_id, id) DO UPDATE SET file_number = EXCLUDED.file_number, active = EXCLUDED.active
+""")
+_SET_CONSENT = text("""
+    UPDATE patients SET consented = :consented, consented_clinics = CAST(:clinics AS uuid[]) WHERE id = :id
 """)
 _SET_CLEARANCE = text("""
     INSERT INTO clearances (id, cleared) VALUES (:id, :cleared)
@@ -18,6 +22,14 @@ _SET_CLEARANCE = text("""
 def save_patient(db: Session, patient_id: UUID, *, file_number: str, active: bool) -> None:
     """Store or replace a patient's projection."""
     db.execute(_SAVE_PATIENT, {"id": patient_id, "file_number": file_number, "active": active})
+
+
+def set_consent(db: Session, patient_id: UUID, *, consented: bool, clinic_ids: Iterable[UUID]) -> None:
+    """Store whether a patient has consented to treatment everywhere, and in which clinics of their own.
+
+    The patient is known: the same subject's first event registered them.
+    """
+    db.execute(_SET_CONSENT, {"id": patient_id, "consented": consented, "clinics": list(clinic_ids)})
 
 
 def set_clearance(db: Session, appointment_id: UUID, *, cleared: bool) -> None:

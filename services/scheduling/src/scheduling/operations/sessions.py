@@ -1,6 +1,6 @@
-"""Sessions: create, cancel."""
+"""Sessions: create, change, reschedule, start, complete, cancel, and decide what becomes of one with too few."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,48 +13,208 @@ from jalsa.errors import conflict, invalid, not_found
 from jalsa.ids import new_id
 from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
-from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Room, ServiceType
-from scheduling.operations.locks import lock
-from scheduling.operations.setup import active_clinic
+from scheduling.models import ClinicalSession, Participant
+from scheduling.operations import arrivals, places
+from scheduling.operations.locks import lock_patients
+from scheduling.operations.placing import Place, conflicts, lock_places, new_place, place_of, settle
 
-# No session is longer than MAX_MINUTES, so what overlaps has begun that long before at the earliest: a range of a
-# B-tree, many times cheaper than the exclusion constraints' own index.
-_CLASHES = text("""
-    SELECT
-      EXISTS (SELECT FROM sessions WHERE status <> 'CANCELLED' AND provider_id = :provider
-              AND ends_at > :starts AND starts_at < :ends AND starts_at > :earliest) AS provider,
-      EXISTS (SELECT FROM sessions WHERE status <> 'CANCELLED' AND room_id = CAST(:room AS uuid)
-              AND ends_at > :starts AND starts_at < :ends AND starts_at > :earliest) AS room
+_BUSY_PATIENTS = text("""
+    SELECT DISTINCT mine.id FROM participants mine JOIN participants other
+      ON other.patient_id = mine.patient_id AND other.session_id <> mine.session_id AND other.live
+    WHERE mine.session_id = :session AND mine.live AND other.session_id <> ALL (CAST(:moving AS uuid[]))
+      AND other.starts_at < :ends AND other.ends_at > :starts
 """)
 
 
 def create_session(db: Session, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
     """Store a session, empty, and publish SessionScheduled.
 
-    Raises 422 problems for what is unknown, inactive, or does not belong together; 409 `provider-busy`, `room-busy`,
-    `outside-working-hours`.
+    `override`, with a reason, sets working hours, absences, closures and buffers aside. Raises 422 problems for what
+    is unknown, inactive, or does not belong together; 409 `provider-busy`, `room-busy`, `outside-working-hours`.
     """
     session = place_session(db, data, now=now)
     events.session_scheduled(db, session, now)
     return session
 
 
-def place_session(db: Session, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
+def place_session(
+    db: Session, data: Mapping[str, Any], *, now: datetime, closes_when_empty: bool = False
+) -> ClinicalSession:
     """Check and store a session under the locks of its provider and room; publishes nothing yet."""
-    session = _build(db, data, now)
-    _check_hours(db, session)
-    lock(db, providers=[session.provider_id], rooms=filter(None, [session.room_id]))
-    _check_clashes(db, session)
-    session.session_number = loose_number("SES", domain.local_year(now, session.clinic.timezone))
+    place = place_of(db, data, now=now)
+    lock_places(db, [place])
+    overridden = settle(conflicts(db, place), data.get("override"))
+    return store_session(db, place, data, overridden, now=now, closes_when_empty=closes_when_empty)
+
+
+def store_session(
+    db: Session,
+    place: Place,
+    data: Mapping[str, Any],
+    overridden: Sequence[str] = (),
+    *,
+    now: datetime,
+    closes_when_empty: bool = False,
+    series_id: UUID | None = None,
+    occurs_on: Any = None,
+) -> ClinicalSession:
+    """Store a session in a place that was checked under its locks; publishes nothing yet."""
+    session = ClinicalSession(
+        id=new_id(),
+        session_number=loose_number("SES", domain.local_year(now, place.clinic.timezone)),
+        session_type=data["session_type"],
+        clinic_id=place.clinic.id,
+        clinic=place.clinic,
+        service_type_id=place.service_type.id,
+        service_type=place.service_type,
+        max_capacity=data.get("max_capacity", 1),
+        min_participants=data.get("min_participants"),
+        group_notes=data.get("group_notes"),
+        status=domain.SESSION.initial,
+        created_at=now,
+        created_by=context_of(db).actor,
+        closes_when_empty=closes_when_empty,
+        series_id=series_id,
+        occurs_on=occurs_on,
+        reschedule_count=0,
+        **_placed(place, overridden, data.get("override")),
+    )
+    session.decision_at = _decision_time(db, session, data.get("decision_at"))
     db.add(session)
     db.flush()
     return session
 
 
-def cancel_session(db: Session, session: ClinicalSession, reason: str | None, *, now: datetime) -> ClinicalSession:
-    """Cancel a session, whose row is locked, and the place of every live participant.
+def update_session(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
+    """Change capacity, minimum, time of decision or group notes of a session, whose row is locked.
 
-    Publishes SessionCancelled and one AppointmentCancelled each. Raises 409 `invalid-transition`.
+    A raised capacity frees places. Raises 409 `capacity-below-participants`, or `invalid-transition` where the
+    session is over; 422 for a minimum above the capacity.
+    """
+    if session.status not in ("SCHEDULED", "IN_PROGRESS") and set(data) - {"group_notes"}:
+        raise conflict("invalid-transition", f"A session that is {session.status} keeps its capacity.")
+    before = queries.places(db, [session.id])[session.id]
+    capacity = data.get("max_capacity", session.max_capacity)
+    if session.session_type == domain.INDIVIDUAL and capacity != 1:
+        raise invalid("max_capacity", "An individual session has a capacity of 1.")
+    if capacity < before.taken + before.held:
+        raise conflict(
+            "capacity-below-participants", "More places are taken, or held by offers, than that.", taken=before.taken
+        )
+    if (data.get("min_participants", session.min_participants) or 1) > capacity:
+        raise invalid("min_participants", "Must not be more than the capacity.")
+    session.max_capacity, session.change_reason = capacity, None
+    session.group_notes = data.get("group_notes", session.group_notes)
+    if {"min_participants", "decision_at"} & set(data):
+        session.min_participants = data.get("min_participants", session.min_participants)
+        session.decision_at = _decision_time(db, session, data.get("decision_at"))
+        session.decision = None
+    db.flush()
+    if capacity > before.capacity:
+        places.free(db, session, were_available=before.available, now=now)
+    elif before.available and capacity == before.taken + before.held:
+        events.session_filled(db, session, now)
+    return session
+
+
+def reschedule_session(
+    db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime
+) -> ClinicalSession:
+    """Move a held session, with all its participants, to another time, provider or room.
+
+    Numbers and identities stay; the new place is checked before the old one is given up. Publishes
+    SessionRescheduled and one AppointmentRescheduled each. Raises 422 as `create_session` does; 409 `provider-busy`,
+    `room-busy`, `patient-busy` (with `participants`), `outside-working-hours`, `invalid-transition`.
+    """
+    check_movable(session)
+    place = new_place(db, session, data, now=now)
+    lock_places(db, [place])
+    overridden = settle(conflicts(db, place, [session.id]), data.get("override"))
+    check_patients(db, session, place, [session.id])
+    return move_session(db, session, place, overridden, data, now=now)
+
+
+def check_movable(session: ClinicalSession) -> None:
+    """Raises 409 `invalid-transition` unless the session is still to come."""
+    if session.status != "SCHEDULED":
+        raise conflict("invalid-transition", f"A session that is {session.status} can not be rescheduled.")
+
+
+def check_patients(db: Session, session: ClinicalSession, place: Place, moving: Sequence[UUID]) -> None:
+    """Raises 409 `patient-busy` where a participant has another session then that is not `moving` away, too.
+
+    One who joined after the patients were locked is in the way of nobody, or is caught by the exclusion constraint.
+    """
+    asked = {"session": session.id, "starts": place.starts_at, "ends": place.ends_at, "moving": list(moving)}
+    busy = sorted(str(participant_id) for participant_id in db.scalars(_BUSY_PATIENTS, asked))
+    if busy:
+        raise conflict("patient-busy", "A participant has another session at that time.", participants=busy)
+
+
+def move_session(
+    db: Session,
+    session: ClinicalSession,
+    place: Place,
+    overridden: Sequence[str],
+    data: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> ClinicalSession:
+    """Move a locked session to a place that was checked under its locks. Raises 422 where it is there already."""
+    previous = events.Held.of(session)
+    target = _placed(place, overridden, data.get("override"))
+    if all(getattr(session, name) == target[name] for name in ("starts_at", "ends_at", "provider_id", "room_id")):
+        raise invalid("starts_at", "The session is there already.")
+    if session.decision_at:
+        session.decision_at, session.decision = session.decision_at + (place.starts_at - session.starts_at), None
+    for name, value in target.items():
+        setattr(session, name, value)
+    session.reschedule_count += 1
+    session.change_reason = data.get("reason")
+    db.flush()  # the participants' times follow by their foreign key
+    events.session_rescheduled(db, session, previous, now)
+    for participant in queries.live_participants(db, session.id):
+        participant.reschedule_count += 1
+        participant.change_reason = data.get("reason")
+        events.appointment_rescheduled(db, participant, session, previous, now)
+    db.flush()
+    return session
+
+
+def start_session(db: Session, session: ClinicalSession, *, now: datetime) -> ClinicalSession:
+    """SCHEDULED → IN_PROGRESS, and publish SessionStarted. Raises 409 `invalid-transition`."""
+    domain.SESSION.check(session.status, "IN_PROGRESS")
+    session.status, session.started_at, session.started_by = "IN_PROGRESS", now, context_of(db).actor
+    db.flush()
+    events.session_started(db, session, now)
+    return session
+
+
+def complete_session(db: Session, session: ClinicalSession, *, now: datetime) -> ClinicalSession:
+    """IN_PROGRESS → COMPLETED: who has arrived attended, who has not is a no-show.
+
+    Publishes SessionCompleted, and AppointmentAttended or AppointmentNoShow each. Raises 409 `invalid-transition`.
+    """
+    domain.SESSION.check(session.status, "COMPLETED")
+    session.status, session.completed_at, session.completed_by = "COMPLETED", now, context_of(db).actor
+    attended = no_shows = 0
+    for participant in queries.live_participants(db, session.id):
+        if participant.status == "ARRIVED":
+            arrivals.attend(db, participant, now=now)
+        elif participant.status in domain.EXPECTED:
+            arrivals.no_show(db, participant, "not arrived by the end of the session", now=now)
+        attended += participant.status == "ATTENDED"
+    no_shows = queries.count_participants(db, session.id, "NO_SHOW")
+    db.flush()
+    events.session_completed(db, session, attended, no_shows, now)
+    return session
+
+
+def cancel_session(db: Session, session: ClinicalSession, reason: str | None, *, now: datetime) -> ClinicalSession:
+    """Cancel a session, whose row is locked, and the place of every participant who is still to come.
+
+    Publishes SessionCancelled and one AppointmentCancelled each. Raises 409 `invalid-transition`, also where a
+    participant has arrived already.
     """
     domain.SESSION.check(session.status, "CANCELLED")
     by = context_of(db).actor
@@ -65,6 +225,12 @@ def cancel_session(db: Session, session: ClinicalSession, reason: str | None, *,
     db.flush()
     events.session_cancelled(db, session, now)
     return session
+
+
+def held_session(db: Session, session_id: UUID) -> ClinicalSession:
+    """The session, locked with all its patients, so that it can be moved with them. Raises 404."""
+    lock_patients(db, queries.live_patients(db, [session_id]))
+    return locked_session(db, session_id)
 
 
 def locked_session(db: Session, session_id: UUID) -> ClinicalSession:
@@ -82,80 +248,30 @@ def close_place(participant: Participant, by: str, reason: str | None, now: date
     participant.cancelled_by, participant.cancel_reason = by, reason
 
 
-def _build(db: Session, data: Mapping[str, Any], now: datetime) -> ClinicalSession:
-    clinic = active_clinic(db, data["clinic_id"])
-    provider = _provider(db, data["provider_id"], clinic)
-    room = _room(db, data.get("room_id"), clinic)
-    service_type = _service_type(db, data["service_type"], provider)
-    if data["starts_at"] <= now:
-        raise invalid("starts_at", "Must be in the future.")
-    minutes = data.get("duration_minutes", service_type.default_duration_minutes)
-    return ClinicalSession(
-        id=new_id(),
-        session_type=data["session_type"],
-        clinic_id=clinic.id,
-        clinic=clinic,
-        provider_id=provider.id,
-        provider=provider,
-        room_id=room.id if room else None,
-        room=room,
-        service_type_id=service_type.id,
-        service_type=service_type,
-        starts_at=data["starts_at"],
-        ends_at=data["starts_at"] + timedelta(minutes=minutes),
-        max_capacity=data.get("max_capacity", 1),
-        min_participants=data.get("min_participants"),
-        group_notes=data.get("group_notes"),
-        status=domain.SESSION.initial,
-        created_at=now,
-        created_by=context_of(db).actor,
-    )
-
-
-def _provider(db: Session, provider_id: UUID, clinic: Clinic) -> Provider:
-    provider = db.get(Provider, provider_id)
-    if provider is None or not provider.active:
-        raise invalid("provider_id", "There is no such active provider.")
-    if clinic.id not in provider.clinic_ids:
-        raise invalid("provider_id", "The provider does not work in this clinic.")
-    return provider
-
-
-def _service_type(db: Session, code: str, provider: Provider) -> ServiceType:
-    service_type = queries.find_service_type(db, code)
-    if service_type is None or not service_type.active:
-        raise invalid("service_type", "There is no such active service type.")
-    if service_type.discipline != provider.discipline:
-        raise invalid("provider_id", "The provider is not of the service type's discipline.")
-    return service_type
-
-
-def _room(db: Session, room_id: UUID | None, clinic: Clinic) -> Room | None:
-    if room_id is None:
-        return None
-    room = db.get(Room, room_id)
-    if room is None or not room.active or room.clinic_id != clinic.id:
-        raise invalid("room_id", "There is no such active room in this clinic.")
-    return room
-
-
-def _check_hours(db: Session, session: ClinicalSession) -> None:
-    hours = queries.working_hours(db, session.provider_id)
-    zone = session.clinic.timezone
-    if not domain.within_working_hours(hours, session.clinic_id, zone, session.starts_at, session.ends_at):
-        raise conflict("outside-working-hours", "The session is not within the provider's working hours there.")
-
-
-def _check_clashes(db: Session, session: ClinicalSession) -> None:
-    values = {
-        "starts": session.starts_at,
-        "ends": session.ends_at,
-        "earliest": session.starts_at - timedelta(minutes=domain.MAX_MINUTES),
-        "provider": session.provider_id,
-        "room": session.room_id,
+def _placed(place: Place, overridden: Sequence[str], override: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "provider_id": place.provider.id,
+        "provider": place.provider,
+        "room_id": place.room.id if place.room else None,
+        "room": place.room,
+        "starts_at": place.starts_at,
+        "ends_at": place.ends_at,
+        "buffer_before_minutes": place.buffer_before_minutes,
+        "buffer_after_minutes": place.buffer_after_minutes,
+        "overridden": list(overridden),
+        "override_reason": override["reason"] if override and overridden else None,
     }
-    clashes = db.execute(_CLASHES, values).one()
-    if clashes.provider:
-        raise conflict("provider-busy", "The provider has another session at that time.")
-    if clashes.room:
-        raise conflict("room-busy", "The room is taken at that time.")
+
+
+def _decision_time(db: Session, session: ClinicalSession, given: datetime | None) -> datetime | None:
+    """When a session with a minimum is decided upon: as given, else the tenant's lead before it starts."""
+    if session.min_participants is None:
+        if given:
+            raise invalid("decision_at", "There is nothing to decide without min_participants.")
+        return None
+    if given and given > session.starts_at:
+        raise invalid("decision_at", "Must not be after the start.")
+    if given:
+        return given
+    lead = session.starts_at - timedelta(hours=queries.settings(db).decision_lead_hours)
+    return lead if lead > session.created_at else session.starts_at

@@ -1,8 +1,8 @@
 """Clinics, rooms, providers and their hours, service types."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, time
-from itertools import pairwise
+from datetime import date, datetime, time
+from itertools import combinations
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from jalsa.errors import invalid
 from jalsa.ids import new_id
 from scheduling import events
-from scheduling.domain import WorkingHours
+from scheduling.domain.hours import WorkingHours
 from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceType, WorkingHoursRow
+from scheduling.operations.locks import lock
 
 
 def create_clinic(db: Session, data: Mapping[str, Any], *, now: datetime) -> Clinic:
@@ -74,15 +75,23 @@ def update_provider(db: Session, provider: Provider, data: Mapping[str, Any], *,
 def set_working_hours(db: Session, provider: Provider, hours: Iterable[WorkingHours]) -> list[WorkingHours]:
     """Replace a provider's week. Raises a 422 problem for overlapping stretches, or a clinic not the provider's."""
     week = sorted(hours, key=lambda h: (h.weekday, h.start))
-    for earlier, later in pairwise(week):
-        if earlier.weekday == later.weekday and later.start < _end(earlier):
+    for earlier, later in combinations(week, 2):
+        if earlier.weekday == later.weekday and later.start < _end(earlier) and _at_once(earlier, later):
             raise invalid("items", "Two stretches of one weekday overlap.")
     if not {h.clinic_id for h in week} <= set(provider.clinic_ids):
         raise invalid("items", "The provider does not work in one of these clinics.")
+    lock(db, providers=[provider.id])
     db.execute(delete(WorkingHoursRow).where(WorkingHoursRow.provider_id == provider.id))
     db.add_all(
         WorkingHoursRow(
-            id=new_id(), provider_id=provider.id, clinic_id=h.clinic_id, weekday=h.weekday, start=h.start, end=h.end
+            id=new_id(),
+            provider_id=provider.id,
+            clinic_id=h.clinic_id,
+            weekday=h.weekday,
+            start=h.start,
+            end=h.end,
+            valid_from=h.valid_from,
+            valid_to=h.valid_to,
         )
         for h in week
     )
@@ -135,6 +144,13 @@ def _move(db: Session, provider: Provider, wanted: set[UUID]) -> None:
 
 def _end(stretch: WorkingHours) -> time:
     return time.max if stretch.end == time(0) else stretch.end
+
+
+def _at_once(one: WorkingHours, other: WorkingHours) -> bool:
+    """Whether there are days on which both could hold."""
+    return (one.valid_from or date.min) <= (other.valid_to or date.max) and (other.valid_from or date.min) <= (
+        one.valid_to or date.max
+    )
 
 
 def _assign(record: object, data: Mapping[str, Any]) -> None:

@@ -1,0 +1,134 @@
+"""Wall times made instants, and the arithmetic of intervals of time.
+
+An interval is `(start, end)`, both UTC, the end not included.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+Interval = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class WorkingHours:
+    """A provider's hours on one weekday (0 = Sunday … 6 = Saturday) in one clinic, in the clinic's wall time.
+
+    They hold on the days from `valid_from` to `valid_to`, both included; None is without a limit.
+    """
+
+    weekday: int
+    start: time
+    end: time
+    clinic_id: UUID
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def on(self, day: date) -> bool:
+        """Whether these hours are worked on that day."""
+        return (
+            weekday_of(day) == self.weekday
+            and (self.valid_from is None or self.valid_from <= day)
+            and (self.valid_to is None or day <= self.valid_to)
+        )
+
+
+def weekday_of(day: date) -> int:
+    """0 = Sunday … 6 = Saturday."""
+    return day.isoweekday() % 7
+
+
+def days(first: date, last: date) -> Iterator[date]:
+    """Every day from the first to the last."""
+    for n in range((last - first).days + 1):
+        yield first + timedelta(days=n)
+
+
+def instant_of(day: date, wall: time, tz: ZoneInfo, *, latest: bool = False) -> datetime:
+    """The instant of a wall time, in UTC.
+
+    A time that a clock change leaves out is read with the offset before the change (02:30 becomes 03:30), one that
+    comes twice is its first coming, or the second with `latest`: so RFC 5545, section 3.3.5.
+    """
+    fold = int(latest and _twice(day, wall, tz))
+    return datetime.combine(day, wall, tz).replace(fold=fold).astimezone(UTC)
+
+
+def exists(day: date, wall: time, tz: ZoneInfo) -> bool:
+    """Whether the clock shows that time on that day."""
+    there = instant_of(day, wall, tz).astimezone(tz)
+    return there.time().replace(fold=0) == wall and there.date() == day
+
+
+def day_of(instant: datetime, zone: str) -> date:
+    """The local day of an instant."""
+    return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def local_day(day: date, tz: ZoneInfo) -> Interval:
+    """A whole local day; 23 or 25 hours long when the clock changes."""
+    return instant_of(day, time(0), tz), instant_of(day + timedelta(days=1), time(0), tz)
+
+
+def open_intervals(
+    hours: Iterable[WorkingHours], clinic_id: UUID, zone: str, first: date, last: date
+) -> list[Interval]:
+    """When a provider works in a clinic, from the first to the last local day; what adjoins is one interval.
+
+    The hours' wall times are made instants on each day, so a clock change lengthens or shortens them.
+    """
+    tz = ZoneInfo(zone)
+    there = [h for h in hours if h.clinic_id == clinic_id]
+    return merged(_stretch(h, day, tz) for day in days(first, last) for h in there if h.on(day))
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same time in order, without overlaps, with what adjoins put together."""
+    found: list[Interval] = []
+    for start, end in sorted(intervals):
+        if end <= start:
+            continue
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
+
+
+def without(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[Interval]:
+    """What is left of merged intervals when other merged intervals are taken away."""
+    left: list[Interval] = []
+    cuts = list(taken)
+    first = 0
+    for start, end in intervals:
+        while first < len(cuts) and cuts[first][1] <= start:
+            first += 1
+        for cut_start, cut_end in islice(cuts, first, None):
+            if cut_start >= end:
+                break
+            if cut_start > start:
+                left.append((start, cut_start))
+            start = max(start, cut_end)
+        if start < end:
+            left.append((start, end))
+    return left
+
+
+def covered(intervals: Iterable[Interval], start: datetime, end: datetime) -> bool:
+    """Whether one of merged intervals holds all of the time from start to end."""
+    return any(a <= start and end <= b for a, b in intervals)
+
+
+def _stretch(hours: WorkingHours, day: date, tz: ZoneInfo) -> Interval:
+    """An end of 00:00 is the midnight that ends the day."""
+    last = day + timedelta(days=1) if hours.end == time(0) else day
+    return instant_of(day, hours.start, tz), instant_of(last, hours.end, tz, latest=True)
+
+
+def _twice(day: date, wall: time, tz: ZoneInfo) -> bool:
+    """Whether the clock shows that time twice on that day: it is set back."""
+    first = datetime.combine(day, wall, tz)
+    return first.replace(fold=1).utcoffset() < first.replace(fold=0).utcoffset()  # type: ignore[operator]

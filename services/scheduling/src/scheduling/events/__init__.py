@@ -1,0 +1,298 @@
+"""What scheduling publishes, a function for each event; `catalogue` has their contracts, `streams` what is read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from jalsa.db import context_of
+from jalsa.outbox import publish
+from scheduling.events import catalogue
+from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Room, WaitlistEntry, WaitlistOffer
+
+
+@dataclass(frozen=True)
+class Held:
+    """Where and when a session, or a place in one, was before it moved."""
+
+    session_id: UUID
+    clinic_id: UUID
+    provider_id: UUID
+    room_id: UUID | None
+    starts_at: datetime
+    ends_at: datetime
+
+    @classmethod
+    def of(cls, session: ClinicalSession) -> "Held":
+        """What a session holds now."""
+        names = ("clinic_id", "provider_id", "room_id", "starts_at", "ends_at")
+        return cls(session.id, *(getattr(session, name) for name in names))
+
+
+def clinic_saved(db: Session, clinic: Clinic, now: datetime) -> None:
+    """Publish ClinicSaved."""
+    publish(db, catalogue.CLINIC_SAVED, clinic.id, _clinic(clinic), now=now)
+
+
+def provider_saved(db: Session, provider: Provider, now: datetime) -> None:
+    """Publish ProviderSaved."""
+    data = {
+        "provider_id": provider.id,
+        "user_id": provider.user_id,
+        **_named(provider),
+        "discipline": provider.discipline,
+        "clinic_ids": provider.clinic_ids,
+        "active": provider.active,
+    }
+    publish(db, catalogue.PROVIDER_SAVED, provider.id, data, now=now)
+
+
+def session_scheduled(db: Session, session: ClinicalSession, now: datetime) -> None:
+    """Publish SessionScheduled."""
+    data = {"session_id": session.id, "status": session.status, **_where_and_when(session)}
+    publish(db, catalogue.SESSION_SCHEDULED, session.id, data, now=now)
+
+
+def session_rescheduled(db: Session, session: ClinicalSession, previous: Held, now: datetime) -> None:
+    """Publish SessionRescheduled; each appointment in it says so itself."""
+    data = {
+        "session_id": session.id,
+        "status": session.status,
+        **_rescheduled(db, session, now),
+        "previous": previous,
+        **_where_and_when(session),
+    }
+    publish(db, catalogue.SESSION_RESCHEDULED, session.id, data, now=now)
+
+
+def session_started(db: Session, session: ClinicalSession, now: datetime) -> None:
+    """Publish SessionStarted."""
+    data = {**_numbered(session), "started_at": session.started_at, "started_by": session.started_by}
+    publish(db, catalogue.SESSION_STARTED, session.id, data, now=now)
+
+
+def session_completed(db: Session, session: ClinicalSession, attended: int, no_shows: int, now: datetime) -> None:
+    """Publish SessionCompleted with how many attended and how many did not come."""
+    data = {
+        **_numbered(session),
+        "completed_at": session.completed_at,
+        "completed_by": session.completed_by,
+        "attended": attended,
+        "no_shows": no_shows,
+    }
+    publish(db, catalogue.SESSION_COMPLETED, session.id, data, now=now)
+
+
+def session_filled(db: Session, session: ClinicalSession, now: datetime) -> None:
+    """Publish SessionFilled: its last free place was taken."""
+    data = {**_numbered(session), "max_capacity": session.max_capacity, "filled_at": now}
+    publish(db, catalogue.SESSION_FILLED, session.id, data, now=now)
+
+
+def session_spots_opened(db: Session, session: ClinicalSession, available: int, now: datetime) -> None:
+    """Publish SessionSpotsOpened: a session that was full has free places again."""
+    data = {
+        **_numbered(session),
+        "max_capacity": session.max_capacity,
+        "available_spots": available,
+        "opened_at": now,
+    }
+    publish(db, catalogue.SESSION_SPOTS_OPENED, session.id, data, now=now)
+
+
+def session_cancelled(db: Session, session: ClinicalSession, now: datetime) -> None:
+    """Publish SessionCancelled."""
+    data = {
+        "session_id": session.id,
+        "session_number": session.session_number,
+        "cancelled_at": session.cancelled_at,
+        "cancelled_by": session.cancelled_by,
+    }
+    publish(db, catalogue.SESSION_CANCELLED, session.id, data, now=now)
+
+
+def appointment_booked(db: Session, participant: Participant, session: ClinicalSession, now: datetime) -> None:
+    """Publish AppointmentBooked: all that the four other services need to do their part."""
+    data = {
+        **_appointment(participant),
+        "status": participant.status,
+        "booked_at": participant.booked_at,
+        "booked_by": participant.booked_by,
+        **_where_and_when(session),
+        "package": None,
+    }
+    publish(db, catalogue.APPOINTMENT_BOOKED, participant.id, data, now=now)
+
+
+def appointment_confirmed(db: Session, participant: Participant, by: str, now: datetime) -> None:
+    """Publish AppointmentConfirmed."""
+    data = {
+        **_appointment(participant),
+        "session_id": participant.session_id,
+        "confirmed_at": participant.confirmed_at,
+        "confirmed_by": by,
+    }
+    publish(db, catalogue.APPOINTMENT_CONFIRMED, participant.id, data, now=now)
+
+
+def appointment_rescheduled(
+    db: Session, participant: Participant, session: ClinicalSession, previous: Held, now: datetime
+) -> None:
+    """Publish AppointmentRescheduled: the place is in `session` now."""
+    data = {
+        **_appointment(participant),
+        "status": participant.status,
+        **_rescheduled(db, participant, now),
+        "previous": previous,
+        **_where_and_when(session),
+        "package": None,
+    }
+    publish(db, catalogue.APPOINTMENT_RESCHEDULED, participant.id, data, now=now)
+
+
+def appointment_arrived(db: Session, participant: Participant, late_minutes: int, now: datetime) -> None:
+    """Publish AppointmentArrived."""
+    data = {
+        **_appointment(participant),
+        "session_id": participant.session_id,
+        "arrived_at": participant.arrived_at,
+        "arrived_by": participant.arrived_by,
+        "late_minutes": late_minutes,
+        "overridden": participant.check_in_override_reason is not None,
+    }
+    publish(db, catalogue.APPOINTMENT_ARRIVED, participant.id, data, now=now)
+
+
+def appointment_attended(db: Session, participant: Participant, now: datetime) -> None:
+    """Publish AppointmentAttended."""
+    data = {
+        **_appointment(participant),
+        "session_id": participant.session_id,
+        "attended_at": participant.attended_at,
+        "attended_by": participant.attended_by,
+    }
+    publish(db, catalogue.APPOINTMENT_ATTENDED, participant.id, data, now=now)
+
+
+def appointment_no_show(db: Session, participant: Participant, *, automatic: bool, now: datetime) -> None:
+    """Publish AppointmentNoShow; `automatic` if nobody said so, but the grace after the start went by."""
+    data = {
+        **_appointment(participant),
+        "session_id": participant.session_id,
+        "no_show_at": participant.no_show_at,
+        "marked_by": participant.no_show_by,
+        "automatic": automatic,
+    }
+    publish(db, catalogue.APPOINTMENT_NO_SHOW, participant.id, data, now=now)
+
+
+def appointment_cancelled(db: Session, participant: Participant, *, session_cancelled: bool, now: datetime) -> None:
+    """Publish AppointmentCancelled."""
+    data = {
+        **_appointment(participant),
+        "session_id": participant.session_id,
+        "cancelled_at": participant.cancelled_at,
+        "cancelled_by": participant.cancelled_by,
+        "session_cancelled": session_cancelled,
+    }
+    publish(db, catalogue.APPOINTMENT_CANCELLED, participant.id, data, now=now)
+
+
+def waitlist_offered(
+    db: Session, entry: WaitlistEntry, offer: WaitlistOffer, session: ClinicalSession, now: datetime
+) -> None:
+    """Publish WaitlistOffered: a place is held for the one who waits, until the offer expires."""
+    data = {
+        **_offer(entry, offer),
+        "offered_at": offer.offered_at,
+        "expires_at": offer.expires_at,
+        **_where_and_when(session),
+    }
+    publish(db, catalogue.WAITLIST_OFFERED, entry.id, data, now=now)
+
+
+def waitlist_offer_expired(db: Session, entry: WaitlistEntry, offer: WaitlistOffer, cause: str, now: datetime) -> None:
+    """Publish WaitlistOfferExpired; `cause` is LAPSED, DECLINED, WITHDRAWN or SESSION_CANCELLED."""
+    data = {**_offer(entry, offer), "session_id": offer.session_id, "expired_at": offer.closed_at, "cause": cause}
+    publish(db, catalogue.WAITLIST_OFFER_EXPIRED, entry.id, data, now=now)
+
+
+def waitlist_accepted(
+    db: Session, entry: WaitlistEntry, offer: WaitlistOffer, participant: Participant, now: datetime
+) -> None:
+    """Publish WaitlistAccepted: the place is the patient's."""
+    data = {
+        **_offer(entry, offer),
+        "session_id": offer.session_id,
+        "appointment_id": participant.id,
+        "accepted_at": offer.closed_at,
+    }
+    publish(db, catalogue.WAITLIST_ACCEPTED, entry.id, data, now=now)
+
+
+def _offer(entry: WaitlistEntry, offer: WaitlistOffer) -> dict[str, Any]:
+    return {"entry_id": entry.id, "offer_id": offer.id, "patient_id": entry.patient_id}
+
+
+def _numbered(session: ClinicalSession) -> dict[str, Any]:
+    return {"session_id": session.id, "session_number": session.session_number}
+
+
+def _rescheduled(db: Session, moved: ClinicalSession | Participant, now: datetime) -> dict[str, Any]:
+    return {
+        "reschedule_count": moved.reschedule_count,
+        "rescheduled_at": now,
+        "rescheduled_by": context_of(db).actor,
+    }
+
+
+def _appointment(participant: Participant) -> dict[str, Any]:
+    return {
+        "appointment_id": participant.id,
+        "appointment_number": participant.appointment_number,
+        "patient_id": participant.patient_id,
+    }
+
+
+def _where_and_when(session: ClinicalSession) -> dict[str, Any]:
+    return {
+        "session": {
+            "id": session.id,
+            "number": session.session_number,
+            "type": session.session_type,
+            "starts_at": session.starts_at,
+            "ends_at": session.ends_at,
+            "duration_minutes": session.duration_minutes,
+            "timezone": session.clinic.timezone,
+            "service_type": session.service_type.code,
+            "discipline": session.service_type.discipline,
+            "max_capacity": session.max_capacity,
+        },
+        "clinic": {"id": session.clinic_id, "code": session.clinic.code, **_named(session.clinic)},
+        "provider": {
+            "id": session.provider_id,
+            "user_id": session.provider.user_id,
+            **_named(session.provider),
+        },
+        "room": _room(session.room),
+    }
+
+
+def _named(thing: Clinic | Provider) -> dict[str, str]:
+    return {"name_en": thing.name_en, "name_ar": thing.name_ar}
+
+
+def _clinic(clinic: Clinic) -> dict[str, Any]:
+    return {
+        "clinic_id": clinic.id,
+        "code": clinic.code,
+        **_named(clinic),
+        "timezone": clinic.timezone,
+        "active": clinic.active,
+    }
+
+
+def _room(room: Room | None) -> dict[str, Any] | None:
+    return {"id": room.id, "name": room.name} if room else None

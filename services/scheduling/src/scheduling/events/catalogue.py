@@ -1,0 +1,279 @@
+"""The data of each event that scheduling publishes: its contract with every reader."""
+
+from marshmallow import Schema, fields
+
+from jalsa.contracts import EventType
+from jalsa.web.fields import Instant
+
+
+class _Clinic(Schema):
+    id = fields.UUID(required=True)
+    code = fields.String(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+
+
+class _Provider(Schema):
+    id = fields.UUID(required=True)
+    user_id = fields.String(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+
+
+class _Room(Schema):
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+
+
+class _Session(Schema):
+    id = fields.UUID(required=True)
+    number = fields.String(required=True)
+    type = fields.String(required=True)
+    starts_at = Instant(required=True)
+    ends_at = Instant(required=True)
+    duration_minutes = fields.Integer(required=True)
+    timezone = fields.String(required=True)
+    service_type = fields.String(required=True)
+    discipline = fields.String(required=True)
+    max_capacity = fields.Integer(required=True)
+
+
+class _Package(Schema):
+    id = fields.UUID(required=True)
+    number = fields.String(required=True)
+    session_number = fields.Integer(required=True)
+    total_sessions = fields.Integer(required=True)
+
+
+class ClinicSavedData(Schema):
+    clinic_id = fields.UUID(required=True)
+    code = fields.String(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+    timezone = fields.String(required=True)
+    active = fields.Boolean(required=True)
+
+
+class ProviderSavedData(Schema):
+    provider_id = fields.UUID(required=True)
+    user_id = fields.String(required=True)
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+    discipline = fields.String(required=True)
+    clinic_ids = fields.List(fields.UUID(), required=True)
+    active = fields.Boolean(required=True)
+
+
+class SessionScheduledData(Schema):
+    session_id = fields.UUID(required=True)
+    status = fields.String(required=True)
+    session = fields.Nested(_Session(), required=True)
+    clinic = fields.Nested(_Clinic(), required=True)
+    provider = fields.Nested(_Provider(), required=True)
+    room = fields.Nested(_Room(), required=True, allow_none=True)
+
+
+class SessionCancelledData(Schema):
+    session_id = fields.UUID(required=True)
+    session_number = fields.String(required=True)
+    cancelled_at = Instant(required=True)
+    cancelled_by = fields.String(required=True)
+
+
+class AppointmentBookedData(Schema):
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    status = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    booked_at = Instant(required=True)
+    booked_by = fields.String(required=True)
+    session = fields.Nested(_Session(), required=True)
+    clinic = fields.Nested(_Clinic(), required=True)
+    provider = fields.Nested(_Provider(), required=True)
+    room = fields.Nested(_Room(), required=True, allow_none=True)
+    package = fields.Nested(_Package(), required=True, allow_none=True)
+
+
+class AppointmentConfirmedData(Schema):
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    session_id = fields.UUID(required=True)
+    confirmed_at = Instant(required=True)
+    confirmed_by = fields.String(required=True)
+
+
+class AppointmentCancelledData(Schema):
+    """The reason stays here: it is free text, and may be clinical."""
+
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    session_id = fields.UUID(required=True)
+    cancelled_at = Instant(required=True)
+    cancelled_by = fields.String(required=True)
+    session_cancelled = fields.Boolean(required=True)
+
+
+class _Held(Schema):
+    """Where and when a session was before it moved."""
+
+    starts_at = Instant(required=True)
+    ends_at = Instant(required=True)
+    provider_id = fields.UUID(required=True)
+    room_id = fields.UUID(required=True, allow_none=True)
+
+
+class _HeldPlace(_Held):
+    session_id = fields.UUID(required=True)
+    clinic_id = fields.UUID(required=True)
+
+
+class _WhereAndWhen(Schema):
+    session = fields.Nested(_Session(), required=True)
+    clinic = fields.Nested(_Clinic(), required=True)
+    provider = fields.Nested(_Provider(), required=True)
+    room = fields.Nested(_Room(), required=True, allow_none=True)
+
+
+class _Appointment(Schema):
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+
+
+class SessionRescheduledData(_WhereAndWhen):
+    session_id = fields.UUID(required=True)
+    status = fields.String(required=True)
+    reschedule_count = fields.Integer(required=True)
+    rescheduled_at = Instant(required=True)
+    rescheduled_by = fields.String(required=True)
+    previous = fields.Nested(_Held(), required=True)
+
+
+class _SessionMoment(Schema):
+    session_id = fields.UUID(required=True)
+    session_number = fields.String(required=True)
+
+
+class SessionStartedData(_SessionMoment):
+    started_at = Instant(required=True)
+    started_by = fields.String(required=True)
+
+
+class SessionCompletedData(_SessionMoment):
+    completed_at = Instant(required=True)
+    completed_by = fields.String(required=True)
+    attended = fields.Integer(required=True)
+    no_shows = fields.Integer(required=True)
+
+
+class SessionFilledData(_SessionMoment):
+    max_capacity = fields.Integer(required=True)
+    filled_at = Instant(required=True)
+
+
+class SessionSpotsOpenedData(_SessionMoment):
+    max_capacity = fields.Integer(required=True)
+    available_spots = fields.Integer(required=True)
+    opened_at = Instant(required=True)
+
+
+class AppointmentRescheduledData(_Appointment, _WhereAndWhen):
+    """Either the whole session moved, or this participant alone moved to another session."""
+
+    status = fields.String(required=True)
+    reschedule_count = fields.Integer(required=True)
+    rescheduled_at = Instant(required=True)
+    rescheduled_by = fields.String(required=True)
+    previous = fields.Nested(_HeldPlace(), required=True)
+    package = fields.Nested(_Package(), required=True, allow_none=True)
+
+
+class AppointmentArrivedData(_Appointment):
+    session_id = fields.UUID(required=True)
+    arrived_at = Instant(required=True)
+    arrived_by = fields.String(required=True)
+    late_minutes = fields.Integer(required=True)
+    overridden = fields.Boolean(required=True)
+
+
+class AppointmentAttendedData(_Appointment):
+    session_id = fields.UUID(required=True)
+    attended_at = Instant(required=True)
+    attended_by = fields.String(required=True)
+
+
+class AppointmentNoShowData(_Appointment):
+    session_id = fields.UUID(required=True)
+    no_show_at = Instant(required=True)
+    marked_by = fields.String(required=True)
+    automatic = fields.Boolean(required=True)
+
+
+class WaitlistOfferedData(_WhereAndWhen):
+    entry_id = fields.UUID(required=True)
+    offer_id = fields.UUID(required=True)
+    patient_id = fields.UUID(required=True)
+    offered_at = Instant(required=True)
+    expires_at = Instant(required=True)
+
+
+class WaitlistOfferExpiredData(Schema):
+    entry_id = fields.UUID(required=True)
+    offer_id = fields.UUID(required=True)
+    patient_id = fields.UUID(required=True)
+    session_id = fields.UUID(required=True)
+    expired_at = Instant(required=True)
+    cause = fields.String(required=True)
+
+
+class WaitlistAcceptedData(Schema):
+    entry_id = fields.UUID(required=True)
+    offer_id = fields.UUID(required=True)
+    patient_id = fields.UUID(required=True)
+    session_id = fields.UUID(required=True)
+    appointment_id = fields.UUID(required=True)
+    accepted_at = Instant(required=True)
+
+
+CLINIC_SAVED = EventType("scheduling", "clinic", "ClinicSaved", ClinicSavedData())
+PROVIDER_SAVED = EventType("scheduling", "provider", "ProviderSaved", ProviderSavedData())
+SESSION_SCHEDULED = EventType("scheduling", "session", "SessionScheduled", SessionScheduledData())
+SESSION_RESCHEDULED = EventType("scheduling", "session", "SessionRescheduled", SessionRescheduledData())
+SESSION_STARTED = EventType("scheduling", "session", "SessionStarted", SessionStartedData())
+SESSION_COMPLETED = EventType("scheduling", "session", "SessionCompleted", SessionCompletedData())
+SESSION_CANCELLED = EventType("scheduling", "session", "SessionCancelled", SessionCancelledData())
+SESSION_FILLED = EventType("scheduling", "session", "SessionFilled", SessionFilledData())
+SESSION_SPOTS_OPENED = EventType("scheduling", "session", "SessionSpotsOpened", SessionSpotsOpenedData())
+APPOINTMENT_BOOKED = EventType("scheduling", "appointment", "AppointmentBooked", AppointmentBookedData())
+APPOINTMENT_CONFIRMED = EventType("scheduling", "appointment", "AppointmentConfirmed", AppointmentConfirmedData())
+APPOINTMENT_RESCHEDULED = EventType("scheduling", "appointment", "AppointmentRescheduled", AppointmentRescheduledData())
+APPOINTMENT_ARRIVED = EventType("scheduling", "appointment", "AppointmentArrived", AppointmentArrivedData())
+APPOINTMENT_ATTENDED = EventType("scheduling", "appointment", "AppointmentAttended", AppointmentAttendedData())
+APPOINTMENT_NO_SHOW = EventType("scheduling", "appointment", "AppointmentNoShow", AppointmentNoShowData())
+APPOINTMENT_CANCELLED = EventType("scheduling", "appointment", "AppointmentCancelled", AppointmentCancelledData())
+WAITLIST_OFFERED = EventType("scheduling", "waitlist", "WaitlistOffered", WaitlistOfferedData())
+WAITLIST_OFFER_EXPIRED = EventType("scheduling", "waitlist", "WaitlistOfferExpired", WaitlistOfferExpiredData())
+WAITLIST_ACCEPTED = EventType("scheduling", "waitlist", "WaitlistAccepted", WaitlistAcceptedData())
+PUBLISHES = (
+    CLINIC_SAVED,
+    PROVIDER_SAVED,
+    SESSION_SCHEDULED,
+    SESSION_RESCHEDULED,
+    SESSION_STARTED,
+    SESSION_COMPLETED,
+    SESSION_CANCELLED,
+    SESSION_FILLED,
+    SESSION_SPOTS_OPENED,
+    APPOINTMENT_BOOKED,
+    APPOINTMENT_CONFIRMED,
+    APPOINTMENT_RESCHEDULED,
+    APPOINTMENT_ARRIVED,
+    APPOINTMENT_ATTENDED,
+    APPOINTMENT_NO_SHOW,
+    APPOINTMENT_CANCELLED,
+    WAITLIST_OFFERED,
+    WAITLIST_OFFER_EXPIRED,
+    WAITLIST_ACCEPTED,
+)

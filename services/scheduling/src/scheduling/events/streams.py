@@ -1,0 +1,37 @@
+"""The few fields that scheduling reads of what the others publish."""
+
+from marshmallow import fields
+
+from jalsa.contracts import Fields, Stream
+
+
+class PatientFields(Fields):
+    patient_id = fields.UUID(required=True)
+    file_number = fields.String(required=True)
+    active = fields.Boolean(required=True)
+
+
+class ConsentFields(Fields):
+    patient_id = fields.UUID(required=True)
+    consented = fields.Boolean(required=True)
+    clinic_ids = fields.List(fields.UUID(), required=True)
+
+
+class ClearanceFields(Fields):
+    appointment_id = fields.UUID(required=True)
+    cleared = fields.Boolean(required=True)
+
+
+STREAMS = (
+    Stream(
+        "patient-files",
+        "patient",
+        reads={
+            "PatientRegistered.v1": PatientFields(),
+            "PatientUpdated.v1": PatientFields(),
+            "ConsentStandingChanged.v1": ConsentFields(),
+        },
+        passes_over=frozenset({"PatientsMerged.v1"}),
+    ),
+    Stream("billing", "clearance", reads={"FinancialClearanceChanged.v1": ClearanceFields()}),
+)

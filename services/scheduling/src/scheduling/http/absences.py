@@ -1,0 +1,133 @@
+"""Providers' time off, closures and public holidays, and the tenant's own rules."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.paging import decode_id_cursor
+from scheduling import queries
+from scheduling.http.schemas import setup as schemas
+from scheduling.models import Closure, Provider, TimeOff
+from scheduling.operations import absences
+
+routes = Routes("absences", "Time off, closures and public holidays, the tenant's rules")
+
+_TIME_OFF = schemas.TimeOffAnswer()
+_CLOSURE = schemas.ClosureAnswer()
+_SETTINGS = schemas.SettingsBody()
+
+
+@routes.view(
+    "/providers/<uuid:provider_id>/time-off",
+    "POST",
+    permission="absences.write",
+    body=schemas.TimeOffBody(),
+    answer=_TIME_OFF,
+    status=201,
+)
+def add_time_off(body: dict[str, Any], provider_id: UUID) -> Response:
+    """A provider is away; the answer names the sessions that are booked then."""
+    absence = absences.add_time_off(current_db(), _provider(provider_id), body, now=clock.now())
+    return tagged(_TIME_OFF.dump(_with_affected(absence)), 201)
+
+
+@routes.view(
+    "/providers/<uuid:provider_id>/time-off",
+    permission="setup.read",
+    query=PageArgs(),
+    answer=page_of(schemas.TimeOffAnswer),
+)
+def list_time_off(args: dict[str, Any], provider_id: UUID) -> dict[str, Any]:
+    """A provider's absences, in the order in which they were entered."""
+    after, provider = decode_id_cursor(args["cursor"]), _provider(provider_id)
+    rows = queries.list_by_id(current_db(), TimeOff, after=after, limit=args["limit"] + 1, provider_id=provider.id)
+    return page(rows, args["limit"], lambda row: str(row.id), _with_affected)
+
+
+@routes.view("/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", permission="setup.read", answer=_TIME_OFF)
+def get_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
+    """One absence."""
+    return tagged(_TIME_OFF.dump(_with_affected(_time_off(provider_id, time_off_id))))
+
+
+@routes.view(
+    "/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", "DELETE", permission="absences.write", status=204
+)
+def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
+    """The provider is not away after all."""
+    absence = _time_off(provider_id, time_off_id, lock=True)
+    check_if_match(_TIME_OFF.dump(_with_affected(absence)))
+    absences.remove(current_db(), absence)
+    return Response(status=204)
+
+
+@routes.view("/closures", "POST", permission="setup.write", body=schemas.ClosureBody(), answer=_CLOSURE, status=201)
+def add_closure(body: dict[str, Any]) -> Response:
+    """Close a clinic, or all of them, for some days; the answer names the sessions that are booked then."""
+    return tagged(_CLOSURE.dump(_with_affected(absences.add_closure(current_db(), body, now=clock.now()))), 201)
+
+
+@routes.view("/closures", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ClosureAnswer))
+def list_closures(args: dict[str, Any]) -> dict[str, Any]:
+    """The tenant's closures and public holidays, in the order in which they were entered."""
+    after = decode_id_cursor(args["cursor"])
+    rows = queries.list_by_id(current_db(), Closure, after=after, limit=args["limit"] + 1)
+    return page(rows, args["limit"], lambda row: str(row.id), _with_affected)
+
+
+@routes.view("/closures/<uuid:closure_id>", permission="setup.read", answer=_CLOSURE)
+def get_closure(closure_id: UUID) -> Response:
+    """One closure."""
+    return tagged(_CLOSURE.dump(_with_affected(_closure(closure_id))))
+
+
+@routes.view("/closures/<uuid:closure_id>", "DELETE", permission="setup.write", status=204)
+def remove_closure(closure_id: UUID) -> Response:
+    """The clinic is open after all."""
+    closure = _closure(closure_id, lock=True)
+    check_if_match(_CLOSURE.dump(_with_affected(closure)))
+    absences.remove(current_db(), closure)
+    return Response(status=204)
+
+
+@routes.view("/settings", permission="setup.read", answer=_SETTINGS)
+def get_settings() -> Response:
+    """The tenant's own rules, or the defaults."""
+    return tagged(_SETTINGS.dump(queries.settings(current_db())))
+
+
+@routes.view("/settings", "PUT", permission="setup.write", body=_SETTINGS, answer=_SETTINGS)
+def put_settings(body: dict[str, Any]) -> Response:
+    """Set the tenant's own rules."""
+    check_if_match(_SETTINGS.dump(queries.settings(current_db())))
+    return tagged(_SETTINGS.dump(absences.put_settings(current_db(), body)))
+
+
+def _provider(provider_id: UUID) -> Provider:
+    provider = current_db().get(Provider, provider_id)
+    if provider is None:
+        raise not_found("provider")
+    return provider
+
+
+def _time_off(provider_id: UUID, time_off_id: UUID, *, lock: bool = False) -> TimeOff:
+    absence = current_db().get(TimeOff, time_off_id, with_for_update=lock or None)
+    if absence is None or absence.provider_id != provider_id:
+        raise not_found("time off")
+    return absence
+
+
+def _closure(closure_id: UUID, *, lock: bool = False) -> Closure:
+    closure = current_db().get(Closure, closure_id, with_for_update=lock or None)
+    if closure is None:
+        raise not_found("closure")
+    return closure
+
+
+def _with_affected(absence: TimeOff | Closure) -> dict[str, Any]:
+    shown = {**vars(absence), "affected_sessions": queries.sessions_hit(current_db(), absence)}
+    return {name: value for name, value in shown.items() if not name.startswith("_")}

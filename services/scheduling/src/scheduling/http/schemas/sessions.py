@@ -1,0 +1,200 @@
+"""The shapes of sessions, participants and appointments."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web import PageArgs
+from jalsa.web.fields import FreeText, Instant, Name
+from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION
+
+_minutes = validate.Range(1, MAX_MINUTES)
+_places = validate.Range(1, MAX_GROUP)
+
+
+class Override(Schema):
+    """A manager sets rules aside: the reason is kept and audited."""
+
+    reason = Name(max=500, required=True)
+
+
+class ReasonBody(Schema):
+    reason = FreeText(max=500, allow_none=True, load_default=None)
+
+
+class _Place(Schema):
+    """Where and when: what a session and an appointment both name."""
+
+    clinic_id = fields.UUID(required=True)
+    provider_id = fields.UUID(required=True)
+    room_id = fields.UUID(allow_none=True)
+    service_type = Name(max=20, required=True, metadata={"description": "A service type's code"})
+    starts_at = Instant(required=True)
+    duration_minutes = fields.Integer(
+        strict=True, validate=_minutes, metadata={"description": "The service type's default if absent"}
+    )
+    override = fields.Nested(
+        Override(),
+        metadata={"description": "Managers only: working hours, absences, closures and buffers are set aside"},
+    )
+
+
+class SessionBody(_Place):
+    session_type = fields.String(required=True, validate=validate.OneOf([INDIVIDUAL, GROUP]))
+    max_capacity = fields.Integer(strict=True, validate=_places)
+    min_participants = fields.Integer(strict=True, allow_none=True, validate=_places)
+    decision_at = Instant(metadata={"description": "When too few participants are decided upon; before the start"})
+    group_notes = FreeText(allow_none=True, metadata={"description": "Shared by all who take part"})
+
+    @validates_schema
+    def _fits_its_type(self, data: dict[str, Any], **_: Any) -> None:
+        if data["session_type"] == GROUP and "max_capacity" not in data:
+            raise ValidationError("Required for a group session.", "max_capacity")
+        if data["session_type"] == INDIVIDUAL and data.get("max_capacity", 1) != 1:
+            raise ValidationError("An individual session has a capacity of 1.", "max_capacity")
+        if (data.get("min_participants") or 1) > data.get("max_capacity", 1):
+            raise ValidationError("Must not be more than the capacity.", "min_participants")
+
+
+class SessionPatch(Schema):
+    max_capacity = fields.Integer(strict=True, validate=_places)
+    min_participants = fields.Integer(strict=True, allow_none=True, validate=_places)
+    decision_at = Instant()
+    group_notes = FreeText(allow_none=True)
+
+
+class _NewPlace(Schema):
+    """What does not stand in the request stays as it is."""
+
+    provider_id = fields.UUID()
+    room_id = fields.UUID(allow_none=True)
+    duration_minutes = fields.Integer(strict=True, validate=_minutes)
+    reason = FreeText(max=500, allow_none=True, load_default=None)
+    override = fields.Nested(Override())
+
+
+class RescheduleSessionBody(_NewPlace):
+    starts_at = Instant(required=True)
+
+
+class RescheduleParticipantBody(_NewPlace):
+    session_id = fields.UUID(metadata={"description": "Another session of the same service type"})
+    starts_at = Instant(metadata={"description": "For an individual session: its new time"})
+
+    @validates_schema
+    def _one_way(self, data: dict[str, Any], **_: Any) -> None:
+        if ("session_id" in data) == ("starts_at" in data):
+            raise ValidationError("Either session_id or starts_at is required, not both.", "session_id")
+        if "session_id" in data and {"provider_id", "room_id", "duration_minutes", "override"} & set(data):
+            raise ValidationError("The other session has its own provider, room and duration.", "session_id")
+
+
+class DecisionBody(Schema):
+    action = fields.String(required=True, validate=validate.OneOf(["RUN", "MERGE", "CANCEL"]))
+    into_session_id = fields.UUID()
+    reason = FreeText(max=500, allow_none=True, load_default=None)
+
+    @validates_schema
+    def _names_the_other(self, data: dict[str, Any], **_: Any) -> None:
+        if (data["action"] == "MERGE") != ("into_session_id" in data):
+            raise ValidationError("Required for MERGE, and for nothing else.", "into_session_id")
+
+
+class AppointmentBody(_Place):
+    patient_id = fields.UUID(required=True)
+    notes = FreeText(allow_none=True, load_default=None)
+
+
+class SessionAnswer(Schema):
+    id = fields.UUID()
+    session_number = fields.String()
+    session_type = fields.String()
+    status = fields.String()
+    clinic_id = fields.UUID()
+    provider_id = fields.UUID()
+    room_id = fields.UUID(allow_none=True)
+    service_type = fields.String()
+    starts_at = Instant()
+    ends_at = Instant()
+    duration_minutes = fields.Integer()
+    timezone = fields.String()
+    max_capacity = fields.Integer()
+    min_participants = fields.Integer(allow_none=True)
+    group_notes = fields.String(allow_none=True)
+    current_capacity = fields.Integer(metadata={"description": "Live participants"})
+    held_spots = fields.Integer(metadata={"description": "Held by open offers to those who wait"})
+    available_spots = fields.Integer()
+    is_full = fields.Boolean()
+    capacity_percentage = fields.Float()
+    created_at = Instant()
+    created_by = fields.String()
+    cancelled_at = Instant(allow_none=True)
+    cancelled_by = fields.String(allow_none=True)
+    cancel_reason = fields.String(allow_none=True)
+    started_at = Instant(allow_none=True)
+    completed_at = Instant(allow_none=True)
+    reschedule_count = fields.Integer()
+    change_reason = fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    overridden = fields.List(fields.String(), metadata={"description": "Rules that a manager set aside"})
+    override_reason = fields.String(allow_none=True)
+    decision_at = Instant(allow_none=True)
+    decision = fields.String(allow_none=True, metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"})
+    series_id = fields.UUID(allow_none=True)
+
+
+class ParticipantBody(Schema):
+    patient_id = fields.UUID(required=True)
+    notes = FreeText(allow_none=True, load_default=None)
+
+
+class ParticipantPatch(Schema):
+    notes = FreeText(allow_none=True)
+
+
+class CheckInBody(Schema):
+    override = fields.Nested(Override(), metadata={"description": "Managers only: in spite of the blockers"})
+
+
+class CheckIn(Schema):
+    by = fields.String()
+    finance_cleared = fields.Boolean()
+    consent_verified = fields.Boolean()
+    override_reason = fields.String(allow_none=True)
+
+
+class ParticipantAnswer(Schema):
+    id = fields.UUID(metadata={"description": "`appointment_id` in the other services"})
+    appointment_number = fields.String()
+    patient_id = fields.UUID()
+    status = fields.String()
+    notes = fields.String(allow_none=True)
+    finance_cleared = fields.Boolean()
+    consent_verified = fields.Boolean()
+    can_check_in = fields.Boolean()
+    check_in_blockers = fields.List(fields.String())
+    booked_at = Instant()
+    booked_by = fields.String()
+    confirmed_at = Instant(allow_none=True)
+    cancelled_at = Instant(allow_none=True)
+    cancelled_by = fields.String(allow_none=True)
+    cancel_reason = fields.String(allow_none=True)
+    arrived_at = Instant(allow_none=True)
+    late_minutes = fields.Integer(metadata={"description": "After the start, on arrival"})
+    check_in = fields.Nested(CheckIn(), allow_none=True, metadata={"description": "What was known on arrival"})
+    attended_at = Instant(allow_none=True)
+    no_show_at = Instant(allow_none=True)
+    no_show_reason = fields.String(allow_none=True)
+    reschedule_count = fields.Integer()
+    change_reason = fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    session = fields.Nested(SessionAnswer())
+
+
+class SessionArgs(PageArgs):
+    clinic_id = fields.UUID()
+    provider_id = fields.UUID()
+    session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
+    service_type = Name(max=20)
+    status = fields.String(validate=validate.OneOf(SESSION.states))
+    decision = fields.String(validate=validate.OneOf(["NEEDED", "MET", "RUN", "MERGED", "CANCELLED"]))
+    starts_from = Instant(data_key="from")
+    starts_before = Instant(data_key="to")

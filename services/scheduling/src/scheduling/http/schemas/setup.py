@@ -1,0 +1,179 @@
+"""The shapes of what a centre sets up: clinics, rooms, providers and their hours, service types, absences."""
+
+from datetime import time
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web import PageArgs
+from jalsa.web.fields import FreeText, Instant, Name, Zone, code
+from scheduling.domain import DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
+
+_minutes = validate.Range(1, MAX_MINUTES)
+_discipline = validate.OneOf(DISCIPLINES)
+_buffer = validate.Range(0, MAX_BUFFER_MINUTES)
+
+
+class ClinicBody(Schema):
+    code = code(10)
+    name_en = Name(required=True)
+    name_ar = Name(required=True)
+    timezone = Zone(load_default="Asia/Riyadh")
+
+
+class ClinicPatch(Schema):
+    name_en = Name()
+    name_ar = Name()
+    active = fields.Boolean()
+
+
+class ClinicAnswer(ClinicBody):
+    id = fields.UUID()
+    active = fields.Boolean()
+
+
+class RoomBody(Schema):
+    clinic_id = fields.UUID(required=True)
+    name = Name(required=True)
+
+
+class RoomPatch(Schema):
+    name = Name()
+    active = fields.Boolean()
+
+
+class RoomAnswer(RoomBody):
+    id = fields.UUID()
+    active = fields.Boolean()
+
+
+class ProviderBody(Schema):
+    name_en = Name(required=True)
+    name_ar = Name(required=True)
+    user_id = Name(required=True)
+    discipline = fields.String(required=True, validate=_discipline)
+    clinic_ids = fields.List(fields.UUID(), required=True, validate=validate.Length(1, 50))
+
+
+class ProviderPatch(Schema):
+    name_en = Name()
+    name_ar = Name()
+    clinic_ids = fields.List(fields.UUID(), validate=validate.Length(1, 50))
+    active = fields.Boolean()
+
+
+class ProviderAnswer(ProviderBody):
+    id = fields.UUID()
+    active = fields.Boolean()
+
+
+class WallTime(fields.Time):
+    """A wall time, `HH:MM`; 24:00, as an end, is written 00:00."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%H:%M", **kwargs)
+
+
+class Stretch(Schema):
+    weekday = fields.Integer(required=True, strict=True, validate=validate.Range(0, 6))
+    start = WallTime(required=True)
+    end = WallTime(required=True)
+    clinic_id = fields.UUID(required=True)
+    valid_from = fields.Date(load_default=None, allow_none=True, metadata={"description": "The first day, if any"})
+    valid_to = fields.Date(load_default=None, allow_none=True, metadata={"description": "The last day, if any"})
+
+    @validates_schema
+    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+        if data["end"] != time(0) and data["end"] <= data["start"]:
+            raise ValidationError("Must be after the start.", "end")
+        if data["valid_from"] and data["valid_to"] and data["valid_to"] < data["valid_from"]:
+            raise ValidationError("Must not be before valid_from.", "valid_to")
+
+
+class WorkingHours(Schema):
+    items = fields.List(fields.Nested(Stretch()), required=True, validate=validate.Length(0, 100))
+
+
+class ServiceTypeBody(Schema):
+    code = code()
+    name_en = Name(required=True)
+    name_ar = Name(required=True)
+    discipline = fields.String(required=True, validate=_discipline)
+    default_duration_minutes = fields.Integer(required=True, strict=True, validate=_minutes)
+    buffer_before_minutes = fields.Integer(load_default=0, strict=True, validate=_buffer)
+    buffer_after_minutes = fields.Integer(load_default=0, strict=True, validate=_buffer)
+
+
+class ServiceTypePatch(Schema):
+    name_en = Name()
+    name_ar = Name()
+    default_duration_minutes = fields.Integer(strict=True, validate=_minutes)
+    buffer_before_minutes = fields.Integer(strict=True, validate=_buffer)
+    buffer_after_minutes = fields.Integer(strict=True, validate=_buffer)
+    active = fields.Boolean()
+
+
+class ServiceTypeAnswer(ServiceTypeBody):
+    id = fields.UUID()
+    active = fields.Boolean()
+
+
+class RoomArgs(PageArgs):
+    clinic_id = fields.UUID(load_default=None)
+
+
+class TimeOffBody(Schema):
+    starts_at = Instant(required=True)
+    ends_at = Instant(required=True)
+    reason = FreeText(max=500, allow_none=True, load_default=None)
+
+    @validates_schema
+    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+        if data["ends_at"] <= data["starts_at"]:
+            raise ValidationError("Must be after the start.", "ends_at")
+
+
+class Affected(Schema):
+    id = fields.UUID()
+    session_number = fields.String()
+    starts_at = Instant()
+    ends_at = Instant()
+
+
+class TimeOffAnswer(TimeOffBody):
+    id = fields.UUID()
+    provider_id = fields.UUID()
+    created_at = Instant()
+    created_by = fields.String()
+    affected_sessions = fields.List(
+        fields.Nested(Affected()), metadata={"description": "Live sessions that are booked over it; they stay"}
+    )
+
+
+class ClosureBody(Schema):
+    clinic_id = fields.UUID(allow_none=True, load_default=None, metadata={"description": "Every clinic if absent"})
+    kind = fields.String(load_default="CLOSURE", validate=validate.OneOf(["CLOSURE", "PUBLIC_HOLIDAY"]))
+    name_en = Name(required=True)
+    name_ar = Name(required=True)
+    starts_on = fields.Date(required=True, metadata={"description": "The first local day"})
+    ends_on = fields.Date(required=True, metadata={"description": "The last local day"})
+
+    @validates_schema
+    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+        if data["ends_on"] < data["starts_on"]:
+            raise ValidationError("Must not be before starts_on.", "ends_on")
+
+
+class ClosureAnswer(ClosureBody):
+    id = fields.UUID()
+    created_at = Instant()
+    created_by = fields.String()
+    affected_sessions = fields.List(
+        fields.Nested(Affected()), metadata={"description": "Live sessions that are booked then; they stay"}
+    )
+
+
+class SettingsBody(Schema):
+    no_show_grace_minutes = fields.Integer(required=True, strict=True, validate=validate.Range(0, 1440))
+    offer_minutes = fields.Integer(required=True, strict=True, validate=validate.Range(5, 10080))
+    decision_lead_hours = fields.Integer(required=True, strict=True, validate=validate.Range(0, 720))

@@ -1,0 +1,53 @@
+"""When nobody can be booked: a provider's time off, a clinic's closures and public holidays. And the tenant's rules."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jalsa.db import context_of
+from jalsa.ids import new_id
+from scheduling import queries
+from scheduling.models import Clinic, Closure, Provider, Settings, TimeOff
+from scheduling.operations.locks import lock
+from scheduling.operations.setup import active_clinic
+
+
+def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, now: datetime) -> TimeOff:
+    """Store a provider's absence. Sessions that are booked stay; `queries.sessions_between` lists them."""
+    lock(db, providers=[provider.id])
+    absence = TimeOff(id=new_id(), provider_id=provider.id, created_at=now, created_by=context_of(db).actor, **data)
+    db.add(absence)
+    db.flush()
+    return absence
+
+
+def add_closure(db: Session, data: Mapping[str, Any], *, now: datetime) -> Closure:
+    """Store days on which a clinic, or every clinic, is closed; what is booked stays. Raises 422 for the clinic."""
+    clinic_id = data.get("clinic_id")
+    clinics = [active_clinic(db, clinic_id).id] if clinic_id else list(db.scalars(select(Clinic.id)))
+    lock(db, closing_clinics=clinics)
+    closure = Closure(id=new_id(), created_at=now, created_by=context_of(db).actor, **data)
+    db.add(closure)
+    db.flush()
+    return closure
+
+
+def remove(db: Session, absence: TimeOff | Closure) -> None:
+    """Take an absence back; the audit log keeps it."""
+    db.delete(absence)
+    db.flush()
+
+
+def put_settings(db: Session, data: Mapping[str, Any]) -> Settings:
+    """Set the tenant's own rules."""
+    settings = queries.settings(db)
+    if settings not in db:
+        settings.id = new_id()
+        db.add(settings)
+    for name, value in data.items():
+        setattr(settings, name, value)
+    db.flush()
+    return settings

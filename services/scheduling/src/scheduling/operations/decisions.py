@@ -1,0 +1,69 @@
+"""Sessions with too few participants at their time of decision: run, merge into another, or cancel."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from jalsa.errors import Problem, conflict, invalid
+from scheduling import queries
+from scheduling.models import ClinicalSession
+from scheduling.operations.locks import lock_patients, lock_sessions
+from scheduling.operations.participants import move_participant
+from scheduling.operations.sessions import cancel_session, locked_session
+
+
+def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
+    """At the time of decision: flag a session that has too few for somebody to decide. Returns whether it has."""
+    session = queries.find_session(db, session_id, lock=True)
+    due = session is not None and session.decision is None and session.decision_at and session.decision_at <= now
+    if session is None or not due or session.status != "SCHEDULED":
+        return False
+    taken = queries.places(db, [session.id])[session.id].taken
+    session.decision = "NEEDED" if taken < (session.min_participants or 0) else "MET"
+    session.change_reason = None
+    db.flush()
+    return session.decision == "NEEDED"
+
+
+def held_for_decision(db: Session, session_id: UUID, into: UUID | None) -> ClinicalSession:
+    """The session, locked with its patients and the session into which it may be merged. Raises 404."""
+    lock_patients(db, queries.live_patients(db, [session_id]))
+    lock_sessions(db, [session_id, *filter(None, [into])])
+    return locked_session(db, session_id)
+
+
+def decide(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
+    """RUN a held session with those it has, MERGE it into another of the same service type, or CANCEL it.
+
+    Raises 409 `invalid-transition` where nothing is to be decided; for MERGE also 422 for the other session, and 409
+    `merge-refused` with a `refusals` item for each participant who has no place there. Nothing is merged in part.
+    """
+    action, reason = data["action"], data.get("reason")
+    if session.decision != "NEEDED":
+        raise conflict("invalid-transition", "There is nothing to decide about this session.")
+    if action == "MERGE":
+        _move_all(db, session, data["into_session_id"], reason, now)
+    if action != "RUN":
+        cancel_session(db, session, reason, now=now)
+    session.decision = {"RUN": "RUN", "MERGE": "MERGED", "CANCEL": "CANCELLED"}[action]
+    session.change_reason = reason
+    db.flush()
+    return session
+
+
+def _move_all(db: Session, session: ClinicalSession, into: UUID, reason: str | None, now: datetime) -> None:
+    if into == session.id:
+        raise invalid("into_session_id", "Must be another session.")
+    refusals = []
+    for participant in queries.live_participants(db, session.id):
+        try:
+            move_participant(db, participant, session, into, reason, now=now)
+        except Problem as problem:
+            if problem.status != 409:
+                raise
+            refusals.append({"participant_id": str(participant.id), "code": problem.code, "detail": problem.detail})
+    if refusals:
+        raise conflict("merge-refused", "Not every participant has a place in that session.", refusals=refusals)

@@ -1,0 +1,210 @@
+"""Where and when a session may be: what is asked for, what stands against it, and what a manager may override."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from jalsa.errors import Problem, conflict, invalid
+from scheduling import domain, queries
+from scheduling.domain.hours import covered, day_of, open_intervals
+from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
+from scheduling.operations.locks import lock
+from scheduling.operations.setup import active_clinic
+
+# No session is longer than MAX_MINUTES and no buffer than MAX_BUFFER_MINUTES, so what stands in the way has begun at
+# most that long before: a range of a B-tree, many times cheaper than the exclusion constraints' own index.
+# 2: the sessions themselves overlap; 1: only their buffers do.
+_AGAINST = text("""
+    SELECT
+      (SELECT max(CASE WHEN starts_at < :ends AND ends_at > :starts THEN 2 ELSE 1 END) FROM sessions
+       WHERE status <> 'CANCELLED' AND provider_id = :provider AND id <> ALL (CAST(:moving AS uuid[]))
+       AND starts_at > :earliest AND starts_at < :latest
+       AND starts_at - buffer_before_minutes * interval '1 minute' < :blocked_to
+       AND ends_at + buffer_after_minutes * interval '1 minute' > :blocked_from) AS provider,
+      (SELECT max(CASE WHEN starts_at < :ends AND ends_at > :starts THEN 2 ELSE 1 END) FROM sessions
+       WHERE status <> 'CANCELLED' AND room_id = CAST(:room AS uuid) AND id <> ALL (CAST(:moving AS uuid[]))
+       AND starts_at > :earliest AND starts_at < :latest
+       AND starts_at - buffer_before_minutes * interval '1 minute' < :blocked_to
+       AND ends_at + buffer_after_minutes * interval '1 minute' > :blocked_from) AS room,
+      EXISTS (SELECT FROM time_off
+              WHERE provider_id = :provider AND starts_at < :ends AND ends_at > :starts) AS away,
+      EXISTS (SELECT FROM closures WHERE (clinic_id IS NULL OR clinic_id = :clinic)
+              AND starts_on <= :last_day AND ends_on >= :first_day) AS closed
+""")
+_MARGIN = timedelta(minutes=domain.MAX_MINUTES + domain.MAX_BUFFER_MINUTES)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and when a session is to be, with all that belongs to it loaded. Instants are UTC."""
+
+    clinic: Clinic
+    provider: Provider
+    room: Room | None
+    service_type: ServiceType
+    starts_at: datetime
+    ends_at: datetime
+    buffer_before_minutes: int
+    buffer_after_minutes: int
+
+    @property
+    def blocked_from(self) -> datetime:
+        """From when on provider and room are taken up."""
+        return self.starts_at - timedelta(minutes=self.buffer_before_minutes)
+
+    @property
+    def blocked_to(self) -> datetime:
+        """Until when provider and room are taken up."""
+        return self.ends_at + timedelta(minutes=self.buffer_after_minutes)
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """One thing that stands against a place: the code and detail of its problem, and the rule to override, if any."""
+
+    code: str
+    detail: str
+    rule: str | None = None
+
+    def problem(self) -> Problem:
+        """The 409 problem that says so."""
+        return conflict(self.code, self.detail, rule=self.rule or "overlap", overridable=self.rule is not None)
+
+
+def place_of(db: Session, data: Mapping[str, Any], *, now: datetime) -> Place:
+    """The place that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
+
+    Raises 422 problems for what is unknown, inactive, past, or does not belong together.
+    """
+    clinic = active_clinic(db, data["clinic_id"])
+    provider = _provider(db, data["provider_id"], clinic)
+    room = _room(db, data.get("room_id"), clinic)
+    service_type = _service_type(db, data["service_type"], provider)
+    if data["starts_at"] <= now:
+        raise invalid("starts_at", "Must be in the future.")
+    minutes = data.get("duration_minutes") or service_type.default_duration_minutes
+    return Place(
+        clinic=clinic,
+        provider=provider,
+        room=room,
+        service_type=service_type,
+        starts_at=data["starts_at"],
+        ends_at=data["starts_at"] + timedelta(minutes=minutes),
+        buffer_before_minutes=service_type.buffer_before_minutes,
+        buffer_after_minutes=service_type.buffer_after_minutes,
+    )
+
+
+def new_place(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> Place:
+    """The place to which a session is to move: what the request does not name stays as it is.
+
+    Raises what `place_of` raises.
+    """
+    stays = {
+        "clinic_id": session.clinic_id,
+        "provider_id": session.provider_id,
+        "room_id": session.room_id,
+        "service_type": session.service_type.code,
+        "starts_at": session.starts_at,
+        "duration_minutes": session.duration_minutes,
+    }
+    return place_of(db, {**stays, **data}, now=now)
+
+
+def lock_places(db: Session, places: Sequence[Place]) -> None:
+    """Keep everybody else from these providers and rooms, and from closing these clinics, in one fixed order."""
+    lock(
+        db,
+        open_clinics={p.clinic.id for p in places},
+        providers={p.provider.id for p in places},
+        rooms={p.room.id for p in places if p.room},
+    )
+
+
+def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Conflict]:
+    """All that stands against a place, read under its locks; the sessions `moving` away stand in nobody's way."""
+    against = db.execute(_AGAINST, _asked(place, moving)).one()
+    found = []
+    if not _within_hours(db, place):
+        detail = "The session is not within the provider's working hours there."
+        found.append(Conflict("outside-working-hours", detail, domain.WORKING_HOURS))
+    if against.away:
+        found.append(Conflict("outside-working-hours", "The provider is away at that time.", domain.TIME_OFF))
+    if against.closed:
+        found.append(Conflict("outside-working-hours", "The clinic is closed on that day.", domain.CLOSURE))
+    if against.provider:
+        found.append(_busy("provider-busy", "The provider has another session", against.provider))
+    if against.room:
+        found.append(_busy("room-busy", "The room is taken", against.room))
+    return found
+
+
+def settle(found: Sequence[Conflict], override: Mapping[str, Any] | None) -> list[str]:
+    """The rules that a manager's override sets aside. Raises the 409 problem of what is not, or can not be."""
+    standing = [c for c in found if override is None or c.rule is None]
+    if standing:
+        raise standing[0].problem()
+    return [c.rule for c in found if c.rule]
+
+
+def _busy(code: str, what: str, severity: int) -> Conflict:
+    if severity > 1:
+        return Conflict(code, f"{what} at that time.")
+    return Conflict(code, f"{what} so near that time that the service types' buffers overlap.", domain.BUFFER)
+
+
+def _within_hours(db: Session, place: Place) -> bool:
+    hours = queries.working_hours(db, place.provider.id)
+    zone = place.clinic.timezone
+    days = day_of(place.starts_at, zone), day_of(place.ends_at, zone)
+    return covered(open_intervals(hours, place.clinic.id, zone, *days), place.starts_at, place.ends_at)
+
+
+def _asked(place: Place, moving: Iterable[UUID]) -> dict[str, Any]:
+    last_instant = place.ends_at - timedelta(microseconds=1)
+    return {
+        "provider": place.provider.id,
+        "room": place.room.id if place.room else None,
+        "clinic": place.clinic.id,
+        "starts": place.starts_at,
+        "ends": place.ends_at,
+        "blocked_from": place.blocked_from,
+        "blocked_to": place.blocked_to,
+        "earliest": place.blocked_from - _MARGIN,
+        "latest": place.blocked_to + _MARGIN,
+        "first_day": day_of(place.starts_at, place.clinic.timezone),
+        "last_day": day_of(last_instant, place.clinic.timezone),
+        "moving": list(moving),
+    }
+
+
+def _provider(db: Session, provider_id: UUID, clinic: Clinic) -> Provider:
+    provider = db.get(Provider, provider_id)
+    if provider is None or not provider.active:
+        raise invalid("provider_id", "There is no such active provider.")
+    if clinic.id not in provider.clinic_ids:
+        raise invalid("provider_id", "The provider does not work in this clinic.")
+    return provider
+
+
+def _service_type(db: Session, code: str, provider: Provider) -> ServiceType:
+    service_type = queries.find_service_type(db, code)
+    if service_type is None or not service_type.active:
+        raise invalid("service_type", "There is no such active service type.")
+    if service_type.discipline != provider.discipline:
+        raise invalid("provider_id", "The provider is not of the service type's discipline.")
+    return service_type
+
+
+def _room(db: Session, room_id: UUID | None, clinic: Clinic) -> Room | None:
+    if room_id is None:
+        return None
+    room = db.get(Room, room_id)
+    if room is None or not room.active or room.clinic_id != clinic.id:
+        raise invalid("room_id", "There is no such active room in this clinic.")
+    return room

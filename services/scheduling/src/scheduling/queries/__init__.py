@@ -1,0 +1,271 @@
+"""The read side: records, and what is counted of them. What reads over many of them has its own module here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, bindparam, func, select, text, tuple_
+from sqlalchemy.orm import Session, joinedload
+
+from jalsa.db import TenantRow
+from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT
+from scheduling.domain.hours import WorkingHours
+from scheduling.models import (
+    ClinicalSession,
+    Closure,
+    Participant,
+    Provider,
+    ServiceType,
+    Settings,
+    TimeOff,
+    WaitlistOffer,
+    WorkingHoursRow,
+)
+
+R = TypeVar("R", bound=TenantRow)
+
+_WITH_ITS_PARTS = (
+    joinedload(ClinicalSession.clinic, innerjoin=True),
+    joinedload(ClinicalSession.provider, innerjoin=True).lazyload(Provider.clinics),
+    joinedload(ClinicalSession.room),
+    joinedload(ClinicalSession.service_type, innerjoin=True),
+)
+# made once: putting a statement with its options together costs as much as running it
+_SESSION = select(ClinicalSession).where(ClinicalSession.id == bindparam("id")).options(*_WITH_ITS_PARTS)
+_LOCKED_SESSION = _SESSION.with_for_update(of=ClinicalSession).execution_options(populate_existing=True)
+_WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*_WITH_ITS_PARTS)
+_TAKEN = (
+    select(func.count())
+    .where(Participant.session_id == ClinicalSession.id, Participant.status.in_(LIVE_PARTICIPANT))
+    .correlate(ClinicalSession)
+    .scalar_subquery()
+)
+_HELD = (
+    select(func.count())
+    .where(WaitlistOffer.session_id == ClinicalSession.id, WaitlistOffer.status == "OPEN")
+    .correlate(ClinicalSession)
+    .scalar_subquery()
+)
+
+
+def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **equal: Any) -> Sequence[R]:
+    """Rows in the order in which they were made, after a given one."""
+    query = select(kind).order_by(kind.id).limit(limit)
+    if after is not None:
+        query = query.where(kind.id > after)
+    for name, value in equal.items():
+        if value is not None:
+            query = query.where(getattr(kind, name) == value)
+    return db.scalars(query).all()
+
+
+def find_service_type(db: Session, code: str) -> ServiceType | None:
+    """A service type by its code."""
+    return db.scalar(select(ServiceType).where(ServiceType.code == code))
+
+
+def working_hours(db: Session, provider_id: UUID) -> list[WorkingHours]:
+    """A provider's week, in order."""
+    rows = db.scalars(
+        select(WorkingHoursRow)
+        .where(WorkingHoursRow.provider_id == provider_id)
+        .order_by(WorkingHoursRow.weekday, WorkingHoursRow.start)
+    )
+    return [WorkingHours(row.weekday, row.start, row.end, row.clinic_id, row.valid_from, row.valid_to) for row in rows]
+
+
+def settings(db: Session) -> Settings:
+    """The tenant's own rules, or the defaults."""
+    return db.scalar(select(Settings)) or Settings(**DEFAULT_SETTINGS)
+
+
+def find_session(db: Session, session_id: UUID, *, lock: bool = False) -> ClinicalSession | None:
+    """A session with its clinic, provider, room and service type."""
+    return db.scalar(_LOCKED_SESSION if lock else _SESSION, {"id": session_id})
+
+
+def list_sessions(
+    db: Session,
+    filters: Mapping[str, Any],
+    *,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+    open_at: datetime | None = None,
+) -> Sequence[ClinicalSession]:
+    """Sessions in the order of their start; with `open_at`, those that can still be booked at that instant.
+
+    Filters: clinic_id, provider_id, session_type, status, service_type (a code), starts_from and starts_before.
+    """
+    query = select(ClinicalSession).options(*_WITH_ITS_PARTS)
+    query = query.order_by(ClinicalSession.starts_at, ClinicalSession.id).limit(limit)
+    for name in ("clinic_id", "provider_id", "session_type", "status", "decision"):
+        if filters.get(name) is not None:
+            query = query.where(getattr(ClinicalSession, name) == filters[name])
+    if filters.get("service_type"):
+        query = query.where(ClinicalSession.service_type.has(ServiceType.code == filters["service_type"]))
+    if filters.get("starts_from"):
+        query = query.where(ClinicalSession.starts_at >= filters["starts_from"])
+    if filters.get("starts_before"):
+        query = query.where(ClinicalSession.starts_at < filters["starts_before"])
+    if open_at:
+        query = query.where(
+            ClinicalSession.status == "SCHEDULED",
+            ClinicalSession.starts_at > open_at,
+            ClinicalSession.max_capacity > _TAKEN + _HELD,
+        )
+    if after:
+        query = query.where(tuple_(ClinicalSession.starts_at, ClinicalSession.id) > tuple_(*after))
+    return db.scalars(query).all()
+
+
+@dataclass(frozen=True)
+class Places:
+    """The places of a session: all of them, those of live participants, those held by open offers."""
+
+    capacity: int
+    taken: int
+    held: int
+
+    @property
+    def available(self) -> int:
+        """Those that can be booked; never negative."""
+        return max(self.capacity - self.taken - self.held, 0)
+
+
+_PLACES = text("""
+    SELECT s.id, s.max_capacity,
+           (SELECT count(*) FROM participants p WHERE p.session_id = s.id AND p.live) AS taken,
+           (SELECT count(*) FROM waitlist_offers o WHERE o.session_id = s.id AND o.status = 'OPEN') AS held
+    FROM sessions s WHERE s.id = ANY (CAST(:ids AS uuid[]))
+""")
+
+
+def places(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, Places]:
+    """The places of each session."""
+    rows = db.execute(_PLACES, {"ids": list(session_ids)})
+    return {row.id: Places(row.max_capacity, row.taken, row.held) for row in rows}
+
+
+def live_patients(db: Session, session_ids: Sequence[UUID]) -> set[UUID]:
+    """The patients who have a live place in any of these sessions."""
+    return set(
+        db.scalars(
+            select(Participant.patient_id).where(
+                Participant.session_id.in_(session_ids), Participant.status.in_(LIVE_PARTICIPANT)
+            )
+        )
+    )
+
+
+def live_participants(db: Session, session_id: UUID) -> Sequence[Participant]:
+    """A session's live participants, locked, in the order of booking."""
+    return db.scalars(
+        select(Participant)
+        .where(Participant.session_id == session_id, Participant.status.in_(LIVE_PARTICIPANT))
+        .order_by(Participant.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def count_participants(db: Session, session_id: UUID, status: str) -> int:
+    """How many participants of a session are in a state."""
+    return (
+        db.scalar(select(func.count()).where(Participant.session_id == session_id, Participant.status == status)) or 0
+    )
+
+
+def find_participant(db: Session, participant_id: UUID, *, lock: bool = False) -> Participant | None:
+    """A participant with its session."""
+    query = select(Participant).where(Participant.id == participant_id).options(_WITH_ITS_SESSION)
+    if lock:
+        query = query.with_for_update(of=Participant).execution_options(populate_existing=True)
+    return db.scalar(query)
+
+
+def list_participants(db: Session, session_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Participant]:
+    """A session's participants, whatever their state, in the order of booking."""
+    query = (
+        select(Participant)
+        .where(Participant.session_id == session_id)
+        .options(_WITH_ITS_SESSION)
+        .order_by(Participant.id)
+        .limit(limit)
+    )
+    return db.scalars(query.where(Participant.id > after) if after else query).all()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a participant's answer shows beside its own row: the session's places, clearance, consent."""
+
+    places: Places
+    cleared: bool
+    consented: bool
+
+
+_STANDINGS = text("""
+    SELECT p.id, s.max_capacity,
+           (SELECT count(*) FROM participants o WHERE o.session_id = p.session_id AND o.live) AS taken,
+           (SELECT count(*) FROM waitlist_offers o WHERE o.session_id = p.session_id AND o.status = 'OPEN') AS held,
+           EXISTS (SELECT FROM clearances c WHERE c.id = p.id AND c.cleared) AS cleared,
+           EXISTS (SELECT FROM patients q WHERE q.id = p.patient_id
+                   AND (q.consented OR s.clinic_id = ANY (q.consented_clinics))) AS consented
+    FROM participants p JOIN sessions s ON s.id = p.session_id WHERE p.id = ANY (CAST(:ids AS uuid[]))
+""")
+
+
+def standings(db: Session, participant_ids: Sequence[UUID]) -> dict[UUID, Standing]:
+    """The standing of each participant, at once."""
+    rows = db.execute(_STANDINGS, {"ids": list(participant_ids)})
+    return {row.id: Standing(Places(row.max_capacity, row.taken, row.held), row.cleared, row.consented) for row in rows}
+
+
+_HIT = text("""
+    SELECT s.id, s.session_number, s.starts_at, s.ends_at FROM sessions s JOIN clinics c ON c.id = s.clinic_id
+    WHERE s.status IN ('SCHEDULED', 'IN_PROGRESS') AND s.starts_at < :ends AND s.ends_at > :starts
+      AND s.starts_at > CAST(:starts AS timestamptz) - interval '8 hours'
+      AND (CAST(:provider AS uuid) IS NULL OR s.provider_id = :provider)
+      AND (CAST(:clinic AS uuid) IS NULL OR s.clinic_id = :clinic)
+      AND (CAST(:first_day AS date) IS NULL OR (s.starts_at AT TIME ZONE c.timezone)::date <= :last_day
+           AND ((s.ends_at - interval '1 microsecond') AT TIME ZONE c.timezone)::date >= :first_day)
+    ORDER BY s.starts_at, s.id
+""")
+
+
+def sessions_hit(db: Session, absence: TimeOff | Closure) -> Sequence[Row[Any]]:
+    """The live sessions that are booked over an absence: id, session_number, starts_at, ends_at; the earliest first."""
+    asked: dict[str, Any] = {"provider": None, "clinic": None, "first_day": None, "last_day": None}
+    if isinstance(absence, TimeOff):
+        asked |= {"provider": absence.provider_id, "starts": absence.starts_at, "ends": absence.ends_at}
+    else:
+        # a local day begins and ends within a day of the same day in UTC, wherever the clinic is
+        first, last = (datetime.combine(day, time(), UTC) for day in (absence.starts_on, absence.ends_on))
+        asked |= {"clinic": absence.clinic_id, "first_day": absence.starts_on, "last_day": absence.ends_on}
+        asked |= {"starts": first - timedelta(days=1), "ends": last + timedelta(days=2)}
+    return db.execute(_HIT, asked).all()
+
+
+_OVERDUE = text("""
+    SELECT p.tenant_id, p.id FROM participants p LEFT JOIN settings s ON s.tenant_id = p.tenant_id
+    WHERE p.status IN ('BOOKED', 'CONFIRMED')
+      AND p.starts_at <= :now - coalesce(s.no_show_grace_minutes, :grace) * interval '1 minute'
+    ORDER BY p.starts_at, p.id
+""")
+_TO_DECIDE = text("""
+    SELECT tenant_id, id FROM sessions
+    WHERE decision IS NULL AND decision_at <= :now AND status = 'SCHEDULED' ORDER BY decision_at, id
+""")
+
+
+def overdue_participants(conn: Connection, now: datetime) -> list[tuple[str, UUID]]:
+    """Tenant and id of everybody who has not arrived within the grace after the start; read by the relay role."""
+    asked = {"now": now, "grace": DEFAULT_SETTINGS["no_show_grace_minutes"]}
+    return [(row.tenant_id, row.id) for row in conn.execute(_OVERDUE, asked)]
+
+
+def sessions_to_decide(conn: Connection, now: datetime) -> list[tuple[str, UUID]]:
+    """Tenant and id of the sessions whose time of decision has come; read by the relay role."""
+    return [(row.tenant_id, row.id) for row in conn.execute(_TO_DECIDE, {"now": now})]
