@@ -20,7 +20,8 @@ from jalsa.ids import new_id
 from jalsa.outbox import COLUMNS, envelope_of, flush_events
 from jalsa.testing.kit import ServiceKit, example, golden
 from scheduling.domain.hours import WorkingHours
-from scheduling.events import PUBLISHES, STREAMS
+from scheduling.events.catalogue import PUBLISHES
+from scheduling.events.streams import STREAMS
 from scheduling.models import ClearanceProjection, PatientProjection
 from scheduling.operations import participants, projections, sessions, setup
 

@@ -39,11 +39,6 @@ NO_EXCLUSION = """
 ALTER TABLE sessions DROP CONSTRAINT sessions_provider_busy, DROP CONSTRAINT sessions_room_busy;
 ALTER TABLE participants DROP CONSTRAINT participants_patient_busy;
 """
-NO_SESSION_LOCK = """
-DO $$ BEGIN
-  EXECUTE replace(pg_get_functiondef('hold_place(uuid,uuid)'::regprocedure), 'FOR UPDATE', '');
-END $$
-"""
 # The same function without the lock of the session's row.
 NO_ROW_LOCK = """
 DO $$ BEGIN EXECUTE replace(pg_get_functiondef('hold_place'::regproc), 'FOR UPDATE', ''); END $$;
@@ -168,12 +163,12 @@ def test_of_fifty_at_once_one_gets_the_last_seat(desk: Desk) -> None:
 
 
 def test_without_the_rows_lock_the_trigger_still_holds(weakened: Weakened) -> None:
-    with weakened(NO_SESSION_LOCK) as desk:
+    with weakened(NO_ROW_LOCK) as desk:
         assert last_seat(desk, 8) == {(201, None): 1, (409, "session-full"): 7}
 
 
 def test_control_without_lock_and_trigger_the_group_is_overbooked(weakened: Weakened) -> None:
-    with weakened(NO_SESSION_LOCK, NO_CAPACITY_TRIGGER) as desk:
+    with weakened(NO_ROW_LOCK, NO_CAPACITY_TRIGGER) as desk:
         assert last_seat(desk, 8)[201, None] > 1
 
 

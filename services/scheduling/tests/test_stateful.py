@@ -37,6 +37,7 @@ class Held:
     end: datetime
     capacity: int
     status: str = "SCHEDULED"
+    of_one: bool = False  # made in one step with its appointment
     places: "list[Place]" = field(default_factory=list)
 
     def taken(self) -> int:
@@ -86,6 +87,7 @@ class Scheduling(RuleBasedStateMachine):
         answer = self._post("/appointments", {**self._body(held), "patient_id": self.world.patients[patient]})
         if self._told(answer, self._clash(held) or self._busy(held, patient)):
             made = created(answer)
+            held.of_one = True
             self._add(held, made["session"]["id"])
             self._place(held, made["id"], patient)
 
@@ -107,6 +109,8 @@ class Scheduling(RuleBasedStateMachine):
         if self._told(answer, None if allowed else "invalid-transition"):
             assert ok(answer)["status"] == target
             place.status = target
+            if place.session.of_one and not place.session.taken():
+                place.session.status = "CANCELLED"
 
     @precondition(lambda self: self.sessions)
     @rule(which=any_of)
