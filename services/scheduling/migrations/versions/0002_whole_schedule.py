@@ -278,6 +278,7 @@ def upgrade() -> None:
           WHERE status IN ('WAITING', 'OFFERED') AND session_id IS NOT NULL;
         CREATE UNIQUE INDEX waitlist_entries_service_once ON waitlist_entries (service_type_id, patient_id)
           WHERE status IN ('WAITING', 'OFFERED') AND session_id IS NULL;
+        CREATE INDEX waitlist_entries_order ON waitlist_entries (tenant_id, priority, id);
         CREATE INDEX waitlist_entries_waiting ON waitlist_entries (service_type_id, priority, id)
           WHERE status = 'WAITING';
         CREATE TABLE waitlist_offers (
@@ -299,7 +300,8 @@ def upgrade() -> None:
         CREATE UNIQUE INDEX waitlist_offers_open_entry ON waitlist_offers (entry_id) WHERE status = 'OPEN';
         CREATE UNIQUE INDEX waitlist_offers_open ON waitlist_offers (session_id, patient_id) WHERE status = 'OPEN';
         CREATE INDEX waitlist_offers_due ON waitlist_offers (expires_at) WHERE status = 'OPEN';
-        CREATE INDEX waitlist_offers_entry ON waitlist_offers (entry_id, session_id);
+        CREATE INDEX waitlist_offers_entry ON waitlist_offers (entry_id, id);
+        CREATE INDEX waitlist_offers_session ON waitlist_offers (session_id, patient_id);
         CREATE TRIGGER capacity BEFORE INSERT ON waitlist_offers
           FOR EACH ROW WHEN (NEW.status = 'OPEN') EXECUTE FUNCTION check_capacity();
 
@@ -323,7 +325,8 @@ def upgrade() -> None:
     # what the workers look for in all tenants at once: only what says that work is due
     across_tenants(op.execute, "settings", SERVICE, "tenant_id, no_show_grace_minutes")
     across_tenants(op.execute, "participants", SERVICE, "id, tenant_id, session_id, status, starts_at")
-    across_tenants(op.execute, "sessions", SERVICE, "id, tenant_id, status, decision_at, decision")
+    across_tenants(op.execute, "sessions", SERVICE, "id, tenant_id, status, starts_at, decision_at, decision")
+    across_tenants(op.execute, "waitlist_entries", SERVICE, "id, tenant_id, session_id, status, until_date")
     across_tenants(op.execute, "waitlist_offers", SERVICE, "id, tenant_id, session_id, status, expires_at")
 
 
@@ -335,7 +338,7 @@ def downgrade() -> None:
         DROP POLICY relay ON participants;
         DROP POLICY relay ON sessions;
         REVOKE SELECT (id, tenant_id, session_id, status, starts_at) ON participants FROM scheduling_relay;
-        REVOKE SELECT (id, tenant_id, status, decision_at, decision) ON sessions FROM scheduling_relay;
+        REVOKE SELECT (id, tenant_id, status, starts_at, decision_at, decision) ON sessions FROM scheduling_relay;
         ALTER TABLE patients DROP consented_clinics;
         ALTER TABLE participants DROP reschedule_count, DROP change_reason, DROP arrived_at, DROP arrived_by,
           DROP arrived_cleared, DROP arrived_consented, DROP check_in_override_reason, DROP attended_at,

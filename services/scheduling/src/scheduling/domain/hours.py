@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 Interval = tuple[datetime, datetime]
 
+PARTS_OF_DAY = ("MORNING", "AFTERNOON", "EVENING")
+
 
 @dataclass(frozen=True)
 class WorkingHours:
@@ -66,6 +68,17 @@ def exists(day: date, wall: time, tz: ZoneInfo) -> bool:
 def day_of(instant: datetime, zone: str) -> date:
     """The local day of an instant."""
     return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def part_of_day(instant: datetime, zone: str) -> str:
+    """MORNING before 12:00, AFTERNOON before 17:00, EVENING after, by the zone's clock."""
+    hour = instant.astimezone(ZoneInfo(zone)).hour
+    return "MORNING" if hour < 12 else "AFTERNOON" if hour < 17 else "EVENING"
+
+
+def earliest_today(now: datetime) -> date:
+    """The day that it still is somewhere: the last clocks on earth are twelve hours behind UTC."""
+    return (now - timedelta(hours=12)).date()
 
 
 def local_day(day: date, tz: ZoneInfo) -> Interval:
