@@ -103,11 +103,8 @@ def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
     if entry is None:
         raise not_found("waitlist entry")
     lock_patients(db, [entry.patient_id])
-    held = None
-    while held != (offered := waitlist_queries.sessions_offered(db, entry_id)):
-        held = offered  # another may be offered meanwhile
-        lock_sessions(db, held)
-        lock_waitlist(db)
+    while not _locked(db, entry_id):
+        pass
     db.refresh(entry)
     return entry
 
@@ -135,6 +132,21 @@ def lapse_entry(db: Session, entry_id: UUID, *, now: datetime) -> bool:
     offers.move_entry(db, entry, "LAPSED", now=now)
     db.flush()
     return True
+
+
+def _locked(db: Session, entry_id: UUID) -> bool:
+    """Lock the session that is offered, then the waitlist. Nothing is locked if another is offered by then.
+
+    To lock that one, too, would be against the order of locks.
+    """
+    offered = waitlist_queries.sessions_offered(db, entry_id)
+    with db.begin_nested() as savepoint:
+        lock_sessions(db, offered)
+        lock_waitlist(db)
+        if waitlist_queries.sessions_offered(db, entry_id) == offered:
+            return True
+        savepoint.rollback()
+    return False
 
 
 def _pass_on(db: Session, offer: WaitlistOffer, cause: str, now: datetime) -> None:
