@@ -80,6 +80,10 @@ class BookedFields(Fields):
     provider = fields.Nested(_Provider(), required=True)
 
 
+class RescheduledFields(BookedFields):
+    status = fields.String(required=True)
+
+
 class AppointmentFields(Fields):
     appointment_id = fields.UUID(required=True)
 
@@ -109,16 +113,12 @@ STREAMS = (
         reads={
             "AppointmentBooked.v1": BookedFields(),
             "AppointmentConfirmed.v1": AppointmentFields(),
+            "AppointmentRescheduled.v1": RescheduledFields(),
+            "AppointmentArrived.v1": AppointmentFields(),
+            "AppointmentAttended.v1": AppointmentFields(),
+            "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
         },
-        passes_over=frozenset(
-            {
-                "AppointmentRescheduled.v1",
-                "AppointmentArrived.v1",
-                "AppointmentAttended.v1",
-                "AppointmentNoShow.v1",
-            }
-        ),
     ),
     Stream(
         "patient-files",

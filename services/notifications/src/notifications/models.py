@@ -56,6 +56,18 @@ class Appointment(TenantRow, Base):
     ends_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class Offer(TenantRow, Base):
+    """A place offered to a patient on the waitlist, held until `expires_at`."""
+
+    __tablename__ = "offers"
+
+    patient_id: Mapped[UUID]
+    clinic_id: Mapped[UUID]
+    status: Mapped[str]
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Preferences(TenantRow, Base):
     """What a patient wants; the id is the patient's. Without a language, the one in the patient's file counts."""
 
@@ -70,7 +82,9 @@ class Preferences(TenantRow, Base):
 
 
 class Message(TenantRow, Base):
-    """One message to one patient; channel, recipient and text are settled when it is about to be sent.
+    """One message to one patient about an appointment or an offer.
+
+    Channel, recipient and text are settled when it is about to be sent.
 
     `next_at` is when a QUEUED message is to be sent, and when a SENDING one's sender counts as lost.
     """
@@ -78,7 +92,8 @@ class Message(TenantRow, Base):
     __tablename__ = "messages"
 
     kind: Mapped[str]
-    appointment_id: Mapped[UUID]
+    appointment_id: Mapped[UUID | None]
+    offer_id: Mapped[UUID | None]
     patient_id: Mapped[UUID]
     starts_at: Mapped[datetime] = mapped_column(Instant)
     status: Mapped[str] = mapped_column(default="QUEUED")
