@@ -32,6 +32,7 @@ CREATE TRIGGER a_pause BEFORE INSERT ON participants FOR EACH ROW EXECUTE FUNCTI
 # A function of the same name, found before the real one, that locks nothing.
 NO_ADVISORY_LOCKS = """
 CREATE FUNCTION pg_advisory_xact_lock(bigint) RETURNS void LANGUAGE sql AS 'SELECT';
+CREATE FUNCTION pg_advisory_xact_lock_shared(bigint) RETURNS void LANGUAGE sql AS 'SELECT';
 ALTER DATABASE {database} SET search_path = public, pg_catalog;
 ALTER DATABASE {database} SET deadlock_timeout = '50ms';
 """
@@ -214,6 +215,48 @@ def test_control_without_the_providers_lock_buffers_are_ignored(weakened: Weaken
                 for start in (at(hour=9), at(hour=10))
             ]
             assert at_once(*wishes)[201, None] == booked
+
+
+ABSENCES = ("time-off", "closure")
+
+
+def unseen(desk: Desk, absence: str) -> bool:
+    """Whether an absence that is entered while a session is being booked into it says nothing of that session."""
+    day = {"starts_on": at().date().isoformat(), "ends_on": at().date().isoformat()}
+    path, body = {
+        "time-off": (
+            f"/providers/{desk.provider['id']}/time-off",
+            {"starts_at": at(hour=0).isoformat(), "ends_at": at(2).isoformat()},
+        ),
+        "closure": ("/closures", {**day, "name_en": "Eid", "name_ar": "عيد"}),
+    }[absence]
+    with ThreadPoolExecutor(1) as pool:
+        booking = pool.submit(desk.centre.post, "/sessions", desk.session_body())
+        eventually(lambda: asleep(desk))  # it has passed all checks, and its row is not stored yet
+        entered = created(desk.centre.post(path, body))
+        booked = created(booking.result())
+    return booked["id"] not in {session["id"] for session in entered["affected_sessions"]}
+
+
+def asleep(desk: Desk) -> bool:
+    """Whether a request of this service is in the pause before its row."""
+    looking = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')"
+    )
+    with desk.centre.kit.transaction("looking") as db:
+        return bool(db.execute(text(looking)).scalar_one())
+
+
+@pytest.mark.parametrize("absence", ABSENCES)
+def test_nothing_is_booked_unseen_into_an_absence_that_is_being_entered(weakened: Weakened, absence: str) -> None:
+    with weakened() as desk:
+        assert not unseen(desk, absence)
+
+
+@pytest.mark.parametrize("absence", ABSENCES)
+def test_control_without_the_locks_a_booking_slips_into_an_absence(weakened: Weakened, absence: str) -> None:
+    with weakened(NO_ADVISORY_LOCKS) as desk:
+        assert unseen(desk, absence)
 
 
 def test_whoever_books_while_the_session_is_cancelled_is_refused_or_cancelled(desk: Desk) -> None:

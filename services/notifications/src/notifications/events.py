@@ -88,6 +88,23 @@ class AppointmentFields(Fields):
     appointment_id = fields.UUID(required=True)
 
 
+class _OfferedSession(Fields):
+    starts_at = Instant(required=True)
+    timezone = Zone(required=True)
+
+
+class OfferedFields(Fields):
+    offer_id = fields.UUID(required=True)
+    patient_id = fields.UUID(required=True)
+    expires_at = Instant(required=True)
+    session = fields.Nested(_OfferedSession(), required=True)
+    clinic = fields.Nested(_Clinic(), required=True)
+
+
+class OfferFields(Fields):
+    offer_id = fields.UUID(required=True)
+
+
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicFields()}),
     Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderFields()}),
@@ -118,6 +135,15 @@ STREAMS = (
             "AppointmentAttended.v1": AppointmentFields(),
             "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
+        },
+    ),
+    Stream(
+        "scheduling",
+        "waitlist",
+        reads={
+            "WaitlistOffered.v1": OfferedFields(),
+            "WaitlistOfferExpired.v1": OfferFields(),
+            "WaitlistAccepted.v1": OfferFields(),
         },
     ),
     Stream(

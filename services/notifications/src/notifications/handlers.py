@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from jalsa import clock
 from jalsa.inbox import Received
 from notifications.models import ClinicProjection, PatientProjection, ProviderProjection
-from notifications.operations import appointments
+from notifications.operations import appointments, waitlist
 from notifications.operations.projections import save
 
 
@@ -76,6 +76,16 @@ def on_appointment_cancelled(db: Session, event: Received) -> None:
     appointments.cancel(db, event.data["appointment_id"], announced_at=event.time, now=clock.now())
 
 
+def on_waitlist_offered(db: Session, event: Received) -> None:
+    """A place is held for a patient on the waitlist."""
+    waitlist.offer(db, event.data, announced_at=event.time, now=clock.now())
+
+
+def on_waitlist_offer_ended(db: Session, event: Received) -> None:
+    """The offer was taken up, refused, or has lapsed; a booking sends its own confirmation."""
+    waitlist.end(db, event.data["offer_id"])
+
+
 HANDLERS = {
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
@@ -88,4 +98,7 @@ HANDLERS = {
     "scheduling.AppointmentAttended.v1": on_appointment_attended,
     "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+    "scheduling.WaitlistOffered.v1": on_waitlist_offered,
+    "scheduling.WaitlistOfferExpired.v1": on_waitlist_offer_ended,
+    "scheduling.WaitlistAccepted.v1": on_waitlist_offer_ended,
 }
