@@ -235,7 +235,12 @@ def end_by_move(world: World, booking: Booking) -> None:
     world.reschedule(booking, booking.starts_at + 5 * DAY)
 
 
-@pytest.mark.parametrize("end", [end_by_arrival, end_by_move])
+def end_by_another_clinic(world: World, booking: Booking) -> None:
+    clinic = {"id": str(new_id()), "code": "SLP", "name_en": "Speech therapy", "name_ar": "علاج النطق"}
+    world.reschedule(booking, booking.starts_at, clinic=clinic)
+
+
+@pytest.mark.parametrize("end", [end_by_arrival, end_by_move, end_by_another_clinic])
 def test_a_reminder_that_failed_under_way_is_not_tried_again_afterwards(
     world: World, outside: Outside, monkeypatch: pytest.MonkeyPatch, end: Callable[[World, Booking], None]
 ) -> None:
@@ -243,7 +248,8 @@ def test_a_reminder_that_failed_under_way_is_not_tried_again_afterwards(
     world.dispatch()
 
     def end_meanwhile(_: object) -> str:
-        end(world, booking)
+        with at(clock.now() + timedelta(seconds=1)):
+            end(world, booking)
         raise NotSent("http-503", "unreachable", again=True)
 
     with at(booking.starts_at - DAY), monkeypatch.context() as meanwhile:

@@ -43,7 +43,7 @@ class ProviderProjection(TenantRow, Base):
 
 
 class Appointment(TenantRow, Base):
-    """A patient's appointment as scheduling announced it last."""
+    """A patient's appointment as scheduling announced it last. `moved_at` is when it got this time and clinic."""
 
     __tablename__ = "appointments"
 
@@ -54,6 +54,7 @@ class Appointment(TenantRow, Base):
     status: Mapped[str]
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
+    moved_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Offer(TenantRow, Base):

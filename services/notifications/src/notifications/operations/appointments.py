@@ -45,6 +45,7 @@ def reschedule(db: Session, data: Mapping[str, Any], *, announced_at: datetime, 
     appointment.status = data["status"]
     db.flush()
     if moved:
+        appointment.moved_at = now
         _end_what_was_to_come(db, appointment)
         reminders.schedule(db, appointment, now=now)
     if is_news and moved:

@@ -101,7 +101,9 @@ def _is_obsolete(message: Message, subject: Subject) -> bool:
     if isinstance(subject, Offer):
         return subject.status != "OPEN"
     expected = subject.status in domain.EXPECTED or message.kind == domain.CANCELLATION
-    return not expected or subject.starts_at != message.starts_at
+    # the clinic that a text names may be another one even where the time is the same
+    moved = subject.moved_at is not None and message.created_at < subject.moved_at
+    return not expected or moved or subject.starts_at != message.starts_at
 
 
 def _is_too_late(message: Message, subject: Subject, at: datetime) -> bool:
