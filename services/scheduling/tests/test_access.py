@@ -30,6 +30,8 @@ MAY = {
     "sessions.write": BOOKERS,
     "appointments.read": READERS,
     "appointments.write": BOOKERS,
+    "waitlist.read": READERS,
+    "waitlist.write": BOOKERS,
     "events.read": {"manager", "integration"},
     "events.operate": {"manager"},
 }

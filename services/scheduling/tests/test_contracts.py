@@ -25,7 +25,7 @@ from scheduling.domain.hours import WorkingHours
 from scheduling.events.catalogue import PUBLISHES
 from scheduling.events.streams import STREAMS
 from scheduling.models import ClearanceProjection, PatientProjection
-from scheduling.operations import arrivals, participants, projections, sessions, setup
+from scheduling.operations import arrivals, offers, participants, projections, sessions, setup, waitlist
 
 from .factories import Desk, created, problem
 
@@ -148,6 +148,32 @@ class Story:
         sessions.start_session(self.db, session, now=self.later)
         sessions.complete_session(self.db, session, now=self.later)
 
+    def offer(self) -> Any:
+        """Somebody waits for the only place of the session, and is offered it; returns the entry."""
+        session, told = self.session_of(1), self.data
+        patient = UUID(told["patient_id"])
+        projections.save_patient(self.db, patient, file_number="FILE-2026-000002", active=True)
+        self.ids(waitlist, told["entry_id"])
+        self.ids(offers, told["offer_id"])
+        wanted = {"patient_id": patient, "session_id": session.id, "priority": 3, "notes": None}
+        entry = waitlist.add(self.db, wanted, now=self.now)
+        [inside] = queries.live_participants(self.db, session.id)
+        participants.cancel(self.db, inside, None, now=self.now)
+        return entry
+
+    def accept(self) -> None:
+        entry = self.offer()
+        self.ids(participants, self.data["appointment_id"])
+        waitlist.accept(self.db, entry, now=self.later)
+
+    def lapse(self) -> None:
+        self.offer()
+        waitlist.lapse_offer(self.db, UUID(self.data["offer_id"]), now=self.later)
+
+    def cancel_offered(self) -> None:
+        session = sessions.locked_session(self.db, self.offer().session_id)
+        sessions.cancel_session(self.db, session, None, now=self.later)
+
 
 #: What happens in the story of each example that is not simply a record's own.
 TELL: dict[str, Callable[[Story], Any]] = {
@@ -173,6 +199,10 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "AppointmentNoShow default": lambda s: arrivals.no_show(s.db, s.book(s.booked), None, now=s.later),
     "AppointmentNoShow automatic": lambda s: arrivals.miss(s.db, s.book(s.booked).id, now=s.later),
     "AppointmentCancelled default": lambda s: participants.cancel(s.db, s.book(s.booked), None, now=s.later),
+    "WaitlistOffered default": Story.offer,
+    "WaitlistOfferExpired default": Story.lapse,
+    "WaitlistOfferExpired session-cancelled": Story.cancel_offered,
+    "WaitlistAccepted default": Story.accept,
 }
 
 

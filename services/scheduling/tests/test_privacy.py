@@ -19,7 +19,7 @@ from jalsa.testing.kit import ServiceKit, example
 from scheduling import domain, events
 from scheduling.operations import projections
 
-from .factories import Desk, at, ok, problem
+from .factories import Desk, at, created, ok, problem
 
 SECRET = "Zahra told of her brother"
 NAME = "Zahra-Alqahtani"
@@ -51,6 +51,8 @@ def test_notes_and_reasons_are_in_no_log_metric_or_event(desk: Desk, log: Captur
     participant = desk.create_participant(session, notes=SECRET)
     path = f"/participants/{participant['id']}"
     caller = desk.centre.client()
+    waits = {"patient_id": desk.centre.create_patient(), "service_type": desk.service_type["code"]}
+    ok(caller.get(f"/waitlist/{created(caller.post('/waitlist', {**waits, 'notes': SECRET}))['id']}"))
     ok(caller.patch(path, {"notes": SECRET * 2}, desk.centre.get(path).headers["ETag"]))
     ok(caller.post(f"{path}/cancel", {"reason": SECRET}))
     refusals = [

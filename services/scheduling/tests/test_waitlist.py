@@ -295,6 +295,15 @@ def test_who_gives_a_place_up_while_waiting_is_not_offered_the_same(desk: Waitin
     assert desk.session(session["id"])["available_spots"] == 1
 
 
+def test_who_declined_and_waits_again_is_offered_a_place_again(desk: WaitingDesk) -> None:
+    session, entry = desk.offered()
+    ok(desk.centre.post(f"/waitlist/{entry['id']}/decline"))
+    inside = desk.create_participant(session)
+    again = desk.wait(session_id=session["id"], patient_id=entry["patient_id"])
+    desk.give_up(inside)
+    assert desk.statuses(entry, again) == ["DECLINED", "OFFERED"]
+
+
 def test_nothing_is_offered_when_the_session_starts_too_soon(
     desk: WaitingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ from scheduling.operations import waitlist
 
 from . import test_races
 from .factories import Centre, at, ok, problem
-from .test_races import Post, Weakened, at_once, deadlocks
+from .test_races import NO_ADVISORY_LOCKS, Post, Weakened, at_once, deadlocks
 from .waiting import WaitingDesk, after_expiry, instant, travel
 
 weakened = test_races.weakened
@@ -36,6 +36,7 @@ DO $$ BEGIN
                   'count(*) FILTER (WHERE patient_id <> wanted_patient)', '0');
 END $$;
 """
+SLOW_OFFERS = "CREATE TRIGGER a_pause BEFORE INSERT ON waitlist_offers FOR EACH ROW EXECUTE FUNCTION pause();"
 NO_CAPACITY_TRIGGERS = "DROP TRIGGER capacity ON participants; DROP TRIGGER capacity ON waitlist_offers;"
 
 # What must never be: more places promised than there are, one patient with two open offers, an offer whose entry knows
@@ -70,13 +71,18 @@ def broken(desk: WaitingDesk) -> list[str]:
 
 
 def check_events(desk: WaitingDesk) -> None:
-    """Each offer was announced once, and ended once or is open."""
+    """Each offer was announced once, and ended once or is open; sessions are filled and opened by turns."""
     made = Counter(told["offer_id"] for told in desk.told("WaitlistOffered"))
     ended = Counter(told["offer_id"] for told in desk.told("WaitlistOfferExpired", "WaitlistAccepted"))
     with desk.centre.kit.transaction(desk.centre.tenant) as db:
         offers = {str(row.id): row.status for row in db.execute(text("SELECT id, status FROM waitlist_offers"))}
     assert made == dict.fromkeys(offers, 1)
     assert ended == {offer_id: 1 for offer_id, status in offers.items() if status != "OPEN"}
+    turns: dict[str, list[bool]] = {}
+    for told in desk.told("SessionFilled", "SessionSpotsOpened"):
+        turns.setdefault(told["session_id"], []).append("filled_at" in told)
+    for filled in turns.values():  # by turns, and once each
+        assert filled == [n % 2 == 0 for n in range(len(filled))]
 
 
 def test_of_twenty_who_accept_or_book_the_one_who_is_offered_the_place_has_it(desk: WaitingDesk) -> None:
@@ -127,6 +133,31 @@ def test_control_without_count_and_trigger_the_held_place_is_taken(weakened: Wea
         desk = WaitingDesk(weak.centre)
         assert held_place(desk).status_code == 201
         assert [what.split()[0] for what in broken(desk)] == ["overbooked"]
+
+
+def freed_at_once(desk: WaitingDesk) -> list[str]:
+    """What becomes of one patient's entries for two sessions that are freed at the same moment."""
+    patient, caller = desk.centre.create_patient(), desk.centre.client()
+    other = desk.centre.create_provider(desk.clinic)["id"]
+    full = [desk.full(), desk.full(starts_at=at(2), provider_id=other)]
+    entries = [desk.wait(patient_id=patient, session_id=session["id"]) for session, _ in full]
+    answers = at_once(*(Post(caller, f"/participants/{inside['id']}/cancel") for _, [inside] in full))
+    assert answers == {(200, None): 2}
+    return sorted(desk.statuses(*entries))
+
+
+def test_who_waits_for_two_places_that_are_freed_at_once_is_offered_one(weakened: Weakened) -> None:
+    with weakened(SLOW_OFFERS) as slow:
+        desk = WaitingDesk(slow.centre)
+        assert freed_at_once(desk) == ["OFFERED", "WAITING"]
+        assert broken(desk) == []
+
+
+def test_control_without_the_waitlists_lock_both_are_offered(weakened: Weakened) -> None:
+    with weakened(SLOW_OFFERS, NO_ADVISORY_LOCKS) as weak:
+        desk = WaitingDesk(weak.centre)
+        assert freed_at_once(desk) == ["OFFERED", "OFFERED"]
+        assert [what.split(" ")[0] for what in broken(desk)] == ["offered"]
 
 
 @pytest.mark.parametrize("attempt", range(5))
@@ -242,41 +273,38 @@ class Waitlist(RuleBasedStateMachine):
     def __init__(self, desk: WaitingDesk, patched: pytest.MonkeyPatch) -> None:
         super().__init__()
         self.desk, self.patched = desk, patched
-        self.start = at(1)
+        self.start = at(2)
         self.now = self.start - timedelta(days=2)
         travel(patched, self.now)
-        provider = desk.centre.create_provider(desk.clinic)["id"]
-        self.sessions = [
-            desk.create_session(max_capacity=2, provider_id=provider, starts_at=self.start + timedelta(hours=hours))
-            for hours in (0, 1)
-        ]
-        self.patients = desk.centre.create_patients(4)
+        self.provider = desk.centre.create_provider(desk.clinic)["id"]
+        self.patients = desk.centre.create_patients(6)
+        self.hours = count(24, 2)
+        self.sessions = [self._full(hours) for hours in (0, 1)]
 
     which = st.integers(0, 10**6)
 
     @rule(session=which, patient=which)
     def book(self, session: int, patient: int) -> None:
-        self._post(f"/sessions/{self._session(session)}/participants", patient_id=self.patients[patient % 4])
+        self._post(f"/sessions/{self._session(session)}/participants", patient_id=self._patient(patient))
 
     @rule(session=which, patient=which, priority=st.integers(1, 5))
     def wait_for_session(self, session: int, patient: int, priority: int) -> None:
         wanted = {"session_id": self._session(session), "priority": priority}
-        self._post("/waitlist", patient_id=self.patients[patient % 4], **wanted)
+        self._post("/waitlist", patient_id=self._patient(patient), **wanted)
 
     @rule(patient=which)
     def wait_for_service_type(self, patient: int) -> None:
-        self._post("/waitlist", patient_id=self.patients[patient % 4], service_type=self.desk.service_type["code"])
+        self._post("/waitlist", patient_id=self._patient(patient), service_type=self.desk.service_type["code"])
 
-    @rule(session=which, participant=which, move=st.booleans())
-    def leave(self, session: int, participant: int, move: bool) -> None:
+    @rule(session=which, participant=which, verb=st.sampled_from(["cancel", "cancel", "reschedule"]))
+    def leave(self, session: int, participant: int, verb: str) -> None:
         inside = ok(self.desk.centre.get(f"/sessions/{self._session(session)}/participants"))["items"]
-        if inside and move:
-            path = f"/participants/{inside[participant % len(inside)]['id']}/reschedule"
-            self._post(path, session_id=self._session(session + 1))
-        elif inside:
-            self._post(f"/participants/{inside[participant % len(inside)]['id']}/cancel")
+        live = [p["id"] for p in inside if p["status"] == "BOOKED"]
+        if live:
+            elsewhere = {"session_id": self._session(session + 1)} if verb == "reschedule" else {}
+            self._post(f"/participants/{live[participant % len(live)]}/{verb}", **elsewhere)
 
-    @rule(entry=which, verb=st.sampled_from(["accept", "accept", "decline", "cancel"]))
+    @rule(entry=which, verb=st.sampled_from(["accept", "decline", "cancel"]))
     def answer(self, entry: int, verb: str) -> None:
         offered = ok(self.desk.centre.get("/waitlist", status="OFFERED"))["items"]
         if offered:
@@ -293,15 +321,16 @@ class Waitlist(RuleBasedStateMachine):
         later = self.start + timedelta(hours=hours)
         self._post(f"/sessions/{self._session(session)}/reschedule", starts_at=later.isoformat())
 
-    @rule(session=which)
-    def cancel_session(self, session: int) -> None:
-        self._post(f"/sessions/{self._session(session)}/cancel")
+    @rule(session=which, verb=st.sampled_from(["start", "cancel"]))
+    def end_session(self, session: int, verb: str) -> None:
+        """It is cancelled, or begins early; another one takes its place in this game."""
+        self._post(f"/sessions/{self._session(session)}/{verb}")
+        self.sessions[session % 2] = self._full(next(self.hours))
 
-    @rule(minutes=st.sampled_from([30, 130, 600]), job=st.sampled_from(["offers", "offers", "waitlist"]))
+    @rule(minutes=st.sampled_from([10, 130]), job=st.sampled_from(["offers", "waitlist"]))
     def pass_time(self, minutes: int, job: str) -> None:
         self.now += timedelta(minutes=minutes)
         travel(self.patched, self.now)
-        self.desk.run("offers")
         self.desk.run(job)
 
     @invariant()
@@ -311,8 +340,20 @@ class Waitlist(RuleBasedStateMachine):
     def teardown(self) -> None:
         check_events(self.desk)
 
+    def _full(self, hours: int) -> dict[str, Any]:
+        """A session of two places, both taken."""
+        session = self.desk.create_session(
+            max_capacity=2, provider_id=self.provider, starts_at=self.start + timedelta(hours=hours)
+        )
+        for patient in self.patients[:2]:
+            self._post(f"/sessions/{session['id']}/participants", patient_id=patient)
+        return session
+
     def _session(self, which: int) -> str:
         return str(self.sessions[which % 2]["id"])
+
+    def _patient(self, which: int) -> str:
+        return self.patients[which % len(self.patients)]
 
     def _post(self, path: str, **body: Any) -> None:
         answer = self.desk.centre.post(path, body)
@@ -334,7 +375,7 @@ def test_in_any_order_of_operations_no_place_is_promised_twice_and_each_offer_en
         machine,
         settings=settings(
             max_examples=12,
-            stateful_step_count=30,
+            stateful_step_count=40,
             deadline=None,
             database=None,
             phases=[Phase.generate, Phase.shrink],

@@ -16,7 +16,7 @@ from jalsa.ids import new_id
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import offers, places
-from scheduling.operations.locks import lock_sessions
+from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.sessions import close_place, locked_session, place_session, reschedule_session
 
 #: How long a patient who may have been registered a moment ago is looked for, in seconds.
@@ -126,11 +126,9 @@ def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Pa
     if found is None:
         raise not_found("participant")
     hold(db, found.patient_id, None)
-    held: set[UUID] = set()
-    while found.session_id not in held:  # it may have been moved meanwhile
-        held |= {found.session_id, *filter(None, [into])}
-        lock_sessions(db, held)
-        queries.find_participant(db, participant_id, lock=True)
+    db.refresh(found, ["session_id"])  # nobody moves a participant whose patient is locked
+    lock_sessions(db, {found.session_id, *filter(None, [into])})
+    queries.find_participant(db, participant_id, lock=True)
     return found
 
 
@@ -177,10 +175,12 @@ def check_open(session: ClinicalSession, now: datetime) -> None:
 
 
 def locked_participant(db: Session, participant_id: UUID) -> Participant:
-    """The participant, its session's row and its own locked until the transaction ends. Raises 404."""
+    """The participant, its patient, its session's row and its own locked until the transaction ends. Raises 404."""
     participant = queries.find_participant(db, participant_id)
     if participant is None:
         raise not_found("participant")
+    lock_patients(db, [participant.patient_id])
+    db.refresh(participant, ["session_id"])  # nobody moves a participant whose patient is locked
     locked_session(db, participant.session_id)
     queries.find_participant(db, participant_id, lock=True)
     return participant
