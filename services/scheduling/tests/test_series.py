@@ -224,6 +224,7 @@ def test_of_two_overlapping_series_at_once_one_is_made_and_the_other_refused(des
     assert overlaps(desk) == 0
 
 
+UNKNOWN = "00000000-0000-7000-8000-000000000000"
 BAD = [
     ("rrule", "FREQ=WEEKLY;COUNT=101"),
     ("rrule", "FREQ=WEEKLY;UNTIL=20000101"),
@@ -251,9 +252,9 @@ BAD = [
     ("duration_minutes", 481),
     ("skip_conflicts", "perhaps"),
     ("session_type", "GROUP"),
-    ("clinic_id", str(uuid4())),
-    ("provider_id", str(uuid4())),
-    ("room_id", str(uuid4())),
+    ("clinic_id", UNKNOWN),
+    ("provider_id", UNKNOWN),
+    ("room_id", UNKNOWN),
     ("service_type", "NO-SUCH"),
 ]
 

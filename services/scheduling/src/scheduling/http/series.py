@@ -27,7 +27,7 @@ routes = Routes("series", "Recurring group sessions, and their standing rosters"
 
 _PLAN = schemas.Plan()
 _SERIES = schemas.SeriesAnswer()
-_OCCURRENCE = schemas.Occurrence()
+_OCCURRENCE = schemas.NewOccurrence()
 _MEMBER = schemas.MemberAnswer()
 
 

@@ -141,7 +141,7 @@ def _refusal(session: ClinicalSession, starts_at: datetime, problem: Problem) ->
 
 
 def _in_order(moves: Sequence[_Move]) -> Iterable[_Move]:
-    """So that no session moves onto the place of one that has not left it yet.
+    """Moves, given by their old start, so that none goes onto the place of one that has not left it yet.
 
     The exclusion constraints are checked at every row: those that move later go from the last to the first, then
     those that move earlier from the first to the last.

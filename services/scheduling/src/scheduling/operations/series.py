@@ -47,7 +47,8 @@ def plan_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> list[
 
     Raises the same 422 problems.
     """
-    return _checked(db, data, _occurrences(db, data, _rule(data), now), now)
+    _, days = _rule(data)
+    return _checked(db, data, days, now)
 
 
 def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Created:
@@ -57,8 +58,8 @@ def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cre
     problems for the rule, and as `create_session` does; 409 `series-conflicts` with all `conflicts` of all
     occurrences. With `skip_conflicts` those become exceptions, as long as one occurrence is left.
     """
-    rule, override = _rule(data), data.get("override")
-    planned = _checked(db, data, _occurrences(db, data, rule, now), now, locked=True)
+    (rule, days), override = _rule(data), data.get("override")
+    planned = _checked(db, data, days, now, locked=True)
     kept = [p for p in planned if not p.refusals(override)]
     skipped = [refused for p in planned for refused in p.refusals(override)]
     if skipped and not (kept and data["skip_conflicts"]):
@@ -118,34 +119,24 @@ def series_conflicts(refusals: Sequence[Mapping[str, Any]]) -> Problem:
     return conflict("series-conflicts", detail, conflicts=refusals)
 
 
-def _rule(data: Mapping[str, Any]) -> Rule:
+def _rule(data: Mapping[str, Any]) -> tuple[Rule, list[date]]:
     try:
-        return parse_rule(data["rrule"], data["starts_on"])
-    except ValueError as error:
-        raise invalid("rrule", str(error)) from None
-
-
-def _days(data: Mapping[str, Any], rule: Rule) -> list[date]:
-    try:
-        days = days_of(rule, data["starts_on"], set(data["exceptions"]))
+        rule = parse_rule(data["rrule"], data["starts_on"])
+        days = days_of(rule, data["starts_on"], data["exceptions"])
     except ValueError as error:
         raise invalid("rrule", str(error)) from None
     if not days:
         raise invalid("exceptions", "No occurrence is left.")
-    return days
-
-
-def _occurrences(db: Session, data: Mapping[str, Any], rule: Rule, now: datetime) -> list[Occurrence]:
-    found = occurrences(_days(data, rule), data["start_time"], active_clinic(db, data["clinic_id"]).timezone)
-    if found[0].starts_at <= now:
-        raise invalid("starts_on", "The first occurrence must be in the future.")
-    return found
+    return rule, days
 
 
 def _checked(
-    db: Session, data: Mapping[str, Any], found: Sequence[Occurrence], now: datetime, *, locked: bool = False
+    db: Session, data: Mapping[str, Any], days: Sequence[date], now: datetime, *, locked: bool = False
 ) -> list[Planned]:
-    """All of them have the provider, room and length of the first."""
+    """All occurrences have the provider, room and length of the first."""
+    found = occurrences(days, data["start_time"], active_clinic(db, data["clinic_id"]).timezone)
+    if found[0].starts_at <= now:
+        raise invalid("starts_on", "The first occurrence must be in the future.")
     first = place_of(db, {**data, "starts_at": found[0].starts_at}, now=now)
     length = first.ends_at - first.starts_at
     if locked:

@@ -61,25 +61,25 @@ class Refusal(Schema):
     overridable = fields.Boolean(metadata={"description": "A manager's override sets it aside"})
 
 
-class PlannedOccurrence(Schema):
+class Occurrence(Schema):
     occurs_on = fields.Date()
     starts_at = Instant()
     ends_at = Instant()
     shifted = fields.Boolean(
         metadata={"description": "The clock leaves the time out on that day; it is later by the change"}
     )
+
+
+class PlannedOccurrence(Occurrence):
     conflicts = fields.List(fields.Nested(Refusal()))
+
+
+class NewOccurrence(Occurrence):
+    session_id = fields.UUID()
 
 
 class Plan(Schema):
     occurrences = fields.List(fields.Nested(PlannedOccurrence()))
-
-
-class Occurrence(PlannedOccurrence):
-    session_id = fields.UUID()
-
-    class Meta:
-        exclude = ("conflicts",)
 
 
 class SessionCounts(Schema):
@@ -116,7 +116,7 @@ class SeriesAnswer(Schema):
 
 
 class NewSeriesAnswer(SeriesAnswer):
-    occurrences = fields.List(fields.Nested(Occurrence()))
+    occurrences = fields.List(fields.Nested(NewOccurrence()))
     skipped = fields.List(fields.Nested(Refusal()), metadata={"description": "Why occurrences were left out"})
 
 
