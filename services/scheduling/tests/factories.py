@@ -140,6 +140,24 @@ class Desk:
     def create_individual(self, **overrides: Any) -> dict[str, Any]:
         return self.create_session(**{"session_type": "INDIVIDUAL", "max_capacity": 1, **overrides})
 
+    def series_body(self, **overrides: Any) -> dict[str, Any]:
+        """A group of three, every week at 10:00 by the clinic's clock, four times unless said otherwise."""
+        body = {
+            "session_type": ...,
+            "starts_at": ...,
+            "starts_on": at().date().isoformat(),
+            "start_time": "10:00",
+            "rrule": "FREQ=WEEKLY;COUNT=4",
+        }
+        return self.session_body(**{**body, **overrides})
+
+    def create_series(self, **overrides: Any) -> dict[str, Any]:
+        return created(self.centre.post("/series", self.series_body(**overrides)))
+
+    def series_sessions(self, series: dict[str, Any]) -> list[dict[str, Any]]:
+        """All sessions of a series as they are now, by their start."""
+        return list(ok(self.centre.get(f"/series/{series['id']}/sessions", limit=200))["items"])
+
     def book(self, session: dict[str, Any], patient: str | None = None, **overrides: Any) -> TestResponse:
         """Try to book a patient (a new one unless given) into a session."""
         body = {"patient_id": patient or self.centre.create_patient(), **overrides}

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from jalsa.auth import PUBLIC
 from jalsa.testing.kit import ServiceKit
 
-from .factories import Desk
+from .factories import Desk, created
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -94,6 +94,9 @@ def test_whatever_is_sent_is_answered_as_described_and_never_with_a_fault_of_our
 def known_values(desk: Desk) -> dict[str, Any]:
     """Values of records that exist, by the names under which requests mention them."""
     participant = desk.create_appointment()
+    series = desk.create_series(start_time="18:00", max_capacity=5)
+    members = f"/series/{series['id']}/members"
+    member = created(desk.centre.post(members, {"patient_id": desk.centre.create_patient()}))
     return {
         "clinic_id": desk.clinic["id"],
         "room_id": desk.room["id"],
@@ -105,5 +108,10 @@ def known_values(desk: Desk) -> dict[str, Any]:
         "patient_id": participant["patient_id"],
         "starts_at": desk.place()["starts_at"],
         "clinic_ids": [desk.clinic["id"]],
+        "series_id": series["id"],
+        "member_id": member["id"],
+        "starts_on": desk.series_body()["starts_on"],
+        "rrule": "FREQ=WEEKLY;COUNT=2",
+        "exceptions": [],
         "event": "AppointmentBooked.v1",
     }

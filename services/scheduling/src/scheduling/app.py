@@ -4,14 +4,14 @@ from jalsa.web import Service
 from scheduling import domain, handlers, jobs
 from scheduling.events import catalogue
 from scheduling.events.streams import STREAMS
-from scheduling.http import absences, participants, sessions, setup, waitlist
+from scheduling.http import absences, participants, series, sessions, setup, waitlist
 from scheduling.policy import POLICY
 
 SERVICE = Service(
     name="scheduling",
     title="Jalsa scheduling",
     policy=POLICY,
-    routes=(setup.routes, absences.routes, sessions.routes, participants.routes, waitlist.routes),
+    routes=(setup.routes, absences.routes, sessions.routes, participants.routes, series.routes, waitlist.routes),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,
@@ -22,6 +22,7 @@ SERVICE = Service(
         "sessions_room_busy": ("room-busy", "The room is taken at that time."),
         "participants_patient_busy": ("patient-busy", "The patient has another session at that time."),
         "participants_enrolled_once": ("already-enrolled", "The patient has a place in this session."),
+        "series_members_once": ("already-enrolled", "The patient is on the roster of this series."),
         "participants_capacity": ("session-full", "Every place of this session is taken."),
         "waitlist_entries_session_once": ("already-waiting", "The patient waits for this session already."),
         "waitlist_entries_service_once": ("already-waiting", "The patient waits for this service type already."),

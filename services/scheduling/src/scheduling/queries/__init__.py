@@ -86,6 +86,17 @@ def find_session(db: Session, session_id: UUID, *, lock: bool = False) -> Clinic
     return db.scalar(_LOCKED_SESSION if lock else _SESSION, {"id": session_id})
 
 
+def find_sessions(db: Session, session_ids: Sequence[UUID]) -> Sequence[ClinicalSession]:
+    """Several sessions as they are now, in the order of their start."""
+    return db.scalars(
+        select(ClinicalSession)
+        .where(ClinicalSession.id.in_(session_ids))
+        .options(*_WITH_ITS_PARTS)
+        .order_by(ClinicalSession.starts_at, ClinicalSession.id)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
 def list_sessions(
     db: Session,
     filters: Mapping[str, Any],
@@ -96,11 +107,12 @@ def list_sessions(
 ) -> Sequence[ClinicalSession]:
     """Sessions in the order of their start; with `open_at`, those that can still be booked at that instant.
 
-    Filters: clinic_id, provider_id, session_type, status, service_type (a code), starts_from and starts_before.
+    Filters: clinic_id, provider_id, series_id, session_type, status, service_type (a code), starts_from and
+    starts_before.
     """
     query = select(ClinicalSession).options(*_WITH_ITS_PARTS)
     query = query.order_by(ClinicalSession.starts_at, ClinicalSession.id).limit(limit)
-    for name in ("clinic_id", "provider_id", "session_type", "status", "decision"):
+    for name in ("clinic_id", "provider_id", "series_id", "session_type", "status", "decision"):
         if filters.get(name) is not None:
             query = query.where(getattr(ClinicalSession, name) == filters[name])
     if filters.get("service_type"):
