@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from scheduling.models import ClinicalSession, Participant, ServiceType
 from scheduling.queries import load_participants
+from scheduling.queries.search import has_number
 
 
 def list_appointments(
@@ -35,7 +36,7 @@ def list_appointments(
     if "starts_before" in filters:
         query = query.where(Participant.starts_at < filters["starts_before"])
     if "text" in filters:
-        query = query.where(Participant.appointment_number.icontains(filters["text"], autoescape=True))
+        query = query.where(has_number(Participant.appointment_number, filters["text"]))
     if after:
         query = query.where(tuple_(Participant.starts_at, Participant.id) > tuple_(*after))
     return load_participants(db, query)

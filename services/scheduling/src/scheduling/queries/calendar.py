@@ -12,10 +12,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, literal_column, select, text
 from sqlalchemy.orm import Session
 
-from scheduling.domain import LIVE_PARTICIPANT, MAX_MINUTES
+from scheduling.domain import MAX_MINUTES
 from scheduling.domain.hours import Interval, WorkingHours, day_of, open_intervals
 from scheduling.models import Clinic, ClinicalSession, Provider, ProviderClinic
-from scheduling.queries import Places
 
 _LONGEST = timedelta(minutes=MAX_MINUTES)
 # written out: a plan that holds for every value could not use an index of one status
@@ -62,17 +61,25 @@ def session_ids(db: Session, window: Window) -> list[UUID]:
     return found
 
 
-# The ids are text: the driver would make objects of them, only for them to be written out again.
+# One value, which is read and written out again at once. An instant is a text, in UTC with `Z` as everywhere.
 _SESSIONS = text("""
-    SELECT s.id::text, s.session_number, s.session_type, s.status, s.starts_at, s.ends_at, t.code AS service_type,
-           s.provider_id::text, s.room_id::text, s.clinic_id::text, s.max_capacity, s.decision,
-           (SELECT count(*) FROM waitlist_offers o WHERE o.session_id = s.id AND o.status = 'OPEN') AS held_spots,
-           (SELECT json_agg(json_build_object('id', p.id, 'patient_id', p.patient_id, 'appointment_number',
-                                              p.appointment_number, 'status', p.status) ORDER BY p.id)
-            FROM participants p WHERE p.session_id = s.id AND (p.status <> 'CANCELLED' OR :with_cancelled)
-           ) AS participants
-    FROM sessions s JOIN service_types t ON t.id = s.service_type_id
-    WHERE s.id = ANY (CAST(:ids AS uuid[])) ORDER BY s.starts_at, s.id
+    SELECT coalesce(json_agg(found), '[]') FROM (
+      SELECT s.id, s.session_number, s.session_type, s.status,
+             to_jsonb(s.starts_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS starts_at,
+             to_jsonb(s.ends_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS ends_at,
+             t.code AS service_type, s.provider_id, s.room_id, s.clinic_id, s.max_capacity,
+             p.taken AS current_capacity, o.held AS held_spots,
+             greatest(s.max_capacity - p.taken - o.held, 0) AS available_spots,
+             s.max_capacity <= p.taken + o.held AS is_full, s.decision, p.participants
+      FROM sessions s JOIN service_types t ON t.id = s.service_type_id,
+      LATERAL (SELECT count(*) FILTER (WHERE live) AS taken,
+                      coalesce(json_agg(json_build_object('id', id, 'patient_id', patient_id, 'appointment_number',
+                                                          appointment_number, 'status', status) ORDER BY id)
+                               FILTER (WHERE status <> 'CANCELLED' OR :with_cancelled), '[]') AS participants
+               FROM participants WHERE session_id = s.id) AS p,
+      LATERAL (SELECT count(*) AS held FROM waitlist_offers WHERE session_id = s.id AND status = 'OPEN') AS o
+      WHERE s.id = ANY (CAST(:ids AS uuid[])) ORDER BY s.starts_at, s.id
+    ) AS found
 """)
 _ROOMS = text("""
     SELECT id, clinic_id, name, active FROM rooms WHERE clinic_id = ANY (CAST(:clinics AS uuid[])) ORDER BY name, id
@@ -99,7 +106,7 @@ _CLINIC = ("id", "code", "name_en", "name_ar", "timezone")
 def calendar(db: Session, window: Window) -> dict[str, Any]:
     """All that a view of this window needs, as JSON values: the fields are those of `CalendarAnswer`."""
     asked = {"ids": session_ids(db, window), "with_cancelled": window.with_cancelled}
-    sessions = [_session(row) for row in db.execute(_SESSIONS, asked)]
+    sessions: list[dict[str, Any]] = db.execute(_SESSIONS, asked).scalar_one()
     clinics = {"clinics": [clinic.id for clinic in window.clinics]}
     days = _days(window)
     return {
@@ -149,21 +156,6 @@ def weeks(db: Session, provider_ids: Collection[UUID]) -> dict[UUID, list[Workin
             WorkingHours(row.weekday, row.starts, row.ends, row.clinic_id, row.valid_from, row.valid_to)
         )
     return found
-
-
-def _session(row: Row[Any]) -> dict[str, Any]:
-    participants = row.participants or []
-    taken = sum(one["status"] in LIVE_PARTICIPANT for one in participants)
-    available = Places(row.max_capacity, taken, row.held_spots).available
-    return {
-        **row._asdict(),
-        "starts_at": _json(row.starts_at),
-        "ends_at": _json(row.ends_at),
-        "current_capacity": taken,
-        "available_spots": available,
-        "is_full": not available,
-        "participants": participants,
-    }
 
 
 def _providers(db: Session, window: Window, with_sessions: Collection[UUID]) -> list[dict[str, Any]]:
