@@ -60,7 +60,7 @@ class Routes(Blueprint):  # type: ignore[misc]
             decorated = self.response(status, answer)(view)
             if texts:
                 content = {media_type: {"schema": {"type": "string"}} for media_type in texts}
-                decorated = self.doc(responses={str(status): {"content": content}})(decorated)
+                decorated = self.doc(responses={status: {"content": content}})(decorated)
             if permission == PUBLIC:
                 decorated = self.doc(security=[])(decorated)
             if query is not None:

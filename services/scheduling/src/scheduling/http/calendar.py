@@ -132,13 +132,13 @@ def _bounds(first: date | datetime, last: date | datetime, clinics: Sequence[Cli
 
 
 def _own_provider(provider_id: UUID) -> Provider:
-    """The provider, the row locked. Raises 403 for a clinician who is another one, 404."""
-    caller = current_principal()
-    if not caller.roles & _ANY_PROVIDER and caller.provider_id != str(provider_id):
-        raise Problem(403, "forbidden", "This is the calendar of another provider.")
+    """The provider, the row locked. Raises 404, and 403 for a clinician who is another one."""
     provider = current_db().get(Provider, provider_id, with_for_update=True)
     if provider is None:
         raise not_found("provider")
+    caller = current_principal()
+    if not caller.roles & _ANY_PROVIDER and caller.provider_id != str(provider_id):
+        raise Problem(403, "forbidden", "This is the calendar of another provider.")
     return provider
 
 

@@ -121,7 +121,10 @@ def differences(row: Row[Any]) -> list[Difference]:
 
 def reason(row: Row[Any]) -> str | None:
     """Why a change was made, where somebody said so: a reason that came with it, or with the request's next step."""
-    return _new_reason(row.before or {}, row.after or {}) or _new_reason(row.after or {}, row.later or {})
+    given = _new_reason(row.before or {}, row.after or {})
+    if given is None and row.action == "UPDATE":
+        given = _new_reason(row.after, row.later or {})
+    return given
 
 
 def _new_reason(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
