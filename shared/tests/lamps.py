@@ -354,6 +354,7 @@ def kit_on(urls: Urls, service: Service, issuer: Issuer, **settings: Any) -> Ite
         "jwt_audience": AUDIENCE,
         "jwks_url": issuer.jwks_url,
         "service_key": issuer.service_key,
+        "service_public_key": issuer.service_public_key,
         **settings,
     }
     kit = ServiceKit(service, Config(**values), issuer)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, text
@@ -14,8 +15,9 @@ from jalsa.ids import new_id
 from jalsa.numbers import next_number
 from jalsa.testing.kit import ServiceKit, example
 from jalsa.testing.servers import Servers
+from scheduling.models import CalendarLink, SeriesMember, SessionSeries, WaitlistEntry, WaitlistOffer
 
-from .factories import Centre, Desk, created, ok, tenant_tables
+from .factories import Centre, Desk, at, created, ok, tenant_tables
 
 #: Tables that hold nothing of any tenant.
 WITHOUT_TENANT = {"alembic_version", "feed_checkpoints", "relay_state"}
@@ -46,9 +48,38 @@ def populated(kit: ServiceKit, tenant: str) -> Desk:
     )
     waiting = new_id()  # its first event is missing, so the second waits in the inbox
     kit.inbox.receive(example("PatientUpdated", "default", tenant, sequence=2, subject_id=waiting, patient_id=waiting))
+    manager, provider = desk.centre.client(), f"/providers/{desk.provider['id']}"
+    created(desk.centre.post(f"{provider}/time-off", {"starts_at": at(50).isoformat(), "ends_at": at(51).isoformat()}))
+    eid = {"name_en": "Eid", "name_ar": "عيد", "starts_on": "2027-01-01", "ends_on": "2027-01-02"}
+    created(desk.centre.post("/closures", eid))
+    ok(manager.put("/settings", ok(manager.get("/settings"))))
     with kit.transaction(tenant) as db:
         next_number(db, "TEST")
+        add_series_and_waitlist(db, desk)
     return desk
+
+
+def add_series_and_waitlist(db: Session, desk: Desk) -> None:
+    """A row in each of their tables, and in that of the calendar links."""
+    made: dict[str, Any] = {"created_at": at(), "created_by": "tester"}
+    group = desk.create_session(starts_at=at(5))
+    service = {"service_type_id": UUID(desk.service_type["id"])}
+    whom = {"clinic_id": UUID(desk.clinic["id"]), "provider_id": UUID(desk.provider["id"])}
+    series = SessionSeries(
+        **made, **service, **whom, starts_on=at().date(), start_time=at().time(), duration_minutes=60, rrule="",
+        exceptions=[], max_capacity=3,
+    )  # fmt: skip
+    entry = WaitlistEntry(**made, **service, patient_id=new_id(), session_id=UUID(group["id"]), priority=3)
+    link = CalendarLink(**made, provider_id=whom["provider_id"], token_hash=b"hash")
+    db.add_all([series, entry, link])
+    db.flush()
+    member = SeriesMember(
+        series_id=series.id, patient_id=new_id(), joined_on=at().date(), joined_at=at(), joined_by="tester"
+    )
+    offer = WaitlistOffer(
+        entry_id=entry.id, session_id=UUID(group["id"]), patient_id=new_id(), offered_at=at(), expires_at=at(2)
+    )
+    db.add_all([member, offer])
 
 
 @pytest.fixture(scope="module")

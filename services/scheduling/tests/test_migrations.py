@@ -91,7 +91,11 @@ def test_the_database_counts_as_live_what_the_domain_does(desk: Desk) -> None:
     live = set()
     set_status = text("""
         UPDATE participants SET status = CAST(:status AS text),
-          cancelled_at = CASE WHEN :status = 'CANCELLED' THEN now() END
+          cancelled_at = CASE WHEN :status = 'CANCELLED' THEN now() END,
+          arrived_at = CASE WHEN :status IN ('ARRIVED', 'ATTENDED') THEN now() END,
+          arrived_cleared = true, arrived_consented = true,
+          attended_at = CASE WHEN :status = 'ATTENDED' THEN now() END,
+          no_show_at = now()
         WHERE id = :id RETURNING live
     """)
     with desk.centre.kit.transaction(desk.centre.tenant) as db:

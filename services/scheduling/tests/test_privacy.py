@@ -80,6 +80,22 @@ def test_notes_and_reasons_are_in_no_log_metric_or_event(desk: Desk, log: Captur
     assert participant["id"] not in metrics
 
 
+def test_what_is_said_of_a_series_and_its_members_is_in_no_log_or_event(desk: Desk, log: CapturingLogger) -> None:
+    series = desk.create_series(group_notes=SECRET)
+    path, patient = f"/series/{series['id']}/members", desk.centre.create_patient()
+    member = desk.centre.post(path, {"patient_id": patient, "notes": SECRET}).get_json()
+    refused = desk.centre.post(path, {"patient_id": patient, "notes": SECRET})
+    problem(refused, 409, "already-enrolled")
+    misread = desk.centre.post("/series", desk.series_body(rrule=SECRET, group_notes=SECRET))
+    problem(misread, 422, "validation-error")
+    ok(desk.centre.post(f"{path}/{member['id']}/leave", {"reason": SECRET}))
+    session = series["occurrences"][0]["session_id"]
+    ok(desk.centre.post(f"/sessions/{session}/cancel", {"reason": SECRET, "scope": "ALL"}))
+    published = json.dumps([e.attributes() for e in desk.centre.kit.events(desk.centre.tenant)])
+    assert "AppointmentCancelled" in published
+    assert SECRET not in published + written(log) + refused.text + misread.text
+
+
 def test_a_failure_of_ours_is_logged_by_its_type_and_place_and_answered_without_it(
     desk: Desk, log: CapturingLogger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

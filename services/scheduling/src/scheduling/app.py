@@ -4,7 +4,7 @@ from jalsa.web import Service
 from scheduling import domain, handlers, jobs
 from scheduling.events import catalogue
 from scheduling.events.streams import STREAMS
-from scheduling.http import absences, appointments, calendar, history, participants, reports, sessions, setup
+from scheduling.http import absences, appointments, calendar, history, participants, reports, series, sessions, setup
 from scheduling.policy import POLICY
 
 SERVICE = Service(
@@ -16,6 +16,7 @@ SERVICE = Service(
         absences.routes,
         sessions.routes,
         participants.routes,
+        series.routes,
         appointments.routes,
         calendar.routes,
         reports.routes,
@@ -31,6 +32,7 @@ SERVICE = Service(
         "sessions_room_busy": ("room-busy", "The room is taken at that time."),
         "participants_patient_busy": ("patient-busy", "The patient has another session at that time."),
         "participants_enrolled_once": ("already-enrolled", "The patient has a place in this session."),
+        "series_members_once": ("already-enrolled", "The patient is on the roster of this series."),
         "participants_capacity": ("session-full", "Every place of this session is taken."),
         "clinics_code_key": ("code-taken", "Another clinic has this code."),
         "rooms_name_key": ("name-taken", "Another room of the clinic has this name."),

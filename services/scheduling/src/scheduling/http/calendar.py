@@ -15,6 +15,7 @@ from jalsa.web import Routes, check_if_match, current_db, current_principal, run
 from jalsa.web.etags import etag_of
 from jalsa.web.fields import EmptyBody
 from scheduling.domain.hours import local_day
+from scheduling.http.answers import told_beside
 from scheduling.http.ics import calendar_of
 from scheduling.http.schemas import reading as schemas
 from scheduling.models import CalendarLink, Clinic, Provider
@@ -51,11 +52,11 @@ def get_calendar(args: dict[str, Any]) -> Response:
 @routes.view(
     _PATH, "POST", permission="calendar-links.write", body=EmptyBody(), answer=schemas.NewLinkAnswer(), status=201
 )
-def make_link(_: dict[str, Any], provider_id: UUID) -> dict[str, Any]:
+def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
     """Make the secret address of a provider's feed; the one before is not good any more."""
     link, token = calendar_links.make(current_db(), _own_provider(provider_id), now=clock.now())
     path = url_for("calendar.read_feed", provider_id=provider_id, token=token)
-    return {"provider_id": provider_id, "created_at": link.created_at, "created_by": link.created_by, "path": path}
+    return told_beside(_LINK.dump(link), 201, path=path)
 
 
 @routes.view(_PATH, permission="calendar-links.write", answer=_LINK)

@@ -115,6 +115,11 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
     return participant
 
 
+def hold_patient(db: Session, patient_id: UUID) -> None:
+    """Keep everybody else from booking an active patient; before all other locks. Raises 422 `unknown-patient`."""
+    _hold(db, patient_id, None)
+
+
 def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Participant:
     """The participant, locked with the patient and both sessions, so that the place can be moved. Raises 404."""
     found = queries.find_participant(db, participant_id)

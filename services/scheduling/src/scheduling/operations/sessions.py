@@ -151,6 +151,12 @@ def check_patients(db: Session, session: ClinicalSession, place: Place, moving: 
         raise conflict("patient-busy", "A participant has another session at that time.", participants=busy)
 
 
+def is_there(session: ClinicalSession, place: Place) -> bool:
+    """Whether a session is in that place already."""
+    target = _placed(place, (), None)
+    return all(getattr(session, name) == target[name] for name in ("starts_at", "ends_at", "provider_id", "room_id"))
+
+
 def move_session(
     db: Session,
     session: ClinicalSession,
@@ -163,7 +169,7 @@ def move_session(
     """Move a locked session to a place that was checked under its locks. Raises 422 where it is there already."""
     previous = events.Held.of(session)
     target = _placed(place, overridden, data.get("override"))
-    if all(getattr(session, name) == target[name] for name in ("starts_at", "ends_at", "provider_id", "room_id")):
+    if is_there(session, place):
         raise invalid("starts_at", "The session is there already.")
     if session.decision_at:
         session.decision_at, session.decision = session.decision_at + (place.starts_at - session.starts_at), None

@@ -87,6 +87,17 @@ def find_session(db: Session, session_id: UUID, *, lock: bool = False) -> Clinic
     return db.scalar(_LOCKED_SESSION if lock else _SESSION, {"id": session_id})
 
 
+def find_sessions(db: Session, session_ids: Sequence[UUID]) -> Sequence[ClinicalSession]:
+    """Several sessions as they are now, in the order of their start."""
+    return db.scalars(
+        select(ClinicalSession)
+        .where(ClinicalSession.id.in_(session_ids))
+        .options(*_WITH_ITS_PARTS)
+        .order_by(ClinicalSession.starts_at, ClinicalSession.id)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
 def list_sessions(
     db: Session,
     filters: Mapping[str, Any],

@@ -3,7 +3,7 @@
 from datetime import time
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_dump, validate, validates_schema
 
 from jalsa.web import PageArgs
 from jalsa.web.fields import FreeText, Instant, Name, Zone, code
@@ -81,6 +81,10 @@ class Stretch(Schema):
     clinic_id = fields.UUID(required=True)
     valid_from = fields.Date(load_default=None, allow_none=True, metadata={"description": "The first day, if any"})
     valid_to = fields.Date(load_default=None, allow_none=True, metadata={"description": "The last day, if any"})
+
+    @post_dump
+    def _without_limits_that_are_not_set(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if value is not None}
 
     @validates_schema
     def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
