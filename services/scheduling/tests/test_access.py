@@ -32,6 +32,10 @@ MAY = {
     "appointments.write": BOOKERS,
     "waitlist.read": READERS,
     "waitlist.write": BOOKERS,
+    "calendar-links.write": {"manager", "front-desk", "clinician"},
+    "reports.read": {"manager", "integration"},
+    "history.read": {"manager", "records", "front-desk", "clinician"},
+    "history.notes": {"manager", "clinician"},
     "events.read": {"manager", "integration"},
     "events.operate": {"manager"},
 }

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from jalsa.auth import PUBLIC
 from jalsa.testing.kit import ServiceKit
 
-from .factories import Desk, created
+from .factories import Desk, at, created
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -53,10 +53,13 @@ def test_the_document_describes_every_route_that_asks_for_a_permission(
     served = set()
     for rule in kit.app.url_map.iter_rules():
         if getattr(kit.app.view_functions[rule.endpoint], "permission", None) != PUBLIC:
-            path = rule.rule.replace("<uuid:", "{").replace(">", "}")
+            path = rule.rule.replace("<uuid:", "{").replace("<", "{").replace(">", "}")
             served |= {(method, path) for method in (rule.methods or set()) & METHODS}
     assert served <= described
-    assert {path for _, path in described - served} == {"/v1/events/schemas/{event}"}
+    assert {path for _, path in described - served} == {
+        "/v1/events/schemas/{event}",
+        "/v1/providers/{provider_id}/calendar.ics",
+    }
 
 
 def test_whatever_is_sent_is_answered_as_described_and_never_with_a_fault_of_ours(desk: Desk) -> None:
@@ -114,4 +117,8 @@ def known_values(desk: Desk) -> dict[str, Any]:
         "rrule": "FREQ=WEEKLY;COUNT=2",
         "exceptions": [],
         "event": "AppointmentBooked.v1",
+        "kind": "session",
+        "record_id": participant["session"]["id"],
+        "from": str(at(1).date()),
+        "to": str(at(1).date()),
     }

@@ -221,6 +221,7 @@ def upgrade() -> None:
           ADD CONSTRAINT sessions_occurrence CHECK ((series_id IS NULL) = (occurs_on IS NULL)),
           ADD FOREIGN KEY (tenant_id, series_id) REFERENCES session_series (tenant_id, id);
         CREATE INDEX sessions_series ON sessions (series_id, starts_at) WHERE series_id IS NOT NULL;
+        CREATE INDEX sessions_provider_cancelled ON sessions (provider_id, starts_at) WHERE status = 'CANCELLED';
         CREATE INDEX sessions_decision_due ON sessions (decision_at) WHERE decision IS NULL AND decision_at IS NOT NULL;
         CREATE INDEX sessions_decision_needed ON sessions (tenant_id, starts_at) WHERE decision = 'NEEDED';
 
@@ -242,6 +243,7 @@ def upgrade() -> None:
               = (arrived_at IS NOT NULL AND arrived_cleared IS NOT NULL AND arrived_consented IS NOT NULL)),
           ADD CONSTRAINT participants_attended CHECK ((status = 'ATTENDED') = (attended_at IS NOT NULL)),
           ADD CONSTRAINT participants_no_show CHECK (status <> 'NO_SHOW' OR no_show_at IS NOT NULL);
+        CREATE INDEX participants_time ON participants (tenant_id, starts_at, id);
         CREATE INDEX participants_expected ON participants (starts_at) WHERE status IN ('BOOKED', 'CONFIRMED');
         CREATE INDEX participants_queue ON participants (tenant_id, arrived_at) WHERE status = 'ARRIVED';
         ALTER TABLE patients ADD consented_clinics uuid[] NOT NULL DEFAULT '{}';
@@ -343,7 +345,7 @@ def downgrade() -> None:
         ALTER TABLE participants DROP reschedule_count, DROP change_reason, DROP arrived_at, DROP arrived_by,
           DROP arrived_cleared, DROP arrived_consented, DROP check_in_override_reason, DROP attended_at,
           DROP attended_by, DROP no_show_at, DROP no_show_by, DROP no_show_reason;
-        DROP INDEX participants_expected;
+        DROP INDEX participants_time, participants_expected, sessions_provider_cancelled;
         ALTER TABLE sessions DROP buffer_before_minutes, DROP buffer_after_minutes, DROP closes_when_empty,
           DROP series_id, DROP occurs_on, DROP started_at, DROP started_by, DROP completed_at, DROP completed_by,
           DROP reschedule_count, DROP change_reason, DROP overridden, DROP override_reason, DROP decision_at,

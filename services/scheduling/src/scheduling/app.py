@@ -4,14 +4,36 @@ from jalsa.web import Service
 from scheduling import domain, handlers, jobs
 from scheduling.events import catalogue
 from scheduling.events.streams import STREAMS
-from scheduling.http import absences, participants, series, sessions, setup, waitlist
+from scheduling.http import (
+    absences,
+    appointments,
+    calendar,
+    history,
+    participants,
+    reports,
+    series,
+    sessions,
+    setup,
+    waitlist,
+)
 from scheduling.policy import POLICY
 
 SERVICE = Service(
     name="scheduling",
     title="Jalsa scheduling",
     policy=POLICY,
-    routes=(setup.routes, absences.routes, sessions.routes, participants.routes, series.routes, waitlist.routes),
+    routes=(
+        setup.routes,
+        absences.routes,
+        sessions.routes,
+        participants.routes,
+        series.routes,
+        waitlist.routes,
+        appointments.routes,
+        calendar.routes,
+        reports.routes,
+        history.routes,
+    ),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,

@@ -226,8 +226,19 @@ class ParticipantAnswer(Schema):
 
 
 class SessionArgs(PageArgs):
+    text = Name(
+        max=60,
+        validate=validate.Length(2),
+        metadata={
+            "description": "A part of a name (of provider, clinic, room or service type), or, with a digit in it, of"
+            " the session's or an appointment's number; upper and lower case are the same"
+        },
+    )
+    order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
     clinic_id = fields.UUID()
     provider_id = fields.UUID()
+    room_id = fields.UUID()
+    series_id = fields.UUID()
     session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
     service_type = Name(max=20)
     status = fields.String(validate=validate.OneOf(SESSION.states))
