@@ -4,14 +4,14 @@ from jalsa.web import Service
 from scheduling import domain, handlers, jobs
 from scheduling.events import catalogue
 from scheduling.events.streams import STREAMS
-from scheduling.http import absences, participants, sessions, setup
+from scheduling.http import absences, availability, participants, sessions, setup
 from scheduling.policy import POLICY
 
 SERVICE = Service(
     name="scheduling",
     title="Jalsa scheduling",
     policy=POLICY,
-    routes=(setup.routes, absences.routes, sessions.routes, participants.routes),
+    routes=(setup.routes, absences.routes, availability.routes, sessions.routes, participants.routes),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,

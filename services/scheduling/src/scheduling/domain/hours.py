@@ -3,10 +3,12 @@
 An interval is `(start, end)`, both UTC, the end not included.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
+from operator import itemgetter
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -117,9 +119,10 @@ def without(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[In
     return left
 
 
-def covered(intervals: Iterable[Interval], start: datetime, end: datetime) -> bool:
+def covered(intervals: Sequence[Interval], start: datetime, end: datetime) -> bool:
     """Whether one of merged intervals holds all of the time from start to end."""
-    return any(a <= start and end <= b for a, b in intervals)
+    at = bisect_right(intervals, start, key=itemgetter(0))
+    return at > 0 and end <= intervals[at - 1][1]
 
 
 def _stretch(hours: WorkingHours, day: date, tz: ZoneInfo) -> Interval:
