@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 from uuid import UUID
@@ -49,6 +50,7 @@ def days(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=n)
 
 
+@lru_cache(maxsize=4096)  # the hours of many providers begin and end at the same wall times
 def instant_of(day: date, wall: time, tz: ZoneInfo, *, latest: bool = False) -> datetime:
     """The instant of a wall time, in UTC.
 
@@ -126,9 +128,10 @@ def covered(intervals: Sequence[Interval], start: datetime, end: datetime) -> bo
 
 
 def _stretch(hours: WorkingHours, day: date, tz: ZoneInfo) -> Interval:
-    """An end of 00:00 is the midnight that ends the day."""
-    last = day + timedelta(days=1) if hours.end == time(0) else day
-    return instant_of(day, hours.start, tz), instant_of(last, hours.end, tz, latest=True)
+    """An end of 00:00 is the midnight that ends the day: its first, where the clock is set back to it."""
+    if hours.end == time(0):
+        return instant_of(day, hours.start, tz), local_day(day, tz)[1]
+    return instant_of(day, hours.start, tz), instant_of(day, hours.end, tz, latest=True)
 
 
 def _twice(day: date, wall: time, tz: ZoneInfo) -> bool:
