@@ -8,7 +8,7 @@ import psycopg
 TENANT, SERVICE_TYPE = "bench", "OT"
 CLINICS, PROVIDERS = 5, 50  # so many providers, and as many rooms, in each clinic
 FULL, EMPTY = 1, 2  # of the clinics: in the first hardly an hour is free in the weeks ahead, in the second most are
-AHEAD = timedelta(days=28)  # twenty days are worked
+AHEAD = timedelta(days=30)
 PAST = timedelta(days=679)  # makes a million
 
 # The exclusion constraints, which no reading uses, guard the time ahead only: to build them for two years back takes
@@ -49,7 +49,8 @@ _CENTRE = """
       SELECT pg_temp.new_id(now()), 'Provider ' || to_char(n, 'FM000'), 'معالج', code || '-' || n, 'OT', true
       FROM clinics, generate_series(1, %(providers)s) AS n;
     INSERT INTO provider_clinics (id, provider_id, clinic_id)
-      SELECT pg_temp.new_id(now()), p.id, c.id FROM providers p JOIN clinics c ON c.code = split_part(p.user_id, '-', 1);
+      SELECT pg_temp.new_id(now()), p.id, c.id
+      FROM providers p JOIN clinics c ON c.code = split_part(p.user_id, '-', 1);
     INSERT INTO working_hours (id, provider_id, clinic_id, weekday, starts, ends)
       SELECT pg_temp.new_id(now()), provider_id, clinic_id, weekday, '09:00', '17:00'
       FROM provider_clinics, generate_series(0, 4) AS weekday;
@@ -112,14 +113,6 @@ def fill_all(url: str, today: date) -> None:
     everywhere = list(range(1, CLINICS + 1))
     _fill(url, today + timedelta(days=1), today + AHEAD, [c for c in everywhere if c not in (FULL, EMPTY)])
     _fill(url, today - PAST, today - timedelta(days=1), everywhere)
-
-
-def count(url: str) -> tuple[int, int]:
-    """How many sessions and participants are stored."""
-    with psycopg.connect(url) as connection:
-        row = connection.execute("SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM participants)")
-        sessions, participants = row.fetchone() or (0, 0)
-    return sessions, participants
 
 
 def _fill(url: str, first: date, last: date, clinics: Sequence[int]) -> None:

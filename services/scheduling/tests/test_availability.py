@@ -105,6 +105,13 @@ def test_what_is_booked_away_or_closed_is_not_offered(office: Desk) -> None:
     assert len(times(office, day=5)) == 9
 
 
+def test_a_session_fits_exactly_between_two_others(office: Desk) -> None:
+    for hour in (6, 8):  # nine to ten, eleven to twelve
+        office.create_session(starts_at=at(1, hour))
+    assert times(office) == ["10:00"]
+    assert times(office, duration_minutes=61) == []
+
+
 def test_a_cancelled_session_frees_its_time(office: Desk) -> None:
     session = office.create_session(starts_at=at(1, 6), duration_minutes=180)
     assert times(office) == []
@@ -434,7 +441,7 @@ def berlin(calm: Desk) -> Desk:
 
 
 # without shrinking, which would take minutes: each example is some hundred statements
-@settings(max_examples=100, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data(), hours=some_hours, sessions=busy, in_rooms=st.lists(busy, min_size=2, max_size=2))
 def test_a_slot_is_offered_if_and_only_if_nothing_stands_against_it(
     berlin: Desk, data: st.DataObject, hours: Any, sessions: Any, in_rooms: Any
