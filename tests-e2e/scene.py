@@ -20,6 +20,17 @@ def eventually(look: Callable[[], T], *, within: float = 15.0) -> T:
     return found
 
 
+def noon_zone() -> str:
+    """A zone in which it is noon now, so that what begins within hours is today's."""
+    hours = (12 - datetime.now(UTC).hour + 12) % 24 - 12  # to add to UTC
+    return f"Etc/GMT{-hours:+d}"
+
+
+def soon(minutes: int) -> str:
+    """An instant that many minutes ahead."""
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+
+
 def new_tenant() -> str:
     """A tenant that no other test knows."""
     return f"t{secrets.token_hex(5)}"
@@ -28,10 +39,10 @@ def new_tenant() -> str:
 class Scene:
     """One clinic with a provider on duty day and night, a room, two service types with prices, as its manager."""
 
-    def __init__(self, api: Api, tenant: str) -> None:
+    def __init__(self, api: Api, tenant: str, zone: str = "Asia/Riyadh") -> None:
         self.api = api
         self.tenant = tenant
-        clinic = {"code": "OT", "name_en": "Occupational therapy", "name_ar": "العلاج الوظيفي"}
+        clinic = {"code": "OT", "name_en": "Occupational therapy", "name_ar": "العلاج الوظيفي", "timezone": zone}
         self.clinic = api.post("/scheduling/v1/clinics", clinic)
         self.room = api.post("/scheduling/v1/rooms", {"clinic_id": self.clinic["id"], "name": "Blue room"})
         self.provider = self.add_provider()
@@ -81,6 +92,27 @@ class Scene:
         """An empty group session."""
         body = {"session_type": "GROUP", "max_capacity": capacity, **self.place(service_type="OT-GROUP", **overrides)}
         return self.api.post("/scheduling/v1/sessions", body)
+
+    def appointment(self, **overrides: Any) -> Any:
+        """A new patient's appointment in one step."""
+        body = {"patient_id": self.patient(), **self.place(**overrides)}
+        return self.api.post("/scheduling/v1/appointments", body)
+
+    def do(self, participant: Any, verb: str, body: Any = None) -> Any:
+        """POST /participants/{id}/<verb>."""
+        return self.api.post(f"/scheduling/v1/participants/{participant['id']}/{verb}", body or {})
+
+    def pay(self, participant: Any) -> None:
+        """Pay the appointment's invoice as soon as there is one."""
+        [invoice] = eventually(lambda: self.invoices(participant["appointment_number"]))
+        payment = {"amount": invoice["total"]["amount"], "method": "CASH"}
+        self.api.post(f"/billing/v1/invoices/{invoice['id']}/payments", payment)
+
+    def consent(self, participant: Any) -> Any:
+        """The patient's consent to treatment."""
+        signed = {"signed_by": "Sara's mother", "signed_at": datetime.now(UTC).isoformat()}
+        body = {"patient_id": participant["patient_id"], "consent_type": "TREATMENT", **signed}
+        return self.api.post("/patient-files/v1/consents", body)
 
     def book(self, session_id: str, patient_id: str, **headers: str) -> Any:
         """A participant."""

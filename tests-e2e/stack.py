@@ -163,6 +163,7 @@ class Stack:
             "JWT_AUDIENCE": AUDIENCE,
             "JWKS_URL": self.issuer.jwks_url,
             "SERVICE_KEY_FILE": str(self.issuer.folder / "service.pem"),
+            "SERVICE_PUBLIC_KEY": self.issuer.service_public_key,
             "HOST": "127.0.0.1",
             "PORT": str(self.ports[service, "web"]),
             "HEALTH_PORT": str(self.ports[service, role]),

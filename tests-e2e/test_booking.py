@@ -90,9 +90,7 @@ def test_cancelling_a_session_undoes_every_booking_in_it(scene: Scene) -> None:
 
 def test_a_paid_invoice_clears_the_appointment_for_check_in(scene: Scene) -> None:
     participant = scene.book(scene.group()["id"], scene.patient())
-    [invoice] = eventually(lambda: scene.invoices(participant["appointment_number"]))
-    payment = {"amount": invoice["total"]["amount"], "method": "CASH"}
-    scene.api.post(f"/billing/v1/invoices/{invoice['id']}/payments", payment)
+    scene.pay(participant)
     path = f"/scheduling/v1/participants/{participant['id']}"
     eventually(lambda: scene.api.get(path)["finance_cleared"])
     assert "finance" not in scene.api.get(path)["check_in_blockers"]

@@ -74,7 +74,7 @@ def _of_service(service: str, issuer: Issuer, secret: bytes) -> dict[str, dict[s
     )
     jwks = (issuer.folder / "jwks.json").read_text()
     return {
-        "web": {"database_url": app, "service_key": issuer.service_key, "jwks.json": jwks},
+        "web": {"database_url": app, "service_public_key": issuer.service_public_key, "jwks.json": jwks},
         "worker": {
             "database_url": app,
             "database_relay_url": relay,

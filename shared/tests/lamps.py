@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session
 
 from jalsa import clock
-from jalsa.auth import SYSTEM, Policy
+from jalsa.auth import PUBLIC, SYSTEM, Policy, Principal
 from jalsa.config import Config
+from jalsa.context import TENANT
 from jalsa.contracts import EventType, Fields, Stream
 from jalsa.db import TenantRow
 from jalsa.envelope import Envelope, parse
@@ -27,7 +28,7 @@ from jalsa.schema import create_mechanisms, protect
 from jalsa.testing.kit import ServiceKit
 from jalsa.testing.servers import Postgres
 from jalsa.topology import Topology
-from jalsa.web import PageArgs, Routes, Service, check_if_match, current_db, page, page_of, tagged
+from jalsa.web import PageArgs, Routes, Service, check_if_match, current_db, page, page_of, run_as, tagged
 from jalsa.web.fields import FreeText, Name
 from jalsa.web.paging import decode_id_cursor
 
@@ -200,6 +201,14 @@ def remove_lamp(lamp_id: UUID) -> None:
     current_db().delete(lamp)
 
 
+@routes.view("/open/<tenant>/lamps", permission=PUBLIC)
+def list_openly(tenant: str) -> Any:
+    """For whoever knows the tenant's name."""
+    if not TENANT.fullmatch(tenant):
+        raise not_found("tenant")
+    return run_as(Principal("opener", tenant, frozenset()), lambda: RUN["open"](current_db()))
+
+
 @routes.view("/run/<name>", "POST", permission="lamps.write")
 def run(name: str) -> Any:
     return RUN[name](current_db())
@@ -345,6 +354,7 @@ def kit_on(urls: Urls, service: Service, issuer: Issuer, **settings: Any) -> Ite
         "jwt_audience": AUDIENCE,
         "jwks_url": issuer.jwks_url,
         "service_key": issuer.service_key,
+        "service_public_key": issuer.service_public_key,
         **settings,
     }
     kit = ServiceKit(service, Config(**values), issuer)

@@ -46,7 +46,9 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def authenticator(issuer: Issuer) -> Authenticator:
-    return Authenticator(issuer=ISSUER, audience=AUDIENCE, jwks_url=issuer.jwks_url, service_key=issuer.service_key)
+    return Authenticator(
+        issuer=ISSUER, audience=AUDIENCE, jwks_url=issuer.jwks_url, service_public_key=issuer.service_public_key
+    )
 
 
 def private_key(issuer: Issuer) -> rsa.RSAPrivateKey:
@@ -181,7 +183,7 @@ def test_a_key_that_the_issuer_has_replaced_no_longer_counts(tmp_path: Path) -> 
     shared = tmp_path / "jwks.json"
     shared.write_bytes((old.folder / "jwks.json").read_bytes())
     authenticator = Authenticator(
-        issuer=ISSUER, audience=AUDIENCE, jwks_url=shared.as_uri(), service_key=old.service_key
+        issuer=ISSUER, audience=AUDIENCE, jwks_url=shared.as_uri(), service_public_key=old.service_public_key
     )
     authenticator.principal(f"Bearer {signed(old)}")
     shared.write_bytes((new.folder / "jwks.json").read_bytes())
@@ -217,7 +219,12 @@ def provider(issuer: Issuer) -> Iterator[tuple[Provider, Authenticator]]:
     with serving(made.app) as address:
         yield (
             made,
-            Authenticator(issuer=ISSUER, audience=AUDIENCE, jwks_url=f"{address}/jwks", service_key=issuer.service_key),
+            Authenticator(
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                jwks_url=f"{address}/jwks",
+                service_public_key=issuer.service_public_key,
+            ),
         )
 
 
@@ -273,7 +280,7 @@ def test_without_its_provider_a_service_answers_503_and_its_own_peers_are_still_
 def test_a_key_file_that_is_away_for_a_moment_is_a_503(tmp_path: Path) -> None:
     issuer = Issuer.in_folder(tmp_path)
     authenticator = Authenticator(
-        issuer=ISSUER, audience=AUDIENCE, jwks_url=issuer.jwks_url, service_key=issuer.service_key
+        issuer=ISSUER, audience=AUDIENCE, jwks_url=issuer.jwks_url, service_public_key=issuer.service_public_key
     )
     kept = (tmp_path / "jwks.json").read_text()
     (tmp_path / "jwks.json").unlink()
@@ -285,10 +292,15 @@ def test_a_key_file_that_is_away_for_a_moment_is_a_503(tmp_path: Path) -> None:
 
 
 def test_a_key_file_that_never_was_and_a_service_key_that_is_none_stop_the_start(issuer: Issuer) -> None:
-    good = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": issuer.jwks_url, "service_key": issuer.service_key}
+    good = {
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "jwks_url": issuer.jwks_url,
+        "service_public_key": issuer.service_public_key,
+    }
     rsa_key = (issuer.folder / "issuer.pem").read_text()
-    for wrong in ({"jwks_url": "file:///nowhere.json"}, {"service_key": "x"}, {"service_key": rsa_key}):
-        with pytest.raises(ConfigError, match=r"JWKS_URL|SERVICE_KEY"):
+    for wrong in ({"jwks_url": "file:///nowhere.json"}, {"service_public_key": "x"}, {"service_public_key": rsa_key}):
+        with pytest.raises(ConfigError, match=r"JWKS_URL|SERVICE_PUBLIC_KEY"):
             Authenticator(**{**good, **wrong})
 
 

@@ -149,6 +149,9 @@ def test_the_openapi_document_describes_views_and_problems(alpha: ServiceKit) ->
     assert {"/v1/lamps", "/v1/lamps/{lamp_id}", "/v1/events"} <= set(document["paths"])
     post = document["paths"]["/v1/lamps"]["post"]
     assert "201" in post["responses"]
+    assert {"$ref": "#/components/parameters/IdempotencyKey"} in post["parameters"]
+    patch = document["paths"]["/v1/lamps/{lamp_id}"]["patch"]
+    assert {"$ref": "#/components/parameters/IfMatch"} in patch["parameters"]
     for name, response in document["components"]["responses"].items():
         assert set(response.get("content", {"application/problem+json": {}})) == {"application/problem+json"}, name
 

@@ -41,6 +41,12 @@ class Appointment:
     def confirmed(self, sequence: int = 2) -> Envelope:
         return self._event("AppointmentConfirmed", "default", sequence)
 
+    def rescheduled(self, sequence: int = 2, **data: Any) -> Envelope:
+        """Moved within the golden booking's clinic, unless `data` has another one."""
+        place = golden("AppointmentBooked", "group")["data"]
+        given = {name: place[name] for name in ("session", "clinic", "provider")}
+        return self._event("AppointmentRescheduled", "participant", sequence, **{**given, **data})
+
     def cancelled(self, sequence: int = 2) -> Envelope:
         return self._event("AppointmentCancelled", "default", sequence)
 
@@ -67,6 +73,10 @@ class Office:
         appointment = Appointment(self.tenant)
         self.kit.inbox.receive(appointment.booked(**data))
         return appointment
+
+    def move(self, appointment: Appointment, clinic_id: UUID) -> None:
+        """The appointment is moved to another clinic."""
+        self.kit.inbox.receive(appointment.rescheduled(clinic={"id": clinic_id}))
 
     def cancel(self, appointment: Appointment) -> None:
         self.kit.inbox.receive(appointment.cancelled())

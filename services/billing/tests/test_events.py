@@ -42,6 +42,7 @@ def _with_unknown_fields(value: Any) -> Any:
 def test_every_event_that_is_read_has_a_golden_example() -> None:
     assert {name for name, _ in _examples()} == {
         "AppointmentBooked",
+        "AppointmentRescheduled",
         "AppointmentCancelled",
         "PatientRegistered",
         "PatientUpdated",
@@ -60,7 +61,7 @@ def test_golden_examples_are_applied(
     _, golden_id = attributes["subject"].split("/")
     fresh = new_id()
     envelope = parse(json.loads(json.dumps(attributes).replace(golden_id, str(fresh))))
-    if name == "AppointmentCancelled":
+    if name in ("AppointmentRescheduled", "AppointmentCancelled"):
         kit.inbox.receive(Appointment(tenant, fresh).booked())
         envelope = replace(envelope, sequence=2)
     kit.inbox.receive(envelope)
@@ -88,11 +89,11 @@ def test_events_that_mean_nothing_here_are_passed_over(kit: ServiceKit, tenant: 
     assert kit.count(tenant, Invoice) == 0
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
 def test_any_order_and_any_repetition_ends_as_a_perfect_delivery(office: Office, order: tuple[int, ...]) -> None:
     office.set_price()
     appointment = Appointment(office.tenant)
-    story = [appointment.booked(1), appointment.confirmed(2), appointment.cancelled(3)]
+    story = [appointment.booked(1), appointment.confirmed(2), appointment.rescheduled(3), appointment.cancelled(4)]
     for n in order:
         for _ in range(2):
             office.kit.inbox.receive(story[n])

@@ -47,8 +47,24 @@ class Story:
     def scheduled(self) -> Envelope:
         return self._of_session("SessionScheduled", 1, **self.block)
 
-    def session_cancelled(self) -> Envelope:
-        return self._of_session("SessionCancelled", 2)
+    def session_rescheduled(self, sequence: int = 2, **changes: Any) -> Envelope:
+        """The session a day later; `changes` replace members of the block."""
+        return self._of_session("SessionRescheduled", sequence, **{**self.a_day_later, **changes})
+
+    def session_started(self, sequence: int = 2) -> Envelope:
+        return self._of_session("SessionStarted", sequence)
+
+    def session_completed(self, sequence: int = 3) -> Envelope:
+        return self._of_session("SessionCompleted", sequence)
+
+    def session_cancelled(self, sequence: int = 2) -> Envelope:
+        return self._of_session("SessionCancelled", sequence)
+
+    @property
+    def a_day_later(self) -> Json:
+        """The block of the session after it was moved by a day."""
+        day = {"starts_at": "2026-11-24T07:00:00Z", "ends_at": "2026-11-24T08:00:00Z"}
+        return {**self.block, "session": {**self.block["session"], **day}}
 
     def booked(self, participant_id: str | None = None, patient_id: str | None = None) -> Envelope:
         return example(
@@ -63,6 +79,19 @@ class Story:
 
     def confirmed(self) -> Envelope:
         return self._of_appointment("AppointmentConfirmed", 2)
+
+    def rescheduled(self, block: Json, sequence: int = 3, status: str = "BOOKED") -> Envelope:
+        """The participant's place is in the session of this block now."""
+        return self._of_appointment("AppointmentRescheduled", sequence, "participant", **block, status=status)
+
+    def arrived(self, sequence: int = 3) -> Envelope:
+        return self._of_appointment("AppointmentArrived", sequence)
+
+    def attended(self, sequence: int = 4) -> Envelope:
+        return self._of_appointment("AppointmentAttended", sequence)
+
+    def no_show(self, sequence: int = 3) -> Envelope:
+        return self._of_appointment("AppointmentNoShow", sequence)
 
     def cancelled(self, sequence: int = 3) -> Envelope:
         return self._of_appointment("AppointmentCancelled", sequence)
@@ -167,16 +196,17 @@ class Story:
             **data,
         )
 
-    def _of_appointment(self, event: str, sequence: int) -> Envelope:
+    def _of_appointment(self, event: str, sequence: int, name: str = "default", **data: Any) -> Envelope:
         return example(
             event,
-            "default",
+            name,
             self.tenant,
             sequence=sequence,
             subject_id=self.participant_id,
             appointment_id=self.participant_id,
             session_id=self.session_id,
             patient_id=self.patient_id,
+            **data,
         )
 
     def _of_patient(self, event: str, sequence: int) -> Envelope:

@@ -64,18 +64,17 @@ def test_a_story_with_unknown_fields_ends_as_one_without(kit: ServiceKit, tenant
 
 def test_what_is_known_and_means_nothing_here_is_passed_over_in_its_turn(kit: ServiceKit, tenant: str) -> None:
     story = Story(kit, tenant)
-    booked = story.booked().attributes()
-    attended = {
-        **booked,
-        "id": str(uuid4()),
-        "type": "jalsa.scheduling.AppointmentAttended.v1",
-        "sequence": "2",
-        "data": {},
-    }
-    cancelled = story.cancelled(sequence=3)
-    assert kit.inbox.knows(parse(attended))
-    story.tell([cancelled, parse(attended), parse(booked)])
-    assert [row["participant"] for row in story.state()] == ["CANCELLED"]
+    filled = parse(
+        {
+            **story.session_cancelled().attributes(),
+            "id": str(uuid4()),
+            "type": "jalsa.scheduling.SessionFilled.v1",
+            "data": {},
+        }
+    )
+    assert kit.inbox.knows(filled)
+    story.tell([story.session_cancelled(3), filled, story.scheduled()])
+    assert [row["session"] for row in story.state()] == ["CANCELLED"]
 
 
 def test_an_event_without_a_field_that_is_read_is_kept_as_dead_and_changes_nothing(

@@ -29,6 +29,15 @@ STORIES: dict[str, Tell] = {
         s.session_cancelled(),
         s.cancelled(),
     ],
+    "session moved": lambda s: [
+        s.scheduled(),
+        s.session_rescheduled(),
+        s.booked(),
+        s.rescheduled(s.a_day_later, 2, "CONFIRMED"),
+    ],
+    "came": lambda s: [s.scheduled(), s.session_started(), s.booked(), s.arrived(2), s.attended(3)],
+    "did not come": lambda s: [s.scheduled(), s.session_started(), s.session_completed(), s.booked(), s.no_show(2)],
+    "came late": lambda s: [s.scheduled(), s.session_started(), s.booked(), s.no_show(2), s.arrived(3)],
     "two patients": lambda s: [s.scheduled(), s.booked(), s.booked(str(uuid4()), str(uuid4()))],
 }
 
@@ -38,6 +47,10 @@ END: dict[str, set[tuple[str, str | None]]] = {
     "session cancelled": {("CANCELLED", "CANCELLED")},
     "session cancelled, its places not yet": {("CANCELLED", "BOOKED")},
     "confirmed, then session cancelled": {("CANCELLED", "CANCELLED")},
+    "session moved": {("SCHEDULED", "CONFIRMED")},
+    "came": {("IN_PROGRESS", "ATTENDED")},
+    "did not come": {("COMPLETED", "NO_SHOW")},
+    "came late": {("IN_PROGRESS", "ARRIVED")},
     "two patients": {("SCHEDULED", "BOOKED")},
 }
 
@@ -53,6 +66,8 @@ def test_every_order_of_arrival_ends_alike(kit: ServiceKit, tenant: str, name: s
         assert {(row["session"], row["participant"]) for row in state} == END[name], order
         assert len(state) == (2 if name == "two patients" else 1), order
         assert {(row["session_type"], row["provider_id"]) for row in state} == {("GROUP", "provider")}, order
+        day = 24 if name == "session moved" else 23
+        assert {row["starts_at"].day for row in state} == {day}, order
 
 
 def test_a_session_cancelled_before_its_booking_arrives_stays_cancelled(kit: ServiceKit, tenant: str) -> None:

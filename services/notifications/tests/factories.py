@@ -32,6 +32,13 @@ class Booking:
     starts_at: datetime
 
 
+@dataclass(frozen=True)
+class Offer:
+    id: UUID
+    entry_id: UUID
+    patient_id: UUID
+
+
 class World:
     """One tenant of the service under test: announces what the other services would, and runs the jobs."""
 
@@ -92,6 +99,42 @@ class World:
         starts_at = in_days(3)
         return [self.book(self.patient(), starts_at) for _ in range(count)]
 
+    def rescheduled(self, booking: Booking, starts_at: datetime, time: datetime | None = None, **data: Any) -> Envelope:
+        """AppointmentRescheduled, to an hour that begins then; clinic and provider stay unless `data` has others."""
+        block = golden("AppointmentBooked", "individual")["data"]
+        session = {**block["session"], "starts_at": starts_at, "ends_at": starts_at + timedelta(hours=1)}
+        place = {"session": session, "clinic": block["clinic"], "provider": block["provider"], "status": "BOOKED"}
+        ids = {"appointment_id": booking.id, "appointment_number": booking.number}
+        return self.event("AppointmentRescheduled", "participant", booking.id, time, **{**ids, **place, **data})
+
+    def reschedule(self, booking: Booking, starts_at: datetime, time: datetime | None = None, **data: Any) -> None:
+        self.kit.inbox.receive(self.rescheduled(booking, starts_at, time, **data))
+
+    def tell(self, event: str, booking: Booking) -> None:
+        """One of the events that say no more than what became of an appointment."""
+        self.kit.inbox.receive(self.event(event, "default", booking.id, appointment_id=booking.id))
+
+    def offer(
+        self, patient_id: UUID, expires_at: datetime, time: datetime | None = None, entry_id: UUID | None = None
+    ) -> Offer:
+        """A place offered to a patient on the waitlist, in the golden example's clinic, in three days."""
+        session = {**golden("AppointmentBooked", "individual")["data"]["session"], "starts_at": in_days(3)}
+        made = Offer(new_id(), entry_id or new_id(), patient_id)
+        self._of_waitlist("WaitlistOffered", made, time, expires_at=expires_at, session=session)
+        return made
+
+    def end_offer(self, offer: Offer, event: str = "WaitlistOfferExpired") -> None:
+        self._of_waitlist(event, offer, None)
+
+    def _of_waitlist(self, event: str, offer: Offer, time: datetime | None, **data: Any) -> None:
+        ids = {"entry_id": offer.entry_id, "offer_id": offer.id, "patient_id": offer.patient_id}
+        self.kit.inbox.receive(self.event(event, "default", offer.entry_id, time, **ids, **data))
+
+    def offer_messages(self, offer: Offer) -> list[Json]:
+        """Messages about an offer."""
+        found = items(self.desk.get("/messages", patient_id=str(offer.patient_id)))
+        return [message for message in found if message["offer_id"] == str(offer.id)]
+
     def cancelled(self, booking: Booking, time: datetime | None = None) -> Envelope:
         return self.event("AppointmentCancelled", "default", booking.id, time, appointment_id=booking.id)
 
@@ -114,7 +157,13 @@ class World:
     def confirmation(self, booking: Booking) -> Json:
         return self.message("BOOKING_CONFIRMATION", booking)
 
+    def every_reminder(self, booking: Booking) -> list[tuple[str, str, str]]:
+        """Kind, when it is due, and state of each reminder that there ever was, in the order of scheduling."""
+        found = items(self.desk.get("/reminders", appointment_number=booking.number))
+        return [(reminder["kind"], reminder["due_at"], reminder["status"]) for reminder in found]
+
     def reminders(self, booking: Booking) -> dict[str, Json]:
+        """The latest reminder of each kind."""
         found = items(self.desk.get("/reminders", appointment_number=booking.number))
         return {reminder["kind"]: reminder for reminder in found}
 

@@ -58,6 +58,9 @@ def test_a_reminder_is_due_so_many_hours_before_even_across_a_clock_change() -> 
         ("REMINDER_2H", timedelta(0), True),
         ("BOOKING_CONFIRMATION", timedelta(0), True),
         ("CANCELLATION", timedelta(0), False),
+        ("RESCHEDULING", timedelta(0), True),
+        ("WAITLIST_OFFER", timedelta(seconds=1), False),
+        ("WAITLIST_OFFER", timedelta(0), True),
     ],
 )
 def test_a_message_is_too_late_once_it_is_of_no_use(kind: str, before: timedelta, late: bool) -> None:

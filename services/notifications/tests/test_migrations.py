@@ -1,10 +1,14 @@
 """The schema goes up, down without a trace, and up again to the same; and it is as the models say."""
 
+from jalsa.cli import migrations_folder
+from jalsa.migrate import migrate
 from jalsa.testing.kit import ServiceKit
 from jalsa.testing.schema import assert_migrations_go_both_ways, assert_tables_are_as_the_models_say
 from jalsa.testing.servers import Servers
 from notifications.app import SERVICE
 from notifications.models import Base
+
+from .factories import World, in_days, items
 
 
 def test_migrations_go_up_down_and_up_again(servers: Servers) -> None:
@@ -13,3 +17,19 @@ def test_migrations_go_up_down_and_up_again(servers: Servers) -> None:
 
 def test_every_table_is_as_the_models_say_and_forces_row_level_security(kit: ServiceKit) -> None:
     assert_tables_are_as_the_models_say(kit, Base)
+
+
+def test_the_way_back_from_offers_keeps_the_messages_about_appointments(scratch_kit: ServiceKit, tenant: str) -> None:
+    world = World(scratch_kit, tenant)
+    patient_id = world.patient()
+    booking = world.book(patient_id)
+    world.offer(patient_id, in_days(1))
+    world.dispatch()
+    owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
+
+    migrate(folder, owner_url, "-2")
+    migrate(folder, owner_url)
+
+    listed = items(world.desk.get("/messages", patient_id=str(patient_id)))
+    assert listed == world.messages(booking)
+    assert [message["kind"] for message in listed] == ["BOOKING_CONFIRMATION"]

@@ -1,5 +1,6 @@
 """What is said, in both languages."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,7 +17,7 @@ FACTS = Facts(
 )
 
 
-@pytest.mark.parametrize("kind", domain.MESSAGE_KINDS)
+@pytest.mark.parametrize("kind", domain.APPOINTMENT_KINDS)
 def test_a_message_in_english_names_clinic_local_time_and_number(kind: str) -> None:
     subject, body = texts.message(kind, "en", FACTS)
     assert "appointment" in subject
@@ -25,7 +26,7 @@ def test_a_message_in_english_names_clinic_local_time_and_number(kind: str) -> N
     assert "APT-AGDAR-2026-00001" in body
 
 
-@pytest.mark.parametrize("kind", domain.MESSAGE_KINDS)
+@pytest.mark.parametrize("kind", domain.APPOINTMENT_KINDS)
 def test_a_message_in_arabic_names_clinic_local_time_and_number(kind: str) -> None:
     subject, body = texts.message(kind, "ar", FACTS)
     assert "موعدك" in subject
@@ -37,8 +38,21 @@ def test_a_message_in_arabic_names_clinic_local_time_and_number(kind: str) -> No
 
 def test_the_kinds_of_messages_are_told_apart() -> None:
     for language in domain.LANGUAGES:
-        said = {texts.message(kind, language, FACTS) for kind in domain.MESSAGE_KINDS}
-        assert len(said) == 3  # the two reminders say the same
+        said = {texts.message(kind, language, FACTS) for kind in domain.APPOINTMENT_KINDS}
+        assert len(said) == 4  # the two reminders say the same
+
+
+def test_an_offer_names_clinic_time_and_until_when_it_is_held_by_the_clinics_clock() -> None:
+    offered = replace(FACTS, number=None, expires_at=datetime(2026, 11, 20, 21, 15, tzinfo=UTC))
+    subject, body = texts.message("WAITLIST_OFFER", "en", offered)
+    assert subject == "A place is free for you"
+    assert "Occupational {therapy} on Tuesday, November 24, 2026, 12:30 AM (Arabian Standard Time) is free" in body
+    assert "until Saturday, November 21, 2026, 12:15 AM (Arabian Standard Time)" in body
+    subject, body = texts.message("WAITLIST_OFFER", "ar", offered)
+    assert subject == "يتوفر مكان لك"
+    assert "العلاج الوظيفي يوم الثلاثاء، 24 نوفمبر 2026، 12:30 ص (التوقيت العربي الرسمي)" in body
+    assert "حتى السبت، 21 نوفمبر 2026، 12:15 ص (التوقيت العربي الرسمي)" in body
+    assert not any("a" <= letter <= "z" for letter in body)
 
 
 def test_the_time_is_the_one_that_the_clinics_clock_will_show() -> None:
@@ -51,10 +65,17 @@ def test_the_time_is_the_one_that_the_clinics_clock_will_show() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["APPOINTMENT_BOOKED", "APPOINTMENT_CANCELLED"])
+def test_there_is_a_text_for_every_kind_of_message_and_notice_in_every_language() -> None:
+    assert {language: set(said) for language, said in texts.MESSAGES.items()} == {
+        language: set(domain.MESSAGE_KINDS) for language in domain.LANGUAGES
+    }
+    assert set(texts.NOTICES["ar"]) == set(texts.NOTICES["en"])
+
+
+@pytest.mark.parametrize("kind", texts.NOTICES["en"])
 def test_a_notice_names_clinic_local_time_and_number_in_both_languages(kind: str) -> None:
     english, arabic = (texts.notice(kind, language, FACTS) for language in ("en", "ar"))
     assert "12:30 AM (Arabian Standard Time), Occupational {therapy}" in english
     assert "العلاج الوظيفي" in arabic
-    assert FACTS.number in english
-    assert FACTS.number in arabic
+    assert "APT-AGDAR-2026-00001" in english
+    assert "APT-AGDAR-2026-00001" in arabic

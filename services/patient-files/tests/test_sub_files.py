@@ -52,6 +52,29 @@ def cancelled(booking: Envelope) -> Envelope:
     )
 
 
+def rescheduled(booking: Envelope, sequence: int = 2, **data: Any) -> Envelope:
+    """The appointment was moved; `data` replaces the clinic, the session, the provider or the status."""
+    place = {name: booking.data[name] for name in ("session", "clinic", "provider", "status")}
+    ids = {name: booking.data[name] for name in ("appointment_id", "appointment_number", "patient_id")}
+    subject_id = booking.data["appointment_id"]
+    return example(
+        "AppointmentRescheduled",
+        "participant",
+        booking.tenant,
+        sequence=sequence,
+        subject_id=subject_id,
+        **{**ids, **place, **data},
+    )
+
+
+def became(booking: Envelope, event: str, sequence: int) -> Envelope:
+    """What has become of the appointment."""
+    appointment = booking.data["appointment_id"]
+    return example(
+        event, "default", booking.tenant, sequence=sequence, subject_id=appointment, appointment_id=appointment
+    )
+
+
 def sub_files(client: Client, patient: Json) -> list[Json]:
     items: list[Json] = (client.get(f"/patients/{patient['id']}/sub-files").json or {})["items"]
     return items
@@ -244,6 +267,55 @@ def test_a_sub_file_and_its_event_are_stored_together_or_not_at_all(
 
     eventually(lambda: kit.inbox.retry_due() >= 0 and not kept(kit, tenant))
     assert len(sub_files(desk, patient)) == len(kit.events(tenant, "SubFileOpened")) == 1
+
+
+def test_an_appointment_that_is_moved_to_another_clinic_opens_a_sub_file_there(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register
+) -> None:
+    patient = register(desk)
+    booking, omar = booked(tenant, patient), {"id": str(uuid4())}
+    later = {"starts_at": "2026-11-30T07:00:00Z"}
+
+    kit.inbox.receive(booking)
+    kit.inbox.receive(rescheduled(booking, clinic=SLP, provider=omar, session=later, status="BOOKED"))
+
+    first, second = sub_files(desk, patient)
+    assert (first["clinic_code"], second["clinic_code"]) == ("OT", "SLP")
+    assert second["assigned_provider_id"] == omar["id"]
+    assert len(kit.events(tenant, "SubFileOpened")) == 2
+    with kit.transaction(tenant) as db:
+        [kept_of_it] = db.scalars(select(AppointmentProjection)).all()
+    assert (str(kept_of_it.clinic_id), str(kept_of_it.provider_id)) == (SLP["id"], omar["id"])
+    assert kept_of_it.starts_at.isoformat() == "2026-11-30T07:00:00+00:00"
+
+
+def test_an_appointment_that_is_moved_within_its_clinic_opens_nothing_and_changes_no_sub_file(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register
+) -> None:
+    patient = register(desk)
+    booking = booked(tenant, patient)
+    kit.inbox.receive(booking)
+    before = sub_files(desk, patient)
+
+    kit.inbox.receive(rescheduled(booking, provider={"id": str(uuid4())}, status="CONFIRMED"))
+
+    assert sub_files(desk, patient) == before
+    assert status(kit, booking) == "CONFIRMED"
+
+
+def test_it_is_known_what_has_become_of_an_appointment(
+    kit: ServiceKit, desk: Client, tenant: str, register: Register
+) -> None:
+    booking = booked(tenant, register(desk))
+    kit.inbox.receive(booking)
+
+    seen = []
+    story = ("AppointmentNoShow", "AppointmentArrived", "AppointmentAttended")  # who came late
+    for sequence, event in enumerate(story, start=2):
+        kit.inbox.receive(became(booking, event, sequence))
+        seen.append(status(kit, booking))
+
+    assert seen == ["NO_SHOW", "ARRIVED", "ATTENDED"]
 
 
 def status(kit: ServiceKit, booking: Envelope) -> str:

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from jalsa import clock
 from jalsa.ids import new_id
 from jalsa.testing.kit import Client, ServiceKit
-from scheduling.operations.projections import save_patient
+from scheduling.operations.projections import save_patient, set_clearance, set_consent
 
 ALL_WEEK = range(7)
 
@@ -140,6 +140,24 @@ class Desk:
     def create_individual(self, **overrides: Any) -> dict[str, Any]:
         return self.create_session(**{"session_type": "INDIVIDUAL", "max_capacity": 1, **overrides})
 
+    def series_body(self, **overrides: Any) -> dict[str, Any]:
+        """A group of three, every week at 10:00 by the clinic's clock, four times unless said otherwise."""
+        body = {
+            "session_type": ...,
+            "starts_at": ...,
+            "starts_on": at().date().isoformat(),
+            "start_time": "10:00",
+            "rrule": "FREQ=WEEKLY;COUNT=4",
+        }
+        return self.session_body(**{**body, **overrides})
+
+    def create_series(self, **overrides: Any) -> dict[str, Any]:
+        return created(self.centre.post("/series", self.series_body(**overrides)))
+
+    def series_sessions(self, series: dict[str, Any]) -> list[dict[str, Any]]:
+        """All sessions of a series as they are now, by their start."""
+        return list(ok(self.centre.get(f"/series/{series['id']}/sessions", limit=200))["items"])
+
     def book(self, session: dict[str, Any], patient: str | None = None, **overrides: Any) -> TestResponse:
         """Try to book a patient (a new one unless given) into a session."""
         body = {"patient_id": patient or self.centre.create_patient(), **overrides}
@@ -152,6 +170,31 @@ class Desk:
         body = self.place(**{"patient_id": overrides.pop("patient_id", None) or self.centre.create_patient()})
         return created(self.centre.post("/appointments", as_json({**body, **overrides})))
 
+    def create_today(self, in_minutes: int = 30, **overrides: Any) -> dict[str, Any]:
+        """An appointment that begins soon; on this day where the clinic's zone is `noon_zone()`."""
+        start = clock.now() + timedelta(minutes=in_minutes)
+        return self.create_appointment(**{"starts_at": start, **overrides})
+
+    def clear(self, participant: dict[str, Any], *, finance: bool = True, consent: bool = True) -> None:
+        """Finance and consent as billing and patient-files have announced them."""
+        with self.centre.kit.transaction(self.centre.tenant) as db:
+            set_clearance(db, UUID(participant["id"]), cleared=finance)
+            set_consent(db, UUID(participant["patient_id"]), consented=consent, clinic_ids=[])
+
+    def do(self, participant: dict[str, Any], verb: str, **body: Any) -> TestResponse:
+        """POST /participants/{id}/<verb>."""
+        return self.centre.post(f"/participants/{participant['id']}/{verb}", as_json(body))
+
+    def move(self, session: dict[str, Any], verb: str, **body: Any) -> TestResponse:
+        """POST /sessions/{id}/<verb>."""
+        return self.centre.post(f"/sessions/{session['id']}/{verb}", as_json(body))
+
+    def patch(self, session: dict[str, Any], **body: Any) -> TestResponse:
+        """PATCH a session as it is now."""
+        path = f"/sessions/{session['id']}"
+        tag = self.centre.get(path).headers["ETag"]
+        return self.centre.client().patch(path, as_json(body), tag)
+
     def session(self, session_id: str) -> dict[str, Any]:
         """The session as it is now."""
         return ok(self.centre.get(f"/sessions/{session_id}"))
@@ -159,6 +202,12 @@ class Desk:
     def participant(self, participant_id: str) -> dict[str, Any]:
         """The participant as it is now."""
         return ok(self.centre.get(f"/participants/{participant_id}"))
+
+
+def noon_zone() -> str:
+    """A zone in which it is noon now, so that what begins within hours is today's."""
+    hours = (12 - clock.now().hour + 12) % 24 - 12  # to add to UTC
+    return f"Etc/GMT{-hours:+d}"
 
 
 def hours_on(weekday: int, clinic: dict[str, Any], start: str = "00:00", end: str = "00:00") -> dict[str, Any]:

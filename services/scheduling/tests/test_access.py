@@ -30,6 +30,12 @@ MAY = {
     "sessions.write": BOOKERS,
     "appointments.read": READERS,
     "appointments.write": BOOKERS,
+    "waitlist.read": READERS,
+    "waitlist.write": BOOKERS,
+    "calendar-links.write": {"manager", "front-desk", "clinician"},
+    "reports.read": {"manager", "integration"},
+    "history.read": {"manager", "records", "front-desk", "clinician"},
+    "history.notes": {"manager", "clinician"},
     "events.read": {"manager", "integration"},
     "events.operate": {"manager"},
 }

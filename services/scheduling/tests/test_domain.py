@@ -25,12 +25,28 @@ PARTICIPANT_MOVES = {
     ("ARRIVED", "ATTENDED"),
     ("NO_SHOW", "ARRIVED"),
 }
+ENTRY_MOVES = {
+    ("WAITING", "OFFERED"),
+    ("WAITING", "LAPSED"),
+    ("WAITING", "CANCELLED"),
+    ("OFFERED", "WAITING"),
+    ("OFFERED", "ACCEPTED"),
+    ("OFFERED", "DECLINED"),
+    ("OFFERED", "LAPSED"),
+    ("OFFERED", "CANCELLED"),
+}
+OFFER_MOVES = {("OPEN", end) for end in ("ACCEPTED", "DECLINED", "LAPSED", "WITHDRAWN")}
 
 
 @pytest.mark.parametrize(
     ("machine", "allowed"),
-    [(domain.SESSION, SESSION_MOVES), (domain.PARTICIPANT, PARTICIPANT_MOVES)],
-    ids=["session", "participant"],
+    [
+        (domain.SESSION, SESSION_MOVES),
+        (domain.PARTICIPANT, PARTICIPANT_MOVES),
+        (domain.ENTRY, ENTRY_MOVES),
+        (domain.OFFER, OFFER_MOVES),
+    ],
+    ids=["session", "participant", "entry", "offer"],
 )
 def test_only_the_moves_of_the_table_are_allowed(machine: StateMachine, allowed: set[tuple[str, str]]) -> None:
     for move in product(machine.states, repeat=2):

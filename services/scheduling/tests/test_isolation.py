@@ -15,7 +15,6 @@ from jalsa.ids import new_id
 from jalsa.numbers import next_number
 from jalsa.testing.kit import ServiceKit, example
 from jalsa.testing.servers import Servers
-
 from scheduling.models import CalendarLink, SeriesMember, SessionSeries, WaitlistEntry, WaitlistOffer
 
 from .factories import Centre, Desk, at, created, ok, tenant_tables

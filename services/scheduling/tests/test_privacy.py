@@ -19,7 +19,7 @@ from jalsa.testing.kit import ServiceKit, example
 from scheduling import domain, events
 from scheduling.operations import projections
 
-from .factories import Desk, at, ok, problem
+from .factories import Desk, at, created, ok, problem
 
 SECRET = "Zahra told of her brother"
 NAME = "Zahra-Alqahtani"
@@ -51,6 +51,8 @@ def test_notes_and_reasons_are_in_no_log_metric_or_event(desk: Desk, log: Captur
     participant = desk.create_participant(session, notes=SECRET)
     path = f"/participants/{participant['id']}"
     caller = desk.centre.client()
+    waits = {"patient_id": desk.centre.create_patient(), "service_type": desk.service_type["code"]}
+    ok(caller.get(f"/waitlist/{created(caller.post('/waitlist', {**waits, 'notes': SECRET}))['id']}"))
     ok(caller.patch(path, {"notes": SECRET * 2}, desk.centre.get(path).headers["ETag"]))
     ok(caller.post(f"{path}/cancel", {"reason": SECRET}))
     refusals = [
@@ -78,6 +80,22 @@ def test_notes_and_reasons_are_in_no_log_metric_or_event(desk: Desk, log: Captur
     assert 'route="/v1/participants/<uuid:participant_id>/cancel"' in metrics
     assert SECRET not in metrics
     assert participant["id"] not in metrics
+
+
+def test_what_is_said_of_a_series_and_its_members_is_in_no_log_or_event(desk: Desk, log: CapturingLogger) -> None:
+    series = desk.create_series(group_notes=SECRET)
+    path, patient = f"/series/{series['id']}/members", desk.centre.create_patient()
+    member = desk.centre.post(path, {"patient_id": patient, "notes": SECRET}).get_json()
+    refused = desk.centre.post(path, {"patient_id": patient, "notes": SECRET})
+    problem(refused, 409, "already-enrolled")
+    misread = desk.centre.post("/series", desk.series_body(rrule=SECRET, group_notes=SECRET))
+    problem(misread, 422, "validation-error")
+    ok(desk.centre.post(f"{path}/{member['id']}/leave", {"reason": SECRET}))
+    session = series["occurrences"][0]["session_id"]
+    ok(desk.centre.post(f"/sessions/{session}/cancel", {"reason": SECRET, "scope": "ALL"}))
+    published = json.dumps([e.attributes() for e in desk.centre.kit.events(desk.centre.tenant)])
+    assert "AppointmentCancelled" in published
+    assert SECRET not in published + written(log) + refused.text + misread.text
 
 
 def test_a_failure_of_ours_is_logged_by_its_type_and_place_and_answered_without_it(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -26,12 +26,13 @@ from .factories import Centre, Desk, at, created
 # A pause between the check and the row, so that every thread passes the check before the first row is seen.
 SLOW_MOTION = """
 CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;
-CREATE TRIGGER a_pause BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION pause();
+CREATE TRIGGER a_pause BEFORE INSERT OR UPDATE OF starts_at ON sessions FOR EACH ROW EXECUTE FUNCTION pause();
 CREATE TRIGGER a_pause BEFORE INSERT ON participants FOR EACH ROW EXECUTE FUNCTION pause();
 """
 # A function of the same name, found before the real one, that locks nothing.
 NO_ADVISORY_LOCKS = """
 CREATE FUNCTION pg_advisory_xact_lock(bigint) RETURNS void LANGUAGE sql AS 'SELECT';
+CREATE FUNCTION pg_advisory_xact_lock_shared(bigint) RETURNS void LANGUAGE sql AS 'SELECT';
 ALTER DATABASE {database} SET search_path = public, pg_catalog;
 ALTER DATABASE {database} SET deadlock_timeout = '50ms';
 """
@@ -179,6 +180,85 @@ def test_a_place_that_two_give_up_at_once_is_given_up_once(desk: Desk) -> None:
     assert len(desk.centre.kit.events(desk.centre.tenant, "AppointmentCancelled")) == 1
 
 
+def test_of_many_who_move_to_the_same_time_at_once_one_does(weakened: Weakened) -> None:
+    with weakened() as desk:
+        answers = at_once(*moves(desk, 6))
+        assert answers == {(200, None): 1, (409, "provider-busy"): 5}
+        assert overlaps(desk) == 0
+
+
+def test_without_the_locks_the_constraints_hold_for_moves_too(weakened: Weakened) -> None:
+    with weakened(NO_ADVISORY_LOCKS) as desk:
+        assert at_once(*moves(desk, 4))[200, None] == 1
+        assert overlaps(desk) == 0
+
+
+def test_control_without_locks_and_constraints_moves_double_book(weakened: Weakened) -> None:
+    with weakened(NO_ADVISORY_LOCKS, NO_EXCLUSION) as desk:
+        assert at_once(*moves(desk, 4))[200, None] > 1
+        assert overlaps(desk) > 0
+
+
+def moves(desk: Desk, count: int) -> list[Post]:
+    """Requests to move as many sessions to one time of one provider."""
+    sessions = [desk.create_session(starts_at=at(2 + n)) for n in range(count)]
+    target = {"starts_at": at().isoformat()}
+    return [Post(desk.centre.client(), f"/sessions/{session['id']}/reschedule", target) for session in sessions]
+
+
+def test_control_without_the_providers_lock_buffers_are_ignored(weakened: Weakened) -> None:
+    for statements, booked in (((), 1), ((NO_ADVISORY_LOCKS,), 2)):
+        with weakened(*statements) as desk:
+            service = desk.centre.create_service_type(buffer_after_minutes=30)["code"]
+            wishes = [
+                Post(desk.centre.client(), "/sessions", desk.session_body(service_type=service, starts_at=start))
+                for start in (at(hour=9), at(hour=10))
+            ]
+            assert at_once(*wishes)[201, None] == booked
+
+
+ABSENCES = ("time-off", "closure")
+
+
+def unseen(desk: Desk, absence: str) -> bool:
+    """Whether an absence that is entered while a session is being booked into it says nothing of that session."""
+    day = {"starts_on": at().date().isoformat(), "ends_on": at().date().isoformat()}
+    path, body = {
+        "time-off": (
+            f"/providers/{desk.provider['id']}/time-off",
+            {"starts_at": at(hour=0).isoformat(), "ends_at": at(2).isoformat()},
+        ),
+        "closure": ("/closures", {**day, "name_en": "Eid", "name_ar": "عيد"}),
+    }[absence]
+    with ThreadPoolExecutor(1) as pool:
+        booking = pool.submit(desk.centre.post, "/sessions", desk.session_body())
+        eventually(lambda: asleep(desk))  # it has passed all checks, and its row is not stored yet
+        entered = created(desk.centre.post(path, body))
+        booked = created(booking.result())
+    return booked["id"] not in {session["id"] for session in entered["affected_sessions"]}
+
+
+def asleep(desk: Desk) -> bool:
+    """Whether a request of this service is in the pause before its row."""
+    looking = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')"
+    )
+    with desk.centre.kit.transaction("looking") as db:
+        return bool(db.execute(text(looking)).scalar_one())
+
+
+@pytest.mark.parametrize("absence", ABSENCES)
+def test_nothing_is_booked_unseen_into_an_absence_that_is_being_entered(weakened: Weakened, absence: str) -> None:
+    with weakened() as desk:
+        assert not unseen(desk, absence)
+
+
+@pytest.mark.parametrize("absence", ABSENCES)
+def test_control_without_the_locks_a_booking_slips_into_an_absence(weakened: Weakened, absence: str) -> None:
+    with weakened(NO_ADVISORY_LOCKS) as desk:
+        assert unseen(desk, absence)
+
+
 def test_whoever_books_while_the_session_is_cancelled_is_refused_or_cancelled(desk: Desk) -> None:
     session = desk.create_session(max_capacity=8)
     caller, path = desk.centre.client(), f"/sessions/{session['id']}"
@@ -204,9 +284,17 @@ def test_whatever_is_booked_and_cancelled_at_once_nobody_deadlocks_and_nothing_o
         mine: list[str] = []
         answers: Counter[int] = Counter()
         while time.monotonic() < deadline:
-            if mine and chance.random() < 0.4:
+            what = chance.random()
+            if mine and what < 0.25:
                 answer = caller.post(f"/participants/{mine.pop()}/cancel")
-            elif chance.random() < 0.2:
+            elif mine and what < 0.4:
+                target = {"starts_at": _some_time(chance).isoformat(), "provider_id": chance.choice(providers)["id"]}
+                path = f"/participants/{chance.choice(mine)}/reschedule"
+                answer = caller.post(path, chance.choice([target, {"session_id": group["id"]}]))
+            elif what < 0.45:
+                path = f"/sessions/{group['id']}/reschedule"
+                answer = caller.post(path, {"starts_at": _some_time(chance).isoformat()})
+            elif what < 0.6:
                 body = {"patient_id": chance.choice(patients)}
                 answer = caller.post(f"/sessions/{group['id']}/participants", body)
             else:
@@ -219,7 +307,7 @@ def test_whatever_is_booked_and_cancelled_at_once_nobody_deadlocks_and_nothing_o
     before = deadlocks(desk.centre.kit)
     with ThreadPoolExecutor(8) as pool:
         answers = sum(pool.map(work, range(8)), Counter())
-    assert set(answers) <= {200, 201, 409}
+    assert set(answers) <= {200, 201, 409, 422}  # 422: a group's seat has no time of its own
     assert answers[201] > 5
     assert answers[409] > 5
     assert overlaps(desk) == 0
@@ -231,11 +319,15 @@ def _anything(
 ) -> dict[str, Any]:
     room = chance.choice(rooms)
     return desk.place(
-        starts_at=at(1, 9) + timedelta(minutes=15 * chance.randrange(8)),
+        starts_at=_some_time(chance),
         provider_id=chance.choice(providers)["id"],
         room_id=room["id"] if room else None,
         patient_id=chance.choice(patients),
     )
+
+
+def _some_time(chance: random.Random) -> datetime:
+    return at(1, 9) + timedelta(minutes=15 * chance.randrange(8))
 
 
 def deadlocks(kit: ServiceKit) -> int:

@@ -1,7 +1,7 @@
 """Any order of operations: every answer is the one that a small model foretells, and no promise is ever broken."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from werkzeug.test import TestResponse
 
-from scheduling.domain import PARTICIPANT
+from scheduling.domain import EXPECTED, PARTICIPANT, SESSION
+from scheduling.domain import LIVE_PARTICIPANT as LIVE
 
 from .factories import Desk, at, created, ok, problem
-
-LIVE = ("BOOKED", "CONFIRMED")
 
 providers = st.integers(0, 1)
 rooms = st.sampled_from([None, 0, 1])
@@ -26,7 +25,18 @@ lengths = st.sampled_from([15, 30, 60])
 any_of = st.integers(0, 10**6)
 
 
-@dataclass
+VERBS = {
+    "confirm": "CONFIRMED",
+    "check-in": "ARRIVED",
+    "attend": "ATTENDED",
+    "no-show": "NO_SHOW",
+    "cancel": "CANCELLED",
+}
+SESSION_VERBS = {"start": "IN_PROGRESS", "complete": "COMPLETED", "cancel": "CANCELLED"}
+AT_THE_END = {"BOOKED": "NO_SHOW", "CONFIRMED": "NO_SHOW", "ARRIVED": "ATTENDED"}
+
+
+@dataclass(eq=False)
 class Held:
     """A session as the model knows it."""
 
@@ -40,11 +50,15 @@ class Held:
     of_one: bool = False  # made in one step with its appointment
     places: "list[Place]" = field(default_factory=list)
 
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
     def taken(self) -> int:
         return sum(place.status in LIVE for place in self.places)
 
 
-@dataclass
+@dataclass(eq=False)
 class Place:
     """A participant as the model knows it."""
 
@@ -100,27 +114,72 @@ class Scheduling(RuleBasedStateMachine):
             self._place(held, created(answer)["id"], patient)
 
     @precondition(lambda self: self.places)
-    @rule(which=any_of, verb=st.sampled_from(["confirm", "cancel"]))
-    def move(self, which: int, verb: str) -> None:
+    @rule(which=any_of, verb=st.sampled_from(list(VERBS)))
+    def act(self, which: int, verb: str) -> None:
         place = self.places[which % len(self.places)]
-        target = {"confirm": "CONFIRMED", "cancel": "CANCELLED"}[verb]
-        allowed = target in PARTICIPANT.moves[place.status]
-        answer = self._post(f"/participants/{place.id}/{verb}", {})
-        if self._told(answer, None if allowed else "invalid-transition"):
+        target = VERBS[verb]
+        body = {"override": {"reason": "It is long before the day"}} if verb == "check-in" else {}
+        answer = self._post(f"/participants/{place.id}/{verb}", body)
+        if self._told(answer, self._no_move(place, target)):
             assert ok(answer)["status"] == target
             place.status = target
-            if place.session.of_one and not place.session.taken():
-                place.session.status = "CANCELLED"
+            if target == "CANCELLED":
+                self._freed(place.session)
+
+    @precondition(lambda self: self.places and self.sessions)
+    @rule(which=any_of, into=any_of)
+    def change_seat(self, which: int, into: int) -> None:
+        place, target = self.places[which % len(self.places)], self.sessions[into % len(self.sessions)]
+        answer = self._post(f"/participants/{place.id}/reschedule", {"session_id": target.id})
+        refusal = "invalid-transition" if place.status not in EXPECTED else self._refusal(target, place.patient, place)
+        if self._told(answer, refusal):
+            old = place.session
+            old.places.remove(place)
+            target.places.append(place)
+            place.session = target
+            self._freed(old)
 
     @precondition(lambda self: self.sessions)
-    @rule(which=any_of)
-    def cancel_session(self, which: int) -> None:
+    @rule(which=any_of, provider=providers, room=rooms, start=st.integers(8, 15))
+    def move_session(self, which: int, provider: int, room: int | None, start: int) -> None:
         held = self.sessions[which % len(self.sessions)]
-        answer = self._post(f"/sessions/{held.id}/cancel", {})
-        if self._told(answer, "invalid-transition" if held.status == "CANCELLED" else None):
-            held.status = "CANCELLED"
-            for place in held.places:
+        new = replace(held, provider=provider, room=room, start=self._at(start), end=self._at(start) + held.length)
+        if (new.provider, new.room, new.start) == (held.provider, held.room, held.start):
+            return  # that it is there already is said by 422, and told elsewhere
+        body = {name: self._body(new)[name] for name in ("provider_id", "room_id", "starts_at")}
+        answer = self._post(f"/sessions/{held.id}/reschedule", body)
+        busy = [self._busy(new, p.patient, held) for p in held.places if p.status in LIVE]
+        refusal = "invalid-transition" if held.status != "SCHEDULED" else self._clash(new, held)
+        if self._told(answer, refusal or next(filter(None, busy), None)):
+            held.provider, held.room, held.start, held.end = new.provider, new.room, new.start, new.end
+
+    @precondition(lambda self: self.sessions)
+    @rule(which=any_of, capacity=st.integers(1, 4))
+    def change_capacity(self, which: int, capacity: int) -> None:
+        held = self.sessions[which % len(self.sessions)]
+        if held.of_one:
+            return
+        answer = self.world.desk.patch({"id": held.id}, max_capacity=capacity)
+        over = held.status not in ("SCHEDULED", "IN_PROGRESS")
+        few = "capacity-below-participants" if capacity < held.taken() else None
+        if self._told(answer, "invalid-transition" if over else few):
+            held.capacity = capacity
+
+    @precondition(lambda self: self.sessions)
+    @rule(which=any_of, verb=st.sampled_from(list(SESSION_VERBS)))
+    def act_on_session(self, which: int, verb: str) -> None:
+        held = self.sessions[which % len(self.sessions)]
+        target = SESSION_VERBS[verb]
+        here = any(place.status in ("ARRIVED", "ATTENDED") for place in held.places)
+        allowed = target in SESSION.moves[held.status] and not (target == "CANCELLED" and here)
+        if not self._told(self._post(f"/sessions/{held.id}/{verb}", {}), None if allowed else "invalid-transition"):
+            return
+        held.status = target
+        for place in held.places:
+            if target == "CANCELLED" and place.status in EXPECTED:
                 place.status = "CANCELLED"
+            elif target == "COMPLETED":
+                place.status = AT_THE_END.get(place.status, place.status)
 
     def teardown(self) -> None:
         """Whatever was done, the service shows what the model holds, and nothing overlaps."""
@@ -138,8 +197,11 @@ class Scheduling(RuleBasedStateMachine):
         assert not [a for a in live for b in live if a is not b and self._shares(a, b)]
 
     def _held(self, provider: int, room: int | None, start: int, minutes: int, capacity: int) -> Held:
-        begins = at(self.day, 9) + timedelta(minutes=15 * start)
+        begins = self._at(start)
         return Held("", provider, room, begins, begins + timedelta(minutes=minutes), capacity)
+
+    def _at(self, start: int) -> datetime:
+        return at(self.day, 9) + timedelta(minutes=15 * start)
 
     def _body(self, held: Held) -> dict[str, Any]:
         return self.world.desk.place(
@@ -169,33 +231,57 @@ class Scheduling(RuleBasedStateMachine):
         held.places.append(place)
         self.places.append(place)
 
-    def _overlapping(self, held: Held) -> list[Held]:
+    def _freed(self, held: Held) -> None:
+        if held.of_one and held.status == "SCHEDULED" and not held.taken():
+            held.status = "CANCELLED"
+
+    def _overlapping(self, held: Held, moving: Held | None = None) -> list[Held]:
         return [
             other
             for other in self.sessions
-            if other.status != "CANCELLED" and other is not held and other.start < held.end and held.start < other.end
+            if other.status != "CANCELLED"
+            and other not in (held, moving)
+            and other.start < held.end
+            and held.start < other.end
         ]
 
-    def _clash(self, held: Held) -> str | None:
-        others = self._overlapping(held)
+    def _clash(self, held: Held, moving: Held | None = None) -> str | None:
+        others = self._overlapping(held, moving)
         if any(other.provider == held.provider for other in others):
             return "provider-busy"
         if held.room is not None and any(other.room == held.room for other in others):
             return "room-busy"
         return None
 
-    def _busy(self, held: Held, patient: int) -> str | None:
-        busy = any(p.patient == patient and p.status in LIVE for o in self._overlapping(held) for p in o.places)
+    def _busy(self, held: Held, patient: int, moving: Held | None = None, leaving: Place | None = None) -> str | None:
+        busy = any(
+            p.patient == patient and p.status in LIVE and p is not leaving
+            for o in self._overlapping(held, moving)
+            for p in o.places
+        )
         return "patient-busy" if busy else None
 
-    def _refusal(self, held: Held, patient: int) -> str | None:
-        if held.status == "CANCELLED":
+    def _refusal(self, held: Held, patient: int, leaving: Place | None = None) -> str | None:
+        if held.status != "SCHEDULED":
             return "invalid-transition"
         if any(p.patient == patient and p.status in LIVE for p in held.places):
             return "already-enrolled"
         if held.taken() >= held.capacity:
             return "session-full"
-        return self._busy(held, patient)
+        return self._busy(held, patient, leaving=leaving)
+
+    def _no_move(self, place: Place, target: str) -> str | None:
+        held = place.session
+        if target not in PARTICIPANT.moves[place.status]:
+            return "invalid-transition"
+        if target == "ARRIVED" and held.status not in ("SCHEDULED", "IN_PROGRESS"):
+            return "invalid-transition"
+        if place.status == "NO_SHOW":
+            again = any(p.patient == place.patient and p.status in LIVE for p in held.places)
+            if held.taken() >= held.capacity:
+                return "session-full"
+            return "patient-busy" if again else self._busy(held, place.patient)
+        return None
 
     def _shares(self, a: Held, b: Held) -> bool:
         if not (a.start < b.end and b.start < a.end):
@@ -221,7 +307,7 @@ def test_any_order_of_operations_ends_as_the_model_foretells(world: World) -> No
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15,
+            max_examples=20,
             stateful_step_count=25,
             deadline=None,
             database=None,

@@ -11,8 +11,8 @@ from urllib.request import url2pathname
 
 import jwt
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from jalsa.config import ConfigError
 from jalsa.context import TENANT
@@ -41,12 +41,12 @@ class Principal:
 class Authenticator:
     """Checks tokens: signature against the issuer's JWKS (RS256, ES256), issuer, audience, expiry, claims."""
 
-    def __init__(self, *, issuer: str, audience: str, jwks_url: str, service_key: str) -> None:
+    def __init__(self, *, issuer: str, audience: str, jwks_url: str, service_public_key: str) -> None:
         self.issuer = issuer
         self.audience = audience
         self.keys = _keys(jwks_url)
         self._known: dict[str, tuple[Principal, float]] = {}
-        self.service_key = _private_key(service_key).public_key() if service_key else None
+        self.service_key = _public_key(service_public_key) if service_public_key else None
 
     def principal(self, authorization: str | None) -> Principal:
         """The caller of a request, from its Authorization header. Raises a 401 problem, or 503 without a JWKS.
@@ -190,6 +190,16 @@ def authorise(policy: Policy, permission: str | None, principal: Principal) -> N
 
 def _unauthenticated(detail: str) -> Problem:
     return Problem(401, "unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _public_key(pem: str) -> EllipticCurvePublicKey:
+    try:
+        key = load_pem_public_key(pem.encode())
+    except ValueError:
+        key = None
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise ConfigError("SERVICE_PUBLIC_KEY is not an EC public key in PEM")
+    return key
 
 
 def _private_key(pem: str) -> EllipticCurvePrivateKey:

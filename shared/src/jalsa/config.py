@@ -49,7 +49,10 @@ class Config:
     jwks_url: str = setting(
         "JSON Web Key Set of that issuer (http, https or file URL)", pattern="(https?|file)://.*", default=""
     )
-    service_key: str = setting("EC P-256 private key, PEM, shared by our own services", secret=True, default="")
+    service_key: str = setting(
+        "EC P-256 private key, PEM, shared by our own services' workers", secret=True, default=""
+    )
+    service_public_key: str = setting("its public half, PEM, with which web processes check tokens", default="")
     host: str = setting("address that the web process binds", default="0.0.0.0")  # noqa: S104 a container's own
     port: int = setting("port of the web process", pattern=_PORT, default=8000)
     health_port: int = setting("port of the worker's /livez, /readyz and /metrics", pattern=_PORT, default=8001)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 from jwt.algorithms import RSAAlgorithm
@@ -53,6 +54,12 @@ class Issuer:
     def service_key(self) -> str:
         """The private key of our own services, PEM."""
         return (self.folder / "service.pem").read_text()
+
+    @property
+    def service_public_key(self) -> str:
+        """Its public half, PEM."""
+        key = load_pem_private_key(self.service_key.encode(), password=None)
+        return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
     def token(
         self,

@@ -88,6 +88,7 @@ def _prepare(service: Service, settings: Settings, issuer: Issuer, superuser_url
         "JWT_AUDIENCE": AUDIENCE,
         "JWKS_URL": issuer.jwks_url,
         "SERVICE_KEY": issuer.service_key,
+        "SERVICE_PUBLIC_KEY": issuer.service_public_key,
         "WEB_THREADS": "4",
     }
 

@@ -88,6 +88,12 @@ class BookedFields(Fields):
     session = fields.Nested(_SessionFields(), required=True)
 
 
+class RescheduledFields(Fields):
+    appointment_id = fields.UUID(required=True)
+    clinic = fields.Nested(_ClinicFields(), required=True)
+    session = fields.Nested(_SessionFields(), required=True)
+
+
 class CancelledFields(Fields):
     appointment_id = fields.UUID(required=True)
 
@@ -106,15 +112,13 @@ STREAMS = (
     Stream(
         "scheduling",
         "appointment",
-        reads={"AppointmentBooked.v1": BookedFields(), "AppointmentCancelled.v1": CancelledFields()},
+        reads={
+            "AppointmentBooked.v1": BookedFields(),
+            "AppointmentRescheduled.v1": RescheduledFields(),
+            "AppointmentCancelled.v1": CancelledFields(),
+        },
         passes_over=frozenset(
-            {
-                "AppointmentConfirmed.v1",
-                "AppointmentRescheduled.v1",
-                "AppointmentArrived.v1",
-                "AppointmentAttended.v1",
-                "AppointmentNoShow.v1",
-            }
+            {"AppointmentConfirmed.v1", "AppointmentArrived.v1", "AppointmentAttended.v1", "AppointmentNoShow.v1"}
         ),
     ),
     Stream(

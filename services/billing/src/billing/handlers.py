@@ -12,6 +12,11 @@ def on_appointment_booked(db: Session, event: Received) -> None:
     invoices.invoice_appointment(db, event.data, now=clock.now())
 
 
+def on_appointment_rescheduled(db: Session, event: Received) -> None:
+    """The place was moved to another time, perhaps of another clinic."""
+    invoices.move_appointment(db, event.data, now=clock.now())
+
+
 def on_appointment_cancelled(db: Session, event: Received) -> None:
     """The place was given up, alone or with its session."""
     invoices.cancel_appointment(db, event.data["appointment_id"], now=clock.now())
@@ -24,6 +29,7 @@ def on_patient_saved(db: Session, event: Received) -> None:
 
 HANDLERS = {
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
+    "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,

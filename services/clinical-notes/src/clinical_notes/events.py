@@ -41,17 +41,17 @@ class _Session(Fields):
     discipline = fields.String(required=True)
 
 
-class SessionScheduledFields(Fields):
+class SessionPlaceFields(Fields):
     session = fields.Nested(_Session(), required=True)
     clinic = fields.Nested(_Id(), required=True)
     provider = fields.Nested(_Id(), required=True)
 
 
-class SessionCancelledFields(Fields):
+class SessionFields(Fields):
     session_id = fields.UUID(required=True)
 
 
-class AppointmentBookedFields(SessionScheduledFields):
+class AppointmentPlaceFields(SessionPlaceFields):
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
     patient_id = fields.UUID(required=True)
@@ -87,33 +87,27 @@ STREAMS = (
     Stream(
         "scheduling",
         "session",
-        reads={"SessionScheduled.v1": SessionScheduledFields(), "SessionCancelled.v1": SessionCancelledFields()},
-        passes_over=frozenset(
-            {
-                "SessionRescheduled.v1",
-                "SessionStarted.v1",
-                "SessionCompleted.v1",
-                "SessionFilled.v1",
-                "SessionSpotsOpened.v1",
-            }
-        ),
+        reads={
+            "SessionScheduled.v1": SessionPlaceFields(),
+            "SessionRescheduled.v1": SessionPlaceFields(),
+            "SessionStarted.v1": SessionFields(),
+            "SessionCompleted.v1": SessionFields(),
+            "SessionCancelled.v1": SessionFields(),
+        },
+        passes_over=frozenset({"SessionFilled.v1", "SessionSpotsOpened.v1"}),
     ),
     Stream(
         "scheduling",
         "appointment",
         reads={
-            "AppointmentBooked.v1": AppointmentBookedFields(),
+            "AppointmentBooked.v1": AppointmentPlaceFields(),
             "AppointmentConfirmed.v1": AppointmentFields(),
+            "AppointmentRescheduled.v1": AppointmentPlaceFields(),
+            "AppointmentArrived.v1": AppointmentFields(),
+            "AppointmentAttended.v1": AppointmentFields(),
+            "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
         },
-        passes_over=frozenset(
-            {
-                "AppointmentRescheduled.v1",
-                "AppointmentArrived.v1",
-                "AppointmentAttended.v1",
-                "AppointmentNoShow.v1",
-            }
-        ),
     ),
     Stream(
         "patient-files",

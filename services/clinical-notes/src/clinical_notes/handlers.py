@@ -26,9 +26,24 @@ def on_session_scheduled(db: Session, event: Received) -> None:
     projections.save_session(db, event.data)
 
 
+def on_session_rescheduled(db: Session, event: Received) -> None:
+    """A session has another time, provider or room; each of its appointments says so itself."""
+    projections.save_session(db, event.data)
+
+
+def on_session_started(db: Session, event: Received) -> None:
+    """A session has begun."""
+    projections.set_session_status(db, event.data["session_id"], "IN_PROGRESS")
+
+
+def on_session_completed(db: Session, event: Received) -> None:
+    """A session is over."""
+    projections.set_session_status(db, event.data["session_id"], "COMPLETED")
+
+
 def on_session_cancelled(db: Session, event: Received) -> None:
     """A session was cancelled; each of its appointments says so itself."""
-    projections.cancel_session(db, event.data["session_id"])
+    projections.set_session_status(db, event.data["session_id"], "CANCELLED")
 
 
 def on_appointment_booked(db: Session, event: Received) -> None:
@@ -42,6 +57,27 @@ def on_appointment_confirmed(db: Session, event: Received) -> None:
     projections.set_participant_status(db, event.data["appointment_id"], "CONFIRMED")
 
 
+def on_appointment_rescheduled(db: Session, event: Received) -> None:
+    """The patient's place was moved with its session, or to another one, which may not have been heard of yet."""
+    projections.expect_session(db, event.data)
+    projections.save_participant(db, event.data)
+
+
+def on_appointment_arrived(db: Session, event: Received) -> None:
+    """The patient is there."""
+    projections.set_participant_status(db, event.data["appointment_id"], "ARRIVED")
+
+
+def on_appointment_attended(db: Session, event: Received) -> None:
+    """The patient took part."""
+    projections.set_participant_status(db, event.data["appointment_id"], "ATTENDED")
+
+
+def on_appointment_no_show(db: Session, event: Received) -> None:
+    """The patient did not come."""
+    projections.set_participant_status(db, event.data["appointment_id"], "NO_SHOW")
+
+
 def on_appointment_cancelled(db: Session, event: Received) -> None:
     """The patient's place was given up."""
     projections.set_participant_status(db, event.data["appointment_id"], "CANCELLED")
@@ -51,9 +87,16 @@ HANDLERS = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.ProviderSaved.v1": on_provider_saved,
     "scheduling.SessionScheduled.v1": on_session_scheduled,
+    "scheduling.SessionRescheduled.v1": on_session_rescheduled,
+    "scheduling.SessionStarted.v1": on_session_started,
+    "scheduling.SessionCompleted.v1": on_session_completed,
     "scheduling.SessionCancelled.v1": on_session_cancelled,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
     "scheduling.AppointmentConfirmed.v1": on_appointment_confirmed,
+    "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
+    "scheduling.AppointmentArrived.v1": on_appointment_arrived,
+    "scheduling.AppointmentAttended.v1": on_appointment_attended,
+    "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,

@@ -92,9 +92,17 @@ def rosters(db: Session, session_ids: Sequence[UUID]) -> list[tuple[ParticipantP
 
 
 def note_states(db: Session, session_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID | None], tuple[UUID, str]]:
-    """(session, participant or None) → (note, status): how far the notes of sessions are, without their content."""
+    """(session, participant or None) → (note, status): how far the notes of sessions are, without their content.
+
+    Of a session that was given to another provider, the draft of the former one does not count; a note that was signed
+    does, as long as the present one has begun none.
+    """
+    of_the_provider = Note.provider_id == SessionProjection.provider_id
     rows = db.execute(
-        select(Note.session_id, Note.participant_id, Note.id, Note.status).where(Note.session_id.in_(session_ids))
+        select(Note.session_id, Note.participant_id, Note.id, Note.status)
+        .join(SessionProjection, SessionProjection.id == Note.session_id)
+        .where(Note.session_id.in_(session_ids), or_(of_the_provider, Note.status == SIGNED))
+        .order_by(of_the_provider)  # the last row of a place counts
     )
     return {(row.session_id, row.participant_id): (row.id, row.status) for row in rows}
 

@@ -25,13 +25,28 @@ WHATSAPP, SMS, EMAIL = "WHATSAPP", "SMS", "EMAIL"
 CHANNELS = (WHATSAPP, SMS, EMAIL)
 LANGUAGES = ("ar", "en")
 
-BOOKING_CONFIRMATION, CANCELLATION = "BOOKING_CONFIRMATION", "CANCELLATION"
+BOOKING_CONFIRMATION, RESCHEDULING, CANCELLATION = "BOOKING_CONFIRMATION", "RESCHEDULING", "CANCELLATION"
+WAITLIST_OFFER = "WAITLIST_OFFER"
+#: An appointment in one of these states is still to come; in any other its patient is reminded of nothing.
+EXPECTED = ("BOOKED", "CONFIRMED")
 #: How long before the session each reminder is due.
 REMINDERS = {"24H": timedelta(hours=24), "2H": timedelta(hours=2)}
-MESSAGE_KINDS = (BOOKING_CONFIRMATION, CANCELLATION, *(f"REMINDER_{kind}" for kind in REMINDERS))
-#: From when on each message about a session to come is of no use: before the session's start. A reminder gives way to
-#: the next one, so that two never arrive together.
-_USELESS_FROM = {BOOKING_CONFIRMATION: timedelta(0), "REMINDER_24H": REMINDERS["2H"], "REMINDER_2H": timedelta(0)}
+APPOINTMENT_KINDS = (
+    BOOKING_CONFIRMATION,
+    RESCHEDULING,
+    CANCELLATION,
+    *(f"REMINDER_{kind}" for kind in REMINDERS),
+)
+MESSAGE_KINDS = (*APPOINTMENT_KINDS, WAITLIST_OFFER)
+#: From when on each message about something to come is of no use: before the session's start, or the offer's end. A
+#: reminder gives way to the next one, so that two never arrive together.
+_USELESS_FROM = {
+    BOOKING_CONFIRMATION: timedelta(0),
+    RESCHEDULING: timedelta(0),
+    "REMINDER_24H": REMINDERS["2H"],
+    "REMINDER_2H": timedelta(0),
+    WAITLIST_OFFER: timedelta(0),
+}
 
 #: Nothing is announced for an event that is older: a replay must not wake patients.
 NEWS = timedelta(days=1)
@@ -118,9 +133,12 @@ def reminders_for(starts_at: datetime, now: datetime) -> Iterator[tuple[str, dat
             yield kind, starts_at - before
 
 
-def is_too_late(kind: str, starts_at: datetime, queued_at: datetime, now: datetime) -> bool:
-    """Whether a message of this kind, queued at that instant, is of no use any more."""
-    of_no_use = kind in _USELESS_FROM and now >= starts_at - _USELESS_FROM[kind]
+def is_too_late(kind: str, deadline: datetime, queued_at: datetime, now: datetime) -> bool:
+    """Whether a message of this kind, queued at that instant, is of no use any more.
+
+    `deadline` is the session's start or the offer's end.
+    """
+    of_no_use = kind in _USELESS_FROM and now >= deadline - _USELESS_FROM[kind]
     return of_no_use or now - queued_at > NEWS
 
 

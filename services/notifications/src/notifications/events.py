@@ -80,8 +80,29 @@ class BookedFields(Fields):
     provider = fields.Nested(_Provider(), required=True)
 
 
+class RescheduledFields(BookedFields):
+    status = fields.String(required=True)
+
+
 class AppointmentFields(Fields):
     appointment_id = fields.UUID(required=True)
+
+
+class _OfferedSession(Fields):
+    starts_at = Instant(required=True)
+    timezone = Zone(required=True)
+
+
+class OfferedFields(Fields):
+    offer_id = fields.UUID(required=True)
+    patient_id = fields.UUID(required=True)
+    expires_at = Instant(required=True)
+    session = fields.Nested(_OfferedSession(), required=True)
+    clinic = fields.Nested(_Clinic(), required=True)
+
+
+class OfferFields(Fields):
+    offer_id = fields.UUID(required=True)
 
 
 STREAMS = (
@@ -109,16 +130,21 @@ STREAMS = (
         reads={
             "AppointmentBooked.v1": BookedFields(),
             "AppointmentConfirmed.v1": AppointmentFields(),
+            "AppointmentRescheduled.v1": RescheduledFields(),
+            "AppointmentArrived.v1": AppointmentFields(),
+            "AppointmentAttended.v1": AppointmentFields(),
+            "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
         },
-        passes_over=frozenset(
-            {
-                "AppointmentRescheduled.v1",
-                "AppointmentArrived.v1",
-                "AppointmentAttended.v1",
-                "AppointmentNoShow.v1",
-            }
-        ),
+    ),
+    Stream(
+        "scheduling",
+        "waitlist",
+        reads={
+            "WaitlistOffered.v1": OfferedFields(),
+            "WaitlistOfferExpired.v1": OfferFields(),
+            "WaitlistAccepted.v1": OfferFields(),
+        },
     ),
     Stream(
         "patient-files",

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from jalsa import clock
 from jalsa.inbox import Received
 from notifications.models import ClinicProjection, PatientProjection, ProviderProjection
-from notifications.operations import appointments
+from notifications.operations import appointments, waitlist
 from notifications.operations.projections import save
 
 
@@ -51,9 +51,39 @@ def on_appointment_confirmed(db: Session, event: Received) -> None:
     appointments.confirm(db, event.data["appointment_id"])
 
 
+def on_appointment_rescheduled(db: Session, event: Received) -> None:
+    """An appointment was moved, alone or with its session."""
+    appointments.reschedule(db, event.data, announced_at=event.time, now=clock.now())
+
+
+def on_appointment_arrived(db: Session, event: Received) -> None:
+    """The patient is there."""
+    appointments.end(db, event.data["appointment_id"], "ARRIVED")
+
+
+def on_appointment_attended(db: Session, event: Received) -> None:
+    """The patient took part."""
+    appointments.end(db, event.data["appointment_id"], "ATTENDED")
+
+
+def on_appointment_no_show(db: Session, event: Received) -> None:
+    """The patient did not come."""
+    appointments.end(db, event.data["appointment_id"], "NO_SHOW")
+
+
 def on_appointment_cancelled(db: Session, event: Received) -> None:
     """An appointment was cancelled, alone or with its session."""
     appointments.cancel(db, event.data["appointment_id"], announced_at=event.time, now=clock.now())
+
+
+def on_waitlist_offered(db: Session, event: Received) -> None:
+    """A place is held for a patient on the waitlist."""
+    waitlist.offer(db, event.data, announced_at=event.time, now=clock.now())
+
+
+def on_waitlist_offer_ended(db: Session, event: Received) -> None:
+    """The offer was taken up, refused, or has lapsed; a booking sends its own confirmation."""
+    waitlist.end(db, event.data["offer_id"])
 
 
 HANDLERS = {
@@ -63,5 +93,12 @@ HANDLERS = {
     "scheduling.ProviderSaved.v1": on_provider_saved,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
     "scheduling.AppointmentConfirmed.v1": on_appointment_confirmed,
+    "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
+    "scheduling.AppointmentArrived.v1": on_appointment_arrived,
+    "scheduling.AppointmentAttended.v1": on_appointment_attended,
+    "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+    "scheduling.WaitlistOffered.v1": on_waitlist_offered,
+    "scheduling.WaitlistOfferExpired.v1": on_waitlist_offer_ended,
+    "scheduling.WaitlistAccepted.v1": on_waitlist_offer_ended,
 }

@@ -43,7 +43,7 @@ class ProviderProjection(TenantRow, Base):
 
 
 class Appointment(TenantRow, Base):
-    """A patient's appointment as scheduling announced it last."""
+    """A patient's appointment as scheduling announced it last. `moved_at` is when it got this time and clinic."""
 
     __tablename__ = "appointments"
 
@@ -54,6 +54,19 @@ class Appointment(TenantRow, Base):
     status: Mapped[str]
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
+    moved_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Offer(TenantRow, Base):
+    """A place offered to a patient on the waitlist, held until `expires_at`."""
+
+    __tablename__ = "offers"
+
+    patient_id: Mapped[UUID]
+    clinic_id: Mapped[UUID]
+    status: Mapped[str]
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Preferences(TenantRow, Base):
@@ -70,7 +83,9 @@ class Preferences(TenantRow, Base):
 
 
 class Message(TenantRow, Base):
-    """One message to one patient; channel, recipient and text are settled when it is about to be sent.
+    """One message to one patient about an appointment or an offer.
+
+    Channel, recipient and text are settled when it is about to be sent.
 
     `next_at` is when a QUEUED message is to be sent, and when a SENDING one's sender counts as lost.
     """
@@ -78,7 +93,8 @@ class Message(TenantRow, Base):
     __tablename__ = "messages"
 
     kind: Mapped[str]
-    appointment_id: Mapped[UUID]
+    appointment_id: Mapped[UUID | None]
+    offer_id: Mapped[UUID | None]
     patient_id: Mapped[UUID]
     starts_at: Mapped[datetime] = mapped_column(Instant)
     status: Mapped[str] = mapped_column(default="QUEUED")

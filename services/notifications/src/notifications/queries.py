@@ -14,6 +14,7 @@ from notifications.models import (
     ClinicProjection,
     Message,
     Notice,
+    Offer,
     PatientProjection,
     Preferences,
     ProviderProjection,
@@ -22,6 +23,8 @@ from notifications.models import (
 from notifications.texts import Facts
 
 OPEN = ("QUEUED", "SENDING")
+#: What a message is about.
+Subject = Appointment | Offer
 
 # Read by the relay role, which sees where work is due for every tenant, but nothing of it.
 _DUE_REMINDERS = text("""
@@ -57,12 +60,19 @@ def claim_reminder(db: Session, reminder_id: UUID, now: datetime) -> tuple[Remin
     return (row[0], row[1]) if row else None
 
 
-def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message, Appointment] | None:
-    """A message that is still to be sent, locked with its appointment; None as with `claim_reminder`."""
-    query = select(Message, Appointment).join(Appointment, Appointment.id == Message.appointment_id)
-    query = query.where(Message.id == message_id, Message.status.in_(OPEN), Message.next_at <= now)
-    row = db.execute(query.with_for_update(skip_locked=True, key_share=True)).one_or_none()
-    return (row[0], row[1]) if row else None
+def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message, Subject] | None:
+    """A message that is still to be sent, locked with what it is about; None as with `claim_reminder`."""
+    query = select(Message).where(Message.id == message_id, Message.status.in_(OPEN), Message.next_at <= now)
+    message = db.scalar(query.with_for_update(skip_locked=True, key_share=True))
+    if message is None:
+        return None
+    lock = {"skip_locked": True, "key_share": True}
+    subject: Subject | None
+    if message.offer_id:
+        subject = db.get(Offer, message.offer_id, with_for_update=lock)
+    else:
+        subject = db.get(Appointment, message.appointment_id, with_for_update=lock)
+    return (message, subject) if subject else None
 
 
 def find_reach(db: Session, patient_id: UUID) -> Reach | None:
@@ -102,15 +112,16 @@ def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patien
     return db.get(PatientProjection, patient_id, with_for_update=lock or None)
 
 
-def facts(db: Session, appointment: Appointment) -> Facts:
-    """What a text tells of an appointment."""
-    clinic = db.get_one(ClinicProjection, appointment.clinic_id)
+def facts(db: Session, subject: Subject) -> Facts:
+    """What a text tells of an appointment or an offer."""
+    clinic = db.get_one(ClinicProjection, subject.clinic_id)
     return Facts(
-        number=appointment.appointment_number,
+        number=subject.appointment_number if isinstance(subject, Appointment) else None,
         name_en=clinic.name_en,
         name_ar=clinic.name_ar,
         timezone=clinic.timezone,
-        starts_at=appointment.starts_at,
+        starts_at=subject.starts_at,
+        expires_at=subject.expires_at if isinstance(subject, Offer) else None,
     )
 
 
@@ -128,9 +139,9 @@ def list_messages(
     patient_id: UUID | None = None,
     appointment_number: str | None = None,
     status: str | None = None,
-) -> Sequence[tuple[Message, Appointment]]:
-    """Messages with their appointments, in the order in which they were queued."""
-    query = select(Message, Appointment).join(Appointment, Appointment.id == Message.appointment_id)
+) -> Sequence[tuple[Message, Appointment | None]]:
+    """Messages with their appointments, if they have one, in the order in which they were queued."""
+    query = select(Message, Appointment).outerjoin(Appointment, Appointment.id == Message.appointment_id)
     query = query.order_by(Message.id).limit(limit)
     if after:
         query = query.where(Message.id > after)

@@ -18,31 +18,52 @@ MESSAGES = {
             "Your appointment is booked",
             "Your appointment at {clinic} is booked for {when}.\nAppointment number: {number}",
         ),
+        "RESCHEDULING": (
+            "Your appointment was moved",
+            "Your appointment was moved. It is now at {clinic} on {when}.\nAppointment number: {number}",
+        ),
         "CANCELLATION": (
             "Your appointment is cancelled",
             "Your appointment at {clinic} on {when} is cancelled.\nAppointment number: {number}",
         ),
         "REMINDER_24H": _REMINDER_EN,
         "REMINDER_2H": _REMINDER_EN,
+        "WAITLIST_OFFER": (
+            "A place is free for you",
+            "A place at {clinic} on {when} is free, and is held for you until {until}.\n"
+            "Please tell us by then if you want it.",
+        ),
     },
     "ar": {
         "BOOKING_CONFIRMATION": ("تم حجز موعدك", "تم حجز موعدك في {clinic} يوم {when}.\nرقم الموعد: {number}"),
+        "RESCHEDULING": (
+            "تم تغيير موعدك",
+            "تم تغيير موعدك. موعدك الآن في {clinic} يوم {when}.\nرقم الموعد: {number}",
+        ),
         "CANCELLATION": (
             "تم إلغاء موعدك",
             "تم إلغاء موعدك في {clinic} الذي كان يوم {when}.\nرقم الموعد: {number}",
         ),
         "REMINDER_24H": _REMINDER_AR,
         "REMINDER_2H": _REMINDER_AR,
+        "WAITLIST_OFFER": (
+            "يتوفر مكان لك",
+            "يتوفر مكان في {clinic} يوم {when}، وهو محجوز لك حتى {until}.\nيرجى إبلاغنا قبل ذلك إن كنت ترغب فيه.",
+        ),
     },
 }
 #: By language and kind of notice.
 NOTICES = {
     "en": {
         "APPOINTMENT_BOOKED": "New appointment {number}: {when}, {clinic}",
+        "APPOINTMENT_RESCHEDULED": "Appointment {number} was moved, it is now: {when}, {clinic}",
+        "APPOINTMENT_REASSIGNED": "Appointment {number} is no longer yours, it was: {when}, {clinic}",
         "APPOINTMENT_CANCELLED": "Appointment {number} is cancelled: {when}, {clinic}",
     },
     "ar": {
         "APPOINTMENT_BOOKED": "موعد جديد {number}: {when}، {clinic}",
+        "APPOINTMENT_RESCHEDULED": "تغيّر الموعد {number} وأصبح: {when}، {clinic}",
+        "APPOINTMENT_REASSIGNED": "لم يعد الموعد {number} معك، وكان: {when}، {clinic}",
         "APPOINTMENT_CANCELLED": "أُلغي الموعد {number}: {when}، {clinic}",
     },
 }
@@ -51,21 +72,27 @@ _COMMA = {"en": ", ", "ar": "، "}
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a text tells of an appointment: its number, the clinic's names, its start in the clinic's zone."""
+    """What a text tells: an appointment's number, the clinic's names, the start, an offer's end.
 
-    number: str
+    Instants are told in the clinic's zone.
+    """
+
+    number: str | None
     name_en: str
     name_ar: str
     timezone: str
     starts_at: datetime
+    expires_at: datetime | None = None
 
     def in_language(self, language: str) -> dict[str, str]:
         """The values of a template's places."""
-        return {
+        known = {
             "number": self.number,
             "clinic": self.name_ar if language == "ar" else self.name_en,
             "when": when(self.starts_at, self.timezone, language),
+            "until": when(self.expires_at, self.timezone, language) if self.expires_at else None,
         }
+        return {place: value for place, value in known.items() if value is not None}
 
 
 def when(starts_at: datetime, zone: str, language: str) -> str:

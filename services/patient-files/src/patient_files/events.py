@@ -93,7 +93,7 @@ class _BookedProvider(Fields):
     id = fields.UUID(required=True)
 
 
-class BookedFields(Fields):
+class PlaceFields(Fields):
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
     status = fields.String(required=True)
@@ -114,13 +114,14 @@ STREAMS = (
         "scheduling",
         "appointment",
         reads={
-            "AppointmentBooked.v1": BookedFields(),
+            "AppointmentBooked.v1": PlaceFields(),
             "AppointmentConfirmed.v1": AppointmentFields(),
+            "AppointmentRescheduled.v1": PlaceFields(),
+            "AppointmentArrived.v1": AppointmentFields(),
+            "AppointmentAttended.v1": AppointmentFields(),
+            "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
         },
-        passes_over=frozenset(
-            {"AppointmentRescheduled.v1", "AppointmentArrived.v1", "AppointmentAttended.v1", "AppointmentNoShow.v1"}
-        ),
     ),
 )
 

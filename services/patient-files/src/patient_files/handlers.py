@@ -20,8 +20,8 @@ def on_provider_saved(db: Session, event: Received) -> None:
     operations.save_projection(db, ProviderProjection, event.data["provider_id"], values)
 
 
-def on_appointment_booked(db: Session, event: Received) -> None:
-    """A patient has an appointment in a clinic, and so a sub-file there.
+def on_appointment_placed(db: Session, event: Received) -> None:
+    """A patient has an appointment in a clinic, or one that was moved there, and so a sub-file there.
 
     Raises 404 for a patient who is not known here: the inbox keeps the event and tries it again.
     """
@@ -51,6 +51,21 @@ def on_appointment_confirmed(db: Session, event: Received) -> None:
     operations.set_appointment_status(db, event.data["appointment_id"], "CONFIRMED")
 
 
+def on_appointment_arrived(db: Session, event: Received) -> None:
+    """A patient is there."""
+    operations.set_appointment_status(db, event.data["appointment_id"], "ARRIVED")
+
+
+def on_appointment_attended(db: Session, event: Received) -> None:
+    """A patient took part."""
+    operations.set_appointment_status(db, event.data["appointment_id"], "ATTENDED")
+
+
+def on_appointment_no_show(db: Session, event: Received) -> None:
+    """A patient did not come."""
+    operations.set_appointment_status(db, event.data["appointment_id"], "NO_SHOW")
+
+
 def on_appointment_cancelled(db: Session, event: Received) -> None:
     """An appointment was given up."""
     operations.set_appointment_status(db, event.data["appointment_id"], "CANCELLED")
@@ -59,7 +74,11 @@ def on_appointment_cancelled(db: Session, event: Received) -> None:
 HANDLERS = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.ProviderSaved.v1": on_provider_saved,
-    "scheduling.AppointmentBooked.v1": on_appointment_booked,
+    "scheduling.AppointmentBooked.v1": on_appointment_placed,
     "scheduling.AppointmentConfirmed.v1": on_appointment_confirmed,
+    "scheduling.AppointmentRescheduled.v1": on_appointment_placed,
+    "scheduling.AppointmentArrived.v1": on_appointment_arrived,
+    "scheduling.AppointmentAttended.v1": on_appointment_attended,
+    "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
 }

@@ -221,6 +221,7 @@ def upgrade() -> None:
           ADD CONSTRAINT sessions_occurrence CHECK ((series_id IS NULL) = (occurs_on IS NULL)),
           ADD FOREIGN KEY (tenant_id, series_id) REFERENCES session_series (tenant_id, id);
         CREATE INDEX sessions_series ON sessions (series_id, starts_at) WHERE series_id IS NOT NULL;
+        CREATE INDEX sessions_provider_cancelled ON sessions (provider_id, starts_at) WHERE status = 'CANCELLED';
         CREATE INDEX sessions_decision_due ON sessions (decision_at) WHERE decision IS NULL AND decision_at IS NOT NULL;
         CREATE INDEX sessions_decision_needed ON sessions (tenant_id, starts_at) WHERE decision = 'NEEDED';
 
@@ -242,6 +243,7 @@ def upgrade() -> None:
               = (arrived_at IS NOT NULL AND arrived_cleared IS NOT NULL AND arrived_consented IS NOT NULL)),
           ADD CONSTRAINT participants_attended CHECK ((status = 'ATTENDED') = (attended_at IS NOT NULL)),
           ADD CONSTRAINT participants_no_show CHECK (status <> 'NO_SHOW' OR no_show_at IS NOT NULL);
+        CREATE INDEX participants_time ON participants (tenant_id, starts_at, id);
         CREATE INDEX participants_expected ON participants (starts_at) WHERE status IN ('BOOKED', 'CONFIRMED');
         CREATE INDEX participants_queue ON participants (tenant_id, arrived_at) WHERE status = 'ARRIVED';
         ALTER TABLE patients ADD consented_clinics uuid[] NOT NULL DEFAULT '{}';
@@ -278,6 +280,7 @@ def upgrade() -> None:
           WHERE status IN ('WAITING', 'OFFERED') AND session_id IS NOT NULL;
         CREATE UNIQUE INDEX waitlist_entries_service_once ON waitlist_entries (service_type_id, patient_id)
           WHERE status IN ('WAITING', 'OFFERED') AND session_id IS NULL;
+        CREATE INDEX waitlist_entries_order ON waitlist_entries (tenant_id, priority, id);
         CREATE INDEX waitlist_entries_waiting ON waitlist_entries (service_type_id, priority, id)
           WHERE status = 'WAITING';
         CREATE TABLE waitlist_offers (
@@ -299,7 +302,8 @@ def upgrade() -> None:
         CREATE UNIQUE INDEX waitlist_offers_open_entry ON waitlist_offers (entry_id) WHERE status = 'OPEN';
         CREATE UNIQUE INDEX waitlist_offers_open ON waitlist_offers (session_id, patient_id) WHERE status = 'OPEN';
         CREATE INDEX waitlist_offers_due ON waitlist_offers (expires_at) WHERE status = 'OPEN';
-        CREATE INDEX waitlist_offers_entry ON waitlist_offers (entry_id, session_id);
+        CREATE INDEX waitlist_offers_entry ON waitlist_offers (entry_id, id);
+        CREATE INDEX waitlist_offers_session ON waitlist_offers (session_id, patient_id);
         CREATE TRIGGER capacity BEFORE INSERT ON waitlist_offers
           FOR EACH ROW WHEN (NEW.status = 'OPEN') EXECUTE FUNCTION check_capacity();
 
@@ -323,7 +327,8 @@ def upgrade() -> None:
     # what the workers look for in all tenants at once: only what says that work is due
     across_tenants(op.execute, "settings", SERVICE, "tenant_id, no_show_grace_minutes")
     across_tenants(op.execute, "participants", SERVICE, "id, tenant_id, session_id, status, starts_at")
-    across_tenants(op.execute, "sessions", SERVICE, "id, tenant_id, status, decision_at, decision")
+    across_tenants(op.execute, "sessions", SERVICE, "id, tenant_id, status, starts_at, decision_at, decision")
+    across_tenants(op.execute, "waitlist_entries", SERVICE, "id, tenant_id, session_id, status, until_date")
     across_tenants(op.execute, "waitlist_offers", SERVICE, "id, tenant_id, session_id, status, expires_at")
 
 
@@ -335,12 +340,12 @@ def downgrade() -> None:
         DROP POLICY relay ON participants;
         DROP POLICY relay ON sessions;
         REVOKE SELECT (id, tenant_id, session_id, status, starts_at) ON participants FROM scheduling_relay;
-        REVOKE SELECT (id, tenant_id, status, decision_at, decision) ON sessions FROM scheduling_relay;
+        REVOKE SELECT (id, tenant_id, status, starts_at, decision_at, decision) ON sessions FROM scheduling_relay;
         ALTER TABLE patients DROP consented_clinics;
         ALTER TABLE participants DROP reschedule_count, DROP change_reason, DROP arrived_at, DROP arrived_by,
           DROP arrived_cleared, DROP arrived_consented, DROP check_in_override_reason, DROP attended_at,
           DROP attended_by, DROP no_show_at, DROP no_show_by, DROP no_show_reason;
-        DROP INDEX participants_expected;
+        DROP INDEX participants_time, participants_expected, sessions_provider_cancelled;
         ALTER TABLE sessions DROP buffer_before_minutes, DROP buffer_after_minutes, DROP closes_when_empty,
           DROP series_id, DROP occurs_on, DROP started_at, DROP started_by, DROP completed_at, DROP completed_by,
           DROP reschedule_count, DROP change_reason, DROP overridden, DROP override_reason, DROP decision_at,

@@ -1,4 +1,4 @@
-"""Periodic and due work: no-shows, and sessions whose time of decision has come. Any number of workers do it at once.
+"""Periodic and due work: no-shows, sessions to decide upon, the waitlist. Any number of workers do it at once.
 
 The relay role finds what is due for all tenants; each piece is then done by the application role for its tenant, in
 a transaction of its own that looks again under the row's lock.
@@ -17,7 +17,8 @@ from jalsa.context import for_system
 from jalsa.db import again
 from jalsa.jobs import Job, JobTools
 from scheduling import queries
-from scheduling.operations import arrivals, decisions
+from scheduling.operations import arrivals, decisions, waitlist
+from scheduling.queries import waitlist as waitlist_queries
 
 log = structlog.get_logger()
 
@@ -38,7 +39,28 @@ def flag_decisions(tools: JobTools) -> int:
     return 0
 
 
-JOBS = (Job("no-shows", 7200, mark_no_shows), Job("decisions", 30, flag_decisions))
+def lapse_offers(tools: JobTools) -> int:
+    """Pass on the places that were offered and not accepted in time."""
+    with tools.relay.engine.connect() as conn:
+        due = waitlist_queries.expired_offers(conn, clock.now())
+    _each(tools, due, waitlist.lapse_offer, "offers-lapsed")
+    return 0
+
+
+def close_entries(tools: JobTools) -> int:
+    """Close the waitlist entries that nothing can be offered to any more."""
+    with tools.relay.engine.connect() as conn:
+        due = waitlist_queries.past_entries(conn, clock.now())
+    _each(tools, due, waitlist.lapse_entry, "waitlist-entries-closed")
+    return 0
+
+
+JOBS = (
+    Job("no-shows", 7200, mark_no_shows),
+    Job("decisions", 30, flag_decisions),
+    Job("offers", 5, lapse_offers),
+    Job("waitlist", 60, close_entries),
+)
 
 
 def _each(tools: JobTools, due: Iterable[tuple[str, UUID]], work: Callable[..., bool], event: str) -> None:

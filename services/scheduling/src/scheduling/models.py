@@ -293,6 +293,10 @@ class WaitlistEntry(TenantRow, Base):
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     closed_by: Mapped[str | None]
 
+    service_type: Mapped[ServiceType] = relationship(
+        viewonly=True, primaryjoin="foreign(WaitlistEntry.service_type_id) == ServiceType.id", lazy="joined"
+    )
+
 
 class WaitlistOffer(TenantRow, Base):
     """A place of a session, held for one who waits until the offer is answered or lapses."""

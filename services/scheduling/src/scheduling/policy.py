@@ -14,7 +14,15 @@ POLICY: Policy = {
     "sessions.write": _DESK | {"clinician"},
     "appointments.read": _ALL,
     "appointments.write": _DESK | {"clinician"},
+    "waitlist.read": _ALL,
+    "waitlist.write": _DESK | {"clinician"},
     "schedule.override": _MANAGER,
+    # managers and the desk for every provider, clinicians for themselves
+    "calendar-links.write": frozenset({"manager", "front-desk", "clinician"}),
+    "reports.read": frozenset({"manager", "integration"}),
+    "history.read": frozenset({"manager", "records", "front-desk", "clinician"}),
+    # notes, which may be clinical, as they were
+    "history.notes": frozenset({"manager", "clinician"}),
     "events.read": frozenset({"manager", "integration", SYSTEM}),
     "events.operate": _MANAGER,
 }

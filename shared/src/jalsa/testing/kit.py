@@ -130,6 +130,7 @@ def service_kit(service: Service, servers: Servers, issuer: Issuer) -> Iterator[
         jwt_audience=AUDIENCE,
         jwks_url=issuer.jwks_url,
         service_key=issuer.service_key,
+        service_public_key=issuer.service_public_key,
     )
     kit = ServiceKit(service, config, issuer)
     try:

@@ -1,7 +1,7 @@
 """HTTP: the application factory, and what every view uses."""
 
 from jalsa.web.app import Service, create_app
-from jalsa.web.edge import current_db, current_principal
+from jalsa.web.edge import current_db, current_principal, run_as
 from jalsa.web.etags import check_if_match, tagged
 from jalsa.web.paging import PageArgs, page, page_of
 from jalsa.web.routes import Routes
@@ -16,5 +16,6 @@ __all__ = [
     "current_principal",
     "page",
     "page_of",
+    "run_as",
     "tagged",
 ]

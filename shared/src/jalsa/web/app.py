@@ -27,6 +27,22 @@ from jalsa.web.routes import Routes
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 1 << 20
+_HEADERS = {
+    "IdempotencyKey": {
+        "in": "header",
+        "name": "Idempotency-Key",
+        "description": "The same request with the same key is done once, and answered as at the first time",
+        "schema": {"type": "string", "pattern": "^[ -~]{1,200}$"},
+    },
+    "IfMatch": {
+        "in": "header",
+        "name": "If-Match",
+        "required": True,
+        "description": "The ETag of the record as it was read: 428 without it, 412 if it has changed since",
+        "schema": {"type": "string"},
+    },
+}
+_HEADER_OF = {"post": "IdempotencyKey", "patch": "IfMatch", "delete": "IfMatch"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -74,6 +90,11 @@ class JalsaApi(Api):  # type: ignore[misc]
     def document(self) -> dict[str, Any]:
         """The OpenAPI document."""
         document: dict[str, Any] = self.spec.to_dict()
+        document.setdefault("components", {})["parameters"] = _HEADERS
+        for item in document["paths"].values():
+            for method, name in _HEADER_OF.items():
+                if method in item:
+                    item[method].setdefault("parameters", []).append({"$ref": f"#/components/parameters/{name}"})
         responses = document.get("components", {}).get("responses", {})
         for response in responses.values():
             if "application/json" in response.get("content", {}):
@@ -86,7 +107,7 @@ def create_app(service: Service, config: Config, database: Database | None = Non
     from jalsa.feed import feed_routes
     from jalsa.web.system import system_blueprint
 
-    config.require("database_url", "jwks_url", "service_key")
+    config.require("database_url", "jwks_url", "service_public_key")
     app = JalsaFlask(service.name, static_folder=None)
     app.config.update(
         API_TITLE=service.title,
@@ -104,7 +125,7 @@ def create_app(service: Service, config: Config, database: Database | None = Non
             issuer=config.jwt_issuer,
             audience=config.jwt_audience,
             jwks_url=config.jwks_url,
-            service_key=config.service_key,
+            service_public_key=config.service_public_key,
         ),
     )
     api = JalsaApi(app)

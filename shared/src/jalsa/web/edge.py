@@ -32,6 +32,16 @@ def current_principal() -> Principal:
     return cast(Principal, g.principal)
 
 
+def run_as(principal: Principal, view: Callable[[], Any]) -> Response:
+    """Run the rest of a public view for a caller who proved by other means than a bearer token for whom it is.
+
+    It has the transaction of that tenant, and the same problems for what goes wrong, as every other view.
+    """
+    app = cast(JalsaFlask, current_app)
+    app.enter(principal)
+    return app.in_transaction(view)
+
+
 class JalsaFlask(Flask):
     """Flask with one transaction per request: a view that raises, or answers 4xx or 5xx, has changed nothing."""
 
@@ -42,16 +52,21 @@ class JalsaFlask(Flask):
         permission = getattr(self.view_functions[cast(str, request.endpoint)], "permission", None)
         if permission == PUBLIC:
             return super().dispatch_request()
-        g.principal = self.extensions["jalsa"].authenticator.principal(request.headers.get("Authorization"))
-        structlog.contextvars.bind_contextvars(tenant=g.principal.tenant, actor=g.principal.subject)
+        self.enter(self.extensions["jalsa"].authenticator.principal(request.headers.get("Authorization")))
         authorise(self.extensions["jalsa"].service.policy, permission, g.principal)
         _check_content_type()
-        return self._in_transaction(super().dispatch_request)
+        return self.in_transaction(super().dispatch_request)
 
     def log_exception(self, *_: Any) -> None:
         """Flask would log the message, which may carry a patient's data; the error handler logs without it."""
 
-    def _in_transaction(self, view: Callable[[], Any]) -> Response:
+    def enter(self, principal: Principal) -> None:
+        """Take it from now on that this is the caller, also in the logs."""
+        g.principal = principal
+        structlog.contextvars.bind_contextvars(tenant=principal.tenant, actor=principal.subject)
+
+    def in_transaction(self, view: Callable[[], Any]) -> Response:
+        """Run a view in the caller's transaction, and commit it unless the view raises or answers an error."""
         try:
             return again(lambda: self._attempt(view))
         except IntegrityError as error:

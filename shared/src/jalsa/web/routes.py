@@ -1,6 +1,6 @@
 """Routes: a blueprint whose every view names the permission that it needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from flask import Request
@@ -11,6 +11,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest
 
 from jalsa import strictjson
+from jalsa.auth import PUBLIC
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,12 +48,21 @@ class Routes(Blueprint):  # type: ignore[misc]
         query: Schema | None = None,
         answer: Schema | None = None,
         status: int = 200,
+        texts: Sequence[str] = (),
     ) -> Callable[[F], F]:
-        """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name."""
+        """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name.
+
+        `texts` are the media types in which it answers as text, beside JSON or instead of it.
+        """
 
         def register(view: F) -> F:
             view.__dict__["permission"] = permission  # the decorators outside it copy it along
             decorated = self.response(status, answer)(view)
+            if texts:
+                content = {media_type: {"schema": {"type": "string"}} for media_type in texts}
+                decorated = self.doc(responses={status: {"content": content}})(decorated)
+            if permission == PUBLIC:
+                decorated = self.doc(security=[])(decorated)
             if query is not None:
                 decorated = self.arguments(query, location="query")(decorated)
             if body is not None:

@@ -83,6 +83,26 @@ def void(db: Session, invoice: Invoice, reason: str | None, *, now: datetime) ->
     return invoice
 
 
+def move_appointment(db: Session, appointment: Mapping[str, Any], *, now: datetime) -> None:
+    """Bring a draft to the clinic to which its appointment was moved, and issue it where a price fits there.
+
+    An issued invoice stays as it was issued, with its clinic and its price, even where the new clinic has a price of
+    its own: the service is the same. Billing keeps neither times nor providers. `appointment` is what
+    AppointmentRescheduled says.
+    """
+    clinic_id, session = appointment["clinic"]["id"], appointment["session"]
+    # before the invoice's row, as whoever stores a price takes them
+    lock_prices_for_reading(db, session["service_type"])
+    invoice = locked_invoice(db, appointment_id=appointment["appointment_id"])
+    if invoice.status != "DRAFT":
+        return
+    invoice.clinic_id, invoice.timezone = clinic_id, session["timezone"]
+    price = queries.valid_price(db, invoice.service_type, clinic_id)
+    if price is not None:
+        issue(db, invoice, price, now=now)
+    db.flush()
+
+
 def cancel_appointment(db: Session, appointment_id: UUID, *, now: datetime) -> None:
     """Void a cancelled appointment's invoice, unless money was received for it or it is void already."""
     invoice = locked_invoice(db, appointment_id=appointment_id)

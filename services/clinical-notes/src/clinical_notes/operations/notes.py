@@ -53,10 +53,13 @@ def change_note(db: Session, note: Note, content: str, *, now: datetime) -> Note
 def sign_note(db: Session, note: Note, *, now: datetime) -> Note:
     """DRAFT → SIGNED, and publish NoteSigned.
 
-    Raises 409 `invalid-transition` for a signed note, and where the session or the place was cancelled meanwhile.
+    Raises 409 `invalid-transition` for a signed note, and where the session or the place was cancelled meanwhile or the
+    participant has moved to another session; 403 `forbidden` where the session has another provider by now.
     """
     domain.NOTE.check(note.status, domain.SIGNED)
     session = db.get_one(SessionProjection, note.session_id)
+    if session.provider_id != note.provider_id:
+        raise _not_the_provider()
     _check_takes_place(session, db.get(ParticipantProjection, note.participant_id) if note.participant_id else None)
     note.status, note.signed_at, note.signed_by, note.updated_at = domain.SIGNED, now, context_of(db).actor, now
     db.flush()
@@ -93,10 +96,12 @@ def _participant(
 
 
 def _check_takes_place(session: SessionProjection, participant: ParticipantProjection | None) -> None:
-    """Nothing is documented of a session, or of a place in one, that was cancelled."""
+    """Nothing is documented of a session that was cancelled, nor of a place in it that was given up or moved."""
     if session.status == domain.CANCELLED:
         raise conflict("invalid-transition", "The session is cancelled.")
-    if participant is not None and participant.status not in domain.LIVE_PARTICIPANT:
+    if participant is None:
+        return
+    if participant.session_id != session.id or participant.status not in domain.LIVE_PARTICIPANT:
         raise conflict("invalid-transition", "The participant has no place in the session any more.")
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from clinical_notes.domain import CANCELLED
 from clinical_notes.models import (
     ClinicProjection,
     ParticipantProjection,
@@ -60,13 +59,13 @@ def expect_session(db: Session, data: Mapping[str, Any]) -> None:
     )
 
 
-def cancel_session(db: Session, session_id: UUID) -> None:
-    """Mark a session as cancelled."""
-    db.execute(update(SessionProjection).where(SessionProjection.id == session_id).values(status=CANCELLED))
+def set_session_status(db: Session, session_id: UUID, status: str) -> None:
+    """Store what has become of a session."""
+    db.execute(update(SessionProjection).where(SessionProjection.id == session_id).values(status=status))
 
 
 def save_participant(db: Session, data: Mapping[str, Any]) -> None:
-    """Store a participant; its session must be known."""
+    """Store a participant, or move it to another session; that session must be known."""
     values = {"session_id": data["session"]["id"], **_only(data, "appointment_number", "patient_id", "status")}
     _save(db, ParticipantProjection, data["appointment_id"], values)
 

@@ -11,9 +11,9 @@ _REMINDER = ReminderAnswer()
 _NOTICE = NoticeAnswer()
 
 
-def message(row: Message, appointment: Appointment) -> dict[str, Any]:
-    """A message with its appointment's number."""
-    return _values(_MESSAGE, row) | {"appointment_number": appointment.appointment_number}
+def message(row: Message, appointment: Appointment | None) -> dict[str, Any]:
+    """A message with its appointment's number, if it is about an appointment."""
+    return _values(_MESSAGE, row) | {"appointment_number": appointment and appointment.appointment_number}
 
 
 def reminder(row: Any) -> dict[str, Any]:

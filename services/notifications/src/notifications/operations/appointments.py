@@ -1,4 +1,4 @@
-"""What follows from an appointment's story: confirmation, notice and reminders, or their end."""
+"""What follows from an appointment's story: messages, notices and reminders, or their end."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from notifications import domain
-from notifications.models import Appointment, ClinicProjection, ProviderProjection
+from notifications.models import Appointment, ProviderProjection
 from notifications.operations import messages, notices, reminders
-from notifications.operations.projections import save_if_unknown
+from notifications.operations.projections import learn_of_clinic, save_if_unknown
 
 
 def book(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
@@ -27,41 +27,82 @@ def confirm(db: Session, appointment_id: UUID) -> None:
     _locked(db, appointment_id).status = "CONFIRMED"
 
 
+def reschedule(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
+    """Move an appointment, and its reminders to the new time.
+
+    Patient and provider are told, unless it is old news or over, or they would hear nothing new: the patient of another
+    time or clinic, the provider of another provider, too. Who was the provider before hears of the time that it had.
+    """
+    appointment = _locked(db, data["appointment_id"])
+    is_news = domain.is_news(announced_at, now) and data["session"]["ends_at"] > now
+    moved = (appointment.starts_at, appointment.clinic_id) != (data["session"]["starts_at"], data["clinic"]["id"])
+    reassigned = appointment.provider_id != data["provider"]["id"]
+    if is_news and reassigned:
+        notices.notify_provider(db, "APPOINTMENT_REASSIGNED", appointment, now=now)
+    _learn_of_others(db, data)
+    for name, value in _place(data).items():
+        setattr(appointment, name, value)
+    appointment.status = data["status"]
+    db.flush()
+    if moved:
+        appointment.moved_at = now
+        _end_what_was_to_come(db, appointment)
+        reminders.schedule(db, appointment, now=now)
+    if is_news and moved:
+        messages.queue(db, domain.RESCHEDULING, appointment, now=now)
+    if is_news and (moved or reassigned):
+        notices.notify_provider(db, "APPOINTMENT_RESCHEDULED", appointment, now=now)
+
+
+def end(db: Session, appointment_id: UUID, status: str) -> None:
+    """The patient came or did not: reminders, and what else waits to be told of the appointment, have no use now."""
+    appointment = _locked(db, appointment_id)
+    appointment.status = status
+    _end_what_was_to_come(db, appointment)
+
+
 def cancel(db: Session, appointment_id: UUID, *, announced_at: datetime, now: datetime) -> None:
     """End what was to come of an appointment, and tell patient and provider, unless it is old news or over."""
     appointment = _locked(db, appointment_id)
     appointment.status = "CANCELLED"
-    messages.cancel_queued(db, appointment_id)
-    reminders.cancel_open(db, appointment_id)
+    _end_what_was_to_come(db, appointment)
     if domain.is_news(announced_at, now) and appointment.ends_at > now:
         messages.queue(db, domain.CANCELLATION, appointment, now=now)
         notices.notify_provider(db, "APPOINTMENT_CANCELLED", appointment, now=now)
 
 
 def _keep(db: Session, data: Mapping[str, Any]) -> Appointment:
-    session, clinic, provider = data["session"], data["clinic"], data["provider"]
-    save_if_unknown(
-        db,
-        ClinicProjection,
-        clinic["id"],
-        name_en=clinic["name_en"],
-        name_ar=clinic["name_ar"],
-        timezone=session["timezone"],
-    )
-    save_if_unknown(db, ProviderProjection, provider["id"], user_id=provider["user_id"])
+    _learn_of_others(db, data)
     appointment = Appointment(
         id=data["appointment_id"],
         appointment_number=data["appointment_number"],
         patient_id=data["patient_id"],
-        clinic_id=clinic["id"],
-        provider_id=provider["id"],
         status="BOOKED",
-        starts_at=session["starts_at"],
-        ends_at=session["ends_at"],
+        **_place(data),
     )
     db.add(appointment)
     db.flush()
     return appointment
+
+
+def _learn_of_others(db: Session, data: Mapping[str, Any]) -> None:
+    learn_of_clinic(db, data)
+    save_if_unknown(db, ProviderProjection, data["provider"]["id"], user_id=data["provider"]["user_id"])
+
+
+def _place(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Where, with whom and when an appointment is, as an event tells it."""
+    return {
+        "clinic_id": data["clinic"]["id"],
+        "provider_id": data["provider"]["id"],
+        "starts_at": data["session"]["starts_at"],
+        "ends_at": data["session"]["ends_at"],
+    }
+
+
+def _end_what_was_to_come(db: Session, appointment: Appointment) -> None:
+    messages.cancel_queued(db, appointment)
+    reminders.cancel_open(db, appointment.id)
 
 
 def _locked(db: Session, appointment_id: UUID) -> Appointment:

@@ -5,24 +5,25 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jalsa.ids import new_id
 from notifications import domain, events, queries, texts
 from notifications.domain import Outgoing
-from notifications.models import Appointment, Attempt, Message, Reminder
+from notifications.models import Attempt, Message, Offer, Reminder
+from notifications.queries import Subject
 
 log = structlog.get_logger()
 
 
-def queue(db: Session, kind: str, appointment: Appointment, *, now: datetime) -> Message:
-    """Queue a message to the appointment's patient, to be sent at once."""
+def queue(db: Session, kind: str, subject: Subject, *, now: datetime) -> Message:
+    """Queue a message to the patient of an appointment or an offer, to be sent at once."""
     message = Message(
         id=new_id(),
         kind=kind,
-        appointment_id=appointment.id,
-        patient_id=appointment.patient_id,
-        starts_at=appointment.starts_at,
+        **{_key(subject).key: subject.id},
+        patient_id=subject.patient_id,
+        starts_at=subject.starts_at,
         status=domain.MESSAGE.initial,
         attempts=0,
         next_at=now,
@@ -33,11 +34,11 @@ def queue(db: Session, kind: str, appointment: Appointment, *, now: datetime) ->
     return message
 
 
-def cancel_queued(db: Session, appointment_id: UUID) -> None:
-    """Cancel what an appointment has in the queue. What is on its way out is judged when its attempt has ended."""
+def cancel_queued(db: Session, subject: Subject) -> None:
+    """Cancel what is queued about an appointment or an offer. What is on its way out is judged after its attempt."""
     db.execute(
         update(Message)
-        .where(Message.appointment_id == appointment_id, Message.status == "QUEUED")
+        .where(_key(subject) == subject.id, Message.status == "QUEUED")
         .values(status="CANCELLED", next_at=None)
     )
 
@@ -45,19 +46,19 @@ def cancel_queued(db: Session, appointment_id: UUID) -> None:
 def claim(db: Session, message_id: UUID, *, now: datetime) -> Outgoing | None:
     """Take a due message for one attempt, which is stored before anything leaves. None where nothing is to be sent.
 
-    Everything that speaks against sending is judged here, under the locks of message and appointment.
+    Everything that speaks against sending is judged here, under the locks of the message and what it is about.
     """
     claimed = queries.claim_message(db, message_id, now)
     if claimed is None:
         return None
-    message, appointment = claimed
-    if message.status == "SENDING" and not _take_over(db, message, appointment, now):
+    message, subject = claimed
+    if message.status == "SENDING" and not _take_over(db, message, subject, now):
         return None
-    if _is_obsolete(message, appointment):
+    if _is_obsolete(message, subject):
         _finish(db, message, "CANCELLED")
-    elif _is_too_late(message, now):
+    elif _is_too_late(message, subject, now):
         _fail(db, message, domain.TOO_LATE, now)
-    elif _is_ready(db, message, appointment, now):
+    elif _is_ready(db, message, subject, now):
         return _start_attempt(db, message, now)
     return None
 
@@ -92,16 +93,25 @@ def give_up(db: Session, message_id: UUID, *, now: datetime) -> None:
         _fail(db, claimed[0], domain.INTERNAL_ERROR, now)
 
 
-def _is_obsolete(message: Message, appointment: Appointment) -> bool:
-    cancelled = appointment.status == "CANCELLED" and message.kind != domain.CANCELLATION
-    return cancelled or appointment.starts_at != message.starts_at
+def _key(subject: Subject) -> InstrumentedAttribute[UUID | None]:
+    return Message.offer_id if isinstance(subject, Offer) else Message.appointment_id
 
 
-def _is_too_late(message: Message, at: datetime) -> bool:
-    return domain.is_too_late(message.kind, message.starts_at, message.created_at, at)
+def _is_obsolete(message: Message, subject: Subject) -> bool:
+    if isinstance(subject, Offer):
+        return subject.status != "OPEN"
+    expected = subject.status in domain.EXPECTED or message.kind == domain.CANCELLATION
+    # the clinic that a text names may be another one even where the time is the same
+    moved = subject.moved_at is not None and message.created_at < subject.moved_at
+    return not expected or moved or subject.starts_at != message.starts_at
 
 
-def _take_over(db: Session, message: Message, appointment: Appointment, now: datetime) -> bool:
+def _is_too_late(message: Message, subject: Subject, at: datetime) -> bool:
+    deadline = subject.expires_at if isinstance(subject, Offer) else message.starts_at
+    return domain.is_too_late(message.kind, deadline, message.created_at, at)
+
+
+def _take_over(db: Session, message: Message, subject: Subject, now: datetime) -> bool:
     """Back into the queue with a message whose sender was lost in the middle. Returns whether it may go out again.
 
     A gateway knows the message by its key and delivers it once; a mail server does not, and a doubled reminder is
@@ -110,14 +120,14 @@ def _take_over(db: Session, message: Message, appointment: Appointment, now: dat
     log.warning("sender-lost", message_id=str(message.id), channel=message.channel, attempt=message.attempts)
     _close(db, message, "lost", now)
     may_go_again = message.channel != domain.EMAIL and message.attempts < domain.MAX_ATTEMPTS
-    if not may_go_again or _is_obsolete(message, appointment) or _is_too_late(message, now):
+    if not may_go_again or _is_obsolete(message, subject) or _is_too_late(message, subject, now):
         _fail(db, message, domain.OUTCOME_UNKNOWN, now)
         return False
     _requeue(message, now)
     return True
 
 
-def _is_ready(db: Session, message: Message, appointment: Appointment, now: datetime) -> bool:
+def _is_ready(db: Session, message: Message, subject: Subject, now: datetime) -> bool:
     """Settle channel, recipient and text if they are not yet; put off or fail what can not go out now."""
     reach = queries.find_reach(db, message.patient_id)
     if reach is None and now - message.created_at < domain.PATIENCE:
@@ -127,25 +137,25 @@ def _is_ready(db: Session, message: Message, appointment: Appointment, now: date
     if message.body is None and contact is None:
         _fail(db, message, domain.NO_CONTACT, now)
         return False
-    if wait_until := _quiet_until(db, message, appointment, now):
+    if wait_until := _quiet_until(db, message, subject, now):
         message.next_at = wait_until
         return False
     if message.body is None and contact is not None:
-        _settle(db, message, appointment, contact)
+        _settle(db, message, subject, contact)
     return True
 
 
-def _quiet_until(db: Session, message: Message, appointment: Appointment, now: datetime) -> datetime | None:
+def _quiet_until(db: Session, message: Message, subject: Subject, now: datetime) -> datetime | None:
     hours = queries.quiet_hours(db, message.patient_id)
-    until = hours.until(now, queries.facts(db, appointment).timezone) if hours else None
-    return None if until is None or _is_too_late(message, until) else until
+    until = hours.until(now, queries.facts(db, subject).timezone) if hours else None
+    return None if until is None or _is_too_late(message, subject, until) else until
 
 
-def _settle(db: Session, message: Message, appointment: Appointment, contact: tuple[str, str]) -> None:
+def _settle(db: Session, message: Message, subject: Subject, contact: tuple[str, str]) -> None:
     # once and for all: under one key a gateway must always get the same message
     message.channel, message.recipient = contact
     message.language = queries.language_of(db, message.patient_id)
-    message.subject, message.body = texts.message(message.kind, message.language, queries.facts(db, appointment))
+    message.subject, message.body = texts.message(message.kind, message.language, queries.facts(db, subject))
 
 
 def _start_attempt(db: Session, message: Message, now: datetime) -> Outgoing:

@@ -1,5 +1,6 @@
 """What notifications keeps of patients, clinics and providers, as their owners announce it."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -22,3 +23,10 @@ def save(db: Session, kind: Projection, record_id: UUID, **values: Any) -> None:
 def save_if_unknown(db: Session, kind: Projection, record_id: UUID, **values: Any) -> None:
     """Store what an appointment tells of its clinic or provider, whose own event may still be on its way."""
     db.execute(insert(kind).values(id=record_id, **values).on_conflict_do_nothing(index_elements=_KEY))
+
+
+def learn_of_clinic(db: Session, data: Mapping[str, Any]) -> None:
+    """Store the clinic that an event of an appointment or an offer names, unless it is known."""
+    clinic = data["clinic"]
+    names = {name: clinic[name] for name in ("name_en", "name_ar")}
+    save_if_unknown(db, ClinicProjection, clinic["id"], **names, timezone=data["session"]["timezone"])

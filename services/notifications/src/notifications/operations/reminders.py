@@ -13,7 +13,7 @@ from notifications.operations import messages
 
 
 def schedule(db: Session, appointment: Appointment, *, now: datetime) -> None:
-    """Schedule the reminders of an appointment that are still in the future."""
+    """Schedule the reminders of an appointment at its present time that are still in the future."""
     for kind, due_at in domain.reminders_for(appointment.starts_at, now):
         db.add(
             Reminder(
@@ -41,13 +41,13 @@ def cancel_open(db: Session, appointment_id: UUID) -> None:
 def make_message(db: Session, reminder_id: UUID, *, now: datetime) -> bool:
     """Queue the message of a reminder that is due. Returns whether there was anything to do.
 
-    None is made where the appointment is cancelled or has another time: the reminder is cancelled.
+    None is made where the appointment is not to come any more or has another time: the reminder is cancelled.
     """
     claimed = queries.claim_reminder(db, reminder_id, now)
     if claimed is None:
         return False
     reminder, appointment = claimed
-    if appointment.status == "CANCELLED" or appointment.starts_at != reminder.starts_at:
+    if appointment.status not in domain.EXPECTED or appointment.starts_at != reminder.starts_at:
         _become(reminder, "CANCELLED")
     else:
         reminder.message_id = messages.queue(db, f"REMINDER_{reminder.kind}", appointment, now=now).id

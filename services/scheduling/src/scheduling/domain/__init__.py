@@ -22,11 +22,44 @@ PARTICIPANT = table(
     CANCELLED="",
 )
 
+ENTRY = table(
+    "waitlist entry",
+    "WAITING",
+    WAITING="OFFERED LAPSED CANCELLED",
+    OFFERED="WAITING ACCEPTED DECLINED LAPSED CANCELLED",
+    ACCEPTED="",
+    DECLINED="",
+    LAPSED="",
+    CANCELLED="",
+)
+OFFER = table(
+    "waitlist offer",
+    "OPEN",
+    OPEN="ACCEPTED DECLINED LAPSED WITHDRAWN",
+    ACCEPTED="",
+    DECLINED="",
+    LAPSED="",
+    WITHDRAWN="",
+)
+
 #: The states in which a session takes up its provider and room, and in which a participant takes up a place.
 LIVE_SESSION = ("SCHEDULED", "IN_PROGRESS", "COMPLETED")
 LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
 #: Those who are still to come: they can be moved, and miss their session if they do not come.
 EXPECTED = ("BOOKED", "CONFIRMED")
+
+#: Those who wait, and those of them to whom a place is offered.
+OPEN_ENTRY = ("WAITING", "OFFERED")
+#: How an offer ends that is not accepted: what it becomes, and what an entry becomes that waits for that one session.
+#: An entry for a service type goes on waiting.
+OFFER_ENDS = {
+    "LAPSED": ("LAPSED", "LAPSED"),
+    "DECLINED": ("DECLINED", "DECLINED"),
+    "SESSION_CANCELLED": ("WITHDRAWN", "CANCELLED"),
+    "WITHDRAWN": ("WITHDRAWN", "WAITING"),
+}
+#: A place is not offered any more when its session starts sooner than this.
+MIN_OFFER_MINUTES = 5
 
 INDIVIDUAL, GROUP = "INDIVIDUAL", "GROUP"
 DISCIPLINES = ("PSYCHOLOGY", "OT", "ABA", "SLP", "MEDICAL", "NURSING")

@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo
 
 Interval = tuple[datetime, datetime]
 
+#: The hours of the wall time that each is made of: from the first, until before the second.
+PARTS_OF_DAY = {"MORNING": (0, 12), "AFTERNOON": (12, 17), "EVENING": (17, 24)}
+
 
 @dataclass(frozen=True)
 class WorkingHours:
@@ -70,6 +73,17 @@ def exists(day: date, wall: time, tz: ZoneInfo) -> bool:
 def day_of(instant: datetime, zone: str) -> date:
     """The local day of an instant."""
     return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def part_of_day(instant: datetime, zone: str) -> str:
+    """The part of the day that it is by the zone's clock."""
+    hour = instant.astimezone(ZoneInfo(zone)).hour
+    return next(part for part, (_, end) in PARTS_OF_DAY.items() if hour < end)
+
+
+def earliest_today(now: datetime) -> date:
+    """The day that it still is somewhere: the last clocks on earth are twelve hours behind UTC."""
+    return (now - timedelta(hours=12)).date()
 
 
 def local_day(day: date, tz: ZoneInfo) -> Interval:

@@ -7,10 +7,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from scheduling.domain.hours import Interval, days, exists, instant_of, local_day, weekday_of
-
-#: The hours of the wall time in which a session must begin: from the first, until before the second.
-PARTS_OF_DAY = {"MORNING": (0, 12), "AFTERNOON": (12, 17), "EVENING": (17, 24)}
+from scheduling.domain.hours import PARTS_OF_DAY, Interval, days, exists, instant_of, local_day, weekday_of
 
 _FIRST_WINDOW = timedelta(days=2)
 _GROWTH = 4

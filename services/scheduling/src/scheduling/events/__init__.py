@@ -220,13 +220,13 @@ def waitlist_offer_expired(db: Session, entry: WaitlistEntry, offer: WaitlistOff
 
 
 def waitlist_accepted(
-    db: Session, entry: WaitlistEntry, offer: WaitlistOffer, participant: Participant, now: datetime
+    db: Session, entry: WaitlistEntry, offer: WaitlistOffer, appointment_id: UUID, now: datetime
 ) -> None:
     """Publish WaitlistAccepted: the place is the patient's."""
     data = {
         **_offer(entry, offer),
         "session_id": offer.session_id,
-        "appointment_id": participant.id,
+        "appointment_id": appointment_id,
         "accepted_at": offer.closed_at,
     }
     publish(db, catalogue.WAITLIST_ACCEPTED, entry.id, data, now=now)

@@ -13,14 +13,16 @@ from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from scheduling import queries
 from scheduling.http import represent
+from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_override
 from scheduling.http.schemas import sessions as schemas
 from scheduling.models import ClinicalSession
-from scheduling.operations import decisions, participants, sessions
+from scheduling.operations import decisions, participants, scopes, sessions
 
 routes = Routes("sessions", "Sessions and who takes part in them")
 
 _SESSION = schemas.SessionAnswer()
+_CHANGED = schemas.ChangedSessionAnswer()
 _PARTICIPANT = schemas.ParticipantAnswer()
 
 
@@ -62,11 +64,12 @@ def get_session(session_id: UUID) -> Response:
     "PATCH",
     permission="sessions.write",
     body=schemas.SessionPatch(),
-    answer=_SESSION,
+    answer=_CHANGED,
 )
 def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Change a session's capacity, minimum, time of decision or group notes."""
-    return tagged(_shown(sessions.update_session(current_db(), _matched(session_id), body, now=clock.now())))
+    now, chosen = _chosen(body, session_id)
+    return _changed(chosen, scopes.update(current_db(), chosen, body, now=now))
 
 
 @routes.view(
@@ -74,14 +77,13 @@ def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     "POST",
     permission="sessions.write",
     body=schemas.RescheduleSessionBody(),
-    answer=_SESSION,
+    answer=_CHANGED,
 )
 def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Move a session, with all its participants, to another time, provider or room."""
     check_override(body)
-    session = sessions.held_session(current_db(), session_id)
-    check_if_match(_shown(session))
-    return tagged(_shown(sessions.reschedule_session(current_db(), session, body, now=clock.now())))
+    now, chosen = _chosen(body, session_id, moving=True)
+    return _changed(chosen, scopes.reschedule(current_db(), chosen, body, now=now))
 
 
 @routes.view(
@@ -104,13 +106,13 @@ def complete_session(_: dict[str, Any], session_id: UUID) -> Response:
     "/sessions/<uuid:session_id>/cancel",
     "POST",
     permission="sessions.write",
-    body=schemas.ReasonBody(),
-    answer=_SESSION,
+    body=schemas.CancelSessionBody(),
+    answer=_CHANGED,
 )
 def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Cancel a session and every place in it."""
-    session = _matched(session_id)
-    return tagged(_shown(sessions.cancel_session(current_db(), session, body["reason"], now=clock.now())))
+    now, chosen = _chosen(body, session_id)
+    return _changed(chosen, scopes.cancel(current_db(), chosen, body["reason"], now=now))
 
 
 @routes.view(
@@ -178,6 +180,18 @@ def _matched(session_id: UUID) -> ClinicalSession:
     session = sessions.locked_session(current_db(), session_id)
     check_if_match(_shown(session))
     return session
+
+
+def _chosen(body: dict[str, Any], session_id: UUID, *, moving: bool = False) -> tuple[datetime, scopes.Chosen]:
+    """The instant of the request, and the sessions in its scope, which is taken out of the body."""
+    now = clock.now()
+    chosen = scopes.choose(current_db(), session_id, body.pop("scope"), now=now, moving=moving)
+    check_if_match(_shown(chosen.session))
+    return now, chosen
+
+
+def _changed(chosen: scopes.Chosen, count: int) -> Response:
+    return told_beside(_shown(chosen.session), changed_sessions=count)
 
 
 def _shown(session: ClinicalSession) -> Any:

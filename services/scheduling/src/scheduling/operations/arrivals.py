@@ -25,6 +25,8 @@ def check_in(
     if over or (participant.status == "NO_SHOW" and session.ends_at <= now):
         raise conflict("invalid-transition", "The session is over.")
     standing = queries.standings(db, [participant.id])[participant.id]
+    if participant.status == "NO_SHOW" and not standing.places.available:
+        raise conflict("session-full", "The place was given to somebody else.")
     blockers = domain.check_in_blockers(
         cleared=standing.cleared,
         consented=standing.consented,

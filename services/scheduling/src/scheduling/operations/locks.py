@@ -1,6 +1,6 @@
 """The locks under which a session is placed: sorted, so that two bookings never wait for each other in a circle.
 
-The order of all: patients, the rows of sessions that exist, then clinics, providers, rooms.
+The order of all: patients, the rows of sessions that exist, then clinics, providers, rooms, then the waitlist.
 """
 
 from collections.abc import Iterable
@@ -8,6 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from jalsa.db import context_of
 
 _LOCK = text("""
     SELECT CASE WHEN key LIKE 'shared:%' THEN pg_advisory_xact_lock_shared(hashtextextended(substr(key, 8), 0))
@@ -46,3 +48,12 @@ def lock_patients(db: Session, patients: Iterable[UUID]) -> None:
 def lock_sessions(db: Session, session_ids: Iterable[UUID]) -> None:
     """Lock the rows of several sessions, in one fixed order; after their patients."""
     db.execute(_LOCK_ROWS, {"ids": list(session_ids)})
+
+
+def lock_waitlist(db: Session) -> None:
+    """Keep everybody else from changing the tenant's waitlist; after all other locks.
+
+    Whoever changes entries or offers holds it, beside the row of the session whose places are offered. So nobody is
+    offered two places at once, and entries and offers need no locks of their own.
+    """
+    db.execute(_LOCK, {"keys": [f"waitlist:{context_of(db).tenant}"]})

@@ -15,8 +15,8 @@ from jalsa.errors import Problem, conflict, invalid, not_found
 from jalsa.ids import new_id
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import places
-from scheduling.operations.locks import lock_sessions
+from scheduling.operations import offers, places
+from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.sessions import close_place, locked_session, place_session, reschedule_session
 
 #: How long a patient who may have been registered a moment ago is looked for, in seconds.
@@ -45,16 +45,17 @@ class Booking:
 def book(db: Session, session_id: UUID, patient_id: UUID, notes: str | None, *, now: datetime) -> Booking:
     """Book a patient into a session and publish AppointmentBooked.
 
-    Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`, `already-enrolled`, `patient-busy`,
+    A place that is held for the patient by an open offer is the patient's: the offer is accepted. Raises 404 for the
+    session, 422 `unknown-patient`, 409 `session-full`, `already-enrolled`, `patient-busy`, `offer-expired`,
     `invalid-transition` (the session has begun or is cancelled).
     """
-    held = _hold(db, patient_id, session_id)
+    held = hold(db, patient_id, session_id)
     session = queries.find_session(db, session_id)
     if session is None:
         raise not_found("session")
-    _check_open(session, now)
+    check_open(session, now)
     booking = _take_place(db, session, held, patient_id, notes, now)
-    if not booking.standing.places.available:
+    if not held.offered and not booking.standing.places.available:
         events.session_filled(db, session, now)
     return booking
 
@@ -65,10 +66,10 @@ def book_appointment(db: Session, data: Mapping[str, Any], *, now: datetime) -> 
     The session is the appointment's own: it is cancelled with it.
     """
     patient_id: UUID = data["patient_id"]
-    _hold(db, patient_id, None)
+    hold(db, patient_id, None)
     session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now, closes_when_empty=True)
     events.session_scheduled(db, session, now)
-    return _take_place(db, session, _hold(db, patient_id, session.id), patient_id, data.get("notes"), now)
+    return _take_place(db, session, hold(db, patient_id, session.id), patient_id, data.get("notes"), now)
 
 
 def update(db: Session, participant: Participant, data: Mapping[str, Any]) -> Participant:
@@ -106,7 +107,11 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
     `book` and `reschedule_session` raise.
     """
     if (into := data.get("session_id")) is not None:
-        return move_participant(db, participant, participant.session, into, data.get("reason"), now=now)
+        old = participant.session
+        were_available = places.available(db, old)
+        move_participant(db, participant, old, into, data.get("reason"), now=now)
+        places.free(db, old, were_available=were_available, now=now)
+        return participant
     if participant.session.session_type != domain.INDIVIDUAL:
         raise invalid("session_id", "Required: a group session moves with all its participants.")
     _check_movable(participant)
@@ -115,17 +120,20 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
     return participant
 
 
+def hold_patient(db: Session, patient_id: UUID) -> None:
+    """Keep everybody else from booking an active patient; before all other locks. Raises 422 `unknown-patient`."""
+    hold(db, patient_id, None)
+
+
 def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Participant:
     """The participant, locked with the patient and both sessions, so that the place can be moved. Raises 404."""
     found = queries.find_participant(db, participant_id)
     if found is None:
         raise not_found("participant")
-    _hold(db, found.patient_id, None)
-    held: set[UUID] = set()
-    while found.session_id not in held:  # it may have been moved meanwhile
-        held |= {found.session_id, *filter(None, [into])}
-        lock_sessions(db, held)
-        queries.find_participant(db, participant_id, lock=True)
+    hold(db, found.patient_id, None)
+    db.refresh(found, ["session_id"])  # nobody moves a participant whose patient is locked
+    lock_sessions(db, {found.session_id, *filter(None, [into])})
+    queries.find_participant(db, participant_id, lock=True)
     return found
 
 
@@ -134,8 +142,8 @@ def move_participant(
 ) -> Participant:
     """Give a participant a place in another session for the one in `old`; the patient and both rows are locked.
 
-    Raises 422 for a session that is unknown or of another service type; 409 `session-full`, `already-enrolled`,
-    `patient-busy`, `invalid-transition`.
+    What becomes of the old place is the caller's to say. Raises 422 for a session that is unknown or of another
+    service type; 409 `session-full`, `already-enrolled`, `patient-busy`, `offer-expired`, `invalid-transition`.
     """
     _check_movable(participant)
     session = queries.find_session(db, into)
@@ -143,19 +151,20 @@ def move_participant(
         raise invalid("session_id", "There is no such session.")
     if session.service_type_id != old.service_type_id:
         raise invalid("session_id", "The session is of another service type.")
-    _check_open(session, now)
-    held = _hold(db, participant.patient_id, into, moving=participant.id)
+    check_open(session, now)
+    held = hold(db, participant.patient_id, into, moving=participant.id)
     _check_place(session, held)
-    previous, were_available = events.Held.of(old), places.available(db, old)
+    if held.offered:
+        offers.accept(db, held.offered, participant.id, now=now)
+    previous = events.Held.of(old)
     participant.session_id, participant.session = session.id, session
     participant.starts_at, participant.ends_at = session.starts_at, session.ends_at
     participant.reschedule_count += 1
     participant.change_reason = reason
     db.flush()
     events.appointment_rescheduled(db, participant, session, previous, now)
-    if held.taken + held.held + 1 >= session.max_capacity:
+    if not held.offered and held.taken + held.held + 1 >= session.max_capacity:
         events.session_filled(db, session, now)
-    places.free(db, old, were_available=were_available, now=now)
     return participant
 
 
@@ -164,22 +173,25 @@ def _check_movable(participant: Participant) -> None:
         raise conflict("invalid-transition", f"A participant who is {participant.status} can not be rescheduled.")
 
 
-def _check_open(session: ClinicalSession, now: datetime) -> None:
+def check_open(session: ClinicalSession, now: datetime) -> None:
+    """Raises 409 `invalid-transition` for a session that has begun or is cancelled."""
     if session.status != "SCHEDULED" or session.starts_at <= now:
         raise conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
 
 
 def locked_participant(db: Session, participant_id: UUID) -> Participant:
-    """The participant, its session's row and its own locked until the transaction ends. Raises 404."""
+    """The participant, its patient, its session's row and its own locked until the transaction ends. Raises 404."""
     participant = queries.find_participant(db, participant_id)
     if participant is None:
         raise not_found("participant")
+    lock_patients(db, [participant.patient_id])
+    db.refresh(participant, ["session_id"])  # nobody moves a participant whose patient is locked
     locked_session(db, participant.session_id)
     queries.find_participant(db, participant_id, lock=True)
     return participant
 
 
-def _hold(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None) -> Row[Any]:
+def hold(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None) -> Row[Any]:
     """Lock the patient, before all else, and then the session; returns what the rules ask of both.
 
     A patient whose registration may be on its way is waited for. Raises 422 `unknown-patient`.
@@ -197,7 +209,7 @@ def _take_place(
     db: Session, session: ClinicalSession, held: Row[Any], patient_id: UUID, notes: str | None, now: datetime
 ) -> Booking:
     _check_place(session, held)
-    row = {
+    row: dict[str, Any] = {
         "id": new_id(),
         "session_id": session.id,
         "patient_id": patient_id,
@@ -208,6 +220,8 @@ def _take_place(
         "booked_at": now,
         "booked_by": context_of(db).actor,
     }
+    if held.offered:
+        offers.accept(db, held.offered, row["id"], now=now)
     year = domain.local_year(now, session.clinic.timezone)
     number = db.execute(_INSERT, {**row, "year": year}).scalar_one()
     participant = Participant(**row, appointment_number=number, session=session, reschedule_count=0)

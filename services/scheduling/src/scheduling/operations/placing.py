@@ -146,10 +146,14 @@ def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Co
 
 def settle(found: Sequence[Conflict], override: Mapping[str, Any] | None) -> list[str]:
     """The rules that a manager's override sets aside. Raises the 409 problem of what is not, or can not be."""
-    standing = [c for c in found if override is None or c.rule is None]
-    if standing:
-        raise standing[0].problem()
+    if refusing := standing(found, override):
+        raise refusing[0].problem()
     return [c.rule for c in found if c.rule]
+
+
+def standing(found: Sequence[Conflict], override: Mapping[str, Any] | None) -> list[Conflict]:
+    """What a manager's override does not set aside."""
+    return [c for c in found if override is None or c.rule is None]
 
 
 def _busy(code: str, what: str, severity: int) -> Conflict:

@@ -14,7 +14,7 @@ from jalsa.ids import new_id
 from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import arrivals, places
+from scheduling.operations import arrivals, offers, places
 from scheduling.operations.locks import lock_patients
 from scheduling.operations.placing import Place, conflicts, lock_places, new_place, place_of, settle
 
@@ -151,6 +151,12 @@ def check_patients(db: Session, session: ClinicalSession, place: Place, moving: 
         raise conflict("patient-busy", "A participant has another session at that time.", participants=busy)
 
 
+def is_there(session: ClinicalSession, place: Place) -> bool:
+    """Whether a session is in that place already."""
+    target = _placed(place, (), None)
+    return all(getattr(session, name) == target[name] for name in ("starts_at", "ends_at", "provider_id", "room_id"))
+
+
 def move_session(
     db: Session,
     session: ClinicalSession,
@@ -163,7 +169,7 @@ def move_session(
     """Move a locked session to a place that was checked under its locks. Raises 422 where it is there already."""
     previous = events.Held.of(session)
     target = _placed(place, overridden, data.get("override"))
-    if all(getattr(session, name) == target[name] for name in ("starts_at", "ends_at", "provider_id", "room_id")):
+    if is_there(session, place):
         raise invalid("starts_at", "The session is there already.")
     if session.decision_at:
         session.decision_at, session.decision = session.decision_at + (place.starts_at - session.starts_at), None
@@ -178,15 +184,19 @@ def move_session(
         participant.change_reason = data.get("reason")
         events.appointment_rescheduled(db, participant, session, previous, now)
     db.flush()
+    were_available = places.available(db, session)
+    if offers.withdraw(db, session, "WITHDRAWN", now=now):
+        places.free(db, session, were_available=were_available, now=now)
     return session
 
 
 def start_session(db: Session, session: ClinicalSession, *, now: datetime) -> ClinicalSession:
-    """SCHEDULED → IN_PROGRESS, and publish SessionStarted. Raises 409 `invalid-transition`."""
+    """SCHEDULED → IN_PROGRESS, and publish SessionStarted; its open offers end. Raises 409 `invalid-transition`."""
     domain.SESSION.check(session.status, "IN_PROGRESS")
     session.status, session.started_at, session.started_by = "IN_PROGRESS", now, context_of(db).actor
     db.flush()
     events.session_started(db, session, now)
+    offers.withdraw(db, session, "WITHDRAWN", now=now)
     return session
 
 
@@ -223,6 +233,7 @@ def cancel_session(db: Session, session: ClinicalSession, reason: str | None, *,
         close_place(participant, by, reason, now)
         events.appointment_cancelled(db, participant, session_cancelled=True, now=now)
     db.flush()
+    offers.session_cancelled(db, session, now=now)
     events.session_cancelled(db, session, now)
     return session
 

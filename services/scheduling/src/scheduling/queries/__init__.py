@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, func, select, text, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from jalsa.db import TenantRow
@@ -23,6 +23,7 @@ from scheduling.models import (
     WaitlistOffer,
     WorkingHoursRow,
 )
+from scheduling.queries.search import mentions
 
 R = TypeVar("R", bound=TenantRow)
 
@@ -86,6 +87,17 @@ def find_session(db: Session, session_id: UUID, *, lock: bool = False) -> Clinic
     return db.scalar(_LOCKED_SESSION if lock else _SESSION, {"id": session_id})
 
 
+def find_sessions(db: Session, session_ids: Sequence[UUID]) -> Sequence[ClinicalSession]:
+    """Several sessions as they are now, in the order of their start."""
+    return db.scalars(
+        select(ClinicalSession)
+        .where(ClinicalSession.id.in_(session_ids))
+        .options(*_WITH_ITS_PARTS)
+        .order_by(ClinicalSession.starts_at, ClinicalSession.id)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
 def list_sessions(
     db: Session,
     filters: Mapping[str, Any],
@@ -96,15 +108,23 @@ def list_sessions(
 ) -> Sequence[ClinicalSession]:
     """Sessions in the order of their start; with `open_at`, those that can still be booked at that instant.
 
-    Filters: clinic_id, provider_id, session_type, status, service_type (a code), starts_from and starts_before.
+    Filters: clinic_id, provider_id, room_id, series_id, session_type, status, service_type (a code), starts_from,
+    starts_before, and text, for which see `search.mentions`. The `order` is asc, or desc: the latest first.
     """
     query = select(ClinicalSession).options(*_WITH_ITS_PARTS)
-    query = query.order_by(ClinicalSession.starts_at, ClinicalSession.id).limit(limit)
-    for name in ("clinic_id", "provider_id", "session_type", "status", "decision"):
+    key = (ClinicalSession.starts_at, ClinicalSession.id)
+    descending = filters.get("order") == "desc"
+    query = query.order_by(*(column.desc() for column in key) if descending else key).limit(limit)
+    if after:
+        behind = tuple_(*key) < tuple_(*after) if descending else tuple_(*key) > tuple_(*after)
+        query = query.where(behind)
+    for name in ("clinic_id", "provider_id", "room_id", "series_id", "session_type", "status", "decision"):
         if filters.get(name) is not None:
             query = query.where(getattr(ClinicalSession, name) == filters[name])
     if filters.get("service_type"):
         query = query.where(ClinicalSession.service_type.has(ServiceType.code == filters["service_type"]))
+    if filters.get("text"):
+        query = query.where(mentions(filters["text"]))
     if filters.get("starts_from"):
         query = query.where(ClinicalSession.starts_at >= filters["starts_from"])
     if filters.get("starts_before"):
@@ -115,8 +135,6 @@ def list_sessions(
             ClinicalSession.starts_at > open_at,
             ClinicalSession.max_capacity > _TAKEN + _HELD,
         )
-    if after:
-        query = query.where(tuple_(ClinicalSession.starts_at, ClinicalSession.id) > tuple_(*after))
     return db.scalars(query).all()
 
 
@@ -168,6 +186,11 @@ def live_participants(db: Session, session_id: UUID) -> Sequence[Participant]:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
+
+
+def load_participants(db: Session, query: Select[Participant]) -> Sequence[Participant]:
+    """Participants, each with its session."""
+    return db.scalars(query.options(_WITH_ITS_SESSION)).all()
 
 
 def count_participants(db: Session, session_id: UUID, status: str) -> int:

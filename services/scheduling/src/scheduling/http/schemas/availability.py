@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from jalsa.web import PageArgs
 from jalsa.web.fields import Instant, Name
 from scheduling.domain import MAX_MINUTES
-from scheduling.domain.slots import PARTS_OF_DAY
+from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.http.schemas.setup import WallTime
 
 MAX_DAYS = 92

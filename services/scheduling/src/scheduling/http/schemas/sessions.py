@@ -7,9 +7,10 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from jalsa.web import PageArgs
 from jalsa.web.fields import FreeText, Instant, Name
 from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION
+from scheduling.domain.recurrence import SCOPES, THIS
 
 _minutes = validate.Range(1, MAX_MINUTES)
-_places = validate.Range(1, MAX_GROUP)
+group_places = validate.Range(1, MAX_GROUP)
 
 
 class Override(Schema):
@@ -22,14 +23,13 @@ class ReasonBody(Schema):
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
 
-class _Place(Schema):
-    """Where and when: what a session and an appointment both name."""
+class Where(Schema):
+    """What a session, an appointment and a series all name."""
 
     clinic_id = fields.UUID(required=True)
     provider_id = fields.UUID(required=True)
     room_id = fields.UUID(allow_none=True)
     service_type = Name(max=20, required=True, metadata={"description": "A service type's code"})
-    starts_at = Instant(required=True)
     duration_minutes = fields.Integer(
         strict=True, validate=_minutes, metadata={"description": "The service type's default if absent"}
     )
@@ -39,10 +39,22 @@ class _Place(Schema):
     )
 
 
+class _Place(Where):
+    """Where and when."""
+
+    starts_at = Instant(required=True)
+
+
+def check_minimum(data: dict[str, Any]) -> None:
+    """Raises ValidationError for a minimum of participants above the capacity."""
+    if (data.get("min_participants") or 1) > data.get("max_capacity", 1):
+        raise ValidationError("Must not be more than the capacity.", "min_participants")
+
+
 class SessionBody(_Place):
     session_type = fields.String(required=True, validate=validate.OneOf([INDIVIDUAL, GROUP]))
-    max_capacity = fields.Integer(strict=True, validate=_places)
-    min_participants = fields.Integer(strict=True, allow_none=True, validate=_places)
+    max_capacity = fields.Integer(strict=True, validate=group_places)
+    min_participants = fields.Integer(strict=True, allow_none=True, validate=group_places)
     decision_at = Instant(metadata={"description": "When too few participants are decided upon; before the start"})
     group_notes = FreeText(allow_none=True, metadata={"description": "Shared by all who take part"})
 
@@ -52,13 +64,25 @@ class SessionBody(_Place):
             raise ValidationError("Required for a group session.", "max_capacity")
         if data["session_type"] == INDIVIDUAL and data.get("max_capacity", 1) != 1:
             raise ValidationError("An individual session has a capacity of 1.", "max_capacity")
-        if (data.get("min_participants") or 1) > data.get("max_capacity", 1):
-            raise ValidationError("Must not be more than the capacity.", "min_participants")
+        check_minimum(data)
 
 
-class SessionPatch(Schema):
-    max_capacity = fields.Integer(strict=True, validate=_places)
-    min_participants = fields.Integer(strict=True, allow_none=True, validate=_places)
+class _Scoped(Schema):
+    """A change of a session that may be made to others of its series, too."""
+
+    scope = fields.String(
+        load_default=THIS,
+        validate=validate.OneOf(SCOPES),
+        metadata={
+            "description": "For a session of a series: THIS alone, with the FOLLOWING ones, or with ALL; only sessions "
+            "that are still SCHEDULED and have not begun change"
+        },
+    )
+
+
+class SessionPatch(_Scoped):
+    max_capacity = fields.Integer(strict=True, validate=group_places)
+    min_participants = fields.Integer(strict=True, allow_none=True, validate=group_places)
     decision_at = Instant()
     group_notes = FreeText(allow_none=True)
 
@@ -73,8 +97,15 @@ class _NewPlace(Schema):
     override = fields.Nested(Override())
 
 
-class RescheduleSessionBody(_NewPlace):
-    starts_at = Instant(required=True)
+class RescheduleSessionBody(_NewPlace, _Scoped):
+    starts_at = Instant(
+        required=True,
+        metadata={"description": "Others in the scope move by as many local days, to the same local time"},
+    )
+
+
+class CancelSessionBody(ReasonBody, _Scoped):
+    """Why, and how many."""
 
 
 class RescheduleParticipantBody(_NewPlace):
@@ -140,6 +171,11 @@ class SessionAnswer(Schema):
     decision_at = Instant(allow_none=True)
     decision = fields.String(allow_none=True, metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"})
     series_id = fields.UUID(allow_none=True)
+    occurs_on = fields.Date(allow_none=True, metadata={"description": "The local day that the series' rule gave it"})
+
+
+class ChangedSessionAnswer(SessionAnswer):
+    changed_sessions = fields.Integer(metadata={"description": "How many sessions this changed"})
 
 
 class ParticipantBody(Schema):
@@ -190,8 +226,19 @@ class ParticipantAnswer(Schema):
 
 
 class SessionArgs(PageArgs):
+    text = Name(
+        max=60,
+        validate=validate.Length(2),
+        metadata={
+            "description": "A part of a name (of provider, clinic, room or service type), or, with a digit in it, of"
+            " the session's or an appointment's number; upper and lower case are the same"
+        },
+    )
+    order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
     clinic_id = fields.UUID()
     provider_id = fields.UUID()
+    room_id = fields.UUID()
+    series_id = fields.UUID()
     session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
     service_type = Name(max=20)
     status = fields.String(validate=validate.OneOf(SESSION.states))

@@ -1,0 +1,52 @@
+"""Appointments across sessions, and the queue of those who have arrived."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from jalsa import clock
+from jalsa.web import Routes, current_db, page, page_of
+from jalsa.web.paging import decode_instant_cursor, instant_cursor
+from scheduling.http import represent
+from scheduling.http.schemas import reading as schemas
+from scheduling.http.schemas.sessions import ParticipantAnswer
+from scheduling.models import Participant
+from scheduling.queries import appointments as queries
+from scheduling.queries import load_participants
+
+routes = Routes("appointments", "Appointments across sessions, and the queue of those who have arrived")
+
+
+@routes.view(
+    "/appointments",
+    permission="appointments.read",
+    query=schemas.AppointmentArgs(),
+    answer=page_of(ParticipantAnswer),
+)
+def list_appointments(args: dict[str, Any]) -> dict[str, Any]:
+    """Participants in the order of their sessions' start."""
+    db = current_db()
+    rows = queries.list_appointments(db, args, after=decode_instant_cursor(args["cursor"]), limit=args["limit"] + 1)
+    shown = represent.participants(db, rows, clock.now())
+    return page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+
+
+@routes.view("/queue", permission="appointments.read", query=schemas.QueueArgs(), answer=page_of(schemas.QueueEntry))
+def list_queue(args: dict[str, Any]) -> dict[str, Any]:
+    """Who has arrived in a clinic and whose session is not over, in the order of arrival."""
+    db, now = current_db(), clock.now()
+    after = decode_instant_cursor(args["cursor"])
+    rows = queries.queue(db, args["clinic_id"], after=after, limit=args["limit"] + 1)
+    arrived = load_participants(db, select(Participant).where(Participant.id.in_([row.id for row in rows])))
+    shown = represent.participants(db, arrived, now)
+    return page(
+        rows,
+        args["limit"],
+        lambda row: instant_cursor(row.arrived_at, row.id),
+        lambda row: {
+            **shown[row.id],
+            "position": row.position,
+            "waiting_minutes": max((now - row.arrived_at) // timedelta(minutes=1), 0),
+        },
+    )

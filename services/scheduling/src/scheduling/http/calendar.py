@@ -1,0 +1,150 @@
+"""The calendar's view, and the feed of a provider's sessions for calendar programs."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Response, jsonify, request, url_for
+
+from jalsa import clock
+from jalsa.auth import PUBLIC, Principal
+from jalsa.errors import Problem, invalid, not_found
+from jalsa.web import Routes, check_if_match, current_db, current_principal, run_as, tagged
+from jalsa.web.etags import etag_of
+from jalsa.web.fields import EmptyBody
+from scheduling.domain.hours import local_day
+from scheduling.http.answers import told_beside
+from scheduling.http.ics import calendar_of
+from scheduling.http.schemas import reading as schemas
+from scheduling.models import CalendarLink, Clinic, Provider
+from scheduling.operations import calendar_links
+from scheduling.queries import calendar
+
+routes = Routes("calendar", "The calendar and its feeds")
+
+PAST, AHEAD = timedelta(days=30), timedelta(days=180)
+_ICALENDAR = "text/calendar; charset=utf-8"
+_LINK = schemas.LinkAnswer()
+#: Who may make a link for any provider; a clinician may for the own one.
+_ANY_PROVIDER = {"manager", "front-desk"}
+_PATH = "/providers/<uuid:provider_id>/calendar-link"
+
+
+@routes.view("/calendar", permission="sessions.read", query=schemas.CalendarArgs(), answer=schemas.CalendarAnswer())
+def get_calendar(args: dict[str, Any]) -> Response:
+    """All that a day's or a week's view needs: sessions, rooms, providers with hours and absences, closures."""
+    clinics = _clinics(args["clinic_id"], args["provider_id"])
+    starts_at, ends_at = _bounds(args["first"], args["last"], clinics)
+    window = calendar.Window(
+        starts_at=starts_at,
+        ends_at=ends_at,
+        clinics=clinics,
+        clinic_id=args["clinic_id"],
+        provider_id=args["provider_id"],
+        room_id=args["room_id"],
+        with_cancelled=args["cancelled"],
+    )
+    return jsonify(calendar.calendar(current_db(), window))
+
+
+@routes.view(
+    _PATH, "POST", permission="calendar-links.write", body=EmptyBody(), answer=schemas.NewLinkAnswer(), status=201
+)
+def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
+    """Make the secret address of a provider's feed; the one before is not good any more."""
+    link, token = calendar_links.make(current_db(), _own_provider(provider_id), now=clock.now())
+    path = url_for("calendar.read_feed", provider_id=provider_id, token=token)
+    return told_beside(_LINK.dump(link), 201, path=path)
+
+
+@routes.view(_PATH, permission="calendar-links.write", answer=_LINK)
+def get_link(provider_id: UUID) -> Response:
+    """Whether a provider's feed has an address, and since when; not the address itself."""
+    return tagged(_LINK.dump(_link(provider_id)))
+
+
+@routes.view(_PATH, "DELETE", permission="calendar-links.write", status=204)
+def withdraw_link(provider_id: UUID) -> Response:
+    """Close a provider's feed."""
+    link = _link(provider_id)
+    check_if_match(_LINK.dump(link))
+    calendar_links.withdraw(current_db(), link)
+    return Response(status=204)
+
+
+@routes.view(
+    "/providers/<uuid:provider_id>/calendar.ics",
+    permission=PUBLIC,
+    query=schemas.FeedArgs(),
+    texts=("text/calendar",),
+)
+def read_feed(args: dict[str, Any], provider_id: UUID) -> Response:
+    """A provider's sessions from 30 days ago to 180 days ahead, as iCalendar; opened by the secret in its address."""
+    tenant = calendar_links.tenant_of(args["token"])
+    if tenant is None:
+        raise _no_feed()
+    reader = Principal("calendar-link", tenant, frozenset())
+    return run_as(reader, lambda: _feed(provider_id, args["token"], args["language"]))
+
+
+def _feed(provider_id: UUID, token: str, language: str) -> Response:
+    db, now = current_db(), clock.now()
+    provider = calendar_links.reader_of(db, provider_id, token)
+    if provider is None:
+        raise _no_feed()
+    sessions = calendar.feed(db, provider, now - PAST, now + AHEAD)
+    # of what it is made of: calendar programs ask often, and making it takes many times longer
+    tag = etag_of([provider.name_en, provider.name_ar, language, *(str(session) for session in sessions)])
+    # it may be kept, but is asked for again by its tag
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if request.if_none_match.contains_weak(tag.strip('"')):
+        return Response(status=304, headers=headers)
+    return Response(calendar_of(provider, sessions, language), 200, headers, content_type=_ICALENDAR)
+
+
+def _no_feed() -> Problem:
+    return not_found("calendar")
+
+
+def _clinics(clinic_id: UUID | None, provider_id: UUID | None) -> Sequence[Clinic]:
+    """The clinics whose days are shown. Raises a 422 problem for an unknown clinic or provider."""
+    db = current_db()
+    if provider_id and db.get(Provider, provider_id) is None:
+        raise invalid("provider_id", "There is no such provider.")
+    clinics = calendar.clinics(db, clinic_id=clinic_id, provider_id=provider_id)
+    if not clinics:
+        raise invalid("clinic_id", "There is no such clinic.")
+    return clinics
+
+
+def _bounds(first: date | datetime, last: date | datetime, clinics: Sequence[Clinic]) -> tuple[datetime, datetime]:
+    """The instants of what is asked for; a day is whole in the zone of every clinic. Raises a 422 problem."""
+    zones = [ZoneInfo(clinic.timezone) for clinic in clinics]
+    starts_at = first if isinstance(first, datetime) else min(local_day(first, zone)[0] for zone in zones)
+    ends_at = last if isinstance(last, datetime) else max(local_day(last, zone)[1] for zone in zones)
+    if ends_at <= starts_at:
+        raise invalid("to", "Must be after from.")
+    # a day is an hour longer where the clock is set back, and begins elsewhere in another zone
+    if ends_at - starts_at >= timedelta(days=schemas.MAX_CALENDAR_DAYS + 1):
+        raise invalid("to", f"Must be at most {schemas.MAX_CALENDAR_DAYS} days after from.")
+    return starts_at, ends_at
+
+
+def _own_provider(provider_id: UUID) -> Provider:
+    """The provider, the row locked. Raises 404, and 403 for a clinician who is another one."""
+    provider = current_db().get(Provider, provider_id, with_for_update=True)
+    if provider is None:
+        raise not_found("provider")
+    caller = current_principal()
+    if not caller.roles & _ANY_PROVIDER and caller.provider_id != str(provider_id):
+        raise Problem(403, "forbidden", "This is the calendar of another provider.")
+    return provider
+
+
+def _link(provider_id: UUID) -> CalendarLink:
+    link = calendar_links.find(current_db(), _own_provider(provider_id).id)
+    if link is None:
+        raise not_found("calendar link")
+    return link

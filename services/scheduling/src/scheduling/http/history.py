@@ -1,0 +1,95 @@
+"""What happened to a record, who did it, and why."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from jalsa.errors import invalid, not_found
+from jalsa.web import PageArgs, Routes, current_db, current_principal, page, page_of
+from jalsa.web.paging import decode_cursor
+from scheduling.http.schemas import reading as schemas
+from scheduling.policy import POLICY
+from scheduling.queries import history
+
+routes = Routes("history", "Every change of a record")
+
+_KIND_OF = {table: kind for kind, table in history.KINDS.items()}
+_ACTIONS = {"INSERT": "CREATED", "UPDATE": "CHANGED", "DELETE": "REMOVED"}
+#: What may be clinical.
+_NOTES = {"notes", "group_notes"}
+
+
+@routes.view(
+    "/history/<kind>/<uuid:record_id>",
+    permission="history.read",
+    query=schemas.HistoryArgs(),
+    answer=page_of(schemas.HistoryEntry),
+)
+def read_history(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, Any]:
+    """Every change of a record and its parts, the oldest first; also of one that is removed.
+
+    Kinds: session, participant (or appointment), provider (with working hours, clinics, time off), clinic, room,
+    service-type, series (with its members), waitlist-entry (with its offers), time-off, closure, settings.
+    """
+    kind = "participant" if kind == "appointment" else kind
+    if kind not in history.KINDS:
+        raise invalid("kind", f"Must be one of: {', '.join(history.KINDS)}.")
+    if "include" in args and kind != "session":
+        raise invalid("include", "Only a session has participants.")
+    return _page(args, kind, record_id)
+
+
+@routes.view("/history/settings", permission="history.read", query=PageArgs(), answer=page_of(schemas.HistoryEntry))
+def read_settings_history(args: dict[str, Any]) -> dict[str, Any]:
+    """Every change of the tenant's own rules, the oldest first; none while the defaults hold."""
+    settings = history.settings_id(current_db())
+    return _page(args, "settings", settings) if settings else {"items": [], "next_cursor": None}
+
+
+def _page(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, Any]:
+    db, limit = current_db(), args["limit"]
+    rows = history.changes(
+        db,
+        kind,
+        record_id,
+        after=_after(args["cursor"]),
+        limit=limit + 1,
+        with_participants="include" in args,
+    )
+    if not rows and not history.is_known(db, kind, record_id):
+        raise not_found(kind)
+    shows_notes = bool(POLICY["history.notes"] & current_principal().roles)
+    return page(rows, limit, lambda row: str(row.id), lambda row: _entry(row, shows_notes=shows_notes))
+
+
+def _after(cursor: str | None) -> int:
+    """The place in the log up to which it was read."""
+    try:
+        return int(decode_cursor(cursor)) if cursor else 0
+    except ValueError:
+        raise invalid("cursor", "Not a cursor of this list.") from None
+
+
+def _entry(row: Row[Any], *, shows_notes: bool) -> dict[str, Any]:
+    return {
+        "at": row.at,
+        "by": row.actor,
+        "request_id": row.request_id,
+        "kind": _KIND_OF[row.table_name],
+        "id": row.row_id,
+        "action": _ACTIONS[row.action],
+        "changes": [
+            _change(change, withheld=change.field in _NOTES and not shows_notes) for change in history.differences(row)
+        ],
+        "reason": history.reason(row),
+    }
+
+
+def _change(change: history.Difference, *, withheld: bool) -> dict[str, Any]:
+    return {
+        "field": change.field,
+        "before": None if withheld else change.before,
+        "after": None if withheld else change.after,
+        "withheld": withheld,
+    }

@@ -1,0 +1,90 @@
+"""Reports, as JSON and as CSV."""
+
+import csv
+import io
+from typing import Any
+
+from flask import Response, jsonify, request
+from marshmallow import Schema
+
+from jalsa.web import Routes, current_db
+from scheduling.http.schemas import reading as schemas
+from scheduling.queries import reports, utilisation
+
+routes = Routes("reports", "Reports on local days of each clinic; what was cancelled is not counted")
+
+CSV = "text/csv"
+#: A spreadsheet would take a cell that begins so for a formula, and run it.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_UTILISATION = schemas.report_of(schemas.Utilisation)
+_NO_SHOWS = schemas.report_of(schemas.NoShows)
+_CAPACITY = schemas.report_of(schemas.Capacity)
+_LEAD_TIME = schemas.report_of(schemas.LeadTime)
+
+
+@routes.view(
+    "/reports/utilisation",
+    permission="reports.read",
+    query=schemas.UtilisationArgs(),
+    answer=_UTILISATION,
+    texts=(CSV,),
+)
+def report_utilisation(args: dict[str, Any]) -> Response:
+    """Booked minutes of the available ones, by provider or room."""
+    of = {"provider": utilisation.of_providers, "room": utilisation.of_rooms}[args["by"]]
+    return _answer(args, "utilisation", schemas.Utilisation(), of(current_db(), _period(args)))
+
+
+@routes.view(
+    "/reports/no-shows", permission="reports.read", query=schemas.GroupedArgs(), answer=_NO_SHOWS, texts=(CSV,)
+)
+def report_no_shows(args: dict[str, Any]) -> Response:
+    """Who did not come, of those whose place came to an outcome."""
+    return _answer(args, "no-shows", schemas.NoShows(), reports.no_shows(current_db(), _period(args), args["by"]))
+
+
+@routes.view(
+    "/reports/capacity", permission="reports.read", query=schemas.GroupedArgs(), answer=_CAPACITY, texts=(CSV,)
+)
+def report_capacity(args: dict[str, Any]) -> Response:
+    """Places used of the places offered in group sessions."""
+    return _answer(args, "capacity", schemas.Capacity(), reports.capacity(current_db(), _period(args), args["by"]))
+
+
+@routes.view(
+    "/reports/lead-time", permission="reports.read", query=schemas.ReportArgs(), answer=_LEAD_TIME, texts=(CSV,)
+)
+def report_lead_time(args: dict[str, Any]) -> Response:
+    """Days from booking to start, by service type."""
+    return _answer(args, "lead-time", schemas.LeadTime(), reports.lead_time(current_db(), _period(args)))
+
+
+def _period(args: dict[str, Any]) -> reports.Period:
+    return reports.Period(args["first"], args["last"], args["clinic_id"], args["provider_id"])
+
+
+def _answer(args: dict[str, Any], name: str, shape: Schema, rows: list[dict[str, Any]]) -> Response:
+    wanted = args.get("format") or ("csv" if _prefers_csv() else "json")
+    items = shape.dump(rows, many=True)
+    if wanted == "json":
+        return jsonify({"from": str(args["first"]), "to": str(args["last"]), "items": items})
+    response = Response(_csv(list(shape.fields), items), content_type=f"{CSV}; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{args["first"]}-{args["last"]}.csv"'
+    return response
+
+
+def _prefers_csv() -> bool:
+    return request.accept_mimetypes.best_match(["application/json", CSV], "application/json") == CSV
+
+
+def _csv(columns: list[str], items: list[dict[str, Any]]) -> bytes:
+    """With the mark by which Excel knows UTF-8, and Arabic with it."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows([_cell(item[column]) for column in columns] for item in items)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -1,0 +1,289 @@
+"""The shapes of what is only read: lists across sessions, the queue, the calendar and its feed, reports, history."""
+
+from datetime import date
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web import PageArgs
+from jalsa.web.fields import Instant, Name
+from scheduling.domain import PARTICIPANT
+from scheduling.http.schemas.sessions import ParticipantAnswer
+
+MAX_CALENDAR_DAYS = 42
+MAX_REPORT_DAYS = 366
+
+
+class Day(fields.Date):
+    """A day between 1900 and 2200."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        day: date = super()._deserialize(value, attr, data, **kwargs)
+        if not 1900 <= day.year <= 2200:
+            raise ValidationError("Must be between 1900 and 2200.")
+        return day
+
+
+class DayOrInstant(fields.String):
+    """A local day, `2026-11-20`, or an instant with its offset."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        kind = Day() if len(str(value)) == len("2026-11-20") else Instant()
+        return kind.deserialize(value, attr, data, **kwargs)
+
+
+class AppointmentArgs(PageArgs):
+    patient_id = fields.UUID()
+    clinic_id = fields.UUID()
+    provider_id = fields.UUID()
+    service_type = Name(max=20)
+    status = fields.String(validate=validate.OneOf(PARTICIPANT.states))
+    starts_from = Instant(data_key="from", metadata={"description": "The session's start, and later"})
+    starts_before = Instant(data_key="to", metadata={"description": "Before this start of the session"})
+    text = Name(max=60, validate=validate.Length(2), metadata={"description": "Part of the appointment's number"})
+
+
+class QueueArgs(PageArgs):
+    clinic_id = fields.UUID(required=True)
+
+
+class QueueEntry(ParticipantAnswer):
+    position = fields.Integer(metadata={"description": "1 is who arrived first of those who are still waiting"})
+    waiting_minutes = fields.Integer(metadata={"description": "Whole minutes since the arrival"})
+
+
+class CalendarArgs(Schema):
+    first = DayOrInstant(
+        required=True,
+        data_key="from",
+        metadata={"description": "A local day of the clinic (2026-11-20), from its first instant on; or an instant"},
+    )
+    last = DayOrInstant(
+        required=True,
+        data_key="to",
+        metadata={
+            "description": f"A local day, itself included, or an instant, not included; {MAX_CALENDAR_DAYS} days later"
+            " at most"
+        },
+    )
+    clinic_id = fields.UUID(load_default=None, metadata={"description": "This, provider_id, or both are required"})
+    provider_id = fields.UUID(load_default=None)
+    room_id = fields.UUID(load_default=None)
+    cancelled = fields.Boolean(load_default=False, metadata={"description": "Also what was cancelled"})
+
+    @validates_schema
+    def _of_somebody(self, data: dict[str, Any], **_: Any) -> None:
+        if not data["clinic_id"] and not data["provider_id"]:
+            raise ValidationError("Either clinic_id or provider_id is required.", "clinic_id")
+
+
+class CalendarClinic(Schema):
+    id = fields.UUID()
+    code = fields.String()
+    name_en = fields.String()
+    name_ar = fields.String()
+    timezone = fields.String()
+
+
+class CalendarRoom(Schema):
+    id = fields.UUID()
+    clinic_id = fields.UUID()
+    name = fields.String()
+    active = fields.Boolean()
+
+
+class CalendarHours(Schema):
+    clinic_id = fields.UUID()
+    starts_at = Instant()
+    ends_at = Instant()
+
+
+class CalendarTimeOff(Schema):
+    id = fields.UUID()
+    provider_id = fields.UUID()
+    starts_at = Instant()
+    ends_at = Instant()
+
+
+class CalendarProvider(Schema):
+    id = fields.UUID()
+    name_en = fields.String()
+    name_ar = fields.String()
+    discipline = fields.String()
+    active = fields.Boolean()
+    working_hours = fields.List(
+        fields.Nested(CalendarHours()),
+        metadata={"description": "As instants, within the window; absences and closures are not taken off"},
+    )
+    time_off = fields.List(fields.Nested(CalendarTimeOff()))
+
+
+class CalendarClosure(Schema):
+    id = fields.UUID()
+    clinic_id = fields.UUID(allow_none=True, metadata={"description": "Every clinic if null"})
+    kind = fields.String()
+    name_en = fields.String()
+    name_ar = fields.String()
+    starts_on = fields.Date()
+    ends_on = fields.Date()
+
+
+class CalendarParticipant(Schema):
+    id = fields.UUID()
+    patient_id = fields.UUID()
+    appointment_number = fields.String()
+    status = fields.String()
+
+
+class CalendarSession(Schema):
+    id = fields.UUID()
+    session_number = fields.String()
+    session_type = fields.String()
+    status = fields.String()
+    starts_at = Instant()
+    ends_at = Instant()
+    service_type = fields.String()
+    provider_id = fields.UUID()
+    room_id = fields.UUID(allow_none=True)
+    clinic_id = fields.UUID()
+    max_capacity = fields.Integer()
+    current_capacity = fields.Integer()
+    held_spots = fields.Integer()
+    available_spots = fields.Integer()
+    is_full = fields.Boolean()
+    decision = fields.String(allow_none=True)
+    participants = fields.List(
+        fields.Nested(CalendarParticipant()), metadata={"description": "Those who are not cancelled, unless asked for"}
+    )
+
+
+class CalendarAnswer(Schema):
+    starts_at = Instant(data_key="from")
+    ends_at = Instant(data_key="to")
+    clinics = fields.List(fields.Nested(CalendarClinic()))
+    rooms = fields.List(fields.Nested(CalendarRoom()))
+    providers = fields.List(
+        fields.Nested(CalendarProvider()), metadata={"description": "Who works there, and who has a session there"}
+    )
+    closures = fields.List(fields.Nested(CalendarClosure()))
+    sessions = fields.List(fields.Nested(CalendarSession()), metadata={"description": "In the order of their start"})
+
+
+class LinkAnswer(Schema):
+    provider_id = fields.UUID()
+    created_at = Instant()
+    created_by = fields.String()
+
+
+class NewLinkAnswer(LinkAnswer):
+    path = fields.String(metadata={"description": "The feed's address, with its secret; it is told this once"})
+
+
+class FeedArgs(Schema):
+    token = fields.String(load_default="")
+    language = fields.String(load_default="en", validate=validate.OneOf(["en", "ar"]))
+
+
+class ReportArgs(Schema):
+    first = Day(required=True, data_key="from", metadata={"description": "The first local day of each clinic"})
+    last = Day(required=True, data_key="to", metadata={"description": "The last local day, itself included"})
+    clinic_id = fields.UUID(load_default=None)
+    provider_id = fields.UUID(load_default=None)
+    format = fields.String(
+        validate=validate.OneOf(["json", "csv"]), metadata={"description": "As the Accept header says if absent"}
+    )
+
+    @validates_schema
+    def _has_an_end(self, data: dict[str, Any], **_: Any) -> None:
+        if data["last"] < data["first"]:
+            raise ValidationError("Must not be before from.", "to")
+        if (data["last"] - data["first"]).days >= MAX_REPORT_DAYS:
+            raise ValidationError(f"Must be at most {MAX_REPORT_DAYS} days in all.", "to")
+
+
+class UtilisationArgs(ReportArgs):
+    by = fields.String(load_default="provider", validate=validate.OneOf(["provider", "room"]))
+
+
+class GroupedArgs(ReportArgs):
+    by = fields.String(load_default="provider", validate=validate.OneOf(["provider", "service_type", "weekday"]))
+
+
+class _Named(Schema):
+    key = fields.String(
+        metadata={"description": "The id of a provider or room, a service type's code, or a weekday (0 = Sunday)"}
+    )
+    name_en = fields.String()
+    name_ar = fields.String()
+
+
+class Utilisation(_Named):
+    sessions = fields.Integer(metadata={"description": "That were not cancelled; a session is of the day it starts on"})
+    booked_minutes = fields.Integer()
+    available_minutes = fields.Integer(
+        metadata={
+            "description": "Of a provider, the working hours without time off and closures; of a room, the time in"
+            " which any provider of its clinic has working hours, without closures"
+        }
+    )
+    utilisation_percent = fields.Float(
+        allow_none=True,
+        metadata={"description": "Above 100 where rules were overridden; null where nothing was available"},
+    )
+
+
+class NoShows(_Named):
+    attended = fields.Integer()
+    arrived = fields.Integer()
+    no_shows = fields.Integer()
+    expected = fields.Integer(metadata={"description": "The sum of these three: who is still to come is not in it"})
+    no_show_percent = fields.Float()
+
+
+class Capacity(_Named):
+    sessions = fields.Integer(metadata={"description": "Group sessions that were not cancelled"})
+    places_offered = fields.Integer()
+    places_used = fields.Integer(metadata={"description": "By live participants"})
+    used_percent = fields.Float()
+
+
+class LeadTime(_Named):
+    appointments = fields.Integer(metadata={"description": "That were not cancelled"})
+    median_days = fields.Float()
+    mean_days = fields.Float()
+    percentile_90_days = fields.Float()
+
+
+class HistoryArgs(PageArgs):
+    include = fields.String(
+        validate=validate.OneOf(["participants"]),
+        metadata={"description": "Of a session: also what happened to those who have, or had, a place in it"},
+    )
+
+
+class Change(Schema):
+    field = fields.String()
+    before = fields.Raw(allow_none=True)
+    after = fields.Raw(allow_none=True)
+    withheld = fields.Boolean(metadata={"description": "It changed, but may be clinical: the values are not shown"})
+
+
+class HistoryEntry(Schema):
+    at = Instant()
+    by = fields.String(metadata={"description": "The login, or system:<what>"})
+    request_id = fields.String()
+    kind = fields.String(metadata={"description": "Of the record that changed: this one, or a part of it"})
+    id = fields.UUID(metadata={"description": "Of the record that changed"})
+    action = fields.String(metadata={"description": "CREATED, CHANGED or REMOVED"})
+    changes = fields.List(fields.Nested(Change()))
+    reason = fields.String(allow_none=True)
+
+
+def report_of(row: type[Schema]) -> Schema:
+    """The schema of a report with these rows."""
+    shape: dict[str, fields.Field[Any]] = {
+        "from": fields.Date(),
+        "to": fields.Date(),
+        "items": fields.List(fields.Nested(row())),
+    }
+    return Schema.from_dict(shape, name=f"{row.__name__}Report")()

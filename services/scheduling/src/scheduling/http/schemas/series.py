@@ -1,0 +1,168 @@
+"""The shapes of series and their rosters."""
+
+from datetime import date
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web import PageArgs
+from jalsa.web.fields import FreeText, Instant, Name
+from scheduling.domain.recurrence import MAX_OCCURRENCES
+from scheduling.http.schemas.sessions import Where, check_minimum, group_places
+from scheduling.http.schemas.setup import WallTime
+
+_RULE = (
+    "RFC 5545: FREQ=WEEKLY, with INTERVAL (1 to 4), BYDAY (several weekdays) and either COUNT or UNTIL (a local day, "
+    "included), such as FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;UNTIL=20270630. At most 100 occurrences within 2 years. "
+    "Weeks begin on Sunday unless WKST says otherwise; the answer always has it."
+)
+
+
+def _known_calendar(day: date) -> None:
+    if not 1900 <= day.year <= 2200:
+        raise ValidationError("Must be between 1900 and 2200.")
+
+
+class SeriesBody(Where):
+    starts_on = fields.Date(
+        required=True,
+        validate=_known_calendar,
+        metadata={"description": "A local day: the first occurrence is the rule's first day from then on"},
+    )
+    start_time = WallTime(required=True, metadata={"description": "HH:MM by the clinic's clock, on every day"})
+    rrule = Name(max=200, required=True, metadata={"description": _RULE})
+    exceptions = fields.List(
+        fields.Date(),
+        load_default=list,
+        validate=validate.Length(0, MAX_OCCURRENCES),
+        metadata={"description": "Local days that are left out; one that is no day of the rule is ignored"},
+    )
+    max_capacity = fields.Integer(required=True, strict=True, validate=group_places)
+    min_participants = fields.Integer(strict=True, allow_none=True, validate=group_places)
+    group_notes = FreeText(allow_none=True, metadata={"description": "Shared by all who take part"})
+    skip_conflicts = fields.Boolean(
+        load_default=False, metadata={"description": "Leave out the occurrences that have conflicts"}
+    )
+
+    @validates_schema
+    def _has_a_fitting_minimum(self, data: dict[str, Any], **_: Any) -> None:
+        check_minimum(data)
+
+
+class Refusal(Schema):
+    """What stands against one session of a series; also an item of `conflicts` in 409 `series-conflicts`."""
+
+    occurs_on = fields.String(metadata={"format": "date"})
+    starts_at = fields.String(metadata={"format": "date-time"})
+    session_id = fields.String(metadata={"format": "uuid", "description": "Where the session exists"})
+    code = fields.String(metadata={"description": "The code with which a single session would be refused"})
+    detail = fields.String()
+    rule = fields.String(allow_none=True)
+    overridable = fields.Boolean(metadata={"description": "A manager's override sets it aside"})
+
+
+class Occurrence(Schema):
+    occurs_on = fields.Date()
+    starts_at = Instant()
+    ends_at = Instant()
+    shifted = fields.Boolean(
+        metadata={"description": "The clock leaves the time out on that day; it is later by the change"}
+    )
+
+
+class PlannedOccurrence(Occurrence):
+    conflicts = fields.List(fields.Nested(Refusal()))
+
+
+class NewOccurrence(Occurrence):
+    session_id = fields.UUID()
+
+
+class Plan(Schema):
+    occurrences = fields.List(fields.Nested(PlannedOccurrence()))
+
+
+class SessionCounts(Schema):
+    """How many of the series' sessions are in each state."""
+
+    scheduled = fields.Integer(attribute="SCHEDULED")
+    in_progress = fields.Integer(attribute="IN_PROGRESS")
+    completed = fields.Integer(attribute="COMPLETED")
+    cancelled = fields.Integer(attribute="CANCELLED")
+
+
+class SeriesAnswer(Schema):
+    """A series as it was made; its sessions tell what was changed since."""
+
+    id = fields.UUID()
+    clinic_id = fields.UUID()
+    provider_id = fields.UUID()
+    room_id = fields.UUID(allow_none=True)
+    service_type = fields.String()
+    starts_on = fields.Date()
+    start_time = WallTime()
+    timezone = fields.String()
+    duration_minutes = fields.Integer()
+    rrule = fields.String()
+    exceptions = fields.List(
+        fields.Date(), metadata={"description": "Days of the rule that were left out, as asked for or for a conflict"}
+    )
+    max_capacity = fields.Integer()
+    min_participants = fields.Integer(allow_none=True)
+    group_notes = fields.String(allow_none=True)
+    created_at = Instant()
+    created_by = fields.String()
+    sessions = fields.Nested(SessionCounts())
+
+
+class NewSeriesAnswer(SeriesAnswer):
+    occurrences = fields.List(fields.Nested(NewOccurrence()))
+    skipped = fields.List(fields.Nested(Refusal()), metadata={"description": "Why occurrences were left out"})
+
+
+class SeriesArgs(PageArgs):
+    clinic_id = fields.UUID()
+    provider_id = fields.UUID()
+    service_type = Name(max=20)
+
+
+class MemberBody(Schema):
+    patient_id = fields.UUID(required=True)
+    from_date = fields.Date(metadata={"description": "The first local day; today if absent"})
+    notes = FreeText(allow_none=True, load_default=None, metadata={"description": "Of every appointment"})
+    skip_conflicts = fields.Boolean(
+        load_default=False, metadata={"description": "Leave out the sessions in which there is no seat for the patient"}
+    )
+
+
+class LeaveBody(Schema):
+    from_date = fields.Date(metadata={"description": "The first local day without the patient; today if absent"})
+    reason = FreeText(max=500, allow_none=True, load_default=None)
+
+
+class Seat(Schema):
+    participant_id = fields.UUID(attribute="id")
+    appointment_number = fields.String()
+    session_id = fields.UUID()
+    starts_at = Instant()
+    status = fields.String()
+
+
+class MemberAnswer(Schema):
+    id = fields.UUID()
+    series_id = fields.UUID()
+    patient_id = fields.UUID()
+    joined_on = fields.Date()
+    joined_at = Instant()
+    joined_by = fields.String()
+    left_on = fields.Date(allow_none=True)
+    left_at = Instant(allow_none=True)
+    left_by = fields.String(allow_none=True)
+    leave_reason = fields.String(allow_none=True)
+    appointments = fields.List(
+        fields.Nested(Seat()), metadata={"description": "The patient's live places in the series while a member"}
+    )
+
+
+class NewMemberAnswer(MemberAnswer):
+    skipped = fields.List(fields.Nested(Refusal()), metadata={"description": "Why sessions were left out"})

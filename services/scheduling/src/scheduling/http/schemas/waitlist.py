@@ -1,0 +1,95 @@
+"""The shapes of the waitlist."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web import PageArgs
+from jalsa.web.fields import FreeText, Instant, Name
+from scheduling.domain import ENTRY
+from scheduling.domain.hours import PARTS_OF_DAY
+
+_PRIORITY = {"description": "1 (most urgent) to 5"}
+
+
+class _Wishes(Schema):
+    """What an entry for a service type may ask of a session, in the clinic's wall time; what is left out is any."""
+
+    clinic_id = fields.UUID(allow_none=True)
+    provider_id = fields.UUID(allow_none=True)
+    weekdays = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(0, 6)),
+        validate=validate.Length(max=7),
+        metadata={"description": "0 = Sunday … 6 = Saturday; none means any"},
+    )
+    part_of_day = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(PARTS_OF_DAY),
+        metadata={"description": "Of the session's start: before 12:00, 12:00 to 17:00, from 17:00"},
+    )
+    from_date = fields.Date(allow_none=True)
+    until_date = fields.Date(allow_none=True, metadata={"description": "Included; the entry lapses after it"})
+
+
+class WaitlistBody(_Wishes):
+    patient_id = fields.UUID(required=True)
+    session_id = fields.UUID(metadata={"description": "Wait for this session alone"})
+    service_type = Name(max=20, metadata={"description": "Wait for any session of this service type (its code)"})
+    priority = fields.Integer(strict=True, load_default=3, validate=validate.Range(1, 5), metadata=_PRIORITY)
+    notes = FreeText(allow_none=True, load_default=None)
+
+    @validates_schema
+    def _waits_for_one_thing(self, data: dict[str, Any], **_: Any) -> None:
+        if ("session_id" in data) == ("service_type" in data):
+            raise ValidationError("Either session_id or service_type is required, not both.", "session_id")
+        wishes = sorted(set(_Wishes().fields) & set(data))
+        if "session_id" in data and wishes:
+            raise ValidationError("Only an entry for a service type has wishes.", wishes[0])
+
+
+class WaitlistPatch(_Wishes):
+    priority = fields.Integer(strict=True, validate=validate.Range(1, 5), metadata=_PRIORITY)
+    notes = FreeText(allow_none=True)
+
+
+class OfferAnswer(Schema):
+    """A place that is held for the one who waits, and where and when it is."""
+
+    id = fields.UUID()
+    session_id = fields.UUID()
+    session_number = fields.String()
+    starts_at = Instant()
+    ends_at = Instant()
+    clinic_id = fields.UUID()
+    provider_id = fields.UUID()
+    offered_at = Instant()
+    expires_at = Instant(metadata={"description": "Until then the place is held"})
+
+
+class WaitlistEntryAnswer(Schema):
+    id = fields.UUID()
+    patient_id = fields.UUID()
+    session_id = fields.UUID(allow_none=True)
+    service_type = fields.String()
+    clinic_id = fields.UUID(allow_none=True)
+    provider_id = fields.UUID(allow_none=True)
+    weekdays = fields.List(fields.Integer())
+    part_of_day = fields.String(allow_none=True)
+    from_date = fields.Date(allow_none=True)
+    until_date = fields.Date(allow_none=True)
+    priority = fields.Integer()
+    notes = fields.String(allow_none=True)
+    status = fields.String()
+    created_at = Instant()
+    created_by = fields.String()
+    closed_at = Instant(allow_none=True)
+    closed_by = fields.String(allow_none=True)
+    offer = fields.Nested(OfferAnswer(), allow_none=True, metadata={"description": "The open offer, if any"})
+
+
+class WaitlistArgs(PageArgs):
+    session_id = fields.UUID()
+    service_type = Name(max=20)
+    clinic_id = fields.UUID()
+    patient_id = fields.UUID()
+    status = fields.String(validate=validate.OneOf(ENTRY.states))

@@ -1,0 +1,184 @@
+"""Series of group sessions, and who is on their rosters."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
+from scheduling import queries
+from scheduling.domain.hours import day_of
+from scheduling.http import represent
+from scheduling.http.answers import told_beside
+from scheduling.http.overrides import check_override
+from scheduling.http.schemas import series as schemas
+from scheduling.http.schemas.sessions import SessionAnswer
+from scheduling.models import SeriesMember, SessionSeries
+from scheduling.operations import roster
+from scheduling.operations import series as operations
+from scheduling.queries import series as read
+
+routes = Routes("series", "Recurring group sessions, and their standing rosters")
+
+_PLAN = schemas.Plan()
+_SERIES = schemas.SeriesAnswer()
+_OCCURRENCE = schemas.NewOccurrence()
+_MEMBER = schemas.MemberAnswer()
+
+
+@routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), answer=_PLAN)
+def plan_series(body: dict[str, Any]) -> dict[str, Any]:
+    """Every occurrence that a series would have, with all that stands against it; nothing is stored."""
+    check_override(body)
+    planned = operations.plan_series(current_db(), body, now=clock.now())
+    return {"occurrences": [{**_occurrence(p), "conflicts": p.refusals()} for p in planned]}
+
+
+@routes.view(
+    "/series",
+    "POST",
+    permission="sessions.write",
+    body=schemas.SeriesBody(),
+    answer=schemas.NewSeriesAnswer(),
+    status=201,
+)
+def create_series(body: dict[str, Any]) -> Response:
+    """Schedule a group session for every occurrence of a rule, or none of them (409 `series-conflicts`)."""
+    check_override(body)
+    db = current_db()
+    created = operations.create_series(db, body, now=clock.now())
+    made = [{**_occurrence(planned), "session_id": session.id} for planned, session in created.sessions]
+    occurrences = _OCCURRENCE.dump(made, many=True)
+    return told_beside(_shown(created.series), 201, occurrences=occurrences, skipped=created.skipped)
+
+
+@routes.view("/series", permission="sessions.read", query=schemas.SeriesArgs(), answer=page_of(schemas.SeriesAnswer))
+def list_series(args: dict[str, Any]) -> dict[str, Any]:
+    """Series in the order in which they were made."""
+    db = current_db()
+    rows = read.list_series(db, args, after=decode_id_cursor(args["cursor"]), limit=args["limit"] + 1)
+    shown = _represent(db, rows)
+    return page(rows, args["limit"], lambda row: str(row.id), lambda row: shown[row.id])
+
+
+@routes.view("/series/<uuid:series_id>", permission="sessions.read", answer=_SERIES)
+def get_series(series_id: UUID) -> Response:
+    """One series."""
+    return tagged(_shown(_found(series_id)))
+
+
+@routes.view(
+    "/series/<uuid:series_id>/sessions",
+    permission="sessions.read",
+    query=PageArgs(),
+    answer=page_of(SessionAnswer),
+)
+def list_series_sessions(args: dict[str, Any], series_id: UUID) -> dict[str, Any]:
+    """The sessions of a series in the order of their start, whatever their state."""
+    db, after = current_db(), decode_instant_cursor(args["cursor"])
+    only = {"series_id": _found(series_id).id}
+    rows = queries.list_sessions(db, only, after=after, limit=args["limit"] + 1)
+    shown = represent.sessions(db, rows)
+    return page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+
+
+@routes.view(
+    "/series/<uuid:series_id>/members",
+    "POST",
+    permission="appointments.write",
+    body=schemas.MemberBody(),
+    answer=schemas.NewMemberAnswer(),
+    status=201,
+)
+def join_series(body: dict[str, Any], series_id: UUID) -> Response:
+    """Book a patient into every later session of a series, or none of them (409 `series-conflicts`)."""
+    series = _found(series_id)
+    joined = roster.join(current_db(), series, body, now=clock.now())
+    return told_beside(_shown_member(series, joined.member), 201, skipped=joined.skipped)
+
+
+@routes.view(
+    "/series/<uuid:series_id>/members",
+    permission="appointments.read",
+    query=PageArgs(),
+    answer=page_of(schemas.MemberAnswer),
+)
+def list_members(args: dict[str, Any], series_id: UUID) -> dict[str, Any]:
+    """Who is, or was, on a series' roster, in the order of joining."""
+    after, series = decode_id_cursor(args["cursor"]), _found(series_id)
+    rows = queries.list_by_id(current_db(), SeriesMember, after=after, limit=args["limit"] + 1, series_id=series.id)
+    shown = _represent_members(series, rows)
+    return page(rows, args["limit"], lambda row: str(row.id), lambda row: shown[row.id])
+
+
+@routes.view("/series/<uuid:series_id>/members/<uuid:member_id>", permission="appointments.read", answer=_MEMBER)
+def get_member(series_id: UUID, member_id: UUID) -> Response:
+    """One patient's membership."""
+    series, member = _found(series_id), current_db().get(SeriesMember, member_id)
+    if member is None or member.series_id != series.id:
+        raise not_found("member")
+    return tagged(_shown_member(series, member))
+
+
+@routes.view(
+    "/series/<uuid:series_id>/members/<uuid:member_id>/leave",
+    "POST",
+    permission="appointments.write",
+    body=schemas.LeaveBody(),
+    answer=_MEMBER,
+)
+def leave_series(body: dict[str, Any], series_id: UUID, member_id: UUID) -> Response:
+    """Give up a patient's later seats in a series."""
+    db, series = current_db(), _found(series_id)
+    member = roster.held_member(db, series.id, member_id)
+    check_if_match(_shown_member(series, member))
+    return tagged(_shown_member(series, roster.leave(db, series, member, body, now=clock.now())))
+
+
+def _found(series_id: UUID) -> SessionSeries:
+    series = current_db().get(SessionSeries, series_id)
+    if series is None:
+        raise not_found("series")
+    return series
+
+
+def _occurrence(planned: operations.Planned) -> dict[str, Any]:
+    place = planned.place
+    return {**vars(planned.occurrence), "starts_at": place.starts_at, "ends_at": place.ends_at}
+
+
+def _shown(series: SessionSeries) -> Any:
+    return _SERIES.dump(_represent(current_db(), [series])[series.id])
+
+
+def _represent(db: Session, rows: Sequence[SessionSeries]) -> dict[UUID, dict[str, Any]]:
+    counts = read.count_sessions(db, [row.id for row in rows])
+    return {
+        row.id: {
+            **{name: getattr(row, name, None) for name in _SERIES.fields},
+            "service_type": row.service_type.code,
+            "timezone": row.clinic.timezone,
+            "sessions": counts[row.id],
+        }
+        for row in rows
+    }
+
+
+def _shown_member(series: SessionSeries, member: SeriesMember) -> Any:
+    return _MEMBER.dump(_represent_members(series, [member])[member.id])
+
+
+def _represent_members(series: SessionSeries, rows: Sequence[SeriesMember]) -> dict[UUID, dict[str, Any]]:
+    seats = read.seats(current_db(), series.id, [row.patient_id for row in rows])
+
+    def during(member: SeriesMember) -> list[Any]:
+        days = ((seat, day_of(seat.starts_at, series.clinic.timezone)) for seat in seats.get(member.patient_id, ()))
+        return [s for s, day in days if member.joined_on <= day and (member.left_on is None or day < member.left_on)]
+
+    fields = set(_MEMBER.fields) - {"appointments"}
+    return {row.id: {**{name: getattr(row, name) for name in fields}, "appointments": during(row)} for row in rows}

@@ -1,0 +1,116 @@
+"""The waitlist, and the offers that are made to those who wait."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from jalsa import clock
+from jalsa.errors import invalid, not_found
+from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.fields import EmptyBody
+from jalsa.web.paging import decode_cursor
+from scheduling.http import represent
+from scheduling.http.schemas import waitlist as schemas
+from scheduling.http.schemas.sessions import ParticipantAnswer
+from scheduling.models import WaitlistEntry
+from scheduling.operations import waitlist
+from scheduling.queries import waitlist as queries
+
+routes = Routes("waitlist", "Who waits for a place, and the places that are offered")
+
+_ENTRY = schemas.WaitlistEntryAnswer()
+_PARTICIPANT = ParticipantAnswer()
+
+
+@routes.view("/waitlist", "POST", permission="waitlist.write", body=schemas.WaitlistBody(), answer=_ENTRY, status=201)
+def add_entry(body: dict[str, Any]) -> Response:
+    """Let a patient wait for a session, or for any session of a service type that suits."""
+    return tagged(_shown(waitlist.add(current_db(), body, now=clock.now())), 201)
+
+
+@routes.view(
+    "/waitlist", permission="waitlist.read", query=schemas.WaitlistArgs(), answer=page_of(schemas.WaitlistEntryAnswer)
+)
+def list_entries(args: dict[str, Any]) -> dict[str, Any]:
+    """Entries in the order in which places are offered: by priority, then by age."""
+    rows = queries.list_entries(current_db(), args, after=_decoded(args["cursor"]), limit=args["limit"] + 1)
+    shown = _represented(rows)
+    return page(rows, args["limit"], lambda row: f"{row.priority} {row.id}", lambda row: shown[row.id])
+
+
+@routes.view("/waitlist/<uuid:entry_id>", permission="waitlist.read", answer=_ENTRY)
+def get_entry(entry_id: UUID) -> Response:
+    """One entry, with its open offer."""
+    entry = current_db().get(WaitlistEntry, entry_id)
+    if entry is None:
+        raise not_found("waitlist entry")
+    return tagged(_shown(entry))
+
+
+@routes.view(
+    "/waitlist/<uuid:entry_id>", "PATCH", permission="waitlist.write", body=schemas.WaitlistPatch(), answer=_ENTRY
+)
+def update_entry(body: dict[str, Any], entry_id: UUID) -> Response:
+    """Change an entry's priority, notes or wishes; its age stays."""
+    return tagged(_shown(waitlist.update(current_db(), _matched(entry_id), body, now=clock.now())))
+
+
+@routes.view(
+    "/waitlist/<uuid:entry_id>/accept",
+    "POST",
+    permission="waitlist.write",
+    body=EmptyBody(),
+    answer=_PARTICIPANT,
+    status=201,
+)
+def accept_offer(_: dict[str, Any], entry_id: UUID) -> Response:
+    """Book the patient into the place that is offered; the answer is the booking."""
+    now = clock.now()
+    booking = waitlist.accept(current_db(), _matched(entry_id), now=now)
+    return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
+
+
+@routes.view("/waitlist/<uuid:entry_id>/decline", "POST", permission="waitlist.write", body=EmptyBody(), answer=_ENTRY)
+def decline_offer(_: dict[str, Any], entry_id: UUID) -> Response:
+    """The patient does not want the place that is offered; it is passed on."""
+    return tagged(_shown(waitlist.decline(current_db(), _matched(entry_id), now=clock.now())))
+
+
+@routes.view("/waitlist/<uuid:entry_id>/cancel", "POST", permission="waitlist.write", body=EmptyBody(), answer=_ENTRY)
+def cancel_entry(_: dict[str, Any], entry_id: UUID) -> Response:
+    """The patient waits no more."""
+    return tagged(_shown(waitlist.cancel(current_db(), _matched(entry_id), now=clock.now())))
+
+
+def _matched(entry_id: UUID) -> WaitlistEntry:
+    entry = waitlist.held_entry(current_db(), entry_id)
+    check_if_match(_shown(entry))
+    return entry
+
+
+def _shown(entry: WaitlistEntry) -> Any:
+    return _ENTRY.dump(_represented([entry])[entry.id])
+
+
+def _represented(rows: Sequence[WaitlistEntry]) -> dict[UUID, dict[str, Any]]:
+    offers = queries.offers_shown(current_db(), [row.id for row in rows])
+    return {
+        row.id: {
+            **{name: getattr(row, name, None) for name in _ENTRY.fields},
+            "service_type": row.service_type.code,
+            "offer": offers.get(row.id),
+        }
+        for row in rows
+    }
+
+
+def _decoded(cursor: str | None) -> tuple[int, UUID] | None:
+    if cursor is None:
+        return None
+    priority, _, entry_id = decode_cursor(cursor).partition(" ")
+    try:
+        return int(priority), UUID(entry_id)
+    except ValueError:
+        raise invalid("cursor", "Not a cursor of this list.") from None

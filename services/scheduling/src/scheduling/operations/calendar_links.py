@@ -1,0 +1,62 @@
+"""The secret address of a provider's calendar feed: made, replaced, withdrawn, and checked.
+
+The token names its tenant, because a calendar program that comes with it brings nothing else. Only its hash is kept.
+"""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jalsa.context import TENANT
+from jalsa.db import context_of
+from jalsa.ids import new_id
+from scheduling.models import CalendarLink, Provider
+
+_NONE = bytes(32)
+
+
+def find(db: Session, provider_id: UUID) -> CalendarLink | None:
+    """The link of a provider, if there is one."""
+    return db.scalar(select(CalendarLink).where(CalendarLink.provider_id == provider_id))
+
+
+def make(db: Session, provider: Provider, *, now: datetime) -> tuple[CalendarLink, str]:
+    """A new link, and its token, in the place of the one before; the provider's row is locked."""
+    context = context_of(db)
+    token = f"{context.tenant}.{secrets.token_urlsafe(32)}"
+    link = find(db, provider.id)
+    if link is None:
+        link = CalendarLink(id=new_id(), provider_id=provider.id)
+        db.add(link)
+    link.token_hash, link.created_at, link.created_by = _hash(token), now, context.actor
+    db.flush()
+    return link, token
+
+
+def withdraw(db: Session, link: CalendarLink) -> None:
+    """Nobody reads the feed with this link any more."""
+    db.delete(link)
+    db.flush()
+
+
+def tenant_of(token: str) -> str | None:
+    """The tenant that a token names, if it can be one of ours; it proves nothing yet."""
+    tenant, _, secret = token.partition(".")
+    return tenant if secret and TENANT.fullmatch(tenant) else None
+
+
+def reader_of(db: Session, provider_id: UUID, token: str) -> Provider | None:
+    """The provider whose feed a token opens: one who is active, and has a link with this token."""
+    link = find(db, provider_id)
+    right = hmac.compare_digest(link.token_hash if link else _NONE, _hash(token))
+    provider = db.get(Provider, provider_id) if right else None
+    return provider if provider and provider.active else None
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,115 @@
+"""The standing roster of a series: joining gives a seat in every later session, leaving frees them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from jalsa.db import context_of
+from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.ids import new_id
+from scheduling import queries
+from scheduling.domain.hours import day_of, instant_of
+from scheduling.models import SeriesMember, SessionSeries
+from scheduling.operations import participants
+from scheduling.operations.locks import lock_patients, lock_sessions
+from scheduling.operations.series import refusal, series_conflicts
+from scheduling.queries.series import coming, coming_seats, current_member
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A new member, and the refusals of the sessions in which there is no seat for the patient."""
+
+    member: SeriesMember
+    skipped: Sequence[Mapping[str, Any]]
+
+
+def join(db: Session, series: SessionSeries, data: Mapping[str, Any], *, now: datetime) -> Joined:
+    """Book a patient into every session from the local day `from_date` (today) on; publishes what `book` does.
+
+    Raises 422 `unknown-patient`, or for a day after the last session; 409 `already-enrolled`, and `series-conflicts`
+    with what `book` raises for each session. With `skip_conflicts` those are left out, as long as one fits.
+    """
+    patient_id: UUID = data["patient_id"]
+    participants.hold_patient(db, patient_id)
+    if current_member(db, series.id, patient_id):
+        raise conflict("already-enrolled", "The patient is on the roster of this series.")
+    joined_on = _from_today(data.get("from_date"), series, now)
+    ids = coming(db, series.id, since=_midnight(joined_on, series), now=now)
+    if not ids:
+        raise invalid("from_date", "The series has no session on or after that day.")
+    skipped = _book_all(db, ids, data, now)
+    if skipped and (len(skipped) == len(ids) or not data["skip_conflicts"]):
+        raise series_conflicts(skipped)
+    member = SeriesMember(
+        id=new_id(),
+        series_id=series.id,
+        patient_id=patient_id,
+        joined_on=joined_on,
+        joined_at=now,
+        joined_by=context_of(db).actor,
+    )
+    db.add(member)
+    db.flush()
+    return Joined(member, skipped)
+
+
+def leave(
+    db: Session, series: SessionSeries, member: SeriesMember, data: Mapping[str, Any], *, now: datetime
+) -> SeriesMember:
+    """Give up a held member's seats from the local day `from_date` (today) on; publishes what `cancel` does.
+
+    They are all seats of the patient in later sessions of the series where the patient is still expected, however
+    booked. Raises 409 `invalid-transition` for one who has left.
+    """
+    if member.left_on is not None:
+        raise conflict("invalid-transition", "The patient has left the series already.")
+    reason, left_on = data.get("reason"), _from_today(data.get("from_date"), series, now)
+    asked = {"since": _midnight(left_on, series), "now": now}
+    lock_sessions(db, coming_seats(db, series.id, member.patient_id, **asked))
+    for participant_id in coming_seats(db, series.id, member.patient_id, **asked).values():
+        participant = participants.locked_participant(db, participant_id)
+        participants.cancel(db, participant, reason, now=now)
+    member.left_on, member.left_at, member.left_by = left_on, now, context_of(db).actor
+    member.leave_reason = reason
+    db.flush()
+    return member
+
+
+def held_member(db: Session, series_id: UUID, member_id: UUID) -> SeriesMember:
+    """The member, locked after the patient, so that the seats can be given up. Raises 404."""
+    member = db.get(SeriesMember, member_id)
+    if member is None or member.series_id != series_id:
+        raise not_found("member")
+    lock_patients(db, [member.patient_id])
+    db.refresh(member, with_for_update=True)
+    return member
+
+
+def _book_all(db: Session, ids: Sequence[UUID], data: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """Book the held patient into each session that has a seat; returns the refusals of the others."""
+    lock_sessions(db, ids)
+    refusals = []
+    for session in queries.find_sessions(db, ids):
+        try:
+            participants.book(db, session.id, data["patient_id"], data["notes"], now=now)
+        except Problem as problem:
+            if problem.status != 409:
+                raise
+            refusals.append(refusal(session.occurs_on, session.starts_at, problem, session_id=session.id))
+    return refusals
+
+
+def _from_today(day: date | None, series: SessionSeries, now: datetime) -> date:
+    """History is not touched: a day that has gone by is today."""
+    today = day_of(now, series.clinic.timezone)
+    return max(day or today, today)
+
+
+def _midnight(day: date, series: SessionSeries) -> datetime:
+    return instant_of(day, time(0), ZoneInfo(series.clinic.timezone))

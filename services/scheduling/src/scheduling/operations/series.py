@@ -1,0 +1,183 @@
+"""Series: a group that recurs. Every occurrence is checked before any is stored, and all conflicts are told at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from jalsa.db import context_of
+from jalsa.errors import Problem, conflict, invalid
+from jalsa.ids import new_id
+from scheduling import domain, events
+from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences, parse_rule
+from scheduling.models import ClinicalSession, SessionSeries
+from scheduling.operations.placing import Conflict, Place, conflicts, lock_places, place_of, settle, standing
+from scheduling.operations.sessions import store_session
+from scheduling.operations.setup import active_clinic
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An occurrence, where and when it is to be, and all that stands against it."""
+
+    occurrence: Occurrence
+    place: Place
+    conflicts: Sequence[Conflict]
+
+    def refusals(self, override: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Its conflicts as answers tell them, without those that an override sets aside."""
+        found = standing(self.conflicts, override)
+        return [refusal(self.occurrence.occurs_on, self.place.starts_at, c.problem()) for c in found]
+
+
+@dataclass(frozen=True)
+class Created:
+    """A new series, its sessions by their start, and the refusals of the occurrences that were left out."""
+
+    series: SessionSeries
+    sessions: Sequence[tuple[Planned, ClinicalSession]]
+    skipped: Sequence[Mapping[str, Any]]
+
+
+def plan_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> list[Planned]:
+    """What `create_series` would do with the same data as things stand now: nothing is locked or stored.
+
+    Raises the same 422 problems.
+    """
+    _, days = _rule(data)
+    return _checked(db, data, days, now)
+
+
+def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Created:
+    """Store a series with a session for every occurrence, empty, and publish SessionScheduled for each.
+
+    `starts_on` and `start_time` are of the clinic's zone; the rule is `parse_rule`'s and `days_of`'s. Raises 422
+    problems for the rule, and as `create_session` does; 409 `series-conflicts` with all `conflicts` of all
+    occurrences. With `skip_conflicts` those become exceptions, as long as one occurrence is left.
+    """
+    (rule, days), override = _rule(data), data.get("override")
+    planned = _checked(db, data, days, now, locked=True)
+    kept = [p for p in planned if not p.refusals(override)]
+    skipped = [refused for p in planned for refused in p.refusals(override)]
+    if skipped and not (kept and data["skip_conflicts"]):
+        raise series_conflicts(skipped)
+    series = _stored(db, data, rule, kept, now)
+    made = []
+    for p in kept:
+        session = store_session(
+            db,
+            p.place,
+            {**data, "session_type": domain.GROUP},
+            settle(p.conflicts, override),
+            now=now,
+            series_id=series.id,
+            occurs_on=p.occurrence.occurs_on,
+        )
+        events.session_scheduled(db, session, now)
+        made.append((p, session))
+    return Created(series, made, skipped)
+
+
+def check_all(
+    db: Session, places: Iterable[Place], override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
+) -> list[list[Conflict]]:
+    """What stands against each of several places for sessions of one series, read under their locks.
+
+    They must not be in each other's way, either; one that is refused stands in nobody's. The sessions `moving` give
+    up the places that they have.
+    """
+    found: list[list[Conflict]] = []
+    kept: list[Place] = []
+    for place in places:
+        against = [*conflicts(db, place, moving), *(clash for other in kept if (clash := _clash(place, other)))]
+        if not standing(against, override):
+            kept.append(place)
+        found.append(against)
+    return found
+
+
+def refusal(occurs_on: date | None, starts_at: datetime, problem: Problem, **names: Any) -> dict[str, Any]:
+    """Why one session of a series is refused, as problems and answers tell it; `names` are added."""
+    return {
+        "occurs_on": occurs_on and occurs_on.isoformat(),
+        "starts_at": starts_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "code": problem.code,
+        "detail": problem.detail,
+        "rule": None,
+        "overridable": False,
+        **problem.extra,
+        **{name: str(value) for name, value in names.items()},
+    }
+
+
+def series_conflicts(refusals: Sequence[Mapping[str, Any]]) -> Problem:
+    """The 409 problem that tells them all."""
+    detail = "Not every session of the series can be had so; nothing was changed."
+    return conflict("series-conflicts", detail, conflicts=refusals)
+
+
+def _rule(data: Mapping[str, Any]) -> tuple[Rule, list[date]]:
+    try:
+        rule = parse_rule(data["rrule"], data["starts_on"])
+        days = days_of(rule, data["starts_on"], data["exceptions"])
+    except ValueError as error:
+        raise invalid("rrule", str(error)) from None
+    if not days:
+        raise invalid("exceptions", "No occurrence is left.")
+    return rule, days
+
+
+def _checked(
+    db: Session, data: Mapping[str, Any], days: Sequence[date], now: datetime, *, locked: bool = False
+) -> list[Planned]:
+    """All occurrences have the provider, room and length of the first."""
+    found = occurrences(days, data["start_time"], active_clinic(db, data["clinic_id"]).timezone)
+    if found[0].starts_at <= now:
+        raise invalid("starts_on", "The first occurrence must be in the future.")
+    first = place_of(db, {**data, "starts_at": found[0].starts_at}, now=now)
+    length = first.ends_at - first.starts_at
+    if locked:
+        lock_places(db, [first])
+    places = [replace(first, starts_at=o.starts_at, ends_at=o.starts_at + length) for o in found]
+    return list(map(Planned, found, places, check_all(db, places, data.get("override"))))
+
+
+def _stored(db: Session, data: Mapping[str, Any], rule: Rule, kept: Sequence[Planned], now: datetime) -> SessionSeries:
+    """Its exceptions are the rule's days on which it does not occur."""
+    place, days = kept[0].place, {p.occurrence.occurs_on for p in kept}
+    series = SessionSeries(
+        id=new_id(),
+        clinic_id=place.clinic.id,
+        clinic=place.clinic,
+        provider_id=place.provider.id,
+        room_id=place.room.id if place.room else None,
+        service_type_id=place.service_type.id,
+        service_type=place.service_type,
+        starts_on=data["starts_on"],
+        start_time=data["start_time"],
+        duration_minutes=int((place.ends_at - place.starts_at).total_seconds() // 60),
+        rrule=str(rule),
+        exceptions=[day for day in days_of(rule, data["starts_on"]) if day not in days],
+        max_capacity=data["max_capacity"],
+        min_participants=data.get("min_participants"),
+        group_notes=data.get("group_notes"),
+        created_at=now,
+        created_by=context_of(db).actor,
+    )
+    db.add(series)
+    db.flush()
+    return series
+
+
+def _clash(place: Place, other: Place) -> Conflict | None:
+    """One series is in one place at a time, whoever gives it; buffers count where provider or room are the same."""
+    if place.starts_at < other.ends_at and other.starts_at < place.ends_at:
+        return Conflict("series-overlap", "Another session of the series is at that time.")
+    same = place.provider is other.provider or (place.room is not None and place.room is other.room)
+    if same and place.blocked_from < other.blocked_to and other.blocked_from < place.blocked_to:
+        detail = "Another session of the series is so near that time that the buffers overlap."
+        return Conflict("series-overlap", detail, domain.BUFFER)
+    return None

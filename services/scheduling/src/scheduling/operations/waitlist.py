@@ -1,0 +1,214 @@
+"""The waitlist: wait for a place, accept or decline what is offered, wait no more."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from jalsa.db import context_of
+from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.ids import new_id
+from scheduling import domain, queries
+from scheduling.domain.hours import earliest_today
+from scheduling.models import Provider, ServiceType, WaitlistEntry, WaitlistOffer
+from scheduling.operations import offers, participants, places
+from scheduling.operations.locks import lock_patients, lock_sessions, lock_waitlist
+from scheduling.operations.sessions import locked_session
+from scheduling.operations.setup import active_clinic
+from scheduling.queries import waitlist as waitlist_queries
+
+#: What an entry for a service type may ask of its session.
+WISHES = ("clinic_id", "provider_id", "weekdays", "part_of_day", "from_date", "until_date")
+
+
+def add(db: Session, data: Mapping[str, Any], *, now: datetime) -> WaitlistEntry:
+    """Let a patient wait for one session (`session_id`), or for any of a service type that suits the wishes.
+
+    Raises 422 for what is unknown, also `unknown-patient`; 409 `already-waiting`, and for a session
+    `already-enrolled`, `places-available`, `invalid-transition` (it has begun or is cancelled).
+    """
+    patient_id, session_id = data["patient_id"], data.get("session_id")
+    held = participants.hold(db, patient_id, session_id)
+    wanted = _session(db, session_id, enrolled=held.enrolled, now=now) if session_id else _wishes(db, data, now)
+    entry = WaitlistEntry(
+        id=new_id(),
+        patient_id=patient_id,
+        priority=data["priority"],
+        notes=data["notes"],
+        status=domain.ENTRY.initial,
+        created_at=now,
+        created_by=context_of(db).actor,
+        **wanted,
+    )
+    db.add(entry)
+    db.flush()
+    return entry
+
+
+def update(db: Session, entry: WaitlistEntry, data: Mapping[str, Any], *, now: datetime) -> WaitlistEntry:
+    """Change priority, notes or wishes of a held entry; an offer that was made stays.
+
+    Raises 409 `invalid-transition` for an entry that is closed; 422 for what `add` refuses.
+    """
+    if entry.status not in domain.OPEN_ENTRY:
+        raise conflict("invalid-transition", f"A waitlist entry that is {entry.status} can not be changed.")
+    wishes = [name for name in WISHES if name in data]
+    if wishes and entry.session_id:
+        raise invalid(wishes[0], "Only an entry for a service type has wishes.")
+    if wishes:
+        before = {name: getattr(entry, name) for name in WISHES}
+        _check_wishes(db, entry.service_type, {**before, **data}, now)
+    for name, value in data.items():
+        setattr(entry, name, value)
+    db.flush()
+    return entry
+
+
+def accept(db: Session, entry: WaitlistEntry, *, now: datetime) -> participants.Booking:
+    """Book the patient of a held entry into the place that is offered.
+
+    Raises 409 `offer-expired`, `invalid-transition` where nothing is offered, and what `participants.book` raises.
+    """
+    offer = waitlist_queries.last_offer(db, entry.id)
+    if offer is None or offer.status not in ("OPEN", "LAPSED"):
+        raise _nothing_offered()
+    if offer.status == "LAPSED" or offer.expires_at <= now:
+        raise offers.expired()
+    return participants.book(db, offer.session_id, entry.patient_id, None, now=now)
+
+
+def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
+    """Give the place that is offered to a held entry to the next. Raises 409 `invalid-transition`."""
+    offer = _open_offer(db, entry.id)
+    if offer is None:
+        raise _nothing_offered()
+    _pass_on(db, offer, "DECLINED", now)
+    return entry
+
+
+def cancel(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
+    """The patient of a held entry waits no more; an offered place is passed on. Raises 409 `invalid-transition`."""
+    offers.move_entry(db, entry, "CANCELLED", now=now)
+    db.flush()
+    if offer := _open_offer(db, entry.id):
+        _pass_on(db, offer, "WITHDRAWN", now)
+    return entry
+
+
+def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
+    """The entry, locked with its patient, the session of its open offer, and the waitlist. Raises 404."""
+    entry = db.get(WaitlistEntry, entry_id)
+    if entry is None:
+        raise not_found("waitlist entry")
+    lock_patients(db, [entry.patient_id])
+    while not _locked(db, entry_id):
+        pass
+    db.refresh(entry)
+    return entry
+
+
+def lapse_offer(db: Session, offer_id: UUID, *, now: datetime) -> bool:
+    """Pass an expired offer's place on, unless something else happened meanwhile. Returns whether it did."""
+    offer = db.get_one(WaitlistOffer, offer_id)
+    locked_session(db, offer.session_id)
+    db.refresh(offer)
+    if offer.status != "OPEN" or offer.expires_at > now:
+        return False
+    _pass_on(db, offer, "LAPSED", now)
+    return True
+
+
+def lapse_entry(db: Session, entry_id: UUID, *, now: datetime) -> bool:
+    """Close an entry whose days are past or whose session has begun, if it still waits. Returns whether it did."""
+    lock_waitlist(db)
+    entry = db.get_one(WaitlistEntry, entry_id)
+    session = queries.find_session(db, entry.session_id) if entry.session_id else None
+    begun = session is not None and (session.status != "SCHEDULED" or session.starts_at <= now)
+    past = entry.until_date is not None and entry.until_date < earliest_today(now)
+    if entry.status != "WAITING" or not (begun or past):
+        return False
+    offers.move_entry(db, entry, "LAPSED", now=now)
+    db.flush()
+    return True
+
+
+def _locked(db: Session, entry_id: UUID) -> bool:
+    """Lock the session that is offered, then the waitlist. Nothing is locked if another is offered by then.
+
+    To lock that one, too, would be against the order of locks.
+    """
+    offered = waitlist_queries.sessions_offered(db, entry_id)
+    with db.begin_nested() as savepoint:
+        lock_sessions(db, offered)
+        lock_waitlist(db)
+        if waitlist_queries.sessions_offered(db, entry_id) == offered:
+            return True
+        savepoint.rollback()
+    return False
+
+
+def _pass_on(db: Session, offer: WaitlistOffer, cause: str, now: datetime) -> None:
+    session = locked_session(db, offer.session_id)
+    were_available = places.available(db, session)
+    offers.end(db, offer.id, cause, now=now)
+    places.free(db, session, were_available=were_available, now=now)
+
+
+def _open_offer(db: Session, entry_id: UUID) -> WaitlistOffer | None:
+    offer = waitlist_queries.last_offer(db, entry_id)
+    return offer if offer and offer.status == "OPEN" else None
+
+
+def _nothing_offered() -> Problem:
+    return conflict("invalid-transition", "No place is offered to this entry.")
+
+
+def _session(db: Session, session_id: UUID, *, enrolled: bool, now: datetime) -> dict[str, Any]:
+    session = queries.find_session(db, session_id)
+    if session is None:
+        raise invalid("session_id", "There is no such session.")
+    participants.check_open(session, now)
+    if enrolled:
+        raise conflict("already-enrolled", "The patient has a place in this session.")
+    if places.available(db, session):
+        raise conflict("places-available", "This session has free places: book one.")
+    return {
+        "session_id": session.id,
+        "service_type_id": session.service_type_id,
+        "service_type": session.service_type,
+        "clinic_id": session.clinic_id,
+        "weekdays": [],
+    }
+
+
+def _wishes(db: Session, data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    service_type = queries.find_service_type(db, data["service_type"])
+    if service_type is None or not service_type.active:
+        raise invalid("service_type", "There is no such active service type.")
+    wishes = {name: data.get(name) for name in WISHES}
+    _check_wishes(db, service_type, wishes, now)
+    return {
+        **wishes,
+        "weekdays": wishes["weekdays"] or [],
+        "service_type_id": service_type.id,
+        "service_type": service_type,
+    }
+
+
+def _check_wishes(db: Session, service_type: ServiceType, wishes: Mapping[str, Any], now: datetime) -> None:
+    clinic = active_clinic(db, wishes["clinic_id"]) if wishes["clinic_id"] else None
+    if wishes["provider_id"]:
+        provider = db.get(Provider, wishes["provider_id"])
+        if provider is None or not provider.active:
+            raise invalid("provider_id", "There is no such active provider.")
+        if provider.discipline != service_type.discipline:
+            raise invalid("provider_id", "The provider is not of the service type's discipline.")
+        if clinic and clinic.id not in provider.clinic_ids:
+            raise invalid("provider_id", "The provider does not work in this clinic.")
+    until = wishes["until_date"]
+    if until and until < earliest_today(now):
+        raise invalid("until_date", "Must not be past.")
+    if until and wishes["from_date"] and until < wishes["from_date"]:
+        raise invalid("until_date", "Must not be before from_date.")

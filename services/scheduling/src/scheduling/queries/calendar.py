@@ -1,0 +1,209 @@
+"""What a day's or a week's view shows, in a handful of queries whatever the number of sessions; and a provider's feed.
+
+The calendar comes as plain JSON values: neither records nor schemas are made of hundreds of sessions.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, literal_column, select, text
+from sqlalchemy.orm import Session
+
+from scheduling.domain import MAX_MINUTES
+from scheduling.domain.hours import Interval, WorkingHours, day_of, open_intervals
+from scheduling.models import Clinic, ClinicalSession, Provider, ProviderClinic
+
+_LONGEST = timedelta(minutes=MAX_MINUTES)
+# written out: a plan that holds for every value could not use an index of one status
+_CANCELLED: ColumnElement[str] = literal_column("'CANCELLED'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """The part of the schedule that is asked for. Instants are UTC, the end is not included."""
+
+    starts_at: datetime
+    ends_at: datetime
+    clinics: Sequence[Clinic]
+    clinic_id: UUID | None = None
+    provider_id: UUID | None = None
+    room_id: UUID | None = None
+    with_cancelled: bool = False
+
+    def part_of(self, start: datetime, end: datetime) -> Interval:
+        """The part of an interval that is in the window; it ends before it starts where there is none."""
+        return max(start, self.starts_at), min(end, self.ends_at)
+
+
+def clinics(db: Session, *, clinic_id: UUID | None, provider_id: UUID | None) -> Sequence[Clinic]:
+    """One clinic; or, where none is named, those in which a provider works."""
+    there = select(ProviderClinic.clinic_id).where(ProviderClinic.provider_id == provider_id)
+    wanted = Clinic.id == clinic_id if clinic_id else Clinic.id.in_(there)
+    return db.scalars(select(Clinic).where(wanted).order_by(Clinic.id)).all()
+
+
+def session_ids(db: Session, window: Window) -> list[UUID]:
+    """The sessions that are, wholly or in part, in the window."""
+    query = select(ClinicalSession.id).where(
+        ClinicalSession.starts_at > window.starts_at - _LONGEST,
+        ClinicalSession.starts_at < window.ends_at,
+        ClinicalSession.ends_at > window.starts_at,
+    )
+    for name in ("clinic_id", "provider_id", "room_id"):
+        if getattr(window, name):
+            query = query.where(getattr(ClinicalSession, name) == getattr(window, name))
+    found = list(db.scalars(query.where(ClinicalSession.status != _CANCELLED)))
+    if window.with_cancelled:
+        found += db.scalars(query.where(ClinicalSession.status == _CANCELLED))
+    return found
+
+
+# One value, which is read and written out again at once. An instant is a text, in UTC with `Z` as everywhere.
+_SESSIONS = text("""
+    SELECT coalesce(json_agg(found), '[]') FROM (
+      SELECT s.id, s.session_number, s.session_type, s.status,
+             to_jsonb(s.starts_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS starts_at,
+             to_jsonb(s.ends_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS ends_at,
+             t.code AS service_type, s.provider_id, s.room_id, s.clinic_id, s.max_capacity,
+             p.taken AS current_capacity, o.held AS held_spots,
+             greatest(s.max_capacity - p.taken - o.held, 0) AS available_spots,
+             s.max_capacity <= p.taken + o.held AS is_full, s.decision, p.participants
+      FROM sessions s JOIN service_types t ON t.id = s.service_type_id,
+      LATERAL (SELECT count(*) FILTER (WHERE live) AS taken,
+                      coalesce(json_agg(json_build_object('id', id, 'patient_id', patient_id, 'appointment_number',
+                                                          appointment_number, 'status', status) ORDER BY id)
+                               FILTER (WHERE status <> 'CANCELLED' OR :with_cancelled), '[]') AS participants
+               FROM participants WHERE session_id = s.id) AS p,
+      LATERAL (SELECT count(*) AS held FROM waitlist_offers WHERE session_id = s.id AND status = 'OPEN') AS o
+      WHERE s.id = ANY (CAST(:ids AS uuid[])) ORDER BY s.starts_at, s.id
+    ) AS found
+""")
+_ROOMS = text("""
+    SELECT id, clinic_id, name, active FROM rooms WHERE clinic_id = ANY (CAST(:clinics AS uuid[])) ORDER BY name, id
+""")
+_PROVIDERS = text("""
+    SELECT id, name_en, name_ar, discipline, active FROM providers
+    WHERE id = ANY (CAST(:ids AS uuid[]))
+       OR active AND id IN (SELECT provider_id FROM provider_clinics WHERE clinic_id = CAST(:clinic AS uuid))
+    ORDER BY name_en, id
+""")
+_TIME_OFF = text("""
+    SELECT id, provider_id, starts_at, ends_at FROM time_off
+    WHERE provider_id = ANY (CAST(:providers AS uuid[])) AND starts_at < :ends AND ends_at > :starts
+    ORDER BY starts_at, id
+""")
+_CLOSURES = text("""
+    SELECT id, clinic_id, kind, name_en, name_ar, starts_on, ends_on FROM closures
+    WHERE (clinic_id IS NULL OR clinic_id = ANY (CAST(:clinics AS uuid[])))
+      AND starts_on <= :last_day AND ends_on >= :first_day ORDER BY starts_on, id
+""")
+_CLINIC = ("id", "code", "name_en", "name_ar", "timezone")
+
+
+def calendar(db: Session, window: Window) -> dict[str, Any]:
+    """All that a view of this window needs, as JSON values: the fields are those of `CalendarAnswer`."""
+    asked = {"ids": session_ids(db, window), "with_cancelled": window.with_cancelled}
+    sessions: list[dict[str, Any]] = db.execute(_SESSIONS, asked).scalar_one()
+    clinics = {"clinics": [clinic.id for clinic in window.clinics]}
+    days = _days(window)
+    return {
+        "from": _json(window.starts_at),
+        "to": _json(window.ends_at),
+        "clinics": [{name: _json(getattr(clinic, name)) for name in _CLINIC} for clinic in window.clinics],
+        "rooms": [_shown(row) for row in db.execute(_ROOMS, clinics)],
+        "providers": _providers(db, window, {UUID(session["provider_id"]) for session in sessions}),
+        "closures": [_shown(row) for row in db.execute(_CLOSURES, {**clinics, **days})],
+        "sessions": sessions,
+    }
+
+
+_FEED = text("""
+    SELECT s.id, s.session_number, s.session_type, s.status, s.starts_at, s.ends_at, s.max_capacity,
+           s.reschedule_count, t.name_en AS service_en, t.name_ar AS service_ar, r.name AS room,
+           c.name_en AS clinic_en, c.name_ar AS clinic_ar,
+           (SELECT count(*) FROM participants p WHERE p.session_id = s.id AND p.live) AS taken,
+           coalesce((SELECT a.at FROM audit_log a WHERE a.table_name = 'sessions' AND a.row_id = s.id::text
+                     ORDER BY a.id DESC LIMIT 1), s.created_at) AS changed_at
+    FROM sessions s JOIN service_types t ON t.id = s.service_type_id JOIN clinics c ON c.id = s.clinic_id
+    LEFT JOIN rooms r ON r.id = s.room_id
+    WHERE s.id = ANY (CAST(:ids AS uuid[])) ORDER BY s.starts_at, s.id
+""")
+
+
+def feed(db: Session, provider: Provider, starts_at: datetime, ends_at: datetime) -> Sequence[Row[Any]]:
+    """A provider's sessions, also those that were cancelled, in the order of their start. Of participants, the number.
+
+    `changed_at` is the instant of the session's last change, by the audit log.
+    """
+    window = Window(starts_at=starts_at, ends_at=ends_at, clinics=(), provider_id=provider.id, with_cancelled=True)
+    return db.execute(_FEED, {"ids": session_ids(db, window)}).all()
+
+
+_WEEKS = text("""
+    SELECT provider_id, weekday, starts, ends, clinic_id, valid_from, valid_to FROM working_hours
+    WHERE provider_id = ANY (CAST(:providers AS uuid[]))
+""")
+
+
+def weeks(db: Session, provider_ids: Collection[UUID]) -> dict[UUID, list[WorkingHours]]:
+    """The working hours of several providers at once, whichever days they hold on."""
+    found: dict[UUID, list[WorkingHours]] = {provider_id: [] for provider_id in provider_ids}
+    for row in db.execute(_WEEKS, {"providers": list(provider_ids)}):
+        found[row.provider_id].append(
+            WorkingHours(row.weekday, row.starts, row.ends, row.clinic_id, row.valid_from, row.valid_to)
+        )
+    return found
+
+
+def _providers(db: Session, window: Window, with_sessions: Collection[UUID]) -> list[dict[str, Any]]:
+    """Those who work in the clinic, and those who have sessions in the window; or the one who is asked for."""
+    asked: dict[str, Any] = {"ids": list(with_sessions), "clinic": window.clinic_id}
+    if window.provider_id:
+        asked = {"ids": [window.provider_id], "clinic": None}
+    rows = db.execute(_PROVIDERS, asked).all()
+    ids = [row.id for row in rows]
+    hours = weeks(db, ids)
+    away: dict[UUID, list[dict[str, Any]]] = {provider_id: [] for provider_id in ids}
+    bounds = {"providers": ids, "starts": window.starts_at, "ends": window.ends_at}
+    for row in db.execute(_TIME_OFF, bounds):
+        away[row.provider_id].append(_shown(row))
+    return [
+        {**_shown(row), "working_hours": _working_hours(hours[row.id], window), "time_off": away[row.id]}
+        for row in rows
+    ]
+
+
+def _working_hours(hours: Sequence[WorkingHours], window: Window) -> list[dict[str, Any]]:
+    found = []
+    for clinic in window.clinics:
+        for interval in open_intervals(hours, clinic.id, clinic.timezone, *_local_days(window, clinic)):
+            start, end = window.part_of(*interval)
+            if start < end:
+                found.append({"clinic_id": str(clinic.id), "starts_at": _json(start), "ends_at": _json(end)})
+    return found
+
+
+def _local_days(window: Window, clinic: Clinic) -> tuple[date, date]:
+    last = window.ends_at - timedelta(microseconds=1)
+    return day_of(window.starts_at, clinic.timezone), day_of(last, clinic.timezone)
+
+
+def _days(window: Window) -> dict[str, date]:
+    days = [_local_days(window, clinic) for clinic in window.clinics]
+    return {"first_day": min(first for first, _ in days), "last_day": max(last for _, last in days)}
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    return {name: _json(value) for name, value in row._mapping.items()}
+
+
+def _json(value: Any) -> Any:
+    """A database value as JSON has it; instants as everywhere, in UTC with `Z`."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, UUID | date):
+        return str(value)
+    return value

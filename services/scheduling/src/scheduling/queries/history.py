@@ -1,0 +1,137 @@
+"""Every change of a record, from the audit log, in order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+#: The tables by the kind of their records, as the history is asked for and shows it.
+KINDS = {
+    "session": "sessions",
+    "participant": "participants",
+    "provider": "providers",
+    "working-hours": "working_hours",
+    "provider-clinic": "provider_clinics",
+    "calendar-link": "calendar_links",
+    "clinic": "clinics",
+    "room": "rooms",
+    "service-type": "service_types",
+    "series": "session_series",
+    "series-member": "series_members",
+    "waitlist-entry": "waitlist_entries",
+    "waitlist-offer": "waitlist_offers",
+    "time-off": "time_off",
+    "closure": "closures",
+    "settings": "settings",
+}
+#: Rows of other tables that belong to a record: the column that names it, and the tables.
+_PARTS = {
+    "provider": ("provider_id", ["working_hours", "provider_clinics", "calendar_links", "time_off"]),
+    "series": ("series_id", ["series_members"]),
+    "waitlist-entry": ("entry_id", ["waitlist_offers"]),
+}
+#: What says nothing to a reader: generated columns, surrogates, and the reason, which has a place of its own.
+_NOISE = {"id", "tenant_id", "during", "live", "closes_when_empty", "token_hash", "change_reason"}
+_REASONS = (
+    "change_reason",
+    "cancel_reason",
+    "no_show_reason",
+    "check_in_override_reason",
+    "leave_reason",
+    "override_reason",
+    "reason",
+)
+
+# A union, because each branch then finds its rows by the log's index. `later`: what the same request made of the same
+# record in its next step, which may be where the reason is.
+_CHANGES = text("""
+    SELECT changed.*, (SELECT next.after FROM audit_log next
+                       WHERE next.table_name = changed.table_name AND next.row_id = changed.row_id
+                         AND next.id > changed.id AND next.request_id = changed.request_id
+                       ORDER BY next.id LIMIT 1) AS later
+    FROM (
+      SELECT * FROM audit_log WHERE table_name = :table AND row_id = :row_id AND id > :after
+      UNION ALL
+      SELECT * FROM audit_log WHERE table_name = ANY (:parts) AND id > :after
+        AND coalesce(after, before) ->> :column = :row_id
+      UNION ALL
+      SELECT * FROM audit_log WHERE table_name = 'participants' AND row_id = ANY (:participants) AND id > :after
+      ORDER BY id LIMIT :limit
+    ) AS changed
+    ORDER BY id
+""")
+_PARTICIPANTS = text("SELECT id::text FROM participants WHERE session_id = CAST(:session AS uuid)")
+_KNOWN = text("SELECT EXISTS (SELECT FROM audit_log WHERE table_name = :table AND row_id = :row_id)")
+_SETTINGS = text("SELECT id FROM settings")
+
+
+def changes(
+    db: Session, kind: str, record_id: UUID, *, after: int, limit: int, with_participants: bool = False
+) -> Sequence[Row[Any]]:
+    """The audit log's rows of a record and its parts, in order, after a given one.
+
+    `with_participants`, of a session, those too of whoever has a place in it, or had until it was cancelled.
+    """
+    column, parts = _PARTS.get(kind, ("", []))
+    participants = db.scalars(_PARTICIPANTS, {"session": record_id}).all() if with_participants else []
+    asked = {
+        "table": KINDS[kind],
+        "row_id": str(record_id),
+        "column": column,
+        "parts": parts,
+        "participants": list(participants),
+        "after": after,
+        "limit": limit,
+    }
+    return db.execute(_CHANGES, asked).all()
+
+
+def is_known(db: Session, kind: str, record_id: UUID) -> bool:
+    """Whether there is, or has been, such a record."""
+    return bool(db.scalar(_KNOWN, {"table": KINDS[kind], "row_id": str(record_id)}))
+
+
+def settings_id(db: Session) -> UUID | None:
+    """The record of the tenant's own rules, if it has set any."""
+    found: UUID | None = db.scalar(_SETTINGS)
+    return found
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field that changed. What was created had nothing before; what was removed has nothing after."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+def differences(row: Row[Any]) -> list[Difference]:
+    """What a change did to the fields that say something to a reader."""
+    before, after = row.before or {}, row.after or {}
+    return [
+        Difference(name, before.get(name), after.get(name))
+        for name in sorted({*before, *after} - _NOISE)
+        if before.get(name) != after.get(name)
+    ]
+
+
+def reason(row: Row[Any]) -> str | None:
+    """Why a change was made, where somebody said so: a reason that came with it, or with the request's next step."""
+    given = _new_reason(row.before or {}, row.after or {})
+    if given is None and row.action == "UPDATE":
+        given = _new_reason(row.after, row.later or {})
+    return given
+
+
+def _new_reason(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+    """A reason that is there now and was not before; rescheduling for the same reason twice is a reason twice."""
+    moved = before.get("reschedule_count") != after.get("reschedule_count")
+    for name in _REASONS:
+        given: str | None = after.get(name)
+        if given and (given != before.get(name) or (moved and name == "change_reason")):
+            return given
+    return None

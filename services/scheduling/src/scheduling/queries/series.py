@@ -1,0 +1,98 @@
+"""Reading series: their sessions that are still to come, and the seats of those on their rosters."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from scheduling.domain import EXPECTED, LIVE_PARTICIPANT, SESSION
+from scheduling.models import ClinicalSession, Participant, SeriesMember, ServiceType, SessionSeries
+
+
+def list_series(db: Session, filters: Mapping[str, Any], *, after: UUID | None, limit: int) -> Sequence[SessionSeries]:
+    """Series in the order in which they were made. Filters: clinic_id, provider_id, service_type (a code)."""
+    query = select(SessionSeries).order_by(SessionSeries.id).limit(limit)
+    for name in ("clinic_id", "provider_id"):
+        if name in filters:
+            query = query.where(getattr(SessionSeries, name) == filters[name])
+    if "service_type" in filters:
+        query = query.where(SessionSeries.service_type.has(ServiceType.code == filters["service_type"]))
+    return db.scalars(query.where(SessionSeries.id > after) if after else query).all()
+
+
+def count_sessions(db: Session, series_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """How many sessions of each series are in each state."""
+    counted: dict[UUID, dict[str, int]] = {series_id: dict.fromkeys(SESSION.states, 0) for series_id in series_ids}
+    for series_id, status, count in db.execute(
+        select(ClinicalSession.series_id, ClinicalSession.status, func.count())
+        .where(ClinicalSession.series_id.in_(series_ids))
+        .group_by(ClinicalSession.series_id, ClinicalSession.status)
+    ):
+        assert series_id is not None
+        counted[series_id][status] = count
+    return counted
+
+
+def coming(db: Session, series_id: UUID, *, since: datetime, now: datetime) -> list[UUID]:
+    """The sessions of a series that are still SCHEDULED, have not begun, and start at `since` or later."""
+    return list(
+        db.scalars(
+            select(ClinicalSession.id)
+            .where(
+                ClinicalSession.series_id == series_id,
+                ClinicalSession.status == "SCHEDULED",
+                ClinicalSession.starts_at > now,
+                ClinicalSession.starts_at >= since,
+            )
+            .order_by(ClinicalSession.starts_at, ClinicalSession.id)
+        )
+    )
+
+
+def current_member(db: Session, series_id: UUID, patient_id: UUID) -> SeriesMember | None:
+    """The patient's membership, if the patient has not left the series."""
+    return db.scalar(
+        select(SeriesMember).where(
+            SeriesMember.series_id == series_id,
+            SeriesMember.patient_id == patient_id,
+            SeriesMember.left_on.is_(None),
+        )
+    )
+
+
+def coming_seats(db: Session, series_id: UUID, patient_id: UUID, *, since: datetime, now: datetime) -> dict[UUID, UUID]:
+    """The sessions of a series, not begun, in which a patient is expected, each with the participant's id, by start."""
+    rows = db.execute(
+        select(Participant.session_id, Participant.id)
+        .join(ClinicalSession, ClinicalSession.id == Participant.session_id)
+        .where(
+            ClinicalSession.series_id == series_id,
+            Participant.patient_id == patient_id,
+            Participant.status.in_(EXPECTED),
+            Participant.starts_at > now,
+            Participant.starts_at >= since,
+        )
+        .order_by(Participant.starts_at, Participant.id)
+    )
+    return {row.session_id: row.id for row in rows}
+
+
+def seats(db: Session, series_id: UUID, patient_ids: Sequence[UUID]) -> dict[UUID, list[Participant]]:
+    """The live places of patients in the sessions of a series, by patient and start."""
+    found: dict[UUID, list[Participant]] = defaultdict(list)
+    for participant in db.scalars(
+        select(Participant)
+        .join(ClinicalSession, ClinicalSession.id == Participant.session_id)
+        .where(
+            ClinicalSession.series_id == series_id,
+            Participant.patient_id.in_(patient_ids),
+            Participant.status.in_(LIVE_PARTICIPANT),
+        )
+        .order_by(Participant.starts_at, Participant.id)
+    ):
+        found[participant.patient_id].append(participant)
+    return found

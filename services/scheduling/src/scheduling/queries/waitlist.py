@@ -1,0 +1,132 @@
+"""The read side of the waitlist: who waits, in which order, and what is offered to whom."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, select, text, tuple_
+from sqlalchemy.orm import Session
+
+from scheduling.domain.hours import day_of, earliest_today, part_of_day, weekday_of
+from scheduling.models import ClinicalSession, ServiceType, WaitlistEntry, WaitlistOffer
+
+# Passed over, for now: who has a place at that time or an offer. For good: who has given this session's place up,
+# declined it or let it lapse since the entry was made.
+_NEXT = text("""
+    SELECT e.* FROM waitlist_entries e
+    WHERE e.status = 'WAITING' AND e.service_type_id = :service_type
+      AND (e.session_id = :session
+           OR e.session_id IS NULL
+              AND (e.clinic_id IS NULL OR e.clinic_id = :clinic)
+              AND (e.provider_id IS NULL OR e.provider_id = :provider)
+              AND (e.weekdays = '{}' OR CAST(:weekday AS smallint) = ANY (e.weekdays))
+              AND (e.part_of_day IS NULL OR e.part_of_day = :part)
+              AND (e.from_date IS NULL OR e.from_date <= :day)
+              AND (e.until_date IS NULL OR e.until_date >= :day))
+      AND EXISTS (SELECT FROM patients p WHERE p.id = e.patient_id AND p.active)
+      AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.status = 'OPEN')
+      AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.session_id = :session
+                      AND o.status IN ('DECLINED', 'LAPSED') AND o.closed_at >= e.created_at)
+      AND NOT EXISTS (SELECT FROM participants p WHERE p.patient_id = e.patient_id
+                      AND (p.live AND p.starts_at < :ends AND p.ends_at > :starts
+                           OR p.session_id = :session AND p.cancelled_at >= e.created_at))
+    ORDER BY e.priority, e.id LIMIT 1
+""")
+
+
+def next_in_line(db: Session, session: ClinicalSession) -> WaitlistEntry | None:
+    """The first of those who wait, in order of priority and age, to whom a place of a session can be offered."""
+    day = day_of(session.starts_at, session.clinic.timezone)
+    asked = {
+        "session": session.id,
+        "service_type": session.service_type_id,
+        "clinic": session.clinic_id,
+        "provider": session.provider_id,
+        "day": day,
+        "weekday": weekday_of(day),
+        "part": part_of_day(session.starts_at, session.clinic.timezone),
+        "starts": session.starts_at,
+        "ends": session.ends_at,
+    }
+    query = select(WaitlistEntry).from_statement(_NEXT).execution_options(populate_existing=True)
+    return db.scalars(query, asked).one_or_none()
+
+
+def list_entries(
+    db: Session, filters: Mapping[str, Any], *, after: tuple[int, UUID] | None, limit: int
+) -> Sequence[WaitlistEntry]:
+    """Entries in the order in which places are offered. Filters: session_id, clinic_id, patient_id, status,
+    service_type (a code)."""
+    query = select(WaitlistEntry).order_by(WaitlistEntry.priority, WaitlistEntry.id).limit(limit)
+    for name in ("session_id", "clinic_id", "patient_id", "status"):
+        if filters.get(name) is not None:
+            query = query.where(getattr(WaitlistEntry, name) == filters[name])
+    if filters.get("service_type"):
+        query = query.where(WaitlistEntry.service_type.has(ServiceType.code == filters["service_type"]))
+    if after:
+        query = query.where(tuple_(WaitlistEntry.priority, WaitlistEntry.id) > tuple_(*after))
+    return db.scalars(query).all()
+
+
+def waiting_for(db: Session, session_id: UUID) -> Sequence[WaitlistEntry]:
+    """The entries that wait for one session alone, without an offer."""
+    query = select(WaitlistEntry).where(WaitlistEntry.session_id == session_id, WaitlistEntry.status == "WAITING")
+    return db.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def last_offer(db: Session, entry_id: UUID) -> WaitlistOffer | None:
+    """The latest offer of an entry, whatever became of it."""
+    query = select(WaitlistOffer).where(WaitlistOffer.entry_id == entry_id).order_by(WaitlistOffer.id.desc()).limit(1)
+    return db.scalar(query.execution_options(populate_existing=True))
+
+
+def open_offers(db: Session, session_id: UUID) -> Sequence[UUID]:
+    """The open offers of a session, in the order in which they were made."""
+    query = select(WaitlistOffer.id).where(WaitlistOffer.session_id == session_id, WaitlistOffer.status == "OPEN")
+    return db.scalars(query.order_by(WaitlistOffer.id)).all()
+
+
+def sessions_offered(db: Session, entry_id: UUID) -> Sequence[UUID]:
+    """The session of an entry's open offer, if there is one."""
+    query = select(WaitlistOffer.session_id).where(WaitlistOffer.entry_id == entry_id, WaitlistOffer.status == "OPEN")
+    return db.scalars(query).all()
+
+
+def offer_and_entry(db: Session, offer_id: UUID) -> tuple[WaitlistOffer, WaitlistEntry]:
+    """An offer that exists and its entry, as they are now."""
+    offer = db.get_one(WaitlistOffer, offer_id, populate_existing=True)
+    return offer, db.get_one(WaitlistEntry, offer.entry_id, populate_existing=True)
+
+
+_SHOWN = text("""
+    SELECT o.entry_id, o.id, o.session_id, o.offered_at, o.expires_at, s.session_number, s.starts_at, s.ends_at,
+           s.clinic_id, s.provider_id
+    FROM waitlist_offers o JOIN sessions s ON s.id = o.session_id
+    WHERE o.status = 'OPEN' AND o.entry_id = ANY (CAST(:entries AS uuid[]))
+""")
+
+
+def offers_shown(db: Session, entry_ids: Sequence[UUID]) -> dict[UUID, Row[Any]]:
+    """The open offer of each entry that has one, with where and when its session is."""
+    return {row.entry_id: row for row in db.execute(_SHOWN, {"entries": list(entry_ids)})}
+
+
+_EXPIRED = text("""
+    SELECT tenant_id, id FROM waitlist_offers WHERE status = 'OPEN' AND expires_at <= :now ORDER BY expires_at, id
+""")
+_PAST = text("""
+    SELECT e.tenant_id, e.id FROM waitlist_entries e LEFT JOIN sessions s ON s.id = e.session_id
+    WHERE e.status = 'WAITING' AND (e.until_date < :today OR s.status <> 'SCHEDULED' OR s.starts_at <= :now)
+    ORDER BY e.id
+""")
+
+
+def expired_offers(conn: Connection, now: datetime) -> list[tuple[str, UUID]]:
+    """Tenant and id of the open offers that were not accepted in time; read by the relay role."""
+    return [(row.tenant_id, row.id) for row in conn.execute(_EXPIRED, {"now": now})]
+
+
+def past_entries(conn: Connection, now: datetime) -> list[tuple[str, UUID]]:
+    """Tenant and id of those who wait for what is past; read by the relay role."""
+    return [(row.tenant_id, row.id) for row in conn.execute(_PAST, {"now": now, "today": earliest_today(now)})]

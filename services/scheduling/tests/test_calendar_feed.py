@@ -1,0 +1,219 @@
+"""The feed of a provider's sessions for calendar programs: opened by a secret address, and telling of no patient."""
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import pytest
+from icalendar import Calendar
+from sqlalchemy import text
+from structlog.testing import CapturingLogger
+from werkzeug.test import TestResponse
+
+from jalsa import clock
+from jalsa.testing.kit import ServiceKit
+
+from .factories import Centre, Desk, at, created, ok, problem
+from .test_privacy import SECRET, lines, written
+from .test_privacy import log as log  # the fixture
+
+
+def link_path(provider: dict[str, Any]) -> str:
+    return f"/providers/{provider['id']}/calendar-link"
+
+
+def make_link(desk: Desk) -> str:
+    """The feed's address."""
+    return str(created(desk.centre.post(link_path(desk.provider)))["path"])
+
+
+def read(kit: ServiceKit, path: str, **headers: str) -> TestResponse:
+    """As a calendar program does: with nothing but the address."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return kit.app.test_client().get(path, headers=named)
+
+
+def events(answer: TestResponse) -> list[Any]:
+    assert answer.status_code == 200, answer.text
+    assert answer.content_type == "text/calendar; charset=utf-8"
+    return list(Calendar.from_ical(answer.data).walk("VEVENT"))
+
+
+def test_a_session_is_an_event_with_its_place_and_number(desk: Desk) -> None:
+    group = desk.create_session(room_id=desk.room["id"], starts_at=at(1, 9, 30), max_capacity=5)
+    single = desk.create_individual(starts_at=at(2))
+    for _ in range(2):
+        desk.create_participant(group)
+    desk.create_session(provider_id=desk.centre.create_provider(desk.clinic)["id"])
+    first, second = events(read(desk.centre.kit, make_link(desk)))
+    assert first["UID"] == group["id"]
+    assert first["SUMMARY"] == f"Occupational therapy {group['session_number']} (2/5)"
+    assert first["LOCATION"] == f"{desk.room['name']}, Occupational therapy"
+    assert (first["DTSTART"].dt, first["DTEND"].dt) == (at(1, 9, 30), at(1, 10, 30))
+    assert first["DTSTART"].to_ical() == at(1, 9, 30).strftime("%Y%m%dT%H%M%SZ").encode()
+    assert (first["STATUS"], first["SEQUENCE"]) == ("CONFIRMED", 0)
+    assert abs(first["LAST-MODIFIED"].dt - clock.now()) < timedelta(minutes=1)
+    assert second["SUMMARY"] == f"Occupational therapy {single['session_number']}"
+    assert second["LOCATION"] == "Occupational therapy"
+
+
+def test_a_moved_session_is_the_same_event_and_a_cancelled_one_is_still_there(desk: Desk) -> None:
+    moved, cancelled = desk.create_session(), desk.create_session(starts_at=at(2))
+    path = make_link(desk)
+    ok(desk.centre.post(f"/sessions/{moved['id']}/reschedule", {"starts_at": at(3).isoformat()}))
+    ok(desk.centre.post(f"/sessions/{cancelled['id']}/cancel", {"reason": SECRET}))
+    found = {str(event["UID"]): event for event in events(read(desk.centre.kit, path))}
+    assert (found[moved["id"]]["DTSTART"].dt, found[moved["id"]]["SEQUENCE"]) == (at(3), 1)
+    assert found[cancelled["id"]]["STATUS"] == "CANCELLED"
+
+
+def test_the_feed_speaks_arabic_too(desk: Desk) -> None:
+    session = desk.create_session()
+    answer = read(desk.centre.kit, f"{make_link(desk)}&language=ar")
+    [event] = events(answer)
+    assert event["SUMMARY"] == f"علاج وظيفي {session['session_number']} (0/3)"
+    assert Calendar.from_ical(answer.data)["X-WR-CALNAME"] == desk.provider["name_ar"]
+
+
+def test_the_feed_has_a_month_of_the_past_and_half_a_year_ahead(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = desk.create_session()
+    path = make_link(desk)
+    starts_at = datetime.fromisoformat(session["starts_at"]).astimezone(UTC)
+    shown = {}
+    for days in (-181, -179, 29, 31):
+        moment = starts_at + timedelta(days=days)
+        monkeypatch.setattr(clock, "now", lambda moment=moment: moment)
+        shown[days] = len(events(read(desk.centre.kit, path)))
+    assert shown == {-181: 0, -179: 1, 29: 1, 31: 0}
+
+
+def test_a_feed_tells_nothing_of_who_comes(desk: Desk) -> None:
+    session = desk.create_session(group_notes=SECRET)
+    participant = desk.create_participant(session, notes=SECRET)
+    feed = read(desk.centre.kit, make_link(desk)).text
+    assert session["session_number"] in feed
+    for told in (SECRET, participant["patient_id"], participant["id"], participant["appointment_number"]):
+        assert told not in feed.replace("\r\n ", "")
+
+
+def test_an_unchanged_feed_is_not_sent_twice(desk: Desk) -> None:
+    desk.create_session()
+    path = make_link(desk)
+    first = read(desk.centre.kit, path)
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    again = read(desk.centre.kit, path, If_None_Match=first.headers["ETag"])
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    desk.create_session(starts_at=at(2))
+    changed = read(desk.centre.kit, path, If_None_Match=first.headers["ETag"])
+    assert len(events(changed)) == 2
+    assert changed.headers["ETag"] != first.headers["ETag"]
+
+
+def test_a_new_link_closes_the_one_before_and_a_withdrawn_one_opens_nothing(desk: Desk) -> None:
+    kit, path = desk.centre.kit, link_path(desk.provider)
+    problem(desk.centre.get(path), 404, "not-found")
+    old, new = make_link(desk), make_link(desk)
+    assert old != new
+    problem(read(kit, old), 404, "not-found")
+    assert events(read(kit, new)) == []
+    caller = desk.centre.client()
+    shown = desk.centre.get(path)
+    assert set(ok(shown)) == {"provider_id", "created_at", "created_by"}
+    problem(caller.call("DELETE", path), 428, "precondition-required")
+    problem(caller.call("DELETE", path, headers={"If-Match": '"stale"'}), 412, "precondition-failed")
+    assert caller.call("DELETE", path, headers={"If-Match": shown.headers["ETag"]}).status_code == 204
+    problem(read(kit, new), 404, "not-found")
+    problem(desk.centre.get(path), 404, "not-found")
+
+
+def test_whatever_is_wrong_with_an_address_it_reads_the_same(desk: Desk) -> None:
+    """So that nobody learns from it which tenants, providers and links there are."""
+    kit, tenant = desk.centre.kit, desk.centre.tenant
+    stranger = Desk(Centre(kit, f"{tenant}x"))
+    ours, theirs = make_link(desk), make_link(stranger)
+    token = parse_qs(urlsplit(ours).query)["token"][0]
+    secret = token.partition(".")[2]
+    without_link = desk.centre.create_provider(desk.clinic)
+    feed = "/v1/providers/{}/calendar.ics?token={}"
+    of_us = desk.provider["id"]
+    wrong = [
+        ours.partition("?")[0],
+        feed.format(of_us, ""),
+        feed.format(of_us, "garbage"),
+        feed.format(of_us, secret),
+        feed.format(of_us, f"{tenant}."),
+        feed.format(of_us, f".{secret}"),
+        feed.format(of_us, f"*.{secret}"),
+        feed.format(of_us, f"{tenant}'--.{secret}"),
+        feed.format(of_us, f"{tenant}.%00"),
+        feed.format(of_us, f"{tenant}.{'ü' * 5000}"),
+        feed.format(of_us, f"{tenant}.{secret}x"),
+        feed.format(of_us, f"{tenant}x.{secret}"),
+        feed.format(of_us, f"nobody.{secret}"),
+        feed.format(uuid4(), token),
+        feed.format(without_link["id"], token),
+        feed.format(stranger.provider["id"], token),
+        feed.format(stranger.provider["id"], f"{tenant}x.{secret}"),
+        feed.format(of_us, parse_qs(urlsplit(theirs).query)["token"][0]),
+    ]
+    answers = [read(kit, path) for path in wrong]
+    assert {(a.status_code, json.dumps(a.json), a.headers.get("WWW-Authenticate")) for a in answers} == {
+        (404, json.dumps(answers[0].json), None)
+    }
+    problem(answers[0], 404, "not-found")
+    for path in (ours, theirs):
+        assert events(read(kit, path)) == []
+
+
+def test_who_has_left_has_no_feed(desk: Desk) -> None:
+    path, provider = make_link(desk), f"/providers/{desk.provider['id']}"
+    ok(desk.centre.client().patch(provider, {"active": False}, desk.centre.get(provider).headers["ETag"]))
+    problem(read(desk.centre.kit, path), 404, "not-found")
+
+
+def test_clinicians_make_and_close_their_own_link_and_nobody_elses(desk: Desk) -> None:
+    kit, tenant = desk.centre.kit, desk.centre.tenant
+    colleague = desk.centre.create_provider(desk.clinic)
+    clinician = kit.client(tenant, "clinician", provider_id=desk.provider["id"])
+    own, other = link_path(desk.provider), link_path(colleague)
+    created(clinician.post(own))
+    created(kit.client(tenant, "front-desk").post(other))
+    for answer in (
+        clinician.post(other),
+        clinician.get(other),
+        clinician.call("DELETE", other, headers={"If-Match": "*"}),
+        kit.client(tenant, "clinician").post(own),
+    ):
+        problem(answer, 403, "forbidden")
+    for caller in (clinician, desk.centre.client()):
+        problem(caller.post(link_path({"id": uuid4()})), 404, "not-found")
+    problem(kit.client(f"{tenant}x").post(own), 404, "not-found")
+    assert clinician.call("DELETE", own, headers={"If-Match": "*"}).status_code == 204
+
+
+def test_only_the_tokens_hash_is_kept_and_no_log_or_metric_has_it(desk: Desk, log: CapturingLogger) -> None:
+    path = make_link(desk)
+    token = parse_qs(urlsplit(path).query)["token"][0]
+    assert len(token.partition(".")[2]) >= 43  # 256 bits
+    log.calls.clear()
+    events(read(desk.centre.kit, path))
+    problem(read(desk.centre.kit, f"{path}x"), 404, "not-found")
+    assert [line["route"] for line in lines(log)] == ["/v1/providers/<uuid:provider_id>/calendar.ics"] * 2
+    assert lines(log)[0]["actor"] == "calendar-link"
+    assert token not in written(log)
+    assert token not in desk.centre.kit.app.test_client().get("/metrics").text
+    with desk.centre.kit.transaction(desk.centre.tenant) as db:
+        kept = db.execute(text("SELECT token_hash FROM calendar_links")).scalar_one()
+        audited = db.execute(text("SELECT string_agg(a::text, '') FROM audit_log a")).scalar_one()
+    assert bytes(kept) == hashlib.sha256(token.encode()).digest()
+    assert token not in audited
+
+
+def test_a_language_that_is_not_spoken_is_refused_whoever_asks(desk: Desk) -> None:
+    for path in (make_link(desk), f"/v1/providers/{uuid4()}/calendar.ics?token=x"):
+        assert list(problem(read(desk.centre.kit, f"{path}&language=fr"), 422, "validation-error")["errors"]) == [
+            "language"
+        ]
