@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import load
 import psycopg
 import schedule_data as data
+import urllib3
 from booking import web
 from psycopg.rows import dict_row
 from sqlalchemy import make_url
@@ -28,7 +29,7 @@ WARM, ASKED = 32, 60  # requests: the first meet cold connections and plans
 # The last two clinics' time beyond what is filled: there the bookings of the races meet nobody but each other.
 _CENTRE = """
     SELECT c.id AS clinic, array_agg(DISTINCT pc.provider_id) AS providers, array_agg(DISTINCT r.id) AS rooms,
-           (SELECT array_agg(id) FROM (SELECT id FROM patients ORDER BY id LIMIT 200) AS some) AS patients
+           (SELECT array_agg(id) FROM (SELECT id FROM patients ORDER BY id LIMIT 200) AS first) AS patients
     FROM clinics c JOIN provider_clinics pc ON pc.clinic_id = c.id JOIN rooms r ON r.clinic_id = c.id
     WHERE c.code = %s GROUP BY c.id
 """
@@ -73,9 +74,12 @@ def _row(url: str, query: str, asked: Any = ()) -> dict[str, Any]:
 
 
 def _read(url: str, port: int, token: str, today: date) -> dict[str, float]:
-    """How many sessions are stored, and the median of each question."""
+    """How many sessions are stored, the median of each question, and how many slots the full clinic has."""
     full, empty = (_row(url, _CENTRE, [f"C{n}"])["clinic"] for n in (data.FULL, data.EMPTY))
+    address = f"http://127.0.0.1:{port}{_availability(full, today)}&limit=200"
+    slots = urllib3.request("GET", address, headers={"Authorization": f"Bearer {token}"}).json()["items"]
     return {
+        "slots": len(slots),
         "stored": _row(url, "SELECT count(*) AS stored FROM sessions")["stored"],
         "full": _median(port, token, _availability(full, today)),
         "empty": _median(port, token, _availability(empty, today)),

@@ -1,7 +1,5 @@
 """The shapes of a search for free times."""
 
-import re
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,23 +9,10 @@ from jalsa.web import PageArgs
 from jalsa.web.fields import Instant, Name
 from scheduling.domain import MAX_MINUTES
 from scheduling.domain.hours import PARTS_OF_DAY
+from scheduling.http.schemas.reading import DayOrInstant
 from scheduling.http.schemas.setup import WallTime
 
 MAX_DAYS = 92
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-
-
-class InstantOrDay(fields.String):
-    """An RFC 3339 instant, loaded as UTC, or a date; both between 1900 and 2200."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **kwargs) or ""
-        if not _DATE.fullmatch(text):
-            return Instant().deserialize(text)
-        day: date = fields.Date().deserialize(text)
-        if not 1900 <= day.year <= 2200:
-            raise ValidationError("Must be between 1900 and 2200.")
-        return day
 
 
 class AvailabilityArgs(PageArgs):
@@ -43,12 +28,12 @@ class AvailabilityArgs(PageArgs):
     patient_id = fields.UUID(
         load_default=None, metadata={"description": "Leaves out the times at which this patient has a session"}
     )
-    start = InstantOrDay(
+    start = DayOrInstant(
         required=True,
         data_key="from",
         metadata={"description": "The earliest start: an instant, or a date, which begins at the clinic's midnight"},
     )
-    end = InstantOrDay(
+    end = DayOrInstant(
         required=True,
         data_key="to",
         metadata={
