@@ -34,7 +34,7 @@ def measure(servers: Servers, issuer: Issuer, *, bookings: int, rounds: int) -> 
     with service_kit(SERVICE, servers, issuer) as ours, service_kit(SERVICE, servers, issuer) as bare:
         owner_url = _make_bare(bare, servers.postgres)
         token = issuer.token(TENANT, ["manager"])
-        with _web(ours) as our_port, _bare_web(owner_url) as bare_port:
+        with web(ours) as our_port, _bare_web(owner_url) as bare_port:
             ratios, our_rates, bare_rates = [], [], []
             for _ in range(rounds):
                 our_rates.append(_book_ours(ours, our_port, token, bookings).per_second)
@@ -45,7 +45,8 @@ def measure(servers: Servers, issuer: Issuer, *, bookings: int, rounds: int) -> 
 
 
 @contextmanager
-def _web(kit: ServiceKit) -> Iterator[int]:
+def web(kit: ServiceKit) -> Iterator[int]:
+    """The service's web process under gunicorn; yields its port."""
     [port] = free_ports(1)
     config = kit.config
     environment = {

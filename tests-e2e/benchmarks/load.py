@@ -31,8 +31,11 @@ def request(port: int, method: str, path: str, token: str, body: bytes) -> bytes
     return head.encode() + body
 
 
-def run(port: int, requests: Sequence[bytes], clients: int) -> Result:
-    """Send the requests, shared out among that many clients at once, each over a connection of its own."""
+def run(port: int, requests: Sequence[bytes], clients: int, *, seconds: float = float("inf")) -> Result:
+    """Send the requests, shared out among that many clients at once, each over a connection of its own.
+
+    Those that were not sent after so many seconds are left out.
+    """
     result, lock = Result(), threading.Lock()
     start = threading.Barrier(clients + 1)
 
@@ -40,8 +43,11 @@ def run(port: int, requests: Sequence[bytes], clients: int) -> Result:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             start.wait()
+            deadline = time.perf_counter() + seconds
             for one in mine:
                 began = time.perf_counter()
+                if began > deadline:
+                    break
                 connection.sendall(one)
                 status = _read_answer(connection)
                 with lock:

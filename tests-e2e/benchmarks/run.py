@@ -16,11 +16,12 @@ import bus
 import latency
 import local
 import psycopg
+import schedule
 
 from jalsa.issuer import Issuer
 from jalsa.testing.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
 
-FIGURES = ("booking", "relay", "consumer", "latency", "local")
+FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "local")
 
 
 def main() -> None:
@@ -84,6 +85,23 @@ def _latency(servers: Servers, postgres: PrivatePostgres, issuer: Issuer, folder
     _line(f"201 to the last consequence, {found['bookings']} bookings at 20/s", figure, "100 ms, 500 ms")
 
 
+def _schedule(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, ___: int) -> None:
+    found = schedule.measure(servers, issuer, seconds=30)
+    few, many = found["few"], found["many"]
+    for what, name, target in (
+        (f"50 providers × 30 days, {many['slots']} hours free", "full", "50 ms, 1.5 times"),
+        ("50 providers × 30 days, most hours free", "empty", "50 ms, 1.5 times"),
+        ("calendar week of a full clinic", "calendar", "30 ms"),
+    ):
+        figure = f"{many[name]:.0f} ms, {many[name] / few[name]:.2f} times that of {few['stored']:,}"
+        _line(f"{what}, {many['stored']:,} stored", figure, target)
+    seats = found["seats"]
+    _line("200 clients for 20 seats", f"{seats['seconds']:.2f} s, {seats['statuses']}", "20 × 201, 2 s")
+    booked = found["random"]
+    figure = f"{dict(booked['statuses'])}, overlaps {sum(booked['overlaps'].values())}, deadlocks {booked['deadlocks']}"
+    _line("16 clients booking at random for 30 s", figure, "no overlap, no 5xx")
+
+
 def _local(*_: Any) -> None:
     found = local.measure()
     _line("make run, second start", f"{found['second']:.1f} s (first {found['first']:.1f} s)", "5 s")
@@ -96,6 +114,7 @@ _MEASURES: dict[str, Callable[..., None]] = {
     "relay": _relay,
     "consumer": _consumer,
     "latency": _latency,
+    "schedule": _schedule,
     "local": _local,
 }
 

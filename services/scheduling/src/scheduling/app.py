@@ -7,6 +7,7 @@ from scheduling.events.streams import STREAMS
 from scheduling.http import (
     absences,
     appointments,
+    availability,
     calendar,
     history,
     participants,
@@ -25,6 +26,7 @@ SERVICE = Service(
     routes=(
         setup.routes,
         absences.routes,
+        availability.routes,
         sessions.routes,
         participants.routes,
         series.routes,

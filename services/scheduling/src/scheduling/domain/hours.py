@@ -3,16 +3,20 @@
 An interval is `(start, end)`, both UTC, the end not included.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 Interval = tuple[datetime, datetime]
 
-PARTS_OF_DAY = ("MORNING", "AFTERNOON", "EVENING")
+#: The hours of the wall time that each is made of: from the first, until before the second.
+PARTS_OF_DAY = {"MORNING": (0, 12), "AFTERNOON": (12, 17), "EVENING": (17, 24)}
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def days(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=n)
 
 
+@lru_cache(maxsize=4096)  # the hours of many providers begin and end at the same wall times
 def instant_of(day: date, wall: time, tz: ZoneInfo, *, latest: bool = False) -> datetime:
     """The instant of a wall time, in UTC.
 
@@ -71,9 +76,9 @@ def day_of(instant: datetime, zone: str) -> date:
 
 
 def part_of_day(instant: datetime, zone: str) -> str:
-    """MORNING before 12:00, AFTERNOON before 17:00, EVENING after, by the zone's clock."""
+    """The part of the day that it is by the zone's clock."""
     hour = instant.astimezone(ZoneInfo(zone)).hour
-    return "MORNING" if hour < 12 else "AFTERNOON" if hour < 17 else "EVENING"
+    return next(part for part, (_, end) in PARTS_OF_DAY.items() if hour < end)
 
 
 def earliest_today(now: datetime) -> date:
@@ -130,15 +135,17 @@ def without(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[In
     return left
 
 
-def covered(intervals: Iterable[Interval], start: datetime, end: datetime) -> bool:
+def covered(intervals: Sequence[Interval], start: datetime, end: datetime) -> bool:
     """Whether one of merged intervals holds all of the time from start to end."""
-    return any(a <= start and end <= b for a, b in intervals)
+    at = bisect_right(intervals, start, key=itemgetter(0))
+    return at > 0 and end <= intervals[at - 1][1]
 
 
 def _stretch(hours: WorkingHours, day: date, tz: ZoneInfo) -> Interval:
-    """An end of 00:00 is the midnight that ends the day."""
-    last = day + timedelta(days=1) if hours.end == time(0) else day
-    return instant_of(day, hours.start, tz), instant_of(last, hours.end, tz, latest=True)
+    """An end of 00:00 is the midnight that ends the day: its first, where the clock is set back to it."""
+    if hours.end == time(0):
+        return instant_of(day, hours.start, tz), local_day(day, tz)[1]
+    return instant_of(day, hours.start, tz), instant_of(day, hours.end, tz, latest=True)
 
 
 def _twice(day: date, wall: time, tz: ZoneInfo) -> bool:

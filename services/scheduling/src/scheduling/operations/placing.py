@@ -82,9 +82,9 @@ def place_of(db: Session, data: Mapping[str, Any], *, now: datetime) -> Place:
     Raises 422 problems for what is unknown, inactive, past, or does not belong together.
     """
     clinic = active_clinic(db, data["clinic_id"])
-    provider = _provider(db, data["provider_id"], clinic)
-    room = _room(db, data.get("room_id"), clinic)
-    service_type = _service_type(db, data["service_type"], provider)
+    provider = active_provider(db, data["provider_id"], clinic)
+    room = active_room(db, data.get("room_id"), clinic)
+    service_type = active_service_type(db, data["service_type"], provider)
     if data["starts_at"] <= now:
         raise invalid("starts_at", "Must be in the future.")
     minutes = data.get("duration_minutes") or service_type.default_duration_minutes
@@ -187,28 +187,31 @@ def _asked(place: Place, moving: Iterable[UUID]) -> dict[str, Any]:
     }
 
 
-def _provider(db: Session, provider_id: UUID, clinic: Clinic) -> Provider:
+def active_provider(db: Session, provider_id: UUID, clinic: Clinic | None) -> Provider:
+    """The provider. Raises a 422 problem where it is unknown, inactive, or does not work in the clinic, if given."""
     provider = db.get(Provider, provider_id)
     if provider is None or not provider.active:
         raise invalid("provider_id", "There is no such active provider.")
-    if clinic.id not in provider.clinic_ids:
+    if clinic and clinic.id not in provider.clinic_ids:
         raise invalid("provider_id", "The provider does not work in this clinic.")
     return provider
 
 
-def _service_type(db: Session, code: str, provider: Provider) -> ServiceType:
+def active_service_type(db: Session, code: str, provider: Provider | None) -> ServiceType:
+    """The service type. Raises a 422 problem where it is unknown, inactive, or not the provider's, if given."""
     service_type = queries.find_service_type(db, code)
     if service_type is None or not service_type.active:
         raise invalid("service_type", "There is no such active service type.")
-    if service_type.discipline != provider.discipline:
+    if provider and service_type.discipline != provider.discipline:
         raise invalid("provider_id", "The provider is not of the service type's discipline.")
     return service_type
 
 
-def _room(db: Session, room_id: UUID | None, clinic: Clinic) -> Room | None:
+def active_room(db: Session, room_id: UUID | None, clinic: Clinic | None) -> Room | None:
+    """The room, if one is named. Raises a 422 problem where it is unknown, inactive, or not in the clinic, if given."""
     if room_id is None:
         return None
     room = db.get(Room, room_id)
-    if room is None or not room.active or room.clinic_id != clinic.id:
+    if room is None or not room.active or (clinic and room.clinic_id != clinic.id):
         raise invalid("room_id", "There is no such active room in this clinic.")
     return room

@@ -1,0 +1,95 @@
+"""Free times: where and when a session could be booked."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from jalsa import clock
+from jalsa.errors import invalid
+from jalsa.web import Routes, current_db, page, page_of
+from jalsa.web.paging import decode_cursor
+from scheduling.http.schemas import availability as schemas
+from scheduling.models import Provider
+from scheduling.operations.placing import active_provider, active_room, active_service_type
+from scheduling.operations.setup import active_clinic
+from scheduling.queries.availability import Key, Search, Slot, free_slots
+
+routes = Routes("availability", "Free times")
+
+
+@routes.view(
+    "/availability",
+    permission="sessions.read",
+    query=schemas.AvailabilityArgs(),
+    answer=page_of(schemas.SlotAnswer),
+)
+def list_free_slots(args: dict[str, Any]) -> dict[str, Any]:
+    """The slots at which a session can be booked, the earliest first, then by the provider's name.
+
+    A slot lies in the provider's working hours and outside absences and closures, and with the service type's buffers
+    it meets no other session of the provider or the room. The past is never offered; nothing is held.
+    """
+    db = current_db()
+    after = _after(db, args["cursor"])
+    slots = free_slots(db, _search(db, args), after=after, limit=args["limit"] + 1, now=clock.now())
+    return page(slots, args["limit"], _cursor, _shown)
+
+
+def _search(db: Session, args: dict[str, Any]) -> Search:
+    """What is asked for. Raises 422 problems for what is unknown, inactive, or does not belong together."""
+    clinic = active_clinic(db, args["clinic_id"]) if args["clinic_id"] else None
+    room = active_room(db, args["room_id"], clinic)
+    if room and not clinic:
+        clinic = active_clinic(db, room.clinic_id)
+    provider = active_provider(db, args["provider_id"], clinic) if args["provider_id"] else None
+    service_type = active_service_type(db, args["service_type"], provider)
+    return Search(
+        service_type=service_type,
+        start=args["start"],
+        end=args["end"],
+        minutes=args.get("duration_minutes", service_type.default_duration_minutes),
+        step_minutes=args["step_minutes"],
+        clinic_id=clinic.id if clinic else None,
+        provider_id=provider.id if provider else None,
+        room_id=room.id if room else None,
+        needs_room=room is not None or args["room_required"],
+        patient_id=args["patient_id"],
+        part_of_day=args["part_of_day"],
+        weekdays=frozenset(args["weekdays"]),
+    )
+
+
+def _shown(slot: Slot) -> dict[str, Any]:
+    local = slot.starts_at.astimezone(ZoneInfo(slot.clinic.timezone))
+    return {
+        "starts_at": slot.starts_at,
+        "ends_at": slot.ends_at,
+        "local_date": local.date(),
+        "local_time": local.time(),
+        "timezone": slot.clinic.timezone,
+        "clinic_id": slot.clinic.id,
+        "provider": slot.provider,
+        "room": slot.room,
+    }
+
+
+def _cursor(slot: Slot) -> str:
+    return f"{slot.starts_at.isoformat()} {slot.provider.id} {slot.clinic.id}"
+
+
+def _after(db: Session, cursor: str | None) -> Key | None:
+    """Where the page before ended. Raises a 422 problem."""
+    if cursor is None:
+        return None
+    try:
+        instant, provider_id, clinic_id = decode_cursor(cursor).split(" ")
+        starts_at, provider, clinic = datetime.fromisoformat(instant), UUID(provider_id), UUID(clinic_id)
+    except ValueError:
+        raise invalid("cursor", "Not a cursor of this list.") from None
+    named = db.get(Provider, provider)
+    if named is None or starts_at.tzinfo is None:
+        raise invalid("cursor", "Not a cursor of this list.")
+    return starts_at, named.name_en, named.id, clinic

@@ -1,0 +1,103 @@
+"""The shapes of a search for free times."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web import PageArgs
+from jalsa.web.fields import Instant, Name
+from scheduling.domain import MAX_MINUTES
+from scheduling.domain.hours import PARTS_OF_DAY
+from scheduling.http.schemas.reading import DayOrInstant
+from scheduling.http.schemas.setup import WallTime
+
+MAX_DAYS = 92
+
+
+class AvailabilityArgs(PageArgs):
+    service_type = Name(max=20, required=True, metadata={"description": "A service type's code"})
+    clinic_id = fields.UUID(load_default=None, metadata={"description": "Any clinic if absent"})
+    provider_id = fields.UUID(
+        load_default=None, metadata={"description": "Any provider of the service type's discipline if absent"}
+    )
+    room_required = fields.Boolean(
+        load_default=False, metadata={"description": "Only with a free room of the clinic, the first by name"}
+    )
+    room_id = fields.UUID(load_default=None, metadata={"description": "Only with this room"})
+    patient_id = fields.UUID(
+        load_default=None, metadata={"description": "Leaves out the times at which this patient has a session"}
+    )
+    start = DayOrInstant(
+        required=True,
+        data_key="from",
+        metadata={"description": "The earliest start: an instant, or a date, which begins at the clinic's midnight"},
+    )
+    end = DayOrInstant(
+        required=True,
+        data_key="to",
+        metadata={
+            "description": f"An instant before which the slots begin, or their last date; at most {MAX_DAYS} days on"
+        },
+    )
+    duration_minutes = fields.Integer(
+        validate=validate.Range(1, MAX_MINUTES), metadata={"description": "The service type's default if absent"}
+    )
+    part_of_day = fields.String(
+        load_default=None,
+        validate=validate.OneOf(PARTS_OF_DAY),
+        metadata={"description": "When a slot begins in the clinic: before 12:00, before 17:00, from 17:00"},
+    )
+    weekdays = fields.List(
+        fields.Integer(validate=validate.Range(0, 6)),
+        load_default=list,
+        validate=validate.Length(0, 7),
+        metadata={"description": "0 = Sunday … 6 = Saturday; any if absent"},
+    )
+    step_minutes = fields.Integer(
+        load_default=15,
+        validate=validate.Range(5, 120),
+        metadata={"description": "Slots begin every so many minutes of the clinic's wall time, from midnight on"},
+    )
+
+    @validates_schema
+    def _in_order_and_near(self, data: dict[str, Any], **_: Any) -> None:
+        start, end = data["start"], data["end"]
+        apart, slack = _apart(start, end)
+        if apart < -slack:
+            raise ValidationError("Must not be before `from`.", "to")
+        if apart > timedelta(days=MAX_DAYS) + slack:
+            raise ValidationError(f"Must be at most {MAX_DAYS} days after `from`.", "to")
+
+
+class SlotProvider(Schema):
+    id = fields.UUID()
+    name_en = fields.String()
+    name_ar = fields.String()
+
+
+class SlotRoom(Schema):
+    id = fields.UUID()
+    name = fields.String()
+
+
+class SlotAnswer(Schema):
+    starts_at = Instant()
+    ends_at = Instant()
+    local_date = fields.Date(metadata={"description": "Of the start, in the clinic's time zone"})
+    local_time = WallTime(metadata={"description": "Of the start, in the clinic's time zone"})
+    timezone = fields.String()
+    clinic_id = fields.UUID()
+    provider = fields.Nested(SlotProvider())
+    room = fields.Nested(SlotRoom(), allow_none=True, metadata={"description": "If one was asked for"})
+
+
+def _apart(start: date, end: date) -> tuple[timedelta, timedelta]:
+    """How far two bounds are apart, and how far off that may be: a day's instants are known in a clinic only."""
+    if isinstance(start, datetime) is isinstance(end, datetime):
+        return end - start, timedelta(0)
+    return _day(end) - _day(start), timedelta(days=1)
+
+
+def _day(bound: date) -> date:
+    return bound.date() if isinstance(bound, datetime) else bound
