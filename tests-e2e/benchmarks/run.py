@@ -91,7 +91,8 @@ def _schedule(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, __
     for what, name, target in (
         (f"50 providers × 30 days, {many['slots']} hours free", "full", "50 ms, 1.5 times"),
         ("50 providers × 30 days, most hours free", "empty", "50 ms, 1.5 times"),
-        ("calendar week of a full clinic", "calendar", "30 ms"),
+        ("calendar week of a full clinic of 10 providers", "calendar", "30 ms"),
+        ("calendar week of a full clinic of 50 providers", "large", "30 ms"),
     ):
         figure = f"{many[name]:.0f} ms, {many[name] / few[name]:.2f} times that of {few['stored']:,}"
         _line(f"{what}, {many['stored']:,} stored", figure, target)

@@ -75,7 +75,7 @@ def _row(url: str, query: str, asked: Any = ()) -> dict[str, Any]:
 
 def _read(url: str, port: int, token: str, today: date) -> dict[str, float]:
     """How many sessions are stored, the median of each question, and how many slots the full clinic has."""
-    full, empty = (_row(url, _CENTRE, [f"C{n}"])["clinic"] for n in (data.FULL, data.EMPTY))
+    full, empty, ordinary = (_row(url, _CENTRE, [f"C{n}"])["clinic"] for n in data.ASKED)
     address = f"http://127.0.0.1:{port}{_availability(full, today)}&limit=200"
     slots = urllib3.request("GET", address, headers={"Authorization": f"Bearer {token}"}).json()["items"]
     return {
@@ -83,7 +83,8 @@ def _read(url: str, port: int, token: str, today: date) -> dict[str, float]:
         "stored": _row(url, "SELECT count(*) AS stored FROM sessions")["stored"],
         "full": _median(port, token, _availability(full, today)),
         "empty": _median(port, token, _availability(empty, today)),
-        "calendar": _median(port, token, _calendar(full, today)),
+        "calendar": _median(port, token, _calendar(ordinary, today)),
+        "large": _median(port, token, _calendar(full, today)),
     }
 
 

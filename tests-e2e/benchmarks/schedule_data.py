@@ -6,8 +6,10 @@ from datetime import date, timedelta
 import psycopg
 
 TENANT, SERVICE_TYPE = "bench", "OT"
-CLINICS, PROVIDERS = 5, 50  # so many providers, and as many rooms, in each clinic
-FULL, EMPTY = 1, 2  # of the clinics: in the first hardly an hour is free in the weeks ahead, in the second most are
+CLINICS, PROVIDERS, FEW = 17, 50, 10  # providers, and as many rooms, in each of the first two clinics and the others
+# Of the clinics: in the first hardly an hour is free in the weeks ahead, in the second most are; the third is ordinary.
+FULL, EMPTY, ORDINARY = 1, 2, 3
+ASKED = (FULL, EMPTY, ORDINARY)
 AHEAD = timedelta(days=30)
 PAST = timedelta(days=679)  # makes a million
 
@@ -44,10 +46,10 @@ _CENTRE = """
       VALUES (pg_temp.new_id(now()), %(service_type)s, 'Therapy', 'علاج', 'OT', 60, 0, 0, true);
     INSERT INTO rooms (id, clinic_id, name, active)
       SELECT pg_temp.new_id(now()), id, 'Room ' || to_char(n, 'FM000'), true
-      FROM clinics, generate_series(1, %(providers)s) AS n;
+      FROM clinics, generate_series(1, CASE WHEN code IN ('C1', 'C2') THEN %(providers)s ELSE %(few)s END) AS n;
     INSERT INTO providers (id, name_en, name_ar, user_id, discipline, active)
       SELECT pg_temp.new_id(now()), 'Provider ' || to_char(n, 'FM000'), 'معالج', code || '-' || n, 'OT', true
-      FROM clinics, generate_series(1, %(providers)s) AS n;
+      FROM clinics, generate_series(1, CASE WHEN code IN ('C1', 'C2') THEN %(providers)s ELSE %(few)s END) AS n;
     INSERT INTO provider_clinics (id, provider_id, clinic_id)
       SELECT pg_temp.new_id(now()), p.id, c.id
       FROM providers p JOIN clinics c ON c.code = split_part(p.user_id, '-', 1);
@@ -100,18 +102,19 @@ def set_up(url: str) -> None:
     with psycopg.connect(url, cursor_factory=psycopg.ClientCursor) as connection:
         connection.execute(_GUARD_AHEAD)
         connection.execute(_PREPARE)
-        connection.execute(_CENTRE, {"clinics": CLINICS, "providers": PROVIDERS, "service_type": SERVICE_TYPE})
+        asked = {"clinics": CLINICS, "providers": PROVIDERS, "few": FEW, "service_type": SERVICE_TYPE}
+        connection.execute(_CENTRE, asked)
 
 
 def fill_ahead(url: str, today: date) -> None:
-    """About 10,000 sessions: the weeks ahead of the two clinics that are asked about."""
-    _fill(url, today + timedelta(days=1), today + AHEAD, [FULL, EMPTY])
+    """About 12,000 sessions: the weeks ahead of the clinics that are asked about."""
+    _fill(url, today + timedelta(days=1), today + AHEAD, ASKED)
 
 
 def fill_all(url: str, today: date) -> None:
     """The rest of a million: the weeks ahead of the other clinics, and the past of all."""
     everywhere = list(range(1, CLINICS + 1))
-    _fill(url, today + timedelta(days=1), today + AHEAD, [c for c in everywhere if c not in (FULL, EMPTY)])
+    _fill(url, today + timedelta(days=1), today + AHEAD, [c for c in everywhere if c not in ASKED])
     _fill(url, today - PAST, today - timedelta(days=1), everywhere)
 
 

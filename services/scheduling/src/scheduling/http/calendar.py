@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Response, jsonify, request, url_for
+from flask import Response, request, url_for
 
 from jalsa import clock
 from jalsa.auth import PUBLIC, Principal
@@ -46,7 +46,7 @@ def get_calendar(args: dict[str, Any]) -> Response:
         room_id=args["room_id"],
         with_cancelled=args["cancelled"],
     )
-    return jsonify(calendar.calendar(current_db(), window))
+    return Response(calendar.calendar(current_db(), window), content_type="application/json")
 
 
 @routes.view(

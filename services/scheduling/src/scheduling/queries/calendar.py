@@ -1,8 +1,9 @@
 """What a day's or a week's view shows, in a handful of queries whatever the number of sessions; and a provider's feed.
 
-The calendar comes as plain JSON values: neither records nor schemas are made of hundreds of sessions.
+The calendar comes as JSON from the database: neither records nor schemas are made of hundreds of sessions.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -62,9 +63,9 @@ def session_ids(db: Session, window: Window) -> list[UUID]:
     return found
 
 
-# One value, which is read and written out again at once. An instant is a text, in UTC with `Z` as everywhere.
+# The answer's own text: hundreds of sessions are not read to be written out again. An instant is in UTC with `Z`.
 _SESSIONS = text("""
-    SELECT coalesce(json_agg(found), '[]') FROM (
+    SELECT coalesce(json_agg(found), '[]')::text AS shown, array_agg(DISTINCT provider_id) AS providers FROM (
       SELECT s.id, s.session_number, s.session_type, s.status,
              to_jsonb(s.starts_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS starts_at,
              to_jsonb(s.ends_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS ends_at,
@@ -104,21 +105,21 @@ _CLOSURES = text("""
 _CLINIC = ("id", "code", "name_en", "name_ar", "timezone")
 
 
-def calendar(db: Session, window: Window) -> dict[str, Any]:
-    """All that a view of this window needs, as JSON values: the fields are those of `CalendarAnswer`."""
+def calendar(db: Session, window: Window) -> str:
+    """All that a view of this window needs, as JSON: the fields are those of `CalendarAnswer`."""
     asked = {"ids": session_ids(db, window), "with_cancelled": window.with_cancelled}
-    sessions: list[dict[str, Any]] = db.execute(_SESSIONS, asked).scalar_one()
+    sessions = db.execute(_SESSIONS, asked).one()
     clinics = {"clinics": [clinic.id for clinic in window.clinics]}
     days = _days(window)
-    return {
+    beside = {
         "from": _json(window.starts_at),
         "to": _json(window.ends_at),
         "clinics": [{name: _json(getattr(clinic, name)) for name in _CLINIC} for clinic in window.clinics],
         "rooms": [_shown(row) for row in db.execute(_ROOMS, clinics)],
-        "providers": _providers(db, window, {UUID(session["provider_id"]) for session in sessions}),
+        "providers": _providers(db, window, sessions.providers or ()),
         "closures": [_shown(row) for row in db.execute(_CLOSURES, {**clinics, **days})],
-        "sessions": sessions,
     }
+    return f'{json.dumps(beside)[:-1]}, "sessions": {sessions.shown}}}'
 
 
 _FEED = text("""
