@@ -47,6 +47,14 @@ def test_the_queue_is_in_the_order_of_arrival_with_how_long_each_waits(
     assert last["position"] == 3
 
 
+def test_nobody_waits_for_a_session_of_yesterday(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    participant = desk.create_participant(desk.create_session(starts_at=at(1, 9)))
+    arrive(desk, participant, at(1, 8, 50), monkeypatch)
+    for moment, waiting in ((at(1, 21, 59), [participant["id"]]), (at(1, 22), [])):
+        monkeypatch.setattr(clock, "now", lambda moment=moment: moment)
+        assert ids(desk.centre, "/queue", clinic_id=desk.clinic["id"]) == waiting
+
+
 def test_who_is_done_or_in_another_clinic_does_not_wait_here(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = desk.centre.create_clinic()
     provider = desk.centre.create_provider(elsewhere)

@@ -37,7 +37,7 @@ def list_queue(args: dict[str, Any]) -> dict[str, Any]:
     """Who has arrived in a clinic and whose session is not over, in the order of arrival."""
     db, now = current_db(), clock.now()
     after = decode_instant_cursor(args["cursor"])
-    rows = queries.queue(db, args["clinic_id"], after=after, limit=args["limit"] + 1)
+    rows = queries.queue(db, args["clinic_id"], after=after, limit=args["limit"] + 1, now=now)
     arrived = load_participants(db, select(Participant).where(Participant.id.in_([row.id for row in rows])))
     shown = represent.participants(db, arrived, now)
     return page(

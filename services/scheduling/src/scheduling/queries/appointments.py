@@ -1,7 +1,7 @@
 """Participants across sessions: as a list, and those who have arrived as a queue."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,19 +42,26 @@ def list_appointments(
     return load_participants(db, query)
 
 
+FORGOTTEN = timedelta(hours=12)
 _QUEUE = text("""
     SELECT * FROM (
       SELECT p.id, p.arrived_at, row_number() OVER (ORDER BY p.arrived_at, p.id) AS position
       FROM participants p JOIN sessions s ON s.id = p.session_id
       WHERE p.status = 'ARRIVED' AND s.status IN ('SCHEDULED', 'IN_PROGRESS') AND s.clinic_id = :clinic
+        AND s.ends_at > :since
     ) AS queue
     WHERE CAST(:arrived_at AS timestamptz) IS NULL OR (arrived_at, id) > (:arrived_at, CAST(:id AS uuid))
     ORDER BY position LIMIT :limit
 """)
 
 
-def queue(db: Session, clinic_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Row[Any]]:
-    """Who has arrived in a clinic for a session that is not over: id, arrived_at and position, the first one first."""
+def queue(
+    db: Session, clinic_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int, now: datetime
+) -> Sequence[Row[Any]]:
+    """Who has arrived in a clinic for a session that is not over: id, arrived_at and position, the first one first.
+
+    A session that nobody completes has nobody waiting for it `FORGOTTEN` after its end.
+    """
     arrived_at, last_id = after or (None, None)
-    asked = {"clinic": clinic_id, "arrived_at": arrived_at, "id": last_id, "limit": limit}
+    asked = {"clinic": clinic_id, "arrived_at": arrived_at, "id": last_id, "limit": limit, "since": now - FORGOTTEN}
     return db.execute(_QUEUE, asked).all()
