@@ -2,7 +2,7 @@
 
 import unicodedata
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from jalsa import states
 from jalsa.errors import Problem
 from jalsa.ids import new_id
-from jalsa.web.fields import FreeText, Instant, Name, Zone, code
+from jalsa.web.fields import Day, DayOrInstant, FreeText, Instant, Name, Zone, code
 from jalsa.web.paging import decode_cursor, decode_id_cursor, encode_cursor, page
 
 
@@ -176,3 +176,22 @@ def test_ids_sort_by_the_time_they_were_made() -> None:
     assert len(set(made)) == 1000
     assert made == sorted(made)
     assert {each.version for each in made} == {7}
+
+
+@given(anything | st.dates().map(str) | st.datetimes().map(str))
+@example("9999-12-31")
+@example("1899-12-31")
+@example("2026-11-20T10:00:00")
+def test_a_day_or_an_instant_is_one_that_can_be_reckoned_with(value: Any) -> None:
+    day, either = loaded(Day(), value), loaded(DayOrInstant(), value)
+    for found in (day, either):
+        assert found is None or 1900 <= found.year <= 2200
+    if day is not None and len(value) == 10:
+        assert either == day
+    if isinstance(either, datetime):
+        assert either.tzinfo is UTC
+
+
+def test_a_day_and_an_instant_are_told_apart() -> None:
+    assert loaded(DayOrInstant(), "2026-11-20") == date(2026, 11, 20)
+    assert loaded(DayOrInstant(), "2026-11-20T10:00:00+03:00") == datetime(2026, 11, 20, 7, tzinfo=UTC)

@@ -215,6 +215,7 @@ def test_an_override_needs_a_reason(calm: Desk, override: Any) -> None:
         ("time-off", {"ends_at": "2027-01-03T00:00:00Z"}, "starts_at"),
         ("closures", {"starts_on": "2027-01-02", "ends_on": "2027-01-01"}, "ends_on"),
         ("closures", {"starts_on": "2027-02-30", "ends_on": "2027-03-01"}, "starts_on"),
+        ("closures", {"ends_on": "9999-12-31"}, "ends_on"),
         ("closures", {"kind": "FESTIVAL"}, "kind"),
     ],
 )

@@ -53,7 +53,8 @@ class Database:
                 "connect_timeout": 5,
                 "tcp_user_timeout": 15_000,  # milliseconds; a server that is gone without a word is noticed by then
                 "keepalives_idle": 15,  # seconds
-                "options": "-c plan_cache_mode=force_generic_plan",
+                # a generic plan costs more than it does, and would be compiled: milliseconds for nothing
+                "options": "-c plan_cache_mode=force_generic_plan -c jit=off",
             },
         )
 

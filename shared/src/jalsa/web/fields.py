@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -70,6 +70,24 @@ class Instant(fields.AwareDateTime):
         if value is None:
             return None
         return str(value.astimezone(UTC).isoformat()).replace("+00:00", "Z")
+
+
+class Day(fields.Date):
+    """A day, `2026-11-20`, between 1900 and 2200."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> date:
+        day: date = super()._deserialize(value, attr, data, **kwargs)
+        if not 1900 <= day.year <= 2200:
+            raise ValidationError("Must be between 1900 and 2200.")
+        return day
+
+
+class DayOrInstant(fields.String):
+    """A day, or an instant with its offset: loaded as a date, or as a datetime in UTC."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        kind = Day() if len(str(value)) == len("2026-11-20") else Instant()
+        return kind.deserialize(value, attr, data, **kwargs)
 
 
 @cache

@@ -1,6 +1,6 @@
 """The read side: records, and what is counted of them. What reads over many of them has its own module here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
@@ -75,6 +75,22 @@ def working_hours(db: Session, provider_id: UUID) -> list[WorkingHours]:
         .order_by(WorkingHoursRow.weekday, WorkingHoursRow.start)
     )
     return [WorkingHours(row.weekday, row.start, row.end, row.clinic_id, row.valid_from, row.valid_to) for row in rows]
+
+
+_WEEKS = text("""
+    SELECT provider_id, weekday, starts, ends, clinic_id, valid_from, valid_to FROM working_hours
+    WHERE provider_id = ANY (CAST(:providers AS uuid[]))
+""")
+
+
+def working_weeks(db: Session, provider_ids: Collection[UUID]) -> dict[UUID, list[WorkingHours]]:
+    """The working hours of several providers at once, whichever days they hold on."""
+    found: dict[UUID, list[WorkingHours]] = {provider_id: [] for provider_id in provider_ids}
+    for row in db.execute(_WEEKS, {"providers": list(provider_ids)}):
+        found[row.provider_id].append(
+            WorkingHours(row.weekday, row.starts, row.ends, row.clinic_id, row.valid_from, row.valid_to)
+        )
+    return found
 
 
 def settings(db: Session) -> Settings:

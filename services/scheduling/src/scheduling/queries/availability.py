@@ -19,6 +19,7 @@ from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.domain.hours import Interval, WorkingHours, covered, day_of, local_day, merged, open_intervals, without
 from scheduling.domain.slots import Grid, common, windows
 from scheduling.models import ServiceType
+from scheduling.queries import working_weeks
 
 _DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
@@ -28,10 +29,6 @@ _CANDIDATES = text("""
     FROM providers p JOIN provider_clinics pc ON pc.provider_id = p.id JOIN clinics c ON c.id = pc.clinic_id
     WHERE p.active AND c.active AND p.discipline = :discipline
       AND (CAST(:provider AS uuid) IS NULL OR p.id = :provider) AND (CAST(:clinic AS uuid) IS NULL OR c.id = :clinic)
-""")
-_HOURS = text("""
-    SELECT provider_id, clinic_id, weekday, starts, ends, valid_from, valid_to FROM working_hours
-    WHERE provider_id = ANY (CAST(:providers AS uuid[]))
 """)
 _ROOMS = text("""
     SELECT id, name, clinic_id FROM rooms
@@ -257,11 +254,11 @@ def _candidates(db: Session, search: Search) -> list[Candidate]:
     asked = {"discipline": search.service_type.discipline, "provider": search.provider_id, "clinic": search.clinic_id}
     rows = db.execute(_CANDIDATES, asked).all()
     clinics = _clinics(db, search, {row.clinic_id: row.timezone for row in rows})
-    hours = _hours(db, {row.provider_id for row in rows})
+    weeks = working_weeks(db, {row.provider_id for row in rows})
     return [
-        Candidate(row.provider_id, row.name_en, row.name_ar, clinics[row.clinic_id], worked)
+        Candidate(row.provider_id, row.name_en, row.name_ar, clinics[row.clinic_id], hours)
         for row in rows
-        if (worked := hours.get((row.provider_id, row.clinic_id)))
+        if (hours := [h for h in weeks[row.provider_id] if h.clinic_id == row.clinic_id])
     ]
 
 
@@ -288,15 +285,6 @@ def _clinics(db: Session, search: Search, zones: Mapping[UUID, str]) -> dict[UUI
         )
         for clinic_id, zone in zones.items()
     }
-
-
-def _hours(db: Session, providers: Collection[UUID]) -> dict[tuple[UUID, UUID], list[WorkingHours]]:
-    """The week of each provider in each clinic."""
-    found: dict[tuple[UUID, UUID], list[WorkingHours]] = {}
-    for row in db.execute(_HOURS, {"providers": list(providers)}):
-        hours = WorkingHours(row.weekday, row.starts, row.ends, row.clinic_id, row.valid_from, row.valid_to)
-        found.setdefault((row.provider_id, row.clinic_id), []).append(hours)
-    return found
 
 
 def _instant(bound: date, zone: str, *, after: bool = False) -> datetime:

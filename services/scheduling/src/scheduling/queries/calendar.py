@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from scheduling.domain import MAX_MINUTES
 from scheduling.domain.hours import Interval, WorkingHours, day_of, open_intervals
 from scheduling.models import Clinic, ClinicalSession, Provider, ProviderClinic
+from scheduling.queries import working_weeks
 
 _LONGEST = timedelta(minutes=MAX_MINUTES)
 # written out: a plan that holds for every value could not use an index of one status
@@ -142,22 +143,6 @@ def feed(db: Session, provider: Provider, starts_at: datetime, ends_at: datetime
     return db.execute(_FEED, {"ids": session_ids(db, window)}).all()
 
 
-_WEEKS = text("""
-    SELECT provider_id, weekday, starts, ends, clinic_id, valid_from, valid_to FROM working_hours
-    WHERE provider_id = ANY (CAST(:providers AS uuid[]))
-""")
-
-
-def weeks(db: Session, provider_ids: Collection[UUID]) -> dict[UUID, list[WorkingHours]]:
-    """The working hours of several providers at once, whichever days they hold on."""
-    found: dict[UUID, list[WorkingHours]] = {provider_id: [] for provider_id in provider_ids}
-    for row in db.execute(_WEEKS, {"providers": list(provider_ids)}):
-        found[row.provider_id].append(
-            WorkingHours(row.weekday, row.starts, row.ends, row.clinic_id, row.valid_from, row.valid_to)
-        )
-    return found
-
-
 def _providers(db: Session, window: Window, with_sessions: Collection[UUID]) -> list[dict[str, Any]]:
     """Those who work in the clinic, and those who have sessions in the window; or the one who is asked for."""
     asked: dict[str, Any] = {"ids": list(with_sessions), "clinic": window.clinic_id}
@@ -165,7 +150,7 @@ def _providers(db: Session, window: Window, with_sessions: Collection[UUID]) -> 
         asked = {"ids": [window.provider_id], "clinic": None}
     rows = db.execute(_PROVIDERS, asked).all()
     ids = [row.id for row in rows]
-    hours = weeks(db, ids)
+    hours = working_weeks(db, ids)
     away: dict[UUID, list[dict[str, Any]]] = {provider_id: [] for provider_id in ids}
     bounds = {"providers": ids, "starts": window.starts_at, "ends": window.ends_at}
     for row in db.execute(_TIME_OFF, bounds):

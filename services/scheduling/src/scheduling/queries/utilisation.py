@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from scheduling.domain.hours import Interval, local_day, merged, open_intervals, without
 from scheduling.models import Clinic, Closure, Provider, Room, TimeOff
-from scheduling.queries.calendar import weeks
+from scheduling.queries import working_weeks
 from scheduling.queries.reports import Period, booked, percent
 
 #: A clinic, and when each of its active providers works there on days on which it is open.
@@ -69,7 +69,7 @@ def _report(
 
 
 def _openings(db: Session, period: Period) -> Iterator[Opening]:
-    hours = weeks(db, db.scalars(select(Provider.id).where(Provider.active)).all())
+    hours = working_weeks(db, db.scalars(select(Provider.id).where(Provider.active)).all())
     closures = db.scalars(select(Closure).where(Closure.starts_on <= period.last, Closure.ends_on >= period.first))
     closed_on = closures.all()
     for clinic in db.scalars(select(Clinic)):

@@ -6,10 +6,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import Instant, Name
+from jalsa.web.fields import DayOrInstant, Instant, Name
 from scheduling.domain import MAX_MINUTES
 from scheduling.domain.hours import PARTS_OF_DAY
-from scheduling.http.schemas.reading import DayOrInstant
 from scheduling.http.schemas.setup import WallTime
 
 MAX_DAYS = 92

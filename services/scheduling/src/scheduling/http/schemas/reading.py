@@ -1,35 +1,16 @@
 """The shapes of what is only read: lists across sessions, the queue, the calendar and its feed, reports, history."""
 
-from datetime import date
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import Instant, Name
+from jalsa.web.fields import Day, DayOrInstant, Instant, Name
 from scheduling.domain import PARTICIPANT
 from scheduling.http.schemas.sessions import ParticipantAnswer
 
 MAX_CALENDAR_DAYS = 42
 MAX_REPORT_DAYS = 366
-
-
-class Day(fields.Date):
-    """A day between 1900 and 2200."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
-        day: date = super()._deserialize(value, attr, data, **kwargs)
-        if not 1900 <= day.year <= 2200:
-            raise ValidationError("Must be between 1900 and 2200.")
-        return day
-
-
-class DayOrInstant(fields.String):
-    """A local day, `2026-11-20`, or an instant with its offset."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        kind = Day() if len(str(value)) == len("2026-11-20") else Instant()
-        return kind.deserialize(value, attr, data, **kwargs)
 
 
 class AppointmentArgs(PageArgs):

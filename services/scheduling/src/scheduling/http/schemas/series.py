@@ -1,12 +1,11 @@
 """The shapes of series and their rosters."""
 
-from datetime import date
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant, Name
+from jalsa.web.fields import Day, FreeText, Instant, Name
 from scheduling.domain.recurrence import MAX_OCCURRENCES
 from scheduling.http.schemas.sessions import Where, check_minimum, group_places
 from scheduling.http.schemas.setup import WallTime
@@ -18,21 +17,15 @@ _RULE = (
 )
 
 
-def _known_calendar(day: date) -> None:
-    if not 1900 <= day.year <= 2200:
-        raise ValidationError("Must be between 1900 and 2200.")
-
-
 class SeriesBody(Where):
-    starts_on = fields.Date(
+    starts_on = Day(
         required=True,
-        validate=_known_calendar,
         metadata={"description": "A local day: the first occurrence is the rule's first day from then on"},
     )
     start_time = WallTime(required=True, metadata={"description": "HH:MM by the clinic's clock, on every day"})
     rrule = Name(max=200, required=True, metadata={"description": _RULE})
     exceptions = fields.List(
-        fields.Date(),
+        Day(),
         load_default=list,
         validate=validate.Length(0, MAX_OCCURRENCES),
         metadata={"description": "Local days that are left out; one that is no day of the rule is ignored"},
@@ -128,7 +121,7 @@ class SeriesArgs(PageArgs):
 
 class MemberBody(Schema):
     patient_id = fields.UUID(required=True)
-    from_date = fields.Date(metadata={"description": "The first local day; today if absent"})
+    from_date = Day(metadata={"description": "The first local day; today if absent"})
     notes = FreeText(allow_none=True, load_default=None, metadata={"description": "Of every appointment"})
     skip_conflicts = fields.Boolean(
         load_default=False, metadata={"description": "Leave out the sessions in which there is no seat for the patient"}
@@ -136,7 +129,7 @@ class MemberBody(Schema):
 
 
 class LeaveBody(Schema):
-    from_date = fields.Date(metadata={"description": "The first local day without the patient; today if absent"})
+    from_date = Day(metadata={"description": "The first local day without the patient; today if absent"})
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
 

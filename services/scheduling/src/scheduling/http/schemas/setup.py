@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_dump, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant, Name, Zone, code
+from jalsa.web.fields import Day, FreeText, Instant, Name, Zone, code
 from scheduling.domain import DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
 
 _minutes = validate.Range(1, MAX_MINUTES)
@@ -79,8 +79,8 @@ class Stretch(Schema):
     start = WallTime(required=True)
     end = WallTime(required=True)
     clinic_id = fields.UUID(required=True)
-    valid_from = fields.Date(load_default=None, allow_none=True, metadata={"description": "The first day, if any"})
-    valid_to = fields.Date(load_default=None, allow_none=True, metadata={"description": "The last day, if any"})
+    valid_from = Day(load_default=None, allow_none=True, metadata={"description": "The first day, if any"})
+    valid_to = Day(load_default=None, allow_none=True, metadata={"description": "The last day, if any"})
 
     @post_dump
     def _without_limits_that_are_not_set(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -159,8 +159,8 @@ class ClosureBody(Schema):
     kind = fields.String(load_default="CLOSURE", validate=validate.OneOf(["CLOSURE", "PUBLIC_HOLIDAY"]))
     name_en = Name(required=True)
     name_ar = Name(required=True)
-    starts_on = fields.Date(required=True, metadata={"description": "The first local day"})
-    ends_on = fields.Date(required=True, metadata={"description": "The last local day"})
+    starts_on = Day(required=True, metadata={"description": "The first local day"})
+    ends_on = Day(required=True, metadata={"description": "The last local day"})
 
     @validates_schema
     def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:

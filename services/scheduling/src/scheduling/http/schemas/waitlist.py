@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant, Name
+from jalsa.web.fields import Day, FreeText, Instant, Name
 from scheduling.domain import ENTRY
 from scheduling.domain.hours import PARTS_OF_DAY
 
@@ -27,8 +27,8 @@ class _Wishes(Schema):
         validate=validate.OneOf(PARTS_OF_DAY),
         metadata={"description": "Of the session's start: before 12:00, 12:00 to 17:00, from 17:00"},
     )
-    from_date = fields.Date(allow_none=True)
-    until_date = fields.Date(allow_none=True, metadata={"description": "Included; the entry lapses after it"})
+    from_date = Day(allow_none=True)
+    until_date = Day(allow_none=True, metadata={"description": "Included; the entry lapses after it"})
 
 
 class WaitlistBody(_Wishes):
