@@ -218,6 +218,13 @@ def test_days_are_the_clinics_and_the_last_is_included(desk: Desk) -> None:
     assert len(found) == 24
 
 
+def test_nothing_is_lost_where_a_long_search_is_read_in_pieces(desk: Desk) -> None:
+    found = slots(desk, step_minutes=120, duration_minutes=480, to=at(12).date().isoformat())
+    starts = [datetime.fromisoformat(slot["starts_at"]) for slot in found]
+    assert len(starts) == 12 * 12
+    assert {later - earlier for earlier, later in pairwise(starts)} == {120 * MINUTE}
+
+
 def test_instants_include_the_first_and_exclude_the_last(office: Desk) -> None:
     bounds = {"from": at(1, 6).isoformat(), "to": at(1, 8).isoformat()}
     assert times(office, step_minutes=60, **bounds) == ["09:00", "10:00"]

@@ -33,8 +33,8 @@ MADE: dict[str, Any] = {"created_at": FIRST, "created_by": "x"}
 gaps = st.integers(0, 40).map(lambda n: 5 * n)
 lengths = st.integers(1, 30).map(lambda n: 5 * n)
 buffers = st.sampled_from([0, 0, 5, 20, 90])
-busy = st.lists(st.tuples(gaps, lengths, buffers, buffers), max_size=12)
-half_hours = st.tuples(st.sampled_from([6, 6, 0, 0, 1]), st.integers(0, 46), st.integers(1, 24))
+busy = st.lists(st.tuples(gaps, lengths, buffers, buffers), min_size=3, max_size=16)
+half_hours = st.tuples(st.sampled_from([6, 6, 0, 0, 1]), st.integers(0, 40), st.integers(8, 48))
 valid = st.sampled_from([None, SATURDAY, SUNDAY])
 
 
