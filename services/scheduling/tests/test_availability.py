@@ -1,24 +1,14 @@
 """Free times: what is offered can be booked, and what can be booked is offered."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import event, text
-from sqlalchemy.orm import Session
 
 from jalsa import clock
-from jalsa.ids import new_id
-from scheduling import models
-from scheduling.operations.placing import Place, conflicts
-from scheduling.queries.availability import Search, free_slots
 
 from .factories import Centre, Desk, as_json, at, created, hours_on, ok, problem
 
@@ -228,6 +218,13 @@ def test_days_are_the_clinics_and_the_last_is_included(desk: Desk) -> None:
     assert len(found) == 24
 
 
+def test_nothing_is_lost_where_a_long_search_is_read_in_pieces(desk: Desk) -> None:
+    found = slots(desk, step_minutes=120, duration_minutes=480, to=at(12).date().isoformat())
+    starts = [datetime.fromisoformat(slot["starts_at"]) for slot in found]
+    assert len(starts) == 12 * 12
+    assert {later - earlier for earlier, later in pairwise(starts)} == {120 * MINUTE}
+
+
 def test_instants_include_the_first_and_exclude_the_last(office: Desk) -> None:
     bounds = {"from": at(1, 6).isoformat(), "to": at(1, 8).isoformat()}
     assert times(office, step_minutes=60, **bounds) == ["09:00", "10:00"]
@@ -396,217 +393,3 @@ def test_every_slot_that_is_offered_can_be_booked(desk: Desk) -> None:
         booked = created(desk.centre.post("/appointments", body))
         assert booked["session"]["ends_at"] == slot["ends_at"]
         ok(desk.centre.post(f"/participants/{booked['id']}/cancel"))
-
-
-# The property: two days around a clock change, everything about them by chance.
-
-SATURDAY = date(2027, 10, 30)  # the clock is set back in the night that follows
-OPENING = datetime(2027, 10, 30, tzinfo=UTC) - timedelta(hours=6)
-gaps = st.integers(0, 40).map(lambda n: 5 * n)
-lengths = st.integers(1, 30).map(lambda n: 5 * n)
-buffers = st.sampled_from([0, 0, 5, 20, 90])
-busy = st.lists(st.tuples(gaps, lengths, buffers, buffers), max_size=12)
-some_hours = st.lists(
-    st.tuples(
-        st.integers(0, 6), st.integers(0, 46), st.integers(1, 24), st.sampled_from([None, SATURDAY, SATURDAY + DAY])
-    ),
-    min_size=1,
-    max_size=12,
-)
-
-
-@contextmanager
-def nothing_kept(desk: Desk) -> Iterator[Session]:
-    """A transaction of the tenant that is rolled back."""
-    with desk.centre.kit.transaction(desk.centre.tenant) as db:
-        yield db
-        db.rollback()
-
-
-def laid_out(stretches: list[tuple[int, int, int, int]]) -> list[tuple[datetime, datetime, int, int]]:
-    """Times one after another, with their buffers, that do not overlap."""
-    found, start = [], OPENING
-    for gap, length, before, after in stretches:
-        start += gap * MINUTE
-        found.append((start, start + length * MINUTE, before, after))
-        start += length * MINUTE
-    return found
-
-
-@pytest.fixture(scope="module")
-def berlin(calm: Desk) -> Desk:
-    desk = Desk(calm.centre, timezone="Europe/Berlin")
-    desk.centre.create_room(desk.clinic, name="Amber")
-    return desk
-
-
-# without shrinking, which would take minutes: each example is some hundred statements
-@settings(max_examples=50, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-@given(data=st.data(), hours=some_hours, sessions=busy, in_rooms=st.lists(busy, min_size=2, max_size=2))
-def test_a_slot_is_offered_if_and_only_if_nothing_stands_against_it(
-    berlin: Desk, data: st.DataObject, hours: Any, sessions: Any, in_rooms: Any
-) -> None:
-    minutes, step = data.draw(st.sampled_from([5, 30, 60, 100])), data.draw(st.sampled_from([20, 30, 60]))
-    needs_room = data.draw(st.booleans())
-    with nothing_kept(berlin) as db:
-        clinic = db.get_one(models.Clinic, UUID(berlin.clinic["id"]))
-        provider = db.get_one(models.Provider, UUID(berlin.provider["id"]))
-        kind = db.get_one(models.ServiceType, UUID(berlin.service_type["id"]))
-        kind.buffer_before_minutes, kind.buffer_after_minutes = data.draw(buffers), data.draw(buffers)
-        rooms = [r for r in db.query(models.Room).order_by(models.Room.name) if r.clinic_id == clinic.id]
-        other = models.Provider(id=new_id(), name_en="x", name_ar="x", user_id=str(uuid4()), discipline="SLP")
-        db.add(other)
-        db.flush()
-        db.execute(text("DELETE FROM working_hours WHERE provider_id = :id"), {"id": provider.id})
-        db.add_all(_hours(clinic, provider, hours))
-        for start, end in data.draw(st.lists(st.tuples(gaps, lengths), max_size=2)):
-            db.add(_time_off(provider, OPENING + 15 * start * MINUTE, 4 * end))
-        if data.draw(st.integers(0, 4)) == 0:
-            db.add(_closure(data.draw(st.sampled_from([None, clinic.id])), SATURDAY + DAY))
-        db.add_all(_sessions(clinic, provider, None, kind, laid_out(sessions)))
-        # one session at a time, whoever holds it
-        for room, taken in zip(rooms, in_rooms, strict=True):
-            holder = models.Provider(id=new_id(), name_en="x", name_ar="x", user_id=str(uuid4()), discipline="SLP")
-            db.add(holder)
-            db.flush()
-            db.add_all(_sessions(clinic, holder, room, kind, laid_out(taken)))
-        db.flush()
-
-        search = Search(
-            kind,
-            SATURDAY,
-            SATURDAY + DAY,
-            minutes,
-            step,
-            clinic_id=clinic.id,
-            provider_id=provider.id,
-            needs_room=needs_room,
-        )
-        offered = free_slots(db, search, after=None, limit=500, now=OPENING)
-        found = {slot.starts_at: slot.room.id if slot.room else None for slot in offered}
-        assert len(found) == len(offered)
-        expected = {}
-        for start in _grid(clinic.timezone, step):
-            for room in rooms if needs_room else [None]:
-                end = start + minutes * MINUTE
-                place = Place(
-                    clinic, provider, room, kind, start, end, kind.buffer_before_minutes, kind.buffer_after_minutes
-                )
-                if not conflicts(db, place):
-                    expected[start] = room.id if room else None
-                    break
-        assert found == expected
-
-
-def _grid(zone: str, step: int) -> list[datetime]:
-    """Every minute of the two days at which the clock shows a whole step."""
-    tz = ZoneInfo(zone)
-    minutes = (OPENING + n * MINUTE for n in range(60 * 60))
-    local = [(m, m.astimezone(tz)) for m in minutes]
-    return [m for m, t in local if t.date() in (SATURDAY, SATURDAY + DAY) and (t.hour * 60 + t.minute) % step == 0]
-
-
-def _hours(clinic: Any, provider: Any, drawn: Any) -> list[models.WorkingHoursRow]:
-    return [
-        models.WorkingHoursRow(
-            id=new_id(),
-            provider_id=provider.id,
-            clinic_id=clinic.id,
-            weekday=weekday if n > 6 else 6 * (n % 2),  # most of them on the two days
-            start=time(start // 2, start % 2 * 30),
-            end=time(min(start + length, 48) // 2 % 24, (start + length) % 2 * 30 if start + length < 48 else 0),
-            valid_from=valid,
-        )
-        for n, (weekday, start, length, valid) in enumerate(drawn)
-    ]
-
-
-def _time_off(provider: Any, start: datetime, minutes: int) -> models.TimeOff:
-    return models.TimeOff(
-        id=new_id(),
-        provider_id=provider.id,
-        starts_at=start,
-        ends_at=start + minutes * MINUTE,
-        created_at=OPENING,
-        created_by="x",
-    )
-
-
-def _closure(clinic_id: UUID | None, day: date) -> models.Closure:
-    return models.Closure(
-        id=new_id(),
-        clinic_id=clinic_id,
-        kind="CLOSURE",
-        name_en="x",
-        name_ar="x",
-        starts_on=day,
-        ends_on=day,
-        created_at=OPENING,
-        created_by="x",
-    )
-
-
-def _sessions(
-    clinic: Any, provider: Any, room: Any, kind: Any, places: list[tuple[datetime, datetime, int, int]]
-) -> list[models.ClinicalSession]:
-    return [
-        models.ClinicalSession(
-            id=new_id(),
-            session_number=str(uuid4()),
-            session_type="INDIVIDUAL",
-            clinic_id=clinic.id,
-            provider_id=provider.id,
-            room_id=room.id if room else None,
-            service_type_id=kind.id,
-            starts_at=start,
-            ends_at=end,
-            max_capacity=1,
-            created_at=OPENING,
-            created_by="x",
-            buffer_before_minutes=before,
-            buffer_after_minutes=after,
-        )
-        for start, end, before, after in places
-    ]
-
-
-FILL = text("""
-    WITH provider AS (
-      INSERT INTO providers (id, name_en, name_ar, user_id, discipline, active)
-      SELECT gen_random_uuid(), 'P' || n, 'P', 'many-' || n, 'OT', true FROM generate_series(1, :providers) AS n
-      RETURNING id
-    ), employed AS (
-      INSERT INTO provider_clinics (id, provider_id, clinic_id) SELECT gen_random_uuid(), id, :clinic FROM provider
-    ), hours AS (
-      INSERT INTO working_hours (id, provider_id, clinic_id, weekday, starts, ends)
-      SELECT gen_random_uuid(), id, :clinic, day, '00:00', '00:00' FROM provider, generate_series(0, 6) AS day
-    )
-    INSERT INTO sessions (id, session_number, session_type, clinic_id, provider_id, service_type_id, starts_at, ends_at,
-                          max_capacity, status, created_at, created_by)
-    SELECT gen_random_uuid(), gen_random_uuid(), 'INDIVIDUAL', :clinic, provider.id, :kind, starts,
-           starts + interval '8 hours', 1, 'SCHEDULED', now(), 'x'
-    FROM provider, generate_series(CAST(:first AS timestamptz), :last, interval '8 hours') AS starts
-""")
-
-
-def test_fifty_full_calendars_are_searched_at_once_in_a_few_statements(desk: Desk) -> None:
-    """The classic complaint: a search of 15 to 20 seconds for 50 providers."""
-    set_hours(desk)
-    path = {"clinic": desk.clinic["id"], "kind": desk.service_type["id"]}
-    with desk.centre.kit.transaction(desk.centre.tenant) as db:
-        db.execute(FILL, {**path, "providers": 50, "first": at(0), "last": at(31)})
-    query = {"to": at(30).date().isoformat()}
-    statements: list[str] = []
-
-    def count(*args: Any) -> None:
-        statements.append(args[2])
-
-    engine = desk.centre.kit.database.engine
-    event.listen(engine, "before_cursor_execute", count)
-    began = datetime.now(UTC)
-    try:
-        assert slots(desk, **query) == []
-    finally:
-        event.remove(engine, "before_cursor_execute", count)
-    assert datetime.now(UTC) - began < timedelta(seconds=2)
-    assert len(statements) < 20
