@@ -94,11 +94,11 @@ def seed(settings: Settings, issuer: Issuer) -> None:
 
 
 def banner(settings: Settings, issuer: Issuer, seconds: float) -> str:
-    """The address, a token, and three lines that work when they are pasted."""
+    """The address, a token, and four lines that work when they are pasted."""
     api = Api(settings.base_url, issuer.token(AGDAR, ["manager"]))
     session_id, patient_id = _bookable(api)
     token = issuer.token(AGDAR, ["manager"])
-    base = settings.base_url
+    base, first, last = settings.base_url, *(datetime.now(UTC).date() + timedelta(days=n) for n in (1, 7))
     return f"""
 Jalsa is ready after {seconds:.1f} s on {base}  (pages: {base}/scheduling/v1/docs, billing, notifications, …)
 The log is {settings.data / "jalsa.log"}. Ctrl-C stops it; what was booked is kept. Paste into another terminal:
@@ -112,6 +112,9 @@ curl -s {base}/scheduling/v1/sessions/{session_id}/participants -H "Authorizatio
 curl -s "{base}/billing/v1/invoices?patient_id={patient_id}" -H "Authorization: Bearer $JALSA_TOKEN"; echo
 # 3. the confirmation, and what else the patient is sent
 curl -s "{base}/notifications/v1/messages?patient_id={patient_id}" -H "Authorization: Bearer $JALSA_TOKEN"; echo
+# 4. the next free hours of the therapists
+curl -s "{base}/scheduling/v1/availability?service_type=OT-60&from={first}&to={last}&limit=3" \
+-H "Authorization: Bearer $JALSA_TOKEN"; echo
 """
 
 
@@ -200,24 +203,15 @@ def _bookable(api: Api) -> tuple[str, str]:
 
 
 def _new_group(api: Api) -> Any:
-    """A group session of the first provider at the first hour that is free from four days on."""
-    provider = api.call("GET", "/scheduling/v1/providers")["items"][0]
-    body = {
-        "session_type": "GROUP",
-        "clinic_id": provider["clinic_ids"][0],
-        "provider_id": provider["id"],
-        "service_type": "OT-GROUP",
-        "max_capacity": 6,
-    }
-    taken = "provider-busy"
-    for day in range(4, 60):
-        for hour in range(9, 18):
-            try:
-                return api.call("POST", "/scheduling/v1/sessions", {**body, "starts_at": _at("Asia/Riyadh", day, hour)})
-            except RuntimeError as error:
-                if taken not in str(error):
-                    raise
-    raise RuntimeError("The first provider has no free hour in two months.")
+    """A group session at the first hour that is free from four days on."""
+    first = datetime.now(UTC).date() + timedelta(days=4)
+    asked = f"service_type=OT-GROUP&from={first}&to={first + timedelta(days=60)}&limit=1"
+    slots = api.call("GET", f"/scheduling/v1/availability?{asked}")["items"]
+    if not slots:
+        raise RuntimeError("Nobody has a free hour in two months.")
+    place = {"clinic_id": slots[0]["clinic_id"], "provider_id": slots[0]["provider"]["id"]}
+    body = {"session_type": "GROUP", "service_type": "OT-GROUP", "max_capacity": 6}
+    return api.call("POST", "/scheduling/v1/sessions", {**body, **place, "starts_at": slots[0]["starts_at"]})
 
 
 def _at(zone: str, days: int, hour: int) -> str:
