@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 EXCHANGE = "jalsa.events"
 #: Golden examples and the bus's topology: data, beside this package.
@@ -32,6 +32,24 @@ class EventType:
     def dataschema(self) -> str:
         """Where the JSON Schema of its data is served, behind the gateway."""
         return f"/{self.service}/v1/events/schemas/{self.name}.v{self.version}"
+
+
+def missing(schema: Schema, data: Mapping[str, Any]) -> list[str]:
+    """The required fields that dumped data lacks, also within nested ones.
+
+    Dumping writes whatever a field's type demands, but passes over what is not there; to load it all again, which
+    would tell as much, costs ten times more.
+    """
+    found = []
+    for name, field_ in schema.fields.items():
+        key = field_.data_key or name
+        value = data.get(key)
+        if value is None:
+            if field_.required and not (field_.allow_none and key in data):
+                found.append(key)
+        elif isinstance(field_, fields.Nested) and isinstance(value, Mapping):
+            found += [f"{key}.{inner}" for inner in missing(field_.schema, value)]
+    return found
 
 
 class Fields(Schema):

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from jalsa.contracts import EventType
+from jalsa.contracts import EventType, missing
 from jalsa.envelope import Envelope
 from jalsa.ids import new_id
 
@@ -53,8 +53,8 @@ def publish(db: Session, event: EventType, subject_id: object, data: Mapping[str
     `data` is checked against the event's schema; raises ValueError where it does not fit, which is our own fault.
     """
     dumped = event.schema.dump(data)
-    if errors := event.schema.validate(dumped):
-        raise ValueError(f"{event.type} does not fit its schema: {sorted(errors)}")
+    if lacking := missing(event.schema, dumped):
+        raise ValueError(f"{event.type} does not fit its schema: it lacks {lacking}")
     subject = f"{event.aggregate}/{subject_id}"
     pending = _Pending(new_id(), event, subject, dumped, now)
     db.info.setdefault("outbox", []).append(pending)
