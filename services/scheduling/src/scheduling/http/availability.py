@@ -34,8 +34,9 @@ def list_free_slots(args: dict[str, Any]) -> dict[str, Any]:
     """
     db = current_db()
     after = _after(db, args["cursor"])
-    slots = free_slots(db, _search(db, args), after=after, limit=args["limit"] + 1, now=clock.now())
-    return page(slots, args["limit"], _cursor, _shown)
+    search = _search(db, args)
+    slots = free_slots(db, search, after=after, limit=args["limit"] + 1, now=clock.now())
+    return page(slots, args["limit"], _cursor, lambda slot: _shown(search, slot))
 
 
 def _search(db: Session, args: dict[str, Any]) -> Search:
@@ -62,7 +63,7 @@ def _search(db: Session, args: dict[str, Any]) -> Search:
     )
 
 
-def _shown(slot: Slot) -> dict[str, Any]:
+def _shown(search: Search, slot: Slot) -> dict[str, Any]:
     local = slot.starts_at.astimezone(ZoneInfo(slot.clinic.timezone))
     return {
         "starts_at": slot.starts_at,
@@ -70,8 +71,12 @@ def _shown(slot: Slot) -> dict[str, Any]:
         "local_date": local.date(),
         "local_time": local.time(),
         "timezone": slot.clinic.timezone,
+        "duration_minutes": search.minutes,
+        "service_type": search.service_type.code,
         "clinic_id": slot.clinic.id,
+        "provider_id": slot.provider.id,
         "provider": slot.provider,
+        "room_id": slot.room.id if slot.room else None,
         "room": slot.room,
     }
 

@@ -81,13 +81,19 @@ class SlotRoom(Schema):
 
 
 class SlotAnswer(Schema):
+    """Its times and ids are those that a booking of the slot names."""
+
     starts_at = Instant()
     ends_at = Instant()
     local_date = fields.Date(metadata={"description": "Of the start, in the clinic's time zone"})
     local_time = WallTime(metadata={"description": "Of the start, in the clinic's time zone"})
     timezone = fields.String()
+    duration_minutes = fields.Integer()
+    service_type = fields.String()
     clinic_id = fields.UUID()
+    provider_id = fields.UUID()
     provider = fields.Nested(SlotProvider())
+    room_id = fields.UUID(allow_none=True)
     room = fields.Nested(SlotRoom(), allow_none=True, metadata={"description": "If one was asked for"})
 
 
