@@ -158,3 +158,25 @@ def test_the_cursor_of_one_list_does_not_open_another(desk: Desk) -> None:
     desk.centre.create_clinic()
     cursor = ok(desk.centre.get("/clinics", limit=1))["next_cursor"]
     problem(desk.centre.get("/sessions", cursor=cursor), 422, "validation-error")
+
+
+@pytest.mark.parametrize("path", ["/sessions", "/appointments"])
+def test_days_are_local_days_of_each_clinic_and_both_are_included(desk: Desk, path: str) -> None:
+    riyadh, west = desk, Desk(desk.centre, timezone="America/Los_Angeles")
+    late = at(3, 21, 30)  # the next day in Riyadh, the same day in Los Angeles
+    before = desk.create_appointment(starts_at=at(2, 20))
+    made = {name: which.create_appointment(starts_at=late) for name, which in (("riyadh", riyadh), ("west", west))}
+
+    def found(first: Any, last: Any) -> list[str]:
+        bounds = {"from": first.isoformat(), "to": last.isoformat()}
+        return sorted(ids(desk.centre, path, **bounds))
+
+    own = {name: a["id"] if path == "/appointments" else a["session"]["id"] for name, a in made.items()}
+    first = before["id"] if path == "/appointments" else before["session"]["id"]
+    third, fourth = at(3).date(), at(4).date()
+    assert found(third, third) == [own["west"]]
+    assert found(fourth, fourth) == [own["riyadh"]]
+    assert found(third, fourth) == sorted(own.values())
+    assert found(at(2).date(), fourth) == sorted([first, *own.values()])
+    assert found(at(3), late) == []  # an instant is exact, and the last is not included
+    assert found(late, at(4)) == sorted(own.values())

@@ -23,7 +23,7 @@ from scheduling.models import (
     WaitlistOffer,
     WorkingHoursRow,
 )
-from scheduling.queries.search import mentions
+from scheduling.queries.search import mentions, starts_within
 
 R = TypeVar("R", bound=TenantRow)
 
@@ -141,10 +141,7 @@ def list_sessions(
         query = query.where(ClinicalSession.service_type.has(ServiceType.code == filters["service_type"]))
     if filters.get("text"):
         query = query.where(mentions(filters["text"]))
-    if filters.get("starts_from"):
-        query = query.where(ClinicalSession.starts_at >= filters["starts_from"])
-    if filters.get("starts_before"):
-        query = query.where(ClinicalSession.starts_at < filters["starts_before"])
+    query = query.where(*starts_within(ClinicalSession.starts_at, filters, lambda condition: condition))
     if open_at:
         query = query.where(
             ClinicalSession.status == "SCHEDULED",

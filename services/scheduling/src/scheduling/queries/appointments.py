@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from scheduling.models import ClinicalSession, Participant, ServiceType
 from scheduling.queries import load_participants
-from scheduling.queries.search import has_number
+from scheduling.queries.search import has_number, starts_within
 
 
 def list_appointments(
@@ -31,10 +31,7 @@ def list_appointments(
     if "service_type" in filters:
         of_type = ClinicalSession.service_type.has(ServiceType.code == filters["service_type"])
         query = query.where(Participant.session.has(of_type))
-    if "starts_from" in filters:
-        query = query.where(Participant.starts_at >= filters["starts_from"])
-    if "starts_before" in filters:
-        query = query.where(Participant.starts_at < filters["starts_before"])
+    query = query.where(*starts_within(Participant.starts_at, filters, Participant.session.has))
     if "text" in filters:
         query = query.where(has_number(Participant.appointment_number, filters["text"]))
     if after:

@@ -1,17 +1,20 @@
-"""Sessions and appointments by a piece of text, as somebody at the desk types it.
+"""Sessions and appointments by a piece of text, as somebody at the desk types it, and by days or instants.
 
 Upper and lower case are the same, and no character stands for others.
 """
 
 import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Date, cast, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from jalsa.db import TenantRow
 from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Room, ServiceType
 
+_DAY = timedelta(days=1)
 _WHOLE_NUMBER = re.compile(r"(SES|APT)-.+-\d{4}-\d{5,}", re.ASCII | re.IGNORECASE)
 
 
@@ -45,3 +48,30 @@ def has_number(number: InstrumentedAttribute[str], text: str) -> ColumnElement[b
     if _WHOLE_NUMBER.fullmatch(text):
         return number == text.upper()
     return number.icontains(text, autoescape=True)
+
+
+def starts_within(starts_at: Any, filters: Mapping[str, Any], of_session: Callable[[Any], Any]) -> list[Any]:
+    """The conditions of `starts_from` and `starts_before` on a start, which `of_session` puts upon its session.
+
+    Instants: from the first, and before the second. Days are local days of the session's clinic, both included; no
+    zone is more than a day from UTC, so the instants beside them are bounds for an index alone.
+    """
+    first, last = filters.get("starts_from"), filters.get("starts_before")
+    local_day = cast(func.timezone(Clinic.timezone, ClinicalSession.starts_at), Date)
+    conditions = []
+    if isinstance(first, datetime):
+        conditions.append(starts_at >= first)
+    elif first:
+        conditions += [starts_at >= _midnight(first) - _DAY, of_session(ClinicalSession.clinic.has(local_day >= first))]
+    if isinstance(last, datetime):
+        conditions.append(starts_at < last)
+    elif last:
+        conditions += [
+            starts_at < _midnight(last) + 2 * _DAY,
+            of_session(ClinicalSession.clinic.has(local_day <= last)),
+        ]
+    return conditions
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -19,8 +19,12 @@ class AppointmentArgs(PageArgs):
     provider_id = fields.UUID()
     service_type = Name(max=20)
     status = fields.String(validate=validate.OneOf(PARTICIPANT.states))
-    starts_from = Instant(data_key="from", metadata={"description": "The session's start, and later"})
-    starts_before = Instant(data_key="to", metadata={"description": "Before this start of the session"})
+    starts_from = DayOrInstant(
+        data_key="from", metadata={"description": "From this start on: an instant, or a local day of each clinic"}
+    )
+    starts_before = DayOrInstant(
+        data_key="to", metadata={"description": "Before this instant, or until the end of this local day"}
+    )
     text = Name(max=60, validate=validate.Length(2), metadata={"description": "Part of the appointment's number"})
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant, Name
+from jalsa.web.fields import DayOrInstant, FreeText, Instant, Name
 from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION
 from scheduling.domain.recurrence import SCOPES, THIS
 
@@ -243,5 +243,9 @@ class SessionArgs(PageArgs):
     service_type = Name(max=20)
     status = fields.String(validate=validate.OneOf(SESSION.states))
     decision = fields.String(validate=validate.OneOf(["NEEDED", "MET", "RUN", "MERGED", "CANCELLED"]))
-    starts_from = Instant(data_key="from")
-    starts_before = Instant(data_key="to")
+    starts_from = DayOrInstant(
+        data_key="from", metadata={"description": "From this start on: an instant, or a local day of each clinic"}
+    )
+    starts_before = DayOrInstant(
+        data_key="to", metadata={"description": "Before this instant, or until the end of this local day"}
+    )
