@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from jalsa.jobs import JobTools
@@ -171,6 +172,34 @@ def test_the_patients_of_every_tenant_are_found(
     expire(tools)
 
     assert [announced(kit, name) for name in names] == [[(True, []), (False, [])]] * 2
+
+
+def test_a_standing_that_can_not_be_brought_up_to_date_keeps_no_other(
+    kit: ServiceKit,
+    desk: Client,
+    tenant: str,
+    register: Make,
+    consent_to: Make,
+    set_clock: SetClock,
+    tools: JobTools,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faulty, sound = register(desk), register(desk)
+    for patient in (faulty, sound):
+        consent_to(desk, patient, expires_on="2026-12-31")
+    refresh = operations.refresh_standing
+
+    def fail_for_one(db: Session, patient_id: UUID, *, now: datetime) -> None:
+        if str(patient_id) == faulty["id"]:
+            raise DataError("refresh", None, Exception())
+        refresh(db, patient_id, now=now)
+
+    monkeypatch.setattr(operations, "refresh_standing", fail_for_one)
+    set_clock(NEW_YEAR)
+    jobs.expire_consents(tools)
+
+    events = kit.events(tenant, "ConsentStandingChanged")
+    assert [e.data["patient_id"] for e in events if not e.data["consented"]] == [sound["id"]]
 
 
 def test_the_relay_role_sees_where_a_standing_is_due_and_nothing_of_it(kit: ServiceKit) -> None:
