@@ -296,12 +296,13 @@ def test_control_without_the_claim_workers_side_by_side_announce_an_expiry_twice
     consent_to(desk, patient, expires_on="2026-12-31")
     set_clock(NEW_YEAR)
     meet_after_finding(tenant, monkeypatch)
+    seen: list[Any] = []
     both_have_looked, look = threading.Barrier(2, timeout=10), queries.valid_treatment_consents
 
     def look_together(db: Session, patient_id: UUID, now: datetime) -> Any:
         found = look(db, patient_id, now)
-        # what was announced is read before either has stored anything
-        db.get(ConsentStanding, patient_id)
+        # what was announced is read before either has stored anything, and held: a session lets go of the rest
+        seen.append(db.get(ConsentStanding, patient_id))
         both_have_looked.wait()
         return found
 
