@@ -45,6 +45,24 @@ class _Package(Schema):
     total_sessions = fields.Integer(required=True)
 
 
+class _WhereAndWhen(Schema):
+    session = fields.Nested(_Session(), required=True)
+    clinic = fields.Nested(_Clinic(), required=True)
+    provider = fields.Nested(_Provider(), required=True)
+    room = fields.Nested(_Room(), required=True, allow_none=True)
+
+
+class _Appointment(Schema):
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+
+
+class _SessionMoment(Schema):
+    session_id = fields.UUID(required=True)
+    session_number = fields.String(required=True)
+
+
 class ClinicSavedData(Schema):
     clinic_id = fields.UUID(required=True)
     code = fields.String(required=True)
@@ -64,51 +82,32 @@ class ProviderSavedData(Schema):
     active = fields.Boolean(required=True)
 
 
-class SessionScheduledData(Schema):
+class SessionScheduledData(_WhereAndWhen):
     session_id = fields.UUID(required=True)
     status = fields.String(required=True)
-    session = fields.Nested(_Session(), required=True)
-    clinic = fields.Nested(_Clinic(), required=True)
-    provider = fields.Nested(_Provider(), required=True)
-    room = fields.Nested(_Room(), required=True, allow_none=True)
 
 
-class SessionCancelledData(Schema):
-    session_id = fields.UUID(required=True)
-    session_number = fields.String(required=True)
+class SessionCancelledData(_SessionMoment):
     cancelled_at = Instant(required=True)
     cancelled_by = fields.String(required=True)
 
 
-class AppointmentBookedData(Schema):
-    appointment_id = fields.UUID(required=True)
-    appointment_number = fields.String(required=True)
+class AppointmentBookedData(_Appointment, _WhereAndWhen):
     status = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
     booked_at = Instant(required=True)
     booked_by = fields.String(required=True)
-    session = fields.Nested(_Session(), required=True)
-    clinic = fields.Nested(_Clinic(), required=True)
-    provider = fields.Nested(_Provider(), required=True)
-    room = fields.Nested(_Room(), required=True, allow_none=True)
     package = fields.Nested(_Package(), required=True, allow_none=True)
 
 
-class AppointmentConfirmedData(Schema):
-    appointment_id = fields.UUID(required=True)
-    appointment_number = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
+class AppointmentConfirmedData(_Appointment):
     session_id = fields.UUID(required=True)
     confirmed_at = Instant(required=True)
     confirmed_by = fields.String(required=True)
 
 
-class AppointmentCancelledData(Schema):
+class AppointmentCancelledData(_Appointment):
     """The reason stays here: it is free text, and may be clinical."""
 
-    appointment_id = fields.UUID(required=True)
-    appointment_number = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
     session_id = fields.UUID(required=True)
     cancelled_at = Instant(required=True)
     cancelled_by = fields.String(required=True)
@@ -129,19 +128,6 @@ class _HeldPlace(_Held):
     clinic_id = fields.UUID(required=True)
 
 
-class _WhereAndWhen(Schema):
-    session = fields.Nested(_Session(), required=True)
-    clinic = fields.Nested(_Clinic(), required=True)
-    provider = fields.Nested(_Provider(), required=True)
-    room = fields.Nested(_Room(), required=True, allow_none=True)
-
-
-class _Appointment(Schema):
-    appointment_id = fields.UUID(required=True)
-    appointment_number = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
-
-
 class SessionRescheduledData(_WhereAndWhen):
     session_id = fields.UUID(required=True)
     status = fields.String(required=True)
@@ -149,11 +135,6 @@ class SessionRescheduledData(_WhereAndWhen):
     rescheduled_at = Instant(required=True)
     rescheduled_by = fields.String(required=True)
     previous = fields.Nested(_Held(), required=True)
-
-
-class _SessionMoment(Schema):
-    session_id = fields.UUID(required=True)
-    session_number = fields.String(required=True)
 
 
 class SessionStartedData(_SessionMoment):
