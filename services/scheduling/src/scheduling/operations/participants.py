@@ -17,7 +17,7 @@ from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import offers, places
 from scheduling.operations.locks import lock_patients, lock_sessions
-from scheduling.operations.sessions import close_place, locked_session, place_session, reschedule_session
+from scheduling.operations.sessions import close_place, place_session, reschedule_session
 
 #: How long a patient who may have been registered a moment ago is looked for, in seconds.
 PATIENT_PATIENCE = 1.0
@@ -120,21 +120,14 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
     return participant
 
 
-def hold_patient(db: Session, patient_id: UUID) -> None:
-    """Keep everybody else from booking an active patient; before all other locks. Raises 422 `unknown-patient`."""
-    hold(db, patient_id, None)
-
-
 def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Participant:
-    """The participant, locked with the patient and both sessions, so that the place can be moved. Raises 404."""
-    found = queries.find_participant(db, participant_id)
-    if found is None:
-        raise not_found("participant")
-    hold(db, found.patient_id, None)
-    db.refresh(found, ["session_id"])  # nobody moves a participant whose patient is locked
-    lock_sessions(db, {found.session_id, *filter(None, [into])})
-    queries.find_participant(db, participant_id, lock=True)
-    return found
+    """The participant, locked with the patient and both sessions, so that the place can be moved.
+
+    Raises 404; 422 `unknown-patient` for a patient who is not active any more.
+    """
+    participant = locked_participant(db, participant_id, into)
+    hold(db, participant.patient_id, None)
+    return participant
 
 
 def move_participant(
@@ -179,14 +172,17 @@ def check_open(session: ClinicalSession, now: datetime) -> None:
         raise conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
 
 
-def locked_participant(db: Session, participant_id: UUID) -> Participant:
-    """The participant, its patient, its session's row and its own locked until the transaction ends. Raises 404."""
+def locked_participant(db: Session, participant_id: UUID, into: UUID | None = None) -> Participant:
+    """The participant, locked with its patient, its session's row, and that of another session, if one is named.
+
+    Raises 404.
+    """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
         raise not_found("participant")
     lock_patients(db, [participant.patient_id])
     db.refresh(participant, ["session_id"])  # nobody moves a participant whose patient is locked
-    locked_session(db, participant.session_id)
+    lock_sessions(db, {participant.session_id, *filter(None, [into])})
     queries.find_participant(db, participant_id, lock=True)
     return participant
 

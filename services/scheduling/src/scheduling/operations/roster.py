@@ -36,7 +36,7 @@ def join(db: Session, series: SessionSeries, data: Mapping[str, Any], *, now: da
     with what `book` raises for each session. With `skip_conflicts` those are left out, as long as one fits.
     """
     patient_id: UUID = data["patient_id"]
-    participants.hold_patient(db, patient_id)
+    participants.hold(db, patient_id, None)
     if current_member(db, series.id, patient_id):
         raise conflict("already-enrolled", "The patient is on the roster of this series.")
     joined_on = _from_today(data.get("from_date"), series, now)

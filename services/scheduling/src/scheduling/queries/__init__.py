@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,7 +21,6 @@ from scheduling.models import (
     Settings,
     TimeOff,
     WaitlistOffer,
-    WorkingHoursRow,
 )
 from scheduling.queries.search import mentions, starts_within
 
@@ -69,12 +68,9 @@ def find_service_type(db: Session, code: str) -> ServiceType | None:
 
 def working_hours(db: Session, provider_id: UUID) -> list[WorkingHours]:
     """A provider's week, in order."""
-    rows = db.scalars(
-        select(WorkingHoursRow)
-        .where(WorkingHoursRow.provider_id == provider_id)
-        .order_by(WorkingHoursRow.weekday, WorkingHoursRow.start)
+    return sorted(
+        working_weeks(db, [provider_id])[provider_id], key=lambda h: (h.weekday, h.start, h.valid_from or date.min)
     )
-    return [WorkingHours(row.weekday, row.start, row.end, row.clinic_id, row.valid_from, row.valid_to) for row in rows]
 
 
 _WEEKS = text("""

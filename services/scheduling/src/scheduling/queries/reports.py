@@ -39,6 +39,12 @@ class Period:
     clinic_id: UUID | None = None
     provider_id: UUID | None = None
 
+    @property
+    def bounds(self) -> tuple[datetime, datetime]:
+        """Instants before and after all of these days: no zone is more than a day from UTC."""
+        first, last = (datetime.combine(day, time(), UTC) for day in (self.first, self.last))
+        return first - timedelta(days=1), last + timedelta(days=2)
+
 
 def no_shows(db: Session, period: Period, by: str) -> list[dict[str, Any]]:
     """By `provider`, `service_type` or `weekday`: of those whose place came to an outcome, how many did not come."""
@@ -110,16 +116,16 @@ def percent(part: float, whole: float) -> float:
 
 
 def _sessions(period: Period, *columns: Any) -> Select[Any]:
-    """The sessions of a period. No zone is more than a day from UTC: the instants are bounds for the index alone."""
-    day = cast(_LOCAL_START, Date)
+    """The sessions of a period; the bounds are for the index alone."""
+    day, (earliest, latest) = cast(_LOCAL_START, Date), period.bounds
     query = (
         select(*columns)
         .select_from(ClinicalSession)
         .join(Clinic, Clinic.id == ClinicalSession.clinic_id)
         .where(
             ClinicalSession.status != "CANCELLED",
-            ClinicalSession.starts_at >= datetime.combine(period.first, time(), UTC) - timedelta(days=1),
-            ClinicalSession.starts_at < datetime.combine(period.last, time(), UTC) + timedelta(days=2),
+            ClinicalSession.starts_at >= earliest,
+            ClinicalSession.starts_at < latest,
             day.between(period.first, period.last),
         )
     )

@@ -24,7 +24,7 @@ Opening = tuple[UUID, dict[UUID, list[Interval]]]
 
 def of_providers(db: Session, period: Period) -> list[dict[str, Any]]:
     """Available to an active provider are the working hours, without time off and closures."""
-    away = _time_off(db)
+    away = _time_off(db, period)
     available: dict[UUID, int] = defaultdict(int)
     for _, hours in _openings(db, period):
         for provider_id, intervals in hours.items():
@@ -94,9 +94,13 @@ def _closed(closure: Closure, clinic: Clinic, period: Period) -> Interval:
     return local_day(first, zone)[0], local_day(last, zone)[1]
 
 
-def _time_off(db: Session) -> dict[UUID, list[Interval]]:
+def _time_off(db: Session, period: Period) -> dict[UUID, list[Interval]]:
     found: dict[UUID, list[Interval]] = defaultdict(list)
-    for provider_id, starts_at, ends_at in db.execute(select(TimeOff.provider_id, TimeOff.starts_at, TimeOff.ends_at)):
+    earliest, latest = period.bounds
+    query = select(TimeOff.provider_id, TimeOff.starts_at, TimeOff.ends_at)
+    for provider_id, starts_at, ends_at in db.execute(
+        query.where(TimeOff.ends_at > earliest, TimeOff.starts_at < latest)
+    ):
         found[provider_id].append((starts_at, ends_at))
     return found
 
