@@ -45,6 +45,12 @@ class _Package(Schema):
     total_sessions = fields.Integer(required=True)
 
 
+class _Announced(Schema):
+    announced_with_package = fields.Boolean(
+        required=True, metadata={"description": "An event of the package tells the patient; this one needs not"}
+    )
+
+
 class _WhereAndWhen(Schema):
     session = fields.Nested(_Session(), required=True)
     clinic = fields.Nested(_Clinic(), required=True)
@@ -92,7 +98,7 @@ class SessionCancelledData(_SessionMoment):
     cancelled_by = fields.String(required=True)
 
 
-class AppointmentBookedData(_Appointment, _WhereAndWhen):
+class AppointmentBookedData(_Appointment, _WhereAndWhen, _Announced):
     status = fields.String(required=True)
     booked_at = Instant(required=True)
     booked_by = fields.String(required=True)
@@ -105,7 +111,7 @@ class AppointmentConfirmedData(_Appointment):
     confirmed_by = fields.String(required=True)
 
 
-class AppointmentCancelledData(_Appointment):
+class AppointmentCancelledData(_Appointment, _Announced):
     """The reason stays here: it is free text, and may be clinical."""
 
     session_id = fields.UUID(required=True)
@@ -160,7 +166,7 @@ class SessionSpotsOpenedData(_SessionMoment):
     opened_at = Instant(required=True)
 
 
-class AppointmentRescheduledData(_Appointment, _WhereAndWhen):
+class AppointmentRescheduledData(_Appointment, _WhereAndWhen, _Announced):
     """Either the whole session moved, or this participant alone moved to another session."""
 
     status = fields.String(required=True)
@@ -190,6 +196,74 @@ class AppointmentNoShowData(_Appointment):
     no_show_at = Instant(required=True)
     marked_by = fields.String(required=True)
     automatic = fields.Boolean(required=True)
+
+
+class _PackageMoment(Schema):
+    package_id = fields.UUID(required=True)
+    package_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    total_sessions = fields.Integer(required=True)
+
+
+class _PackageOf(_PackageMoment):
+    """What it is a package of."""
+
+    service_type = fields.String(required=True)
+    discipline = fields.String(required=True)
+    clinic = fields.Nested(_Clinic(), required=True)
+    timezone = fields.String(required=True)
+
+
+class PackageCreatedData(_PackageOf):
+    status = fields.String(required=True)
+    session_duration_minutes = fields.Integer(required=True)
+    start_date = fields.Date(required=True)
+    end_date = fields.Date(required=True, allow_none=True)
+    created_at = Instant(required=True)
+    created_by = fields.String(required=True)
+
+
+class _PackageAppointment(Schema):
+    session_number = fields.Integer(required=True)
+    appointment_id = fields.UUID(required=True)
+    appointment_number = fields.String(required=True)
+    starts_at = Instant(required=True)
+    ends_at = Instant(required=True)
+    provider = fields.Nested(_Provider(), required=True)
+    room = fields.Nested(_Room(), required=True, allow_none=True)
+
+
+class PackageScheduledData(_PackageOf):
+    """All dates of a package that are still to come, whenever several of them were set, moved or given up at once."""
+
+    cause = fields.String(
+        required=True, metadata={"description": "SCHEDULED, RESCHEDULED, SUBSTITUTED, PAUSED or RESUMED"}
+    )
+    sessions = fields.List(
+        fields.Nested(_PackageAppointment()), required=True, metadata={"description": "In the order of their start"}
+    )
+    changed = fields.List(
+        fields.Integer(), required=True, metadata={"description": "The numbers of those that this change is about"}
+    )
+    unscheduled = fields.List(
+        fields.Integer(), required=True, metadata={"description": "The numbers of those that have no time yet"}
+    )
+    scheduled_at = Instant(required=True)
+    scheduled_by = fields.String(required=True)
+
+
+class PackageCompletedData(_PackageMoment):
+    completed_sessions = fields.Integer(required=True)
+    completed_at = Instant(required=True)
+
+
+class PackageCancelledData(_PackageMoment):
+    """The reason stays here: it is free text, and may be clinical."""
+
+    completed_sessions = fields.Integer(required=True)
+    cancelled_appointments = fields.Integer(required=True)
+    cancelled_at = Instant(required=True)
+    cancelled_by = fields.String(required=True)
 
 
 class WaitlistOfferedData(_WhereAndWhen):
@@ -234,6 +308,10 @@ APPOINTMENT_ARRIVED = EventType("scheduling", "appointment", "AppointmentArrived
 APPOINTMENT_ATTENDED = EventType("scheduling", "appointment", "AppointmentAttended", AppointmentAttendedData())
 APPOINTMENT_NO_SHOW = EventType("scheduling", "appointment", "AppointmentNoShow", AppointmentNoShowData())
 APPOINTMENT_CANCELLED = EventType("scheduling", "appointment", "AppointmentCancelled", AppointmentCancelledData())
+PACKAGE_CREATED = EventType("scheduling", "package", "PackageCreated", PackageCreatedData())
+PACKAGE_SCHEDULED = EventType("scheduling", "package", "PackageScheduled", PackageScheduledData())
+PACKAGE_COMPLETED = EventType("scheduling", "package", "PackageCompleted", PackageCompletedData())
+PACKAGE_CANCELLED = EventType("scheduling", "package", "PackageCancelled", PackageCancelledData())
 WAITLIST_OFFERED = EventType("scheduling", "waitlist", "WaitlistOffered", WaitlistOfferedData())
 WAITLIST_OFFER_EXPIRED = EventType("scheduling", "waitlist", "WaitlistOfferExpired", WaitlistOfferExpiredData())
 WAITLIST_ACCEPTED = EventType("scheduling", "waitlist", "WaitlistAccepted", WaitlistAcceptedData())
@@ -254,6 +332,10 @@ PUBLISHES = (
     APPOINTMENT_ATTENDED,
     APPOINTMENT_NO_SHOW,
     APPOINTMENT_CANCELLED,
+    PACKAGE_CREATED,
+    PACKAGE_SCHEDULED,
+    PACKAGE_COMPLETED,
+    PACKAGE_CANCELLED,
     WAITLIST_OFFERED,
     WAITLIST_OFFER_EXPIRED,
     WAITLIST_ACCEPTED,
