@@ -235,15 +235,24 @@ def test_tenants_may_have_packages_of_the_same_number_and_id(office: Office, kit
     assert neighbour.package_balance(theirs)["invoices"] == NOTHING
 
 
-def test_the_balance_is_as_the_openapi_document_describes_it(office: Office) -> None:
+def test_balances_and_invoices_are_as_the_openapi_document_describes_them(office: Office) -> None:
     office.set_price("300.00")
     package = office.create_package()
     office.book(package=package.session(1))
-    read = office.biller.get(f"/packages/{package.id}/balance")
+    office.book()
     document = answer(office.biller.get("/openapi.json"))
-    described = document["paths"]["/v1/packages/{package_id}/balance"]["get"]["responses"]["200"]
-    schema = {**described["content"]["application/json"]["schema"], "components": document["components"]}
-    jsonschema.validate(answer(read), schema)
-    assert set(answer(read)) == set(document["components"]["schemas"]["PackageBalanceAnswer"]["properties"])
-    again = {"If-None-Match": read.headers["ETag"]}
-    assert office.biller.call("GET", f"/packages/{package.id}/balance", headers=again).status_code == 304
+    for path, described in (
+        (f"/packages/{package.id}/balance", "/v1/packages/{package_id}/balance"),
+        ("/invoices", "/v1/invoices"),
+    ):
+        content = document["paths"][described]["get"]["responses"]["200"]["content"]["application/json"]
+        schema = {**content["schema"], "components": document["components"]}
+        jsonschema.validate(answer(office.biller.get(path)), schema)
+    balance = office.package_balance(package)
+    assert set(balance) == set(document["components"]["schemas"]["PackageBalanceAnswer"]["properties"])
+
+
+def test_an_unchanged_balance_is_not_sent_again(office: Office) -> None:
+    path = f"/packages/{office.create_package().id}/balance"
+    etag = office.biller.get(path).headers["ETag"]
+    assert office.biller.call("GET", path, headers={"If-None-Match": etag}).status_code == 304
