@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from operator import itemgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,15 @@ MAX_PERIOD_DAYS = 732
 STEP_MINUTES = 15
 
 T = TypeVar("T")
+
+#: What is asked for of the time of the sessions, where nothing is.
+DEFAULT_WISHES: Mapping[str, Any] = {
+    "end_date": None,
+    "preferred_days": (),
+    "preferred_time": None,
+    "gap_days": 1,
+    "tolerance_days": 0,
+}
 
 #: What can stand against a time, in the order in which it is looked at: a provider's time is worked in the open clinic,
 #: then not taken, then free for the patient, too.

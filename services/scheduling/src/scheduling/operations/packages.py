@@ -14,7 +14,7 @@ from jalsa.ids import new_id
 from jalsa.numbers import loose_numbers, next_number
 from scheduling import domain, events
 from scheduling.domain.hours import day_of
-from scheduling.domain.planning import MAX_PERIOD_DAYS, Failure, Occurrence, Planned
+from scheduling.domain.planning import DEFAULT_WISHES, MAX_PERIOD_DAYS, Failure, Occurrence, Planned
 from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ProviderAssignment, ServiceType
 from scheduling.operations import planning
@@ -250,6 +250,7 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
         created_at=now,
         created_by=context_of(db).actor,
         **{name: data[name] for name in _AS_ASKED},
+        **{name: data.get(name, default) for name, default in DEFAULT_WISHES.items()},
     )
     steps = [
         PackageSession(
@@ -268,12 +269,11 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
     return package, steps
 
 
-_WISHES = ("start_date", "end_date", "preferred_days", "preferred_time", "gap_days", "tolerance_days")
-_AS_ASKED = (*_WISHES, "total_sessions", "room_required", "use_multiple_providers", "auto_schedule")
+_AS_ASKED = ("start_date", "total_sessions", "room_required", "use_multiple_providers", "auto_schedule")
 
 
 def _change_wishes(package: Package, data: Mapping[str, Any]) -> None:
-    for name in _WISHES:
+    for name in ("start_date", *DEFAULT_WISHES):
         if name in data:
             setattr(package, name, data[name])
     _check_period(package)
