@@ -63,7 +63,7 @@ def get_package(package_id: UUID) -> Response:
     package = db.get(Package, package_id)
     if package is None:
         raise not_found("package")
-    return tagged(shown(db, package))
+    return tagged(shown(db, read.whole(db, package)))
 
 
 @routes.view(
@@ -77,30 +77,30 @@ def schedule_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Place the sessions that have no place: all, those that are named, or where the caller says."""
     db = current_db()
     held = held_package(db, package_id)
-    return tagged(shown(db, operations.schedule(db, held, body, now=clock.now())))
+    operations.schedule(db, held, body, now=clock.now())
+    return tagged(shown(db, held))
 
 
-def held_package(db: Session, package_id: UUID) -> operations.Held:
+def held_package(db: Session, package_id: UUID) -> read.Whole:
     """The package to change. Raises 404, 412 where it is not as the caller saw it."""
     held = operations.held_package(db, package_id)
-    check_if_match(shown(db, held.package))
+    check_if_match(shown(db, held))
     return held
 
 
-def shown(db: Session, package: Package) -> Any:
+def shown(db: Session, held: read.Whole) -> Any:
     """A package as its answer tells it."""
-    steps = read.steps_of(db, package.id)
-    appointments = read.appointments(db, [step.id for step in steps])
+    package = held.package
     return _PACKAGE.dump(
         {
             **_summaries(db, [package])[package.id],
             "scheduling_errors": [
                 {"session_number": s.session_number, "code": s.scheduling_error_code, "detail": s.scheduling_error}
-                for s in steps
+                for s in held.steps
                 if s.status == "FAILED"
             ],
             "provider_assignments": read.assignments(db, package.id),
-            "sessions": [_step(step, appointments.get(step.id), package) for step in steps],
+            "sessions": [_step(step, held.appointments.get(step.id), package) for step in held.steps],
         }
     )
 

@@ -18,7 +18,7 @@ from scheduling.domain.planning import DEFAULT_WISHES, MAX_PERIOD_DAYS, Failure,
 from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ProviderAssignment, ServiceType
 from scheduling.operations import planning
-from scheduling.operations.locks import lock_patients
+from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.participants import hold
 from scheduling.operations.placing import Place, active_provider, active_room, active_service_type
 from scheduling.operations.planning import Task
@@ -26,6 +26,7 @@ from scheduling.operations.progress import locked_package, move
 from scheduling.operations.sessions import new_session
 from scheduling.operations.setup import active_clinic
 from scheduling.queries import packages as read
+from scheduling.queries.packages import Whole
 
 #: How a session of a package got its provider.
 REQUESTED, CHOSEN, SUBSTITUTE = "REQUESTED", "CHOSEN", "SUBSTITUTE"
@@ -40,28 +41,6 @@ class Plan:
     alternatives: Mapping[int, Sequence[tuple[str, Occurrence]]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Held:
-    """A package whose patient and row are locked, with its sessions by number and the appointment of each, if any."""
-
-    package: Package
-    steps: Sequence[PackageSession]
-    appointments: Mapping[UUID, Participant]
-
-    @property
-    def standing(self) -> list[Occurrence]:
-        """The sessions that have their place, past and to come."""
-        placed = ((s, self.appointments[s.id]) for s in self.steps if s.status in ("SCHEDULED", "COMPLETED"))
-        return [occurrence_of(step, participant) for step, participant in placed]
-
-    def step(self, number: int) -> PackageSession:
-        """The session of that number. Raises 404."""
-        found = next((s for s in self.steps if s.session_number == number), None)
-        if found is None:
-            raise not_found("session of the package")
-        return found
-
-
 def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan:
     """What `create_package` would do with the same data as things stand now: nothing is locked for long, or stored.
 
@@ -74,7 +53,7 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
     return Plan(task, places, planning.alternatives(db, task, places))
 
 
-def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Package:
+def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Whole:
     """Store a package with its sessions, and publish PackageCreated; place them unless `auto_schedule` is false.
 
     `sessions` are places of a plan, which are taken as they are. What can not be placed is FAILED with its reason; with
@@ -92,11 +71,12 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Pa
     check_whole(task, places, data)
     _store(db, package, steps)
     package_events.package_created(db, package, now)
-    place(db, task, places, now=now)
-    return package
+    made = Whole(package, steps, {})
+    place(db, made, task, places, now=now)
+    return made
 
 
-def schedule(db: Session, held: Held, data: Mapping[str, Any], *, now: datetime) -> Package:
+def schedule(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
     """Place the sessions of a held package that are named, or else all that have no place and are owed.
 
     What is asked for of the period and of the preferred times holds from now on. Raises what `create_package` raises,
@@ -112,16 +92,21 @@ def schedule(db: Session, held: Held, data: Mapping[str, Any], *, now: datetime)
     for step in steps:
         if not is_outstanding(step):
             raise conflict("invalid-transition", f"Session {step.session_number} of the package is not to be placed.")
-    task = Task(package, steps, now, held.standing)
+    task = Task(package, steps, now, standing(held))
     wanted = _wanted(data, steps)
     places = planning.checked(db, task, wanted) if wanted else planning.planned(db, task, locked=True)
     check_whole(task, places, data)
-    place(db, task, places, now=now)
-    return package
+    place(db, held, task, places, now=now)
 
 
 def place(
-    db: Session, task: Task, places: Sequence[Planned], *, now: datetime, cause: str = package_events.SCHEDULED
+    db: Session,
+    held: Whole,
+    task: Task,
+    places: Sequence[Planned],
+    *,
+    now: datetime,
+    cause: str = package_events.SCHEDULED,
 ) -> None:
     """Book what has a place, note why the rest has none, and publish PackageScheduled if anything was booked.
 
@@ -134,39 +119,50 @@ def place(
         if isinstance(one, Failure):
             fail(steps[one.number], one.code, task.reason(one))
     if kept:
-        _book(db, task, [(steps[one.number], one) for one in kept], now)
+        held.appointments.update(_book(db, task, [(steps[one.number], one) for one in kept], now))
         if task.package.status == "DRAFT":
             task.package.status = "SCHEDULED"
     db.flush()
     if kept:
-        announce(db, task.package, cause, [one.number for one in kept], now=now)
+        announce(db, held, cause, [one.number for one in kept], now=now)
 
 
-def announce(db: Session, package: Package, cause: str, changed: Collection[int], *, now: datetime) -> None:
+def announce(db: Session, held: Whole, cause: str, changed: Collection[int], *, now: datetime) -> None:
     """Publish PackageScheduled with all dates that are still to come, and the numbers of what changed."""
-    steps = read.steps_of(db, package.id)
-    appointments = read.appointments(db, [step.id for step in steps if step.status == "SCHEDULED"])
-    numbered = [(s.session_number, appointments[s.id]) for s in steps if s.id in appointments]
+    coming = [
+        (step.session_number, p) for step, p in held.placed() if p.status in domain.EXPECTED and p.starts_at > now
+    ]
     package_events.package_scheduled(
         db,
-        package,
+        held.package,
         cause,
-        coming=sorted((p for p in numbered if p[1].starts_at > now), key=lambda p: p[1].starts_at),
+        coming=sorted(coming, key=lambda numbered: numbered[1].starts_at),
         changed=changed,
-        unscheduled=[step.session_number for step in steps if is_outstanding(step)],
+        unscheduled=[step.session_number for step in held.steps if is_outstanding(step)],
         now=now,
     )
 
 
-def held_package(db: Session, package_id: UUID) -> Held:
-    """The package, locked with its patient and the rows of its sessions that are to come. Raises 404."""
+def held_package(db: Session, package_id: UUID) -> Whole:
+    """The package, locked with its patient, the rows of its sessions that are to come, and its own. Raises 404."""
     package = db.get(Package, package_id)
     if package is None:
         raise not_found("package")
     lock_patients(db, [package.patient_id])
-    package = locked_package(db, package_id)
-    steps = read.steps_of(db, package_id)
-    return Held(package, steps, read.appointments(db, [step.id for step in steps]))
+    coming = (p.session_id for _, p in read.whole(db, package).placed() if p.status in domain.EXPECTED)
+    lock_sessions(db, coming)
+    return read.whole(db, locked_package(db, package_id))
+
+
+def standing(held: Whole, but: Collection[int] = ()) -> list[Occurrence]:
+    """Where the sessions are that have their place, but for those of some numbers."""
+    return [
+        Occurrence(
+            step.session_number, p.session.starts_at, p.session.ends_at, p.session.provider_id, p.session.room_id
+        )
+        for step, p in held.placed()
+        if step.session_number not in but
+    ]
 
 
 def check_open(package: Package) -> None:
@@ -202,12 +198,6 @@ def fail(step: PackageSession, code: str, why: str) -> None:
     if step.status != "FAILED":
         move(step, "FAILED")
     step.scheduling_error_code, step.scheduling_error = code, why
-
-
-def occurrence_of(step: PackageSession, participant: Participant) -> Occurrence:
-    """A session of a package where its appointment is."""
-    session = participant.session
-    return Occurrence(step.session_number, session.starts_at, session.ends_at, session.provider_id, session.room_id)
 
 
 def assign(
@@ -334,13 +324,15 @@ def _store(db: Session, package: Package, steps: Sequence[PackageSession]) -> No
             assign(db, step, step.provider_id, REQUESTED, package.created_at)
 
 
-def _book(db: Session, task: Task, placed: Sequence[tuple[PackageSession, Occurrence]], now: datetime) -> None:
+def _book(
+    db: Session, task: Task, placed: Sequence[tuple[PackageSession, Occurrence]], now: datetime
+) -> dict[UUID, Participant]:
     """An individual session and its participant for each, stored together; each publishes what a booking does."""
     package, by = task.package, context_of(db).actor
     year = domain.local_year(now, package.clinic.timezone)
     sessions = loose_numbers(db, "SES", year, len(placed))
     appointments = loose_numbers(db, "APT", year, len(placed))
-    participants = []
+    booked: dict[UUID, Participant] = {}
     for (step, one), session_number, number in zip(placed, sessions, appointments, strict=True):
         session = new_session(
             db,
@@ -353,7 +345,7 @@ def _book(db: Session, task: Task, placed: Sequence[tuple[PackageSession, Occurr
         move(step, "SCHEDULED")
         if step.provider_id is None:
             assign(db, step, one.provider_id, CHOSEN, now)
-        participant = Participant(
+        booked[step.id] = Participant(
             id=new_id(),
             appointment_number=number,
             session_id=session.id,
@@ -368,15 +360,15 @@ def _book(db: Session, task: Task, placed: Sequence[tuple[PackageSession, Occurr
             booked_by=by,
             reschedule_count=0,
         )
-        participants.append(participant)
         db.add(session)
     db.flush()
-    db.add_all(participants)
+    db.add_all(booked.values())
     db.flush()
     with events.announced_with_package(db):
-        for participant in participants:
+        for participant in booked.values():
             events.session_scheduled(db, participant.session, now)
             events.appointment_booked(db, participant, participant.session, now)
+    return booked
 
 
 def _place(db: Session, package: Package, one: Occurrence) -> Place:

@@ -1,6 +1,6 @@
 """Packages as they are read: their sessions with their appointments, and their progress, which is always counted."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
+from jalsa.errors import not_found
 from scheduling.domain import LIVE_PARTICIPANT
-from scheduling.models import Package, PackageSession, Participant, ServiceType
-from scheduling.queries import load_participants
+from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,31 @@ class Progress:
     def percentage(self) -> float:
         """Completed, of all."""
         return round(100 * self.completed / self.total, 1)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A package with its sessions by number, and the appointment that each has, or had last."""
+
+    package: Package
+    steps: Sequence[PackageSession]
+    appointments: dict[UUID, Participant]
+
+    def placed(self) -> Iterator[tuple[PackageSession, Participant]]:
+        """The sessions that have their place, past and to come."""
+        return ((s, self.appointments[s.id]) for s in self.steps if s.status in ("SCHEDULED", "COMPLETED"))
+
+    def step(self, number: int) -> PackageSession:
+        """The session of that number. Raises 404."""
+        if not 0 < number <= len(self.steps):
+            raise not_found("session of the package")
+        return self.steps[number - 1]
+
+
+def whole(db: Session, package: Package) -> Whole:
+    """The package as it is now, read with three statements."""
+    steps = steps_of(db, package.id)
+    return Whole(package, steps, appointments(db, [step.id for step in steps]))
 
 
 _COUNTS = text("""
@@ -84,10 +109,13 @@ def appointments(db: Session, step_ids: Collection[UUID]) -> dict[UUID, Particip
     """The appointment of each package session: the live one, else the last that it had."""
     query = select(Participant).where(Participant.package_session_id.in_(step_ids)).order_by(Participant.id)
     found: dict[UUID, Participant] = {}
-    for participant in load_participants(db, query.execution_options(populate_existing=True)):
+    for participant in db.scalars(query.execution_options(populate_existing=True)):
         step = participant.package_session_id
         if step and not (step in found and found[step].status in LIVE_PARTICIPANT):
             found[step] = participant
+    # read at once: each participant then finds its session among them
+    sessions = select(ClinicalSession).where(ClinicalSession.id.in_([p.session_id for p in found.values()]))
+    db.scalars(sessions.execution_options(populate_existing=True)).all()
     return found
 
 
