@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from jalsa.errors import not_found
-from scheduling.domain import LIVE_PARTICIPANT
+from scheduling.domain import EXPECTED, LIVE_PARTICIPANT
 from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
 
 
@@ -47,6 +48,10 @@ class Whole:
     def placed(self) -> Iterator[tuple[PackageSession, Participant]]:
         """The sessions that have their place, past and to come."""
         return ((s, self.appointments[s.id]) for s in self.steps if s.status in ("SCHEDULED", "COMPLETED"))
+
+    def coming(self, now: datetime) -> list[tuple[PackageSession, Participant]]:
+        """Those of them that are still to come, by number."""
+        return [(step, p) for step, p in self.placed() if p.status in EXPECTED and p.starts_at > now]
 
     def step(self, number: int) -> PackageSession:
         """The session of that number. Raises 404."""
