@@ -63,11 +63,7 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Wh
     hold(db, data["patient_id"], None)
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
-    places: Sequence[Planned] = ()
-    if wanted := _wanted(data, steps):
-        places = planning.checked(db, task, wanted)
-    elif package.auto_schedule:
-        places = planning.planned(db, task, locked=True)
+    places = _places(db, task, data) if package.auto_schedule or "sessions" in data else []
     check_whole(task, places, data)
     _store(db, package, steps)
     package_events.package_created(db, package, now)
@@ -87,14 +83,13 @@ def schedule(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime
     check_open(package)
     hold(db, package.patient_id, None)
     _change_wishes(package, data)
-    numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions") or ()]
+    numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions", ())]
     steps = [held.step(n) for n in numbers] if numbers else [s for s in held.steps if is_outstanding(s)]
     for step in steps:
         if not is_outstanding(step):
             raise conflict("invalid-transition", f"Session {step.session_number} of the package is not to be placed.")
     task = Task(package, steps, now, standing(held))
-    wanted = _wanted(data, steps)
-    places = planning.checked(db, task, wanted) if wanted else planning.planned(db, task, locked=True)
+    places = _places(db, task, data)
     check_whole(task, places, data)
     place(db, held, task, places, now=now)
 
@@ -297,19 +292,19 @@ def qualified_provider(
     return provider
 
 
-def _wanted(data: Mapping[str, Any], steps: Sequence[PackageSession]) -> list[Occurrence]:
-    """The places that the caller names; each lasts as long as all of the package."""
-    minutes = steps[0].package.session_duration_minutes if steps else 0
-    return [
+def _places(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
+    """What of the places that the caller names can be had, or where the sessions go; providers and rooms are locked."""
+    if "sessions" not in data:
+        return planning.planned(db, task, locked=True)
+    length = timedelta(minutes=task.package.session_duration_minutes)
+    wanted = [
         Occurrence(
-            one["session_number"],
-            one["starts_at"],
-            one["starts_at"] + timedelta(minutes=minutes),
-            one["provider_id"],
-            one.get("room_id"),
+            one["session_number"], one["starts_at"], one["starts_at"] + length, one["provider_id"], one["room_id"]
         )
-        for one in data.get("sessions") or ()
+        for one in data["sessions"]
+        if one["starts_at"]
     ]
+    return planning.checked(db, task, wanted) if wanted else []
 
 
 def _store(db: Session, package: Package, steps: Sequence[PackageSession]) -> None:

@@ -3,7 +3,7 @@
 from datetime import time
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
 from jalsa.web.fields import Day, Instant, Name
@@ -71,12 +71,24 @@ class Wishes(Schema):
 
 
 class WantedPlace(Schema):
-    """Where and when one session is to be, as a plan tells it."""
+    """Where and when one session is to be; a plan's own answer is taken as it is."""
+
+    class Meta:
+        unknown = EXCLUDE
 
     session_number = fields.Integer(required=True, strict=True, validate=_number)
-    starts_at = Instant(required=True)
-    provider_id = fields.UUID(required=True)
+    starts_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Without one, as a plan has it, it stays without a place"},
+    )
+    provider_id = fields.UUID(required=True, allow_none=True)
     room_id = fields.UUID(allow_none=True, load_default=None)
+
+    @validates_schema
+    def _names_who_holds_it(self, data: dict[str, Any], **_: Any) -> None:
+        if data["starts_at"] and not data["provider_id"]:
+            raise ValidationError("Required where there is a start.", "provider_id")
 
 
 class Commitment(Schema):
