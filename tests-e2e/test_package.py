@@ -1,4 +1,4 @@
-"""A course of therapy across the services: planned, booked in one step, told once, billed by session, changed, ended."""
+"""A course of therapy across the services: planned, booked in one step, told once, billed by session, changed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -162,7 +162,7 @@ def _planned(plan: operations.Plan, one: Planned) -> dict[str, Any]:
         "status": "FAILED",
         "provider_id": next(s.provider_id for s in plan.task.steps if s.session_number == one.number),
         "scheduling_error_code": one.code,
-        "scheduling_error": plan.task.reason(one),
+        "scheduling_error": plan.reasons[one.number],
         "alternatives": [{**_place(package, other), "kind": kind} for kind, other in plan.alternatives[one.number]],
     }
 

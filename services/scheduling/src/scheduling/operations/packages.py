@@ -1,7 +1,7 @@
 """Packages: planned without storing, stored with all that fits or only whole, and tried again."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,8 @@ class Plan:
 
     task: Task
     places: Sequence[Planned]
-    alternatives: Mapping[int, Sequence[tuple[str, Occurrence]]] = field(default_factory=dict)
+    reasons: Mapping[int, str]
+    alternatives: Mapping[int, Sequence[tuple[str, Occurrence]]]
 
 
 def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan:
@@ -50,7 +51,7 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
     places = planning.planned(db, task)
-    return Plan(task, places, planning.alternatives(db, task, places))
+    return Plan(task, places, planning.reasons(task, places), planning.alternatives(db, task, places))
 
 
 def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Whole:
@@ -109,10 +110,11 @@ def place(
     """
     steps = {step.session_number: step for step in task.steps}
     kept = [one for one in places if isinstance(one, Occurrence)]
+    why = planning.reasons(task, places)
     for one in places:
         steps[one.number].scheduling_attempts += 1
         if isinstance(one, Failure):
-            fail(steps[one.number], one.code, task.reason(one))
+            fail(steps[one.number], one.code, why[one.number])
     if kept:
         held.appointments.update(_book(db, task, [(steps[one.number], one) for one in kept], now))
         if task.package.status == "DRAFT":

@@ -69,16 +69,17 @@ class Task:
             apart=timedelta(minutes=service.buffer_before_minutes + service.buffer_after_minutes),
         )
 
-    def who(self, step: PackageSession) -> str:
-        """Whom a session is to be held by, in words."""
-        if step.provider_id:
-            return ASSIGNED
-        return ANYBODY if self.package.use_multiple_providers or not self.standing else CHOSEN
 
-    def reason(self, failure: Failure) -> str:
-        """Why a session has no place, in words."""
-        step = next(s for s in self.steps if s.session_number == failure.number)
-        return reason(failure, self.wish, self.who(step))
+def reasons(task: Task, places: Sequence[Planned]) -> dict[int, str]:
+    """Why sessions have no place, in words, by their numbers."""
+    steps = {step.session_number: step for step in task.steps}
+    one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in places)
+    anybody = CHOSEN if one_holds_others and not task.package.use_multiple_providers else ANYBODY
+    return {
+        one.number: reason(one, task.wish, ASSIGNED if steps[one.number].provider_id else anybody)
+        for one in places
+        if isinstance(one, Failure)
+    }
 
 
 def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
