@@ -174,9 +174,8 @@ def check_whole(task: Task, places: Sequence[Planned], data: Mapping[str, Any]) 
     """Raises 409 `package-conflicts` for a plan that has failures, where the caller wants all or nothing."""
     failed = [one for one in places if isinstance(one, Failure)]
     if failed and data.get("all_or_nothing"):
-        raise package_conflicts(
-            [{"session_number": f.number, "code": f.code, "detail": task.reason(f)} for f in failed]
-        )
+        why = planning.reasons(task, places)
+        raise package_conflicts([{"session_number": f.number, "code": f.code, "detail": why[f.number]} for f in failed])
 
 
 def package_conflicts(conflicts: Sequence[Mapping[str, Any]]) -> Problem:
