@@ -1,5 +1,6 @@
 """A package is told as one: to its patient in one message, to each of its providers in one notice."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -11,6 +12,7 @@ from structlog.testing import CapturingLogger
 from jalsa import clock
 from jalsa.ids import new_id
 from notifications import domain, jobs
+from notifications.channels.failure import NotSent
 from notifications.domain import EMAIL, LEASE
 from notifications.models import Package
 from notifications.operations import appointments
@@ -266,8 +268,8 @@ def test_new_dates_replace_what_was_not_told_yet(world: World, outside: Outside)
     course = world.course([in_days(3), in_days(5)], preferred_language="en")
     world.schedule(course)
     world.schedule(course, "RESCHEDULED", dates={1: in_days(4), 2: in_days(6)})
+    assert states(world, course) == [("PACKAGE_SCHEDULED", "CANCELLED"), ("PACKAGE_RESCHEDULED", "QUEUED")]
     world.dispatch()
-    assert states(world, course) == [("PACKAGE_SCHEDULED", "CANCELLED"), ("PACKAGE_RESCHEDULED", "SENT")]
     assert [m.subject for m in outside.delivered] == ["Your sessions have new times"]
 
 
@@ -334,6 +336,15 @@ def test_an_appointment_that_was_moved_alone_meanwhile_is_left_to_its_own_messag
     assert {m.subject for m in outside.delivered} == {"Your sessions are booked", "Your appointment was moved"}
 
 
+def test_an_appointment_that_moved_with_its_package_is_told_with_it_whichever_event_is_the_later(world: World) -> None:
+    course, now = world.course([in_days(3), in_days(5)], preferred_language="en"), clock.now()
+    world.course_booked(course)
+    world.schedule(course, "RESCHEDULED", dates={1: in_days(4), 2: in_days(5)}, changed=[1], time=now - HOUR)
+    world.reschedule(course.bookings[0], in_days(4), now, announced_with_package=True)
+    world.dispatch()
+    assert "Sessions to come: 2, with" in world.course_messages(course)[0]["body"]
+
+
 def test_an_appointment_that_was_moved_alone_before_is_told_with_the_package_again(world: World) -> None:
     course = world.course([in_days(3), in_days(5)], preferred_language="en")
     world.course_booked(course)
@@ -380,7 +391,26 @@ def test_a_pause_does_not_wait_past_a_date_that_no_longer_takes_place(world: Wor
         assert states(world, course)[-1] == ("PACKAGE_PAUSED", "SENT")
 
 
-def test_a_message_whose_sender_was_lost_is_not_sent_again_after_the_package_changed(
+def test_dates_that_failed_under_way_are_not_tried_again_once_there_are_others(
+    world: World, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = world.course([in_days(3)])
+    world.schedule(course)
+
+    def change_meanwhile(_: object) -> str:
+        world.schedule(course, "RESCHEDULED", dates={1: in_days(4)})
+        raise NotSent("http-503", "unreachable", again=True)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(jobs, "channels", lambda _: {"WHATSAPP": change_meanwhile})
+        jobs.send(world.tools)
+    with at(clock.now() + timedelta(minutes=1)):
+        world.dispatch()
+    assert states(world, course) == [("PACKAGE_SCHEDULED", "CANCELLED"), ("PACKAGE_RESCHEDULED", "SENT")]
+    assert [m.subject for m in outside.delivered] == ["مواعيد جديدة لجلساتك"]
+
+
+def test_a_message_whose_sender_was_lost_is_not_sent_again_after_the_package_was_cancelled(
     world: World, outside: Outside
 ) -> None:
     course = world.course([in_days(3)])
@@ -416,6 +446,25 @@ def test_duplicated_and_disordered_events_end_as_a_perfect_run_does(
     ]
     assert kinds(world) == ["PACKAGE_SCHEDULED", "PACKAGE_RESCHEDULED", "PACKAGE_PAUSED"]
     assert len(outside.delivered) == 1
+
+
+def test_changes_of_packages_and_dispatchers_never_wait_for_each_other(world: World, outside: Outside) -> None:
+    made = [world.course([in_days(3), in_days(5)]) for _ in range(8)]
+    for course in made:
+        world.schedule(course)
+    changes = [world.scheduled(course, "RESCHEDULED", dates={1: in_days(4)}) for course in made]
+
+    def change_all() -> None:
+        for event in changes:
+            world.kit.inbox.receive(event)
+
+    with ThreadPoolExecutor(3) as pool:
+        for future in [pool.submit(change_all), pool.submit(world.dispatch), pool.submit(world.dispatch)]:
+            future.result(60)
+    world.dispatch()
+    for course in made:
+        assert states(world, course)[-1] == ("PACKAGE_RESCHEDULED", "SENT")
+    assert len({m.id for m in outside.delivered}) == len(outside.delivered)
 
 
 @pytest.mark.parametrize(
