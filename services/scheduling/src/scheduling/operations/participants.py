@@ -15,7 +15,7 @@ from jalsa.errors import Problem, conflict, invalid, not_found
 from jalsa.ids import new_id
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import offers, places
+from scheduling.operations import offers, places, progress
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.sessions import close_place, place_session, reschedule_session
 
@@ -95,6 +95,7 @@ def cancel(db: Session, participant: Participant, reason: str | None, *, now: da
     close_place(participant, context_of(db).actor, reason, now)
     db.flush()
     events.appointment_cancelled(db, participant, session_cancelled=False, now=now)
+    progress.follow(db, participant, now=now)
     places.free(db, session, were_available=were_available, now=now)
     return participant
 

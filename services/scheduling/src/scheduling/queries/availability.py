@@ -60,6 +60,7 @@ _SESSIONS = """
     SELECT tstzrange(starts_at - (buffer_before_minutes + :after) * interval '1 minute',
                      ends_at + (buffer_after_minutes + :before) * interval '1 minute') AS during
     FROM sessions WHERE status <> 'CANCELLED' AND {} = asked.id AND starts_at > :earliest AND starts_at < :latest
+      AND id <> ALL (CAST(:moving AS uuid[]))
 """
 _TIME_OFF = """
     SELECT tstzrange(starts_at, ends_at) FROM time_off
@@ -68,6 +69,7 @@ _TIME_OFF = """
 _PLACES = """
     SELECT tstzrange(starts_at, ends_at) AS during FROM participants
     WHERE live AND patient_id = asked.id AND ends_at > :starts AND starts_at < :ends
+      AND session_id <> ALL (CAST(:moving AS uuid[]))
 """
 _OF_PROVIDERS = _gaps(_SESSIONS.format("provider_id"), _TIME_OFF)
 _OF_ROOMS = _gaps(_SESSIONS.format("room_id"))
@@ -78,7 +80,8 @@ _OF_PATIENTS = _gaps(_PLACES)
 class Search:
     """What is looked for: a session of a service type, of so many minutes, where one is asked for with a room.
 
-    It begins from `start` until before `end`: instants, or days of the clinic, of which the last is included.
+    It begins from `start` until before `end`: instants, or days of the clinic, of which the last is included. Sessions
+    that are `moving` away stand in nobody's way.
     """
 
     service_type: ServiceType
@@ -93,6 +96,7 @@ class Search:
     patient_id: UUID | None = None
     part_of_day: str | None = None
     weekdays: frozenset[int] = frozenset()
+    moving: frozenset[UUID] = frozenset()
 
     @property
     def length(self) -> timedelta:
@@ -133,6 +137,11 @@ class Candidate:
     name_ar: str
     clinic: Clinic
     hours: list[WorkingHours]
+
+    def worked(self, reach: Interval) -> list[Interval]:
+        """When the provider works there, on every local day that reach touches."""
+        zone = self.clinic.timezone
+        return open_intervals(self.hours, self.clinic.id, zone, *(day_of(instant, zone) for instant in reach))
 
 
 #: What slots are ordered by: the start, the provider's name and id, the clinic's id.
@@ -183,10 +192,7 @@ def _slots(
 
     def begins(candidate: Candidate) -> Iterator[tuple[Key, Candidate]]:
         clinic = candidate.clinic
-        worked = open_intervals(
-            candidate.hours, clinic.id, clinic.timezone, *(day_of(instant, clinic.timezone) for instant in reach)
-        )
-        free = common(common(worked, providers.get(candidate.id, [])), open_time[clinic.id])
+        free = common(common(candidate.worked(reach), providers.get(candidate.id, [])), open_time[clinic.id])
         bounds = max(window[0], clinic.bounds[0]), min(window[1], clinic.bounds[1])
         for starts_at in clinic.grid.begins(free, search.length, bounds):
             yield (starts_at, candidate.name_en, candidate.id, clinic.id), candidate
@@ -242,6 +248,7 @@ def _read_gaps(
         "minutes": search.minutes,
         "before": before,
         "after": after,
+        "moving": list(search.moving),
     }
     found: dict[UUID, list[Interval]] = {}
     for row in db.execute(statement, asked):
