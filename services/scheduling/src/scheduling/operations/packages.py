@@ -38,7 +38,7 @@ class Plan:
 
     task: Task
     places: Sequence[Planned]
-    reasons: Mapping[int, str]
+    refusals: Mapping[int, planning.Refusal]
     alternatives: Mapping[int, Sequence[tuple[str, Occurrence]]]
 
 
@@ -51,7 +51,7 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
     places = planning.planned(db, task)
-    return Plan(task, places, planning.reasons(task, places), planning.alternatives(db, task, places))
+    return Plan(task, places, planning.refusals(task, places), planning.alternatives(db, task, places))
 
 
 def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Whole:
@@ -110,11 +110,11 @@ def place(
     """
     steps = {step.session_number: step for step in task.steps}
     kept = [one for one in places if isinstance(one, Occurrence)]
-    why = planning.reasons(task, places)
+    refused = planning.refusals(task, places)
     for one in places:
         steps[one.number].scheduling_attempts += 1
         if isinstance(one, Failure):
-            fail(steps[one.number], one.code, why[one.number])
+            fail(steps[one.number], refused[one.number])
     if kept:
         held.appointments.update(_book(db, task, [(steps[one.number], one) for one in kept], now))
         if task.package.status == "DRAFT":
@@ -172,10 +172,9 @@ def check_open(package: Package) -> None:
 
 def check_whole(task: Task, places: Sequence[Planned], data: Mapping[str, Any]) -> None:
     """Raises 409 `package-conflicts` for a plan that has failures, where the caller wants all or nothing."""
-    failed = [one for one in places if isinstance(one, Failure)]
-    if failed and data.get("all_or_nothing"):
-        why = planning.reasons(task, places)
-        raise package_conflicts([{"session_number": f.number, "code": f.code, "detail": why[f.number]} for f in failed])
+    refused = planning.refusals(task, places)
+    if refused and data.get("all_or_nothing"):
+        raise package_conflicts([vars(refusal) for refusal in refused.values()])
 
 
 def package_conflicts(conflicts: Sequence[Mapping[str, Any]]) -> Problem:
@@ -189,11 +188,11 @@ def is_outstanding(step: PackageSession) -> bool:
     return step.status in ("PENDING", "FAILED") or (step.status == "CANCELLED" and step.owed)
 
 
-def fail(step: PackageSession, code: str, why: str) -> None:
+def fail(step: PackageSession, why: planning.Refusal) -> None:
     """Note why a session could not be placed."""
     if step.status != "FAILED":
         move(step, "FAILED")
-    step.scheduling_error_code, step.scheduling_error = code, why
+    step.scheduling_error_code, step.scheduling_error, step.scheduling_error_ar = why.code, why.detail, why.detail_ar
 
 
 def assign(

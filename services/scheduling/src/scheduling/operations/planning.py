@@ -70,16 +70,28 @@ class Task:
         )
 
 
-def reasons(task: Task, places: Sequence[Planned]) -> dict[int, str]:
-    """Why sessions have no place, in words, by their numbers."""
+@dataclass(frozen=True)
+class Refusal:
+    """Why a session has no place: the code, and the same in English and Arabic words."""
+
+    session_number: int
+    code: str
+    detail: str
+    detail_ar: str
+
+
+def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Refusal]:
+    """Why sessions have no place, by their numbers."""
     steps = {step.session_number: step for step in task.steps}
     one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in places)
     anybody = CHOSEN if one_holds_others and not task.package.use_multiple_providers else ANYBODY
-    return {
-        one.number: reason(one, task.wish, ASSIGNED if steps[one.number].provider_id else anybody)
-        for one in places
-        if isinstance(one, Failure)
-    }
+
+    def refusal(one: Failure) -> Refusal:
+        who = ASSIGNED if steps[one.number].provider_id else anybody
+        texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
+        return Refusal(one.number, one.code, *texts)
+
+    return {one.number: refusal(one) for one in places if isinstance(one, Failure)}
 
 
 def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:

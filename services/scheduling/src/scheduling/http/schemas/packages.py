@@ -203,6 +203,7 @@ class PlannedSession(Schema):
     scheduled_time = WallTime(allow_none=True, metadata={"description": "By the clinic's clock"})
     scheduling_error_code = fields.String(allow_none=True)
     scheduling_error = fields.String(allow_none=True)
+    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
     alternatives = fields.List(
         fields.Nested(Alternative()),
         metadata={"description": "For one that failed; those of a kind can be had together"},
@@ -217,9 +218,12 @@ class PackagePlan(Schema):
 
 
 class SchedulingError(Schema):
+    """Why a session has no place; also an item of `conflicts` in 409 `package-conflicts`."""
+
     session_number = fields.Integer()
     code = fields.String()
     detail = fields.String()
+    detail_ar = fields.String(metadata={"description": "The same in Arabic"})
 
 
 class AssignmentAnswer(Assignment):
@@ -248,6 +252,7 @@ class PackageSessionAnswer(Schema):
     scheduling_attempts = fields.Integer()
     scheduling_error_code = fields.String(allow_none=True)
     scheduling_error = fields.String(allow_none=True)
+    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
 
 
 class PackageSummary(_PackageFields):
