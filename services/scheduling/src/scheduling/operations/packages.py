@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -155,13 +155,13 @@ def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Who
 
 def standing(held: Whole, but: Collection[int] = ()) -> list[Occurrence]:
     """Where the sessions are that have their place, but for those of some numbers."""
-    return [
-        Occurrence(
-            step.session_number, p.session.starts_at, p.session.ends_at, p.session.provider_id, p.session.room_id
-        )
-        for step, p in held.placed()
-        if step.session_number not in but
-    ]
+    return [occurrence(step, p) for step, p in held.placed() if step.session_number not in but]
+
+
+def occurrence(step: PackageSession, participant: Participant) -> Occurrence:
+    """Where and when a session is that has its place."""
+    at = participant.session
+    return Occurrence(step.session_number, at.starts_at, at.ends_at, at.provider_id, at.room_id)
 
 
 def check_going(package: Package) -> None:
@@ -231,8 +231,7 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
     clinic = active_clinic(db, data["clinic_id"])
     service_type = active_service_type(db, data["service_type"], None)
     room = active_room(db, data.get("room_id"), clinic)
-    if data["start_date"] < day_of(now, clinic.timezone):
-        raise invalid("start_date", "Must not be before today.")
+    check_start(data["start_date"], clinic, now)
     assigned = _assigned(db, data, clinic, service_type)
     package = Package(
         id=new_id(),
@@ -276,6 +275,12 @@ def change_wishes(package: Package, data: Mapping[str, Any]) -> None:
         if name in data:
             setattr(package, name, data[name])
     check_period(package)
+
+
+def check_start(day: date, clinic: Clinic, now: datetime) -> None:
+    """Raises 422 for a local day that is over."""
+    if day < day_of(now, clinic.timezone):
+        raise invalid("start_date", "Must not be before today.")
 
 
 def check_period(package: Package) -> None:
