@@ -35,7 +35,7 @@ def reschedule_package_session(body: dict[str, Any], package_id: UUID, session_n
 
 
 @routes.view(
-    f"{_ONE}/schedule", "POST", permission="packages.write", body=schemas.ScheduleSessionBody(), answer=_CHANGED
+    f"{_ONE}/schedule", "POST", permission="packages.write", body=schemas.SchedulePackageSessionBody(), answer=_CHANGED
 )
 def schedule_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
     """Book one session that has no place by hand, also as a make-up; order and gap are warned of, not refused."""
@@ -45,7 +45,7 @@ def schedule_package_session(body: dict[str, Any], package_id: UUID, session_num
     return _warned(held)
 
 
-@routes.view(f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelSessionBody(), answer=_PACKAGE)
+@routes.view(f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelPackageSessionBody(), answer=_PACKAGE)
 def cancel_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
     """Give up one session of a package, with its appointment; it is not owed any more unless the body says so."""
     held = held_package(current_db(), package_id)

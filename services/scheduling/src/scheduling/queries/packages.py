@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from jalsa.errors import not_found
 from scheduling.domain import EXPECTED, LIVE_PARTICIPANT
-from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
+from scheduling.models import Package, PackageSession, Participant, ServiceType
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,12 @@ def steps_of(db: Session, package_id: UUID) -> Sequence[PackageSession]:
 def appointments(db: Session, step_ids: Collection[UUID]) -> dict[UUID, Participant]:
     """The appointment of each package session: the live one, else the last that it had."""
     query = select(Participant).where(Participant.package_session_id.in_(step_ids)).order_by(Participant.id)
+    query = query.options(selectinload(Participant.session))
     found: dict[UUID, Participant] = {}
     for participant in db.scalars(query.execution_options(populate_existing=True)):
         step = participant.package_session_id
         if step and not (step in found and found[step].status in LIVE_PARTICIPANT):
             found[step] = participant
-    # read at once: each participant then finds its session among them
-    sessions = select(ClinicalSession).where(ClinicalSession.id.in_([p.session_id for p in found.values()]))
-    db.scalars(sessions.execution_options(populate_existing=True)).all()
     return found
 
 

@@ -13,7 +13,7 @@ _number = validate.Range(1, MAX_SESSIONS)
 _MAX_SHIFT_DAYS = 366
 
 
-class ScheduleSessionBody(ReasonBody):
+class SchedulePackageSessionBody(ReasonBody):
     starts_at = Instant(required=True)
     provider_id = fields.UUID(metadata={"description": "The one to whom the session is assigned if absent"})
     room_id = fields.UUID(allow_none=True, metadata={"description": "The package's if absent"})
@@ -23,7 +23,7 @@ class ScheduleSessionBody(ReasonBody):
     )
 
 
-class CancelSessionBody(ReasonBody):
+class CancelPackageSessionBody(ReasonBody):
     owed = fields.Boolean(load_default=False, metadata={"description": "It is to be made up"})
 
 
