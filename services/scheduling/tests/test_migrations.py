@@ -82,6 +82,7 @@ def allowed(kit: ServiceKit, constraint: str) -> set[str]:
         ("sessions_status_check", domain.SESSION),
         ("participants_status_check", domain.PARTICIPANT),
         ("packages_status_check", domain.PACKAGE),
+        ("package_sessions_status_check", domain.PACKAGE_SESSION),
     ],
 )
 def test_the_database_knows_the_states_of_the_tables_in_the_code(
