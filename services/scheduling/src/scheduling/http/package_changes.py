@@ -45,7 +45,9 @@ def schedule_package_session(body: dict[str, Any], package_id: UUID, session_num
     return _warned(held)
 
 
-@routes.view(f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelPackageSessionBody(), answer=_PACKAGE)
+@routes.view(
+    f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelPackageSessionBody(), answer=_PACKAGE
+)
 def cancel_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
     """Give up one session of a package, with its appointment; it is not owed any more unless the body says so."""
     held = held_package(current_db(), package_id)
