@@ -4,7 +4,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from scheduling.domain.planning import NO_PROVIDER, NO_ROOM, PAST, PERIOD_OVER, STAGES, TOGETHER, Failure, Wish
+from scheduling.domain.planning import (
+    GAP,
+    NO_PROVIDER,
+    NO_ROOM,
+    OUT_OF_ORDER,
+    PAST,
+    PERIOD_OVER,
+    STAGES,
+    TOGETHER,
+    Failure,
+    Wish,
+)
 
 #: Whom a session is to be held by.
 ASSIGNED, CHOSEN, ANYBODY = "ASSIGNED", "CHOSEN", "ANYBODY"
@@ -22,6 +33,7 @@ class _Language:
     on_day: str
     period: str
     days: tuple[str, str]
+    warnings: dict[str, str]
 
 
 _ENGLISH = _Language(
@@ -62,6 +74,10 @@ _ENGLISH = _Language(
     on_day="on {day}",
     period="from {first} to {last}",
     days=("1 day", "{count} days"),
+    warnings={
+        OUT_OF_ORDER: "A session of a higher number is before it.",
+        GAP: "It is less than {gap} after the session before it.",
+    },
 )
 _ARABIC = _Language(
     said={
@@ -99,6 +115,10 @@ _ARABIC = _Language(
     on_day="في {day}",
     period="من {first} إلى {last}",
     days=("يوم واحد", "عدد الأيام {count}"),
+    warnings={
+        OUT_OF_ORDER: "تسبقها جلسة ذات رقم أعلى منها.",
+        GAP: "تفصلها عن الجلسة السابقة مدة أقل من المطلوبة: {gap}.",
+    },
 )
 LANGUAGES = {"en": _ENGLISH, "ar": _ARABIC}
 
@@ -115,6 +135,12 @@ def reason(failure: Failure, wish: Wish, who: str, language: str = "en") -> str:
         last=_long(words, failure.last),
         gap=words.days[wish.gap_days > 1].format(count=wish.gap_days),
     )
+
+
+def warning(code: str, gap_days: int, language: str = "en") -> str:
+    """One sentence: what is unusual about the time of a session that a person placed."""
+    words = LANGUAGES[language]
+    return words.warnings[code].format(gap=words.days[gap_days > 1].format(count=gap_days))
 
 
 def _when(words: _Language, failure: Failure, weekdays: Collection[int]) -> str:
