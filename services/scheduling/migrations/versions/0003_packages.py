@@ -120,7 +120,7 @@ def upgrade() -> None:
           RETURN NULL;
         END $$;
         CREATE CONSTRAINT TRIGGER in_step AFTER INSERT OR UPDATE OF status ON package_sessions
-          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status <> 'PENDING') EXECUTE FUNCTION check_package_step();
+          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_package_step();
         CREATE CONSTRAINT TRIGGER in_step AFTER UPDATE OF status, package_session_id ON participants
           DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.package_session_id IS NOT NULL)
           EXECUTE FUNCTION check_package_step();
