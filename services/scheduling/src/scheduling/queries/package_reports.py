@@ -86,12 +86,12 @@ def _statuses(chosen: Subquery) -> Select[Any]:
 
 
 def _services(chosen: Subquery) -> Select[Any]:
-    counted = (func.count().label("packages"), func.sum(chosen.c.total_sessions).label("sessions"))
+    counts = (func.count().label("packages"), func.sum(chosen.c.total_sessions).label("sessions"))
+    counted = select(chosen.c.service_type_id, *counts).group_by(chosen.c.service_type_id).subquery("counted")
     return (
-        select(*_named(ServiceType, ServiceType.code), *counted)
-        .join(chosen, chosen.c.service_type_id == ServiceType.id)
-        .group_by(ServiceType.id)
-        .order_by(*(number.desc() for number in counted), ServiceType.code)
+        select(*_named(ServiceType, ServiceType.code), counted.c.packages, counted.c.sessions)
+        .join(counted, counted.c.service_type_id == ServiceType.id)
+        .order_by(counted.c.packages.desc(), counted.c.sessions.desc(), ServiceType.code)
         .limit(MAX_SERVICES)
     )
 
@@ -132,17 +132,21 @@ def _providers(chosen: Subquery) -> Select[Any]:
         "completed_sessions": ("ATTENDED",),
         "missed_sessions": ("NO_SHOW",),
     }
-    counted = [func.count().filter(Participant.status.in_(states)).label(name) for name, states in outcomes.items()]
-    return (
-        select(*_named(Provider, Provider.id), *counted)
+    counts = [func.count().filter(Participant.status.in_(states)).label(name) for name, states in outcomes.items()]
+    counted = (
+        select(ClinicalSession.provider_id, func.count().label("all"), *counts)
         .select_from(chosen)
         .join(PackageSession, PackageSession.package_id == chosen.c.id)
         .join(Participant, Participant.package_session_id == PackageSession.id)
         .join(ClinicalSession, ClinicalSession.id == Participant.session_id)
-        .join(Provider, Provider.id == ClinicalSession.provider_id)
         .where(Participant.status != "CANCELLED")
-        .group_by(Provider.id)
-        .order_by(func.count().desc(), Provider.name_en, Provider.id)
+        .group_by(ClinicalSession.provider_id)
+        .subquery("counted")
+    )
+    return (
+        select(*_named(Provider, Provider.id), *(counted.c[name] for name in outcomes))
+        .join(counted, counted.c.provider_id == Provider.id)
+        .order_by(counted.c.all.desc(), Provider.name_en, Provider.id)
     )
 
 
