@@ -7,7 +7,7 @@ appointments as they are now.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Date, Select, Subquery, cast, func, select
+from sqlalchemy import Date, Select, Subquery, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from scheduling.domain import PACKAGE
@@ -101,29 +101,27 @@ def _outcomes(chosen: Subquery) -> Select[Any]:
 
     An attempt that succeeds makes an appointment: where there are fewer of these than attempts, one has failed.
     """
-    step = (
-        select(
-            PackageSession.status,
-            PackageSession.scheduling_error_code.label("code"),
-            PackageSession.scheduling_attempts.label("attempts"),
-            func.count(Participant.id).label("appointments"),
-        )
-        .join(chosen, chosen.c.id == PackageSession.package_id)
-        .outerjoin(Participant, Participant.package_session_id == PackageSession.id)
-        .group_by(PackageSession.id)
-        .subquery("step")
-    )
-    tried, failed = step.c.attempts > 0, step.c.status == "FAILED"
-    placed = tried & ~failed & (step.c.appointments > 0)
+    status, attempts = PackageSession.status, PackageSession.scheduling_attempts
+    made = select(func.count()).where(Participant.package_session_id == PackageSession.id).scalar_subquery()
+    # most have their place by their first attempt: their appointments need not be looked at
+    appointments = case((status.in_(("SCHEDULED", "COMPLETED")) & (attempts == 1), 1), else_=made)
+    tried, failed = attempts > 0, status == "FAILED"
+    placed = tried & ~failed & (appointments > 0)
     counts = {
-        "completed": step.c.status == "COMPLETED",
+        "completed": status == "COMPLETED",
         "failed": failed,
         "tried": tried,
         "placed": placed,
-        "placed_at_first_attempt": placed & (step.c.appointments >= step.c.attempts),
+        "placed_at_first_attempt": placed & (appointments >= attempts),
     }
+    code: Any = PackageSession.scheduling_error_code.label("code")
     counted = [func.count().filter(condition).label(name) for name, condition in counts.items()]
-    return select(step.c.code, *counted).group_by(step.c.code).order_by(counted[1].desc(), step.c.code)
+    return (
+        select(code, *counted)
+        .join(chosen, chosen.c.id == PackageSession.package_id)
+        .group_by(code)
+        .order_by(counted[1].desc(), code)
+    )
 
 
 def _providers(chosen: Subquery) -> Select[Any]:
