@@ -1,50 +1,131 @@
-"""Why a session of a package has no place, said so that a person can act on it. No I/O."""
+"""Why a session of a package has no place, said in English and Arabic so that a person can act on it. No I/O."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from scheduling.domain.planning import NO_PROVIDER, NO_ROOM, PAST, PERIOD_OVER, STAGES, TOGETHER, Failure, Wish
 
 #: Whom a session is to be held by.
-ASSIGNED, CHOSEN, ANYBODY = "the assigned provider", "the provider of the other sessions", "any provider of this clinic"
-
-_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+ASSIGNED, CHOSEN, ANYBODY = "ASSIGNED", "CHOSEN", "ANYBODY"
 _HOURS, _BUSY, _PATIENT = STAGES
 
 
-def reason(failure: Failure, wish: Wish, who: str) -> str:
-    """One sentence: what was looked for, of whom, on which days."""
-    minutes = int(wish.length.total_seconds() // 60)
-    one_day = failure.first == failure.last
-    days = f"on {_long(failure.first)}" if one_day else _period(failure, wish.weekdays)
-    said = {
-        _HOURS: f"{who[0].upper()}{who[1:]} does not work here for {minutes} minutes {days}, or the clinic is closed.",
-        _BUSY: f"No free {minutes} minutes of {who} {days}.",
-        _PATIENT: f"The patient has other sessions whenever {who} has {minutes} minutes free {days}.",
-        NO_ROOM: f"No room that is free whenever {who} has {minutes} minutes free {days}.",
+@dataclass(frozen=True)
+class _Language:
+    said: dict[str, str]
+    who: dict[str, str]
+    weekdays: Sequence[str]
+    months: Sequence[str]
+    alternatives: tuple[str, str]
+    on_weekdays: str
+    on_day: str
+    period: str
+    days: tuple[str, str]
+
+
+_ENGLISH = _Language(
+    said={
+        _HOURS: "{Who} does not work here for {minutes} minutes {when}, or the clinic is closed.",
+        _BUSY: "No free {minutes} minutes of {who} {when}.",
+        _PATIENT: "The patient has other sessions whenever {who} has {minutes} minutes free {when}.",
+        NO_ROOM: "None of the rooms is free when {who} has {minutes} minutes free {when}.",
         NO_PROVIDER: "No active provider of the service type's discipline has working hours in this clinic.",
-        PERIOD_OVER: _too_late(failure, wish),
+        PERIOD_OVER: "The period ends on {last}; no day of it is left that is {gap} or more from the other sessions.",
         PAST: "That time is past.",
         TOGETHER: "Another session of the package is at that time.",
-    }
-    return said[failure.code]
+    },
+    who={
+        ASSIGNED: "the assigned provider",
+        CHOSEN: "the provider of the other sessions",
+        ANYBODY: "any provider of this clinic",
+    },
+    weekdays=("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"),
+    months=(
+        [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ]
+    ),
+    alternatives=(", ", " or "),
+    on_weekdays="on a {days} ",
+    on_day="on {day}",
+    period="from {first} to {last}",
+    days=("1 day", "{count} days"),
+)
+_ARABIC = _Language(
+    said={
+        _HOURS: "{who} لا يعمل هنا لمدة {minutes} دقيقة {when}، أو أن العيادة مغلقة.",
+        _BUSY: "لا توجد {minutes} دقيقة متاحة لدى {who} {when}.",
+        _PATIENT: "لدى المريض جلسات أخرى كلما توفرت {minutes} دقيقة لدى {who} {when}.",
+        NO_ROOM: "لا توجد غرفة متاحة كلما توفرت {minutes} دقيقة لدى {who} {when}.",
+        NO_PROVIDER: "لا يوجد مقدم خدمة نشط من تخصص هذه الخدمة له ساعات عمل في هذه العيادة.",
+        PERIOD_OVER: "تنتهي الفترة في {last}، ولم يبق فيها يوم تفصله عن الجلسات الأخرى المدة المطلوبة: {gap} أو أكثر.",
+        PAST: "هذا الوقت قد مضى.",
+        TOGETHER: "توجد جلسة أخرى من الباقة في ذلك الوقت.",
+    },
+    who={
+        ASSIGNED: "مقدم الخدمة المعيَّن",
+        CHOSEN: "مقدم خدمة الجلسات الأخرى",
+        ANYBODY: "أي من مقدمي الخدمة في هذه العيادة",
+    },
+    weekdays=("الأحد", "الاثنين", "الثلاثاء", "الأربعاء", "الخميس", "الجمعة", "السبت"),
+    months=[
+        "يناير",
+        "فبراير",
+        "مارس",
+        "أبريل",
+        "مايو",
+        "يونيو",
+        "يوليو",
+        "أغسطس",
+        "سبتمبر",
+        "أكتوبر",
+        "نوفمبر",
+        "ديسمبر",
+    ],
+    alternatives=(" أو ", " أو "),
+    on_weekdays="يوم {days} ",
+    on_day="في {day}",
+    period="من {first} إلى {last}",
+    days=("يوم واحد", "عدد الأيام {count}"),
+)
+LANGUAGES = {"en": _ENGLISH, "ar": _ARABIC}
 
 
-def _too_late(failure: Failure, wish: Wish) -> str:
-    return (
-        f"The period ends on {_long(failure.last)}, and no day of it is left that is {wish.gap_days} "
-        f"{'day' if wish.gap_days == 1 else 'days'} or more from the other sessions."
+def reason(failure: Failure, wish: Wish, who: str, language: str = "en") -> str:
+    """One sentence: what was looked for, of whom, on which days."""
+    words = LANGUAGES[language]
+    name = words.who[who]
+    return words.said[failure.code].format(
+        who=name,
+        Who=name[0].upper() + name[1:],
+        minutes=int(wish.length.total_seconds() // 60),
+        when=_when(words, failure, wish.weekdays),
+        last=_long(words, failure.last),
+        gap=words.days[wish.gap_days > 1].format(count=wish.gap_days),
     )
 
 
-def _period(failure: Failure, weekdays: Collection[int]) -> str:
-    asked = f"on a {_either([_DAYS[day] for day in sorted(weekdays)])} " if weekdays else ""
-    return f"{asked}from {_long(failure.first)} to {_long(failure.last)}"
+def _when(words: _Language, failure: Failure, weekdays: Collection[int]) -> str:
+    if failure.first == failure.last:
+        return words.on_day.format(day=_long(words, failure.first))
+    comma, last = words.alternatives
+    names = [words.weekdays[day] for day in sorted(weekdays)]
+    asked = last.join(filter(None, [comma.join(names[:-1]), *names[-1:]]))
+    period = words.period.format(first=_long(words, failure.first), last=_long(words, failure.last))
+    return (words.on_weekdays.format(days=asked) if asked else "") + period
 
 
-def _either(names: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _long(day: date) -> str:
-    return f"{day.day} {day:%B} {day.year}"
+def _long(words: _Language, day: date) -> str:
+    return f"{day.day} {words.months[day.month - 1]} {day.year}"

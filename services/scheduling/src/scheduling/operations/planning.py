@@ -69,16 +69,29 @@ class Task:
             apart=timedelta(minutes=service.buffer_before_minutes + service.buffer_after_minutes),
         )
 
-    def who(self, step: PackageSession) -> str:
-        """Whom a session is to be held by, in words."""
-        if step.provider_id:
-            return ASSIGNED
-        return ANYBODY if self.package.use_multiple_providers or not self.standing else CHOSEN
 
-    def reason(self, failure: Failure) -> str:
-        """Why a session has no place, in words."""
-        step = next(s for s in self.steps if s.session_number == failure.number)
-        return reason(failure, self.wish, self.who(step))
+@dataclass(frozen=True)
+class Refusal:
+    """Why a session has no place: the code, and the same in English and Arabic words."""
+
+    session_number: int
+    code: str
+    detail: str
+    detail_ar: str
+
+
+def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Refusal]:
+    """Why sessions have no place, by their numbers."""
+    steps = {step.session_number: step for step in task.steps}
+    one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in places)
+    anybody = CHOSEN if one_holds_others and not task.package.use_multiple_providers else ANYBODY
+
+    def refusal(one: Failure) -> Refusal:
+        who = ASSIGNED if steps[one.number].provider_id else anybody
+        texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
+        return Refusal(one.number, one.code, *texts)
+
+    return {one.number: refusal(one) for one in places if isinstance(one, Failure)}
 
 
 def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
