@@ -15,8 +15,7 @@ from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.testing.kit import Client, ServiceKit
 from scheduling.policy import POLICY
 
-from .factories import Centre, Desk, at, created, problem
-from .test_packages import body
+from .factories import Centre, Desk, at, problem
 
 KID = {"kid": "jalsa-development"}
 READERS = {"front-desk", "clinician", "biller", "records", "manager", "integration"}
@@ -183,7 +182,6 @@ def test_a_role_does_what_the_policy_says_and_nothing_else(calm: Desk, permissio
 def test_another_tenants_records_are_not_found(desk: Desk) -> None:
     participant = desk.create_appointment(room_id=desk.room["id"])
     session = participant["session"]
-    package = created(desk.centre.post("/packages", body(desk, start_date=str(at(2).date()))))
     before = desk.centre.state()
     stranger = Centre(desk.centre.kit, f"{desk.centre.tenant}x").client()
     addresses = [
@@ -195,7 +193,6 @@ def test_another_tenants_records_are_not_found(desk: Desk) -> None:
         f"/sessions/{session['id']}",
         f"/sessions/{session['id']}/participants",
         f"/participants/{participant['id']}",
-        f"/packages/{package['id']}",
     ]
     for path in addresses:
         problem(stranger.get(path), 404, "not-found")
@@ -203,23 +200,9 @@ def test_another_tenants_records_are_not_found(desk: Desk) -> None:
     for path in (addresses[0], addresses[1], addresses[2], addresses[4], addresses[7]):
         problem(stranger.patch(path, {}, "*"), 404, "not-found")
     problem(stranger.put(addresses[3], {"items": []}), 404, "not-found")
-    for action in (
-        f"{addresses[5]}/cancel",
-        f"{addresses[7]}/confirm",
-        f"{addresses[7]}/cancel",
-        f"{addresses[8]}/schedule",
-    ):
+    for action in (f"{addresses[5]}/cancel", f"{addresses[7]}/confirm", f"{addresses[7]}/cancel"):
         problem(stranger.post(action), 404, "not-found")
-    for path in (
-        "/clinics",
-        "/rooms",
-        "/providers",
-        "/service-types",
-        "/sessions",
-        "/sessions/available",
-        "/packages",
-        "/events",
-    ):
+    for path in ("/clinics", "/rooms", "/providers", "/service-types", "/sessions", "/sessions/available", "/events"):
         listed = stranger.get(path)
         assert (listed.status_code, listed.get_json()["items"]) == (200, []), path
     assert desk.centre.state() == before

@@ -213,12 +213,11 @@ def test_why_a_package_was_paused_is_told_where_it_was_and_not_again(desk: Desk)
 def test_a_packages_history_with_all_its_sessions_is_read_page_by_page_without_loss(desk: Desk) -> None:
     package = created(desk.centre.post("/packages", body(desk, total_sessions=10)))
     whole = history(desk, "package", package["id"], include="sessions", limit=200)
-    seen, query = [], {"include": "sessions", "limit": 7}
-    while True:
+    seen: list[dict[str, Any]] = []
+    query: dict[str, Any] = {"include": "sessions", "limit": 7}
+    while not seen or query["cursor"]:
         page = ok(desk.centre.get(f"/history/package/{package['id']}", **query))
         seen += page["items"]
-        if page["next_cursor"] is None:
-            break
         query["cursor"] = page["next_cursor"]
     assert seen == whole
     assert len(seen) > 20

@@ -21,7 +21,6 @@ from jalsa.auth import PUBLIC
 from jalsa.testing.kit import ServiceKit
 
 from .factories import Desk, at, created
-from .test_packages import body
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -101,7 +100,6 @@ def known_values(desk: Desk) -> dict[str, Any]:
     series = desk.create_series(start_time="18:00", max_capacity=5)
     members = f"/series/{series['id']}/members"
     member = created(desk.centre.post(members, {"patient_id": desk.centre.create_patient()}))
-    package = created(desk.centre.post("/packages", body(desk, start_date=str(at(40).date()))))
     return {
         "clinic_id": desk.clinic["id"],
         "room_id": desk.room["id"],
@@ -115,7 +113,6 @@ def known_values(desk: Desk) -> dict[str, Any]:
         "clinic_ids": [desk.clinic["id"]],
         "series_id": series["id"],
         "member_id": member["id"],
-        "package_id": package["id"],
         "starts_on": desk.series_body()["starts_on"],
         "rrule": "FREQ=WEEKLY;COUNT=2",
         "exceptions": [],

@@ -65,7 +65,7 @@ def schedule(desk: Desk, package: dict[str, Any], **asked: Any) -> dict[str, Any
 
 def appointments(package: dict[str, Any]) -> list[dict[str, Any]]:
     """The participants of a package's sessions, by number."""
-    return [{"id": session["appointment_id"]} for session in package["sessions"] if session["appointment_id"]]
+    return [{"id": session["appointment_id"]} for session in package["sessions"] if session.get("appointment_id")]
 
 
 def attend(desk: Desk, *participants: dict[str, Any]) -> None:
@@ -75,11 +75,20 @@ def attend(desk: Desk, *participants: dict[str, Any]) -> None:
 
 
 def cancel(desk: Desk, package: dict[str, Any]) -> None:
+    """The package with its appointments, and with what has none."""
     for participant in appointments(package):
         ok(desk.do(participant, "cancel"))
     with desk.centre.kit.transaction(desk.centre.tenant) as db:
         values = {"id": package["id"], "now": clock.now()}
         db.execute(text("UPDATE packages SET status = 'CANCELLED', cancelled_at = :now WHERE id = :id"), values)
+        db.execute(
+            text("""
+                UPDATE package_sessions SET status = 'CANCELLED', owed = false, scheduling_error_code = NULL,
+                                            scheduling_error = NULL, scheduling_error_ar = NULL
+                WHERE package_id = :id
+            """),
+            {"id": package["id"]},
+        )
 
 
 @contextmanager
@@ -147,11 +156,17 @@ def test_what_could_not_be_placed_is_told_by_its_reason_and_what_was_placed_late
     other_day = hours_on((first + timedelta(days=2)).isoweekday() % 7, desk.clinic)
     unable = desk.centre.create_provider(desk.clinic, hours=[other_day])
     create_package(desk, **two_days, total_sessions=3, provider_id=unable["id"])
-    create_package(desk, **two_days)
+    given_up = create_package(desk, **two_days)
     assert list(rows(desk.centre, "failures", "sessions").items()) == [
         ("outside-working-hours", (3,)),
         ("period-over", (2,)),
     ]
+    before = report(desk.centre)["totals"]
+    cancel(desk, given_up)
+    after = report(desk.centre)["totals"]
+    assert rows(desk.centre, "failures", "sessions") == {"outside-working-hours": (3,)}
+    for name in ("tried_sessions", "placed_sessions", "placed_at_first_attempt_sessions"):
+        assert after[name] == before[name], name
 
 
 def test_an_appointment_that_was_cancelled_was_placed_and_when_placed_again_no_attempt_has_failed(desk: Desk) -> None:
