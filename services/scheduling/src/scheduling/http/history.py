@@ -30,7 +30,8 @@ def read_history(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, 
     """Every change of a record and its parts, the oldest first; also of one that is removed.
 
     Kinds: session, participant (or appointment), provider (with working hours, clinics, time off), clinic, room,
-    service-type, series (with its members), waitlist-entry (with its offers), time-off, closure, settings, package.
+    service-type, series (with its members), waitlist-entry (with its offers), time-off, closure, settings, package,
+    package-session, provider-assignment.
     """
     kind = "participant" if kind == "appointment" else kind
     if kind not in history.KINDS:

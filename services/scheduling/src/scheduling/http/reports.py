@@ -12,7 +12,7 @@ from jalsa.web import Routes, current_db
 from scheduling.http.schemas import reading as schemas
 from scheduling.queries import package_reports, reports, utilisation
 
-routes = Routes("reports", "Reports on local days of each clinic; what was cancelled is not counted")
+routes = Routes("reports", "Reports on local days of each clinic; of sessions, what was cancelled is not counted")
 
 CSV = "text/csv"
 #: A spreadsheet would take a cell that begins so for a formula, and run it.
@@ -22,8 +22,9 @@ _NO_SHOWS = schemas.report_of(schemas.NoShows)
 _CAPACITY = schemas.report_of(schemas.Capacity)
 _LEAD_TIME = schemas.report_of(schemas.LeadTime)
 _PACKAGES = schemas.PackageReport()
-#: The columns of a report of several parts as one table: each row is one figure.
-_LABELS, _FIGURE = ("key", "name_en", "name_ar"), ("part", "key", "name_en", "name_ar", "figure", "value")
+#: The columns of a report of several parts as one table, each row of which is one figure.
+_LABELS = ("key", "name_en", "name_ar")
+_FIGURE = ("part", *_LABELS, "figure", "value")
 
 
 @routes.view(
@@ -72,10 +73,11 @@ def report_lead_time(args: dict[str, Any]) -> Response:
 )
 def report_packages(args: dict[str, Any]) -> Response:
     """Packages created in the period: what became of them and of their sessions, and how well they could be placed."""
-    asked = ("first", "last", "clinic_id", "provider_id", "service_type")
-    period = package_reports.PackagePeriod(*(args[name] for name in asked))
-    told = _PACKAGES.dump({**args, **package_reports.packages(current_db(), period)})
-    return _sheet(args, "packages", _FIGURE, _figures(told)) if _wants_csv(args) else jsonify(told)
+    period = package_reports.PackagePeriod(**vars(_period(args)), service_type=args["service_type"])
+    parts = _PACKAGES.dump(package_reports.packages(current_db(), period))
+    if _wants_csv(args):
+        return _sheet(args, "packages", _FIGURE, _figures(parts))
+    return jsonify({"from": str(args["first"]), "to": str(args["last"]), **parts})
 
 
 def _period(args: dict[str, Any]) -> reports.Period:
@@ -89,9 +91,9 @@ def _answer(args: dict[str, Any], name: str, shape: Schema, rows: list[dict[str,
     return jsonify({"from": str(args["first"]), "to": str(args["last"]), "items": items})
 
 
-def _figures(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for part, rows in told.items():
-        for row in [rows] if isinstance(rows, dict) else rows if isinstance(rows, list) else []:
+def _figures(parts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for part, rows in parts.items():
+        for row in rows if isinstance(rows, list) else [rows]:
             labels = {name: row.get(name) for name in _LABELS}
             for figure, value in row.items():
                 if figure not in _LABELS:

@@ -81,19 +81,22 @@ def _chosen(period: PackagePeriod) -> Subquery:
 
 
 def _statuses(chosen: Subquery) -> Select[Any]:
-    counts = (func.count().label("packages"), func.sum(chosen.c.total_sessions).label("sessions"))
-    return select(chosen.c.status, *counts).group_by(chosen.c.status)
+    return select(chosen.c.status, *_sizes(chosen)).group_by(chosen.c.status)
 
 
 def _services(chosen: Subquery) -> Select[Any]:
-    counts = (func.count().label("packages"), func.sum(chosen.c.total_sessions).label("sessions"))
-    counted = select(chosen.c.service_type_id, *counts).group_by(chosen.c.service_type_id).subquery("counted")
+    kind = chosen.c.service_type_id
+    counted = select(kind, *_sizes(chosen)).group_by(kind).subquery("counted")
     return (
         select(*_named(ServiceType, ServiceType.code), counted.c.packages, counted.c.sessions)
         .join(counted, counted.c.service_type_id == ServiceType.id)
         .order_by(counted.c.packages.desc(), counted.c.sessions.desc(), ServiceType.code)
         .limit(MAX_SERVICES)
     )
+
+
+def _sizes(chosen: Subquery) -> list[Any]:
+    return [func.count().label("packages"), func.sum(chosen.c.total_sessions).label("sessions")]
 
 
 def _outcomes(chosen: Subquery) -> Select[Any]:
