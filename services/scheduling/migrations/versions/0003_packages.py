@@ -81,6 +81,8 @@ def upgrade() -> None:
           FOREIGN KEY (tenant_id, package_id) REFERENCES packages (tenant_id, id),
           FOREIGN KEY (tenant_id, provider_id) REFERENCES providers (tenant_id, id)
         );
+        CREATE INDEX package_sessions_provider ON package_sessions (provider_id, package_id);
+
         CREATE TABLE provider_assignments (
           id uuid PRIMARY KEY,
           tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
