@@ -171,6 +171,7 @@ class Story:
         asked = {
             "patient_id": patient,
             "total_sessions": told["total_sessions"],
+            "session_duration_minutes": 60,
             "start_date": date(2026, 11, 23),
             "end_date": date(2026, 11, 26),
             "preferred_days": [1, 3],
