@@ -64,7 +64,7 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Wh
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
     places: Sequence[Planned] = ()
-    if wanted := _wanted(data, steps):
+    if wanted := _wanted(db, package, data):
         places = planning.checked(db, task, wanted)
     elif package.auto_schedule:
         places = planning.planned(db, task, locked=True)
@@ -86,14 +86,14 @@ def schedule(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime
     package = held.package
     check_open(package)
     hold(db, package.patient_id, None)
-    _change_wishes(package, data)
+    _change_wishes(package, data, now)
     numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions") or ()]
     steps = [held.step(n) for n in numbers] if numbers else [s for s in held.steps if is_outstanding(s)]
     for step in steps:
         if not is_outstanding(step):
             raise conflict("invalid-transition", f"Session {step.session_number} of the package is not to be placed.")
     task = Task(package, steps, now, standing(held))
-    wanted = _wanted(data, steps)
+    wanted = _wanted(db, package, data)
     places = planning.checked(db, task, wanted) if wanted else planning.planned(db, task, locked=True)
     check_whole(task, places, data)
     place(db, held, task, places, now=now)
@@ -255,26 +255,29 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
         )
         for number in range(1, package.total_sessions + 1)
     ]
-    _check_period(package)
+    _check_period(package, now)
     return package, steps
 
 
 _AS_ASKED = ("start_date", "total_sessions", "room_required", "use_multiple_providers", "auto_schedule")
 
 
-def _change_wishes(package: Package, data: Mapping[str, Any]) -> None:
+def _change_wishes(package: Package, data: Mapping[str, Any], now: datetime) -> None:
     for name in ("start_date", *DEFAULT_WISHES):
         if name in data:
             setattr(package, name, data[name])
-    _check_period(package)
+    _check_period(package, now)
 
 
-def _check_period(package: Package) -> None:
+def _check_period(package: Package, now: datetime) -> None:
+    longest = timedelta(days=MAX_PERIOD_DAYS)
+    if package.start_date > day_of(now, package.clinic.timezone) + longest:
+        raise invalid("start_date", f"Must be at most {MAX_PERIOD_DAYS} days from today.")
     if package.end_date is None:
         return
     if package.end_date < package.start_date:
         raise invalid("end_date", "Must not be before the start.")
-    if package.end_date > package.start_date + timedelta(days=MAX_PERIOD_DAYS):
+    if package.end_date > package.start_date + longest:
         raise invalid("end_date", f"Must be at most {MAX_PERIOD_DAYS} days after the start.")
 
 
@@ -297,19 +300,29 @@ def qualified_provider(
     return provider
 
 
-def _wanted(data: Mapping[str, Any], steps: Sequence[PackageSession]) -> list[Occurrence]:
-    """The places that the caller names; each lasts as long as all of the package."""
-    minutes = steps[0].package.session_duration_minutes if steps else 0
-    return [
+def _wanted(db: Session, package: Package, data: Mapping[str, Any]) -> list[Occurrence]:
+    """The places that the caller names, each as long as all of the package, in its room unless it names another.
+
+    Raises 422 problems for who and what does not belong there, and for a day that is too far ahead.
+    """
+    length = timedelta(minutes=package.session_duration_minutes)
+    latest = package.start_date + timedelta(days=MAX_PERIOD_DAYS)
+    wanted = [
         Occurrence(
             one["session_number"],
             one["starts_at"],
-            one["starts_at"] + timedelta(minutes=minutes),
+            one["starts_at"] + length,
             one["provider_id"],
-            one.get("room_id"),
+            one["room_id"] or package.room_id,
         )
         for one in data.get("sessions") or ()
     ]
+    for one in wanted:
+        qualified_provider(db, one.provider_id, package.clinic, package.service_type, "sessions")
+        active_room(db, one.room_id, package.clinic, "sessions")
+        if day_of(one.starts_at, package.clinic.timezone) > latest:
+            raise invalid("sessions", f"Must be at most {MAX_PERIOD_DAYS} days after the package's start.")
+    return wanted
 
 
 def _store(db: Session, package: Package, steps: Sequence[PackageSession]) -> None:
@@ -343,8 +356,8 @@ def _book(
             closes_when_empty=True,
         )
         move(step, "SCHEDULED")
-        if step.provider_id is None:
-            assign(db, step, one.provider_id, CHOSEN, now)
+        if step.provider_id != one.provider_id:
+            assign(db, step, one.provider_id, SUBSTITUTE if step.provider_id else CHOSEN, now)
         booked[step.id] = Participant(
             id=new_id(),
             appointment_number=number,

@@ -69,16 +69,13 @@ class Task:
             apart=timedelta(minutes=service.buffer_before_minutes + service.buffer_after_minutes),
         )
 
-    def who(self, step: PackageSession) -> str:
-        """Whom a session is to be held by, in words."""
-        if step.provider_id:
-            return ASSIGNED
-        return ANYBODY if self.package.use_multiple_providers or not self.standing else CHOSEN
-
     def reason(self, failure: Failure) -> str:
         """Why a session has no place, in words."""
         step = next(s for s in self.steps if s.session_number == failure.number)
-        return reason(failure, self.wish, self.who(step))
+        if step.provider_id:
+            return reason(failure, self.wish, ASSIGNED)
+        alone = failure.provider_id and not self.package.use_multiple_providers
+        return reason(failure, self.wish, CHOSEN if alone else ANYBODY)
 
 
 def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
@@ -94,7 +91,8 @@ def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
     The period, the days and the order are the caller's own.
     """
     package = task.package
-    days = [day_of(one.starts_at, package.clinic.timezone) for one in wanted]
+    # what is past is refused without looking at the calendar
+    days = [day_of(max(one.starts_at, task.now), package.clinic.timezone) for one in wanted]
     ids = {one.provider_id for one in wanted}
     rooms = {one.room_id for one in wanted if one.room_id}
     free = _free(db, task, ids, max(days), first=min(days), rooms=rooms, locked=True)
@@ -130,13 +128,22 @@ def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int,
 
 
 def _plan(task: Task, free: FreeTime, wish: Wish) -> list[Planned]:
-    """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best."""
-    if task.package.use_multiple_providers:
-        return plan(wish, _choices(task, free, free.choices), free.rooms, task.standing)
+    """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best.
+
+    Where that could be nobody, what stands against them all is told.
+    """
+
+    def with_any(choices: Sequence[Choice]) -> list[Planned]:
+        return plan(wish, _choices(task, free, choices), free.rooms, task.standing)
+
+    of_one = {step.session_number for step in task.steps if step.provider_id is None}
+    if task.package.use_multiple_providers or not of_one:
+        return with_any(free.choices)
     known = {one.provider_id for one in task.standing}
-    ones = [[c] for c in free.choices if c.provider_id in known] or [[c] for c in free.choices] or [[]]
-    plans = [plan(wish, _choices(task, free, one), free.rooms, task.standing) for one in ones]
-    return min(plans, key=_unfit)
+    ones = [choice for choice in free.choices if choice.provider_id in known] or free.choices
+    best = min((with_any([one]) for one in ones), key=_unfit, default=[])
+    fits = any(isinstance(one, Occurrence) and one.number in of_one for one in best)
+    return best if fits else with_any(ones)
 
 
 def _choices(task: Task, free: FreeTime, anybody: Sequence[Choice]) -> Mapping[int, Sequence[Choice]]:
