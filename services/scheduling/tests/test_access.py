@@ -30,6 +30,8 @@ MAY = {
     "sessions.write": BOOKERS,
     "appointments.read": READERS,
     "appointments.write": BOOKERS,
+    "packages.read": READERS,
+    "packages.write": BOOKERS,
     "waitlist.read": READERS,
     "waitlist.write": BOOKERS,
     "calendar-links.write": {"manager", "front-desk", "clinician"},

@@ -1,17 +1,14 @@
-"""Packages through HTTP: planned, booked, tried again, counted."""
+"""A package through HTTP, from its booking on."""
 
-from datetime import timedelta
 from typing import Any
 
-import pytest
-
-from .factories import Desk, as_json, at, created, hours_on, ok, problem
+from .factories import Desk, as_json, at, created, ok
 
 
 def body(desk: Desk, **overrides: Any) -> dict[str, Any]:
     """Four sessions of an hour, each on the next day, with the desk's provider, unless said otherwise."""
     asked = {
-        "patient_id": None,
+        "patient_id": overrides.pop("patient_id", None) or desk.centre.create_patient(),
         "clinic_id": desk.clinic["id"],
         "service_type": desk.service_type["code"],
         "total_sessions": 4,
@@ -22,12 +19,19 @@ def body(desk: Desk, **overrides: Any) -> dict[str, Any]:
         "provider_id": desk.provider["id"],
         "auto_schedule": True,
     }
-    asked |= overrides
-    asked["patient_id"] = asked["patient_id"] or desk.centre.create_patient()
-    return as_json(asked)
+    return as_json({**asked, **overrides})
 
 
-def test_a_package_is_booked_in_one_step(desk: Desk) -> None:
-    shown = created(desk.centre.post("/packages", body(desk)))
-    import json; print(json.dumps(shown, indent=1))
-    assert shown["status"] == "SCHEDULED"
+def test_a_package_is_booked_in_one_step_and_each_session_has_its_appointment(desk: Desk) -> None:
+    package = created(desk.centre.post("/packages", body(desk)))
+    assert (package["status"], package["scheduled_sessions_count"], package["progress_percentage"]) == (
+        "SCHEDULED",
+        4,
+        0,
+    )
+    assert ok(desk.centre.get(f"/packages/{package['id']}")) == package
+    for session in package["sessions"]:
+        participant = desk.participant(session["appointment_id"])
+        assert participant["appointment_number"] == session["appointment_number"]
+        assert participant["patient_id"] == package["patient_id"]
+        assert participant["session"]["starts_at"] == session["starts_at"]

@@ -351,6 +351,7 @@ class PackageSession(TenantRow, Base):
     scheduling_attempts: Mapped[int] = mapped_column(default=0)
     scheduling_error_code: Mapped[str | None]
     scheduling_error: Mapped[str | None]
+    scheduling_error_ar: Mapped[str | None]
 
     package: Mapped[Package] = relationship(
         viewonly=True, primaryjoin="foreign(PackageSession.package_id) == Package.id"

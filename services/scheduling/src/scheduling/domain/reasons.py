@@ -1,84 +1,183 @@
-"""Why a session of a package has no place, said so that a person can act on it. No I/O."""
+"""Why a session of a package has no place, said in English and Arabic so that a person can act on it. No I/O."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from scheduling.domain.planning import NO_PROVIDER, NO_ROOM, PAST, PERIOD_OVER, STAGES, TOGETHER, Failure, Wish
 
 #: Whom a session is to be held by.
-ASSIGNED, CHOSEN, ANYBODY = "the assigned provider", "the one provider of all sessions", "any provider of this clinic"
-
-_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+ASSIGNED, CHOSEN, ANYBODY = "ASSIGNED", "CHOSEN", "ANYBODY"
 _HOURS, _BUSY, _PATIENT = STAGES
+_ENDED = "period-ended"
 
 
-def reason(failure: Failure, wish: Wish, who: str) -> str:
-    """One sentence: what was looked for, of whom, on which days; or what stands against the time that was wanted."""
+@dataclass(frozen=True)
+class _Language:
+    said: dict[str, str]  # against all of a period
+    said_of_one: dict[str, str]  # where it is one provider who may hold it
+    said_then: dict[str, str]  # against one time
+    who: dict[str, str]
+    weekdays: Sequence[str]
+    months: Sequence[str]
+    alternatives: tuple[str, str]
+    on_weekdays: str
+    on_day: str
+    period: str
+    time: str
+    day: str
+    days: tuple[str, str]
+    minutes: tuple[str, str]
+
+
+_ENGLISH = _Language(
+    said={
+        _HOURS: "No {minutes} of the working hours of {who} are left {when}, or the clinic is closed.",
+        _BUSY: "No free {minutes} of {who} {when}.",
+        _PATIENT: "The patient has other sessions whenever {who} has {minutes} free {when}.",
+        NO_ROOM: "None of the rooms is free when {who} has {minutes} free {when}.",
+        NO_PROVIDER: "No active provider of the service type's discipline has working hours in this clinic.",
+        PERIOD_OVER: "The period ends on {last}; no {day} of it is left that is {gap} or more from the other sessions.",
+        _ENDED: "The period ended on {last}.",
+    },
+    said_of_one={NO_PROVIDER: "{Who} is not active any more, or has no working hours in this clinic."},
+    said_then={
+        NO_PROVIDER: "The provider has no working hours in this clinic.",
+        PAST: "{then} is past.",
+        _HOURS: "The provider does not work here for {minutes} from {then}, or the clinic is closed.",
+        _BUSY: "The provider is not free for {minutes} from {then}.",
+        _PATIENT: "The patient is not free for {minutes} from {then}.",
+        NO_ROOM: "The room, or any that would do, is not free for {minutes} from {then}.",
+        TOGETHER: "Another session of the package is too near {then}.",
+    },
+    who={
+        ASSIGNED: "the assigned provider",
+        CHOSEN: "the provider of the other sessions",
+        ANYBODY: "any provider of this clinic",
+    },
+    weekdays=("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"),
+    months=(
+        [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ]
+    ),
+    alternatives=(", ", " or "),
+    on_weekdays="on a {days} ",
+    on_day="on {day}",
+    period="from {first} to {last}",
+    time="{time} on {day}",
+    day="day",
+    days=("1 day", "{count} days"),
+    minutes=("1 minute", "{count} minutes"),
+)
+_ARABIC = _Language(
+    said={
+        _HOURS: "لم تبق {minutes} من ساعات عمل {who} {when}، أو أن العيادة مغلقة.",
+        _BUSY: "لا توجد {minutes} متاحة لدى {who} {when}.",
+        _PATIENT: "لدى المريض جلسات أخرى كلما توفرت {minutes} لدى {who} {when}.",
+        NO_ROOM: "لا توجد غرفة متاحة كلما توفرت {minutes} لدى {who} {when}.",
+        NO_PROVIDER: "لا يوجد مقدم خدمة نشط من تخصص هذه الخدمة له ساعات عمل في هذه العيادة.",
+        PERIOD_OVER: "تنتهي الفترة في {last}، ولم يبق فيها {day} تفصله عن الجلسات الأخرى مدة {gap} أو أكثر.",
+        _ENDED: "انتهت الفترة في {last}.",
+    },
+    said_of_one={NO_PROVIDER: "{who} لم يعد نشطا، أو ليست له ساعات عمل في هذه العيادة."},
+    said_then={
+        NO_PROVIDER: "ليست لمقدم الخدمة ساعات عمل في هذه العيادة.",
+        PAST: "{then} وقت قد مضى.",
+        _HOURS: "مقدم الخدمة لا يعمل هنا لمدة {minutes} من {then}، أو أن العيادة مغلقة.",
+        _BUSY: "مقدم الخدمة غير متاح لمدة {minutes} من {then}.",
+        _PATIENT: "المريض غير متاح لمدة {minutes} من {then}.",
+        NO_ROOM: "الغرفة، أو أي غرفة مناسبة، غير متاحة لمدة {minutes} من {then}.",
+        TOGETHER: "توجد جلسة أخرى من الباقة قريبة جدا من {then}.",
+    },
+    who={
+        ASSIGNED: "مقدم الخدمة المعيَّن",
+        CHOSEN: "مقدم خدمة الجلسات الأخرى",
+        ANYBODY: "أي من مقدمي الخدمة في هذه العيادة",
+    },
+    weekdays=("الأحد", "الاثنين", "الثلاثاء", "الأربعاء", "الخميس", "الجمعة", "السبت"),
+    months=[
+        "يناير",
+        "فبراير",
+        "مارس",
+        "أبريل",
+        "مايو",
+        "يونيو",
+        "يوليو",
+        "أغسطس",
+        "سبتمبر",
+        "أكتوبر",
+        "نوفمبر",
+        "ديسمبر",
+    ],
+    alternatives=(" أو ", " أو "),
+    on_weekdays="يوم {days} ",
+    on_day="في {day}",
+    period="من {first} إلى {last}",
+    time="الساعة {time} في {day}",
+    day="يوم",
+    days=("يوم واحد", "عدد الأيام {count}"),
+    minutes=("دقيقة واحدة", "{count} دقيقة"),
+)
+LANGUAGES = {"en": _ENGLISH, "ar": _ARABIC}
+
+
+def reason(failure: Failure, wish: Wish, who: str, language: str = "en") -> str:
+    """One sentence: what was looked for, of whom, on which days; or what stands against the one time that is wanted."""
+    words = LANGUAGES[language]
+    minutes = int(wish.length.total_seconds() // 60)
+    said = {"minutes": words.minutes[minutes > 1].format(count=minutes)}
     if failure.starts_at:
-        return _against(failure.code, failure.starts_at.astimezone(ZoneInfo(wish.zone)), _minutes(wish))
-    minutes, when = _minutes(wish), _when(failure, wish.weekdays)
-    said = {
-        _HOURS: f"No {minutes} of the working hours of {who} are left {when}, or the clinic is closed.",
-        _BUSY: f"No free {minutes} of {who} {when}.",
-        _PATIENT: f"The patient has other sessions whenever {who} has {minutes} free {when}.",
-        NO_ROOM: f"No room is free for {minutes} when {who} and the patient are, {when}.",
-        NO_PROVIDER: _nobody(who),
-        PERIOD_OVER: _too_late(failure, wish),
-    }
-    return said[failure.code]
-
-
-def _against(code: str, starts_at: datetime, minutes: str) -> str:
-    """What stands against one time, by the clinic's clock."""
-    then = f"{starts_at:%H:%M} on {_long(starts_at.date())}"
-    said = {
-        NO_PROVIDER: "The provider is not active any more, or has no working hours in this clinic.",
-        PAST: f"{then} is past.",
-        _HOURS: f"The provider does not work here for {minutes} from {then}, or the clinic is closed.",
-        _BUSY: f"The provider is not free for {minutes} from {then}.",
-        _PATIENT: f"The patient is not free for {minutes} from {then}.",
-        TOGETHER: f"Another session of the package is too near {then}.",
-        NO_ROOM: f"The room, or any that would do, is not free for {minutes} from {then}.",
-    }
-    return said[code]
-
-
-def _nobody(who: str) -> str:
-    if who == ANYBODY:
-        return "No active provider of the service type's discipline has working hours in this clinic."
-    return f"{who[0].upper()}{who[1:]} is not active any more, or has no working hours in this clinic."
-
-
-def _too_late(failure: Failure, wish: Wish) -> str:
-    if wish.first > failure.last:
-        return f"The period ended on {_long(failure.last)}."
-    day = _either(wish.weekdays) if wish.weekdays else "day"
-    return (
-        f"The period ends on {_long(failure.last)}, and no {day} of it is left that is "
-        f"{_count(wish.gap_days, 'day')} or more from the other sessions."
+        then = failure.starts_at.astimezone(ZoneInfo(wish.zone))
+        return words.said_then[failure.code].format(then=_time(words, then), **said)
+    name = words.who[who]
+    return _sentence(words, failure, wish, who).format(
+        who=name,
+        Who=name[0].upper() + name[1:],
+        when=_when(words, failure, wish.weekdays),
+        last=_long(words, failure.last),
+        day=_either(words, wish.weekdays) or words.day,
+        gap=words.days[wish.gap_days > 1].format(count=wish.gap_days),
+        **said,
     )
 
 
-def _when(failure: Failure, weekdays: Collection[int]) -> str:
+def _sentence(words: _Language, failure: Failure, wish: Wish, who: str) -> str:
+    if failure.code == PERIOD_OVER and wish.first > failure.last:
+        return words.said[_ENDED]
+    if who != ANYBODY and failure.code in words.said_of_one:
+        return words.said_of_one[failure.code]
+    return words.said[failure.code]
+
+
+def _when(words: _Language, failure: Failure, weekdays: Collection[int]) -> str:
     if failure.first == failure.last:
-        return f"on {_long(failure.first)}"
-    asked = f"on a {_either(weekdays)} " if weekdays else ""
-    return f"{asked}from {_long(failure.first)} to {_long(failure.last)}"
+        return words.on_day.format(day=_long(words, failure.first))
+    period = words.period.format(first=_long(words, failure.first), last=_long(words, failure.last))
+    return (words.on_weekdays.format(days=_either(words, weekdays)) if weekdays else "") + period
 
 
-def _minutes(wish: Wish) -> str:
-    return _count(int(wish.length.total_seconds() // 60), "minute")
+def _either(words: _Language, weekdays: Collection[int]) -> str:
+    comma, last = words.alternatives
+    names = [words.weekdays[day] for day in sorted(weekdays)]
+    return last.join(filter(None, [comma.join(names[:-1]), *names[-1:]]))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _time(words: _Language, instant: datetime) -> str:
+    return words.time.format(time=f"{instant:%H:%M}", day=_long(words, instant.date()))
 
 
-def _either(weekdays: Collection[int]) -> str:
-    names = [_DAYS[day] for day in sorted(weekdays)]
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _long(day: date) -> str:
-    return f"{day.day} {day:%B} {day.year}"
+def _long(words: _Language, day: date) -> str:
+    return f"{day.day} {words.months[day.month - 1]} {day.year}"

@@ -95,7 +95,12 @@ def shown(db: Session, held: read.Whole) -> Any:
         {
             **_summaries(db, [package])[package.id],
             "scheduling_errors": [
-                {"session_number": s.session_number, "code": s.scheduling_error_code, "detail": s.scheduling_error}
+                {
+                    "session_number": s.session_number,
+                    "code": s.scheduling_error_code,
+                    "detail": s.scheduling_error,
+                    "detail_ar": s.scheduling_error_ar,
+                }
                 for s in held.steps
                 if s.status == "FAILED"
             ],
@@ -150,6 +155,7 @@ _STEP = (
     "scheduling_attempts",
     "scheduling_error_code",
     "scheduling_error",
+    "scheduling_error_ar",
 )
 
 
@@ -157,12 +163,14 @@ def _planned(plan: operations.Plan, one: Planned) -> dict[str, Any]:
     package = plan.task.package
     if isinstance(one, Occurrence):
         return {**_place(package, one), "session_number": one.number, "status": "SCHEDULED", "alternatives": []}
+    refused = plan.refusals[one.number]
     return {
         "session_number": one.number,
         "status": "FAILED",
         "provider_id": next(s.provider_id for s in plan.task.steps if s.session_number == one.number),
-        "scheduling_error_code": one.code,
-        "scheduling_error": plan.task.reason(one),
+        "scheduling_error_code": refused.code,
+        "scheduling_error": refused.detail,
+        "scheduling_error_ar": refused.detail_ar,
         "alternatives": [{**_place(package, other), "kind": kind} for kind, other in plan.alternatives[one.number]],
     }
 

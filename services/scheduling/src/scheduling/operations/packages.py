@@ -1,7 +1,7 @@
 """Packages: planned without storing, stored with all that fits or only whole, and tried again."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,8 @@ class Plan:
 
     task: Task
     places: Sequence[Planned]
-    alternatives: Mapping[int, Sequence[tuple[str, Occurrence]]] = field(default_factory=dict)
+    refusals: Mapping[int, planning.Refusal]
+    alternatives: Mapping[int, Sequence[tuple[str, Occurrence]]]
 
 
 def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan:
@@ -50,7 +51,7 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
     places = planning.planned(db, task)
-    return Plan(task, places, planning.alternatives(db, task, places))
+    return Plan(task, places, planning.refusals(task, places), planning.alternatives(db, task, places))
 
 
 def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Whole:
@@ -63,11 +64,7 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Wh
     hold(db, data["patient_id"], None)
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
-    places: Sequence[Planned] = ()
-    if wanted := _wanted(db, package, data):
-        places = planning.checked(db, task, wanted)
-    elif package.auto_schedule:
-        places = planning.planned(db, task, locked=True)
+    places = _places(db, task, data) if package.auto_schedule or "sessions" in data else []
     check_whole(task, places, data)
     _store(db, package, steps)
     package_events.package_created(db, package, now)
@@ -87,14 +84,13 @@ def schedule(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime
     check_open(package)
     hold(db, package.patient_id, None)
     _change_wishes(package, data, now)
-    numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions") or ()]
+    numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions", ())]
     steps = [held.step(n) for n in numbers] if numbers else [s for s in held.steps if is_outstanding(s)]
     for step in steps:
         if not is_outstanding(step):
             raise conflict("invalid-transition", f"Session {step.session_number} of the package is not to be placed.")
     task = Task(package, steps, now, standing(held))
-    wanted = _wanted(db, package, data)
-    places = planning.checked(db, task, wanted) if wanted else planning.planned(db, task, locked=True)
+    places = _places(db, task, data)
     check_whole(task, places, data)
     place(db, held, task, places, now=now)
 
@@ -114,10 +110,11 @@ def place(
     """
     steps = {step.session_number: step for step in task.steps}
     kept = [one for one in places if isinstance(one, Occurrence)]
+    refused = planning.refusals(task, places)
     for one in places:
         steps[one.number].scheduling_attempts += 1
         if isinstance(one, Failure):
-            fail(steps[one.number], one.code, task.reason(one))
+            fail(steps[one.number], refused[one.number])
     if kept:
         held.appointments.update(_book(db, task, [(steps[one.number], one) for one in kept], now))
         if task.package.status == "DRAFT":
@@ -175,11 +172,9 @@ def check_open(package: Package) -> None:
 
 def check_whole(task: Task, places: Sequence[Planned], data: Mapping[str, Any]) -> None:
     """Raises 409 `package-conflicts` for a plan that has failures, where the caller wants all or nothing."""
-    failed = [one for one in places if isinstance(one, Failure)]
-    if failed and data.get("all_or_nothing"):
-        raise package_conflicts(
-            [{"session_number": f.number, "code": f.code, "detail": task.reason(f)} for f in failed]
-        )
+    refused = planning.refusals(task, places)
+    if refused and data.get("all_or_nothing"):
+        raise package_conflicts([vars(refusal) for refusal in refused.values()])
 
 
 def package_conflicts(conflicts: Sequence[Mapping[str, Any]]) -> Problem:
@@ -193,11 +188,11 @@ def is_outstanding(step: PackageSession) -> bool:
     return step.status in ("PENDING", "FAILED") or (step.status == "CANCELLED" and step.owed)
 
 
-def fail(step: PackageSession, code: str, why: str) -> None:
+def fail(step: PackageSession, why: planning.Refusal) -> None:
     """Note why a session could not be placed."""
     if step.status != "FAILED":
         move(step, "FAILED")
-    step.scheduling_error_code, step.scheduling_error = code, why
+    step.scheduling_error_code, step.scheduling_error, step.scheduling_error_ar = why.code, why.detail, why.detail_ar
 
 
 def assign(
@@ -300,28 +295,29 @@ def qualified_provider(
     return provider
 
 
-def _wanted(db: Session, package: Package, data: Mapping[str, Any]) -> list[Occurrence]:
-    """The places that the caller names, each as long as all of the package, in its room unless it names another.
+def _places(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
+    """What of the places that the caller names can be had, or where the sessions go; providers and rooms are locked."""
+    if "sessions" not in data:
+        return planning.planned(db, task, locked=True)
+    wanted = _wanted(db, task.package, data["sessions"])
+    return planning.checked(db, task, wanted) if wanted else []
+
+
+def _wanted(db: Session, package: Package, places: Sequence[Mapping[str, Any]]) -> list[Occurrence]:
+    """The places that a caller names, each as long as all of the package, in its room unless it names another.
 
     Raises 422 problems for who and what does not belong there, and for a day that is too far ahead.
     """
     length = timedelta(minutes=package.session_duration_minutes)
     latest = package.start_date + timedelta(days=MAX_PERIOD_DAYS)
-    wanted = [
-        Occurrence(
-            one["session_number"],
-            one["starts_at"],
-            one["starts_at"] + length,
-            one["provider_id"],
-            one["room_id"] or package.room_id,
-        )
-        for one in data.get("sessions") or ()
-    ]
-    for one in wanted:
-        qualified_provider(db, one.provider_id, package.clinic, package.service_type, "sessions")
-        active_room(db, one.room_id, package.clinic, "sessions")
-        if day_of(one.starts_at, package.clinic.timezone) > latest:
+    wanted = []
+    for one in (one for one in places if one["starts_at"]):
+        start, room_id = one["starts_at"], one["room_id"] or package.room_id
+        qualified_provider(db, one["provider_id"], package.clinic, package.service_type, "sessions")
+        active_room(db, room_id, package.clinic, "sessions")
+        if day_of(start, package.clinic.timezone) > latest:
             raise invalid("sessions", f"Must be at most {MAX_PERIOD_DAYS} days after the package's start.")
+        wanted.append(Occurrence(one["session_number"], start, start + length, one["provider_id"], room_id))
     return wanted
 
 

@@ -69,13 +69,29 @@ class Task:
             apart=timedelta(minutes=service.buffer_before_minutes + service.buffer_after_minutes),
         )
 
-    def reason(self, failure: Failure) -> str:
-        """Why a session has no place, in words."""
-        step = next(s for s in self.steps if s.session_number == failure.number)
-        if step.provider_id:
-            return reason(failure, self.wish, ASSIGNED)
-        alone = failure.provider_id and not self.package.use_multiple_providers
-        return reason(failure, self.wish, CHOSEN if alone else ANYBODY)
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a session has no place: the code, and the same in English and Arabic words."""
+
+    session_number: int
+    code: str
+    detail: str
+    detail_ar: str
+
+
+def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Refusal]:
+    """Why sessions have no place, by their numbers."""
+    steps = {step.session_number: step for step in task.steps}
+    one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in places)
+    chosen = one_holds_others and not task.package.use_multiple_providers
+
+    def refusal(one: Failure) -> Refusal:
+        who = ASSIGNED if steps[one.number].provider_id else CHOSEN if chosen and one.provider_id else ANYBODY
+        texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
+        return Refusal(one.number, one.code, *texts)
+
+    return {one.number: refusal(one) for one in places if isinstance(one, Failure)}
 
 
 def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:

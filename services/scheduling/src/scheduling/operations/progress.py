@@ -52,7 +52,7 @@ def move(step: PackageSession, status: str, *, owed: bool = True) -> None:
     """Change a package session's state. Raises 409 `invalid-transition`."""
     domain.PACKAGE_SESSION.check(step.status, status)
     step.status, step.owed = status, owed
-    step.scheduling_error = step.scheduling_error_code = None
+    step.scheduling_error_code = step.scheduling_error = step.scheduling_error_ar = None
 
 
 def locked_package(db: Session, package_id: UUID) -> Package:

@@ -3,7 +3,7 @@
 from datetime import time
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
 from jalsa.web.fields import Day, Instant, Name
@@ -71,12 +71,24 @@ class Wishes(Schema):
 
 
 class WantedPlace(Schema):
-    """Where and when one session is to be, as a plan tells it."""
+    """Where and when one session is to be; a plan's own answer is taken as it is."""
+
+    class Meta:
+        unknown = EXCLUDE
 
     session_number = fields.Integer(required=True, strict=True, validate=_number)
-    starts_at = Instant(required=True)
-    provider_id = fields.UUID(required=True)
+    starts_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Without one, as a plan has it, it stays without a place"},
+    )
+    provider_id = fields.UUID(required=True, allow_none=True)
     room_id = fields.UUID(allow_none=True, load_default=None)
+
+    @validates_schema
+    def _names_who_holds_it(self, data: dict[str, Any], **_: Any) -> None:
+        if data["starts_at"] and not data["provider_id"]:
+            raise ValidationError("Required where there is a start.", "provider_id")
 
 
 class Commitment(Schema):
@@ -191,6 +203,7 @@ class PlannedSession(Schema):
     scheduled_time = WallTime(allow_none=True, metadata={"description": "By the clinic's clock"})
     scheduling_error_code = fields.String(allow_none=True)
     scheduling_error = fields.String(allow_none=True)
+    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
     alternatives = fields.List(
         fields.Nested(Alternative()),
         metadata={"description": "For one that failed; those of a kind can be had together"},
@@ -205,9 +218,12 @@ class PackagePlan(Schema):
 
 
 class SchedulingError(Schema):
+    """Why a session has no place; also an item of `conflicts` in 409 `package-conflicts`."""
+
     session_number = fields.Integer()
     code = fields.String()
     detail = fields.String()
+    detail_ar = fields.String(metadata={"description": "The same in Arabic"})
 
 
 class AssignmentAnswer(Assignment):
@@ -236,6 +252,7 @@ class PackageSessionAnswer(Schema):
     scheduling_attempts = fields.Integer()
     scheduling_error_code = fields.String(allow_none=True)
     scheduling_error = fields.String(allow_none=True)
+    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
 
 
 class PackageSummary(_PackageFields):
