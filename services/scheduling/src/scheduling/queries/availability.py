@@ -55,21 +55,25 @@ def _gaps(*taken: str) -> TextClause:
 
 
 # A session of ours with its buffers must not meet another with that one's: so the other's time is longer by both.
-# `earliest`: see operations.placing.
+# `earliest`: see operations.placing. Those that are `moving` away stand in nobody's way.
 _SESSIONS = """
     SELECT tstzrange(starts_at - (buffer_before_minutes + :after) * interval '1 minute',
                      ends_at + (buffer_after_minutes + :before) * interval '1 minute') AS during
     FROM sessions WHERE status <> 'CANCELLED' AND {} = asked.id AND starts_at > :earliest AND starts_at < :latest
+      AND id <> ALL (CAST(:moving AS uuid[]))
 """
 _TIME_OFF = """
-    SELECT tstzrange(starts_at, ends_at) FROM time_off
+    SELECT tstzrange(starts_at, ends_at) AS during FROM time_off
     WHERE provider_id = asked.id AND ends_at > :starts AND starts_at < :ends
 """
 _PLACES = """
     SELECT tstzrange(starts_at, ends_at) AS during FROM participants
     WHERE live AND patient_id = asked.id AND ends_at > :starts AND starts_at < :ends
+      AND session_id <> ALL (CAST(:moving AS uuid[]))
 """
 _OF_PROVIDERS = _gaps(_SESSIONS.format("provider_id"), _TIME_OFF)
+_BETWEEN_SESSIONS = _gaps(_SESSIONS.format("provider_id"))
+_BETWEEN_ABSENCES = _gaps(_TIME_OFF)
 _OF_ROOMS = _gaps(_SESSIONS.format("room_id"))
 _OF_PATIENTS = _gaps(_PLACES)
 
@@ -228,10 +232,30 @@ def _open_time(
 def _read_gaps(
     db: Session, statement: TextClause, ids: Collection[UUID], search: Search, reach: Interval
 ) -> dict[UUID, list[Interval]]:
-    """The gaps within reach that are long enough, in order, of each id that has any."""
+    """The gaps within reach that are long enough for what is looked for, of each id that has any."""
+    kind = search.service_type
+    buffers = {"before": kind.buffer_before_minutes, "after": kind.buffer_after_minutes}
+    return gaps_of(db, statement, ids, reach, minutes=search.minutes, **buffers)
+
+
+def gaps_of(
+    db: Session,
+    statement: TextClause,
+    ids: Collection[UUID],
+    reach: Interval,
+    *,
+    minutes: int,
+    before: int = 0,
+    after: int = 0,
+    moving: Collection[UUID] = (),
+) -> dict[UUID, list[Interval]]:
+    """The gaps within reach of at least that many minutes, in order, of each id that has any.
+
+    A session of `before` and `after` minutes of buffers fits into them, and one without where they are 0: then what
+    others have blocked, with their own buffers, is left out. Those that are `moving` away stand in nobody's way.
+    """
     if not ids:
         return {}
-    before, after = search.service_type.buffer_before_minutes, search.service_type.buffer_after_minutes
     margin = timedelta(minutes=MAX_MINUTES + MAX_BUFFER_MINUTES + before + after)
     asked = {
         "ids": list(ids),
@@ -242,6 +266,7 @@ def _read_gaps(
         "minutes": search.minutes,
         "before": before,
         "after": after,
+        "moving": list(moving),
     }
     found: dict[UUID, list[Interval]] = {}
     for row in db.execute(statement, asked):
