@@ -40,7 +40,7 @@ SERVICE = Service(
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(domain.SESSION, domain.PARTICIPANT, domain.ENTRY, domain.OFFER),
+    machines=(domain.SESSION, domain.PARTICIPANT, domain.ENTRY, domain.OFFER, domain.PACKAGE, domain.PACKAGE_SESSION),
     constraints={
         "sessions_provider_busy": ("provider-busy", "The provider has another session at that time."),
         "sessions_room_busy": ("room-busy", "The room is taken at that time."),
@@ -50,6 +50,7 @@ SERVICE = Service(
         "participants_capacity": ("session-full", "Every place of this session is taken."),
         "waitlist_entries_session_once": ("already-waiting", "The patient waits for this session already."),
         "waitlist_entries_service_once": ("already-waiting", "The patient waits for this service type already."),
+        "participants_package_session_once": ("already-enrolled", "This session of the package has an appointment."),
         "clinics_code_key": ("code-taken", "Another clinic has this code."),
         "rooms_name_key": ("name-taken", "Another room of the clinic has this name."),
         "providers_user_key": ("user-taken", "Another provider has this user_id."),

@@ -116,6 +116,7 @@ class Settings(TenantRow, Base):
     no_show_grace_minutes: Mapped[int]
     offer_minutes: Mapped[int]
     decision_lead_hours: Mapped[int]
+    make_up_no_shows: Mapped[bool]
 
 
 class ServiceType(TenantRow, Base):
@@ -194,7 +195,12 @@ class Participant(TenantRow, Base):
     """One patient's place in one session; its id is the `appointment_id` of the other services."""
 
     __tablename__ = "participants"
-    __table_args__ = (ForeignKeyConstraint(["tenant_id", "session_id"], ["sessions.tenant_id", "sessions.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "session_id"], ["sessions.tenant_id", "sessions.id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "package_session_id"], ["package_sessions.tenant_id", "package_sessions.id"]
+        ),
+    )
 
     appointment_number: Mapped[str] = mapped_column(server_default=FetchedValue())  # comes back with the INSERT
     session_id: Mapped[UUID]
@@ -223,8 +229,10 @@ class Participant(TenantRow, Base):
     no_show_at: Mapped[datetime | None] = mapped_column(Instant)
     no_show_by: Mapped[str | None]
     no_show_reason: Mapped[str | None]
+    package_session_id: Mapped[UUID | None]
 
     session: Mapped[ClinicalSession] = relationship(viewonly=True)
+    package_session: Mapped["PackageSession | None"] = relationship(viewonly=True)
 
 
 class SessionSeries(TenantRow, Base):
@@ -269,6 +277,85 @@ class SeriesMember(TenantRow, Base):
     left_at: Mapped[datetime | None] = mapped_column(Instant)
     left_by: Mapped[str | None]
     leave_reason: Mapped[str | None]
+
+
+class Package(TenantRow, Base):
+    """2 to 100 sessions of one service for one patient, scheduled together; days and times are the clinic's.
+
+    `provider_id` is the one provider of all, if one was named; a session's own stands with it.
+    """
+
+    __tablename__ = "packages"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "clinic_id"], ["clinics.tenant_id", "clinics.id"]),
+        ForeignKeyConstraint(["tenant_id", "service_type_id"], ["service_types.tenant_id", "service_types.id"]),
+    )
+
+    package_number: Mapped[str]
+    patient_id: Mapped[UUID]
+    clinic_id: Mapped[UUID]
+    service_type_id: Mapped[UUID]
+    provider_id: Mapped[UUID | None]
+    room_id: Mapped[UUID | None]
+    room_required: Mapped[bool]
+    total_sessions: Mapped[int]
+    session_duration_minutes: Mapped[int]
+    start_date: Mapped[date]
+    end_date: Mapped[date | None]
+    preferred_days: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))  # none means any
+    preferred_time: Mapped[str | None]  # a wall time, or a part of the day
+    gap_days: Mapped[int]
+    tolerance_days: Mapped[int]
+    use_multiple_providers: Mapped[bool]
+    auto_schedule: Mapped[bool]
+    status: Mapped[str] = mapped_column(default="DRAFT")
+    change_reason: Mapped[str | None]  # of the last change: the audit log keeps those before
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str]
+    paused_at: Mapped[datetime | None] = mapped_column(Instant)
+    paused_by: Mapped[str | None]
+    pause_reason: Mapped[str | None]
+    completed_at: Mapped[datetime | None] = mapped_column(Instant)
+    cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
+    cancelled_by: Mapped[str | None]
+    cancel_reason: Mapped[str | None]
+
+    clinic: Mapped[Clinic] = relationship(viewonly=True, lazy="joined", innerjoin=True)
+    service_type: Mapped[ServiceType] = relationship(viewonly=True, lazy="joined", innerjoin=True)
+
+
+class PackageSession(TenantRow, Base):
+    """One session of a package; its appointment is the participant that names it.
+
+    `provider_id` is whom it is assigned to, none for any. One that is CANCELLED is `owed` if it is to be made up.
+    """
+
+    __tablename__ = "package_sessions"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id", "package_id"], ["packages.tenant_id", "packages.id"]),)
+
+    package_id: Mapped[UUID]
+    session_number: Mapped[int]
+    provider_id: Mapped[UUID | None]
+    status: Mapped[str] = mapped_column(default="PENDING")
+    owed: Mapped[bool] = mapped_column(default=True)
+    scheduling_attempts: Mapped[int] = mapped_column(default=0)
+    scheduling_error_code: Mapped[str | None]
+    scheduling_error: Mapped[str | None]
+
+    package: Mapped[Package] = relationship(viewonly=True)
+
+
+class ProviderAssignment(TenantRow, Base):
+    """Who was to hold a session of a package: asked for, chosen by the plan, or put in for another."""
+
+    __tablename__ = "provider_assignments"
+
+    package_session_id: Mapped[UUID]
+    provider_id: Mapped[UUID]
+    kind: Mapped[str]
+    reason: Mapped[str | None]
+    assigned_at: Mapped[datetime] = mapped_column(Instant)
+    assigned_by: Mapped[str]
 
 
 class WaitlistEntry(TenantRow, Base):

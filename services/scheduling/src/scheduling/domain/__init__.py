@@ -42,6 +42,27 @@ OFFER = table(
     WITHDRAWN="",
 )
 
+#: A package that was completed by a no-show goes on when the patient comes late after all.
+PACKAGE = table(
+    "package",
+    "DRAFT",
+    DRAFT="SCHEDULED CANCELLED",
+    SCHEDULED="IN_PROGRESS CANCELLED",
+    IN_PROGRESS="COMPLETED CANCELLED",
+    COMPLETED="IN_PROGRESS",
+    CANCELLED="",
+)
+#: What was cancelled or missed is made up by placing it again.
+PACKAGE_SESSION = table(
+    "package session",
+    "PENDING",
+    PENDING="SCHEDULED FAILED CANCELLED",
+    SCHEDULED="COMPLETED CANCELLED PENDING",
+    FAILED="SCHEDULED CANCELLED",
+    CANCELLED="SCHEDULED FAILED",
+    COMPLETED="",
+)
+
 #: The states in which a session takes up its provider and room, and in which a participant takes up a place.
 LIVE_SESSION = ("SCHEDULED", "IN_PROGRESS", "COMPLETED")
 LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
@@ -68,7 +89,12 @@ MAX_MINUTES = 480
 MAX_BUFFER_MINUTES = 480
 
 #: A tenant's own rules, where it has set none.
-DEFAULT_SETTINGS = {"no_show_grace_minutes": 30, "offer_minutes": 120, "decision_lead_hours": 24}
+DEFAULT_SETTINGS = {
+    "no_show_grace_minutes": 30,
+    "offer_minutes": 120,
+    "decision_lead_hours": 24,
+    "make_up_no_shows": False,
+}
 
 #: What a manager may override with a reason. A capacity, and an overlap of provider, room or patient, never.
 WORKING_HOURS, TIME_OFF, CLOSURE, BUFFER = "working-hours", "time-off", "closure", "buffer"

@@ -1,5 +1,7 @@
 """What scheduling publishes, a function for each event; `catalogue` has their contracts, `streams` what is read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +12,7 @@ from sqlalchemy.orm import Session
 from jalsa.db import context_of
 from jalsa.outbox import publish
 from scheduling.events import catalogue
-from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Room, WaitlistEntry, WaitlistOffer
+from scheduling.models import Clinic, ClinicalSession, Package, Participant, Provider, WaitlistEntry, WaitlistOffer
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,16 @@ class Held:
         """What a session holds now."""
         names = ("clinic_id", "provider_id", "room_id", "starts_at", "ends_at")
         return cls(session.id, *(getattr(session, name) for name in names))
+
+
+@contextmanager
+def announced_with_package(db: Session) -> Iterator[None]:
+    """What happens to appointments within is told to the patient by one event of their package."""
+    db.info["announced_with_package"] = True
+    try:
+        yield
+    finally:
+        del db.info["announced_with_package"]
 
 
 def clinic_saved(db: Session, clinic: Clinic, now: datetime) -> None:
@@ -121,7 +133,8 @@ def appointment_booked(db: Session, participant: Participant, session: ClinicalS
         "booked_at": participant.booked_at,
         "booked_by": participant.booked_by,
         **_where_and_when(session),
-        "package": None,
+        "package": _package(participant),
+        **_announced(db),
     }
     publish(db, catalogue.APPOINTMENT_BOOKED, participant.id, data, now=now)
 
@@ -147,7 +160,8 @@ def appointment_rescheduled(
         **_rescheduled(db, participant, now),
         "previous": previous,
         **_where_and_when(session),
-        "package": None,
+        "package": _package(participant),
+        **_announced(db),
     }
     publish(db, catalogue.APPOINTMENT_RESCHEDULED, participant.id, data, now=now)
 
@@ -196,6 +210,7 @@ def appointment_cancelled(db: Session, participant: Participant, *, session_canc
         "cancelled_at": participant.cancelled_at,
         "cancelled_by": participant.cancelled_by,
         "session_cancelled": session_cancelled,
+        **_announced(db),
     }
     publish(db, catalogue.APPOINTMENT_CANCELLED, participant.id, data, now=now)
 
@@ -230,6 +245,21 @@ def waitlist_accepted(
         "accepted_at": offer.closed_at,
     }
     publish(db, catalogue.WAITLIST_ACCEPTED, entry.id, data, now=now)
+
+
+def _announced(db: Session) -> dict[str, bool]:
+    return {"announced_with_package": db.info.get("announced_with_package", False)}
+
+
+def _package(participant: Participant) -> dict[str, Any] | None:
+    if participant.package_session_id is None or (step := participant.package_session) is None:
+        return None
+    return {
+        "id": step.package_id,
+        "number": step.package.package_number,
+        "session_number": step.session_number,
+        "total_sessions": step.package.total_sessions,
+    }
 
 
 def _offer(entry: WaitlistEntry, offer: WaitlistOffer) -> dict[str, Any]:
@@ -270,14 +300,25 @@ def _where_and_when(session: ClinicalSession) -> dict[str, Any]:
             "discipline": session.service_type.discipline,
             "max_capacity": session.max_capacity,
         },
-        "clinic": {"id": session.clinic_id, "code": session.clinic.code, **_named(session.clinic)},
-        "provider": {
-            "id": session.provider_id,
-            "user_id": session.provider.user_id,
-            **_named(session.provider),
-        },
-        "room": _room(session.room),
+        "clinic": clinic_of(session),
+        "provider": provider_of(session),
+        "room": room_of(session),
     }
+
+
+def clinic_of(placed: ClinicalSession | Package) -> dict[str, Any]:
+    """The clinic as events name it."""
+    return {"id": placed.clinic_id, "code": placed.clinic.code, **_named(placed.clinic)}
+
+
+def provider_of(session: ClinicalSession) -> dict[str, Any]:
+    """The provider as events name it."""
+    return {"id": session.provider_id, "user_id": session.provider.user_id, **_named(session.provider)}
+
+
+def room_of(session: ClinicalSession) -> dict[str, Any] | None:
+    """The room, if there is one, as events name it."""
+    return {"id": session.room.id, "name": session.room.name} if session.room else None
 
 
 def _named(thing: Clinic | Provider) -> dict[str, str]:
@@ -292,7 +333,3 @@ def _clinic(clinic: Clinic) -> dict[str, Any]:
         "timezone": clinic.timezone,
         "active": clinic.active,
     }
-
-
-def _room(room: Room | None) -> dict[str, Any] | None:
-    return {"id": room.id, "name": room.name} if room else None

@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, post_dump, validate, va
 
 from jalsa.web import PageArgs
 from jalsa.web.fields import Day, FreeText, Instant, Name, Zone, code
-from scheduling.domain import DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
+from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
 
 _minutes = validate.Range(1, MAX_MINUTES)
 _discipline = validate.OneOf(DISCIPLINES)
@@ -181,3 +181,7 @@ class SettingsBody(Schema):
     no_show_grace_minutes = fields.Integer(required=True, strict=True, validate=validate.Range(0, 1440))
     offer_minutes = fields.Integer(required=True, strict=True, validate=validate.Range(5, 10080))
     decision_lead_hours = fields.Integer(required=True, strict=True, validate=validate.Range(0, 720))
+    make_up_no_shows = fields.Boolean(
+        load_default=DEFAULT_SETTINGS["make_up_no_shows"],
+        metadata={"description": "A package's session that the patient missed is owed again"},
+    )
