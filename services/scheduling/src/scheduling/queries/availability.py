@@ -263,7 +263,7 @@ def gaps_of(
         "ends": reach[1],
         "earliest": reach[0] - margin,
         "latest": reach[1] + margin,
-        "minutes": search.minutes,
+        "minutes": minutes,
         "before": before,
         "after": after,
         "moving": list(moving),
