@@ -11,6 +11,7 @@ from scheduling.http import (
     calendar,
     history,
     participants,
+    proposals,
     reports,
     series,
     sessions,
@@ -26,6 +27,7 @@ SERVICE = Service(
     routes=(
         setup.routes,
         absences.routes,
+        proposals.routes,
         availability.routes,
         sessions.routes,
         participants.routes,

@@ -234,8 +234,8 @@ def _read_gaps(
 ) -> dict[UUID, list[Interval]]:
     """The gaps within reach that are long enough for what is looked for, of each id that has any."""
     kind = search.service_type
-    buffers = {"before": kind.buffer_before_minutes, "after": kind.buffer_after_minutes}
-    return gaps_of(db, statement, ids, reach, minutes=search.minutes, **buffers)
+    before, after = kind.buffer_before_minutes, kind.buffer_after_minutes
+    return gaps_of(db, statement, ids, reach, minutes=search.minutes, before=before, after=after)
 
 
 def gaps_of(
