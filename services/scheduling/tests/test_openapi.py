@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from jalsa.auth import PUBLIC
 from jalsa.testing.kit import ServiceKit
 
+from .absences import away
 from .factories import Desk, at, created
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -100,6 +101,8 @@ def known_values(desk: Desk) -> dict[str, Any]:
     series = desk.create_series(start_time="18:00", max_capacity=5)
     members = f"/series/{series['id']}/members"
     member = created(desk.centre.post(members, {"patient_id": desk.centre.create_patient()}))
+    desk.create_session(starts_at=at(3))
+    absence = away(desk, at(3, 8), at(3, 12))
     return {
         "clinic_id": desk.clinic["id"],
         "room_id": desk.room["id"],
@@ -113,6 +116,7 @@ def known_values(desk: Desk) -> dict[str, Any]:
         "clinic_ids": [desk.clinic["id"]],
         "series_id": series["id"],
         "member_id": member["id"],
+        "time_off_id": absence["id"],
         "starts_on": desk.series_body()["starts_on"],
         "rrule": "FREQ=WEEKLY;COUNT=2",
         "exceptions": [],
