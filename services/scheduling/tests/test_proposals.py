@@ -248,18 +248,27 @@ def test_a_session_is_not_in_its_own_way(desk: Desk) -> None:
 def test_a_new_slot_has_the_same_room_or_else_another_that_is_free(desk: Desk) -> None:
     set_hours(desk, office(desk, "12:00", "13:00"))  # one session a day
     other, far = provider(desk), desk.centre.create_room(desk.centre.create_clinic())
-    spare = desk.centre.create_room(desk.clinic, name="Zinnia")
+    spare = desk.centre.create_room(desk.clinic, name="Aloe")  # before the session's own by name
     desk.create_session(room_id=desk.room["id"])
     desk.create_session(starts_at=at(2), provider_id=other["id"], room_id=desk.room["id"])
     absence = away(desk, at(1, 8), at(1, 12))
     slot = proposed(absence)[0]["new_slot"]
-    assert (start_of(slot), slot["room"]["name"]) == (at(2), "Zinnia")
+    assert (start_of(slot), slot["room"]["name"]) == (at(2), "Aloe")
     third = provider(desk)
     desk.create_session(starts_at=at(2), provider_id=third["id"], room_id=spare["id"])
     [again] = ok(desk.centre.get(f"{absence['path']}/proposals"))["items"]
     slot = again["proposal"]["new_slot"]
     assert (start_of(slot), slot["room_id"]) == (at(3), desk.room["id"])
     assert far["id"] not in str(again)
+
+
+def test_what_one_session_has_is_not_proposed_to_another_that_may_move_alone(desk: Desk) -> None:
+    set_hours(desk, office(desk, "12:00", "15:00"))
+    first = desk.create_session(starts_at=at(1, 9), duration_minutes=20)
+    beyond = desk.create_session(starts_at=at(1, 9, 20), duration_minutes=40)
+    absence = away(desk, at(1, 8), at(1, 9, 30))
+    assert [start_of(p["new_slot"]) for p in proposed(absence)] == [at(1, 10), at(1, 10, 30)]
+    ok(apply(desk, absence, item(first, "MOVE"), item(beyond, "KEEP")))
 
 
 def test_a_new_slot_finds_every_patient_of_the_session_free(desk: Desk) -> None:
@@ -284,6 +293,20 @@ def test_the_buffers_count_for_new_slots_as_for_any_booking(desk: Desk) -> None:
     starts = [start_of(p["new_slot"]) for p in proposed(absence)]
     assert starts == [at(3, 9), at(3, 10, 30)]
     ok(apply(desk, absence, item(first, "MOVE"), item(second, "MOVE")))
+
+
+def test_buffers_that_have_grown_since_count_in_the_room_that_stays(desk: Desk) -> None:
+    other, neighbour = provider(desk), provider(desk, hours=[])
+    session = desk.create_session(room_id=desk.room["id"])
+    next_one = {"provider_id": neighbour["id"], "room_id": desk.room["id"], "starts_at": at(1, 10)}
+    desk.create_session(**next_one, **OVERRIDE)
+    path = f"/service-types/{desk.service_type['id']}"
+    tag = desk.centre.get(path).headers["ETag"]
+    ok(desk.centre.client().patch(path, {"buffer_after_minutes": 15}, tag))
+    absence = away(desk, at(1, 8), at(1, 12))
+    assert proposed(absence)[0]["substitute"] is None
+    told = refused(apply(desk, absence, item(session, "SUBSTITUTE", provider_id=other["id"])))
+    assert told == [(session["id"], "room-busy")]
 
 
 def test_the_usual_time_is_that_of_the_clinics_clock(centre: Centre) -> None:

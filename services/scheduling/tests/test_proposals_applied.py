@@ -154,6 +154,14 @@ def test_what_leaves_is_in_nobodys_way_whatever_the_order(desk: Desk) -> None:
 BUSY = ("provider-busy", "room-busy", "patient-busy")
 
 
+def test_what_is_kept_stays_in_the_way(desk: Desk) -> None:
+    kept, moved = (desk.create_session(starts_at=at(1, 9 + n), room_id=desk.room["id"]) for n in range(2))
+    absence = away(desk, at(1, 8), at(1, 12))
+    onto = item(moved, "MOVE", starts_at=at(1, 9), provider_id=provider(desk)["id"])
+    assert refused(apply(desk, absence, onto, item(kept, "KEEP"))) == [(moved["id"], "room-busy")]
+    ok(apply(desk, absence, onto, item(kept, "CANCEL")))
+
+
 def test_two_that_only_change_places_are_refused_and_nothing_changes(desk: Desk) -> None:
     others = [provider(desk), provider(desk)]
     sessions = [desk.create_session(starts_at=at(1, 9 + n), room_id=desk.room["id"]) for n in range(2)]

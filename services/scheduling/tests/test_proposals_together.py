@@ -2,6 +2,8 @@
 
 import random
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +13,8 @@ from sqlalchemy import text
 
 from jalsa.ids import new_id
 from scheduling.domain.diary import Diary
+from scheduling.operations import proposals as operations
+from scheduling.operations.placing import conflicts
 
 from .absences import apply, away, item, office, proposed, provider, refused, set_hours, start_of
 from .factories import Desk, as_json, at, created, ok
@@ -151,6 +155,43 @@ def test_of_whoever_books_the_slot_and_whoever_applies_it_at_once_one_gets_it(de
     assert deadlocks(desk.centre.kit) == before
 
 
+def rivals(
+    desk: Desk, session: dict[str, Any], patient: str, absence: dict[str, Any]
+) -> dict[str | None, Callable[[], Any]]:
+    """What others could want of that which is being applied, by what it has in common with it."""
+    far = {"starts_at": at(20)}
+    elsewhere = desk.create_session(provider_id=provider(desk)["id"], **far)
+    in_the_room = desk.session_body(provider_id=provider(desk)["id"], room_id=desk.room["id"], **far)
+    tag = desk.centre.get(absence["path"]).headers["ETag"]
+    return {
+        "session": lambda: desk.move(session, "cancel"),
+        "patient": lambda: desk.book(elsewhere, patient),
+        "provider": lambda: desk.centre.post("/sessions", desk.session_body(**far)),
+        "room": lambda: desk.centre.post("/sessions", in_the_room),
+        "absence": lambda: desk.centre.client().call("DELETE", absence["path"], headers={"If-Match": tag}),
+    }
+
+
+@pytest.mark.parametrize("shared", ["session", "patient", "provider", "room", "absence", None])
+def test_others_wait_until_all_is_applied(desk: Desk, shared: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, patient = desk.create_session(room_id=desk.room["id"]), desk.centre.create_patient()
+    desk.create_participant(session, patient)
+    absence, other = away(desk, at(1, 8), at(1, 14)), provider(desk)
+    nothing_shared = desk.session_body(provider_id=other["id"], starts_at=at(20))
+    rival = {**rivals(desk, session, patient, absence), None: lambda: desk.centre.post("/sessions", nothing_shared)}
+    finished: list[bool] = []
+
+    def check(*args: Any) -> Any:
+        answered = wait([pool.submit(rival[shared])], timeout=0.5 if shared else 10)
+        finished.append(bool(answered.done))
+        return conflicts(*args)
+
+    monkeypatch.setattr(operations, "conflicts", check)
+    with ThreadPoolExecutor(1) as pool:
+        ok(apply(desk, absence, item(session, "MOVE")))
+    assert finished == [shared is None]
+
+
 def test_absences_of_several_are_dealt_with_at_once_without_a_deadlock(desk: Desk) -> None:
     """Each is the other's substitute, and they share their patients and rooms."""
     others = [provider(desk, name) for name in ("Amal", "Basma")]
@@ -168,7 +209,7 @@ def test_absences_of_several_are_dealt_with_at_once_without_a_deadlock(desk: Des
             item(session, action) for session, action in zip(sessions, ("MOVE", "SUBSTITUTE", "MOVE"), strict=True)
         ]
         requests.append(Post(caller, f"{path}/{absence['id']}/apply", {"items": items}))
-        starts_at = as_json({"starts_at": at(1 + n, 15)})
+        starts_at = as_json({"starts_at": at(1 + n, 18)})
         requests += [Post(caller, f"/sessions/{session['id']}/reschedule", starts_at) for session in sessions]
     before = deadlocks(desk.centre.kit)
     answers = at_once(*requests)

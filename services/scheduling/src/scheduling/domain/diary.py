@@ -8,7 +8,7 @@ from scheduling.domain.hours import Interval, merged, without
 
 
 class Diary:
-    """The free time of providers, rooms and patients, by id, and for which sessions some of it is held."""
+    """The free time of providers and rooms, by id, and for which sessions some of it is held."""
 
     def __init__(self, free: Mapping[UUID, list[Interval]]) -> None:
         self._free = free

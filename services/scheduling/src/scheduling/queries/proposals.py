@@ -131,8 +131,8 @@ class _Planner:
         self._read(db, absence.provider_id, hit, search.minutes)
         self._count(db, hit)
         for session in hit:
-            times = session.starts_at, session.ends_at
-            self._hold(session, [session.provider_id, session.room_id], times, session)
+            blocked = _blocked(session.starts_at, session.ends_at, session)
+            self._diary.hold(session.id, filter(None, [session.provider_id, session.room_id]), blocked)
 
     def _read(self, db: Session, away: UUID, hit: Sequence[ClinicalSession], minutes: int) -> None:
         """The gaps of all who matter, where they matter, as if the hit sessions were nowhere."""
@@ -146,10 +146,11 @@ class _Planner:
         self._gaps = {
             **gaps(_BETWEEN_SESSIONS, self._others, self._during),
             **gaps(_BETWEEN_SESSIONS, [away], self._later),
-            **gaps(_OF_PATIENTS, self._patients, self._later),
             **{room: merged([*own_rooms.get(room, []), *later.get(room, [])]) for room in rooms},
         }
         self._diary = Diary(self._gaps)
+        # what the sessions have and get is all of one provider's time: their patients are never in two at once
+        self._of_patients = gaps(_OF_PATIENTS, self._patients, self._later)
         self._present = {
             **gaps(_BETWEEN_ABSENCES, self._others, self._during),
             **gaps(_BETWEEN_ABSENCES, [away], self._later),
@@ -172,19 +173,9 @@ class _Planner:
             return Proposal(None, None, "The service type is closed.")
         substitute, new_slot = self._substitute(session), self._new_slot(session)
         for slot in filter(None, (substitute, new_slot)):
-            times = slot.starts_at, slot.ends_at
-            self._hold(session, [slot.provider.id, slot.room.id if slot.room else None], times, session.service_type)
+            owners = [slot.provider.id, *([slot.room.id] if slot.room else [])]
+            self._diary.hold(session.id, owners, _blocked(slot.starts_at, slot.ends_at, session.service_type))
         return Proposal(substitute, new_slot, None if substitute or new_slot else _reason(session))
-
-    def _hold(
-        self,
-        session: ClinicalSession,
-        owners: Sequence[UUID | None],
-        times: Interval,
-        buffers_of: ClinicalSession | ServiceType,
-    ) -> None:
-        self._diary.hold(session.id, filter(None, owners), _blocked(*times, buffers_of))
-        self._diary.hold(session.id, self._seats[session.id], times)
 
     def _substitute(self, session: ClinicalSession) -> Slot | None:
         time, patients, day = (session.starts_at, session.ends_at), self._seats[session.id], _day(session)[0]
@@ -215,7 +206,7 @@ class _Planner:
             self._own_time[own.clinic.id] = self._works(own, self._later)
         free = common(self._own_time[own.clinic.id], list(_inside(gaps, session.service_type)))
         for patient in self._seats[session.id]:
-            free = common(free, self._diary.free(patient, session.id))
+            free = common(free, self._of_patients.get(patient, []))
         rooms: dict[Room | None, list[Interval]] = {None: gaps}
         if session.room_id:
             free = common(free, self._any_room(session, own))
@@ -233,8 +224,7 @@ class _Planner:
             return None
         day, wall = day_of(earliest.starts_at, tz.key), session.starts_at.astimezone(tz).time()
         usual = instant_of(day, wall, tz)
-        in_time = exists(day, wall, tz) and self._after[0] <= usual < self._after[1]
-        if in_time and covered(free, usual, usual + length):
+        if exists(day, wall, tz) and covered(free, usual, usual + length):
             return next(slots_at(usual), earliest)
         return earliest
 
