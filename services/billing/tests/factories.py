@@ -56,6 +56,42 @@ class Appointment:
 
 
 @dataclass(frozen=True)
+class Package:
+    """The golden package with an id, a number and a length of its own."""
+
+    tenant: str
+    number: str = "PKG-20261120-0001"
+    total_sessions: int = 3
+    id: UUID = field(default_factory=new_id)
+
+    def session(self, number: int) -> dict[str, Any]:
+        """What AppointmentBooked says of one of its sessions."""
+        return {
+            "id": self.id,
+            "number": self.number,
+            "session_number": number,
+            "total_sessions": self.total_sessions,
+        }
+
+    def created(self, sequence: int = 1) -> Envelope:
+        return self._event("PackageCreated", sequence)
+
+    def completed(self, sequence: int = 2) -> Envelope:
+        return self._event("PackageCompleted", sequence)
+
+    def cancelled(self, sequence: int = 2) -> Envelope:
+        return self._event("PackageCancelled", sequence)
+
+    def _event(self, event: str, sequence: int) -> Envelope:
+        given: dict[str, Any] = {
+            "package_id": self.id,
+            "package_number": self.number,
+            "total_sessions": self.total_sessions,
+        }
+        return example(event, "default", self.tenant, sequence=sequence, subject_id=self.id, **given)
+
+
+@dataclass(frozen=True)
 class Office:
     """One tenant's billing."""
 
@@ -73,6 +109,11 @@ class Office:
         appointment = Appointment(self.tenant)
         self.kit.inbox.receive(appointment.booked(**data))
         return appointment
+
+    def create_package(self, **overrides: Any) -> Package:
+        package = Package(self.tenant, **overrides)
+        self.kit.inbox.receive(package.created())
+        return package
 
     def move(self, appointment: Appointment, clinic_id: UUID) -> None:
         """The appointment is moved to another clinic."""
@@ -98,6 +139,9 @@ class Office:
         return self.biller.post(
             f"/invoices/{invoice['id']}/payments", {"amount": amount, "method": "CASH", **overrides}
         )
+
+    def package_balance(self, package: Package) -> dict[str, Any]:
+        return answer(self.biller.get(f"/packages/{package.id}/balance"))
 
     def clearance(self, appointment: Appointment) -> dict[str, Any]:
         return answer(self.biller.get(f"/clearance/{appointment.id}"))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -19,7 +20,7 @@ from jalsa.envelope import Envelope, parse
 from jalsa.ids import new_id
 from jalsa.testing.kit import ServiceKit, golden
 
-from .factories import Appointment, Office
+from .factories import Appointment, Office, Package
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -44,6 +45,9 @@ def test_every_event_that_is_read_has_a_golden_example() -> None:
         "AppointmentBooked",
         "AppointmentRescheduled",
         "AppointmentCancelled",
+        "PackageCreated",
+        "PackageCompleted",
+        "PackageCancelled",
         "PatientRegistered",
         "PatientUpdated",
     }
@@ -57,15 +61,25 @@ def test_golden_examples_are_applied(
     attributes = golden(name, example)
     data = _with_unknown_fields(attributes["data"]) if unknown_fields else attributes["data"]
     attributes |= {"tenantid": tenant, "sequence": "1", "data": data}
-    # an id of its own, because an appointment or a patient is of one tenant only
+    # an id of its own, because an appointment, a package or a patient is of one tenant only
     _, golden_id = attributes["subject"].split("/")
     fresh = new_id()
     envelope = parse(json.loads(json.dumps(attributes).replace(golden_id, str(fresh))))
-    if name in ("AppointmentRescheduled", "AppointmentCancelled"):
-        kit.inbox.receive(Appointment(tenant, fresh).booked())
+    first = _first_of_its_subject(name, tenant, fresh)
+    if first is not None:
+        kit.inbox.receive(first)
         envelope = replace(envelope, sequence=2)
     kit.inbox.receive(envelope)
     assert kit.inbox.not_yet_applied(envelope.source, [envelope]) == []
+
+
+def _first_of_its_subject(name: str, tenant: str, subject_id: UUID) -> Envelope | None:
+    """What was announced before an event that never comes first."""
+    if name in ("AppointmentRescheduled", "AppointmentCancelled"):
+        return Appointment(tenant, subject_id).booked()
+    if name in ("PackageCompleted", "PackageCancelled"):
+        return Package(tenant, id=subject_id).created()
+    return None
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def test_a_booking_is_invoiced_at_the_valid_price(office: Office) -> None:
         {
             "position": 1,
             "service_type": "OT-GROUP",
+            "description": "OT-GROUP",
             "quantity": 1,
             "unit_price": sar("300.00"),
             "net": sar("300.00"),

@@ -19,13 +19,25 @@ def _tables(kit: ServiceKit) -> set[str]:
 def test_the_migrations_go_up_down_and_up_again(scratch_kit: ServiceKit, tenant: str) -> None:
     owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
     before = _tables(scratch_kit)
-    assert {"prices", "invoices", "invoice_lines", "payments", "clearances", "patients"} <= before
+    assert {"prices", "invoices", "invoice_lines", "payments", "clearances", "patients", "packages"} <= before
     migrate(folder, owner_url, "base")
     assert _tables(scratch_kit) == set()
     migrate(folder, owner_url)
     assert _tables(scratch_kit) == before
     _, invoice = Office(scratch_kit, tenant).book_and_issue()
     assert invoice["status"] == "ISSUED"
+
+
+def test_packages_go_and_come_back_and_their_invoices_stay(scratch_kit: ServiceKit, tenant: str) -> None:
+    owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
+    office = Office(scratch_kit, tenant)
+    office.set_price()
+    invoice = office.invoice(office.book(package=office.create_package().session(1)))
+    migrate(folder, owner_url, "-1")
+    assert "packages" not in _tables(scratch_kit)
+    migrate(folder, owner_url)
+    [kept] = office.invoices()
+    assert (kept["id"], kept["total"], kept["package"]) == (invoice["id"], invoice["total"], None)
 
 
 def test_every_table_forces_row_level_security_on_its_owner(scratch_kit: ServiceKit) -> None:

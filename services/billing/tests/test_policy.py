@@ -22,6 +22,7 @@ _READERS = _DESK | {"integration"}
         ("GET", "/invoices/{id}", _READERS),
         ("POST", "/invoices/{id}/payments", _DESK),
         ("POST", "/invoices/{id}/void", _BILLING),
+        ("GET", "/packages/{id}/balance", _READERS),
         ("GET", "/clearance/{id}", _READERS),
         ("POST", "/clearance/{id}", _BILLING),
         ("GET", "/events", {"manager", "integration"}),

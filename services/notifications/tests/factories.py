@@ -1,7 +1,7 @@
 """What a test of notifications tells the service, and how it looks at what came of it."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,6 +30,16 @@ class Booking:
     id: UUID
     number: str
     starts_at: datetime
+
+
+@dataclass(frozen=True)
+class Course:
+    """A package: the numbers of its sessions are their places in `bookings`, from 1."""
+
+    id: UUID
+    number: str
+    patient_id: UUID
+    bookings: tuple[Booking, ...]
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ class World:
     def prefer(self, patient_id: UUID, **preferences: Any) -> None:
         assert self.desk.put(f"/preferences/{patient_id}", preferences).status_code == 200
 
-    def booked(self, booking: Booking, patient_id: UUID, time: datetime | None = None) -> Envelope:
+    def booked(self, booking: Booking, patient_id: UUID, time: datetime | None = None, **data: Any) -> Envelope:
         """AppointmentBooked, of an hour in the golden example's clinic with its provider `layla`."""
         session = {
             **golden("AppointmentBooked", "individual")["data"]["session"],
@@ -86,7 +96,7 @@ class World:
             "ends_at": booking.starts_at + timedelta(hours=1),
         }
         ids = {"appointment_id": booking.id, "appointment_number": booking.number, "patient_id": patient_id}
-        return self.event("AppointmentBooked", "individual", booking.id, time, session=session, **ids)
+        return self.event("AppointmentBooked", "individual", booking.id, time, **{"session": session, **ids, **data})
 
     def book(self, patient_id: UUID, starts_at: datetime | None = None, time: datetime | None = None) -> Booking:
         """A booked appointment, in three days unless its start is given."""
@@ -109,6 +119,57 @@ class World:
 
     def reschedule(self, booking: Booking, starts_at: datetime, time: datetime | None = None, **data: Any) -> None:
         self.kit.inbox.receive(self.rescheduled(booking, starts_at, time, **data))
+
+    def course(self, starts: Sequence[datetime], **patient: Any) -> Course:
+        """A package of a new patient with sessions at these times, of which nothing has been told yet."""
+        bookings = tuple(new_booking(start) for start in starts)
+        return Course(new_id(), f"PKG-20261120-{new_id().int % 10_000:04}", self.patient(**patient), bookings)
+
+    def course_booked(self, course: Course) -> None:
+        """AppointmentBooked of each, which the package's own event announces."""
+        for booking in course.bookings:
+            self.kit.inbox.receive(self.booked(booking, course.patient_id, announced_with_package=True))
+
+    def scheduled(
+        self,
+        course: Course,
+        cause: str = "SCHEDULED",
+        dates: Mapping[int, datetime] | None = None,
+        providers: Mapping[int, Json] | None = None,
+        time: datetime | None = None,
+        **data: Any,
+    ) -> Envelope:
+        """PackageScheduled, of all sessions at their times unless `dates` gives others, with `layla` or `providers`."""
+        told = golden("PackageScheduled", "default")["data"]["sessions"][0]
+        dates = {n: b.starts_at for n, b in enumerate(course.bookings, 1)} if dates is None else dates
+        sessions = [
+            {
+                **told,
+                "session_number": number,
+                "appointment_id": course.bookings[number - 1].id,
+                "appointment_number": course.bookings[number - 1].number,
+                "starts_at": starts_at,
+                "ends_at": starts_at + timedelta(hours=1),
+                "provider": (providers or {}).get(number, told["provider"]),
+            }
+            for number, starts_at in sorted(dates.items(), key=lambda date: date[1])
+        ]
+        ids = {"package_id": course.id, "package_number": course.number, "patient_id": course.patient_id}
+        changed = list(range(1, len(course.bookings) + 1))
+        said = {"cause": cause, "sessions": sessions, "changed": changed, "unscheduled": [], **data}
+        return self.event("PackageScheduled", "default", course.id, time, **ids, **said)
+
+    def schedule(self, course: Course, cause: str = "SCHEDULED", **told: Any) -> None:
+        self.kit.inbox.receive(self.scheduled(course, cause, **told))
+
+    def cancel_course(self, course: Course, time: datetime | None = None) -> None:
+        ids = {"package_id": course.id, "patient_id": course.patient_id}
+        self.kit.inbox.receive(self.event("PackageCancelled", "default", course.id, time, **ids))
+
+    def course_messages(self, course: Course) -> list[Json]:
+        """Messages about the package as a whole."""
+        found = items(self.desk.get("/messages", patient_id=str(course.patient_id)))
+        return [message for message in found if message["package_id"] == str(course.id)]
 
     def tell(self, event: str, booking: Booking) -> None:
         """One of the events that say no more than what became of an appointment."""
@@ -135,11 +196,11 @@ class World:
         found = items(self.desk.get("/messages", patient_id=str(offer.patient_id)))
         return [message for message in found if message["offer_id"] == str(offer.id)]
 
-    def cancelled(self, booking: Booking, time: datetime | None = None) -> Envelope:
-        return self.event("AppointmentCancelled", "default", booking.id, time, appointment_id=booking.id)
+    def cancelled(self, booking: Booking, time: datetime | None = None, **data: Any) -> Envelope:
+        return self.event("AppointmentCancelled", "default", booking.id, time, appointment_id=booking.id, **data)
 
-    def cancel(self, booking: Booking, time: datetime | None = None) -> None:
-        self.kit.inbox.receive(self.cancelled(booking, time))
+    def cancel(self, booking: Booking, time: datetime | None = None, **data: Any) -> None:
+        self.kit.inbox.receive(self.cancelled(booking, time, **data))
 
     def dispatch(self) -> None:
         """Do all that is due; the messages of one appointment go one after the other."""

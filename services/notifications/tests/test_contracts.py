@@ -13,11 +13,13 @@ from jalsa.envelope import parse
 from jalsa.testing.kit import ServiceKit, context, example, golden
 from notifications import events
 from notifications.app import SERVICE
+from notifications.domain import PackageSession
 from notifications.models import (
     Appointment,
     ClinicProjection,
     Message,
     Offer,
+    Package,
     PatientProjection,
     ProviderProjection,
 )
@@ -117,6 +119,7 @@ _FIRST = {
     "AppointmentRescheduled": ("AppointmentBooked", "group"),
     "WaitlistOfferExpired": ("WaitlistOffered", "default"),
     "WaitlistAccepted": ("WaitlistOffered", "default"),
+    "PackageCancelled": ("PackageScheduled", "default"),
     "PatientUpdated": ("PatientRegistered", "default"),
 }
 
@@ -143,6 +146,7 @@ def _effect(kit: ServiceKit, tenant: str, name: str) -> tuple[Any, ...]:
         ),
         "Appointment": (Appointment.status, Appointment.starts_at, Appointment.clinic_id, Appointment.provider_id),
         "Waitlist": (Offer.status, Offer.patient_id),
+        "Package": (Package.package_number, Package.patient_id, Package.clinic_id, Package.sessions),
     }
     with kit.transaction(tenant) as db:
         return tuple(db.execute(select(*next(c for known, c in columns.items() if name.startswith(known)))).one())
@@ -157,10 +161,25 @@ def _expected(name: str, data: dict[str, Any]) -> tuple[Any, ...]:
         return data["active"], data["preferred_language"], data["phone"], data["email"]
     if name.startswith("Waitlist"):
         return "OPEN" if name == "WaitlistOffered" else "ENDED", UUID(data["patient_id"])
+    if name.startswith("Package"):
+        sessions = tuple(map(_package_session, data.get("sessions", ())))
+        return data["package_number"], UUID(data["patient_id"]), UUID("01a1f000-0000-7000-8000-0000000000a1"), sessions
     told = data if "session" in data else golden("AppointmentBooked", "group")["data"]
     starts_at = datetime.fromisoformat(told["session"]["starts_at"])
     place = starts_at, UUID(told["clinic"]["id"]), UUID(told["provider"]["id"])
     return (data["status"] if name == "AppointmentRescheduled" else _STATUS[name], *place)
+
+
+def _package_session(told: dict[str, Any]) -> PackageSession:
+    provider = told["provider"]
+    return PackageSession(
+        number=told["session_number"],
+        appointment_id=UUID(told["appointment_id"]),
+        starts_at=datetime.fromisoformat(told["starts_at"]),
+        provider_id=UUID(provider["id"]),
+        provider_en=provider["name_en"],
+        provider_ar=provider["name_ar"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,6 +187,8 @@ def _expected(name: str, data: dict[str, Any]) -> tuple[Any, ...]:
     [
         ("SessionScheduled", "SessionScheduled.v1"),
         ("SessionScheduled", "SessionSpotsOpened.v1"),
+        ("PackageCreated", "PackageCreated.v1"),
+        ("PackageCompleted", "PackageCompleted.v1"),
         ("PatientRegistered", "ConsentStandingChanged.v1"),
     ],
 )

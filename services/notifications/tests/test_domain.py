@@ -61,6 +61,7 @@ def test_a_reminder_is_due_so_many_hours_before_even_across_a_clock_change() -> 
         ("RESCHEDULING", timedelta(0), True),
         ("WAITLIST_OFFER", timedelta(seconds=1), False),
         ("WAITLIST_OFFER", timedelta(0), True),
+        ("PACKAGE_SCHEDULED", timedelta(0), False),
     ],
 )
 def test_a_message_is_too_late_once_it_is_of_no_use(kind: str, before: timedelta, late: bool) -> None:

@@ -27,9 +27,26 @@ def test_the_way_back_from_offers_keeps_the_messages_about_appointments(scratch_
     world.dispatch()
     owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
 
-    migrate(folder, owner_url, "-2")
+    migrate(folder, owner_url, "-3")
     migrate(folder, owner_url)
 
     listed = items(world.desk.get("/messages", patient_id=str(patient_id)))
     assert listed == world.messages(booking)
     assert [message["kind"] for message in listed] == ["BOOKING_CONFIRMATION"]
+
+
+def test_the_way_back_from_packages_keeps_what_is_about_appointments(scratch_kit: ServiceKit, tenant: str) -> None:
+    world = World(scratch_kit, tenant)
+    course = world.course([in_days(3), in_days(5)])
+    world.schedule(course)
+    booking = world.book(course.patient_id)
+    world.dispatch()
+    assert len(world.course_messages(course)) == 1
+    owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
+
+    migrate(folder, owner_url, "-1")
+    migrate(folder, owner_url)
+
+    listed = items(world.desk.get("/messages", patient_id=str(course.patient_id)))
+    assert [message["id"] for message in listed] == [world.confirmation(booking)["id"]]
+    assert [notice["kind"] for notice in world.notices()] == ["APPOINTMENT_BOOKED"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from notifications import domain, texts
+from notifications import domain, package_texts, texts
 from notifications.texts import Facts
 
 FACTS = Facts(
@@ -66,9 +66,9 @@ def test_the_time_is_the_one_that_the_clinics_clock_will_show() -> None:
 
 
 def test_there_is_a_text_for_every_kind_of_message_and_notice_in_every_language() -> None:
-    assert {language: set(said) for language, said in texts.MESSAGES.items()} == {
-        language: set(domain.MESSAGE_KINDS) for language in domain.LANGUAGES
-    }
+    for language in domain.LANGUAGES:
+        assert {*texts.MESSAGES[language], *package_texts.MESSAGES[language]} == set(domain.MESSAGE_KINDS)
+        assert set(package_texts.NOTICES[language]) == set(domain.PACKAGE_KINDS)
     assert set(texts.NOTICES["ar"]) == set(texts.NOTICES["en"])
 
 

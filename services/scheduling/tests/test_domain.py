@@ -9,6 +9,7 @@ import pytest
 from jalsa.errors import Problem
 from jalsa.states import StateMachine
 from scheduling import domain
+from scheduling.app import SERVICE
 
 RIYADH, BERLIN = "Asia/Riyadh", "Europe/Berlin"
 
@@ -37,6 +38,28 @@ ENTRY_MOVES = {
 }
 OFFER_MOVES = {("OPEN", end) for end in ("ACCEPTED", "DECLINED", "LAPSED", "WITHDRAWN")}
 
+PACKAGE_MOVES = {
+    ("DRAFT", "SCHEDULED"),
+    ("DRAFT", "CANCELLED"),
+    ("SCHEDULED", "IN_PROGRESS"),
+    ("SCHEDULED", "CANCELLED"),
+    ("IN_PROGRESS", "COMPLETED"),
+    ("IN_PROGRESS", "CANCELLED"),
+    ("COMPLETED", "IN_PROGRESS"),
+}
+PACKAGE_SESSION_MOVES = {
+    ("PENDING", "SCHEDULED"),
+    ("PENDING", "FAILED"),
+    ("PENDING", "CANCELLED"),
+    ("SCHEDULED", "COMPLETED"),
+    ("SCHEDULED", "CANCELLED"),
+    ("SCHEDULED", "PENDING"),
+    ("FAILED", "SCHEDULED"),
+    ("FAILED", "CANCELLED"),
+    ("CANCELLED", "SCHEDULED"),
+    ("CANCELLED", "FAILED"),
+}
+
 
 @pytest.mark.parametrize(
     ("machine", "allowed"),
@@ -45,8 +68,10 @@ OFFER_MOVES = {("OPEN", end) for end in ("ACCEPTED", "DECLINED", "LAPSED", "WITH
         (domain.PARTICIPANT, PARTICIPANT_MOVES),
         (domain.ENTRY, ENTRY_MOVES),
         (domain.OFFER, OFFER_MOVES),
+        (domain.PACKAGE, PACKAGE_MOVES),
+        (domain.PACKAGE_SESSION, PACKAGE_SESSION_MOVES),
     ],
-    ids=["session", "participant", "entry", "offer"],
+    ids=["session", "participant", "entry", "offer", "package", "package session"],
 )
 def test_only_the_moves_of_the_table_are_allowed(machine: StateMachine, allowed: set[tuple[str, str]]) -> None:
     for move in product(machine.states, repeat=2):
@@ -58,7 +83,7 @@ def test_only_the_moves_of_the_table_are_allowed(machine: StateMachine, allowed:
             assert (refused.value.status, refused.value.code) == (409, "invalid-transition")
 
 
-@pytest.mark.parametrize("machine", [domain.SESSION, domain.PARTICIPANT], ids=["session", "participant"])
+@pytest.mark.parametrize("machine", SERVICE.machines, ids=lambda machine: machine.name)
 def test_the_readme_shows_the_state_machines_as_they_are(machine: StateMachine) -> None:
     readme = Path(__file__).parents[1] / "README.md"
     assert f"```mermaid\n{machine.mermaid()}\n```" in readme.read_text()

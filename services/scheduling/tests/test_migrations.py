@@ -78,7 +78,12 @@ def allowed(kit: ServiceKit, constraint: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("constraint", "machine"),
-    [("sessions_status_check", domain.SESSION), ("participants_status_check", domain.PARTICIPANT)],
+    [
+        ("sessions_status_check", domain.SESSION),
+        ("participants_status_check", domain.PARTICIPANT),
+        ("packages_status_check", domain.PACKAGE),
+        ("package_sessions_status_check", domain.PACKAGE_SESSION),
+    ],
 )
 def test_the_database_knows_the_states_of_the_tables_in_the_code(
     kit: ServiceKit, constraint: str, machine: StateMachine

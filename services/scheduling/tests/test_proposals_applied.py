@@ -8,6 +8,7 @@ import pytest
 
 from .absences import apply, away, item, proposed, provider, refused, start_of
 from .factories import Centre, Desk, at, ok, problem
+from .test_package_changes import create, of, read
 from .test_races import overlaps
 
 OVERRIDE = {"override": {"reason": "Agreed with the family"}}
@@ -170,6 +171,23 @@ def test_two_that_only_change_places_are_refused_and_nothing_changes(desk: Desk)
     asked = [item(sessions[n], "MOVE", starts_at=at(1, 10 - n), provider_id=others[n]["id"]) for n in range(2)]
     problem(apply(desk, absence, *asked), 409, "room-busy")
     assert desk.centre.state() == state
+
+
+def test_a_package_is_owed_what_is_cancelled_and_has_the_rest_with_others_or_later(desk: Desk) -> None:
+    other, package = provider(desk), create(desk)
+    sessions = [desk.participant(appointment)["session"] for appointment in of(package, "appointment_id")]
+    absence = away(desk, at(1, 6), at(4, 6))
+    actions = ("CANCEL", "SUBSTITUTE", "MOVE")
+    ok(apply(desk, absence, *(item(s, action) for s, action in zip(sessions, actions, strict=False))))
+    now = read(desk, package)
+    assert of(now, "status") == ["CANCELLED", "SCHEDULED", "SCHEDULED", "SCHEDULED"]
+    assert (now["owed_sessions_count"], now["scheduled_sessions_count"]) == (1, 3)
+    told = [event.data for event in desk.centre.kit.events(desk.centre.tenant, "AppointmentRescheduled")]
+    assert [(data["package"]["session_number"], data["announced_with_package"]) for data in told] == [
+        (2, False),
+        (3, False),
+    ]
+    assert told[0]["provider"]["id"] == other["id"]
 
 
 def test_a_manager_sets_rules_aside_for_all(desk: Desk) -> None:

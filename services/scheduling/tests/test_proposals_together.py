@@ -18,9 +18,12 @@ from scheduling.operations.placing import conflicts
 
 from .absences import apply, away, item, office, proposed, provider, refused, set_hours, start_of
 from .factories import Desk, as_json, at, created, ok
+from .test_package_changes import create, of
 from .test_races import Post, at_once, deadlocks, overlaps
 
-MINUTE = timedelta(minutes=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+Rival = Callable[[], Any]
 
 
 def a_busy_week(desk: Desk, seed: int) -> dict[str, Any]:
@@ -155,41 +158,46 @@ def test_of_whoever_books_the_slot_and_whoever_applies_it_at_once_one_gets_it(de
     assert deadlocks(desk.centre.kit) == before
 
 
-def rivals(
-    desk: Desk, session: dict[str, Any], patient: str, absence: dict[str, Any]
-) -> dict[str | None, Callable[[], Any]]:
+def rivals(desk: Desk, absence: dict[str, Any], moved: dict[str, Any], lost: dict[str, Any]) -> dict[str, Rival]:
     """What others could want of that which is being applied, by what it has in common with it."""
     far = {"starts_at": at(20)}
     elsewhere = desk.create_session(provider_id=provider(desk)["id"], **far)
     in_the_room = desk.session_body(provider_id=provider(desk)["id"], room_id=desk.room["id"], **far)
     tag = desk.centre.get(absence["path"]).headers["ETag"]
+    sharing_nothing = desk.session_body(provider_id=provider(desk)["id"], **far)
     return {
-        "session": lambda: desk.move(session, "cancel"),
-        "patient": lambda: desk.book(elsewhere, patient),
+        "session": lambda: desk.move(moved["session"], "cancel"),
+        "patient": lambda: desk.book(elsewhere, moved["patient_id"]),
+        "package": lambda: desk.do(lost, "check-in", override={"reason": "Early"}),
         "provider": lambda: desk.centre.post("/sessions", desk.session_body(**far)),
         "room": lambda: desk.centre.post("/sessions", in_the_room),
         "absence": lambda: desk.centre.client().call("DELETE", absence["path"], headers={"If-Match": tag}),
+        "nothing": lambda: desk.centre.post("/sessions", sharing_nothing),
     }
 
 
-@pytest.mark.parametrize("shared", ["session", "patient", "provider", "room", "absence", None])
-def test_others_wait_until_all_is_applied(desk: Desk, shared: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    session, patient = desk.create_session(room_id=desk.room["id"]), desk.centre.create_patient()
-    desk.create_participant(session, patient)
-    absence, other = away(desk, at(1, 8), at(1, 14)), provider(desk)
-    nothing_shared = desk.session_body(provider_id=other["id"], starts_at=at(20))
-    rival = {**rivals(desk, session, patient, absence), None: lambda: desk.centre.post("/sessions", nothing_shared)}
+SHARED = ["session", "patient", "package", "provider", "room", "absence", "nothing"]
+
+
+@pytest.mark.parametrize("shared", SHARED)
+def test_others_wait_until_all_is_applied(desk: Desk, shared: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, *_ = (
+        desk.participant(n) for n in of(create(desk, start_date=at(3).date().isoformat()), "appointment_id")
+    )
+    moved = desk.create_participant(desk.create_session(room_id=desk.room["id"]))
+    absence = away(desk, at(1), start_of(first["session"]) + HOUR)
+    rival = rivals(desk, absence, moved, second)[shared]
     finished: list[bool] = []
 
     def check(*args: Any) -> Any:
-        answered = wait([pool.submit(rival[shared])], timeout=0.5 if shared else 10)
+        answered = wait([pool.submit(rival)], timeout=10 if shared == "nothing" else 0.5)
         finished.append(bool(answered.done))
         return conflicts(*args)
 
     monkeypatch.setattr(operations, "conflicts", check)
     with ThreadPoolExecutor(1) as pool:
-        ok(apply(desk, absence, item(session, "MOVE")))
-    assert finished == [shared is None]
+        ok(apply(desk, absence, item(moved["session"], "MOVE"), item(first["session"], "CANCEL")))
+    assert finished == [shared == "nothing"]
 
 
 def test_absences_of_several_are_dealt_with_at_once_without_a_deadlock(desk: Desk) -> None:

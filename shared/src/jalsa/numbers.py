@@ -9,6 +9,8 @@ _NEXT = text("""
     RETURNING last
 """)
 
+_LOOSE = text("SELECT loose_number(:prefix, CAST(:year AS int)) FROM generate_series(1, CAST(:count AS int))")
+
 
 def loose_number(prefix: str, year: int) -> ColumnElement[str]:
     """`APT-AGDAR-2026-00001` as the database makes it while the row is stored, waiting for no other transaction.
@@ -16,6 +18,12 @@ def loose_number(prefix: str, year: int) -> ColumnElement[str]:
     Two never get the same one; a transaction that rolls back leaves a gap.
     """
     return func.loose_number(prefix, year)
+
+
+def loose_numbers(db: Session, prefix: str, year: int, count: int) -> list[str]:
+    """So many loose numbers at once, rising, for rows that are stored together."""
+    asked = {"prefix": prefix, "year": year, "count": count}
+    return list(db.execute(_LOOSE, asked).scalars())
 
 
 def next_number(db: Session, kind: str) -> int:

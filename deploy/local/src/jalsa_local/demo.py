@@ -94,9 +94,10 @@ def seed(settings: Settings, issuer: Issuer) -> None:
 
 
 def banner(settings: Settings, issuer: Issuer, seconds: float) -> str:
-    """The address, a token, and four lines that work when they are pasted."""
+    """The address, a token, and five lines that work when they are pasted."""
     api = Api(settings.base_url, issuer.token(AGDAR, ["manager"]))
     session_id, patient_id = _bookable(api)
+    clinic_id = next(c["id"] for c in api.call("GET", "/scheduling/v1/clinics")["items"] if c["code"] == "OT")
     token = issuer.token(AGDAR, ["manager"])
     base, first, last = settings.base_url, *(datetime.now(UTC).date() + timedelta(days=n) for n in (1, 7))
     return f"""
@@ -115,6 +116,10 @@ curl -s "{base}/notifications/v1/messages?patient_id={patient_id}" -H "Authoriza
 # 4. the next free hours of the therapists
 curl -s "{base}/scheduling/v1/availability?service_type=OT-60&from={first}&to={last}&limit=3" \
 -H "Authorization: Bearer $JALSA_TOKEN"; echo
+# 5. the plan of a course of ten sessions, on Sundays and Tuesdays at ten; POST it to …/packages to book it
+curl -s {base}/scheduling/v1/packages/plan -H "Authorization: Bearer $JALSA_TOKEN" -H "Content-Type: application/json" \
+-d '{{"patient_id": "{patient_id}", "clinic_id": "{clinic_id}", "service_type": "OT-60", "total_sessions": 10, \
+"start_date": "{first}", "preferred_days": [0, 2], "preferred_time": "10:00"}}'; echo
 """
 
 

@@ -1,7 +1,7 @@
 """The composition root: all that billing is made of."""
 
 from billing import domain, events, handlers
-from billing.http import clearance, invoices, prices
+from billing.http import clearance, invoices, packages, prices
 from billing.policy import POLICY
 from jalsa.web import Service
 
@@ -9,7 +9,7 @@ SERVICE = Service(
     name="billing",
     title="Jalsa billing",
     policy=POLICY,
-    routes=(prices.routes, invoices.routes, clearance.routes),
+    routes=(prices.routes, invoices.routes, clearance.routes, packages.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,
     handlers=handlers.HANDLERS,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from jalsa.errors import conflict
@@ -77,6 +78,23 @@ def totals(lines: Iterable[Line]) -> Totals:
     """The sums of an invoice's lines."""
     lines = list(lines)
     return Totals(sum((line.net for line in lines), ZERO), sum((line.vat for line in lines), ZERO))
+
+
+@dataclass(frozen=True)
+class PackageSession:
+    """Which session of which package an appointment is, as it was booked."""
+
+    id: UUID
+    number: str
+    session_number: int
+    total_sessions: int
+
+
+def description(service_type: str, package: PackageSession | None) -> str:
+    """A line in words: `OT-60` or, of a package, `OT-60, session 3 of 20`."""
+    if package is None:
+        return service_type
+    return f"{service_type}, session {package.session_number} of {package.total_sessions}"
 
 
 def status_after_payment(status: str, balance: Decimal, amount: Decimal) -> str:

@@ -80,12 +80,20 @@ class _SessionFields(Fields):
     timezone = fields.String(required=True)
 
 
+class _PackageFields(Fields):
+    id = fields.UUID(required=True)
+    number = fields.String(required=True)
+    session_number = fields.Integer(required=True)
+    total_sessions = fields.Integer(required=True)
+
+
 class BookedFields(Fields):
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
     patient_id = fields.UUID(required=True)
     clinic = fields.Nested(_ClinicFields(), required=True)
     session = fields.Nested(_SessionFields(), required=True)
+    package = fields.Nested(_PackageFields(), required=True, allow_none=True)
 
 
 class RescheduledFields(Fields):
@@ -96,6 +104,18 @@ class RescheduledFields(Fields):
 
 class CancelledFields(Fields):
     appointment_id = fields.UUID(required=True)
+
+
+class PackageCreatedFields(Fields):
+    package_id = fields.UUID(required=True)
+    package_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    service_type = fields.String(required=True)
+    total_sessions = fields.Integer(required=True)
+
+
+class PackageEndedFields(Fields):
+    package_id = fields.UUID(required=True)
 
 
 class PatientFields(Fields):
@@ -124,10 +144,12 @@ STREAMS = (
     Stream(
         "scheduling",
         "package",
-        reads={},
-        passes_over=frozenset(
-            {"PackageCreated.v1", "PackageScheduled.v1", "PackageCompleted.v1", "PackageCancelled.v1"}
-        ),
+        reads={
+            "PackageCreated.v1": PackageCreatedFields(),
+            "PackageCompleted.v1": PackageEndedFields(),
+            "PackageCancelled.v1": PackageEndedFields(),
+        },
+        passes_over=frozenset({"PackageScheduled.v1"}),
     ),
     Stream(
         "patient-files",

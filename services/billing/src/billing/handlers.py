@@ -22,6 +22,21 @@ def on_appointment_cancelled(db: Session, event: Received) -> None:
     invoices.cancel_appointment(db, event.data["appointment_id"], now=clock.now())
 
 
+def on_package_created(db: Session, event: Received) -> None:
+    """A course of sessions was agreed upon; its appointments are announced one by one."""
+    projections.create_package(db, event.data)
+
+
+def on_package_completed(db: Session, event: Received) -> None:
+    """All sessions of a package are over."""
+    projections.end_package(db, event.data["package_id"], "COMPLETED")
+
+
+def on_package_cancelled(db: Session, event: Received) -> None:
+    """The rest of a package was given up; its appointments' own cancellations make their invoices void."""
+    projections.end_package(db, event.data["package_id"], "CANCELLED")
+
+
 def on_patient_saved(db: Session, event: Received) -> None:
     """A patient was registered or changed."""
     projections.save_patient(db, event.data)
@@ -31,6 +46,9 @@ HANDLERS = {
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
     "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+    "scheduling.PackageCreated.v1": on_package_created,
+    "scheduling.PackageCompleted.v1": on_package_completed,
+    "scheduling.PackageCancelled.v1": on_package_cancelled,
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
 }

@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, Numeric
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column, relationship
 
 from billing import domain
 from jalsa.db import Instant, TenantRow
@@ -43,6 +43,10 @@ class Invoice(TenantRow, Base):
     clinic_id: Mapped[UUID]
     service_type: Mapped[str]
     timezone: Mapped[str]
+    package_id: Mapped[UUID | None]
+    package_number: Mapped[str | None]
+    package_session_number: Mapped[int | None]
+    package_total_sessions: Mapped[int | None]
     status: Mapped[str]
     invoice_number: Mapped[str | None]
     currency: Mapped[str | None]
@@ -57,6 +61,9 @@ class Invoice(TenantRow, Base):
     voided_by: Mapped[str | None]
     void_reason: Mapped[str | None]
 
+    package: Mapped[domain.PackageSession | None] = composite(
+        "package_id", "package_number", "package_session_number", "package_total_sessions"
+    )
     lines: Mapped[list["InvoiceLine"]] = relationship(order_by="InvoiceLine.position", lazy="selectin")
     payments: Mapped[list["Payment"]] = relationship(order_by="Payment.id", lazy="selectin")
 
@@ -125,3 +132,15 @@ class PatientProjection(TenantRow, Base):
     last_name_en: Mapped[str]
     first_name_ar: Mapped[str | None]
     last_name_ar: Mapped[str | None]
+
+
+class PackageProjection(TenantRow, Base):
+    """A package, announced apart from its appointments: either may become known first, so no invoice refers to it."""
+
+    __tablename__ = "packages"
+
+    number: Mapped[str]
+    patient_id: Mapped[UUID]
+    service_type: Mapped[str]
+    total_sessions: Mapped[int]
+    status: Mapped[str]

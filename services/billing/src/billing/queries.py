@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import RowMapping, func, or_, select
 from sqlalchemy.orm import Session
 
+from billing import domain
 from billing.models import Invoice, Price
 from jalsa.db import TenantRow
 
@@ -45,3 +46,23 @@ def waiting_for(db: Session, price: Price) -> Sequence[Invoice]:
 def locked_invoice(db: Session, **key: UUID) -> Invoice | None:
     """The invoice with this `id` or `appointment_id`, its row locked until the transaction ends."""
     return db.scalar(select(Invoice).filter_by(**key).with_for_update().execution_options(populate_existing=True))
+
+
+def package_sums(db: Session, package_id: UUID) -> Sequence[RowMapping]:
+    """What a package's invoices come to: a row per currency, and one with none for those that never had a price.
+
+    `net`, `vat`, `total`, `paid` and `balance` leave void invoices out; under each state's name stands how many
+    invoices are in it.
+    """
+    amounts = {
+        "net": Invoice.net,
+        "vat": Invoice.vat,
+        "total": Invoice.total,
+        "paid": Invoice.paid,
+        "balance": Invoice.total - Invoice.paid,
+    }
+    charged = Invoice.status != "VOID"
+    sums = (func.coalesce(func.sum(a).filter(charged), domain.ZERO).label(name) for name, a in amounts.items())
+    counts = (func.count().filter(Invoice.status == status).label(status) for status in domain.INVOICE.states)
+    query = select(Invoice.currency, *sums, *counts).where(Invoice.package_id == package_id)
+    return db.execute(query.group_by(Invoice.currency).order_by(Invoice.currency)).mappings().all()

@@ -24,6 +24,9 @@ WHATSAPP, SMS, EMAIL = "WHATSAPP", "SMS", "EMAIL"
 #: In the order of preference.
 CHANNELS = (WHATSAPP, SMS, EMAIL)
 LANGUAGES = ("ar", "en")
+#: How many characters a message may have: what WhatsApp takes in a template, ten parts of an Arabic text message, and
+#: what is still read in an email.
+BODY_LIMITS = {WHATSAPP: 1024, SMS: 670, EMAIL: 10_000}
 
 BOOKING_CONFIRMATION, RESCHEDULING, CANCELLATION = "BOOKING_CONFIRMATION", "RESCHEDULING", "CANCELLATION"
 WAITLIST_OFFER = "WAITLIST_OFFER"
@@ -37,7 +40,12 @@ APPOINTMENT_KINDS = (
     CANCELLATION,
     *(f"REMINDER_{kind}" for kind in REMINDERS),
 )
-MESSAGE_KINDS = (*APPOINTMENT_KINDS, WAITLIST_OFFER)
+#: What sets, moves or takes away several dates of a package at once.
+PACKAGE_CAUSES = ("SCHEDULED", "RESCHEDULED", "SUBSTITUTED", "PAUSED", "RESUMED")
+PACKAGE_KINDS = (*(f"PACKAGE_{cause}" for cause in PACKAGE_CAUSES), "PACKAGE_CANCELLED")
+#: Tells of some dates only: what else is still to be told of a package stays so.
+PACKAGE_SUBSTITUTED = "PACKAGE_SUBSTITUTED"
+MESSAGE_KINDS = (*APPOINTMENT_KINDS, WAITLIST_OFFER, *PACKAGE_KINDS)
 #: From when on each message about something to come is of no use: before the session's start, or the offer's end. A
 #: reminder gives way to the next one, so that two never arrive together.
 _USELESS_FROM = {
@@ -109,6 +117,18 @@ class QuietHours:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PackageSession:
+    """One date of a package, as scheduling told it last."""
+
+    number: int
+    appointment_id: UUID
+    starts_at: datetime
+    provider_id: UUID
+    provider_en: str
+    provider_ar: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outgoing:
     """A message on its way out, at its attempt of this number. Its id is the key under which it is delivered once."""
 
@@ -133,13 +153,23 @@ def reminders_for(starts_at: datetime, now: datetime) -> Iterator[tuple[str, dat
             yield kind, starts_at - before
 
 
-def is_too_late(kind: str, deadline: datetime, queued_at: datetime, now: datetime) -> bool:
+def is_too_late(kind: str, deadline: datetime | None, queued_at: datetime, now: datetime) -> bool:
     """Whether a message of this kind, queued at that instant, is of no use any more.
 
     `deadline` is the session's start or the offer's end.
     """
-    of_no_use = kind in _USELESS_FROM and now >= deadline - _USELESS_FROM[kind]
+    of_no_use = deadline is not None and kind in _USELESS_FROM and now >= deadline - _USELESS_FROM[kind]
     return of_no_use or now - queued_at > NEWS
+
+
+def has_something_to_tell(kind: str, dates: int, unscheduled: int) -> bool:
+    """Whether there is anything to tell of a package that has so many dates to come, and sessions without a time.
+
+    That dates were taken away is told also where none is left.
+    """
+    if kind == "PACKAGE_RESCHEDULED":
+        return dates + unscheduled > 0
+    return dates > 0 or kind in ("PACKAGE_PAUSED", "PACKAGE_CANCELLED")
 
 
 def retry_delay(attempts: int) -> timedelta:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from jalsa.contracts import EventType, Fields, Stream
 from jalsa.outbox import publish
 from jalsa.web.fields import Instant, Zone
-from notifications.domain import LANGUAGES
+from notifications.domain import LANGUAGES, PACKAGE_CAUSES
 from notifications.models import Message
 
 
@@ -71,7 +71,13 @@ class _Provider(Fields):
     user_id = fields.String(required=True)
 
 
-class BookedFields(Fields):
+class _Announced(Fields):
+    """Whether an event of the package tells the patient, so that this one need not."""
+
+    announced_with_package = fields.Boolean(load_default=False)
+
+
+class BookedFields(_Announced):
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
     patient_id = fields.UUID(required=True)
@@ -86,6 +92,38 @@ class RescheduledFields(BookedFields):
 
 class AppointmentFields(Fields):
     appointment_id = fields.UUID(required=True)
+
+
+class CancelledFields(AppointmentFields, _Announced):
+    pass
+
+
+class _NamedProvider(_Provider):
+    name_en = fields.String(required=True)
+    name_ar = fields.String(required=True)
+
+
+class _PackageSession(Fields):
+    session_number = fields.Integer(required=True)
+    appointment_id = fields.UUID(required=True)
+    starts_at = Instant(required=True)
+    provider = fields.Nested(_NamedProvider(), required=True)
+
+
+class PackageScheduledFields(Fields):
+    package_id = fields.UUID(required=True)
+    package_number = fields.String(required=True)
+    patient_id = fields.UUID(required=True)
+    clinic = fields.Nested(_Clinic(), required=True)
+    timezone = Zone(required=True)
+    cause = fields.String(required=True, validate=validate.OneOf(PACKAGE_CAUSES))
+    sessions = fields.List(fields.Nested(_PackageSession()), required=True)
+    changed = fields.List(fields.Integer(), required=True)
+    unscheduled = fields.List(fields.Integer(), required=True)
+
+
+class PackageFields(Fields):
+    package_id = fields.UUID(required=True)
 
 
 class _OfferedSession(Fields):
@@ -134,8 +172,14 @@ STREAMS = (
             "AppointmentArrived.v1": AppointmentFields(),
             "AppointmentAttended.v1": AppointmentFields(),
             "AppointmentNoShow.v1": AppointmentFields(),
-            "AppointmentCancelled.v1": AppointmentFields(),
+            "AppointmentCancelled.v1": CancelledFields(),
         },
+    ),
+    Stream(
+        "scheduling",
+        "package",
+        reads={"PackageScheduled.v1": PackageScheduledFields(), "PackageCancelled.v1": PackageFields()},
+        passes_over=frozenset({"PackageCreated.v1", "PackageCompleted.v1"}),
     ),
     Stream(
         "scheduling",

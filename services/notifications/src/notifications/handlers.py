@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from jalsa import clock
 from jalsa.inbox import Received
 from notifications.models import ClinicProjection, PatientProjection, ProviderProjection
-from notifications.operations import appointments, waitlist
+from notifications.operations import appointments, packages, waitlist
 from notifications.operations.projections import save
 
 
@@ -73,7 +73,17 @@ def on_appointment_no_show(db: Session, event: Received) -> None:
 
 def on_appointment_cancelled(db: Session, event: Received) -> None:
     """An appointment was cancelled, alone or with its session."""
-    appointments.cancel(db, event.data["appointment_id"], announced_at=event.time, now=clock.now())
+    appointments.cancel(db, event.data, announced_at=event.time, now=clock.now())
+
+
+def on_package_scheduled(db: Session, event: Received) -> None:
+    """Dates of a package were set, moved or given up, several at once."""
+    packages.schedule(db, event.data, announced_at=event.time, now=clock.now())
+
+
+def on_package_cancelled(db: Session, event: Received) -> None:
+    """A package was cancelled, with all that was to come of it."""
+    packages.cancel(db, event.data["package_id"], announced_at=event.time, now=clock.now())
 
 
 def on_waitlist_offered(db: Session, event: Received) -> None:
@@ -98,6 +108,8 @@ HANDLERS = {
     "scheduling.AppointmentAttended.v1": on_appointment_attended,
     "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+    "scheduling.PackageScheduled.v1": on_package_scheduled,
+    "scheduling.PackageCancelled.v1": on_package_cancelled,
     "scheduling.WaitlistOffered.v1": on_waitlist_offered,
     "scheduling.WaitlistOfferExpired.v1": on_waitlist_offer_ended,
     "scheduling.WaitlistAccepted.v1": on_waitlist_offer_ended,

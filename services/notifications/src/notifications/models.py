@@ -1,12 +1,18 @@
 """Notifications' tables."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, time
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Time
+from sqlalchemy import ARRAY, Dialect, SmallInteger, Time
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
 
 from jalsa.db import Instant, TenantRow
+from notifications.domain import PackageSession
 
 
 class Base(DeclarativeBase):
@@ -43,7 +49,11 @@ class ProviderProjection(TenantRow, Base):
 
 
 class Appointment(TenantRow, Base):
-    """A patient's appointment as scheduling announced it last. `moved_at` is when it got this time and clinic."""
+    """A patient's appointment as scheduling announced it last.
+
+    `moved_at` is when it got this time and clinic, `moved_alone_at` when it was last moved otherwise than with others
+    of its package: its patient has a message of its own about that.
+    """
 
     __tablename__ = "appointments"
 
@@ -55,6 +65,59 @@ class Appointment(TenantRow, Base):
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
     moved_at: Mapped[datetime | None] = mapped_column(Instant)
+    moved_alone_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PackageSessions(TypeDecorator[tuple[PackageSession, ...]]):
+    """The dates of a package, as JSON."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[PackageSession] | None, dialect: Dialect) -> list[Any]:
+        """Instants as RFC 3339."""
+        return [
+            {
+                **asdict(session),
+                "appointment_id": str(session.appointment_id),
+                "starts_at": session.starts_at.isoformat(),
+                "provider_id": str(session.provider_id),
+            }
+            for session in value or ()
+        ]
+
+    def process_result_value(self, value: list[Any] | None, dialect: Dialect) -> tuple[PackageSession, ...]:
+        """The way back."""
+        return tuple(
+            PackageSession(
+                **{
+                    **stored,
+                    "appointment_id": UUID(stored["appointment_id"]),
+                    "starts_at": datetime.fromisoformat(stored["starts_at"]),
+                    "provider_id": UUID(stored["provider_id"]),
+                }
+            )
+            for stored in value or ()
+        )
+
+
+class Package(TenantRow, Base):
+    """A patient's package, with the dates that were to come when scheduling told of them last, at `announced_at`.
+
+    `starts_at` is the first of those, before or after, that the last change was about. What was written before
+    `replaced_at` is not sent any more.
+    """
+
+    __tablename__ = "packages"
+
+    package_number: Mapped[str]
+    patient_id: Mapped[UUID]
+    clinic_id: Mapped[UUID]
+    sessions: Mapped[tuple[PackageSession, ...]] = mapped_column(PackageSessions)
+    unscheduled: Mapped[int]
+    starts_at: Mapped[datetime | None] = mapped_column(Instant)
+    announced_at: Mapped[datetime] = mapped_column(Instant)
+    replaced_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Offer(TenantRow, Base):
@@ -83,9 +146,11 @@ class Preferences(TenantRow, Base):
 
 
 class Message(TenantRow, Base):
-    """One message to one patient about an appointment or an offer.
+    """One message to one patient about an appointment, an offer or a package.
 
-    Channel, recipient and text are settled when it is about to be sent.
+    Channel, recipient and text are settled when it is about to be sent. `starts_at` is the appointment's or the offer's
+    start, or the first one that a package's change is about. `session_numbers` are those that are told of a package;
+    none means all.
 
     `next_at` is when a QUEUED message is to be sent, and when a SENDING one's sender counts as lost.
     """
@@ -95,8 +160,10 @@ class Message(TenantRow, Base):
     kind: Mapped[str]
     appointment_id: Mapped[UUID | None]
     offer_id: Mapped[UUID | None]
+    package_id: Mapped[UUID | None]
+    session_numbers: Mapped[list[int] | None] = mapped_column(ARRAY(SmallInteger))
     patient_id: Mapped[UUID]
-    starts_at: Mapped[datetime] = mapped_column(Instant)
+    starts_at: Mapped[datetime | None] = mapped_column(Instant)
     status: Mapped[str] = mapped_column(default="QUEUED")
     channel: Mapped[str | None]
     recipient: Mapped[str | None]
@@ -137,13 +204,14 @@ class Reminder(TenantRow, Base):
 
 
 class Notice(TenantRow, Base):
-    """An in-app notice for one login."""
+    """An in-app notice for one login, about an appointment or a package."""
 
     __tablename__ = "notices"
 
     user_id: Mapped[str]
     kind: Mapped[str]
-    appointment_id: Mapped[UUID]
+    appointment_id: Mapped[UUID | None]
+    package_id: Mapped[UUID | None]
     text_en: Mapped[str]
     text_ar: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(Instant)

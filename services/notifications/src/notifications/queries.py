@@ -5,26 +5,31 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from notifications.domain import QuietHours, Reach
+from notifications.domain import EXPECTED, PackageSession, QuietHours, Reach
 from notifications.models import (
     Appointment,
     ClinicProjection,
     Message,
     Notice,
     Offer,
+    Package,
     PatientProjection,
     Preferences,
     ProviderProjection,
     Reminder,
 )
+from notifications.package_texts import PackageFacts
 from notifications.texts import Facts
 
 OPEN = ("QUEUED", "SENDING")
 #: What a message is about.
-Subject = Appointment | Offer
+Subject = Appointment | Offer | Package
+#: What is told, with what it is about, of which at most one is there.
+MessageRow = tuple[Message, Appointment | None, Package | None]
+NoticeRow = tuple[Notice, Appointment | None, Package | None]
 
 # Read by the relay role, which sees where work is due for every tenant, but nothing of it.
 _DUE_REMINDERS = text("""
@@ -70,6 +75,8 @@ def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message
     subject: Subject | None
     if message.offer_id:
         subject = db.get(Offer, message.offer_id, with_for_update=lock)
+    elif message.package_id:
+        subject = db.get(Package, message.package_id, with_for_update=lock)
     else:
         subject = db.get(Appointment, message.appointment_id, with_for_update=lock)
     return (message, subject) if subject else None
@@ -112,7 +119,12 @@ def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patien
     return db.get(PatientProjection, patient_id, with_for_update=lock or None)
 
 
-def facts(db: Session, subject: Subject) -> Facts:
+def zone_of(db: Session, subject: Subject) -> str:
+    """The time zone of a subject's clinic."""
+    return db.get_one(ClinicProjection, subject.clinic_id).timezone
+
+
+def facts(db: Session, subject: Appointment | Offer) -> Facts:
     """What a text tells of an appointment or an offer."""
     clinic = db.get_one(ClinicProjection, subject.clinic_id)
     return Facts(
@@ -123,6 +135,43 @@ def facts(db: Session, subject: Subject) -> Facts:
         starts_at=subject.starts_at,
         expires_at=subject.expires_at if isinstance(subject, Offer) else None,
     )
+
+
+def package_facts(db: Session, package: Package, numbers: Sequence[int] | None, now: datetime) -> PackageFacts:
+    """What a text tells of a package: its dates to come, or of these those of the sessions of these numbers.
+
+    An appointment that has ended, or was moved alone since, is left out: its patient was told so, or will be.
+    """
+    clinic = db.get_one(ClinicProjection, package.clinic_id)
+    otherwise = set(
+        db.scalars(
+            select(Appointment.id).where(
+                Appointment.id.in_(session.appointment_id for session in package.sessions),
+                or_(Appointment.status.not_in(EXPECTED), Appointment.moved_alone_at > package.announced_at),
+            )
+        )
+    )
+    to_come = [s for s in package.sessions if s.starts_at > now and s.appointment_id not in otherwise]
+    return PackageFacts(
+        number=package.package_number,
+        name_en=clinic.name_en,
+        name_ar=clinic.name_ar,
+        timezone=clinic.timezone,
+        sessions=tuple(s for s in to_come if numbers is None or s.number in numbers),
+        unscheduled=package.unscheduled,
+    )
+
+
+def providers_of(db: Session, sessions: Sequence[PackageSession]) -> list[UUID]:
+    """Who gives these sessions, or their appointments where those were changed alone meanwhile."""
+    appointments = [session.appointment_id for session in sessions]
+    of_appointments = db.scalars(select(Appointment.provider_id).where(Appointment.id.in_(appointments)))
+    return sorted({session.provider_id for session in sessions} | set(of_appointments))
+
+
+def find_package(db: Session, package_id: UUID) -> Package | None:
+    """A package that was told of, locked."""
+    return db.get(Package, package_id, with_for_update={"key_share": True})
 
 
 def user_of(db: Session, provider_id: UUID) -> str:
@@ -139,10 +188,11 @@ def list_messages(
     patient_id: UUID | None = None,
     appointment_number: str | None = None,
     status: str | None = None,
-) -> Sequence[tuple[Message, Appointment | None]]:
-    """Messages with their appointments, if they have one, in the order in which they were queued."""
-    query = select(Message, Appointment).outerjoin(Appointment, Appointment.id == Message.appointment_id)
-    query = query.order_by(Message.id).limit(limit)
+) -> Sequence[MessageRow]:
+    """Messages with the appointment or package that they are about, in the order in which they were queued."""
+    query = select(Message, Appointment, Package).order_by(Message.id).limit(limit)
+    query = query.outerjoin(Appointment, Appointment.id == Message.appointment_id)
+    query = query.outerjoin(Package, Package.id == Message.package_id)
     if after:
         query = query.where(Message.id > after)
     if message_id:
@@ -153,7 +203,7 @@ def list_messages(
         query = query.where(Appointment.appointment_number == appointment_number)
     if status:
         query = query.where(Message.status == status)
-    return [(message, appointment) for message, appointment in db.execute(query)]
+    return [(message, appointment, package) for message, appointment, package in db.execute(query)]
 
 
 def list_reminders(
@@ -185,15 +235,17 @@ def list_reminders(
 
 def list_notices(
     db: Session, user_id: str, *, before: UUID | None = None, limit: int, notice_id: UUID | None = None
-) -> Sequence[tuple[Notice, Appointment]]:
-    """One login's notices with their appointments, the newest first."""
-    query = select(Notice, Appointment).join(Appointment, Appointment.id == Notice.appointment_id)
-    query = query.where(Notice.user_id == user_id).order_by(Notice.id.desc()).limit(limit)
+) -> Sequence[NoticeRow]:
+    """One login's notices with the appointment or package that they are about, the newest first."""
+    query = select(Notice, Appointment, Package).order_by(Notice.id.desc()).limit(limit)
+    query = query.outerjoin(Appointment, Appointment.id == Notice.appointment_id)
+    query = query.outerjoin(Package, Package.id == Notice.package_id)
+    query = query.where(Notice.user_id == user_id)
     if before:
         query = query.where(Notice.id < before)
     if notice_id:
         query = query.where(Notice.id == notice_id)
-    return [(notice, appointment) for notice, appointment in db.execute(query)]
+    return [(notice, appointment, package) for notice, appointment, package in db.execute(query)]
 
 
 def unread_notices(db: Session, user_id: str) -> int:

@@ -67,7 +67,7 @@ NOTICES = {
         "APPOINTMENT_CANCELLED": "أُلغي الموعد {number}: {when}، {clinic}",
     },
 }
-_COMMA = {"en": ", ", "ar": "، "}
+COMMA = {"en": ", ", "ar": "، "}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +99,13 @@ def when(starts_at: datetime, zone: str, language: str) -> str:
     """`Monday, November 23, 2026, 10:00 AM (Arabian Standard Time)`, or the same in Arabic."""
     local = starts_at.astimezone(ZoneInfo(zone))
     day = format_date(local, "full", locale=language)
+    return f"{day}{COMMA[language]}{hour(local, language)} ({get_timezone_name(local, locale=language)})"
+
+
+def hour(local: datetime, language: str) -> str:
+    """`10:00 AM`, or the same in Arabic."""
     # a narrow space would cost a text message half of its length
-    hour = format_time(local, "short", locale=language).replace("\u202f", " ")
-    return f"{day}{_COMMA[language]}{hour} ({get_timezone_name(local, locale=language)})"
+    return format_time(local, "short", locale=language).replace("\u202f", " ")
 
 
 def message(kind: str, language: str, facts: Facts) -> tuple[str, str]:

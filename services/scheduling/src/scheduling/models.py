@@ -180,10 +180,14 @@ class ClinicalSession(TenantRow, Base):
     decision_at: Mapped[datetime | None] = mapped_column(Instant)
     decision: Mapped[str | None]
 
-    clinic: Mapped[Clinic] = relationship(viewonly=True)
-    provider: Mapped[Provider] = relationship(viewonly=True)
-    room: Mapped[Room | None] = relationship(viewonly=True)
-    service_type: Mapped[ServiceType] = relationship(viewonly=True)
+    clinic: Mapped[Clinic] = relationship(viewonly=True, primaryjoin="foreign(ClinicalSession.clinic_id) == Clinic.id")
+    provider: Mapped[Provider] = relationship(
+        viewonly=True, primaryjoin="foreign(ClinicalSession.provider_id) == Provider.id"
+    )
+    room: Mapped[Room | None] = relationship(viewonly=True, primaryjoin="foreign(ClinicalSession.room_id) == Room.id")
+    service_type: Mapped[ServiceType] = relationship(
+        viewonly=True, primaryjoin="foreign(ClinicalSession.service_type_id) == ServiceType.id"
+    )
 
     @property
     def duration_minutes(self) -> int:
@@ -231,8 +235,12 @@ class Participant(TenantRow, Base):
     no_show_reason: Mapped[str | None]
     package_session_id: Mapped[UUID | None]
 
-    session: Mapped[ClinicalSession] = relationship(viewonly=True)
-    package_session: Mapped["PackageSession | None"] = relationship(viewonly=True)
+    session: Mapped[ClinicalSession] = relationship(
+        viewonly=True, primaryjoin="foreign(Participant.session_id) == ClinicalSession.id"
+    )
+    package_session: Mapped["PackageSession | None"] = relationship(
+        viewonly=True, primaryjoin="foreign(Participant.package_session_id) == PackageSession.id"
+    )
 
 
 class SessionSeries(TenantRow, Base):
@@ -320,8 +328,10 @@ class Package(TenantRow, Base):
     cancelled_by: Mapped[str | None]
     cancel_reason: Mapped[str | None]
 
-    clinic: Mapped[Clinic] = relationship(viewonly=True, lazy="joined", innerjoin=True)
-    service_type: Mapped[ServiceType] = relationship(viewonly=True, lazy="joined", innerjoin=True)
+    clinic: Mapped[Clinic] = relationship(viewonly=True, primaryjoin="foreign(Package.clinic_id) == Clinic.id")
+    service_type: Mapped[ServiceType] = relationship(
+        viewonly=True, primaryjoin="foreign(Package.service_type_id) == ServiceType.id"
+    )
 
 
 class PackageSession(TenantRow, Base):
@@ -341,8 +351,11 @@ class PackageSession(TenantRow, Base):
     scheduling_attempts: Mapped[int] = mapped_column(default=0)
     scheduling_error_code: Mapped[str | None]
     scheduling_error: Mapped[str | None]
+    scheduling_error_ar: Mapped[str | None]
 
-    package: Mapped[Package] = relationship(viewonly=True)
+    package: Mapped[Package] = relationship(
+        viewonly=True, primaryjoin="foreign(PackageSession.package_id) == Package.id"
+    )
 
 
 class ProviderAssignment(TenantRow, Base):

@@ -14,6 +14,8 @@ POLICY: Policy = {
     "sessions.write": _DESK | {"clinician"},
     "appointments.read": _ALL,
     "appointments.write": _DESK | {"clinician"},
+    "packages.read": _ALL,
+    "packages.write": _DESK | {"clinician"},
     "waitlist.read": _ALL,
     "waitlist.write": _DESK | {"clinician"},
     "schedule.override": _MANAGER,

@@ -31,6 +31,7 @@ def list_invoices(args: dict[str, Any]) -> dict[str, Any]:
         after=decode_id_cursor(args["cursor"]),
         limit=args["limit"] + 1,
         appointment_number=args["appointment_number"],
+        package_number=args["package_number"],
         patient_id=args["patient_id"],
         status=args["status"],
     )

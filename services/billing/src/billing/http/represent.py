@@ -1,9 +1,13 @@
 """Records as their answers show them, before their schemas write them."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import RowMapping
+
+from billing import domain
 from billing.http.schemas import InvoiceAnswer
-from billing.models import Clearance, Invoice, InvoiceLine, Payment
+from billing.models import Clearance, Invoice, InvoiceLine, PackageProjection, Payment
 
 _FIELDS = tuple(InvoiceAnswer().fields)
 _MONEY = ("net", "vat", "total", "paid", "balance")
@@ -24,10 +28,30 @@ def clearance(row: Clearance) -> dict[str, Any]:
     return {"appointment_id": row.id, "cleared": row.cleared, "reason": row.reason, "manual": row.manual}
 
 
+def package_balance(package: PackageProjection, sums: Sequence[RowMapping]) -> dict[str, Any]:
+    """A package with what the invoices of its appointments come to."""
+    return {
+        "package_id": package.id,
+        "package_number": package.number,
+        "patient_id": package.patient_id,
+        "service_type": package.service_type,
+        "total_sessions": package.total_sessions,
+        "status": package.status,
+        "invoices": {status: sum(row[status] for row in sums) for status in domain.INVOICE.states},
+        "amounts": [_amounts(row) for row in sums if row["currency"] is not None],
+    }
+
+
+def _amounts(row: RowMapping) -> dict[str, Any]:
+    currency = row["currency"]
+    return {"currency": currency, **{name: domain.money(row[name], currency) for name in _MONEY}}
+
+
 def _line(row: Invoice, line: InvoiceLine) -> dict[str, Any]:
     return {
         "position": line.position,
         "service_type": line.service_type,
+        "description": domain.description(line.service_type, row.package),
         "quantity": line.quantity,
         "unit_price": row.money(line.unit_price),
         "net": row.money(line.net),

@@ -74,6 +74,7 @@ class PriceArgs(PageArgs):
 class LineAnswer(Schema):
     position = fields.Integer()
     service_type = fields.String()
+    description = fields.String(metadata={"description": "In words, such as `OT-60, session 3 of 20`"})
     quantity = fields.Integer()
     unit_price = fields.Nested(MoneyAnswer())
     net = fields.Nested(MoneyAnswer())
@@ -99,6 +100,15 @@ class PaymentAnswer(Schema):
     received_by = fields.String()
 
 
+class PackageSessionAnswer(Schema):
+    """As the appointment was booked."""
+
+    id = fields.UUID()
+    number = fields.String()
+    session_number = fields.Integer()
+    total_sessions = fields.Integer()
+
+
 class InvoiceAnswer(Schema):
     """A draft has no number, no lines and no amounts: it waits for a price."""
 
@@ -109,6 +119,11 @@ class InvoiceAnswer(Schema):
     patient_id = fields.UUID()
     clinic_id = fields.UUID()
     service_type = fields.String()
+    package = fields.Nested(
+        PackageSessionAnswer(),
+        allow_none=True,
+        metadata={"description": "The package that the appointment is a session of"},
+    )
     status = fields.String()
     lines = fields.List(fields.Nested(LineAnswer()))
     net = fields.Nested(MoneyAnswer(), allow_none=True)
@@ -127,6 +142,9 @@ class InvoiceAnswer(Schema):
 
 class InvoiceArgs(PageArgs):
     appointment_number = fields.String(load_default=None)
+    package_number = fields.String(
+        load_default=None, validate=validate.Regexp(r"PKG-[0-9]{8}-[0-9]{4,9}\Z", error="Not a package number.")
+    )
     patient_id = fields.UUID(load_default=None)
     status = fields.String(load_default=None, validate=validate.OneOf(INVOICE.states))
 
@@ -149,3 +167,31 @@ class ClearanceAnswer(Schema):
         }
     )
     manual = fields.Boolean(metadata={"description": "Somebody cleared the appointment by hand"})
+
+
+class PackageAmountsAnswer(Schema):
+    """The sums of the package's invoices in one currency, without those that are void."""
+
+    currency = fields.String()
+    net = fields.Nested(MoneyAnswer())
+    vat = fields.Nested(MoneyAnswer())
+    total = fields.Nested(MoneyAnswer())
+    paid = fields.Nested(MoneyAnswer())
+    balance = fields.Nested(MoneyAnswer(), metadata={"description": "What is left to pay"})
+
+
+InvoiceCounts = Schema.from_dict({status: fields.Integer() for status in INVOICE.states}, name="InvoiceCounts")
+
+
+class PackageBalanceAnswer(Schema):
+    package_id = fields.UUID()
+    package_number = fields.String()
+    patient_id = fields.UUID()
+    service_type = fields.String()
+    total_sessions = fields.Integer()
+    status = fields.String(metadata={"description": "OPEN until the package ends, then COMPLETED or CANCELLED"})
+    invoices = fields.Nested(InvoiceCounts(), metadata={"description": "How many invoices are in each state"})
+    amounts = fields.List(
+        fields.Nested(PackageAmountsAnswer()),
+        metadata={"description": "One item per currency: several are never added up. Drafts have none yet"},
+    )

@@ -26,6 +26,7 @@ def invoice_appointment(db: Session, appointment: Mapping[str, Any], *, now: dat
     Where no price fits, a draft is stored that waits for one. `appointment` is what AppointmentBooked says.
     """
     service_type, clinic_id = appointment["session"]["service_type"], appointment["clinic"]["id"]
+    package = appointment["package"]
     invoice = Invoice(
         id=new_id(),
         appointment_id=appointment["appointment_id"],
@@ -34,6 +35,7 @@ def invoice_appointment(db: Session, appointment: Mapping[str, Any], *, now: dat
         clinic_id=clinic_id,
         service_type=service_type,
         timezone=appointment["session"]["timezone"],
+        package=package and domain.PackageSession(**package),
         status="DRAFT",
         paid=domain.ZERO,
         created_at=now,

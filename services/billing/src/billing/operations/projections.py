@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.models import PatientProjection
+from billing.models import PackageProjection, PatientProjection
 
 
 def save_patient(db: Session, data: Mapping[str, Any]) -> None:
@@ -17,3 +19,25 @@ def save_patient(db: Session, data: Mapping[str, Any]) -> None:
         .values(id=data["patient_id"], **values)
         .on_conflict_do_update(index_elements=["id"], set_=values)
     )
+
+
+def create_package(db: Session, data: Mapping[str, Any]) -> None:
+    """Store a package's projection; `data` is what PackageCreated says."""
+    db.add(
+        PackageProjection(
+            id=data["package_id"],
+            number=data["package_number"],
+            patient_id=data["patient_id"],
+            service_type=data["service_type"],
+            total_sessions=data["total_sessions"],
+            status="OPEN",
+        )
+    )
+
+
+def end_package(db: Session, package_id: UUID, status: str) -> None:
+    """Keep how a package ended, COMPLETED or CANCELLED.
+
+    It is known: the same subject's first event created it.
+    """
+    db.execute(update(PackageProjection).where(PackageProjection.id == package_id).values(status=status))

@@ -12,8 +12,8 @@ from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_id_cursor
 from notifications import queries
 from notifications.http import represent, schemas
-from notifications.models import Appointment, Notice
 from notifications.operations import notices
+from notifications.queries import NoticeRow
 
 routes = Routes("inbox", "In-app notices")
 
@@ -33,23 +33,23 @@ def list_notices(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/inbox/<uuid:notice_id>", permission="inbox.own", answer=_NOTICE)
 def get_notice(notice_id: UUID) -> Response:
     """One of the caller's notices."""
-    return tagged(_shown(*_own(notice_id)))
+    return tagged(_shown(_own(notice_id)))
 
 
 @routes.view("/inbox/<uuid:notice_id>/read", "POST", permission="inbox.own", body=EmptyBody(), answer=_NOTICE)
 def read_notice(_: dict[str, Any], notice_id: UUID) -> Response:
     """Mark one of the caller's notices as read."""
-    notice, appointment = _own(notice_id)
-    check_if_match(_shown(notice, appointment))
-    notices.mark_read(current_db(), notice, now=clock.now())
-    return tagged(_shown(notice, appointment))
+    row = _own(notice_id)
+    check_if_match(_shown(row))
+    notices.mark_read(current_db(), row[0], now=clock.now())
+    return tagged(_shown(row))
 
 
-def _own(notice_id: UUID) -> tuple[Notice, Appointment]:
+def _own(notice_id: UUID) -> NoticeRow:
     for row in queries.list_notices(current_db(), current_principal().subject, notice_id=notice_id, limit=1):
         return row
     raise not_found("notice")
 
 
-def _shown(notice: Notice, appointment: Appointment) -> Any:
-    return _NOTICE.dump(represent.notice(notice, appointment))
+def _shown(row: NoticeRow) -> Any:
+    return _NOTICE.dump(represent.notice(*row))

@@ -31,8 +31,8 @@ def list_messages(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/messages/<uuid:message_id>", permission="messages.read", answer=_MESSAGE)
 def get_message(message_id: UUID) -> Response:
     """One message."""
-    for message, appointment in queries.list_messages(current_db(), message_id=message_id, limit=1):
-        return tagged(_MESSAGE.dump(represent.message(message, appointment)))
+    for row in queries.list_messages(current_db(), message_id=message_id, limit=1):
+        return tagged(_MESSAGE.dump(represent.message(*row)))
     raise not_found("message")
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from notifications.http.schemas import MessageAnswer, NoticeAnswer, ReminderAnswer
-from notifications.models import Appointment, Message, Notice, PatientProjection, Preferences
+from notifications.models import Appointment, Message, Notice, Package, PatientProjection, Preferences
 from notifications.queries import reach_of
 
 _MESSAGE = MessageAnswer()
@@ -11,9 +11,9 @@ _REMINDER = ReminderAnswer()
 _NOTICE = NoticeAnswer()
 
 
-def message(row: Message, appointment: Appointment | None) -> dict[str, Any]:
-    """A message with its appointment's number, if it is about an appointment."""
-    return _values(_MESSAGE, row) | {"appointment_number": appointment and appointment.appointment_number}
+def message(row: Message, appointment: Appointment | None, package: Package | None) -> dict[str, Any]:
+    """A message with the number of its appointment or package, if it is about one."""
+    return _values(_MESSAGE, row) | _numbers(appointment, package)
 
 
 def reminder(row: Any) -> dict[str, Any]:
@@ -35,11 +35,16 @@ def _channel(row: Any) -> str | None:
     return contact[0] if contact else None
 
 
-def notice(row: Notice, appointment: Appointment) -> dict[str, Any]:
-    """A notice with its appointment's number and present start."""
-    return _values(_NOTICE, row) | {
-        "appointment_number": appointment.appointment_number,
-        "starts_at": appointment.starts_at,
+def notice(row: Notice, appointment: Appointment | None, package: Package | None) -> dict[str, Any]:
+    """A notice with its appointment's number and present start, or its package's number."""
+    starts_at = appointment and appointment.starts_at
+    return _values(_NOTICE, row) | _numbers(appointment, package) | {"starts_at": starts_at}
+
+
+def _numbers(appointment: Appointment | None, package: Package | None) -> dict[str, Any]:
+    return {
+        "appointment_number": appointment and appointment.appointment_number,
+        "package_number": package and package.package_number,
     }
 
 

@@ -8,16 +8,19 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from notifications import domain
-from notifications.models import Appointment, ProviderProjection
+from notifications.models import Appointment
 from notifications.operations import messages, notices, reminders
-from notifications.operations.projections import learn_of_clinic, save_if_unknown
+from notifications.operations.projections import learn_of_clinic, learn_of_provider
 
 
 def book(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
-    """Keep an appointment, schedule its reminders, and tell patient and provider, unless it is old news."""
+    """Keep an appointment, schedule its reminders, and tell patient and provider, unless it is old news.
+
+    Here and below, nobody is told of an appointment that is announced with its package: see `packages`.
+    """
     appointment = _keep(db, data)
     reminders.schedule(db, appointment, now=now)
-    if domain.is_news(announced_at, now):
+    if _is_told(data, announced_at, now):
         messages.queue(db, domain.BOOKING_CONFIRMATION, appointment, now=now)
         notices.notify_provider(db, "APPOINTMENT_BOOKED", appointment, now=now)
 
@@ -34,7 +37,7 @@ def reschedule(db: Session, data: Mapping[str, Any], *, announced_at: datetime, 
     time or clinic, the provider of another provider, too. Who was the provider before hears of the time that it had.
     """
     appointment = _locked(db, data["appointment_id"])
-    is_news = domain.is_news(announced_at, now) and data["session"]["ends_at"] > now
+    is_news = _is_told(data, announced_at, now) and data["session"]["ends_at"] > now
     moved = (appointment.starts_at, appointment.clinic_id) != (data["session"]["starts_at"], data["clinic"]["id"])
     reassigned = appointment.provider_id != data["provider"]["id"]
     if is_news and reassigned:
@@ -46,6 +49,8 @@ def reschedule(db: Session, data: Mapping[str, Any], *, announced_at: datetime, 
     db.flush()
     if moved:
         appointment.moved_at = now
+        if not data["announced_with_package"]:
+            appointment.moved_alone_at = announced_at
         _end_what_was_to_come(db, appointment)
         reminders.schedule(db, appointment, now=now)
     if is_news and moved:
@@ -61,14 +66,18 @@ def end(db: Session, appointment_id: UUID, status: str) -> None:
     _end_what_was_to_come(db, appointment)
 
 
-def cancel(db: Session, appointment_id: UUID, *, announced_at: datetime, now: datetime) -> None:
+def cancel(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
     """End what was to come of an appointment, and tell patient and provider, unless it is old news or over."""
-    appointment = _locked(db, appointment_id)
+    appointment = _locked(db, data["appointment_id"])
     appointment.status = "CANCELLED"
     _end_what_was_to_come(db, appointment)
-    if domain.is_news(announced_at, now) and appointment.ends_at > now:
+    if _is_told(data, announced_at, now) and appointment.ends_at > now:
         messages.queue(db, domain.CANCELLATION, appointment, now=now)
         notices.notify_provider(db, "APPOINTMENT_CANCELLED", appointment, now=now)
+
+
+def _is_told(data: Mapping[str, Any], announced_at: datetime, now: datetime) -> bool:
+    return domain.is_news(announced_at, now) and not data["announced_with_package"]
 
 
 def _keep(db: Session, data: Mapping[str, Any]) -> Appointment:
@@ -86,8 +95,8 @@ def _keep(db: Session, data: Mapping[str, Any]) -> Appointment:
 
 
 def _learn_of_others(db: Session, data: Mapping[str, Any]) -> None:
-    learn_of_clinic(db, data)
-    save_if_unknown(db, ProviderProjection, data["provider"]["id"], user_id=data["provider"]["user_id"])
+    learn_of_clinic(db, data["clinic"], data["session"]["timezone"])
+    learn_of_provider(db, data["provider"])
 
 
 def _place(data: Mapping[str, Any]) -> dict[str, Any]:

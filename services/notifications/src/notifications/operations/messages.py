@@ -1,5 +1,6 @@
 """Messages: queue, claim for one attempt, record how the attempt ended."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,20 +9,26 @@ from sqlalchemy import update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jalsa.ids import new_id
-from notifications import domain, events, queries, texts
+from notifications import domain, events, package_texts, queries, texts
 from notifications.domain import Outgoing
-from notifications.models import Attempt, Message, Offer, Reminder
+from notifications.models import Attempt, Message, Offer, Package, Reminder
 from notifications.queries import Subject
 
 log = structlog.get_logger()
 
 
-def queue(db: Session, kind: str, subject: Subject, *, now: datetime) -> Message:
-    """Queue a message to the patient of an appointment or an offer, to be sent at once."""
+def queue(
+    db: Session, kind: str, subject: Subject, *, now: datetime, session_numbers: Sequence[int] | None = None
+) -> Message:
+    """Queue a message to the patient of an appointment, an offer or a package, to be sent at once.
+
+    Of a package it tells all dates to come, or those of the sessions of these numbers.
+    """
     message = Message(
         id=new_id(),
         kind=kind,
         **{_key(subject).key: subject.id},
+        session_numbers=session_numbers,
         patient_id=subject.patient_id,
         starts_at=subject.starts_at,
         status=domain.MESSAGE.initial,
@@ -35,7 +42,7 @@ def queue(db: Session, kind: str, subject: Subject, *, now: datetime) -> Message
 
 
 def cancel_queued(db: Session, subject: Subject) -> None:
-    """Cancel what is queued about an appointment or an offer. What is on its way out is judged after its attempt."""
+    """Cancel what is queued about a subject. What is on its way out is judged after its attempt."""
     db.execute(
         update(Message)
         .where(_key(subject) == subject.id, Message.status == "QUEUED")
@@ -54,7 +61,7 @@ def claim(db: Session, message_id: UUID, *, now: datetime) -> Outgoing | None:
     message, subject = claimed
     if message.status == "SENDING" and not _take_over(db, message, subject, now):
         return None
-    if _is_obsolete(message, subject):
+    if _is_obsolete(db, message, subject, now):
         _finish(db, message, "CANCELLED")
     elif _is_too_late(message, subject, now):
         _fail(db, message, domain.TOO_LATE, now)
@@ -94,12 +101,18 @@ def give_up(db: Session, message_id: UUID, *, now: datetime) -> None:
 
 
 def _key(subject: Subject) -> InstrumentedAttribute[UUID | None]:
+    if isinstance(subject, Package):
+        return Message.package_id
     return Message.offer_id if isinstance(subject, Offer) else Message.appointment_id
 
 
-def _is_obsolete(message: Message, subject: Subject) -> bool:
+def _is_obsolete(db: Session, message: Message, subject: Subject, now: datetime) -> bool:
     if isinstance(subject, Offer):
         return subject.status != "OPEN"
+    if isinstance(subject, Package):
+        replaced = subject.replaced_at is not None and message.created_at < subject.replaced_at
+        facts = queries.package_facts(db, subject, message.session_numbers, now)
+        return replaced or not domain.has_something_to_tell(message.kind, len(facts.sessions), facts.unscheduled)
     expected = subject.status in domain.EXPECTED or message.kind == domain.CANCELLATION
     # the clinic that a text names may be another one even where the time is the same
     moved = subject.moved_at is not None and message.created_at < subject.moved_at
@@ -120,7 +133,7 @@ def _take_over(db: Session, message: Message, subject: Subject, now: datetime) -
     log.warning("sender-lost", message_id=str(message.id), channel=message.channel, attempt=message.attempts)
     _close(db, message, "lost", now)
     may_go_again = message.channel != domain.EMAIL and message.attempts < domain.MAX_ATTEMPTS
-    if not may_go_again or _is_obsolete(message, subject) or _is_too_late(message, subject, now):
+    if not may_go_again or _is_obsolete(db, message, subject, now) or _is_too_late(message, subject, now):
         _fail(db, message, domain.OUTCOME_UNKNOWN, now)
         return False
     _requeue(message, now)
@@ -141,21 +154,30 @@ def _is_ready(db: Session, message: Message, subject: Subject, now: datetime) ->
         message.next_at = wait_until
         return False
     if message.body is None and contact is not None:
-        _settle(db, message, subject, contact)
+        _settle(db, message, subject, contact, now)
     return True
 
 
 def _quiet_until(db: Session, message: Message, subject: Subject, now: datetime) -> datetime | None:
     hours = queries.quiet_hours(db, message.patient_id)
-    until = hours.until(now, queries.facts(db, subject).timezone) if hours else None
-    return None if until is None or _is_too_late(message, subject, until) else until
+    until = hours.until(now, queries.zone_of(db, subject)) if hours else None
+    if until is None or _is_too_late(message, subject, until):
+        return None
+    # the first date that a package's change is about does not wait for its patient
+    overtaken = isinstance(subject, Package) and message.starts_at is not None and message.starts_at <= until
+    return None if overtaken else until
 
 
-def _settle(db: Session, message: Message, subject: Subject, contact: tuple[str, str]) -> None:
+def _settle(db: Session, message: Message, subject: Subject, contact: tuple[str, str], now: datetime) -> None:
     # once and for all: under one key a gateway must always get the same message
     message.channel, message.recipient = contact
     message.language = queries.language_of(db, message.patient_id)
-    message.subject, message.body = texts.message(message.kind, message.language, queries.facts(db, subject))
+    if isinstance(subject, Package):
+        facts = queries.package_facts(db, subject, message.session_numbers, now)
+        told = package_texts.message(message.kind, message.language, facts, domain.BODY_LIMITS[message.channel])
+    else:
+        told = texts.message(message.kind, message.language, queries.facts(db, subject))
+    message.subject, message.body = told
 
 
 def _start_attempt(db: Session, message: Message, now: datetime) -> Outgoing:

@@ -1,12 +1,14 @@
 """In-app notices: tell a provider, mark as read."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from jalsa.ids import new_id
-from notifications import queries, texts
-from notifications.models import Appointment, Notice
+from notifications import package_texts, queries, texts
+from notifications.models import Appointment, Notice, Package
+from notifications.package_texts import PackageFacts
 
 
 def notify_provider(db: Session, kind: str, appointment: Appointment, *, now: datetime) -> None:
@@ -20,6 +22,24 @@ def notify_provider(db: Session, kind: str, appointment: Appointment, *, now: da
             appointment_id=appointment.id,
             text_en=texts.notice(kind, "en", facts),
             text_ar=texts.notice(kind, "ar", facts),
+            created_at=now,
+        )
+    )
+    db.flush()
+
+
+def notify_of_package(
+    db: Session, kind: str, package: Package, provider_id: UUID, facts: PackageFacts, *, now: datetime
+) -> None:
+    """Put a notice about a package, with those of its dates that are in the facts, into a provider's inbox."""
+    db.add(
+        Notice(
+            id=new_id(),
+            user_id=queries.user_of(db, provider_id),
+            kind=kind,
+            package_id=package.id,
+            text_en=package_texts.notice(kind, "en", facts),
+            text_ar=package_texts.notice(kind, "ar", facts),
             created_at=now,
         )
     )

@@ -25,8 +25,12 @@ def save_if_unknown(db: Session, kind: Projection, record_id: UUID, **values: An
     db.execute(insert(kind).values(id=record_id, **values).on_conflict_do_nothing(index_elements=_KEY))
 
 
-def learn_of_clinic(db: Session, data: Mapping[str, Any]) -> None:
-    """Store the clinic that an event of an appointment or an offer names, unless it is known."""
-    clinic = data["clinic"]
+def learn_of_clinic(db: Session, clinic: Mapping[str, Any], timezone: str) -> None:
+    """Store the clinic that an event of an appointment, an offer or a package names, unless it is known."""
     names = {name: clinic[name] for name in ("name_en", "name_ar")}
-    save_if_unknown(db, ClinicProjection, clinic["id"], **names, timezone=data["session"]["timezone"])
+    save_if_unknown(db, ClinicProjection, clinic["id"], **names, timezone=timezone)
+
+
+def learn_of_provider(db: Session, provider: Mapping[str, Any]) -> None:
+    """Store the provider that an event of an appointment or a package names, unless it is known."""
+    save_if_unknown(db, ProviderProjection, provider["id"], user_id=provider["user_id"])

@@ -15,7 +15,7 @@ from notifications.operations.projections import learn_of_clinic
 
 def offer(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
     """Keep an offer, and tell the patient of it, unless it is old news or has expired."""
-    learn_of_clinic(db, data)
+    learn_of_clinic(db, data["clinic"], data["session"]["timezone"])
     made = Offer(
         id=data["offer_id"],
         patient_id=data["patient_id"],

@@ -9,6 +9,7 @@ from jalsa.db import context_of
 from jalsa.errors import conflict
 from scheduling import domain, events, queries
 from scheduling.models import Participant
+from scheduling.operations import progress
 
 
 def check_in(
@@ -42,6 +43,7 @@ def check_in(
     participant.change_reason = participant.check_in_override_reason
     db.flush()
     events.appointment_arrived(db, participant, late_minutes(participant), now)
+    progress.follow(db, participant, now=now)
     return participant
 
 
@@ -59,6 +61,7 @@ def attend(db: Session, participant: Participant, *, now: datetime) -> Participa
     participant.change_reason = None
     db.flush()
     events.appointment_attended(db, participant, now)
+    progress.follow(db, participant, now=now)
     return participant
 
 
@@ -71,6 +74,7 @@ def no_show(
     participant.no_show_reason = participant.change_reason = reason
     db.flush()
     events.appointment_no_show(db, participant, automatic=automatic, now=now)
+    progress.follow(db, participant, now=now)
     return participant
 
 

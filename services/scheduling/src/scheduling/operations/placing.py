@@ -200,13 +200,13 @@ def _asked(place: Place, moving: Iterable[UUID]) -> dict[str, Any]:
     }
 
 
-def active_provider(db: Session, provider_id: UUID, clinic: Clinic | None) -> Provider:
+def active_provider(db: Session, provider_id: UUID, clinic: Clinic | None, field: str = "provider_id") -> Provider:
     """The provider. Raises a 422 problem where it is unknown, inactive, or does not work in the clinic, if given."""
     provider = db.get(Provider, provider_id)
     if provider is None or not provider.active:
-        raise invalid("provider_id", "There is no such active provider.")
+        raise invalid(field, "There is no such active provider.")
     if clinic and clinic.id not in provider.clinic_ids:
-        raise invalid("provider_id", "The provider does not work in this clinic.")
+        raise invalid(field, "The provider does not work in this clinic.")
     return provider
 
 

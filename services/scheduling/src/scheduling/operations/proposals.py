@@ -12,7 +12,7 @@ from jalsa.errors import Problem, conflict
 from scheduling import queries
 from scheduling.models import ClinicalSession, TimeOff
 from scheduling.operations import sessions
-from scheduling.operations.locks import lock_patients, lock_sessions
+from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.placing import Place, clashes, conflicts, lock_places, new_place, settle, standing
 from scheduling.operations.series import refusal
 from scheduling.queries.proposals import Proposal, propose, seats
@@ -40,7 +40,8 @@ class _Item:
     @property
     def as_proposed(self) -> bool:
         """Whether it takes what is proposed."""
-        return NAMED.get(self.asked["action"], "action") not in self.asked
+        name = NAMED.get(self.asked["action"])
+        return name is not None and name not in self.asked
 
     def refused(self, starts_at: datetime, problem: Problem) -> dict[str, Any]:
         """Why nothing comes of it, as problems tell it."""
@@ -87,10 +88,14 @@ def apply(db: Session, absence: TimeOff, data: Mapping[str, Any], *, now: dateti
 
 
 def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
-    """The sessions of a list, locked with all their patients. Raises 422 for one that does not exist."""
+    """The sessions of a list, locked with all their patients, and the packages that lose appointments.
+
+    Raises 422 for a session that does not exist.
+    """
     ids = [each["session_id"] for each in asked]
     lock_patients(db, queries.live_patients(db, ids))
     lock_sessions(db, ids)
+    lock_packages(db, [each["session_id"] for each in asked if each["action"] == CANCEL])
     found = {session.id: session for session in queries.find_sessions(db, ids)}
     for index, session_id in enumerate(ids):
         if session_id not in found:

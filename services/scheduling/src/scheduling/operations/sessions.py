@@ -1,7 +1,7 @@
 """Sessions: create, change, reschedule, start, complete, cancel, and decide what becomes of one with too few."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from jalsa.ids import new_id
 from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import arrivals, offers, places
+from scheduling.operations import arrivals, offers, places, progress
 from scheduling.operations.locks import lock_patients
 from scheduling.operations.placing import Place, conflicts, lock_places, new_place, place_of, settle
 
@@ -48,20 +48,32 @@ def place_session(
 
 
 def store_session(
+    db: Session, place: Place, data: Mapping[str, Any], overridden: Sequence[str] = (), *, now: datetime, **of: Any
+) -> ClinicalSession:
+    """Store a `new_session` in a place that was checked under its locks; publishes nothing yet."""
+    number = loose_number("SES", domain.local_year(now, place.clinic.timezone))
+    session = new_session(db, place, data, overridden, number=number, now=now, **of)
+    db.add(session)
+    db.flush()
+    return session
+
+
+def new_session(
     db: Session,
     place: Place,
     data: Mapping[str, Any],
     overridden: Sequence[str] = (),
     *,
+    number: Any,
     now: datetime,
     closes_when_empty: bool = False,
     series_id: UUID | None = None,
-    occurs_on: Any = None,
+    occurs_on: date | None = None,
 ) -> ClinicalSession:
-    """Store a session in a place that was checked under its locks; publishes nothing yet."""
+    """A session in a place that was checked under its locks, not stored yet."""
     session = ClinicalSession(
         id=new_id(),
-        session_number=loose_number("SES", domain.local_year(now, place.clinic.timezone)),
+        session_number=number,
         session_type=data["session_type"],
         clinic_id=place.clinic.id,
         clinic=place.clinic,
@@ -80,8 +92,6 @@ def store_session(
         **_placed(place, overridden, data.get("override")),
     )
     session.decision_at = _decision_time(db, session, data.get("decision_at"))
-    db.add(session)
-    db.flush()
     return session
 
 
@@ -232,6 +242,7 @@ def cancel_session(db: Session, session: ClinicalSession, reason: str | None, *,
     for participant in queries.live_participants(db, session.id):
         close_place(participant, by, reason, now)
         events.appointment_cancelled(db, participant, session_cancelled=True, now=now)
+        progress.follow(db, participant, now=now)
     db.flush()
     offers.session_cancelled(db, session, now=now)
     events.session_cancelled(db, session, now)

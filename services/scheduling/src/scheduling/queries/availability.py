@@ -82,7 +82,8 @@ _OF_PATIENTS = _gaps(_PLACES)
 class Search:
     """What is looked for: a session of a service type, of so many minutes, where one is asked for with a room.
 
-    It begins from `start` until before `end`: instants, or days of the clinic, of which the last is included.
+    It begins from `start` until before `end`: instants, or days of the clinic, of which the last is included. Sessions
+    that are `moving` away stand in nobody's way.
     """
 
     service_type: ServiceType
@@ -97,6 +98,7 @@ class Search:
     patient_id: UUID | None = None
     part_of_day: str | None = None
     weekdays: frozenset[int] = frozenset()
+    moving: frozenset[UUID] = frozenset()
 
     @property
     def length(self) -> timedelta:
@@ -137,6 +139,11 @@ class Candidate:
     name_ar: str
     clinic: Clinic
     hours: list[WorkingHours]
+
+    def worked(self, reach: Interval) -> list[Interval]:
+        """When the provider works there, on every local day that reach touches."""
+        zone = self.clinic.timezone
+        return open_intervals(self.hours, self.clinic.id, zone, *(day_of(instant, zone) for instant in reach))
 
 
 #: What slots are ordered by: the start, the provider's name and id, the clinic's id.
@@ -187,10 +194,7 @@ def _slots(
 
     def begins(candidate: Candidate) -> Iterator[tuple[Key, Candidate]]:
         clinic = candidate.clinic
-        worked = open_intervals(
-            candidate.hours, clinic.id, clinic.timezone, *(day_of(instant, clinic.timezone) for instant in reach)
-        )
-        free = common(common(worked, providers.get(candidate.id, [])), open_time[clinic.id])
+        free = common(common(candidate.worked(reach), providers.get(candidate.id, [])), open_time[clinic.id])
         bounds = max(window[0], clinic.bounds[0]), min(window[1], clinic.bounds[1])
         for starts_at in clinic.grid.begins(free, search.length, bounds):
             yield (starts_at, candidate.name_en, candidate.id, clinic.id), candidate
@@ -235,7 +239,7 @@ def _read_gaps(
     """The gaps within reach that are long enough for what is looked for, of each id that has any."""
     kind = search.service_type
     before, after = kind.buffer_before_minutes, kind.buffer_after_minutes
-    return gaps_of(db, statement, ids, reach, minutes=search.minutes, before=before, after=after)
+    return gaps_of(db, statement, ids, reach, minutes=search.minutes, before=before, after=after, moving=search.moving)
 
 
 def gaps_of(

@@ -24,7 +24,6 @@ from scheduling.domain.hours import (
     instant_of,
     local_day,
     merged,
-    open_intervals,
     without,
 )
 from scheduling.domain.slots import common
@@ -243,10 +242,8 @@ class _Planner:
 
     def _works(self, candidate: Candidate, reach: Interval) -> list[Interval]:
         """When a provider is in a clinic that is open, on the days within reach."""
-        clinic = candidate.clinic
-        days = (day_of(instant, clinic.timezone) for instant in reach)
-        hours = open_intervals(candidate.hours, clinic.id, clinic.timezone, *days)
-        return without(common(hours, self._present.get(candidate.id, [])), clinic.closed)
+        there = common(candidate.worked(reach), self._present.get(candidate.id, []))
+        return without(there, candidate.clinic.closed)
 
 
 def _inside(gaps: Iterable[Interval], kind: ServiceType) -> Iterator[Interval]:

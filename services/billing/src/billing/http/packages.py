@@ -1,0 +1,25 @@
+"""What the appointments of a package come to."""
+
+from uuid import UUID
+
+from flask import Response
+
+from billing import queries
+from billing.http import represent, schemas
+from billing.models import PackageProjection
+from jalsa.errors import not_found
+from jalsa.web import Routes, current_db, tagged
+
+routes = Routes("packages", "What the appointments of a package come to")
+
+_BALANCE = schemas.PackageBalanceAnswer()
+
+
+@routes.view("/packages/<uuid:package_id>/balance", permission="invoices.read", answer=_BALANCE)
+def get_package_balance(package_id: UUID) -> Response:
+    """What a package's invoices charge, what was paid, and what is left to pay, in each currency."""
+    db = current_db()
+    package = db.get(PackageProjection, package_id)
+    if package is None:
+        raise not_found("package")
+    return tagged(_BALANCE.dump(represent.package_balance(package, queries.package_sums(db, package_id))))

@@ -1,0 +1,334 @@
+"""Where the sessions of a package go: in order, each on the earliest day with a fitting time. No I/O.
+
+Days are the clinic's, both bounds included; instants are UTC.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from operator import itemgetter
+from typing import Any, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from scheduling.domain.hours import PARTS_OF_DAY, Interval, covered, day_of, days, local_day, weekday_of
+from scheduling.domain.slots import Grid
+
+MIN_SESSIONS, MAX_SESSIONS = 2, 100
+#: Without an end, a package is planned over so many days from its start.
+HORIZON_DAYS = 90
+MAX_PERIOD_DAYS = 732
+STEP_MINUTES = 15
+
+T = TypeVar("T")
+
+#: What is asked for of the time of the sessions, where nothing is.
+DEFAULT_WISHES: Mapping[str, Any] = {
+    "end_date": None,
+    "preferred_days": (),
+    "preferred_time": None,
+    "gap_days": 1,
+    "tolerance_days": 0,
+}
+
+#: What can stand against a time, in the order in which it is looked at: a provider's time is worked in the open clinic,
+#: then not taken, then free for the patient, too.
+STAGES = ("outside-working-hours", "provider-busy", "patient-busy")
+NO_ROOM = "room-busy"
+NO_PROVIDER, PERIOD_OVER, PAST, TOGETHER = "no-provider", "period-over", "past", "package-overlap"
+
+#: What is unusual about the time of a session that a person placed, and not refused.
+OUT_OF_ORDER, GAP = "out-of-order", "gap"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the sessions of a package have in common.
+
+    `weekdays` are 0 = Sunday … 6 = Saturday, none means any; `preferred` is a wall time or a part of the day. Two
+    sessions are at least `gap_days` days apart, and never nearer than `apart`. A session may be up to `tolerance_days`
+    later than the earliest day for the sake of the preferred time, or of the time and weekday of the others.
+    """
+
+    zone: str
+    length: timedelta
+    first: date
+    last: date
+    not_before: datetime
+    weekdays: frozenset[int] = frozenset()
+    preferred: time | str | None = None
+    gap_days: int = 1
+    tolerance_days: int = 0
+    apart: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A provider who may hold a session, and what is left of the provider's time after each of STAGES."""
+
+    provider_id: UUID
+    stages: Sequence[Sequence[Interval]]
+
+    @property
+    def free(self) -> Sequence[Interval]:
+        """The time in which nothing but the want of a room stands against a session."""
+        return self.stages[-1]
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """The free time of the rooms that sessions may name, in the order in which they are taken if one is required."""
+
+    free: Mapping[UUID, Sequence[Interval]]
+    required: bool = True
+
+    def one(self, starts_at: datetime, ends_at: datetime, usual: UUID | None) -> UUID | None:
+        """The usual room if it is free, else the first that is."""
+        order = sorted(self.free, key=lambda room: room != usual)
+        return next((room for room in order if covered(self.free[room], starts_at, ends_at)), None)
+
+    def fits(self, one: "Occurrence") -> bool:
+        """Whether the room that it names is free, or any if it names none."""
+        if one.room_id is None:
+            return not self.required or self.one(one.starts_at, one.ends_at, None) is not None
+        return covered(self.free.get(one.room_id, ()), one.starts_at, one.ends_at)
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A session of a package, by its number, and where and when it is to be."""
+
+    number: int
+    starts_at: datetime
+    ends_at: datetime
+    provider_id: UUID
+    room_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A session that can not be placed: what stands against it on all days from first to last."""
+
+    number: int
+    code: str
+    first: date
+    last: date
+
+
+Planned = Occurrence | Failure
+
+
+def plan(
+    wish: Wish,
+    choices: Mapping[int, Sequence[Choice]],
+    rooms: Rooms | None = None,
+    standing: Collection[Occurrence] = (),
+) -> list[Planned]:
+    """Place the numbered sessions, each with one of its choices; `standing` are those of the package that have a place.
+
+    A session comes after all those of lower numbers, and keeps its distance from those of higher ones. Deterministic:
+    the same input gives the same plan.
+    """
+    planner = _Planner(wish, rooms)
+    for occurrence in standing:
+        planner.take(occurrence)
+    return [planner.place(number, choices[number]) for number in sorted(choices)]
+
+
+def check(
+    wish: Wish,
+    choices: Mapping[int, Sequence[Choice]],
+    rooms: Rooms | None,
+    wanted: Sequence[Occurrence],
+    standing: Collection[Occurrence] = (),
+) -> list[Planned]:
+    """What of the wanted occurrences can be had as it is, in their order; for the others, what stands against it.
+
+    Days, order and gaps are the caller's own: only what nobody can have is refused. A room that is not named is given
+    if `rooms` are needed.
+    """
+    taken = [*standing]
+    found: list[Planned] = []
+    for one in sorted(wanted, key=lambda o: (o.starts_at, o.number)):
+        code = _against(wish, one, choices[one.number], rooms, taken)
+        day = day_of(one.starts_at, wish.zone)
+        if code:
+            found.append(Failure(one.number, code, day, day))
+            continue
+        room = one.room_id or (rooms.one(one.starts_at, one.ends_at, None) if rooms and rooms.required else None)
+        taken.append(Occurrence(one.number, one.starts_at, one.ends_at, one.provider_id, room))
+        found.append(taken[-1])
+    order = {one.number: place for place, one in enumerate(wanted)}
+    return sorted(found, key=lambda planned: order[planned.number])
+
+
+def warnings(placed: Sequence[Occurrence], zone: str, gap_days: int) -> list[tuple[int, str]]:
+    """Where sessions that a person placed are OUT_OF_ORDER, or nearer to each other than the GAP, by number."""
+    found = []
+    for before, after in pairwise(sorted(placed, key=lambda o: o.starts_at)):
+        if after.number < before.number:
+            found.append((after.number, OUT_OF_ORDER))
+        if (day_of(after.starts_at, zone) - day_of(before.starts_at, zone)).days < gap_days:
+            found.append((after.number, GAP))
+    return found
+
+
+@dataclass
+class _Planner:
+    wish: Wish
+    rooms: Rooms | None
+    placed: dict[int, Occurrence] = field(default_factory=dict)
+    _days: dict[int, date] = field(default_factory=dict)
+    _failed: dict[tuple[frozenset[UUID], date], Failure] = field(default_factory=dict)
+    _times: Counter[time] = field(default_factory=Counter)
+    _weekdays: Counter[int] = field(default_factory=Counter)
+    _providers: Counter[UUID] = field(default_factory=Counter)
+    _rooms: Counter[UUID] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._tz = ZoneInfo(self.wish.zone)
+        self._grid = Grid(self.wish.zone, STEP_MINUTES)
+
+    def place(self, number: int, choices: Sequence[Choice]) -> Planned:
+        """The best of the slots of the earliest day that has any, and of the days that are tolerated after it."""
+        gap = timedelta(days=self.wish.gap_days)
+        first = max([self.wish.first, *(day + gap for other, day in self._days.items() if other < number)])
+        # nothing was placed meanwhile where the first day is the same: the next ones fail at once
+        key = frozenset(c.provider_id for c in choices), first
+        if known := self._failed.get(key):
+            return Failure(number, known.code, known.first, known.last)
+        found: list[tuple[datetime, Choice]] = []
+        until = None
+        for day in self._open_days(first, self.wish.last):
+            if until and day > until:
+                break
+            found += [(starts_at, c) for c in choices for starts_at in self._slots(c.free, day, self.rooms)]
+            if found and until is None:
+                until = day + timedelta(days=self.wish.tolerance_days)
+        if not found:
+            self._failed[key] = Failure(number, self._reason(first, choices), first, self.wish.last)
+            return self._failed[key]
+        rank = self._rank(choices)
+        starts_at, choice = min(found, key=rank)
+        ends_at = starts_at + self.wish.length
+        room = self.rooms.one(starts_at, ends_at, _usual(self._rooms)) if self.rooms else None
+        return self.take(Occurrence(number, starts_at, ends_at, choice.provider_id, room))
+
+    def take(self, occurrence: Occurrence) -> Occurrence:
+        local = occurrence.starts_at.astimezone(self._tz)
+        self.placed[occurrence.number], self._days[occurrence.number] = occurrence, local.date()
+        self._times[local.time()] += 1
+        self._weekdays[weekday_of(local.date())] += 1
+        self._providers[occurrence.provider_id] += 1
+        if occurrence.room_id:
+            self._rooms[occurrence.room_id] += 1
+        return occurrence
+
+    def _open_days(self, first: date, last: date) -> Iterator[date]:
+        """The days that are asked for and far enough from every session that has its place."""
+        wish, gap = self.wish, timedelta(days=self.wish.gap_days)
+        later = [day for day in self._days.values() if day > first - gap]
+        for day in days(first, last) if first <= last else ():
+            if (not wish.weekdays or weekday_of(day) in wish.weekdays) and all(abs(day - d) >= gap for d in later):
+                yield day
+
+    def _slots(self, free: Sequence[Interval], day: date, rooms: Rooms | None) -> list[datetime]:
+        """The starts on a day in free time that meet no other session of the package, with a room if one is needed."""
+        wish, bounds = self.wish, local_day(day, self._tz)
+        since = bisect_right(free, bounds[0], key=itemgetter(1))
+        near = free[since : bisect_left(free, bounds[1], since, key=itemgetter(0))]
+        if not near:
+            return []
+        others = [self.placed[n] for n, d in self._days.items() if abs((d - day).days) <= 1]
+        return [
+            starts_at
+            for starts_at in self._grid.begins(near, wish.length, bounds)
+            if starts_at > wish.not_before
+            and not _meets(wish, starts_at, others)
+            and (rooms is None or rooms.one(starts_at, starts_at + wish.length, None))
+        ]
+
+    def _rank(self, choices: Sequence[Choice]) -> "_Rank":
+        return _Rank(
+            tz=self._tz,
+            preferred=self.wish.preferred,
+            time=_usual(self._times),
+            weekday=_usual(self._weekdays),
+            provider=_usual(self._providers),
+            order={choice.provider_id: place for place, choice in enumerate(choices)},
+        )
+
+    def _reason(self, first: date, choices: Sequence[Choice]) -> str:
+        """The first stage after which no time is left on any of the days."""
+        if first > self.wish.last:
+            return PERIOD_OVER
+        if not choices:
+            return NO_PROVIDER
+        asked = list(self._open_days(first, self.wish.last))
+        if not asked:
+            return PERIOD_OVER
+        for stage, code in enumerate(STAGES):
+            if not any(self._slots(choice.stages[stage], day, None) for choice in choices for day in asked):
+                return code
+        return NO_ROOM
+
+
+@dataclass(frozen=True)
+class _Rank:
+    """How slots of the same days are compared: the preferred time, else that of the others, then their weekday."""
+
+    tz: ZoneInfo
+    preferred: time | str | None
+    time: time | None
+    weekday: int | None
+    provider: UUID | None
+    order: Mapping[UUID, int]
+
+    def __call__(self, slot: tuple[datetime, Choice]) -> tuple[int, bool, bool, datetime, bool, int]:
+        starts_at, choice = slot
+        local = starts_at.astimezone(self.tz)
+        return (
+            self._off(local),
+            self.time is not None and local.time() != self.time,
+            self.weekday is not None and weekday_of(local.date()) != self.weekday,
+            starts_at,
+            choice.provider_id != self.provider,
+            self.order[choice.provider_id],
+        )
+
+    def _off(self, local: datetime) -> int:
+        """How far a start is from the preferred time, in minutes, or whether it is in another part of the day."""
+        if self.preferred is None:
+            return 0
+        if isinstance(self.preferred, str):
+            start, end = PARTS_OF_DAY[self.preferred]
+            return int(not start <= local.hour < end)
+        return abs(local.hour * 60 + local.minute - self.preferred.hour * 60 - self.preferred.minute)
+
+
+def _usual(counted: Counter[T]) -> T | None:
+    return max(counted, key=lambda value: counted[value]) if counted else None
+
+
+def _meets(wish: Wish, starts_at: datetime, others: Collection[Occurrence]) -> bool:
+    ends_at = starts_at + wish.length
+    return any(starts_at < o.ends_at + wish.apart and o.starts_at < ends_at + wish.apart for o in others)
+
+
+def _against(
+    wish: Wish, one: Occurrence, choices: Sequence[Choice], rooms: Rooms | None, taken: Collection[Occurrence]
+) -> str | None:
+    choice = next((c for c in choices if c.provider_id == one.provider_id), None)
+    if choice is None:
+        return NO_PROVIDER
+    if one.starts_at <= wish.not_before:
+        return PAST
+    for code, left in zip(STAGES, choice.stages, strict=True):
+        if not covered(left, one.starts_at, one.ends_at):
+            return code
+    if rooms and not rooms.fits(one):
+        return NO_ROOM
+    return TOGETHER if _meets(wish, one.starts_at, taken) else None

@@ -1,0 +1,193 @@
+"""Packages: planned, scheduled, tried again."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from jalsa import clock
+from jalsa.errors import not_found
+from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web.paging import decode_id_cursor
+from scheduling.domain.planning import Failure, Occurrence, Planned
+from scheduling.http.schemas import packages as schemas
+from scheduling.models import Package, PackageSession, Participant
+from scheduling.operations import packages as operations
+from scheduling.queries import packages as read
+
+routes = Routes("packages", "Packages: 2 to 100 sessions scheduled together")
+
+_PACKAGE = schemas.PackageAnswer()
+_SUMMARY = tuple(schemas.PackageSummary().fields)
+_PLAN = schemas.PackagePlan()
+
+
+@routes.view("/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), answer=_PLAN)
+def plan_package(body: dict[str, Any]) -> dict[str, Any]:
+    """Where every session would go, or why it has no place and what else there is; nothing is stored."""
+    plan = operations.plan_package(current_db(), body, now=clock.now())
+    failed = sum(isinstance(one, Failure) for one in plan.places)
+    return {
+        "timezone": plan.task.package.clinic.timezone,
+        "scheduled_sessions_count": len(plan.places) - failed,
+        "failed_sessions_count": failed,
+        "sessions": [_planned(plan, one) for one in plan.places],
+    }
+
+
+@routes.view("/packages", "POST", permission="packages.write", body=schemas.PackageBody(), answer=_PACKAGE, status=201)
+def create_package(body: dict[str, Any]) -> Response:
+    """Plan and book a package in one step: what fits, or with `all_or_nothing` only the whole of it."""
+    db = current_db()
+    return tagged(shown(db, operations.create_package(db, body, now=clock.now())), 201)
+
+
+@routes.view(
+    "/packages", permission="packages.read", query=schemas.PackageArgs(), answer=page_of(schemas.PackageSummary)
+)
+def list_packages(args: dict[str, Any]) -> dict[str, Any]:
+    """Packages with their progress, in the order in which they were made."""
+    db = current_db()
+    rows = read.list_packages(db, args, after=decode_id_cursor(args["cursor"]), limit=args["limit"] + 1)
+    summaries = _summaries(db, rows)
+    return page(rows, args["limit"], lambda row: str(row.id), lambda row: summaries[row.id])
+
+
+@routes.view("/packages/<uuid:package_id>", permission="packages.read", answer=_PACKAGE)
+def get_package(package_id: UUID) -> Response:
+    """One package with its sessions."""
+    db = current_db()
+    package = db.get(Package, package_id)
+    if package is None:
+        raise not_found("package")
+    return tagged(shown(db, read.whole(db, package)))
+
+
+@routes.view(
+    "/packages/<uuid:package_id>/schedule",
+    "POST",
+    permission="packages.write",
+    body=schemas.ScheduleBody(),
+    answer=_PACKAGE,
+)
+def schedule_package(body: dict[str, Any], package_id: UUID) -> Response:
+    """Place the sessions that have no place: all, those that are named, or where the caller says."""
+    db = current_db()
+    held = held_package(db, package_id)
+    operations.schedule(db, held, body, now=clock.now())
+    return tagged(shown(db, held))
+
+
+def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> read.Whole:
+    """The package to change, and another session. Raises 404, 412 where it is not as the caller saw it."""
+    held = operations.held_package(db, package_id, into)
+    check_if_match(shown(db, held))
+    return held
+
+
+def shown(db: Session, held: read.Whole) -> Any:
+    """A package as its answer tells it."""
+    package = held.package
+    return _PACKAGE.dump(
+        {
+            **_summaries(db, [package])[package.id],
+            "scheduling_errors": [
+                {
+                    "session_number": s.session_number,
+                    "code": s.scheduling_error_code,
+                    "detail": s.scheduling_error,
+                    "detail_ar": s.scheduling_error_ar,
+                }
+                for s in held.steps
+                if s.status == "FAILED"
+            ],
+            "provider_assignments": read.assignments(db, package.id),
+            "sessions": [_step(step, held.appointments.get(step.id), package) for step in held.steps],
+        }
+    )
+
+
+def _summaries(db: Session, rows: Sequence[Package]) -> dict[UUID, dict[str, Any]]:
+    progress = read.count_sessions(db, [row.id for row in rows])
+    return {row.id: _summary(row, progress[row.id]) for row in rows}
+
+
+def _summary(row: Package, progress: read.Progress) -> dict[str, Any]:
+    return {
+        **{name: getattr(row, name, None) for name in _SUMMARY},
+        "service_type": row.service_type.code,
+        "timezone": row.clinic.timezone,
+        "is_paused": row.paused_at is not None,
+        "progress_percentage": progress.percentage,
+        **{f"{name}_sessions_count": count for name, count in vars(progress).items()},
+    }
+
+
+def _step(step: PackageSession, appointment: Participant | None, package: Package) -> dict[str, Any]:
+    told = {name: getattr(step, name) for name in _STEP}
+    if appointment is None:
+        return told
+    placed: dict[str, Any] = {"appointment_status": appointment.status}
+    if step.status in ("SCHEDULED", "COMPLETED"):
+        session = appointment.session
+        placed |= {
+            **_when(package, session.starts_at, session.ends_at),
+            "provider_id": session.provider_id,
+            "room_id": session.room_id,
+            "session_id": session.id,
+        }
+    return {
+        **told,
+        **placed,
+        "appointment_id": appointment.id,
+        "appointment_number": appointment.appointment_number,
+    }
+
+
+_STEP = (
+    "session_number",
+    "status",
+    "owed",
+    "provider_id",
+    "scheduling_attempts",
+    "scheduling_error_code",
+    "scheduling_error",
+    "scheduling_error_ar",
+)
+
+
+def _planned(plan: operations.Plan, one: Planned) -> dict[str, Any]:
+    package = plan.task.package
+    if isinstance(one, Occurrence):
+        return {**_place(package, one), "session_number": one.number, "status": "SCHEDULED", "alternatives": []}
+    refused = plan.refusals[one.number]
+    return {
+        "session_number": one.number,
+        "status": "FAILED",
+        "provider_id": next(s.provider_id for s in plan.task.steps if s.session_number == one.number),
+        "scheduling_error_code": refused.code,
+        "scheduling_error": refused.detail,
+        "scheduling_error_ar": refused.detail_ar,
+        "alternatives": [{**_place(package, other), "kind": kind} for kind, other in plan.alternatives[one.number]],
+    }
+
+
+def _place(package: Package, one: Occurrence) -> dict[str, Any]:
+    return {
+        **_when(package, one.starts_at, one.ends_at),
+        "provider_id": one.provider_id,
+        "room_id": one.room_id,
+    }
+
+
+def _when(package: Package, starts_at: Any, ends_at: Any) -> dict[str, Any]:
+    local = starts_at.astimezone(ZoneInfo(package.clinic.timezone))
+    return {
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "scheduled_date": local.date(),
+        "scheduled_time": local.time(),
+    }

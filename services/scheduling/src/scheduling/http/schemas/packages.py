@@ -1,0 +1,315 @@
+"""The shapes of packages, their plans and their progress."""
+
+from datetime import time
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web import PageArgs
+from jalsa.web.fields import Day, Instant, Name
+from scheduling.domain import MAX_MINUTES, PACKAGE
+from scheduling.domain.hours import PARTS_OF_DAY
+from scheduling.domain.planning import HORIZON_DAYS, MAX_SESSIONS, MIN_SESSIONS
+from scheduling.http.schemas.setup import WallTime
+
+_number = validate.Range(1, MAX_SESSIONS)
+_UNKNOWN_NUMBER = "There is no session of this number."
+_TWICE = "This number is named twice."
+
+
+class PreferredTime(fields.String):
+    """A wall time, `HH:MM`, or a part of the day; loaded as it is written."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        written = super()._deserialize(value, attr, data, **kwargs)
+        if written in PARTS_OF_DAY:
+            return written
+        try:
+            return f"{time.fromisoformat(written):%H:%M}"
+        except ValueError:
+            raise ValidationError(f"Must be HH:MM or one of {', '.join(PARTS_OF_DAY)}.") from None
+
+
+class Wishes(Schema):
+    """When the sessions of a package are to be."""
+
+    start_date = Day(metadata={"description": "The first local day"})
+    end_date = Day(
+        allow_none=True,
+        metadata={"description": f"The last local day; {HORIZON_DAYS} days from the start, all counted, if absent"},
+    )
+    preferred_days = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(0, 6)),
+        validate=validate.Length(0, 7),
+        metadata={"description": "0 = Sunday … 6 = Saturday; none means any. Sessions are on no other days"},
+    )
+    preferred_time = PreferredTime(
+        allow_none=True,
+        metadata={
+            "description": "HH:MM or MORNING, AFTERNOON, EVENING by the clinic's clock: on a session's day, the free "
+            "time nearest to it; without it, the time of the other sessions"
+        },
+    )
+    gap_days = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, 30),
+        metadata={"description": "Two sessions are at least so many days apart"},
+    )
+    tolerance_days = fields.Integer(
+        strict=True,
+        validate=validate.Range(0, 30),
+        metadata={
+            "description": "A session may be so many days later than it could be, for the preferred time or for the "
+            "time and weekday of the others"
+        },
+    )
+
+    @validates_schema
+    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("end_date") and data.get("start_date") and data["end_date"] < data["start_date"]:
+            raise ValidationError("Must not be before start_date.", "end_date")
+
+
+class WantedPlace(Schema):
+    """Where and when one session is to be; a plan's own answer is taken as it is."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    session_number = fields.Integer(required=True, strict=True, validate=_number)
+    starts_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Without one, as a plan has it, it stays without a place"},
+    )
+    provider_id = fields.UUID(required=True, allow_none=True)
+    room_id = fields.UUID(allow_none=True, load_default=None)
+
+    @validates_schema
+    def _names_who_holds_it(self, data: dict[str, Any], **_: Any) -> None:
+        if data["starts_at"] and not data["provider_id"]:
+            raise ValidationError("Required where there is a start.", "provider_id")
+
+
+class Commitment(Schema):
+    """What becomes of a plan that has failures."""
+
+    all_or_nothing = fields.Boolean(
+        load_default=False,
+        metadata={"description": "409 `package-conflicts` and nothing stored, unless every session has its place"},
+    )
+    sessions = fields.List(
+        fields.Nested(WantedPlace()),
+        validate=validate.Length(1, MAX_SESSIONS),
+        metadata={"description": "Places of a plan, or set by hand: taken as they are, or refused one by one"},
+    )
+
+    @validates_schema
+    def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
+        check_numbers(data.get("sessions", ()), "sessions", MAX_SESSIONS)
+
+
+class Assignment(Schema):
+    session_number = fields.Integer(required=True, strict=True, validate=_number)
+    provider_id = fields.UUID(required=True)
+
+
+class _PackageFields(Wishes):
+    patient_id = fields.UUID(required=True)
+    clinic_id = fields.UUID(required=True)
+    service_type = Name(max=20, required=True, metadata={"description": "A service type's code"})
+    total_sessions = fields.Integer(required=True, strict=True, validate=validate.Range(MIN_SESSIONS, MAX_SESSIONS))
+    session_duration_minutes = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, MAX_MINUTES),
+        metadata={"description": "The service type's default if absent"},
+    )
+    use_multiple_providers = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": "Sessions may have different providers: those assigned, or for each any qualified one. "
+            "Otherwise one holds all: `provider_id`, or the qualified one who fits best"
+        },
+    )
+    provider_id = fields.UUID(
+        allow_none=True, metadata={"description": "Holds every session for which no other provider is assigned"}
+    )
+    room_id = fields.UUID(allow_none=True, metadata={"description": "The one room of all sessions"})
+    room_required = fields.Boolean(
+        load_default=False, metadata={"description": "Only with a free room of the clinic, the same where it can be"}
+    )
+
+
+class PackagePlanBody(_PackageFields):
+    start_date = Day(required=True, metadata={"description": "The first local day"})
+    provider_assignments = fields.List(
+        fields.Nested(Assignment()),
+        load_default=list,
+        validate=validate.Length(0, MAX_SESSIONS),
+        metadata={"description": "With use_multiple_providers: who holds which session"},
+    )
+    auto_schedule = fields.Boolean(
+        load_default=True, metadata={"description": "Place the sessions at once; otherwise the package is a DRAFT"}
+    )
+
+    @validates_schema
+    def _assigns_its_own_sessions(self, data: dict[str, Any], **_: Any) -> None:
+        if data["provider_assignments"] and not data["use_multiple_providers"]:
+            raise ValidationError("Needs use_multiple_providers.", "provider_assignments")
+        check_numbers(data["provider_assignments"], "provider_assignments", data["total_sessions"])
+
+
+class PackageBody(PackagePlanBody, Commitment):
+    @validates_schema
+    def _places_its_own_sessions(self, data: dict[str, Any], **_: Any) -> None:
+        check_numbers(data.get("sessions", ()), "sessions", data["total_sessions"])
+
+
+class ScheduleBody(Wishes, Commitment):
+    """What is asked for of the period and the preferred times holds from now on."""
+
+    session_numbers = fields.List(
+        fields.Integer(strict=True, validate=_number),
+        validate=validate.Length(1, MAX_SESSIONS),
+        metadata={"description": "All that have no place and are owed, if absent"},
+    )
+
+    @validates_schema
+    def _in_one_way(self, data: dict[str, Any], **_: Any) -> None:
+        if "sessions" in data and "session_numbers" in data:
+            raise ValidationError("The places name their numbers.", "session_numbers")
+        if len(set(data.get("session_numbers", ()))) < len(data.get("session_numbers", ())):
+            raise ValidationError(_TWICE, "session_numbers")
+
+
+class Alternative(Schema):
+    kind = fields.String(
+        metadata={"description": "OTHER_DAY: not on a preferred day. OTHER_PROVIDER. LATER: after the period"}
+    )
+    starts_at = Instant()
+    ends_at = Instant()
+    provider_id = fields.UUID()
+    room_id = fields.UUID(allow_none=True)
+
+
+class PlannedSession(Schema):
+    session_number = fields.Integer()
+    status = fields.String(metadata={"description": "SCHEDULED or FAILED, as it would become"})
+    provider_id = fields.UUID(allow_none=True)
+    room_id = fields.UUID(allow_none=True)
+    starts_at = Instant(allow_none=True)
+    ends_at = Instant(allow_none=True)
+    scheduled_date = fields.Date(allow_none=True, metadata={"description": "By the clinic's clock"})
+    scheduled_time = WallTime(allow_none=True, metadata={"description": "By the clinic's clock"})
+    scheduling_error_code = fields.String(allow_none=True)
+    scheduling_error = fields.String(allow_none=True)
+    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
+    alternatives = fields.List(
+        fields.Nested(Alternative()),
+        metadata={"description": "For one that failed; those of a kind can be had together"},
+    )
+
+
+class PackagePlan(Schema):
+    timezone = fields.String()
+    scheduled_sessions_count = fields.Integer()
+    failed_sessions_count = fields.Integer()
+    sessions = fields.List(fields.Nested(PlannedSession()))
+
+
+class SchedulingError(Schema):
+    """Why a session has no place; also an item of `conflicts` in 409 `package-conflicts`."""
+
+    session_number = fields.Integer()
+    code = fields.String()
+    detail = fields.String()
+    detail_ar = fields.String(metadata={"description": "The same in Arabic"})
+
+
+class AssignmentAnswer(Assignment):
+    kind = fields.String(metadata={"description": "REQUESTED, CHOSEN by the plan, or SUBSTITUTE"})
+    reason = fields.String(allow_none=True)
+    assigned_at = Instant()
+    assigned_by = fields.String()
+
+
+class PackageSessionAnswer(Schema):
+    session_number = fields.Integer()
+    status = fields.String()
+    owed = fields.Boolean(metadata={"description": "A cancelled one is to be made up"})
+    provider_id = fields.UUID(allow_none=True)
+    room_id = fields.UUID(allow_none=True)
+    scheduled_date = fields.Date(allow_none=True, metadata={"description": "By the clinic's clock"})
+    scheduled_time = WallTime(allow_none=True, metadata={"description": "By the clinic's clock"})
+    starts_at = Instant(allow_none=True)
+    ends_at = Instant(allow_none=True)
+    session_id = fields.UUID(allow_none=True)
+    appointment_id = fields.UUID(allow_none=True, metadata={"description": "The participant's id"})
+    appointment_number = fields.String(allow_none=True)
+    appointment_status = fields.String(
+        allow_none=True, metadata={"description": "Of the appointment that it has, or had last"}
+    )
+    scheduling_attempts = fields.Integer()
+    scheduling_error_code = fields.String(allow_none=True)
+    scheduling_error = fields.String(allow_none=True)
+    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
+
+
+class PackageSummary(_PackageFields):
+    """A package with its progress, which is counted from its sessions whenever it is read."""
+
+    id = fields.UUID()
+    package_number = fields.String()
+    status = fields.String()
+    is_paused = fields.Boolean()
+    timezone = fields.String()
+    auto_schedule = fields.Boolean()
+    progress_percentage = fields.Float(metadata={"description": "Completed sessions, of all"})
+    completed_sessions_count = fields.Integer()
+    scheduled_sessions_count = fields.Integer()
+    pending_sessions_count = fields.Integer(metadata={"description": "Not placed, and not tried in vain"})
+    failed_sessions_count = fields.Integer()
+    cancelled_sessions_count = fields.Integer()
+    owed_sessions_count = fields.Integer(metadata={"description": "Of the cancelled ones: to be made up"})
+    created_at = Instant()
+    created_by = fields.String()
+    paused_at = Instant(allow_none=True)
+    paused_by = fields.String(allow_none=True)
+    pause_reason = fields.String(allow_none=True)
+    completed_at = Instant(allow_none=True)
+    cancelled_at = Instant(allow_none=True)
+    cancelled_by = fields.String(allow_none=True)
+    cancel_reason = fields.String(allow_none=True)
+
+
+class PackageAnswer(PackageSummary):
+    scheduling_errors = fields.List(fields.Nested(SchedulingError()))
+    provider_assignments = fields.List(
+        fields.Nested(AssignmentAnswer()), metadata={"description": "The last of a number is the one that holds"}
+    )
+    sessions = fields.List(fields.Nested(PackageSessionAnswer()))
+
+
+class PackageArgs(PageArgs):
+    order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
+    patient_id = fields.UUID()
+    clinic_id = fields.UUID()
+    provider_id = fields.UUID(metadata={"description": "Holds any of its sessions"})
+    service_type = Name(max=20)
+    status = fields.String(validate=validate.OneOf(PACKAGE.states))
+    package_number = Name(max=30)
+
+
+def check_numbers(named: Any, field: str, total: int) -> None:
+    """Raises ValidationError, by place, for session numbers above the total, or named twice."""
+    seen: set[int] = set()
+    errors: dict[int, dict[str, list[str]]] = {}
+    for place, one in enumerate(named):
+        number = one["session_number"]
+        if number > total:
+            errors[place] = {"session_number": [_UNKNOWN_NUMBER]}
+        elif number in seen:
+            errors[place] = {"session_number": [_TWICE]}
+        seen.add(number)
+    if errors:
+        raise ValidationError({field: errors})

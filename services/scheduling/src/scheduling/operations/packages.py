@@ -1,0 +1,400 @@
+"""Packages: planned without storing, stored with all that fits or only whole, and tried again."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from jalsa.db import context_of
+from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.ids import new_id
+from jalsa.numbers import loose_numbers, next_number
+from scheduling import domain, events
+from scheduling.domain.hours import day_of
+from scheduling.domain.planning import DEFAULT_WISHES, MAX_PERIOD_DAYS, Failure, Occurrence, Planned
+from scheduling.events import packages as package_events
+from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ProviderAssignment, ServiceType
+from scheduling.operations import planning
+from scheduling.operations.locks import lock_patients, lock_sessions
+from scheduling.operations.participants import hold
+from scheduling.operations.placing import Place, active_provider, active_room, active_service_type
+from scheduling.operations.planning import Task
+from scheduling.operations.progress import locked_package, move
+from scheduling.operations.sessions import new_session
+from scheduling.operations.setup import active_clinic
+from scheduling.queries import packages as read
+from scheduling.queries.packages import Whole
+
+#: How a session of a package got its provider.
+REQUESTED, CHOSEN, SUBSTITUTE = "REQUESTED", "CHOSEN", "SUBSTITUTE"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the sessions of a package go, or why not; nothing of it is stored."""
+
+    task: Task
+    places: Sequence[Planned]
+    refusals: Mapping[int, planning.Refusal]
+    alternatives: Mapping[int, Sequence[tuple[str, Occurrence]]]
+
+
+def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan:
+    """What `create_package` would do with the same data as things stand now: nothing is locked for long, or stored.
+
+    Raises the same 422 problems.
+    """
+    hold(db, data["patient_id"], None)
+    package, steps = _draft(db, data, now)
+    task = Task(package, steps, now)
+    places = planning.planned(db, task)
+    return Plan(task, places, planning.refusals(task, places), planning.alternatives(db, task, places))
+
+
+def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Whole:
+    """Store a package with its sessions, and publish PackageCreated; place them unless `auto_schedule` is false.
+
+    `sessions` are places of a plan, which are taken as they are. What can not be placed is FAILED with its reason; with
+    `all_or_nothing` nothing is stored then. Raises 422 problems for what is unknown, inactive, or does not belong
+    together, `unknown-patient`; 409 `package-conflicts` with all `conflicts`.
+    """
+    hold(db, data["patient_id"], None)
+    package, steps = _draft(db, data, now)
+    task = Task(package, steps, now)
+    places = _places(db, task, data) if package.auto_schedule or "sessions" in data else []
+    check_whole(task, places, data)
+    _store(db, package, steps)
+    package_events.package_created(db, package, now)
+    made = Whole(package, steps, {})
+    place(db, made, task, places, now=now)
+    return made
+
+
+def schedule(
+    db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime, cause: str = package_events.SCHEDULED
+) -> None:
+    """Place the sessions of a held package that are named, or else all that have no place and are owed.
+
+    What is asked for of the period and of the preferred times holds from now on. Raises what `create_package` raises,
+    404 for a session number, 409 `package-paused`, and `invalid-transition` for a package that is over or a session
+    that has its place.
+    """
+    package = held.package
+    check_open(package)
+    hold(db, package.patient_id, None)
+    change_wishes(package, data)
+    numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions", ())]
+    steps = [held.step(n) for n in numbers] if numbers else [s for s in held.steps if is_outstanding(s)]
+    for step in steps:
+        check_outstanding(step)
+    task = Task(package, steps, now, standing(held))
+    places = _places(db, task, data)
+    check_whole(task, places, data)
+    place(db, held, task, places, now=now, cause=cause)
+
+
+def place(
+    db: Session,
+    held: Whole,
+    task: Task,
+    places: Sequence[Planned],
+    *,
+    now: datetime,
+    cause: str = package_events.SCHEDULED,
+) -> None:
+    """Book what has a place, note why the rest has none, and publish PackageScheduled if anything was booked.
+
+    The places were checked under their locks.
+    """
+    steps = {step.session_number: step for step in task.steps}
+    kept = [one for one in places if isinstance(one, Occurrence)]
+    refused = planning.refusals(task, places)
+    for one in places:
+        steps[one.number].scheduling_attempts += 1
+        if isinstance(one, Failure):
+            fail(steps[one.number], refused[one.number])
+    if kept:
+        held.appointments.update(_book(db, task, [(steps[one.number], one) for one in kept], now))
+        if task.package.status == "DRAFT":
+            task.package.status = "SCHEDULED"
+    db.flush()
+    if kept:
+        announce(db, held, cause, [one.number for one in kept], now=now)
+
+
+def announce(db: Session, held: Whole, cause: str, changed: Collection[int], *, now: datetime) -> None:
+    """Publish PackageScheduled with all dates that are still to come, and the numbers of what changed."""
+    coming = [(step.session_number, p) for step, p in held.coming(now)]
+    package_events.package_scheduled(
+        db,
+        held.package,
+        cause,
+        coming=sorted(coming, key=lambda numbered: numbered[1].starts_at),
+        changed=changed,
+        unscheduled=[step.session_number for step in held.steps if is_outstanding(step)],
+        now=now,
+    )
+
+
+def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Whole:
+    """The package, locked with its patient, the rows of its sessions that are to come, and its own. Raises 404.
+
+    `into` is another session whose row is locked with them.
+    """
+    package = db.get(Package, package_id)
+    if package is None:
+        raise not_found("package")
+    lock_patients(db, [package.patient_id])
+    coming = (p.session_id for _, p in read.whole(db, package).placed() if p.status in domain.EXPECTED)
+    lock_sessions(db, {*coming, *filter(None, [into])})
+    return read.whole(db, locked_package(db, package_id))
+
+
+def standing(held: Whole, but: Collection[int] = ()) -> list[Occurrence]:
+    """Where the sessions are that have their place, but for those of some numbers."""
+    return [occurrence(step, p) for step, p in held.placed() if step.session_number not in but]
+
+
+def occurrence(step: PackageSession, participant: Participant) -> Occurrence:
+    """Where and when a session is that has its place."""
+    at = participant.session
+    return Occurrence(step.session_number, at.starts_at, at.ends_at, at.provider_id, at.room_id)
+
+
+def check_going(package: Package) -> None:
+    """Raises 409 `invalid-transition` for a package that is over."""
+    if package.status in ("COMPLETED", "CANCELLED"):
+        raise conflict("invalid-transition", f"A package that is {package.status} does not change any more.")
+
+
+def check_open(package: Package) -> None:
+    """Raises 409 `invalid-transition` for a package that is over, `package-paused` for one that is paused."""
+    check_going(package)
+    if package.paused_at:
+        raise conflict("package-paused", "The package is paused; resume it first.")
+
+
+def check_whole(task: Task, places: Sequence[Planned], data: Mapping[str, Any]) -> None:
+    """Raises 409 `package-conflicts` for a plan that has failures, where the caller wants all or nothing."""
+    refused = planning.refusals(task, places)
+    if refused and data.get("all_or_nothing"):
+        raise package_conflicts([vars(refusal) for refusal in refused.values()])
+
+
+def package_conflicts(conflicts: Sequence[Mapping[str, Any]]) -> Problem:
+    """The 409 problem that tells them all."""
+    detail = "Not every session of the package can be had so; nothing was changed."
+    return conflict("package-conflicts", detail, conflicts=conflicts)
+
+
+def is_outstanding(step: PackageSession) -> bool:
+    """Whether a session has no place and is owed to the patient."""
+    return step.status in ("PENDING", "FAILED") or (step.status == "CANCELLED" and step.owed)
+
+
+def check_outstanding(step: PackageSession) -> None:
+    """Raises 409 `invalid-transition` for a session that has its place, or is not owed."""
+    if not is_outstanding(step):
+        raise conflict("invalid-transition", f"Session {step.session_number} of the package is not to be placed.")
+
+
+def fail(step: PackageSession, why: planning.Refusal) -> None:
+    """Note why a session could not be placed."""
+    if step.status != "FAILED":
+        move(step, "FAILED")
+    step.scheduling_error_code, step.scheduling_error, step.scheduling_error_ar = why.code, why.detail, why.detail_ar
+
+
+def assign(
+    db: Session, step: PackageSession, provider_id: UUID, kind: str, now: datetime, reason: str | None = None
+) -> None:
+    """Record who is to hold a session of a package."""
+    step.provider_id = provider_id
+    db.add(
+        ProviderAssignment(
+            id=new_id(),
+            package_session_id=step.id,
+            provider_id=provider_id,
+            kind=kind,
+            reason=reason,
+            assigned_at=now,
+            assigned_by=context_of(db).actor,
+        )
+    )
+
+
+def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package, list[PackageSession]]:
+    """The package that a request describes and its sessions, none of it stored. Raises 422 problems."""
+    clinic = active_clinic(db, data["clinic_id"])
+    service_type = active_service_type(db, data["service_type"], None)
+    room = active_room(db, data.get("room_id"), clinic)
+    check_start(data["start_date"], clinic, now)
+    assigned = _assigned(db, data, clinic, service_type)
+    package = Package(
+        id=new_id(),
+        patient_id=data["patient_id"],
+        clinic_id=clinic.id,
+        clinic=clinic,
+        service_type_id=service_type.id,
+        service_type=service_type,
+        provider_id=data.get("provider_id"),
+        room_id=room.id if room else None,
+        session_duration_minutes=data.get("session_duration_minutes") or service_type.default_duration_minutes,
+        status=domain.PACKAGE.initial,
+        created_at=now,
+        created_by=context_of(db).actor,
+        **{name: data[name] for name in _AS_ASKED},
+        **{name: data.get(name, default) for name, default in DEFAULT_WISHES.items()},
+    )
+    steps = [
+        PackageSession(
+            id=new_id(),
+            package_id=package.id,
+            package=package,
+            session_number=number,
+            provider_id=assigned.get(number, package.provider_id),
+            status=domain.PACKAGE_SESSION.initial,
+            owed=True,
+            scheduling_attempts=0,
+        )
+        for number in range(1, package.total_sessions + 1)
+    ]
+    check_period(package)
+    return package, steps
+
+
+_AS_ASKED = ("start_date", "total_sessions", "room_required", "use_multiple_providers", "auto_schedule")
+
+
+def change_wishes(package: Package, data: Mapping[str, Any]) -> None:
+    """Take over what is asked for of the period and of the preferred times. Raises 422 for the period."""
+    for name in ("start_date", *DEFAULT_WISHES):
+        if name in data:
+            setattr(package, name, data[name])
+    check_period(package)
+
+
+def check_start(day: date, clinic: Clinic, now: datetime) -> None:
+    """Raises 422 for a local day that is over."""
+    if day < day_of(now, clinic.timezone):
+        raise invalid("start_date", "Must not be before today.")
+
+
+def check_period(package: Package) -> None:
+    """Raises 422 for an end that is before the start, or too long after it."""
+    if package.end_date is None:
+        return
+    if package.end_date < package.start_date:
+        raise invalid("end_date", "Must not be before the start.")
+    if package.end_date > package.start_date + timedelta(days=MAX_PERIOD_DAYS):
+        raise invalid("end_date", f"Must be at most {MAX_PERIOD_DAYS} days after the start.")
+
+
+def _assigned(db: Session, data: Mapping[str, Any], clinic: Clinic, service_type: ServiceType) -> dict[int, UUID]:
+    """The provider of each session number for which one is named; all of them fit. Raises 422 problems."""
+    if data.get("provider_id"):
+        qualified_provider(db, data["provider_id"], clinic, service_type, "provider_id")
+    for one in data["provider_assignments"]:
+        qualified_provider(db, one["provider_id"], clinic, service_type, "provider_assignments")
+    return {one["session_number"]: one["provider_id"] for one in data["provider_assignments"]}
+
+
+def qualified_provider(
+    db: Session, provider_id: UUID, clinic: Clinic, service_type: ServiceType, field: str
+) -> Provider:
+    """The provider. Raises a 422 problem of that field unless active, in the clinic and of the discipline."""
+    provider = active_provider(db, provider_id, clinic, field)
+    if provider.discipline != service_type.discipline:
+        raise invalid(field, "The provider is not of the service type's discipline.")
+    return provider
+
+
+def _places(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
+    """What of the places that the caller names can be had, or where the sessions go; providers and rooms are locked."""
+    if "sessions" not in data:
+        return planning.planned(db, task, locked=True)
+    length = timedelta(minutes=task.package.session_duration_minutes)
+    wanted = [
+        Occurrence(
+            one["session_number"], one["starts_at"], one["starts_at"] + length, one["provider_id"], one["room_id"]
+        )
+        for one in data["sessions"]
+        if one["starts_at"]
+    ]
+    return planning.checked(db, task, wanted) if wanted else []
+
+
+def _store(db: Session, package: Package, steps: Sequence[PackageSession]) -> None:
+    """The number is taken here, late: its counter stays locked until the transaction ends."""
+    day = day_of(package.created_at, package.clinic.timezone)
+    package.package_number = f"PKG-{day:%Y%m%d}-{next_number(db, f'PKG-{day:%Y%m%d}'):04d}"
+    db.add(package)
+    db.flush()
+    db.add_all(steps)
+    for step in steps:
+        if step.provider_id:
+            assign(db, step, step.provider_id, REQUESTED, package.created_at)
+
+
+def _book(
+    db: Session, task: Task, placed: Sequence[tuple[PackageSession, Occurrence]], now: datetime
+) -> dict[UUID, Participant]:
+    """An individual session and its participant for each, stored together; each publishes what a booking does."""
+    package, by = task.package, context_of(db).actor
+    year = domain.local_year(now, package.clinic.timezone)
+    sessions = loose_numbers(db, "SES", year, len(placed))
+    appointments = loose_numbers(db, "APT", year, len(placed))
+    booked: dict[UUID, Participant] = {}
+    for (step, one), session_number, number in zip(placed, sessions, appointments, strict=True):
+        session = new_session(
+            db,
+            place_at(db, package, one),
+            {"session_type": domain.INDIVIDUAL},
+            number=session_number,
+            now=now,
+            closes_when_empty=True,
+        )
+        move(step, "SCHEDULED")
+        if step.provider_id is None:
+            assign(db, step, one.provider_id, CHOSEN, now)
+        booked[step.id] = Participant(
+            id=new_id(),
+            appointment_number=number,
+            session_id=session.id,
+            session=session,
+            package_session_id=step.id,
+            package_session=step,
+            patient_id=package.patient_id,
+            status=domain.PARTICIPANT.initial,
+            starts_at=session.starts_at,
+            ends_at=session.ends_at,
+            booked_at=now,
+            booked_by=by,
+            reschedule_count=0,
+        )
+        db.add(session)
+    db.flush()
+    db.add_all(booked.values())
+    db.flush()
+    with events.announced_with_package(db):
+        for participant in booked.values():
+            events.session_scheduled(db, participant.session, now)
+            events.appointment_booked(db, participant, participant.session, now)
+    return booked
+
+
+def place_at(db: Session, package: Package, one: Occurrence) -> Place:
+    """The place of an occurrence, with all that belongs to it loaded. Raises 422 for a room that is inactive."""
+    return Place(
+        clinic=package.clinic,
+        provider=db.get_one(Provider, one.provider_id),
+        room=active_room(db, one.room_id, package.clinic),
+        service_type=package.service_type,
+        starts_at=one.starts_at,
+        ends_at=one.ends_at,
+        buffer_before_minutes=package.service_type.buffer_before_minutes,
+        buffer_after_minutes=package.service_type.buffer_after_minutes,
+    )

@@ -1,0 +1,245 @@
+"""Plans of a package: made from a few reads, and dry unless the providers and rooms are locked first."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from scheduling.domain.hours import PARTS_OF_DAY, day_of
+from scheduling.domain.planning import (
+    HORIZON_DAYS,
+    STEP_MINUTES,
+    Choice,
+    Failure,
+    Occurrence,
+    Planned,
+    Rooms,
+    Wish,
+    check,
+    plan,
+)
+from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason
+from scheduling.models import Package, PackageSession
+from scheduling.operations.locks import lock
+from scheduling.queries.availability import Search
+from scheduling.queries.planning import FreeTime, free_time, qualified, rooms_of
+
+#: How an alternative differs from what was asked for.
+OTHER_DAY, OTHER_PROVIDER, LATER = "OTHER_DAY", "OTHER_PROVIDER", "LATER"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Sessions of a package that are to be placed beside those that are `standing`, as things are at `now`.
+
+    Appointments of the sessions that are `moving` away stand in nobody's way. The period is the package's, unless local
+    days are given for it.
+    """
+
+    package: Package
+    steps: Sequence[PackageSession]
+    now: datetime
+    standing: Collection[Occurrence] = ()
+    moving: frozenset[UUID] = frozenset()
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def first(self) -> date:
+        """The first local day on which one may be."""
+        return max(self.since or self.package.start_date, day_of(self.now, self.package.clinic.timezone))
+
+    @property
+    def last(self) -> date:
+        """The last local day: the period's end, or that of the horizon from its start."""
+        start = self.since or self.package.start_date
+        return self.until or self.package.end_date or start + timedelta(days=HORIZON_DAYS - 1)
+
+    @property
+    def wish(self) -> Wish:
+        """What the sessions have in common."""
+        package, service = self.package, self.package.service_type
+        return Wish(
+            zone=package.clinic.timezone,
+            length=timedelta(minutes=package.session_duration_minutes),
+            first=self.first,
+            last=self.last,
+            not_before=self.now,
+            weekdays=frozenset(package.preferred_days),
+            preferred=_preferred(package.preferred_time),
+            gap_days=package.gap_days,
+            tolerance_days=package.tolerance_days,
+            apart=timedelta(minutes=service.buffer_before_minutes + service.buffer_after_minutes),
+        )
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a session has no place: the code, and the same in English and Arabic words."""
+
+    session_number: int
+    code: str
+    detail: str
+    detail_ar: str
+
+
+def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Refusal]:
+    """Why sessions have no place, by their numbers."""
+    steps = {step.session_number: step for step in task.steps}
+    one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in places)
+    anybody = CHOSEN if one_holds_others and not task.package.use_multiple_providers else ANYBODY
+
+    def refusal(one: Failure) -> Refusal:
+        who = ASSIGNED if steps[one.number].provider_id else anybody
+        texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
+        return Refusal(one.number, one.code, *texts)
+
+    return {one.number: refusal(one) for one in places if isinstance(one, Failure)}
+
+
+def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
+    """Where the sessions go, by number; with `locked`, nobody else books these providers and rooms meanwhile."""
+    if task.first > task.last:
+        return plan(task.wish, {step.session_number: () for step in task.steps})
+    return _plan(task, _free(db, task, _providers(db, task), task.last, locked=locked), task.wish)
+
+
+def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
+    """What of the wanted places can be had, in their order; providers and rooms are locked.
+
+    The period, the days and the order are the caller's own.
+    """
+    return check(task.wish, *_time_for(db, task, wanted), wanted, task.standing)
+
+
+def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
+    """The wanted places, in their order; for each that can not be had, what of the provider's time is nearest to it.
+
+    That is on its own day, or on the first after it in the period that has any; providers and rooms are locked.
+    """
+    choices, rooms = _time_for(db, task, wanted, task.last)
+    found = {one.number: one for one in check(task.wish, choices, rooms, wanted, task.standing)}
+    tz = ZoneInfo(task.wish.zone)
+    for one in sorted(wanted, key=lambda o: o.number):
+        if isinstance(found[one.number], Occurrence):
+            continue
+        local = one.starts_at.astimezone(tz)
+        first, length = max(local.date(), task.first), one.ends_at - one.starts_at
+        wish = replace(task.wish, first=first, length=length, preferred=local.time(), tolerance_days=0)
+        taken = [*task.standing, *(other for other in found.values() if isinstance(other, Occurrence))]
+        needed = rooms if rooms and rooms.required else None
+        [found[one.number]] = plan(wish, {one.number: choices[one.number]}, needed, taken)
+    return [found[one.number] for one in wanted]
+
+
+def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int, list[tuple[str, Occurrence]]]:
+    """Other places for the sessions that have none: each differs in one thing, and all of a kind go together."""
+    failed = {one.number for one in found if isinstance(one, Failure)}
+    if not failed:
+        return {}
+    rest = replace(
+        task,
+        steps=[s for s in task.steps if s.session_number in failed],
+        standing=[*task.standing, *(one for one in found if isinstance(one, Occurrence))],
+    )
+    later = max(task.last, task.first) + timedelta(days=HORIZON_DAYS)
+    free = _free(db, rest, _everybody(db, task.package), later)
+    anybody = {step.session_number: free.of(None) for step in rest.steps}
+    plans = (
+        (OTHER_DAY, _plan(rest, free, replace(rest.wish, weekdays=frozenset())) if rest.wish.weekdays else []),
+        (OTHER_PROVIDER, plan(rest.wish, anybody, free.rooms, rest.standing)),
+        (LATER, _plan(rest, free, replace(rest.wish, last=later))),
+    )
+    offered: dict[int, list[tuple[str, Occurrence]]] = {number: [] for number in failed}
+    for kind, places in plans:
+        for one in places:
+            if isinstance(one, Occurrence) and one not in [known for _, known in offered[one.number]]:
+                offered[one.number].append((kind, one))
+    return offered
+
+
+def _time_for(
+    db: Session, task: Task, wanted: Sequence[Occurrence], until: date | None = None
+) -> tuple[Mapping[int, Sequence[Choice]], Rooms | None]:
+    """The providers' and rooms' free time on all days of the wanted places, and on to another; locked."""
+    package = task.package
+    days = [day_of(at, package.clinic.timezone) for one in wanted for at in (one.starts_at, one.ends_at)]
+    ids = {one.provider_id for one in wanted}
+    rooms = {one.room_id for one in wanted if one.room_id}
+    last = max([*days, *filter(None, [until])])
+    minutes = min(one.ends_at - one.starts_at for one in wanted) // timedelta(minutes=1)
+    free = _free(db, task, ids, last, first=min(days), rooms=rooms, minutes=minutes, locked=True)
+    choices = {one.number: free.of(one.provider_id) for one in wanted}
+    required = package.room_required or package.room_id is not None
+    return choices, free.rooms and replace(free.rooms, required=required)
+
+
+def _plan(task: Task, free: FreeTime, wish: Wish) -> list[Planned]:
+    """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best."""
+    if task.package.use_multiple_providers:
+        return plan(wish, _choices(task, free, free.choices), free.rooms, task.standing)
+    known = {one.provider_id for one in task.standing}
+    ones = [[c] for c in free.choices if c.provider_id in known] or [[c] for c in free.choices] or [[]]
+    plans = [plan(wish, _choices(task, free, one), free.rooms, task.standing) for one in ones]
+    return min(plans, key=_unfit)
+
+
+def _choices(task: Task, free: FreeTime, anybody: Sequence[Choice]) -> Mapping[int, Sequence[Choice]]:
+    return {step.session_number: free.of(step.provider_id) if step.provider_id else anybody for step in task.steps}
+
+
+def _unfit(found: Sequence[Planned]) -> tuple[int, list[datetime]]:
+    """The fewest failures, then the earliest end; of equals the first by name is taken."""
+    places = [one.starts_at for one in found if isinstance(one, Occurrence)]
+    return len(found) - len(places), places[-1:]
+
+
+def _providers(db: Session, task: Task) -> set[UUID]:
+    assigned = {step.provider_id for step in task.steps}
+    return {p for p in assigned if p} | (_everybody(db, task.package) if None in assigned else set())
+
+
+def _everybody(db: Session, package: Package) -> set[UUID]:
+    return set(qualified(db, package.service_type.discipline, package.clinic_id))
+
+
+def _free(
+    db: Session,
+    task: Task,
+    provider_ids: Collection[UUID],
+    last: date,
+    *,
+    first: date | None = None,
+    rooms: Collection[UUID] = (),
+    minutes: int | None = None,
+    locked: bool = False,
+) -> FreeTime:
+    """The free time until the last day; with the package's room, with any of the clinic's, or with those named.
+
+    What is too short for the package's sessions, or for so many minutes, is not in it.
+    """
+    package = task.package
+    needs_room = package.room_required or package.room_id is not None or bool(rooms)
+    if locked:
+        named = {package.room_id} if package.room_id else set(rooms_of(db, package.clinic_id)) if needs_room else set()
+        lock(db, open_clinics=[package.clinic_id], providers=provider_ids, rooms=named | set(rooms))
+    search = Search(
+        service_type=package.service_type,
+        start=first or task.first,
+        end=last,
+        minutes=minutes or package.session_duration_minutes,
+        step_minutes=STEP_MINUTES,
+        clinic_id=package.clinic_id,
+        room_id=None if rooms else package.room_id,
+        needs_room=needs_room,
+        patient_id=package.patient_id,
+        moving=task.moving,
+    )
+    return free_time(db, search, provider_ids)
+
+
+def _preferred(written: str | None) -> time | str | None:
+    return written if written is None or written in PARTS_OF_DAY else time.fromisoformat(written)

@@ -1,0 +1,73 @@
+"""What a package makes of its appointments: its sessions' states follow theirs, and its own follows its sessions'."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduling import domain, queries
+from scheduling.events import packages as events
+from scheduling.models import Package, PackageSession, Participant
+from scheduling.queries.packages import count_sessions
+
+
+def follow(db: Session, participant: Participant, *, now: datetime) -> None:
+    """Keep the package in step with a participant whose state has changed; nothing for one who is of no package.
+
+    A session of a package that was cancelled is owed to the patient, one that was missed only if the tenant's rules
+    say so; of a package that is cancelled nothing is. What a change of the whole package has decided already stays.
+    """
+    if participant.package_session_id is None:
+        return
+    db.flush()
+    step = db.get_one(PackageSession, participant.package_session_id)
+    package = locked_package(db, step.package_id)
+    db.refresh(step)
+    goes_on = package.status != "CANCELLED"
+    if participant.status == "CANCELLED":
+        if step.status == "SCHEDULED":
+            move(step, "CANCELLED", owed=goes_on)
+        return
+    if participant.status == "NO_SHOW":
+        move(step, "CANCELLED", owed=goes_on and queries.settings(db).make_up_no_shows)
+    elif participant.status == "ATTENDED":
+        move(step, "COMPLETED")
+    elif step.status != "SCHEDULED":
+        move(step, "SCHEDULED")
+    _begin(package)
+    db.flush()
+    finish(db, package, now=now)
+
+
+def finish(db: Session, package: Package, *, now: datetime) -> None:
+    """Complete a package that has begun and of which nothing is owed any more, and publish PackageCompleted."""
+    counts = count_sessions(db, [package.id])[package.id]
+    if package.status == "IN_PROGRESS" and not counts.outstanding and not counts.scheduled:
+        package.status, package.completed_at = "COMPLETED", now
+        unpause(package)
+        db.flush()
+        events.package_completed(db, package, counts.completed, now)
+
+
+def unpause(package: Package) -> None:
+    """A package goes on, or is over: it is not paused any more."""
+    package.paused_at = package.paused_by = package.pause_reason = None
+
+
+def move(step: PackageSession, status: str, *, owed: bool = True) -> None:
+    """Change a package session's state. Raises 409 `invalid-transition`."""
+    domain.PACKAGE_SESSION.check(step.status, status)
+    step.status, step.owed = status, owed
+    step.scheduling_error_code = step.scheduling_error = step.scheduling_error_ar = None
+
+
+def locked_package(db: Session, package_id: UUID) -> Package:
+    """The package, its row locked until the transaction ends; after the rows of sessions."""
+    query = select(Package).where(Package.id == package_id).with_for_update(of=Package)
+    return db.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def _begin(package: Package) -> None:
+    if package.status in ("SCHEDULED", "COMPLETED"):
+        package.status, package.completed_at = "IN_PROGRESS", None

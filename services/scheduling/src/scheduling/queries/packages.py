@@ -1,0 +1,134 @@
+"""Packages as they are read: their sessions with their appointments, and their progress, which is always counted."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select, text
+from sqlalchemy.orm import Session, selectinload
+
+from jalsa.errors import not_found
+from scheduling.domain import EXPECTED, LIVE_PARTICIPANT
+from scheduling.models import Package, PackageSession, Participant, ServiceType
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many sessions of a package are in each state; `owed` of those that are cancelled are to be made up."""
+
+    total: int
+    pending: int
+    scheduled: int
+    completed: int
+    failed: int
+    cancelled: int
+    owed: int
+
+    @property
+    def outstanding(self) -> int:
+        """Those that are still to be placed."""
+        return self.pending + self.failed + self.owed
+
+    @property
+    def percentage(self) -> float:
+        """Completed, of all."""
+        return round(100 * self.completed / self.total, 1)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A package with its sessions by number, and the appointment that each has, or had last."""
+
+    package: Package
+    steps: Sequence[PackageSession]
+    appointments: dict[UUID, Participant]
+
+    def placed(self) -> Iterator[tuple[PackageSession, Participant]]:
+        """The sessions that have their place, past and to come."""
+        return ((s, self.appointments[s.id]) for s in self.steps if s.status in ("SCHEDULED", "COMPLETED"))
+
+    def coming(self, now: datetime) -> list[tuple[PackageSession, Participant]]:
+        """Those of them that are still to come, by number."""
+        return [(step, p) for step, p in self.placed() if p.status in EXPECTED and p.starts_at > now]
+
+    def step(self, number: int) -> PackageSession:
+        """The session of that number. Raises 404."""
+        if not 0 < number <= len(self.steps):
+            raise not_found("session of the package")
+        return self.steps[number - 1]
+
+
+def whole(db: Session, package: Package) -> Whole:
+    """The package as it is now, read with three statements."""
+    steps = steps_of(db, package.id)
+    return Whole(package, steps, appointments(db, [step.id for step in steps]))
+
+
+_COUNTS = text("""
+    SELECT package_id, count(*) AS total, count(*) FILTER (WHERE status = 'PENDING') AS pending,
+           count(*) FILTER (WHERE status = 'SCHEDULED') AS scheduled,
+           count(*) FILTER (WHERE status = 'COMPLETED') AS completed,
+           count(*) FILTER (WHERE status = 'FAILED') AS failed,
+           count(*) FILTER (WHERE status = 'CANCELLED') AS cancelled,
+           count(*) FILTER (WHERE status = 'CANCELLED' AND owed) AS owed
+    FROM package_sessions WHERE package_id = ANY (CAST(:ids AS uuid[])) GROUP BY package_id
+""")
+
+
+def count_sessions(db: Session, package_ids: Collection[UUID]) -> dict[UUID, Progress]:
+    """The progress of each package."""
+    rows = db.execute(_COUNTS, {"ids": list(package_ids)})
+    return {row.package_id: Progress(*row[1:]) for row in rows}
+
+
+def list_packages(db: Session, filters: Mapping[str, Any], *, after: UUID | None, limit: int) -> Sequence[Package]:
+    """Packages in the order in which they were made, the latest first with `order` desc.
+
+    Filters: patient_id, clinic_id, status, service_type (a code), package_number, provider_id (of any session).
+    """
+    query = select(Package).limit(limit)
+    descending = filters.get("order") == "desc"
+    query = query.order_by(Package.id.desc() if descending else Package.id)
+    if after:
+        query = query.where(Package.id < after if descending else Package.id > after)
+    for name in ("patient_id", "clinic_id", "status", "package_number"):
+        if filters.get(name) is not None:
+            query = query.where(getattr(Package, name) == filters[name])
+    if filters.get("service_type"):
+        query = query.where(Package.service_type.has(ServiceType.code == filters["service_type"]))
+    if filters.get("provider_id"):
+        theirs = select(PackageSession.package_id).where(PackageSession.provider_id == filters["provider_id"])
+        query = query.where(Package.id.in_(theirs))
+    return db.scalars(query).all()
+
+
+def steps_of(db: Session, package_id: UUID) -> Sequence[PackageSession]:
+    """The sessions of a package by their number, as they are now."""
+    query = select(PackageSession).where(PackageSession.package_id == package_id)
+    return db.scalars(query.order_by(PackageSession.session_number).execution_options(populate_existing=True)).all()
+
+
+def appointments(db: Session, step_ids: Collection[UUID]) -> dict[UUID, Participant]:
+    """The appointment of each package session: the live one, else the last that it had."""
+    query = select(Participant).where(Participant.package_session_id.in_(step_ids)).order_by(Participant.id)
+    query = query.options(selectinload(Participant.session))
+    found: dict[UUID, Participant] = {}
+    for participant in db.scalars(query.execution_options(populate_existing=True)):
+        step = participant.package_session_id
+        if step and not (step in found and found[step].status in LIVE_PARTICIPANT):
+            found[step] = participant
+    return found
+
+
+_ASSIGNMENTS = text("""
+    SELECT s.session_number, a.provider_id, a.kind, a.reason, a.assigned_at, a.assigned_by
+    FROM provider_assignments a JOIN package_sessions s ON s.id = a.package_session_id
+    WHERE s.package_id = :package ORDER BY s.session_number, a.id
+""")
+
+
+def assignments(db: Session, package_id: UUID) -> Sequence[Row[Any]]:
+    """Who each session was assigned to, one after the other."""
+    return db.execute(_ASSIGNMENTS, {"package": package_id}).all()

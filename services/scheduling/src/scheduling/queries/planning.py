@@ -1,0 +1,67 @@
+"""What plans of many sessions are made from: a few statements for all the time and all the providers in question."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduling.domain.hours import Interval, without
+from scheduling.domain.planning import Choice, Rooms
+from scheduling.domain.slots import common
+from scheduling.models import Provider, ProviderClinic, Room
+from scheduling.queries.availability import _OF_PATIENTS, _OF_PROVIDERS, _OF_ROOMS, Search, _candidates, _read_gaps
+
+
+@dataclass(frozen=True)
+class FreeTime:
+    """The providers who may hold a session of a search, in a fixed order, and the free rooms if one is needed."""
+
+    choices: Sequence[Choice]
+    rooms: Rooms | None
+
+    def of(self, provider_id: UUID | None) -> Sequence[Choice]:
+        """The one provider, if it is a choice at all; everybody for None."""
+        return [c for c in self.choices if provider_id in (None, c.provider_id)]
+
+
+def qualified(db: Session, discipline: str, clinic_id: UUID) -> Sequence[UUID]:
+    """The active providers of a discipline who work in a clinic, by name."""
+    works_there = select(ProviderClinic.provider_id).where(ProviderClinic.clinic_id == clinic_id)
+    query = select(Provider.id).where(Provider.active, Provider.discipline == discipline, Provider.id.in_(works_there))
+    return db.scalars(query.order_by(Provider.name_en, Provider.id)).all()
+
+
+def rooms_of(db: Session, clinic_id: UUID) -> Sequence[UUID]:
+    """The active rooms of a clinic."""
+    return db.scalars(select(Room.id).where(Room.clinic_id == clinic_id, Room.active)).all()
+
+
+def free_time(db: Session, search: Search, provider_ids: Collection[UUID]) -> FreeTime:
+    """The free time of some providers, of the patient, and of the rooms, in the one clinic that is searched.
+
+    The rule is that of `operations.placing.conflicts`. Who has no hours there is no choice.
+    """
+    candidates = [c for c in _candidates(db, search) if c.id in provider_ids]
+    if not candidates:
+        return FreeTime((), None)
+    clinic = candidates[0].clinic
+    reach = clinic.bounds[0], clinic.bounds[1] + search.length
+    untaken = _read_gaps(db, _OF_PROVIDERS, {c.id for c in candidates}, search, reach)
+    patient = [reach]
+    if search.patient_id:
+        patient = _read_gaps(db, _OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
+    rooms = _read_gaps(db, _OF_ROOMS, {room.id for room in clinic.rooms}, search, reach) if search.needs_room else {}
+    opened = without([reach], clinic.closed)
+
+    def stages(worked: Sequence[Interval], untaken: Sequence[Interval]) -> list[list[Interval]]:
+        worked = common(worked, opened)
+        free = common(worked, untaken)
+        return [worked, free, common(free, patient)]
+
+    ordered = sorted(candidates, key=lambda c: (c.name_en, c.id))
+    return FreeTime(
+        [Choice(c.id, stages(c.worked(reach), untaken.get(c.id, []))) for c in ordered],
+        Rooms({room.id: rooms.get(room.id, []) for room in clinic.rooms}) if search.needs_room else None,
+    )
