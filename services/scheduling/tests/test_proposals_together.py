@@ -168,7 +168,7 @@ def rivals(desk: Desk, absence: dict[str, Any], moved: dict[str, Any], lost: dic
     return {
         "session": lambda: desk.move(moved["session"], "cancel"),
         "patient": lambda: desk.book(elsewhere, moved["patient_id"]),
-        "package": lambda: desk.do(lost, "check-in", override={"reason": "Early"}),
+        "package": lambda: desk.move(lost["session"], "cancel"),
         "provider": lambda: desk.centre.post("/sessions", desk.session_body(**far)),
         "room": lambda: desk.centre.post("/sessions", in_the_room),
         "absence": lambda: desk.centre.client().call("DELETE", absence["path"], headers={"If-Match": tag}),
