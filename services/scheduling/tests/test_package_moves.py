@@ -51,7 +51,7 @@ def test_a_shift_that_meets_others_tells_all_conflicts_and_changes_nothing(desk:
     given = {"from_session_number": 2, "days": 10}
     conflicts = refused(desk, package, "shift", 409, "package-conflicts", **given)["conflicts"]
     assert [(c["session_number"], c["code"]) for c in conflicts] == [(2, "provider-busy"), (3, "patient-busy")]
-    assert "assigned provider" in conflicts[0]["detail"]
+    assert "provider is not free" in conflicts[0]["detail"]
     after = changed(desk, package, "shift", **given, all_or_nothing=False, reason="Travel")
     assert of(after, "status") == ["SCHEDULED", "FAILED", "FAILED", "SCHEDULED"]
     assert of(after, "scheduling_attempts") == [1, 2, 2, 1]

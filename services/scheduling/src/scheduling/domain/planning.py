@@ -6,7 +6,7 @@ Days are the clinic's, both bounds included; instants are UTC.
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from operator import itemgetter
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from scheduling.domain.hours import PARTS_OF_DAY, Interval, covered, day_of, days, local_day, weekday_of
+from scheduling.domain.hours import PARTS_OF_DAY, Interval, covered, day_of, days, local_day, weekday_of, without
 from scheduling.domain.slots import Grid
 
 MIN_SESSIONS, MAX_SESSIONS = 2, 100
@@ -49,8 +49,9 @@ class Wish:
     """What the sessions of a package have in common.
 
     `weekdays` are 0 = Sunday … 6 = Saturday, none means any; `preferred` is a wall time or a part of the day. Two
-    sessions are at least `gap_days` days apart, and never nearer than `apart`. A session may be up to `tolerance_days`
-    later than the earliest day for the sake of the preferred time, or of the time and weekday of the others.
+    sessions are at least `gap_days` days apart, and with one provider, or in one room, never nearer than `apart`. A
+    session may be up to `tolerance_days` later than the earliest day for the sake of the preferred time, or of the time
+    and weekday of the others.
     """
 
     zone: str
@@ -87,14 +88,22 @@ class Rooms:
 
     def one(self, starts_at: datetime, ends_at: datetime, usual: UUID | None) -> UUID | None:
         """The usual room if it is free, else the first that is."""
-        order = sorted(self.free, key=lambda room: room != usual)
-        return next((room for room in order if covered(self.free[room], starts_at, ends_at)), None)
+        if usual and covered(self.free.get(usual, ()), starts_at, ends_at):
+            return usual
+        return next((room for room, free in self.free.items() if covered(free, starts_at, ends_at)), None)
 
     def fits(self, one: "Occurrence") -> bool:
         """Whether the room that it names is free, or any if it names none."""
         if one.room_id is None:
             return not self.required or self.one(one.starts_at, one.ends_at, None) is not None
         return covered(self.free.get(one.room_id, ()), one.starts_at, one.ends_at)
+
+    def less(self, one: "Occurrence", apart: timedelta) -> "Rooms":
+        """What is left when a session takes its room, to which no other comes nearer than `apart`."""
+        if one.room_id is None or one.room_id not in self.free:
+            return self
+        taken = one.starts_at - apart, one.ends_at + apart
+        return replace(self, free={**self.free, one.room_id: without(self.free[one.room_id], [taken])})
 
 
 @dataclass(frozen=True)
@@ -110,12 +119,17 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Failure:
-    """A session that can not be placed: what stands against it on all days from first to last."""
+    """A session that can not be placed: what stands against it on all days from first to last, or at one time.
+
+    `provider_id` is who was asked, if it was one alone; `starts_at` the very time that a caller wanted.
+    """
 
     number: int
     code: str
     first: date
     last: date
+    provider_id: UUID | None = None
+    starts_at: datetime | None = None
 
 
 Planned = Occurrence | Failure
@@ -152,15 +166,19 @@ def check(
     """
     taken = [*standing]
     found: list[Planned] = []
+    for one in standing:
+        rooms = rooms and rooms.less(one, wish.apart)
     for one in sorted(wanted, key=lambda o: (o.starts_at, o.number)):
         code = _against(wish, one, choices[one.number], rooms, taken)
         day = day_of(one.starts_at, wish.zone)
         if code:
-            found.append(Failure(one.number, code, day, day))
+            found.append(Failure(one.number, code, day, day, one.provider_id, one.starts_at))
             continue
-        room = one.room_id or (rooms.one(one.starts_at, one.ends_at, None) if rooms and rooms.required else None)
-        taken.append(Occurrence(one.number, one.starts_at, one.ends_at, one.provider_id, room))
-        found.append(taken[-1])
+        if rooms and rooms.required and one.room_id is None:
+            one = replace(one, room_id=rooms.one(one.starts_at, one.ends_at, None))
+        rooms = rooms and rooms.less(one, wish.apart)
+        taken.append(one)
+        found.append(one)
     order = {one.number: place for place, one in enumerate(wanted)}
     return sorted(found, key=lambda planned: order[planned.number])
 
@@ -199,20 +217,13 @@ class _Planner:
         # nothing was placed meanwhile where the first day is the same: the next ones fail at once
         key = frozenset(c.provider_id for c in choices), first
         if known := self._failed.get(key):
-            return Failure(number, known.code, known.first, known.last)
-        found: list[tuple[datetime, Choice]] = []
-        until = None
-        for day in self._open_days(first, self.wish.last):
-            if until and day > until:
-                break
-            found += [(starts_at, c) for c in choices for starts_at in self._slots(c.free, day, self.rooms)]
-            if found and until is None:
-                until = day + timedelta(days=self.wish.tolerance_days)
-        if not found:
-            self._failed[key] = Failure(number, self._reason(first, choices), first, self.wish.last)
+            return replace(known, number=number)
+        best = self._best(first, choices)
+        if best is None:
+            alone = choices[0].provider_id if len(choices) == 1 else None
+            self._failed[key] = Failure(number, self._reason(first, choices), first, self.wish.last, alone)
             return self._failed[key]
-        rank = self._rank(choices)
-        starts_at, choice = min(found, key=rank)
+        starts_at, choice = best
         ends_at = starts_at + self.wish.length
         room = self.rooms.one(starts_at, ends_at, _usual(self._rooms)) if self.rooms else None
         return self.take(Occurrence(number, starts_at, ends_at, choice.provider_id, room))
@@ -225,7 +236,24 @@ class _Planner:
         self._providers[occurrence.provider_id] += 1
         if occurrence.room_id:
             self._rooms[occurrence.room_id] += 1
+        self.rooms = self.rooms and self.rooms.less(occurrence, self.wish.apart)
         return occurrence
+
+    def _best(self, first: date, choices: Sequence[Choice]) -> tuple[datetime, Choice] | None:
+        """The best start from the first day on, and with whom: of those who can, who holds most of the others."""
+        usual, rank = _usual(self._providers), self._rank()
+        ordered = sorted(choices, key=lambda choice: choice.provider_id != usual)
+        best, until = None, self.wish.last
+        for day in self._open_days(first, self.wish.last):
+            if day > until:
+                break
+            slots = self._slots(ordered, day, self.rooms)
+            if slots and best is None:
+                until = day + timedelta(days=self.wish.tolerance_days)
+            best = min([*filter(None, [best]), *slots.items()], key=rank, default=None)
+            if best and rank.ideal(best):
+                break
+        return best
 
     def _open_days(self, first: date, last: date) -> Iterator[date]:
         """The days that are asked for and far enough from every session that has its place."""
@@ -235,34 +263,43 @@ class _Planner:
             if (not wish.weekdays or weekday_of(day) in wish.weekdays) and all(abs(day - d) >= gap for d in later):
                 yield day
 
-    def _slots(self, free: Sequence[Interval], day: date, rooms: Rooms | None) -> list[datetime]:
-        """The starts on a day in free time that meet no other session of the package, with a room if one is needed."""
-        wish, bounds = self.wish, local_day(day, self._tz)
-        since = bisect_right(free, bounds[0], key=itemgetter(1))
-        near = free[since : bisect_left(free, bounds[1], since, key=itemgetter(0))]
-        if not near:
-            return []
-        others = [self.placed[n] for n, d in self._days.items() if abs((d - day).days) <= 1]
+    def _near(self, day: date) -> list[Occurrence]:
+        """The sessions of the package that one on that day could meet."""
+        start, end = local_day(day, self._tz)
+        apart = self.wish.apart
         return [
-            starts_at
-            for starts_at in self._grid.begins(near, wish.length, bounds)
-            if starts_at > wish.not_before
-            and not _meets(wish, starts_at, others)
-            and (rooms is None or rooms.one(starts_at, starts_at + wish.length, None))
+            o
+            for o in self.placed.values()
+            if o.ends_at + apart > start and o.starts_at < end + self.wish.length + apart
         ]
 
-    def _rank(self, choices: Sequence[Choice]) -> "_Rank":
-        return _Rank(
-            tz=self._tz,
-            preferred=self.wish.preferred,
-            time=_usual(self._times),
-            weekday=_usual(self._weekdays),
-            provider=_usual(self._providers),
-            order={choice.provider_id: place for place, choice in enumerate(choices)},
-        )
+    def _slots(self, choices: Sequence[Choice], day: date, rooms: Rooms | None) -> dict[datetime, Choice]:
+        """The starts on a day in free time that meet no other session of the package, with a room if one is needed.
+
+        Each with the first of the choices who can.
+        """
+        others, slots = self._near(day), dict[datetime, Choice]()
+        for choice in choices:
+            for starts_at in self._begins(choice.free, day):
+                if not _meets(self.wish, starts_at, choice.provider_id, others):
+                    slots.setdefault(starts_at, choice)
+        if rooms is None:
+            return slots
+        return {start: choice for start, choice in slots.items() if rooms.one(start, start + self.wish.length, None)}
+
+    def _begins(self, free: Sequence[Interval], day: date) -> list[datetime]:
+        """The starts on a day, still to come, for which there is free time."""
+        bounds = local_day(day, self._tz)
+        since = bisect_right(free, bounds[0], key=itemgetter(1))
+        near = free[since : bisect_left(free, bounds[1], since, key=itemgetter(0))]
+        begins = self._grid.begins(near, self.wish.length, bounds)
+        return [starts_at for starts_at in begins if starts_at > self.wish.not_before]
+
+    def _rank(self) -> "_Rank":
+        return _Rank(self._tz, self.wish.preferred, _usual(self._times), _usual(self._weekdays))
 
     def _reason(self, first: date, choices: Sequence[Choice]) -> str:
-        """The first stage after which no time is left on any of the days."""
+        """The first stage after which no time is left on any of the days; the package's own are the patient's."""
         if first > self.wish.last:
             return PERIOD_OVER
         if not choices:
@@ -271,9 +308,9 @@ class _Planner:
         if not asked:
             return PERIOD_OVER
         for stage, code in enumerate(STAGES):
-            if not any(self._slots(choice.stages[stage], day, None) for choice in choices for day in asked):
+            if not any(self._begins(choice.stages[stage], day) for choice in choices for day in asked):
                 return code
-        return NO_ROOM
+        return NO_ROOM if any(self._slots(choices, day, None) for day in asked) else STAGES[-1]
 
 
 @dataclass(frozen=True)
@@ -284,20 +321,20 @@ class _Rank:
     preferred: time | str | None
     time: time | None
     weekday: int | None
-    provider: UUID | None
-    order: Mapping[UUID, int]
 
-    def __call__(self, slot: tuple[datetime, Choice]) -> tuple[int, bool, bool, datetime, bool, int]:
-        starts_at, choice = slot
+    def __call__(self, slot: tuple[datetime, Choice]) -> tuple[int, bool, bool, datetime]:
+        starts_at, _ = slot
         local = starts_at.astimezone(self.tz)
         return (
             self._off(local),
             self.time is not None and local.time() != self.time,
             self.weekday is not None and weekday_of(local.date()) != self.weekday,
             starts_at,
-            choice.provider_id != self.provider,
-            self.order[choice.provider_id],
         )
+
+    def ideal(self, slot: tuple[datetime, Choice]) -> bool:
+        """Whether no later one can be better."""
+        return not any(self(slot)[:-1])
 
     def _off(self, local: datetime) -> int:
         """How far a start is from the preferred time, in minutes, or whether it is in another part of the day."""
@@ -313,9 +350,13 @@ def _usual(counted: Counter[T]) -> T | None:
     return max(counted, key=lambda value: counted[value]) if counted else None
 
 
-def _meets(wish: Wish, starts_at: datetime, others: Collection[Occurrence]) -> bool:
+def _meets(wish: Wish, starts_at: datetime, provider_id: UUID, others: Collection[Occurrence]) -> bool:
     ends_at = starts_at + wish.length
-    return any(starts_at < o.ends_at + wish.apart and o.starts_at < ends_at + wish.apart for o in others)
+    for other in others:
+        apart = wish.apart if other.provider_id == provider_id else timedelta(0)
+        if starts_at < other.ends_at + apart and other.starts_at < ends_at + apart:
+            return True
+    return False
 
 
 def _against(
@@ -329,6 +370,6 @@ def _against(
     for code, left in zip(STAGES, choice.stages, strict=True):
         if not covered(left, one.starts_at, one.ends_at):
             return code
-    if rooms and not rooms.fits(one):
-        return NO_ROOM
-    return TOGETHER if _meets(wish, one.starts_at, taken) else None
+    if _meets(wish, one.starts_at, one.provider_id, taken):
+        return TOGETHER
+    return NO_ROOM if rooms and not rooms.fits(one) else None

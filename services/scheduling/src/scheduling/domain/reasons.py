@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from scheduling.domain.planning import (
     GAP,
@@ -20,11 +21,14 @@ from scheduling.domain.planning import (
 #: Whom a session is to be held by.
 ASSIGNED, CHOSEN, ANYBODY = "ASSIGNED", "CHOSEN", "ANYBODY"
 _HOURS, _BUSY, _PATIENT = STAGES
+_ENDED = "period-ended"
 
 
 @dataclass(frozen=True)
 class _Language:
-    said: dict[str, str]
+    said: dict[str, str]  # against all of a period
+    said_of_one: dict[str, str]  # where it is one provider who may hold it
+    said_then: dict[str, str]  # against one time
     who: dict[str, str]
     weekdays: Sequence[str]
     months: Sequence[str]
@@ -32,20 +36,32 @@ class _Language:
     on_weekdays: str
     on_day: str
     period: str
+    time: str
+    day: str
     days: tuple[str, str]
     warnings: dict[str, str]
+    minutes: tuple[str, str]
 
 
 _ENGLISH = _Language(
     said={
-        _HOURS: "{Who} does not work here for {minutes} minutes {when}, or the clinic is closed.",
-        _BUSY: "No free {minutes} minutes of {who} {when}.",
-        _PATIENT: "The patient has other sessions whenever {who} has {minutes} minutes free {when}.",
-        NO_ROOM: "None of the rooms is free when {who} has {minutes} minutes free {when}.",
+        _HOURS: "No {minutes} of the working hours of {who} are left {when}, or the clinic is closed.",
+        _BUSY: "No free {minutes} of {who} {when}.",
+        _PATIENT: "The patient has other sessions whenever {who} has {minutes} free {when}.",
+        NO_ROOM: "None of the rooms is free when {who} has {minutes} free {when}.",
         NO_PROVIDER: "No active provider of the service type's discipline has working hours in this clinic.",
-        PERIOD_OVER: "The period ends on {last}; no day of it is left that is {gap} or more from the other sessions.",
-        PAST: "That time is past.",
-        TOGETHER: "Another session of the package is at that time.",
+        PERIOD_OVER: "The period ends on {last}; no {day} of it is left that is {gap} or more from the other sessions.",
+        _ENDED: "The period ended on {last}.",
+    },
+    said_of_one={NO_PROVIDER: "{Who} is not active any more, or has no working hours in this clinic."},
+    said_then={
+        NO_PROVIDER: "The provider has no working hours in this clinic.",
+        PAST: "{then} is past.",
+        _HOURS: "The provider does not work here for {minutes} from {then}, or the clinic is closed.",
+        _BUSY: "The provider is not free for {minutes} from {then}.",
+        _PATIENT: "The patient is not free for {minutes} from {then}.",
+        NO_ROOM: "The room, or any that would do, is not free for {minutes} from {then}.",
+        TOGETHER: "Another session of the package is too near {then}.",
     },
     who={
         ASSIGNED: "the assigned provider",
@@ -73,22 +89,34 @@ _ENGLISH = _Language(
     on_weekdays="on a {days} ",
     on_day="on {day}",
     period="from {first} to {last}",
+    time="{time} on {day}",
+    day="day",
     days=("1 day", "{count} days"),
     warnings={
         OUT_OF_ORDER: "A session of a higher number is before it.",
         GAP: "It is less than {gap} after the session before it.",
     },
+    minutes=("1 minute", "{count} minutes"),
 )
 _ARABIC = _Language(
     said={
-        _HOURS: "{who} لا يعمل هنا لمدة {minutes} دقيقة {when}، أو أن العيادة مغلقة.",
-        _BUSY: "لا توجد {minutes} دقيقة متاحة لدى {who} {when}.",
-        _PATIENT: "لدى المريض جلسات أخرى كلما توفرت {minutes} دقيقة لدى {who} {when}.",
-        NO_ROOM: "لا توجد غرفة متاحة كلما توفرت {minutes} دقيقة لدى {who} {when}.",
+        _HOURS: "لم تبق {minutes} من ساعات عمل {who} {when}، أو أن العيادة مغلقة.",
+        _BUSY: "لا توجد {minutes} متاحة لدى {who} {when}.",
+        _PATIENT: "لدى المريض جلسات أخرى كلما توفرت {minutes} لدى {who} {when}.",
+        NO_ROOM: "لا توجد غرفة متاحة كلما توفرت {minutes} لدى {who} {when}.",
         NO_PROVIDER: "لا يوجد مقدم خدمة نشط من تخصص هذه الخدمة له ساعات عمل في هذه العيادة.",
-        PERIOD_OVER: "تنتهي الفترة في {last}، ولم يبق فيها يوم تفصله عن الجلسات الأخرى المدة المطلوبة: {gap} أو أكثر.",
-        PAST: "هذا الوقت قد مضى.",
-        TOGETHER: "توجد جلسة أخرى من الباقة في ذلك الوقت.",
+        PERIOD_OVER: "تنتهي الفترة في {last}، ولم يبق فيها {day} تفصله عن الجلسات الأخرى مدة {gap} أو أكثر.",
+        _ENDED: "انتهت الفترة في {last}.",
+    },
+    said_of_one={NO_PROVIDER: "{who} لم يعد نشطا، أو ليست له ساعات عمل في هذه العيادة."},
+    said_then={
+        NO_PROVIDER: "ليست لمقدم الخدمة ساعات عمل في هذه العيادة.",
+        PAST: "{then} وقت قد مضى.",
+        _HOURS: "مقدم الخدمة لا يعمل هنا لمدة {minutes} من {then}، أو أن العيادة مغلقة.",
+        _BUSY: "مقدم الخدمة غير متاح لمدة {minutes} من {then}.",
+        _PATIENT: "المريض غير متاح لمدة {minutes} من {then}.",
+        NO_ROOM: "الغرفة، أو أي غرفة مناسبة، غير متاحة لمدة {minutes} من {then}.",
+        TOGETHER: "توجد جلسة أخرى من الباقة قريبة جدا من {then}.",
     },
     who={
         ASSIGNED: "مقدم الخدمة المعيَّن",
@@ -114,26 +142,35 @@ _ARABIC = _Language(
     on_weekdays="يوم {days} ",
     on_day="في {day}",
     period="من {first} إلى {last}",
+    time="الساعة {time} في {day}",
+    day="يوم",
     days=("يوم واحد", "عدد الأيام {count}"),
     warnings={
         OUT_OF_ORDER: "تسبقها جلسة ذات رقم أعلى منها.",
         GAP: "تفصلها عن الجلسة السابقة مدة أقل من المطلوبة: {gap}.",
     },
+    minutes=("دقيقة واحدة", "{count} دقيقة"),
 )
 LANGUAGES = {"en": _ENGLISH, "ar": _ARABIC}
 
 
 def reason(failure: Failure, wish: Wish, who: str, language: str = "en") -> str:
-    """One sentence: what was looked for, of whom, on which days."""
+    """One sentence: what was looked for, of whom, on which days; or what stands against the one time that is wanted."""
     words = LANGUAGES[language]
+    minutes = int(wish.length.total_seconds() // 60)
+    said = {"minutes": words.minutes[minutes > 1].format(count=minutes)}
+    if failure.starts_at:
+        then = failure.starts_at.astimezone(ZoneInfo(wish.zone))
+        return words.said_then[failure.code].format(then=_time(words, then), **said)
     name = words.who[who]
-    return words.said[failure.code].format(
+    return _sentence(words, failure, wish, who).format(
         who=name,
         Who=name[0].upper() + name[1:],
-        minutes=int(wish.length.total_seconds() // 60),
         when=_when(words, failure, wish.weekdays),
         last=_long(words, failure.last),
+        day=_either(words, wish.weekdays) or words.day,
         gap=words.days[wish.gap_days > 1].format(count=wish.gap_days),
+        **said,
     )
 
 
@@ -143,14 +180,29 @@ def warning(code: str, gap_days: int, language: str = "en") -> str:
     return words.warnings[code].format(gap=words.days[gap_days > 1].format(count=gap_days))
 
 
+def _sentence(words: _Language, failure: Failure, wish: Wish, who: str) -> str:
+    if failure.code == PERIOD_OVER and wish.first > failure.last:
+        return words.said[_ENDED]
+    if who != ANYBODY and failure.code in words.said_of_one:
+        return words.said_of_one[failure.code]
+    return words.said[failure.code]
+
+
 def _when(words: _Language, failure: Failure, weekdays: Collection[int]) -> str:
     if failure.first == failure.last:
         return words.on_day.format(day=_long(words, failure.first))
+    period = words.period.format(first=_long(words, failure.first), last=_long(words, failure.last))
+    return (words.on_weekdays.format(days=_either(words, weekdays)) if weekdays else "") + period
+
+
+def _either(words: _Language, weekdays: Collection[int]) -> str:
     comma, last = words.alternatives
     names = [words.weekdays[day] for day in sorted(weekdays)]
-    asked = last.join(filter(None, [comma.join(names[:-1]), *names[-1:]]))
-    period = words.period.format(first=_long(words, failure.first), last=_long(words, failure.last))
-    return (words.on_weekdays.format(days=asked) if asked else "") + period
+    return last.join(filter(None, [comma.join(names[:-1]), *names[-1:]]))
+
+
+def _time(words: _Language, instant: datetime) -> str:
+    return words.time.format(time=f"{instant:%H:%M}", day=_long(words, instant.date()))
 
 
 def _long(words: _Language, day: date) -> str:

@@ -224,7 +224,7 @@ def resume(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) 
         given = {**wishes, "all_or_nothing": data["all_or_nothing"]}
         packages.schedule(db, held, given, now=now, cause=package_events.RESUMED)
     else:
-        packages.change_wishes(package, wishes)
+        packages.change_wishes(package, wishes, now)
     db.flush()
 
 
@@ -344,7 +344,7 @@ def _extend(held: Whole, now: datetime) -> None:
     last = max((day_of(p.starts_at, package.clinic.timezone) for _, p in held.coming(now)), default=None)
     if package.end_date and last and last > package.end_date:
         package.end_date = last
-        packages.check_period(package)
+        packages.check_period(package, now)
 
 
 def _give_up(

@@ -85,7 +85,7 @@ def schedule(
     package = held.package
     check_open(package)
     hold(db, package.patient_id, None)
-    change_wishes(package, data)
+    change_wishes(package, data, now)
     numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions", ())]
     steps = [held.step(n) for n in numbers] if numbers else [s for s in held.steps if is_outstanding(s)]
     for step in steps:
@@ -262,19 +262,19 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
         )
         for number in range(1, package.total_sessions + 1)
     ]
-    check_period(package)
+    check_period(package, now)
     return package, steps
 
 
 _AS_ASKED = ("start_date", "total_sessions", "room_required", "use_multiple_providers", "auto_schedule")
 
 
-def change_wishes(package: Package, data: Mapping[str, Any]) -> None:
+def change_wishes(package: Package, data: Mapping[str, Any], now: datetime) -> None:
     """Take over what is asked for of the period and of the preferred times. Raises 422 for the period."""
     for name in ("start_date", *DEFAULT_WISHES):
         if name in data:
             setattr(package, name, data[name])
-    check_period(package)
+    check_period(package, now)
 
 
 def check_start(day: date, clinic: Clinic, now: datetime) -> None:
@@ -283,13 +283,16 @@ def check_start(day: date, clinic: Clinic, now: datetime) -> None:
         raise invalid("start_date", "Must not be before today.")
 
 
-def check_period(package: Package) -> None:
-    """Raises 422 for an end that is before the start, or too long after it."""
+def check_period(package: Package, now: datetime) -> None:
+    """Raises 422 for a start that is too far ahead, for an end that is before the start, or too long after it."""
+    longest = timedelta(days=MAX_PERIOD_DAYS)
+    if package.start_date > day_of(now, package.clinic.timezone) + longest:
+        raise invalid("start_date", f"Must be at most {MAX_PERIOD_DAYS} days from today.")
     if package.end_date is None:
         return
     if package.end_date < package.start_date:
         raise invalid("end_date", "Must not be before the start.")
-    if package.end_date > package.start_date + timedelta(days=MAX_PERIOD_DAYS):
+    if package.end_date > package.start_date + longest:
         raise invalid("end_date", f"Must be at most {MAX_PERIOD_DAYS} days after the start.")
 
 
@@ -316,15 +319,26 @@ def _places(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
     """What of the places that the caller names can be had, or where the sessions go; providers and rooms are locked."""
     if "sessions" not in data:
         return planning.planned(db, task, locked=True)
-    length = timedelta(minutes=task.package.session_duration_minutes)
-    wanted = [
-        Occurrence(
-            one["session_number"], one["starts_at"], one["starts_at"] + length, one["provider_id"], one["room_id"]
-        )
-        for one in data["sessions"]
-        if one["starts_at"]
-    ]
+    wanted = _wanted(db, task.package, data["sessions"])
     return planning.checked(db, task, wanted) if wanted else []
+
+
+def _wanted(db: Session, package: Package, places: Sequence[Mapping[str, Any]]) -> list[Occurrence]:
+    """The places that a caller names, each as long as all of the package, in its room unless it names another.
+
+    Raises 422 problems for who and what does not belong there, and for a day that is too far ahead.
+    """
+    length = timedelta(minutes=package.session_duration_minutes)
+    latest = package.start_date + timedelta(days=MAX_PERIOD_DAYS)
+    wanted = []
+    for one in (one for one in places if one["starts_at"]):
+        start, room_id = one["starts_at"], one["room_id"] or package.room_id
+        qualified_provider(db, one["provider_id"], package.clinic, package.service_type, "sessions")
+        active_room(db, room_id, package.clinic, "sessions")
+        if day_of(start, package.clinic.timezone) > latest:
+            raise invalid("sessions", f"Must be at most {MAX_PERIOD_DAYS} days after the package's start.")
+        wanted.append(Occurrence(one["session_number"], start, start + length, one["provider_id"], room_id))
+    return wanted
 
 
 def _store(db: Session, package: Package, steps: Sequence[PackageSession]) -> None:
@@ -358,8 +372,8 @@ def _book(
             closes_when_empty=True,
         )
         move(step, "SCHEDULED")
-        if step.provider_id is None:
-            assign(db, step, one.provider_id, CHOSEN, now)
+        if step.provider_id != one.provider_id:
+            assign(db, step, one.provider_id, SUBSTITUTE if step.provider_id else CHOSEN, now)
         booked[step.id] = Participant(
             id=new_id(),
             appointment_number=number,

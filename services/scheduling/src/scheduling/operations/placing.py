@@ -220,11 +220,11 @@ def active_service_type(db: Session, code: str, provider: Provider | None) -> Se
     return service_type
 
 
-def active_room(db: Session, room_id: UUID | None, clinic: Clinic | None) -> Room | None:
+def active_room(db: Session, room_id: UUID | None, clinic: Clinic | None, field: str = "room_id") -> Room | None:
     """The room, if one is named. Raises a 422 problem where it is unknown, inactive, or not in the clinic, if given."""
     if room_id is None:
         return None
     room = db.get(Room, room_id)
     if room is None or not room.active or (clinic and room.clinic_id != clinic.id):
-        raise invalid("room_id", "There is no such active room in this clinic.")
+        raise invalid(field, "There is no such active room in this clinic.")
     return room

@@ -90,10 +90,10 @@ def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Refusal]:
     """Why sessions have no place, by their numbers."""
     steps = {step.session_number: step for step in task.steps}
     one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in places)
-    anybody = CHOSEN if one_holds_others and not task.package.use_multiple_providers else ANYBODY
+    chosen = one_holds_others and not task.package.use_multiple_providers
 
     def refusal(one: Failure) -> Refusal:
-        who = ASSIGNED if steps[one.number].provider_id else anybody
+        who = ASSIGNED if steps[one.number].provider_id else CHOSEN if chosen and one.provider_id else ANYBODY
         texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
         return Refusal(one.number, one.code, *texts)
 
@@ -166,7 +166,9 @@ def _time_for(
 ) -> tuple[Mapping[int, Sequence[Choice]], Rooms | None]:
     """The providers' and rooms' free time on all days of the wanted places, and on to another; locked."""
     package = task.package
-    days = [day_of(at, package.clinic.timezone) for one in wanted for at in (one.starts_at, one.ends_at)]
+    instants = (at for one in wanted for at in (one.starts_at, one.ends_at))
+    # what is past is refused without looking at the calendar
+    days = [day_of(max(at, task.now), package.clinic.timezone) for at in instants]
     ids = {one.provider_id for one in wanted}
     rooms = {one.room_id for one in wanted if one.room_id}
     last = max([*days, *filter(None, [until])])
@@ -178,13 +180,22 @@ def _time_for(
 
 
 def _plan(task: Task, free: FreeTime, wish: Wish) -> list[Planned]:
-    """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best."""
-    if task.package.use_multiple_providers:
-        return plan(wish, _choices(task, free, free.choices), free.rooms, task.standing)
+    """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best.
+
+    Where that could be nobody, what stands against them all is told.
+    """
+
+    def with_any(choices: Sequence[Choice]) -> list[Planned]:
+        return plan(wish, _choices(task, free, choices), free.rooms, task.standing)
+
+    of_one = {step.session_number for step in task.steps if step.provider_id is None}
+    if task.package.use_multiple_providers or not of_one:
+        return with_any(free.choices)
     known = {one.provider_id for one in task.standing}
-    ones = [[c] for c in free.choices if c.provider_id in known] or [[c] for c in free.choices] or [[]]
-    plans = [plan(wish, _choices(task, free, one), free.rooms, task.standing) for one in ones]
-    return min(plans, key=_unfit)
+    ones = [choice for choice in free.choices if choice.provider_id in known] or free.choices
+    best = min((with_any([one]) for one in ones), key=_unfit, default=[])
+    fits = any(isinstance(one, Occurrence) and one.number in of_one for one in best)
+    return best if fits else with_any(ones)
 
 
 def _choices(task: Task, free: FreeTime, anybody: Sequence[Choice]) -> Mapping[int, Sequence[Choice]]:

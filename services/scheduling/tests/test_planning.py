@@ -1,0 +1,623 @@
+"""The plan of a package against a model that looks at every quarter of an hour, without I/O."""
+
+import time as clock
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scheduling.domain.hours import PARTS_OF_DAY, Interval, WorkingHours, local_day, merged, open_intervals, without
+from scheduling.domain.planning import (
+    Choice,
+    Failure,
+    Occurrence,
+    Planned,
+    Rooms,
+    Wish,
+    check,
+    plan,
+    warnings,
+)
+from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+BERLIN, RIYADH, NEW_YORK = "Europe/Berlin", "Asia/Riyadh", "America/New_York"
+#: 02:00 becomes 03:00, and 03:00 becomes 02:00.
+SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
+SUNDAY = date(2026, 11, 22)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+PROVIDERS = tuple(UUID(int=n) for n in range(1, 5))
+ROOMS = tuple(UUID(int=n) for n in range(11, 14))
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the planner."""
+
+    wish: Wish
+    choices: Mapping[int, Sequence[Choice]]
+    rooms: Rooms | None
+    standing: Sequence[Occurrence]
+
+    def plan(self) -> list[Planned]:
+        return plan(self.wish, self.choices, self.rooms, self.standing)
+
+
+# The model: a session may begin at every quarter of an hour that the clock shows, unless something is said against it.
+
+
+def quarters(wish: Wish, first: date, last: date) -> Iterator[datetime]:
+    tz = ZoneInfo(wish.zone)
+    instant, end = local_day(first, tz)[0], local_day(last, tz)[1]
+    while instant < end:
+        if instant.astimezone(tz).minute % 15 == 0:
+            yield instant
+        instant += 5 * MINUTE
+
+
+def local(wish: Wish, instant: datetime) -> datetime:
+    return instant.astimezone(ZoneInfo(wish.zone))
+
+
+def weekday(day: date) -> int:
+    return (day.weekday() + 1) % 7
+
+
+def inside(intervals: Sequence[Interval], start: datetime, end: datetime) -> bool:
+    return any(a <= start and end <= b for a, b in intervals)
+
+
+def near(one: Occurrence, other: Occurrence, apart: timedelta) -> bool:
+    return one.starts_at < other.ends_at + apart and other.starts_at < one.ends_at + apart
+
+
+def asked_days(wish: Wish, number: int, placed: Collection[Occurrence]) -> list[date]:
+    """The days on which a session may be, whoever holds it: asked for, after the lower numbers, apart from all."""
+    found = []
+    for n in range((wish.last - wish.first).days + 1):
+        day = wish.first + n * DAY
+        apart = [(day - local(wish, o.starts_at).date()).days for o in placed if o.number < number]
+        from_all = [abs((day - local(wish, o.starts_at).date()).days) for o in placed]
+        if (not wish.weekdays or weekday(day) in wish.weekdays) and min([*apart, *from_all, 99]) >= wish.gap_days:
+            found.append(day)
+    return found
+
+
+def free_rooms(question: Question, one: Occurrence, placed: Collection[Occurrence]) -> list[UUID]:
+    if question.rooms is None:
+        return []
+    return [
+        room
+        for room, free in question.rooms.free.items()
+        if inside(free, one.starts_at, one.ends_at)
+        and not any(o.room_id == room and near(one, o, question.wish.apart) for o in placed)
+    ]
+
+
+def stands_against(question: Question, choice: Choice, one: Occurrence, placed: Collection[Occurrence]) -> str | None:
+    """The first thing that stands against a place on one of the days asked for."""
+    wish = question.wish
+    for code, left in zip(("outside-working-hours", "provider-busy", "patient-busy"), choice.stages, strict=True):
+        if one.starts_at <= wish.not_before or not inside(left, one.starts_at, one.ends_at):
+            return code
+    for other in placed:
+        if near(one, other, wish.apart if other.provider_id == one.provider_id else timedelta(0)):
+            return "patient-busy"
+    return "room-busy" if question.rooms and not free_rooms(question, one, placed) else None
+
+
+ORDER = ("outside-working-hours", "provider-busy", "patient-busy", "room-busy")
+
+
+def look(
+    question: Question, number: int, placed: Collection[Occurrence]
+) -> tuple[list[tuple[Occurrence, Choice]], str | None]:
+    """Every place that a session can have; or else what stands in the way: that which the best time got as far as."""
+    wish, choices = question.wish, question.choices[number]
+    lower = [local(wish, o.starts_at).date() for o in placed if o.number < number]
+    if max([wish.first, *(day + wish.gap_days * DAY for day in lower)]) > wish.last:
+        return [], "period-over"
+    if not choices:
+        return [], "no-provider"
+    if not (asked := set(asked_days(wish, number, placed))):
+        return [], "period-over"
+    found, furthest = [], 0
+    for starts_at in quarters(wish, min(asked), max(asked)):
+        if local(wish, starts_at).date() in asked:
+            for choice in choices:
+                one = Occurrence(number, starts_at, starts_at + wish.length, choice.provider_id)
+                code = stands_against(question, choice, one, placed)
+                furthest = max(furthest, ORDER.index(code)) if code else furthest
+                found += [(one, choice)] if code is None else []
+    return found, ORDER[furthest] if not found else None
+
+
+def off(wish: Wish, one: Occurrence) -> int:
+    there = local(wish, one.starts_at)
+    if isinstance(wish.preferred, str):
+        first, last = PARTS_OF_DAY[wish.preferred]
+        return 0 if first <= there.hour < last else 1
+    assert wish.preferred
+    return abs(there.hour * 60 + there.minute - wish.preferred.hour * 60 - wish.preferred.minute)
+
+
+def most(values: Sequence[Any]) -> Any:
+    """The one value that is more frequent than any other, if there is one."""
+    common = Counter(values).most_common(2)
+    return common[0][0] if common and (len(common) == 1 or common[0][1] > common[1][1]) else None
+
+
+def spread(start: datetime, pieces: Sequence[tuple[int, int]]) -> list[Interval]:
+    """Intervals from minutes after a start, and lengths."""
+    return merged((start + a * MINUTE, start + (a + b) * MINUTE) for a, b in pieces)
+
+
+some = st.lists(
+    st.tuples(st.integers(0, 12 * 96).map(lambda n: n * 15 + n % 2 * 5), st.integers(3, 120).map(lambda n: n * 5)),
+    max_size=14,
+)
+few = st.lists(
+    st.tuples(st.integers(0, 12 * 96).map(lambda n: n * 15), st.integers(1, 60).map(lambda n: n * 10)), max_size=6
+)
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    zone = draw(st.sampled_from([BERLIN, RIYADH, NEW_YORK, "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe"]))
+    first = draw(st.sampled_from([SPRING - DAY, AUTUMN - 2 * DAY, date(2026, 3, 7), date(2026, 11, 1), SUNDAY]))
+    midnight = local_day(first, ZoneInfo(zone))[0]
+    wish = Wish(
+        zone=zone,
+        length=draw(st.sampled_from([15, 60, 90, 480])) * MINUTE,
+        first=first,
+        last=first + draw(st.integers(0, 12)) * DAY,
+        not_before=midnight + draw(st.sampled_from([-1, 0, 600, 2021])) * MINUTE,
+        weekdays=draw(st.one_of(st.just(frozenset[int]()), st.frozensets(st.integers(0, 6)))),
+        preferred=draw(st.sampled_from([None, None, time(9), time(23, 45), time(23, 45), time(0), *PARTS_OF_DAY])),
+        gap_days=draw(st.sampled_from([1, 1, 2, 4])),
+        tolerance_days=draw(st.sampled_from([0, 0, 1, 5])),
+        apart=draw(st.sampled_from([0, 10, 600, 900])) * MINUTE,
+    )
+
+    def always_or_some() -> list[Interval]:
+        return draw(st.sampled_from([[(midnight - DAY, midnight + 14 * DAY)], spread(midnight - DAY, draw(some))]))
+
+    def choice(provider_id: UUID) -> Choice:
+        worked = always_or_some()
+        untaken = without(worked, spread(midnight, draw(few)))
+        return Choice(provider_id, (worked, untaken, without(untaken, spread(midnight, draw(few)))))
+
+    everybody = [choice(p) for p in PROVIDERS[: draw(st.integers(0, 3))]]
+    total = draw(st.integers(2, 6))
+    standing = [
+        Occurrence(
+            number,
+            midnight + (n * 15) * MINUTE,
+            midnight + (n * 15) * MINUTE + wish.length,
+            PROVIDERS[n % 3],
+            ROOMS[n % 2] if n % 5 else None,
+        )
+        for number, n in draw(st.dictionaries(st.integers(1, total), st.integers(-90, 12 * 96), max_size=3)).items()
+    ]
+    taken = {o.number for o in standing}
+    rooms = draw(st.integers(0, 2))
+    return Question(
+        wish=wish,
+        choices={
+            n: draw(st.sampled_from([everybody, everybody, everybody[:1], everybody[1:]]))
+            for n in range(1, total + 1)
+            if n not in taken
+        },
+        rooms=Rooms({room: always_or_some() for room in ROOMS[:rooms]}) if rooms else None,
+        standing=standing,
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(questions())
+def test_each_session_has_the_best_place_that_there_is_and_fails_only_where_there_is_none(question: Question) -> None:
+    wish = question.wish
+    placed = [*question.standing]
+    found = question.plan()
+    assert [one.number for one in found] == sorted(question.choices)
+    for one in found:
+        can, code = look(question, one.number, placed)
+        if isinstance(one, Failure):
+            assert (can, one.code) == ([], code)
+            assert one.last == wish.last
+            continue
+        can_be = [o for o, _ in can]
+        assert replace(one, room_id=None) in can_be
+        day = local(wish, one.starts_at).date()
+        earliest = min(local(wish, o.starts_at).date() for o in can_be)
+        assert earliest <= day <= earliest + wish.tolerance_days * DAY
+        in_time = [o for o in can_be if local(wish, o.starts_at).date() <= earliest + wish.tolerance_days * DAY]
+        if wish.preferred:
+            assert off(wish, one) == min(off(wish, o) for o in in_time)
+        elif placed and (usual := most([local(wish, o.starts_at).time() for o in placed])):
+            same = [o for o in in_time if local(wish, o.starts_at).time() == usual]
+            assert not same or local(wish, one.starts_at).time() == usual
+        elif not placed:
+            assert one.starts_at == min(o.starts_at for o in in_time)
+        rooms = free_rooms(question, one, placed)
+        assert one.room_id in rooms or (one.room_id is None and question.rooms is None)
+        usual_room = most([o.room_id for o in placed if o.room_id])
+        assert usual_room not in rooms or one.room_id == usual_room
+        placed.append(one)
+
+
+@settings(max_examples=30, deadline=None)
+@given(questions())
+def test_the_same_question_has_the_same_answer(question: Question) -> None:
+    shuffled = replace(question, choices={n: question.choices[n] for n in reversed(list(question.choices))})
+    assert question.plan() == question.plan() == shuffled.plan()
+
+
+@settings(max_examples=60, deadline=None)
+@given(questions())
+def test_what_is_planned_can_be_had_as_it_is(question: Question) -> None:
+    planned = [one for one in question.plan() if isinstance(one, Occurrence)]
+    assert check(question.wish, question.choices, question.rooms, planned, question.standing) == planned
+
+
+@settings(max_examples=100, deadline=None)
+@given(questions(), st.lists(st.tuples(st.integers(-96, 12 * 96), st.integers(0, 3), st.integers(0, 4)), max_size=6))
+def test_of_what_a_person_wants_that_is_refused_which_nobody_can_have(
+    question: Question, wanted: list[tuple[int, int, int]]
+) -> None:
+    wish, rooms = question.wish, question.rooms
+    midnight = local_day(wish.first, ZoneInfo(wish.zone))[0]
+    asked = [
+        Occurrence(
+            number,
+            midnight + n * 15 * MINUTE,
+            midnight + n * 15 * MINUTE + wish.length,
+            PROVIDERS[who],
+            ROOMS[room] if rooms and room < 2 else None,
+        )
+        for number, (n, who, room) in zip(question.choices, wanted, strict=False)
+    ]
+    found = check(wish, question.choices, rooms, asked, question.standing)
+    assert [one.number for one in found] == [one.number for one in asked]
+    placed = [*question.standing]
+    for one, got in sorted(zip(asked, found, strict=True), key=lambda pair: (pair[0].starts_at, pair[0].number)):
+        choice = next((c for c in question.choices[one.number] if c.provider_id == one.provider_id), None)
+        if choice is None:
+            code: str | None = "no-provider"
+        elif one.starts_at <= wish.not_before:
+            code = "past"
+        else:
+            code = stands_against(replace(question, rooms=None), choice, one, placed)
+            together = stands_against(replace(question, rooms=None), choice, one, []) is None
+            code = "package-overlap" if code and together else code
+            can = free_rooms(question, one, placed)
+            if code is None and rooms and (one.room_id not in can if one.room_id else not can):
+                code = "room-busy"
+        if code:
+            day = local(wish, one.starts_at).date()
+            assert got == Failure(one.number, code, day, day, one.provider_id, one.starts_at)
+        else:
+            assert isinstance(got, Occurrence)
+            assert got == replace(one, room_id=got.room_id)
+            assert got.room_id == one.room_id or got.room_id in can
+            placed.append(got)
+
+
+# Told by hand.
+
+
+def office(
+    zone: str = RIYADH,
+    first: date = SUNDAY,
+    start: time = time(9),
+    end: time = time(17),
+    *,
+    provider: UUID = PROVIDERS[0],
+    days: int = 800,
+) -> Choice:
+    """A provider who works those hours every day, and is free."""
+    week = [WorkingHours(day, start, end, UUID(int=0)) for day in range(7)]
+    free = open_intervals(week, UUID(int=0), zone, first, first + days * DAY)
+    return Choice(provider, (free, free, free))
+
+
+def busy(choice: Choice, *taken: Interval) -> Choice:
+    left = without(choice.free, merged(taken))
+    return replace(choice, stages=(choice.stages[0], left, left))
+
+
+def a_wish(**overrides: Any) -> Wish:
+    """An hour, from a Sunday on for ninety days."""
+    asked = {"zone": RIYADH, "length": HOUR, "first": SUNDAY, "not_before": LONG_AGO, **overrides}
+    return Wish(**{"last": asked["first"] + 89 * DAY, **asked})
+
+
+def at(day: date, hour: int, minute: int = 0, zone: str = RIYADH) -> datetime:
+    return datetime.combine(day, time(hour, minute), ZoneInfo(zone)).astimezone(UTC)
+
+
+def each(total: int, *choices: Choice) -> dict[int, Sequence[Choice]]:
+    return dict.fromkeys(range(1, total + 1), choices)
+
+
+def told(wish: Wish, found: Sequence[Planned]) -> list[str]:
+    return [f"{local(wish, o.starts_at):%d.%m. %H:%M}" if isinstance(o, Occurrence) else o.code for o in found]
+
+
+def test_sessions_go_to_the_first_days_that_are_asked_for() -> None:
+    wish = a_wish(weekdays=frozenset([0, 2]))
+    assert told(wish, plan(wish, each(3, office()))) == ["22.11. 09:00", "24.11. 09:00", "29.11. 09:00"]
+    wish = a_wish(gap_days=3)
+    assert told(wish, plan(wish, each(3, office()))) == ["22.11. 09:00", "25.11. 09:00", "28.11. 09:00"]
+
+
+def test_the_period_ends_with_its_last_day() -> None:
+    wish = a_wish(last=SUNDAY + DAY)
+    found = plan(wish, each(4, office()))
+    assert told(wish, found) == ["22.11. 09:00", "23.11. 09:00", "period-over", "period-over"]
+
+
+def test_nothing_begins_now_or_before() -> None:
+    wish = a_wish(not_before=at(SUNDAY, 10))
+    assert told(wish, plan(wish, each(2, office()))) == ["22.11. 10:15", "23.11. 10:15"]
+
+
+def test_the_nearest_time_to_the_preferred_one_is_taken_the_earlier_of_two() -> None:
+    taken = (at(SUNDAY, 11), at(SUNDAY, 13))
+    wish = a_wish(preferred=time(11, 30))
+    assert told(wish, plan(wish, each(2, busy(office(), taken)))) == ["22.11. 10:00", "23.11. 11:30"]
+    wish = a_wish(preferred=time(11))
+    assert told(wish, plan(wish, each(1, busy(office(), (at(SUNDAY, 10, 30), at(SUNDAY, 11, 30)))))) == ["22.11. 11:30"]
+    wish = a_wish(preferred="AFTERNOON")
+    assert told(wish, plan(wish, each(2, busy(office(), taken)))) == ["22.11. 13:00", "23.11. 13:00"]
+
+
+def test_the_time_of_the_others_is_kept_where_it_is_free() -> None:
+    choice = busy(office(), (at(SUNDAY, 9), at(SUNDAY, 9, 30)), (at(SUNDAY + DAY, 9), at(SUNDAY + DAY, 12)))
+    wish = a_wish()
+    assert told(wish, plan(wish, each(3, choice))) == ["22.11. 09:30", "23.11. 12:00", "24.11. 09:30"]
+
+
+def test_a_session_waits_for_a_better_time_only_within_the_tolerance() -> None:
+    choice = busy(office(), (at(SUNDAY + DAY, 9), at(SUNDAY + DAY, 12)))
+    wish = a_wish(tolerance_days=1)
+    assert told(wish, plan(wish, each(3, choice))) == ["22.11. 09:00", "24.11. 09:00", "25.11. 09:00"]
+    wish = a_wish(tolerance_days=1, preferred=time(14), weekdays=frozenset([0, 1]))
+    afternoon = busy(office(), (at(SUNDAY, 12), at(SUNDAY, 17)))
+    assert told(wish, plan(wish, each(2, afternoon))) == ["23.11. 14:00", "30.11. 14:00"]
+
+
+def test_a_session_that_is_tried_again_stays_between_its_neighbours_or_goes_behind_them() -> None:
+    wish = a_wish(gap_days=2)
+    one, three = (
+        Occurrence(n, at(day, 9), at(day, 10), PROVIDERS[0]) for n, day in ((1, SUNDAY), (3, SUNDAY + 4 * DAY))
+    )
+    again = {2: [office()]}
+    assert told(wish, plan(wish, again, standing=[one, three])) == ["24.11. 09:00"]
+    closer = replace(three, starts_at=three.starts_at - DAY, ends_at=three.ends_at - DAY)
+    assert told(wish, plan(wish, again, standing=[one, closer])) == ["27.11. 09:00"]
+
+
+def test_of_two_who_are_free_the_one_who_holds_the_others_is_taken() -> None:
+    ada, ben = office(), office(provider=PROVIDERS[1])
+    wish = a_wish()
+    found = plan(wish, each(3, busy(ada, (at(SUNDAY, 9), at(SUNDAY, 17))), ben))
+    assert [o.provider_id for o in found if isinstance(o, Occurrence)] == [PROVIDERS[1]] * 3
+
+
+def test_the_room_is_the_same_where_it_can_be_and_never_two_that_are_each_half_free() -> None:
+    long = (at(SUNDAY, 0), at(SUNDAY + 9 * DAY, 0))
+    wish = a_wish()
+    first = without([long], [(at(SUNDAY + DAY, 8), at(SUNDAY + DAY, 18))])
+    rooms = Rooms({ROOMS[0]: first, ROOMS[1]: [long]})
+    found = plan(wish, each(3, office()), rooms)
+    assert [o.room_id for o in found if isinstance(o, Occurrence)] == [ROOMS[0], ROOMS[1], ROOMS[0]]
+    halves = Rooms({ROOMS[n]: [(at(SUNDAY, 9 + n, 30), at(SUNDAY, 10 + n, 30))] for n in range(2)})
+    found = plan(replace(wish, length=90 * MINUTE, last=SUNDAY), each(1, office()), halves)
+    assert told(wish, found) == ["room-busy"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [(BERLIN, SPRING), (BERLIN, AUTUMN), (NEW_YORK, date(2026, 3, 8)), (NEW_YORK, date(2026, 11, 1))],
+)
+def test_a_clock_change_moves_no_session_on_the_wall(zone: str, change: date) -> None:
+    wish = a_wish(zone=zone, first=change - DAY)
+    found = plan(wish, each(3, office(zone, change - DAY)))
+    assert [text[-5:] for text in told(wish, found)] == ["09:00"] * 3
+    days = {local(wish, o.starts_at).date() for o in found if isinstance(o, Occurrence)}
+    assert days == {change - DAY, change, change + DAY}
+
+
+def test_a_time_that_the_clock_leaves_out_is_not_planned_and_one_that_comes_twice_may_be() -> None:
+    wish = a_wish(zone=BERLIN, first=SPRING - DAY, preferred=time(2, 30))
+    nights = office(BERLIN, SPRING - DAY, time(0), time(6))
+    assert told(wish, plan(wish, each(3, nights))) == ["28.03. 02:30", "29.03. 03:00", "30.03. 02:30"]
+    wish = a_wish(zone=BERLIN, first=AUTUMN, preferred=time(2, 30))
+    first = at(AUTUMN, 0, 30, "UTC")
+    nights = office(BERLIN, AUTUMN, time(0), time(6))
+    assert [o.starts_at for o in plan(wish, each(1, nights)) if isinstance(o, Occurrence)] == [first]
+    second = plan(wish, each(1, busy(nights, (first, first + HOUR))))
+    assert [o.starts_at for o in second if isinstance(o, Occurrence)] == [first + HOUR]
+
+
+def test_a_session_may_reach_beyond_midnight_and_belongs_to_the_day_on_which_it_begins() -> None:
+    wish = a_wish(preferred=time(23, 45), last=SUNDAY + DAY)
+    found = plan(wish, each(3, office(start=time(0), end=time(0))))
+    assert told(wish, found) == ["22.11. 23:45", "23.11. 23:45", "period-over"]
+    late = a_wish(length=480 * MINUTE, preferred=time(23, 45), apart=16 * HOUR + 15 * MINUTE)
+    found = plan(late, each(2, office(start=time(0), end=time(0))))
+    assert told(late, found) == ["22.11. 23:45", "24.11. 23:45"]  # with its buffers it would meet the first
+
+
+def test_the_buffers_of_the_packages_own_sessions_keep_one_provider_and_one_room_apart() -> None:
+    day = SUNDAY + DAY
+    before = Occurrence(1, at(SUNDAY, 22, 45), at(SUNDAY, 23, 45), PROVIDERS[0], ROOMS[0])
+    midnight = [(at(day, 0), at(day, 1))]
+    wish = a_wish(apart=30 * MINUTE, last=day)
+    rooms = Rooms({room: [(at(SUNDAY, 0), at(day, 23))] for room in ROOMS[:2]})
+    same, other = (Choice(provider, (midnight,) * 3) for provider in PROVIDERS[:2])
+    assert told(wish, plan(wish, {2: [same]}, rooms, [before])) == ["patient-busy"]
+    place = Occurrence(2, at(day, 0), at(day, 1), PROVIDERS[1], ROOMS[1])
+    assert plan(wish, {2: [other]}, rooms, [before]) == [place]
+    assert plan(wish, {2: [other]}, Rooms({ROOMS[0]: rooms.free[ROOMS[0]]}), [before])[0] == Failure(
+        2, "room-busy", day, day, PROVIDERS[1]
+    )
+    nowhere = replace(place, room_id=None)
+    assert check(wish, {2: [other]}, rooms, [nowhere], [before]) == [place]
+    both = [replace(before, room_id=None), nowhere]
+    free_day = Choice(PROVIDERS[0], ([(at(SUNDAY, 0), at(day, 23))],) * 3)
+    assert check(wish, {1: [free_day], 2: [other]}, rooms, both) == [before, place]
+
+
+@pytest.mark.parametrize(
+    ("stages", "code"),
+    [
+        ((0, 0, 0), "outside-working-hours"),
+        ((1, 0, 0), "provider-busy"),
+        ((1, 1, 0), "patient-busy"),
+        ((1, 1, 1), "room-busy"),
+    ],
+)
+def test_a_failure_names_the_first_thing_that_stands_in_the_way(stages: tuple[int, ...], code: str) -> None:
+    open_time = office().free
+    choice = Choice(PROVIDERS[0], [open_time if there else [] for there in stages])
+    wish = a_wish(last=SUNDAY + 6 * DAY)
+    found = plan(wish, each(2, choice), Rooms({ROOMS[0]: []}))
+    assert found == [Failure(n, code, SUNDAY, SUNDAY + 6 * DAY, PROVIDERS[0]) for n in (1, 2)]
+
+
+def test_what_a_person_placed_out_of_order_or_too_near_is_warned_of() -> None:
+    days = {1: SUNDAY + DAY, 2: SUNDAY, 3: SUNDAY + 4 * DAY}
+    placed = [Occurrence(n, at(day, 9), at(day, 10), PROVIDERS[0]) for n, day in days.items()]
+    assert warnings(placed, RIYADH, 2) == [(1, "out-of-order"), (1, "gap")]
+    assert warnings([], RIYADH, 2) == []
+
+
+MARCH = date(2026, 3, 1)
+PERIOD = "from 1 March 2026 to 29 May 2026"
+
+
+@pytest.mark.parametrize(
+    ("failure", "wish", "who", "text"),
+    [
+        (
+            Failure(1, "provider-busy", MARCH, MARCH + 89 * DAY),
+            a_wish(first=MARCH, weekdays=frozenset([2, 0])),
+            ASSIGNED,
+            f"No free 60 minutes of the assigned provider on a Sunday or Tuesday {PERIOD}.",
+        ),
+        (
+            Failure(1, "provider-busy", MARCH, MARCH + 89 * DAY),
+            a_wish(first=MARCH, weekdays=frozenset([6, 1, 3]), length=MINUTE),
+            ANYBODY,
+            f"No free 1 minute of any provider of this clinic on a Monday, Wednesday or Saturday {PERIOD}.",
+        ),
+        (
+            Failure(1, "provider-busy", MARCH, MARCH),
+            a_wish(first=MARCH, last=MARCH, weekdays=frozenset([0])),
+            CHOSEN,
+            "No free 60 minutes of the provider of the other sessions on 1 March 2026.",
+        ),
+        (
+            Failure(1, "outside-working-hours", MARCH, MARCH + 89 * DAY),
+            a_wish(first=MARCH, weekdays=frozenset([5])),
+            ASSIGNED,
+            f"No 60 minutes of the working hours of the assigned provider are left on a Friday {PERIOD}, "
+            "or the clinic is closed.",
+        ),
+        (
+            Failure(1, "patient-busy", MARCH, MARCH + 89 * DAY),
+            a_wish(first=MARCH),
+            ANYBODY,
+            f"The patient has other sessions whenever any provider of this clinic has 60 minutes free {PERIOD}.",
+        ),
+        (
+            Failure(1, "room-busy", MARCH, MARCH + 89 * DAY),
+            a_wish(first=MARCH),
+            ASSIGNED,
+            f"None of the rooms is free when the assigned provider has 60 minutes free {PERIOD}.",
+        ),
+        (
+            Failure(1, "no-provider", MARCH, MARCH + 89 * DAY),
+            a_wish(first=MARCH),
+            ANYBODY,
+            "No active provider of the service type's discipline has working hours in this clinic.",
+        ),
+        (
+            Failure(1, "no-provider", MARCH, MARCH + 89 * DAY),
+            a_wish(first=MARCH),
+            ASSIGNED,
+            "The assigned provider is not active any more, or has no working hours in this clinic.",
+        ),
+        (
+            Failure(3, "period-over", MARCH + 90 * DAY, MARCH + 89 * DAY),
+            a_wish(first=MARCH),
+            ASSIGNED,
+            "The period ends on 29 May 2026; no day of it is left that is 1 day or more from the other sessions.",
+        ),
+        (
+            Failure(3, "period-over", MARCH + 88 * DAY, MARCH + 89 * DAY),
+            a_wish(first=MARCH, gap_days=2, weekdays=frozenset([4])),
+            ASSIGNED,
+            "The period ends on 29 May 2026; no Thursday of it is left that is 2 days or more from the other sessions.",
+        ),
+        (
+            Failure(1, "period-over", MARCH + 100 * DAY, MARCH + 89 * DAY),
+            a_wish(first=MARCH + 100 * DAY, last=MARCH + 89 * DAY),
+            ASSIGNED,
+            "The period ended on 29 May 2026.",
+        ),
+    ],
+)
+def test_a_reason_is_a_sentence_to_act_on(failure: Failure, wish: Wish, who: str, text: str) -> None:
+    assert reason(failure, wish, who) == text
+    assert str(failure.last.year) in reason(failure, wish, who, "ar") or failure.code == "no-provider"
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("no-provider", "The provider has no working hours in this clinic."),
+        ("past", "09:30 on 1 March 2026 is past."),
+        (
+            "outside-working-hours",
+            "The provider does not work here for 60 minutes from 09:30 on 1 March 2026, or the clinic is closed.",
+        ),
+        ("provider-busy", "The provider is not free for 60 minutes from 09:30 on 1 March 2026."),
+        ("patient-busy", "The patient is not free for 60 minutes from 09:30 on 1 March 2026."),
+        ("package-overlap", "Another session of the package is too near 09:30 on 1 March 2026."),
+        ("room-busy", "The room, or any that would do, is not free for 60 minutes from 09:30 on 1 March 2026."),
+    ],
+)
+def test_the_reason_against_one_time_speaks_of_that_time(code: str, text: str) -> None:
+    failure = Failure(1, code, MARCH, MARCH, PROVIDERS[0], at(MARCH, 9, 30))
+    assert reason(failure, a_wish(), ASSIGNED) == text
+    assert "09:30" in reason(failure, a_wish(), ASSIGNED, "ar") or code == "no-provider"
+
+
+def test_a_hundred_sessions_among_fifty_providers_over_two_years_take_no_time() -> None:
+    everybody = [UUID(int=100 + n) for n in range(50)]
+    offices = [office(provider=p) for p in everybody]
+    # an hour is never free as a whole
+    quarters = [
+        (start + (60 * n + 45) * MINUTE, start + (60 * n + 60) * MINUTE)
+        for start, _ in offices[0].free
+        for n in range(8)
+    ]
+    full = [busy(choice, *quarters) for choice in offices]
+    always = [office(start=time(0), end=time(0), provider=p) for p in everybody]
+    rooms = Rooms({UUID(int=200 + n): always[0].free for n in range(50)})
+    for choices, picky, placed in ((offices, {}, 100), (full, {}, 0), (always, {"tolerance_days": 30}, 100)):
+        wish = a_wish(last=SUNDAY + 732 * DAY, preferred=time(9, 7), **picky)
+        began = clock.perf_counter()
+        found = plan(wish, each(100, *choices), rooms)
+        assert clock.perf_counter() - began < 15
+        assert sum(isinstance(one, Occurrence) for one in found) == placed
