@@ -71,11 +71,11 @@ _PLACES = """
     WHERE live AND patient_id = asked.id AND ends_at > :starts AND starts_at < :ends
       AND session_id <> ALL (CAST(:moving AS uuid[]))
 """
-_OF_PROVIDERS = _gaps(_SESSIONS.format("provider_id"), _TIME_OFF)
-_BETWEEN_SESSIONS = _gaps(_SESSIONS.format("provider_id"))
-_BETWEEN_ABSENCES = _gaps(_TIME_OFF)
-_OF_ROOMS = _gaps(_SESSIONS.format("room_id"))
-_OF_PATIENTS = _gaps(_PLACES)
+OF_PROVIDERS = _gaps(_SESSIONS.format("provider_id"), _TIME_OFF)
+BETWEEN_SESSIONS = _gaps(_SESSIONS.format("provider_id"))
+BETWEEN_ABSENCES = _gaps(_TIME_OFF)
+OF_ROOMS = _gaps(_SESSIONS.format("room_id"))
+OF_PATIENTS = _gaps(_PLACES)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def free_slots(db: Session, search: Search, *, after: Key | None, limit: int, no
 
     The rule is that of `operations.placing.conflicts`, for all providers at once. Read only as far as is needed.
     """
-    candidates = _candidates(db, search)
+    candidates = candidates_of(db, search)
     found: list[Slot] = []
     if not candidates:
         return found
@@ -188,8 +188,8 @@ def _slots(
 ) -> Iterator[Slot]:
     """The slots that begin in a window, in order."""
     reach = window[0], window[1] + search.length
-    providers = _read_gaps(db, _OF_PROVIDERS, {c.id for c in candidates}, search, reach)
-    rooms = _read_gaps(db, _OF_ROOMS, {r.id for c in candidates for r in c.clinic.rooms}, search, reach)
+    providers = read_gaps(db, OF_PROVIDERS, {c.id for c in candidates}, search, reach)
+    rooms = read_gaps(db, OF_ROOMS, {r.id for c in candidates for r in c.clinic.rooms}, search, reach)
     open_time = _open_time(db, search, candidates, rooms, reach)
 
     def begins(candidate: Candidate) -> Iterator[tuple[Key, Candidate]]:
@@ -223,7 +223,7 @@ def _open_time(
     """When a session could be in each clinic, whoever holds it: open, a room free, the patient not elsewhere."""
     patient = [reach]
     if search.patient_id:
-        patient = _read_gaps(db, _OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
+        patient = read_gaps(db, OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
     found = {}
     for clinic in {c.clinic.id: c.clinic for c in candidates}.values():
         found[clinic.id] = common(without([reach], clinic.closed), patient)
@@ -233,7 +233,7 @@ def _open_time(
     return found
 
 
-def _read_gaps(
+def read_gaps(
     db: Session, statement: TextClause, ids: Collection[UUID], search: Search, reach: Interval
 ) -> dict[UUID, list[Interval]]:
     """The gaps within reach that are long enough for what is looked for, of each id that has any."""
@@ -278,7 +278,7 @@ def gaps_of(
     return found
 
 
-def _candidates(db: Session, search: Search) -> list[Candidate]:
+def candidates_of(db: Session, search: Search) -> list[Candidate]:
     """Every active provider of the discipline, in every active clinic that is asked for, who has hours there."""
     asked = {"discipline": search.service_type.discipline, "provider": search.provider_id, "clinic": search.clinic_id}
     rows = db.execute(_CANDIDATES, asked).all()

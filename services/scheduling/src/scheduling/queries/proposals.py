@@ -30,15 +30,15 @@ from scheduling.domain.slots import common
 from scheduling.models import ClinicalSession, ServiceType, TimeOff
 from scheduling.queries import find_sessions, sessions_hit
 from scheduling.queries.availability import (
-    _BETWEEN_ABSENCES,
-    _BETWEEN_SESSIONS,
-    _OF_PATIENTS,
-    _OF_ROOMS,
+    BETWEEN_ABSENCES,
+    BETWEEN_SESSIONS,
+    OF_PATIENTS,
+    OF_ROOMS,
     Candidate,
     Room,
     Search,
     Slot,
-    _candidates,
+    candidates_of,
     gaps_of,
 )
 
@@ -122,7 +122,7 @@ class _Planner:
         )
         clinics = {s.clinic_id for s in hit}
         self._staff: dict[UUID, list[Candidate]] = defaultdict(list)
-        for candidate in _candidates(db, search):
+        for candidate in candidates_of(db, search):
             if candidate.clinic.id in clinics:
                 self._staff[candidate.clinic.id].append(candidate)
         self._others = {c.id for staff in self._staff.values() for c in staff} - {absence.provider_id}
@@ -140,19 +140,19 @@ class _Planner:
             return gaps_of(db, statement, ids, reach, minutes=minutes, moving=[s.id for s in hit])
 
         rooms = {room.id for staff in self._staff.values() for room in staff[0].clinic.rooms}
-        own_rooms = gaps(_OF_ROOMS, {s.room_id for s in hit if s.room_id}, self._during)
-        later = gaps(_OF_ROOMS, rooms, self._later)
+        own_rooms = gaps(OF_ROOMS, {s.room_id for s in hit if s.room_id}, self._during)
+        later = gaps(OF_ROOMS, rooms, self._later)
         self._gaps = {
-            **gaps(_BETWEEN_SESSIONS, self._others, self._during),
-            **gaps(_BETWEEN_SESSIONS, [away], self._later),
+            **gaps(BETWEEN_SESSIONS, self._others, self._during),
+            **gaps(BETWEEN_SESSIONS, [away], self._later),
             **{room: merged([*own_rooms.get(room, []), *later.get(room, [])]) for room in rooms},
         }
         self._diary = Diary(self._gaps)
         # what the sessions have and get is all of one provider's time: their patients are never in two at once
-        self._of_patients = gaps(_OF_PATIENTS, self._patients, self._later)
+        self._of_patients = gaps(OF_PATIENTS, self._patients, self._later)
         self._present = {
-            **gaps(_BETWEEN_ABSENCES, self._others, self._during),
-            **gaps(_BETWEEN_ABSENCES, [away], self._later),
+            **gaps(BETWEEN_ABSENCES, self._others, self._during),
+            **gaps(BETWEEN_ABSENCES, [away], self._later),
         }
         self._own_time: dict[UUID, list[Interval]] = {}
         self._some_room: dict[tuple[UUID, UUID], list[Interval]] = {}
