@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from uuid import UUID
 
@@ -48,7 +49,7 @@ class _Item:
         return refusal(self.session.occurs_on, starts_at, problem, session_id=self.session.id)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Move:
     """Where a session goes, and the rules that are set aside for it."""
 
@@ -81,7 +82,7 @@ def apply(db: Session, absence: TimeOff, data: Mapping[str, Any], *, now: dateti
         elif item.has(CANCEL) and (problem := _cancel(db, item.session, data.get("reason"), now)):
             refusals.append(item.refused(item.session.starts_at, problem))
     if refusals:
-        raise conflict("absence-conflicts", "Not all of it can be had so; nothing was changed.", conflicts=refusals)
+        raise _conflicts(refusals)
     for move in _in_order(moves):
         sessions.move_session(db, move.item.session, move.place, move.overridden, data, now=now)
     return [item.session for item in items]
@@ -177,16 +178,18 @@ def _cancel(db: Session, session: ClinicalSession, reason: str | None, now: date
     return None
 
 
-def _in_order(moves: Sequence[_Move]) -> Iterator[_Move]:
-    """Moves so that none goes onto the place of one that has not left it yet.
+def _in_order(moves: Sequence[_Move]) -> list[_Move]:
+    """Moves so that none goes onto the place of one that has not left it yet: constraints are checked at every row.
 
-    The exclusion constraints are checked at every row; they refuse those that would only change places.
+    Raises 409 `absence-conflicts` where some would only change places with each other.
     """
-    left = list(moves)
-    while left:
-        first = next((m for m in left if not any(_onto(m, other) for other in left if other is not m)), left[0])
-        left.remove(first)
-        yield first
+    waiting = {move: [other for other in moves if other is not move and _onto(move, other)] for move in moves}
+    try:
+        return list(TopologicalSorter(waiting).static_order())
+    except CycleError as error:
+        circle = dict.fromkeys(error.args[1])
+        problem = conflict("change-of-places", "Sessions that change places with each other are moved one by one.")
+        raise _conflicts([move.item.refused(move.place.starts_at, problem) for move in circle]) from None
 
 
 def _onto(move: _Move, other: _Move) -> bool:
@@ -198,6 +201,10 @@ def _onto(move: _Move, other: _Move) -> bool:
     return (
         place.provider.id == there.provider_id or same_room or not move.item.seats.keys().isdisjoint(other.item.seats)
     )
+
+
+def _conflicts(refusals: Sequence[Mapping[str, Any]]) -> Problem:
+    return conflict("absence-conflicts", "Not all of it can be had so; nothing was changed.", conflicts=refusals)
 
 
 def _invalid(index: int, errors: Mapping[str, Any] | None) -> Problem:
