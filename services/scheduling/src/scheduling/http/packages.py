@@ -127,7 +127,7 @@ def _summary(row: Package, progress: read.Progress) -> dict[str, Any]:
 
 
 def _step(step: PackageSession, appointment: Participant | None, package: Package) -> dict[str, Any]:
-    told = {name: getattr(step, name) for name in _STEP}
+    told = {**_NOWHERE, **{name: getattr(step, name) for name in _STEP}}
     if appointment is None:
         return told
     placed: dict[str, Any] = {"appointment_status": appointment.status}
@@ -147,6 +147,8 @@ def _step(step: PackageSession, appointment: Participant | None, package: Packag
     }
 
 
+#: What is told of every session, if only that there is none.
+_NOWHERE = dict.fromkeys({*schemas.PlannedSession().fields, *schemas.PackageSessionAnswer().fields})
 _STEP = (
     "session_number",
     "status",
@@ -162,9 +164,11 @@ _STEP = (
 def _planned(plan: operations.Plan, one: Planned) -> dict[str, Any]:
     package = plan.task.package
     if isinstance(one, Occurrence):
-        return {**_place(package, one), "session_number": one.number, "status": "SCHEDULED", "alternatives": []}
+        placed = {**_NOWHERE, **_place(package, one)}
+        return {**placed, "session_number": one.number, "status": "SCHEDULED", "alternatives": []}
     refused = plan.refusals[one.number]
     return {
+        **_NOWHERE,
         "session_number": one.number,
         "status": "FAILED",
         "provider_id": next(s.provider_id for s in plan.task.steps if s.session_number == one.number),
