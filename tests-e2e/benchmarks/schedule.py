@@ -1,6 +1,5 @@
 """The schedule with a million sessions stored: free times, a week's calendar, and booking under contention."""
 
-import json
 import random
 import time
 from collections import Counter
@@ -11,12 +10,12 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+import centre
 import load
-import psycopg
+import packages
 import schedule_data as data
 import urllib3
 from booking import web
-from psycopg.rows import dict_row
 from sqlalchemy import make_url
 
 from jalsa.issuer import Issuer
@@ -25,24 +24,6 @@ from jalsa.testing.servers import Servers
 from scheduling.app import SERVICE
 
 WARM, ASKED = 32, 60  # requests: the first meet cold connections and plans
-
-# The last two clinics' time beyond what is filled: there the bookings of the races meet nobody but each other.
-_CENTRE = """
-    SELECT c.id AS clinic, array_agg(DISTINCT pc.provider_id) AS providers, array_agg(DISTINCT r.id) AS rooms,
-           (SELECT array_agg(id) FROM (SELECT id FROM patients ORDER BY id LIMIT 200) AS first) AS patients
-    FROM clinics c JOIN provider_clinics pc ON pc.clinic_id = c.id JOIN rooms r ON r.clinic_id = c.id
-    WHERE c.code = %s GROUP BY c.id
-"""
-_OVERLAPS = """
-    WITH live AS MATERIALIZED (SELECT * FROM sessions WHERE status <> 'CANCELLED' AND starts_at > %(from)s),
-         places AS MATERIALIZED (SELECT * FROM participants WHERE live AND starts_at > %(from)s)
-    SELECT (SELECT count(*) FROM live a JOIN live b ON a.provider_id = b.provider_id AND a.id < b.id
-            AND a.during && b.during) AS providers,
-           (SELECT count(*) FROM live a JOIN live b ON a.room_id = b.room_id AND a.id < b.id
-            AND a.during && b.during) AS rooms,
-           (SELECT count(*) FROM places a JOIN places b ON a.patient_id = b.patient_id AND a.id < b.id
-            AND a.starts_at < b.ends_at AND b.starts_at < a.ends_at) AS patients
-"""
 
 
 def measure(servers: Servers, issuer: Issuer, *, seconds: float) -> dict[str, Any]:
@@ -54,33 +35,30 @@ def measure(servers: Servers, issuer: Issuer, *, seconds: float) -> dict[str, An
         data.set_up(url)
         with web(kit) as port:
             data.fill_ahead(url, today)
-            few = _read(url, port, token, today)
+            few = {**_read(url, port, token, today), "package": packages.measure(url, port, token, today)}
             began = time.perf_counter()
             data.fill_all(url, today)
             filling = time.perf_counter() - began
             many = _read(url, port, token, today)
+            many["package"] = packages.measure(url, port, token, today, second=True)
+            rush = packages.rush(url, port, token, today)
             seats = _seats(url, port, token, today)
             random_bookings = _random_bookings(url, port, token, today, seconds)
-    return {"few": few, "many": many, "filling": filling, "seats": seats, "random": random_bookings}
+    return {"few": few, "many": many, "filling": filling, "seats": seats, "random": random_bookings, "rush": rush}
 
 
 def _superusers(kit: ServiceKit, url: str) -> str:
     return f"{url.rsplit('/', 1)[0]}/{make_url(kit.config.database_url).database}"
 
 
-def _row(url: str, query: str, asked: Any = ()) -> dict[str, Any]:
-    with psycopg.connect(url, row_factory=dict_row) as connection:
-        return connection.execute(query, asked).fetchone() or {}
-
-
 def _read(url: str, port: int, token: str, today: date) -> dict[str, float]:
     """How many sessions are stored, the median of each question, and how many slots the full clinic has."""
-    full, empty, ordinary = (_row(url, _CENTRE, [f"C{n}"])["clinic"] for n in data.ASKED)
+    full, empty, ordinary = (centre.clinic(url, n)["clinic"] for n in data.ASKED)
     address = f"http://127.0.0.1:{port}{_availability(full, today)}&limit=200"
     slots = urllib3.request("GET", address, headers={"Authorization": f"Bearer {token}"}).json()["items"]
     return {
         "slots": len(slots),
-        "stored": _row(url, "SELECT count(*) AS stored FROM sessions")["stored"],
+        "stored": centre.row(url, "SELECT count(*) AS stored FROM sessions")["stored"],
         "full": _median(port, token, _availability(full, today)),
         "empty": _median(port, token, _availability(empty, today)),
         "calendar": _median(port, token, _calendar(ordinary, today)),
@@ -113,41 +91,44 @@ def _median(port: int, token: str, path: str) -> float:
     return median(result.latencies) * 1000
 
 
+# The races are in the last clinics' time beyond what is filled: there bookings meet nobody but each other.
+
+
 def _seats(url: str, port: int, token: str, today: date) -> dict[str, Any]:
     """200 clients for the 20 seats of a group."""
-    centre = _row(url, _CENTRE, [f"C{data.CLINICS}"])
+    where = centre.clinic(url, data.CLINICS)
     body = {
-        "clinic_id": centre["clinic"],
-        "provider_id": centre["providers"][0],
+        "clinic_id": where["clinic"],
+        "provider_id": where["providers"][0],
         "service_type": data.SERVICE_TYPE,
         "starts_at": _times(today)[0],
         "session_type": "GROUP",
         "max_capacity": 20,
     }
-    made = load.run(port, [_post(port, "/v1/sessions", token, body)], clients=1)
+    made = load.run(port, [centre.post(port, "/v1/sessions", token, body)], clients=1)
     if made.statuses != {201: 1}:
         raise RuntimeError(f"no session was made: {dict(made.statuses)}")
-    session = _row(url, "SELECT id FROM sessions WHERE max_capacity = 20")["id"]
+    session = centre.row(url, "SELECT id FROM sessions WHERE max_capacity = 20")["id"]
     path = f"/v1/sessions/{session}/participants"
-    wishes = [_post(port, path, token, {"patient_id": patient}) for patient in centre["patients"]]
+    wishes = [centre.post(port, path, token, {"patient_id": patient}) for patient in where["patients"]]
     result = load.run(port, wishes, clients=len(wishes))
     return {"seconds": result.seconds, "statuses": dict(result.statuses)}
 
 
 def _random_bookings(url: str, port: int, token: str, today: date, seconds: float) -> dict[str, Any]:
     """16 clients book few providers, rooms and patients at random; what overlaps in the end, and what deadlocked."""
-    centre = _row(url, _CENTRE, [f"C{data.CLINICS - 1}"])
+    where = centre.clinic(url, data.CLINICS - 1)
     chance, times = random.Random(7), _times(today)
     wishes = [
-        _post(
+        centre.post(
             port,
             "/v1/appointments",
             token,
             {
-                "clinic_id": centre["clinic"],
-                "provider_id": chance.choice(centre["providers"][:8]),
-                "room_id": chance.choice([None, *centre["rooms"][:6]]),
-                "patient_id": chance.choice(centre["patients"][:40]),
+                "clinic_id": where["clinic"],
+                "provider_id": chance.choice(where["providers"][:8]),
+                "room_id": chance.choice([None, *where["rooms"][:6]]),
+                "patient_id": chance.choice(where["patients"][:40]),
                 "service_type": data.SERVICE_TYPE,
                 "starts_at": chance.choice(times),
                 "duration_minutes": chance.choice([15, 30, 45, 60]),
@@ -155,15 +136,14 @@ def _random_bookings(url: str, port: int, token: str, today: date, seconds: floa
         )
         for _ in range(int(seconds * 1000))
     ]
-    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    before = _row(url, deadlocks)["deadlocks"]
+    before = centre.row(url, centre.DEADLOCKS)["deadlocks"]
     result = load.run(port, wishes, clients=16, seconds=seconds)
     time.sleep(1)  # a backend tells what it counted once a second
     return {
         "per_second": result.per_second,
         "statuses": Counter(result.statuses),
-        "overlaps": _row(url, _OVERLAPS, {"from": today + data.AHEAD}),
-        "deadlocks": _row(url, deadlocks)["deadlocks"] - before,
+        "overlaps": centre.row(url, centre.OVERLAPS, {"from": today + data.AHEAD}),
+        "deadlocks": centre.row(url, centre.DEADLOCKS)["deadlocks"] - before,
     }
 
 
@@ -184,8 +164,3 @@ def _working_days(first: date, count: int) -> Iterator[date]:
             yield first
             count -= 1
         first += timedelta(days=1)
-
-
-def _post(port: int, path: str, token: str, body: dict[str, Any]) -> bytes:
-    written = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in body.items()}
-    return load.request(port, "POST", path, token, json.dumps(written, default=str).encode())

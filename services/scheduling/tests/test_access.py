@@ -15,7 +15,8 @@ from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.testing.kit import Client, ServiceKit
 from scheduling.policy import POLICY
 
-from .factories import Centre, Desk, at, problem
+from .factories import Centre, Desk, at, created, problem
+from .test_packages import body
 
 KID = {"kid": "jalsa-development"}
 READERS = {"front-desk", "clinician", "biller", "records", "manager", "integration"}
@@ -153,7 +154,8 @@ def requests_by_permission(kit: ServiceKit) -> dict[str, list[tuple[str, str]]]:
         permission = getattr(kit.app.view_functions[rule.endpoint], "permission", None)
         path = rule.rule
         for argument in rule.arguments:
-            path = path.replace(f"<uuid:{argument}>", str(uuid4())).replace(f"<{argument}>", "x")
+            path = path.replace(f"<uuid:{argument}>", str(uuid4())).replace(f"<int:{argument}>", "1")
+            path = path.replace(f"<{argument}>", "x")
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             found.setdefault(str(permission), []).append((method, path.removeprefix("/v1")))
     return found
@@ -182,6 +184,7 @@ def test_a_role_does_what_the_policy_says_and_nothing_else(calm: Desk, permissio
 def test_another_tenants_records_are_not_found(desk: Desk) -> None:
     participant = desk.create_appointment(room_id=desk.room["id"])
     session = participant["session"]
+    package = created(desk.centre.post("/packages", body(desk)))
     before = desk.centre.state()
     stranger = Centre(desk.centre.kit, f"{desk.centre.tenant}x").client()
     addresses = [
@@ -193,6 +196,7 @@ def test_another_tenants_records_are_not_found(desk: Desk) -> None:
         f"/sessions/{session['id']}",
         f"/sessions/{session['id']}/participants",
         f"/participants/{participant['id']}",
+        f"/packages/{package['id']}",
     ]
     for path in addresses:
         problem(stranger.get(path), 404, "not-found")
@@ -202,7 +206,10 @@ def test_another_tenants_records_are_not_found(desk: Desk) -> None:
     problem(stranger.put(addresses[3], {"items": []}), 404, "not-found")
     for action in (f"{addresses[5]}/cancel", f"{addresses[7]}/confirm", f"{addresses[7]}/cancel"):
         problem(stranger.post(action), 404, "not-found")
-    for path in ("/clinics", "/rooms", "/providers", "/service-types", "/sessions", "/sessions/available", "/events"):
+    for action in ("cancel", "pause", "resume", "schedule", "sessions/1/cancel"):
+        problem(stranger.post(f"{addresses[8]}/{action}"), 404, "not-found")
+    lists = ("/clinics", "/rooms", "/providers", "/service-types", "/sessions", "/sessions/available", "/packages")
+    for path in (*lists, "/events"):
         listed = stranger.get(path)
         assert (listed.status_code, listed.get_json()["items"]) == (200, []), path
     assert desk.centre.state() == before

@@ -40,7 +40,7 @@ def test_a_day_shows_its_sessions_as_they_are_and_who_takes_part(desk: Desk) -> 
             assert participants == [
                 {
                     name: desk.participant(one["id"])[name]
-                    for name in ("id", "patient_id", "appointment_number", "status")
+                    for name in ("id", "patient_id", "appointment_number", "status", "package")
                 }
                 for one in (booked, confirmed)
             ]

@@ -8,7 +8,8 @@ import pytest
 
 from scheduling.models import ClinicalSession, Participant
 
-from .factories import Desk, created, ok, problem
+from .factories import Desk, at, created, ok, problem
+from .test_packages import body
 
 STALE = '"0123456789abcdef"'
 
@@ -16,6 +17,7 @@ STALE = '"0123456789abcdef"'
 def paths(desk: Desk) -> dict[str, str]:
     """The address of one record of each kind."""
     participant = desk.create_appointment()
+    package = created(desk.centre.post("/packages", body(desk, start_date=str(at(2).date()), auto_schedule=False)))
     return {
         "clinic": f"/clinics/{desk.clinic['id']}",
         "room": f"/rooms/{desk.room['id']}",
@@ -23,6 +25,7 @@ def paths(desk: Desk) -> dict[str, str]:
         "service-type": f"/service-types/{desk.service_type['id']}",
         "participant": f"/participants/{participant['id']}",
         "session": f"/sessions/{participant['session']['id']}",
+        "package": f"/packages/{package['id']}",
     }
 
 
@@ -50,7 +53,7 @@ def test_a_change_needs_the_tag_of_what_was_read(desk: Desk, kind: str) -> None:
     problem(caller.patch(path, patch, etag), 412, "precondition-failed")
 
 
-@pytest.mark.parametrize("kind", [*PATCHES, "session"])
+@pytest.mark.parametrize("kind", [*PATCHES, "session", "package"])
 def test_an_unchanged_record_is_not_sent_twice(desk: Desk, kind: str) -> None:
     path = paths(desk)[kind]
     etag = desk.centre.get(path).headers["ETag"]
@@ -58,7 +61,7 @@ def test_an_unchanged_record_is_not_sent_twice(desk: Desk, kind: str) -> None:
     assert (again.status_code, again.data) == (304, b"")
 
 
-@pytest.mark.parametrize("kind", [*PATCHES, "session"])
+@pytest.mark.parametrize("kind", [*PATCHES, "session", "package"])
 def test_a_read_honours_a_tag_where_one_is_given(desk: Desk, kind: str) -> None:
     path, caller = paths(desk)[kind], desk.centre.client()
     etag = desk.centre.get(path).headers["ETag"]
@@ -67,7 +70,7 @@ def test_a_read_honours_a_tag_where_one_is_given(desk: Desk, kind: str) -> None:
         ok(caller.call("GET", path, headers={"If-Match": tag}))
 
 
-@pytest.mark.parametrize("action", ["participant/confirm", "participant/cancel", "session/cancel"])
+@pytest.mark.parametrize("action", ["participant/confirm", "participant/cancel", "session/cancel", "package/schedule"])
 def test_an_action_honours_a_tag_where_one_is_given(desk: Desk, action: str) -> None:
     kind, verb = action.split("/")
     path = paths(desk)[kind]

@@ -4,12 +4,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from jalsa.ids import new_id
 from scheduling.models import SeriesMember, SessionSeries, WaitlistEntry
 from scheduling.queries.history import KINDS
 
 from .factories import Centre, Desk, at, created, hours_on, ok, problem
+from .test_packages import body
 from .test_privacy import SECRET
 
 SINCE = {"override": {"reason": "father has signed"}}
@@ -178,6 +180,49 @@ def test_a_series_tells_of_its_members_and_a_waiting_entry_of_itself(desk: Desk)
     assert [e["kind"] for e in history(desk, "waitlist-entry", entry.id)] == ["waitlist-entry"]
 
 
+def test_a_packages_history_has_its_sessions_and_their_assignments_where_they_are_asked_for(desk: Desk) -> None:
+    package = created(desk.centre.post("/packages", body(desk, total_sessions=2)))
+    created(desk.centre.post("/packages", body(desk, total_sessions=2)))
+    participant = package["sessions"][1]["appointment_id"]
+    ok(desk.centre.client(subject="maryam").post(f"/participants/{participant}/cancel", {"reason": "a journey"}))
+    made, scheduled = history(desk, "package", package["id"])
+    assert {made["kind"], scheduled["kind"]} == {"package"}
+    assert fields(made)["package_number"] == (None, package["package_number"])
+    assert fields(scheduled) == {"status": ("DRAFT", "SCHEDULED")}
+    told = history(desk, "package", package["id"], include="sessions")
+    assert [e for e in told if e["kind"] == "package"] == [made, scheduled]
+    sessions = [e for e in told if e["kind"] == "package-session"]
+    *created_first, cancelled = sessions
+    assert sorted(fields(e)["session_number"][1] for e in created_first if e["action"] == "CREATED") == [1, 2]
+    assert fields(cancelled)["status"] == ("SCHEDULED", "CANCELLED")
+    assert cancelled["by"] == "maryam"
+    assert history(desk, "package-session", cancelled["id"])[-1] == cancelled
+    assignments = [fields(e) for e in told if e["kind"] == "provider-assignment"]
+    assert [(a["provider_id"][1], a["kind"][1]) for a in assignments] == [(desk.provider["id"], "REQUESTED")] * 2
+    assert {a["package_session_id"][1] for a in assignments} == {e["id"] for e in sessions}
+
+
+def test_why_a_package_was_paused_is_told_where_it_was_and_not_again(desk: Desk) -> None:
+    package = created(desk.centre.post("/packages", body(desk, auto_schedule=False)))
+    for values in ("paused_at = now(), pause_reason = 'a journey'", "change_reason = NULL, tolerance_days = 3"):
+        with desk.centre.kit.transaction(desk.centre.tenant) as db:
+            db.execute(text(f"UPDATE packages SET {values} WHERE id = :id"), {"id": package["id"]})
+    assert [e["reason"] for e in history(desk, "package", package["id"])] == [None, "a journey", None]
+
+
+def test_a_packages_history_with_all_its_sessions_is_read_page_by_page_without_loss(desk: Desk) -> None:
+    package = created(desk.centre.post("/packages", body(desk, total_sessions=10)))
+    whole = history(desk, "package", package["id"], include="sessions", limit=200)
+    seen: list[dict[str, Any]] = []
+    query: dict[str, Any] = {"include": "sessions", "limit": 7}
+    while not seen or query["cursor"]:
+        page = ok(desk.centre.get(f"/history/package/{package['id']}", **query))
+        seen += page["items"]
+        query["cursor"] = page["next_cursor"]
+    assert seen == whole
+    assert len(seen) > 20
+
+
 def test_the_tenants_rules_have_a_history_once_they_are_set(desk: Desk) -> None:
     assert ok(desk.centre.get("/history/settings"))["items"] == []
     rules = {"no_show_grace_minutes": 30, "offer_minutes": 60, "decision_lead_hours": 24}
@@ -214,6 +259,7 @@ def test_a_history_is_read_page_by_page_without_loss_while_it_grows(desk: Desk) 
 def test_an_unknown_record_has_no_history_and_another_tenants_reads_like_it(desk: Desk, kind: str) -> None:
     stranger = Centre(desk.centre.kit, f"{desk.centre.tenant}x")
     participant = desk.create_appointment()
+    package = created(desk.centre.post("/packages", body(desk, start_date=str(at(2).date()))))
     known = {
         "session": participant["session"]["id"],
         "participant": participant["id"],
@@ -222,6 +268,7 @@ def test_an_unknown_record_has_no_history_and_another_tenants_reads_like_it(desk
         "room": desk.room["id"],
         "provider": desk.provider["id"],
         "service-type": desk.service_type["id"],
+        "package": package["id"],
     }
     unknown = problem(desk.centre.get(f"/history/{kind}/{uuid4()}"), 404, "not-found")
     if kind in known:
@@ -236,6 +283,9 @@ def test_the_kind_and_the_cursor_are_named_where_they_are_wrong(desk: Desk) -> N
         (desk.centre.get(f"/history/audit_log/{uuid4()}"), "kind"),
         (desk.centre.get(path, cursor="bm9uc2Vuc2U"), "cursor"),
         (desk.centre.get(path, include="all"), "include"),
+        (desk.centre.get(path, include="sessions"), "include"),
+        (desk.centre.get(f"/history/session/{uuid4()}", include="sessions"), "include"),
+        (desk.centre.get(f"/history/package/{uuid4()}", include="participants"), "include"),
     ):
         assert list(problem(refused, 422, "validation-error")["errors"]) == [field]
     problem(desk.centre.get("/history/room/x"), 404, "not-found")

@@ -21,6 +21,7 @@ from jalsa.auth import PUBLIC
 from jalsa.testing.kit import ServiceKit
 
 from .factories import Desk, at, created
+from .test_packages import body
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -53,7 +54,7 @@ def test_the_document_describes_every_route_that_asks_for_a_permission(
     served = set()
     for rule in kit.app.url_map.iter_rules():
         if getattr(kit.app.view_functions[rule.endpoint], "permission", None) != PUBLIC:
-            path = rule.rule.replace("<uuid:", "{").replace("<", "{").replace(">", "}")
+            path = rule.rule.replace("<uuid:", "{").replace("<int:", "{").replace("<", "{").replace(">", "}")
             served |= {(method, path) for method in (rule.methods or set()) & METHODS}
     assert served <= described
     assert {path for _, path in described - served} == {
@@ -100,7 +101,11 @@ def known_values(desk: Desk) -> dict[str, Any]:
     series = desk.create_series(start_time="18:00", max_capacity=5)
     members = f"/series/{series['id']}/members"
     member = created(desk.centre.post(members, {"patient_id": desk.centre.create_patient()}))
+    package = created(desk.centre.post("/packages", body(desk, start_date=at(30).date().isoformat())))
     return {
+        "package_id": package["id"],
+        "session_number": 1,
+        "from_session_number": 1,
         "clinic_id": desk.clinic["id"],
         "room_id": desk.room["id"],
         "provider_id": desk.provider["id"],

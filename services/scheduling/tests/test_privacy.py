@@ -20,6 +20,7 @@ from scheduling import domain, events
 from scheduling.operations import projections
 
 from .factories import Desk, at, created, ok, problem
+from .test_packages import body
 
 SECRET = "Zahra told of her brother"
 NAME = "Zahra-Alqahtani"
@@ -96,6 +97,27 @@ def test_what_is_said_of_a_series_and_its_members_is_in_no_log_or_event(desk: De
     published = json.dumps([e.attributes() for e in desk.centre.kit.events(desk.centre.tenant)])
     assert "AppointmentCancelled" in published
     assert SECRET not in published + written(log) + refused.text + misread.text
+
+
+def test_why_packages_change_is_in_no_log_or_event(desk: Desk, log: CapturingLogger) -> None:
+    path = f"/packages/{created(desk.centre.post('/packages', body(desk)))['id']}"
+    other = desk.centre.create_provider(desk.clinic)
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("sessions/1/reschedule", {"starts_at": at(20).isoformat(), "provider_id": other["id"]}),
+        ("sessions/2/cancel", {"owed": True}),
+        ("sessions/2/schedule", {"starts_at": at(21).isoformat()}),
+        ("shift", {"from_session_number": 1, "days": 1}),
+        ("substitute", {"from_session_number": 2, "provider_id": other["id"]}),
+        ("pause", {}),
+        ("cancel", {}),
+    ]
+    for what, given in changes:
+        ok(desk.centre.post(f"{path}/{what}", {**given, "reason": SECRET}))
+    refused = desk.centre.post(f"{path}/pause", {"reason": SECRET})
+    problem(refused, 409, "invalid-transition")
+    published = json.dumps([e.attributes() for e in desk.centre.kit.events(desk.centre.tenant)])
+    assert "PackageCancelled" in published
+    assert SECRET not in published + written(log) + refused.text
 
 
 def test_a_failure_of_ours_is_logged_by_its_type_and_place_and_answered_without_it(

@@ -81,6 +81,8 @@ def upgrade() -> None:
           FOREIGN KEY (tenant_id, package_id) REFERENCES packages (tenant_id, id),
           FOREIGN KEY (tenant_id, provider_id) REFERENCES providers (tenant_id, id)
         );
+        CREATE INDEX package_sessions_provider ON package_sessions (provider_id, package_id);
+
         CREATE TABLE provider_assignments (
           id uuid PRIMARY KEY,
           tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
@@ -120,7 +122,7 @@ def upgrade() -> None:
           RETURN NULL;
         END $$;
         CREATE CONSTRAINT TRIGGER in_step AFTER INSERT OR UPDATE OF status ON package_sessions
-          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status <> 'PENDING') EXECUTE FUNCTION check_package_step();
+          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_package_step();
         CREATE CONSTRAINT TRIGGER in_step AFTER UPDATE OF status, package_session_id ON participants
           DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.package_session_id IS NOT NULL)
           EXECUTE FUNCTION check_package_step();

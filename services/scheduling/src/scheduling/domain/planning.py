@@ -40,6 +40,9 @@ STAGES = ("outside-working-hours", "provider-busy", "patient-busy")
 NO_ROOM = "room-busy"
 NO_PROVIDER, PERIOD_OVER, PAST, TOGETHER = "no-provider", "period-over", "past", "package-overlap"
 
+#: What is unusual about the time of a session that a person placed, and not refused.
+OUT_OF_ORDER, GAP = "out-of-order", "gap"
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -181,13 +184,13 @@ def check(
 
 
 def warnings(placed: Sequence[Occurrence], zone: str, gap_days: int) -> list[tuple[int, str]]:
-    """Where sessions that a person placed are `out-of-order`, or nearer to each other than the `gap`, by number."""
+    """Where sessions that a person placed are OUT_OF_ORDER, or nearer to each other than the GAP, by number."""
     found = []
     for before, after in pairwise(sorted(placed, key=lambda o: o.starts_at)):
         if after.number < before.number:
-            found.append((after.number, "out-of-order"))
+            found.append((after.number, OUT_OF_ORDER))
         if (day_of(after.starts_at, zone) - day_of(before.starts_at, zone)).days < gap_days:
-            found.append((after.number, "gap"))
+            found.append((after.number, GAP))
     return found
 
 

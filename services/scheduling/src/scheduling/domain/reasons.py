@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from scheduling.domain.planning import NO_PROVIDER, NO_ROOM, PAST, PERIOD_OVER, STAGES, TOGETHER, Failure, Wish
+from scheduling.domain.planning import (
+    GAP,
+    NO_PROVIDER,
+    NO_ROOM,
+    OUT_OF_ORDER,
+    PAST,
+    PERIOD_OVER,
+    STAGES,
+    TOGETHER,
+    Failure,
+    Wish,
+)
 
 #: Whom a session is to be held by.
 ASSIGNED, CHOSEN, ANYBODY = "ASSIGNED", "CHOSEN", "ANYBODY"
@@ -28,6 +39,7 @@ class _Language:
     time: str
     day: str
     days: tuple[str, str]
+    warnings: dict[str, str]
     minutes: tuple[str, str]
 
 
@@ -80,6 +92,10 @@ _ENGLISH = _Language(
     time="{time} on {day}",
     day="day",
     days=("1 day", "{count} days"),
+    warnings={
+        OUT_OF_ORDER: "A session of a higher number is before it.",
+        GAP: "It is less than {gap} after the session before it.",
+    },
     minutes=("1 minute", "{count} minutes"),
 )
 _ARABIC = _Language(
@@ -129,6 +145,10 @@ _ARABIC = _Language(
     time="الساعة {time} في {day}",
     day="يوم",
     days=("يوم واحد", "عدد الأيام {count}"),
+    warnings={
+        OUT_OF_ORDER: "تسبقها جلسة ذات رقم أعلى منها.",
+        GAP: "تفصلها عن الجلسة السابقة مدة أقل من المطلوبة: {gap}.",
+    },
     minutes=("دقيقة واحدة", "{count} دقيقة"),
 )
 LANGUAGES = {"en": _ENGLISH, "ar": _ARABIC}
@@ -152,6 +172,12 @@ def reason(failure: Failure, wish: Wish, who: str, language: str = "en") -> str:
         gap=words.days[wish.gap_days > 1].format(count=wish.gap_days),
         **said,
     )
+
+
+def warning(code: str, gap_days: int, language: str = "en") -> str:
+    """One sentence: what is unusual about the time of a session that a person placed."""
+    words = LANGUAGES[language]
+    return words.warnings[code].format(gap=words.days[gap_days > 1].format(count=gap_days))
 
 
 def _sentence(words: _Language, failure: Failure, wish: Wish, who: str) -> str:

@@ -30,13 +30,14 @@ def read_history(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, 
     """Every change of a record and its parts, the oldest first; also of one that is removed.
 
     Kinds: session, participant (or appointment), provider (with working hours, clinics, time off), clinic, room,
-    service-type, series (with its members), waitlist-entry (with its offers), time-off, closure, settings.
+    service-type, series (with its members), waitlist-entry (with its offers), time-off, closure, settings, package,
+    package-session, provider-assignment.
     """
     kind = "participant" if kind == "appointment" else kind
     if kind not in history.KINDS:
         raise invalid("kind", f"Must be one of: {', '.join(history.KINDS)}.")
-    if "include" in args and kind != "session":
-        raise invalid("include", "Only a session has participants.")
+    if "include" in args and history.INCLUDED[args["include"]][0] != kind:
+        raise invalid("include", "Only a session has participants, and only a package sessions.")
     return _page(args, kind, record_id)
 
 
@@ -55,7 +56,7 @@ def _page(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, Any]:
         record_id,
         after=_after(args["cursor"]),
         limit=limit + 1,
-        with_participants="include" in args,
+        include=args.get("include"),
     )
     if not rows and not history.is_known(db, kind, record_id):
         raise not_found(kind)

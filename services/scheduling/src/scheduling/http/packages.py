@@ -22,7 +22,9 @@ routes = Routes("packages", "Packages: 2 to 100 sessions scheduled together")
 
 _PACKAGE = schemas.PackageAnswer()
 _SUMMARY = tuple(schemas.PackageSummary().fields)
+_STEP = tuple(schemas.PackageSessionAnswer().fields)
 _PLAN = schemas.PackagePlan()
+_PLANNED = tuple(schemas.PlannedSession().fields)
 
 
 @routes.view("/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), answer=_PLAN)
@@ -81,9 +83,9 @@ def schedule_package(body: dict[str, Any], package_id: UUID) -> Response:
     return tagged(shown(db, held))
 
 
-def held_package(db: Session, package_id: UUID) -> read.Whole:
-    """The package to change. Raises 404, 412 where it is not as the caller saw it."""
-    held = operations.held_package(db, package_id)
+def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> read.Whole:
+    """The package to change, and another session. Raises 404, 412 where it is not as the caller saw it."""
+    held = operations.held_package(db, package_id, into)
     check_if_match(shown(db, held))
     return held
 
@@ -127,49 +129,33 @@ def _summary(row: Package, progress: read.Progress) -> dict[str, Any]:
 
 
 def _step(step: PackageSession, appointment: Participant | None, package: Package) -> dict[str, Any]:
-    told = {**_NOWHERE, **{name: getattr(step, name) for name in _STEP}}
+    told: dict[str, Any] = {name: getattr(step, name, None) for name in _STEP}
     if appointment is None:
         return told
-    placed: dict[str, Any] = {"appointment_status": appointment.status}
+    told |= {
+        "appointment_status": appointment.status,
+        "appointment_id": appointment.id,
+        "appointment_number": appointment.appointment_number,
+    }
     if step.status in ("SCHEDULED", "COMPLETED"):
         session = appointment.session
-        placed |= {
+        told |= {
             **_when(package, session.starts_at, session.ends_at),
             "provider_id": session.provider_id,
             "room_id": session.room_id,
             "session_id": session.id,
         }
-    return {
-        **told,
-        **placed,
-        "appointment_id": appointment.id,
-        "appointment_number": appointment.appointment_number,
-    }
-
-
-#: What is told of every session, if only that there is none.
-_NOWHERE = dict.fromkeys({*schemas.PlannedSession().fields, *schemas.PackageSessionAnswer().fields})
-_STEP = (
-    "session_number",
-    "status",
-    "owed",
-    "provider_id",
-    "scheduling_attempts",
-    "scheduling_error_code",
-    "scheduling_error",
-    "scheduling_error_ar",
-)
+    return told
 
 
 def _planned(plan: operations.Plan, one: Planned) -> dict[str, Any]:
+    told: dict[str, Any] = {**dict.fromkeys(_PLANNED), "session_number": one.number, "alternatives": []}
     package = plan.task.package
     if isinstance(one, Occurrence):
-        placed = {**_NOWHERE, **_place(package, one)}
-        return {**placed, "session_number": one.number, "status": "SCHEDULED", "alternatives": []}
+        return {**told, **_place(package, one), "status": "SCHEDULED"}
     refused = plan.refusals[one.number]
     return {
-        **_NOWHERE,
-        "session_number": one.number,
+        **told,
         "status": "FAILED",
         "provider_id": next(s.provider_id for s in plan.task.steps if s.session_number == one.number),
         "scheduling_error_code": refused.code,

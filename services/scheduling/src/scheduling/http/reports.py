@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -9,9 +10,9 @@ from marshmallow import Schema
 
 from jalsa.web import Routes, current_db
 from scheduling.http.schemas import reading as schemas
-from scheduling.queries import reports, utilisation
+from scheduling.queries import package_reports, reports, utilisation
 
-routes = Routes("reports", "Reports on local days of each clinic; what was cancelled is not counted")
+routes = Routes("reports", "Reports on local days of each clinic; of sessions, what was cancelled is not counted")
 
 CSV = "text/csv"
 #: A spreadsheet would take a cell that begins so for a formula, and run it.
@@ -20,6 +21,10 @@ _UTILISATION = schemas.report_of(schemas.Utilisation)
 _NO_SHOWS = schemas.report_of(schemas.NoShows)
 _CAPACITY = schemas.report_of(schemas.Capacity)
 _LEAD_TIME = schemas.report_of(schemas.LeadTime)
+_PACKAGES = schemas.PackageReport()
+#: The columns of a report of several parts as one table, each row of which is one figure.
+_LABELS = ("key", "name_en", "name_ar")
+_FIGURE = ("part", *_LABELS, "figure", "value")
 
 
 @routes.view(
@@ -59,16 +64,48 @@ def report_lead_time(args: dict[str, Any]) -> Response:
     return _answer(args, "lead-time", schemas.LeadTime(), reports.lead_time(current_db(), _period(args)))
 
 
+@routes.view(
+    "/reports/packages",
+    permission="reports.read",
+    query=schemas.PackageReportArgs(),
+    answer=_PACKAGES,
+    texts=(CSV,),
+)
+def report_packages(args: dict[str, Any]) -> Response:
+    """Packages created in the period: what became of them and of their sessions, and how well they could be placed."""
+    period = package_reports.PackagePeriod(**vars(_period(args)), service_type=args["service_type"])
+    parts = _PACKAGES.dump(package_reports.packages(current_db(), period))
+    if _wants_csv(args):
+        return _sheet(args, "packages", _FIGURE, _figures(parts))
+    return jsonify({"from": str(args["first"]), "to": str(args["last"]), **parts})
+
+
 def _period(args: dict[str, Any]) -> reports.Period:
     return reports.Period(args["first"], args["last"], args["clinic_id"], args["provider_id"])
 
 
 def _answer(args: dict[str, Any], name: str, shape: Schema, rows: list[dict[str, Any]]) -> Response:
-    wanted = args.get("format") or ("csv" if _prefers_csv() else "json")
     items = shape.dump(rows, many=True)
-    if wanted == "json":
-        return jsonify({"from": str(args["first"]), "to": str(args["last"]), "items": items})
-    response = Response(_csv(list(shape.fields), items), content_type=f"{CSV}; charset=utf-8")
+    if _wants_csv(args):
+        return _sheet(args, name, list(shape.fields), items)
+    return jsonify({"from": str(args["first"]), "to": str(args["last"]), "items": items})
+
+
+def _figures(parts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for part, rows in parts.items():
+        for row in rows if isinstance(rows, list) else [rows]:
+            labels = {name: row.get(name) for name in _LABELS}
+            for figure, value in row.items():
+                if figure not in _LABELS:
+                    yield {"part": part, **labels, "figure": figure, "value": value}
+
+
+def _wants_csv(args: dict[str, Any]) -> bool:
+    return (args.get("format") or ("csv" if _prefers_csv() else "json")) == "csv"
+
+
+def _sheet(args: dict[str, Any], name: str, columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Response:
+    response = Response(_csv(columns, items), content_type=f"{CSV}; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{args["first"]}-{args["last"]}.csv"'
     return response
 
@@ -77,7 +114,7 @@ def _prefers_csv() -> bool:
     return request.accept_mimetypes.best_match(["application/json", CSV], "application/json") == CSV
 
 
-def _csv(columns: list[str], items: list[dict[str, Any]]) -> bytes:
+def _csv(columns: Sequence[str], items: Iterable[dict[str, Any]]) -> bytes:
     """With the mark by which Excel knows UTF-8, and Arabic with it."""
     text = io.StringIO()
     writer = csv.writer(text)

@@ -60,6 +60,7 @@ def participant(row: Participant, standing: queries.Standing, now: datetime) -> 
         "check_in_blockers": blockers,
         "late_minutes": late_minutes(row),
         "check_in": _check_in(row) if row.arrived_at else None,
+        "package": standing.package,
         "session": _session(row.session, standing.places),
     }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -73,7 +73,9 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Wh
     return made
 
 
-def schedule(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
+def schedule(
+    db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime, cause: str = package_events.SCHEDULED
+) -> None:
     """Place the sessions of a held package that are named, or else all that have no place and are owed.
 
     What is asked for of the period and of the preferred times holds from now on. Raises what `create_package` raises,
@@ -83,16 +85,15 @@ def schedule(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime
     package = held.package
     check_open(package)
     hold(db, package.patient_id, None)
-    _change_wishes(package, data, now)
+    change_wishes(package, data, now)
     numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions", ())]
     steps = [held.step(n) for n in numbers] if numbers else [s for s in held.steps if is_outstanding(s)]
     for step in steps:
-        if not is_outstanding(step):
-            raise conflict("invalid-transition", f"Session {step.session_number} of the package is not to be placed.")
+        check_outstanding(step)
     task = Task(package, steps, now, standing(held))
     places = _places(db, task, data)
     check_whole(task, places, data)
-    place(db, held, task, places, now=now)
+    place(db, held, task, places, now=now, cause=cause)
 
 
 def place(
@@ -126,9 +127,7 @@ def place(
 
 def announce(db: Session, held: Whole, cause: str, changed: Collection[int], *, now: datetime) -> None:
     """Publish PackageScheduled with all dates that are still to come, and the numbers of what changed."""
-    coming = [
-        (step.session_number, p) for step, p in held.placed() if p.status in domain.EXPECTED and p.starts_at > now
-    ]
+    coming = [(step.session_number, p) for step, p in held.coming(now)]
     package_events.package_scheduled(
         db,
         held.package,
@@ -140,32 +139,40 @@ def announce(db: Session, held: Whole, cause: str, changed: Collection[int], *, 
     )
 
 
-def held_package(db: Session, package_id: UUID) -> Whole:
-    """The package, locked with its patient, the rows of its sessions that are to come, and its own. Raises 404."""
+def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Whole:
+    """The package, locked with its patient, the rows of its sessions that are to come, and its own. Raises 404.
+
+    `into` is another session whose row is locked with them.
+    """
     package = db.get(Package, package_id)
     if package is None:
         raise not_found("package")
     lock_patients(db, [package.patient_id])
     coming = (p.session_id for _, p in read.whole(db, package).placed() if p.status in domain.EXPECTED)
-    lock_sessions(db, coming)
+    lock_sessions(db, {*coming, *filter(None, [into])})
     return read.whole(db, locked_package(db, package_id))
 
 
 def standing(held: Whole, but: Collection[int] = ()) -> list[Occurrence]:
     """Where the sessions are that have their place, but for those of some numbers."""
-    return [
-        Occurrence(
-            step.session_number, p.session.starts_at, p.session.ends_at, p.session.provider_id, p.session.room_id
-        )
-        for step, p in held.placed()
-        if step.session_number not in but
-    ]
+    return [occurrence(step, p) for step, p in held.placed() if step.session_number not in but]
+
+
+def occurrence(step: PackageSession, participant: Participant) -> Occurrence:
+    """Where and when a session is that has its place."""
+    at = participant.session
+    return Occurrence(step.session_number, at.starts_at, at.ends_at, at.provider_id, at.room_id)
+
+
+def check_going(package: Package) -> None:
+    """Raises 409 `invalid-transition` for a package that is over."""
+    if package.status in ("COMPLETED", "CANCELLED"):
+        raise conflict("invalid-transition", f"A package that is {package.status} does not change any more.")
 
 
 def check_open(package: Package) -> None:
     """Raises 409 `invalid-transition` for a package that is over, `package-paused` for one that is paused."""
-    if package.status in ("COMPLETED", "CANCELLED"):
-        raise conflict("invalid-transition", f"A package that is {package.status} does not change any more.")
+    check_going(package)
     if package.paused_at:
         raise conflict("package-paused", "The package is paused; resume it first.")
 
@@ -186,6 +193,12 @@ def package_conflicts(conflicts: Sequence[Mapping[str, Any]]) -> Problem:
 def is_outstanding(step: PackageSession) -> bool:
     """Whether a session has no place and is owed to the patient."""
     return step.status in ("PENDING", "FAILED") or (step.status == "CANCELLED" and step.owed)
+
+
+def check_outstanding(step: PackageSession) -> None:
+    """Raises 409 `invalid-transition` for a session that has its place, or is not owed."""
+    if not is_outstanding(step):
+        raise conflict("invalid-transition", f"Session {step.session_number} of the package is not to be placed.")
 
 
 def fail(step: PackageSession, why: planning.Refusal) -> None:
@@ -218,8 +231,7 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
     clinic = active_clinic(db, data["clinic_id"])
     service_type = active_service_type(db, data["service_type"], None)
     room = active_room(db, data.get("room_id"), clinic)
-    if data["start_date"] < day_of(now, clinic.timezone):
-        raise invalid("start_date", "Must not be before today.")
+    check_start(data["start_date"], clinic, now)
     assigned = _assigned(db, data, clinic, service_type)
     package = Package(
         id=new_id(),
@@ -250,21 +262,29 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
         )
         for number in range(1, package.total_sessions + 1)
     ]
-    _check_period(package, now)
+    check_period(package, now)
     return package, steps
 
 
 _AS_ASKED = ("start_date", "total_sessions", "room_required", "use_multiple_providers", "auto_schedule")
 
 
-def _change_wishes(package: Package, data: Mapping[str, Any], now: datetime) -> None:
+def change_wishes(package: Package, data: Mapping[str, Any], now: datetime) -> None:
+    """Take over what is asked for of the period and of the preferred times. Raises 422 for the period."""
     for name in ("start_date", *DEFAULT_WISHES):
         if name in data:
             setattr(package, name, data[name])
-    _check_period(package, now)
+    check_period(package, now)
 
 
-def _check_period(package: Package, now: datetime) -> None:
+def check_start(day: date, clinic: Clinic, now: datetime) -> None:
+    """Raises 422 for a local day that is over."""
+    if day < day_of(now, clinic.timezone):
+        raise invalid("start_date", "Must not be before today.")
+
+
+def check_period(package: Package, now: datetime) -> None:
+    """Raises 422 for a start that is too far ahead, for an end that is before the start, or too long after it."""
     longest = timedelta(days=MAX_PERIOD_DAYS)
     if package.start_date > day_of(now, package.clinic.timezone) + longest:
         raise invalid("start_date", f"Must be at most {MAX_PERIOD_DAYS} days from today.")
@@ -345,7 +365,7 @@ def _book(
     for (step, one), session_number, number in zip(placed, sessions, appointments, strict=True):
         session = new_session(
             db,
-            _place(db, package, one),
+            place_at(db, package, one),
             {"session_type": domain.INDIVIDUAL},
             number=session_number,
             now=now,
@@ -380,7 +400,8 @@ def _book(
     return booked
 
 
-def _place(db: Session, package: Package, one: Occurrence) -> Place:
+def place_at(db: Session, package: Package, one: Occurrence) -> Place:
+    """The place of an occurrence, with all that belongs to it loaded. Raises 422 for a room that is inactive."""
     return Place(
         clinic=package.clinic,
         provider=db.get_one(Provider, one.provider_id),

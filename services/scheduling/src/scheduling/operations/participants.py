@@ -14,7 +14,7 @@ from jalsa.db import context_of
 from jalsa.errors import Problem, conflict, invalid, not_found
 from jalsa.ids import new_id
 from scheduling import domain, events, queries
-from scheduling.models import ClinicalSession, Participant
+from scheduling.models import ClinicalSession, PackageSession, Participant
 from scheduling.operations import offers, places, progress
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.sessions import close_place, place_session, reschedule_session
@@ -27,9 +27,9 @@ _HOLD = text("SELECT * FROM hold_place(CAST(:patient AS uuid), CAST(:session AS 
 # The unit of work would put a statement together for every row; this is where bookings per second are made.
 _INSERT = text("""
     INSERT INTO participants (id, appointment_number, session_id, patient_id, status, notes, starts_at, ends_at,
-                              booked_at, booked_by)
+                              booked_at, booked_by, package_session_id)
     VALUES (:id, loose_number('APT', :year), :session_id, :patient_id, :status, :notes, :starts_at, :ends_at,
-            :booked_at, :booked_by)
+            :booked_at, :booked_by, :package_session_id)
     RETURNING appointment_number
 """)
 
@@ -60,16 +60,18 @@ def book(db: Session, session_id: UUID, patient_id: UUID, notes: str | None, *, 
     return booking
 
 
-def book_appointment(db: Session, data: Mapping[str, Any], *, now: datetime) -> Booking:
+def book_appointment(
+    db: Session, data: Mapping[str, Any], *, now: datetime, step: PackageSession | None = None
+) -> Booking:
     """An individual session and its participant in one step; raises what `create_session` and `book` raise.
 
-    The session is the appointment's own: it is cancelled with it.
+    The session is the appointment's own: it is cancelled with it. `step` is the session of a package that it is.
     """
     patient_id: UUID = data["patient_id"]
     hold(db, patient_id, None)
     session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now, closes_when_empty=True)
     events.session_scheduled(db, session, now)
-    return _take_place(db, session, hold(db, patient_id, session.id), patient_id, data.get("notes"), now)
+    return _take_place(db, session, hold(db, patient_id, session.id), patient_id, data.get("notes"), now, step)
 
 
 def update(db: Session, participant: Participant, data: Mapping[str, Any]) -> Participant:
@@ -203,7 +205,13 @@ def hold(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | 
 
 
 def _take_place(
-    db: Session, session: ClinicalSession, held: Row[Any], patient_id: UUID, notes: str | None, now: datetime
+    db: Session,
+    session: ClinicalSession,
+    held: Row[Any],
+    patient_id: UUID,
+    notes: str | None,
+    now: datetime,
+    step: PackageSession | None = None,
 ) -> Booking:
     _check_place(session, held)
     row: dict[str, Any] = {
@@ -216,12 +224,15 @@ def _take_place(
         "ends_at": session.ends_at,
         "booked_at": now,
         "booked_by": context_of(db).actor,
+        "package_session_id": step.id if step else None,
     }
     if held.offered:
         offers.accept(db, held.offered, row["id"], now=now)
     year = domain.local_year(now, session.clinic.timezone)
     number = db.execute(_INSERT, {**row, "year": year}).scalar_one()
-    participant = Participant(**row, appointment_number=number, session=session, reschedule_count=0)
+    participant = Participant(
+        **row, appointment_number=number, session=session, package_session=step, reschedule_count=0
+    )
     events.appointment_booked(db, participant, session, now)
     # an appointment that is only now made can not have been cleared
     now_there = queries.Places(session.max_capacity, held.taken + 1, held.held)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,7 @@ from scheduling.domain.planning import (
     Failure,
     Occurrence,
     Planned,
+    Rooms,
     Wish,
     check,
     plan,
@@ -33,7 +35,8 @@ OTHER_DAY, OTHER_PROVIDER, LATER = "OTHER_DAY", "OTHER_PROVIDER", "LATER"
 class Task:
     """Sessions of a package that are to be placed beside those that are `standing`, as things are at `now`.
 
-    Appointments of the sessions that are `moving` away stand in nobody's way.
+    Appointments of the sessions that are `moving` away stand in nobody's way. The period is the package's, unless local
+    days are given for it.
     """
 
     package: Package
@@ -41,16 +44,19 @@ class Task:
     now: datetime
     standing: Collection[Occurrence] = ()
     moving: frozenset[UUID] = frozenset()
+    since: date | None = None
+    until: date | None = None
 
     @property
     def first(self) -> date:
         """The first local day on which one may be."""
-        return max(self.package.start_date, day_of(self.now, self.package.clinic.timezone))
+        return max(self.since or self.package.start_date, day_of(self.now, self.package.clinic.timezone))
 
     @property
     def last(self) -> date:
-        """The last local day: the package's end, or that of the horizon from its start."""
-        return self.package.end_date or self.package.start_date + timedelta(days=HORIZON_DAYS - 1)
+        """The last local day: the period's end, or that of the horizon from its start."""
+        start = self.since or self.package.start_date
+        return self.until or self.package.end_date or start + timedelta(days=HORIZON_DAYS - 1)
 
     @property
     def wish(self) -> Wish:
@@ -106,15 +112,27 @@ def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
 
     The period, the days and the order are the caller's own.
     """
-    package = task.package
-    # what is past is refused without looking at the calendar
-    days = [day_of(max(one.starts_at, task.now), package.clinic.timezone) for one in wanted]
-    ids = {one.provider_id for one in wanted}
-    rooms = {one.room_id for one in wanted if one.room_id}
-    free = _free(db, task, ids, max(days), first=min(days), rooms=rooms, locked=True)
-    choices = {one.number: free.of(one.provider_id) for one in wanted}
-    needed = free.rooms and replace(free.rooms, required=package.room_required or package.room_id is not None)
-    return check(task.wish, choices, needed, wanted, task.standing)
+    return check(task.wish, *_time_for(db, task, wanted), wanted, task.standing)
+
+
+def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
+    """The wanted places, in their order; for each that can not be had, what of the provider's time is nearest to it.
+
+    That is on its own day, or on the first after it in the period that has any; providers and rooms are locked.
+    """
+    choices, rooms = _time_for(db, task, wanted, task.last)
+    found = {one.number: one for one in check(task.wish, choices, rooms, wanted, task.standing)}
+    tz = ZoneInfo(task.wish.zone)
+    for one in sorted(wanted, key=lambda o: o.number):
+        if isinstance(found[one.number], Occurrence):
+            continue
+        local = one.starts_at.astimezone(tz)
+        first, length = max(local.date(), task.first), one.ends_at - one.starts_at
+        wish = replace(task.wish, first=first, length=length, preferred=local.time(), tolerance_days=0)
+        taken = [*task.standing, *(other for other in found.values() if isinstance(other, Occurrence))]
+        needed = rooms if rooms and rooms.required else None
+        [found[one.number]] = plan(wish, {one.number: choices[one.number]}, needed, taken)
+    return [found[one.number] for one in wanted]
 
 
 def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int, list[tuple[str, Occurrence]]]:
@@ -141,6 +159,24 @@ def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int,
             if isinstance(one, Occurrence) and one not in [known for _, known in offered[one.number]]:
                 offered[one.number].append((kind, one))
     return offered
+
+
+def _time_for(
+    db: Session, task: Task, wanted: Sequence[Occurrence], until: date | None = None
+) -> tuple[Mapping[int, Sequence[Choice]], Rooms | None]:
+    """The providers' and rooms' free time on all days of the wanted places, and on to another; locked."""
+    package = task.package
+    instants = (at for one in wanted for at in (one.starts_at, one.ends_at))
+    # what is past is refused without looking at the calendar
+    days = [day_of(max(at, task.now), package.clinic.timezone) for at in instants]
+    ids = {one.provider_id for one in wanted}
+    rooms = {one.room_id for one in wanted if one.room_id}
+    last = max([*days, *filter(None, [until])])
+    minutes = min(one.ends_at - one.starts_at for one in wanted) // timedelta(minutes=1)
+    free = _free(db, task, ids, last, first=min(days), rooms=rooms, minutes=minutes, locked=True)
+    choices = {one.number: free.of(one.provider_id) for one in wanted}
+    required = package.room_required or package.room_id is not None
+    return choices, free.rooms and replace(free.rooms, required=required)
 
 
 def _plan(task: Task, free: FreeTime, wish: Wish) -> list[Planned]:
@@ -189,9 +225,13 @@ def _free(
     *,
     first: date | None = None,
     rooms: Collection[UUID] = (),
+    minutes: int | None = None,
     locked: bool = False,
 ) -> FreeTime:
-    """The free time until the last day; with the package's room, with any of the clinic's, or with those named."""
+    """The free time until the last day; with the package's room, with any of the clinic's, or with those named.
+
+    What is too short for the package's sessions, or for so many minutes, is not in it.
+    """
     package = task.package
     needs_room = package.room_required or package.room_id is not None or bool(rooms)
     if locked:
@@ -201,7 +241,7 @@ def _free(
         service_type=package.service_type,
         start=first or task.first,
         end=last,
-        minutes=package.session_duration_minutes,
+        minutes=minutes or package.session_duration_minutes,
         step_minutes=STEP_MINUTES,
         clinic_id=package.clinic_id,
         room_id=None if rooms else package.room_id,

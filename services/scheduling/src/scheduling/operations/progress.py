@@ -16,7 +16,7 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
     """Keep the package in step with a participant whose state has changed; nothing for one who is of no package.
 
     A session of a package that was cancelled is owed to the patient, one that was missed only if the tenant's rules
-    say so. What a change of the whole package has decided already stays.
+    say so; of a package that is cancelled nothing is. What a change of the whole package has decided already stays.
     """
     if participant.package_session_id is None:
         return
@@ -24,12 +24,13 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
     step = db.get_one(PackageSession, participant.package_session_id)
     package = locked_package(db, step.package_id)
     db.refresh(step)
+    goes_on = package.status != "CANCELLED"
     if participant.status == "CANCELLED":
         if step.status == "SCHEDULED":
-            move(step, "CANCELLED")
+            move(step, "CANCELLED", owed=goes_on)
         return
     if participant.status == "NO_SHOW":
-        move(step, "CANCELLED", owed=queries.settings(db).make_up_no_shows)
+        move(step, "CANCELLED", owed=goes_on and queries.settings(db).make_up_no_shows)
     elif participant.status == "ATTENDED":
         move(step, "COMPLETED")
     elif step.status != "SCHEDULED":
@@ -44,8 +45,14 @@ def finish(db: Session, package: Package, *, now: datetime) -> None:
     counts = count_sessions(db, [package.id])[package.id]
     if package.status == "IN_PROGRESS" and not counts.outstanding and not counts.scheduled:
         package.status, package.completed_at = "COMPLETED", now
+        unpause(package)
         db.flush()
         events.package_completed(db, package, counts.completed, now)
+
+
+def unpause(package: Package) -> None:
+    """A package goes on, or is over: it is not paused any more."""
+    package.paused_at = package.paused_by = package.pause_reason = None
 
 
 def move(step: PackageSession, status: str, *, owed: bool = True) -> None:

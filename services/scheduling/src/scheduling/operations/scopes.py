@@ -34,10 +34,12 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class _Move:
+class Move:
+    """A session that is to move, where to, and what stands against it."""
+
     session: ClinicalSession
     place: Place
-    conflicts: Sequence[Conflict]
+    conflicts: Sequence[Conflict] = ()
 
 
 def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: bool = False) -> Chosen:
@@ -92,10 +94,10 @@ def reschedule(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: dat
     lock_places(db, list(places.values()))
     override, ids = data.get("override"), [s.id for s in places]
     found = check_all(db, places.values(), override, ids)
-    moves = [_Move(s, place, against) for (s, place), against in zip(places.items(), found, strict=True)]
+    moves = [Move(s, place, against) for (s, place), against in zip(places.items(), found, strict=True)]
     if refusals := [refused for move in moves for refused in _refusals(db, move, override, ids)]:
         raise series_conflicts(refusals)
-    for move in _in_order(moves):
+    for move in in_order(moves):
         sessions.move_session(db, move.session, move.place, settle(move.conflicts, override), data, now=now)
     return len(moves)
 
@@ -126,7 +128,7 @@ def _targets(chosen: Chosen, starts_at: datetime) -> Iterator[tuple[ClinicalSess
 
 
 def _refusals(
-    db: Session, move: _Move, override: Mapping[str, Any] | None, moving: Sequence[UUID]
+    db: Session, move: Move, override: Mapping[str, Any] | None, moving: Sequence[UUID]
 ) -> Iterator[dict[str, Any]]:
     for against in standing(move.conflicts, override):
         yield _refusal(move.session, move.place.starts_at, against.problem())
@@ -140,7 +142,7 @@ def _refusal(session: ClinicalSession, starts_at: datetime, problem: Problem) ->
     return refusal(session.occurs_on, starts_at, problem, session_id=session.id)
 
 
-def _in_order(moves: Sequence[_Move]) -> Iterable[_Move]:
+def in_order(moves: Sequence[Move]) -> Iterable[Move]:
     """Moves, given by their old start, so that none goes onto the place of one that has not left it yet.
 
     The exclusion constraints are checked at every row: those that move later go from the last to the first, then

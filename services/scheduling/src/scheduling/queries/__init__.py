@@ -230,12 +230,23 @@ def list_participants(db: Session, session_id: UUID, *, after: UUID | None, limi
 
 
 @dataclass(frozen=True)
+class PackagePlace:
+    """Which session of which package an appointment is."""
+
+    id: UUID
+    number: str
+    session_number: int
+    total_sessions: int
+
+
+@dataclass(frozen=True)
 class Standing:
-    """What a participant's answer shows beside its own row: the session's places, clearance, consent."""
+    """What a participant's answer shows beside its own row: the session's places, clearance, consent, the package."""
 
     places: Places
     cleared: bool
     consented: bool
+    package: PackagePlace | None = None
 
 
 _STANDINGS = text("""
@@ -244,15 +255,28 @@ _STANDINGS = text("""
            (SELECT count(*) FROM waitlist_offers o WHERE o.session_id = p.session_id AND o.status = 'OPEN') AS held,
            EXISTS (SELECT FROM clearances c WHERE c.id = p.id AND c.cleared) AS cleared,
            EXISTS (SELECT FROM patients q WHERE q.id = p.patient_id
-                   AND (q.consented OR s.clinic_id = ANY (q.consented_clinics))) AS consented
-    FROM participants p JOIN sessions s ON s.id = p.session_id WHERE p.id = ANY (CAST(:ids AS uuid[]))
+                   AND (q.consented OR s.clinic_id = ANY (q.consented_clinics))) AS consented,
+           k.id AS package_id, k.package_number, n.session_number, k.total_sessions
+    FROM participants p JOIN sessions s ON s.id = p.session_id
+    LEFT JOIN package_sessions n ON n.id = p.package_session_id LEFT JOIN packages k ON k.id = n.package_id
+    WHERE p.id = ANY (CAST(:ids AS uuid[]))
 """)
 
 
 def standings(db: Session, participant_ids: Sequence[UUID]) -> dict[UUID, Standing]:
     """The standing of each participant, at once."""
     rows = db.execute(_STANDINGS, {"ids": list(participant_ids)})
-    return {row.id: Standing(Places(row.max_capacity, row.taken, row.held), row.cleared, row.consented) for row in rows}
+    return {row.id: _standing(row) for row in rows}
+
+
+def _standing(row: Row[Any]) -> Standing:
+    package = (row.package_id, row.package_number, row.session_number, row.total_sessions)
+    return Standing(
+        places=Places(row.max_capacity, row.taken, row.held),
+        cleared=row.cleared,
+        consented=row.consented,
+        package=PackagePlace(*package) if row.package_id else None,
+    )
 
 
 _HIT = text("""

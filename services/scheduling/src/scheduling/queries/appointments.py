@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, text, tuple_
 from sqlalchemy.orm import Session
 
-from scheduling.models import ClinicalSession, Participant, ServiceType
+from scheduling.models import ClinicalSession, PackageSession, Participant, ServiceType
 from scheduling.queries import load_participants
 from scheduling.queries.search import has_number, starts_within
 
@@ -18,13 +18,16 @@ def list_appointments(
 ) -> Sequence[Participant]:
     """Participants in the order of their sessions' start.
 
-    Filters: patient_id, status, clinic_id, provider_id, service_type (a code), starts_from, starts_before, and text, a
-    part of the appointment number.
+    Filters: patient_id, package_id, status, clinic_id, provider_id, service_type (a code), starts_from, starts_before,
+    and text, a part of the appointment number.
     """
     query = select(Participant).order_by(Participant.starts_at, Participant.id).limit(limit)
     for name in ("patient_id", "status"):
         if name in filters:
             query = query.where(getattr(Participant, name) == filters[name])
+    if "package_id" in filters:
+        steps = select(PackageSession.id).where(PackageSession.package_id == filters["package_id"])
+        query = query.where(Participant.package_session_id.in_(steps))
     for name in ("clinic_id", "provider_id"):
         if name in filters:
             query = query.where(Participant.session.has(getattr(ClinicalSession, name) == filters[name]))

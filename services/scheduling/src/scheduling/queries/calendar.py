@@ -76,9 +76,15 @@ _SESSIONS = text("""
       FROM sessions s JOIN service_types t ON t.id = s.service_type_id,
       LATERAL (SELECT count(*) FILTER (WHERE live) AS taken,
                       coalesce(json_agg(json_build_object('id', id, 'patient_id', patient_id, 'appointment_number',
-                                                          appointment_number, 'status', status) ORDER BY id)
+                                                          appointment_number, 'status', status, 'package', of.package)
+                                        ORDER BY id)
                                FILTER (WHERE status <> 'CANCELLED' OR :with_cancelled), '[]') AS participants
-               FROM participants WHERE session_id = s.id) AS p,
+               FROM participants LEFT JOIN LATERAL (
+                 SELECT json_build_object('id', k.id, 'number', k.package_number, 'session_number', n.session_number,
+                                          'total_sessions', k.total_sessions) AS package
+                 FROM package_sessions n JOIN packages k ON k.id = n.package_id WHERE n.id = package_session_id
+               ) AS of ON true
+               WHERE session_id = s.id) AS p,
       LATERAL (SELECT count(*) AS held FROM waitlist_offers WHERE session_id = s.id AND status = 'OPEN') AS o
       WHERE s.id = ANY (CAST(:ids AS uuid[])) ORDER BY s.starts_at, s.id
     ) AS found

@@ -26,6 +26,9 @@ KINDS = {
     "time-off": "time_off",
     "closure": "closures",
     "settings": "settings",
+    "package": "packages",
+    "package-session": "package_sessions",
+    "provider-assignment": "provider_assignments",
 }
 #: Rows of other tables that belong to a record: the column that names it, and the tables.
 _PARTS = {
@@ -41,6 +44,7 @@ _REASONS = (
     "no_show_reason",
     "check_in_override_reason",
     "leave_reason",
+    "pause_reason",
     "override_reason",
     "reason",
 )
@@ -58,31 +62,51 @@ _CHANGES = text("""
       SELECT * FROM audit_log WHERE table_name = ANY (:parts) AND id > :after
         AND coalesce(after, before) ->> :column = :row_id
       UNION ALL
-      SELECT * FROM audit_log WHERE table_name = 'participants' AND row_id = ANY (:participants) AND id > :after
+      SELECT * FROM audit_log WHERE table_name = ANY (:tables) AND row_id = ANY (:rows) AND id > :after
       ORDER BY id LIMIT :limit
     ) AS changed
     ORDER BY id
 """)
-_PARTICIPANTS = text("SELECT id::text FROM participants WHERE session_id = CAST(:session AS uuid)")
+#: What can be told with the records of a kind: that kind, the tables, and a statement that finds the rows' ids.
+INCLUDED = {
+    "participants": (
+        "session",
+        ["participants"],
+        text("SELECT id::text FROM participants WHERE session_id = CAST(:record AS uuid)"),
+    ),
+    "sessions": (
+        "package",
+        ["package_sessions", "provider_assignments"],
+        text("""
+            SELECT id::text FROM package_sessions WHERE package_id = CAST(:record AS uuid)
+            UNION ALL
+            SELECT a.id::text FROM provider_assignments a JOIN package_sessions s ON s.id = a.package_session_id
+            WHERE s.package_id = CAST(:record AS uuid)
+        """),
+    ),
+}
 _KNOWN = text("SELECT EXISTS (SELECT FROM audit_log WHERE table_name = :table AND row_id = :row_id)")
 _SETTINGS = text("SELECT id FROM settings")
 
 
 def changes(
-    db: Session, kind: str, record_id: UUID, *, after: int, limit: int, with_participants: bool = False
+    db: Session, kind: str, record_id: UUID, *, after: int, limit: int, include: str | None = None
 ) -> Sequence[Row[Any]]:
     """The audit log's rows of a record and its parts, in order, after a given one.
 
-    `with_participants`, of a session, those too of whoever has a place in it, or had until it was cancelled.
+    `include`, one of `INCLUDED`: of a session, those too of whoever has a place in it, or had until it was cancelled;
+    of a package, those of its sessions and of their assignments.
     """
     column, parts = _PARTS.get(kind, ("", []))
-    participants = db.scalars(_PARTICIPANTS, {"session": record_id}).all() if with_participants else []
+    _, tables, ids = INCLUDED[include] if include else ("", [], None)
+    rows = [] if ids is None else list(db.scalars(ids, {"record": record_id}))
     asked = {
         "table": KINDS[kind],
         "row_id": str(record_id),
         "column": column,
         "parts": parts,
-        "participants": list(participants),
+        "tables": tables,
+        "rows": rows,
         "after": after,
         "limit": limit,
     }

@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from jalsa.errors import not_found
-from scheduling.domain import LIVE_PARTICIPANT
-from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
+from scheduling.domain import EXPECTED, LIVE_PARTICIPANT
+from scheduling.models import Package, PackageSession, Participant, ServiceType
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class Whole:
     def placed(self) -> Iterator[tuple[PackageSession, Participant]]:
         """The sessions that have their place, past and to come."""
         return ((s, self.appointments[s.id]) for s in self.steps if s.status in ("SCHEDULED", "COMPLETED"))
+
+    def coming(self, now: datetime) -> list[tuple[PackageSession, Participant]]:
+        """Those of them that are still to come, by number."""
+        return [(step, p) for step, p in self.placed() if p.status in EXPECTED and p.starts_at > now]
 
     def step(self, number: int) -> PackageSession:
         """The session of that number. Raises 404."""
@@ -108,14 +113,12 @@ def steps_of(db: Session, package_id: UUID) -> Sequence[PackageSession]:
 def appointments(db: Session, step_ids: Collection[UUID]) -> dict[UUID, Participant]:
     """The appointment of each package session: the live one, else the last that it had."""
     query = select(Participant).where(Participant.package_session_id.in_(step_ids)).order_by(Participant.id)
+    query = query.options(selectinload(Participant.session))
     found: dict[UUID, Participant] = {}
     for participant in db.scalars(query.execution_options(populate_existing=True)):
         step = participant.package_session_id
         if step and not (step in found and found[step].status in LIVE_PARTICIPANT):
             found[step] = participant
-    # read at once: each participant then finds its session among them
-    sessions = select(ClinicalSession).where(ClinicalSession.id.in_([p.session_id for p in found.values()]))
-    db.scalars(sessions.execution_options(populate_existing=True)).all()
     return found
 
 

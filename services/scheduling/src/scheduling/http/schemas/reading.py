@@ -7,7 +7,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from jalsa.web import PageArgs
 from jalsa.web.fields import Day, DayOrInstant, Instant, Name
 from scheduling.domain import PARTICIPANT
-from scheduling.http.schemas.sessions import ParticipantAnswer
+from scheduling.http.schemas.sessions import PackagePlace, ParticipantAnswer
+from scheduling.queries.package_reports import MAX_SERVICES
 
 MAX_CALENDAR_DAYS = 42
 MAX_REPORT_DAYS = 366
@@ -15,6 +16,7 @@ MAX_REPORT_DAYS = 366
 
 class AppointmentArgs(PageArgs):
     patient_id = fields.UUID()
+    package_id = fields.UUID()
     clinic_id = fields.UUID()
     provider_id = fields.UUID()
     service_type = Name(max=20)
@@ -118,6 +120,7 @@ class CalendarParticipant(Schema):
     patient_id = fields.UUID()
     appointment_number = fields.String()
     status = fields.String()
+    package = fields.Nested(PackagePlace(), allow_none=True)
 
 
 class CalendarSession(Schema):
@@ -239,10 +242,81 @@ class LeadTime(_Named):
     percentile_90_days = fields.Float()
 
 
+class PackageReportArgs(ReportArgs):
+    provider_id = fields.UUID(
+        load_default=None, metadata={"description": "Packages of which any session is assigned to this provider"}
+    )
+    service_type = Name(max=20, load_default=None, metadata={"description": "A service type's code"})
+
+
+class PackageTotals(Schema):
+    packages = fields.Integer(metadata={"description": "Created on these local days of their clinics"})
+    completed_percent = fields.Float(
+        allow_none=True,
+        metadata={"description": "Of the packages that are over, which are COMPLETED or CANCELLED; null if none is"},
+    )
+    sessions = fields.Integer(metadata={"description": "Of all these packages, whatever their state"})
+    completed_sessions = fields.Integer()
+    completed_sessions_percent = fields.Float(allow_none=True, metadata={"description": "Of all their sessions"})
+    mean_sessions = fields.Float(allow_none=True, metadata={"description": "Sessions of a package"})
+    mean_completed_sessions = fields.Float(allow_none=True, metadata={"description": "Completed ones of a package"})
+    tried_sessions = fields.Integer(metadata={"description": "For which a place was looked for"})
+    placed_sessions = fields.Integer(
+        metadata={"description": "Of those tried: not FAILED now, and with an appointment, past or cancelled too"}
+    )
+    placed_percent = fields.Float(allow_none=True, metadata={"description": "Of the sessions that were tried"})
+    placed_at_first_attempt_sessions = fields.Integer(
+        metadata={"description": "Placed, and no attempt to place them has failed"}
+    )
+    placed_at_first_attempt_percent = fields.Float(
+        allow_none=True, metadata={"description": "Of the sessions that were tried"}
+    )
+
+
+class StatusCount(Schema):
+    key = fields.String(metadata={"description": "A package's status"})
+    packages = fields.Integer()
+
+
+class FailureCount(Schema):
+    key = fields.String(metadata={"description": "The code of the reason for which a session is FAILED now"})
+    sessions = fields.Integer()
+
+
+class PackageServices(_Named):
+    packages = fields.Integer()
+    sessions = fields.Integer(metadata={"description": "Of these packages, whatever their state"})
+
+
+class PackageProviders(_Named):
+    scheduled_sessions = fields.Integer(metadata={"description": "With an appointment that is still to be attended"})
+    completed_sessions = fields.Integer()
+    missed_sessions = fields.Integer(metadata={"description": "Appointments to which the patient did not come"})
+
+
+class PackageReport(Schema):
+    first = fields.Date(data_key="from")
+    last = fields.Date(data_key="to")
+    totals = fields.Nested(PackageTotals())
+    by_status = fields.List(fields.Nested(StatusCount()), metadata={"description": "Every status"})
+    failures = fields.List(fields.Nested(FailureCount()), metadata={"description": "The commonest first"})
+    service_types = fields.List(
+        fields.Nested(PackageServices()),
+        metadata={"description": f"The {MAX_SERVICES} with the most packages, the commonest first"},
+    )
+    providers = fields.List(
+        fields.Nested(PackageProviders()),
+        metadata={"description": "Who holds, or held, their sessions; the one with the most sessions first"},
+    )
+
+
 class HistoryArgs(PageArgs):
     include = fields.String(
-        validate=validate.OneOf(["participants"]),
-        metadata={"description": "Of a session: also what happened to those who have, or had, a place in it"},
+        validate=validate.OneOf(["participants", "sessions"]),
+        metadata={
+            "description": "`participants`, of a session: also what happened to those who have, or had, a place in it."
+            " `sessions`, of a package: also what happened to its sessions, and to whom they were assigned"
+        },
     )
 
 

@@ -198,6 +198,13 @@ class CheckIn(Schema):
     override_reason = fields.String(allow_none=True)
 
 
+class PackagePlace(Schema):
+    id = fields.UUID()
+    number = fields.String()
+    session_number = fields.Integer()
+    total_sessions = fields.Integer()
+
+
 class ParticipantAnswer(Schema):
     id = fields.UUID(metadata={"description": "`appointment_id` in the other services"})
     appointment_number = fields.String()
@@ -222,6 +229,9 @@ class ParticipantAnswer(Schema):
     no_show_reason = fields.String(allow_none=True)
     reschedule_count = fields.Integer()
     change_reason = fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    package = fields.Nested(
+        PackagePlace(), allow_none=True, metadata={"description": "Which session of which package it is, if of one"}
+    )
     session = fields.Nested(SessionAnswer())
 
 

@@ -1,0 +1,121 @@
+"""What becomes of a package after it was made."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from jalsa import clock
+from jalsa.web import Routes, current_db, tagged
+from scheduling.http.answers import told_beside
+from scheduling.http.overrides import check_override
+from scheduling.http.packages import held_package, shown
+from scheduling.http.schemas import package_changes as schemas
+from scheduling.http.schemas.packages import PackageAnswer
+from scheduling.http.schemas.sessions import ReasonBody, RescheduleParticipantBody
+from scheduling.operations import package_changes as operations
+from scheduling.queries.packages import Whole
+
+routes = Routes("package-changes", "Changes of packages")
+
+_PACKAGE = PackageAnswer()
+_CHANGED = schemas.ChangedPackageAnswer()
+_ONE = "/packages/<uuid:package_id>/sessions/<int:session_number>"
+
+
+@routes.view(
+    f"{_ONE}/reschedule", "POST", permission="packages.write", body=RescheduleParticipantBody(), answer=_CHANGED
+)
+def reschedule_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
+    """Move the appointment of one session of a package; order and gap are warned of, not refused."""
+    check_override(body)
+    held = held_package(current_db(), package_id, body.get("session_id"))
+    operations.reschedule_session(current_db(), held, session_number, body, now=clock.now())
+    return _warned(held)
+
+
+@routes.view(
+    f"{_ONE}/schedule", "POST", permission="packages.write", body=schemas.SchedulePackageSessionBody(), answer=_CHANGED
+)
+def schedule_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
+    """Book one session that has no place by hand, also as a make-up; order and gap are warned of, not refused."""
+    check_override(body)
+    held = held_package(current_db(), package_id)
+    operations.schedule_session(current_db(), held, session_number, body, now=clock.now())
+    return _warned(held)
+
+
+@routes.view(
+    f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelPackageSessionBody(), answer=_PACKAGE
+)
+def cancel_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
+    """Give up one session of a package, with its appointment; it is not owed any more unless the body says so."""
+    held = held_package(current_db(), package_id)
+    operations.cancel_session(current_db(), held, session_number, now=clock.now(), **body)
+    return tagged(shown(current_db(), held))
+
+
+@routes.view(
+    "/packages/<uuid:package_id>/shift",
+    "POST",
+    permission="packages.write",
+    body=schemas.ShiftBody(),
+    answer=_PACKAGE,
+)
+def shift_package(body: dict[str, Any], package_id: UUID) -> Response:
+    """Move the rest of a package by days, or plan it anew from a day on; places in group sessions stay."""
+    held = held_package(current_db(), package_id)
+    operations.shift(current_db(), held, body, now=clock.now())
+    return tagged(shown(current_db(), held))
+
+
+@routes.view(
+    "/packages/<uuid:package_id>/substitute",
+    "POST",
+    permission="packages.write",
+    body=schemas.SubstituteBody(),
+    answer=_PACKAGE,
+)
+def substitute_provider(body: dict[str, Any], package_id: UUID) -> Response:
+    """Another provider takes sessions over, at their time or at the nearest that is free."""
+    held = held_package(current_db(), package_id)
+    operations.substitute(current_db(), held, body, now=clock.now())
+    return tagged(shown(current_db(), held))
+
+
+@routes.view(
+    "/packages/<uuid:package_id>/cancel", "POST", permission="packages.write", body=ReasonBody(), answer=_PACKAGE
+)
+def cancel_package(body: dict[str, Any], package_id: UUID) -> Response:
+    """Cancel a package with every appointment that is still to come; the past stays."""
+    held = held_package(current_db(), package_id)
+    operations.cancel(current_db(), held, body["reason"], now=clock.now())
+    return tagged(shown(current_db(), held))
+
+
+@routes.view(
+    "/packages/<uuid:package_id>/pause", "POST", permission="packages.write", body=schemas.PauseBody(), answer=_PACKAGE
+)
+def pause_package(body: dict[str, Any], package_id: UUID) -> Response:
+    """Give up the appointments to come until the package is resumed."""
+    held = held_package(current_db(), package_id)
+    operations.pause(current_db(), held, body, now=clock.now())
+    return tagged(shown(current_db(), held))
+
+
+@routes.view(
+    "/packages/<uuid:package_id>/resume",
+    "POST",
+    permission="packages.write",
+    body=schemas.ResumeBody(),
+    answer=_PACKAGE,
+)
+def resume_package(body: dict[str, Any], package_id: UUID) -> Response:
+    """Go on with a paused package: what has no place is planned again, with the same providers."""
+    held = held_package(current_db(), package_id)
+    operations.resume(current_db(), held, body, now=clock.now())
+    return tagged(shown(current_db(), held))
+
+
+def _warned(held: Whole) -> Response:
+    return told_beside(shown(current_db(), held), warnings=operations.warned(held, now=clock.now()))

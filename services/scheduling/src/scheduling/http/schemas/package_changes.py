@@ -1,0 +1,95 @@
+"""The shapes of what is done to a package after it was made."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web.fields import Day, FreeText, Instant
+from scheduling.domain.planning import MAX_SESSIONS
+from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
+from scheduling.http.schemas.sessions import Override, ReasonBody
+
+_number = validate.Range(1, MAX_SESSIONS)
+_MAX_SHIFT_DAYS = 366
+
+
+class SchedulePackageSessionBody(ReasonBody):
+    starts_at = Instant(required=True)
+    provider_id = fields.UUID(metadata={"description": "The one to whom the session is assigned if absent"})
+    room_id = fields.UUID(allow_none=True, metadata={"description": "The package's if absent"})
+    override = fields.Nested(
+        Override(),
+        metadata={"description": "Managers only: working hours, absences, closures and buffers are set aside"},
+    )
+
+
+class CancelPackageSessionBody(ReasonBody):
+    owed = fields.Boolean(load_default=False, metadata={"description": "It is to be made up"})
+
+
+class _Some(Schema):
+    """A change of the sessions from a number on."""
+
+    from_session_number = fields.Integer(required=True, strict=True, validate=_number)
+    reason = FreeText(max=500, allow_none=True, load_default=None)
+    all_or_nothing = fields.Boolean(
+        load_default=True,
+        metadata={
+            "description": "409 `package-conflicts` and nothing changed, unless every session has its place. Otherwise "
+            "those that have none are cancelled, and FAILED"
+        },
+    )
+
+
+class ShiftBody(_Some):
+    days = fields.Integer(
+        strict=True,
+        validate=[validate.Range(-_MAX_SHIFT_DAYS, _MAX_SHIFT_DAYS), validate.NoneOf([0])],
+        metadata={"description": "So many local days later, or earlier, at the same time of day"},
+    )
+    start_date = Day(
+        metadata={"description": "Planned anew from this local day on; a period with an end ends as much later"}
+    )
+
+    @validates_schema
+    def _in_one_way(self, data: dict[str, Any], **_: Any) -> None:
+        if ("days" in data) == ("start_date" in data):
+            raise ValidationError("Either days or start_date is required, not both.", "days")
+
+
+class SubstituteBody(_Some):
+    provider_id = fields.UUID(required=True, metadata={"description": "Takes over"})
+    to_session_number = fields.Integer(
+        strict=True, validate=_number, metadata={"description": "The last one of the package if absent"}
+    )
+
+    @validates_schema
+    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("to_session_number", MAX_SESSIONS) < data["from_session_number"]:
+            raise ValidationError("Must not be less than from_session_number.", "to_session_number")
+
+
+class PauseBody(ReasonBody):
+    from_date = Day(metadata={"description": "Appointments before this local day stay; today if absent"})
+
+
+class ResumeBody(Schema):
+    start_date = Day(metadata={"description": "The first local day again; today if absent"})
+    end_date = Day(allow_none=True, metadata={"description": "As many days later as the package was paused if absent"})
+    auto_schedule = fields.Boolean(
+        load_default=True, metadata={"description": "Plan at once what has no place, with the same providers"}
+    )
+    all_or_nothing = fields.Boolean(
+        load_default=False,
+        metadata={"description": "409 `package-conflicts` and nothing changed, unless every session has its place"},
+    )
+
+
+class ChangedPackageAnswer(PackageAnswer):
+    warnings = fields.List(
+        fields.Nested(SchedulingError()),
+        metadata={
+            "description": "Of the sessions to come: `out-of-order`, behind one of a higher number; `gap`, too near to "
+            "the one before"
+        },
+    )

@@ -1,0 +1,365 @@
+"""What becomes of a package after it was made: one session, the rest, the provider, the whole of it.
+
+Its rows are locked by `operations.packages.held_package`. A session's state is set here before its appointment
+changes: `operations.progress` leaves it as it is then.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from jalsa.db import context_of
+from jalsa.errors import conflict, invalid
+from scheduling import domain, events
+from scheduling.domain.hours import day_of, instant_of
+from scheduling.domain.planning import Occurrence, Planned, warnings
+from scheduling.domain.reasons import warning
+from scheduling.events import packages as package_events
+from scheduling.models import Package, PackageSession, Participant
+from scheduling.operations import packages, participants, planning, sessions
+from scheduling.operations.packages import check_going, check_open, is_outstanding
+from scheduling.operations.planning import Task
+from scheduling.operations.progress import finish, move, unpause
+from scheduling.operations.scopes import Move, in_order
+from scheduling.queries.packages import Whole
+
+Placed = tuple[PackageSession, Participant]
+
+
+def reschedule_session(db: Session, held: Whole, number: int, data: Mapping[str, Any], *, now: datetime) -> None:
+    """Move the appointment of one session; it is told as any appointment is.
+
+    Raises 404 for the number, 422 and 409 as `participants.reschedule`, `package-paused`, and `invalid-transition` for
+    a session without an appointment.
+    """
+    check_open(held.package)
+    step = held.step(number)
+    if step.status != "SCHEDULED":
+        raise conflict("invalid-transition", "The session has no appointment to move; schedule it.")
+    participants.hold(db, held.package.patient_id, None)
+    participant = participants.reschedule(db, held.appointments[step.id], data, now=now)
+    _note_provider(db, step, participant, data["reason"], now)
+    held.package.change_reason = data["reason"]
+    db.flush()
+
+
+def schedule_session(db: Session, held: Whole, number: int, data: Mapping[str, Any], *, now: datetime) -> None:
+    """Book one session that has no place and is owed, where a person says; it is told as any appointment is.
+
+    Raises 404 for the number, 422 and 409 as `participants.book_appointment`, `package-paused`, and
+    `invalid-transition` for a session that is not to be placed.
+    """
+    package, step = held.package, held.step(number)
+    check_open(package)
+    packages.check_outstanding(step)
+    booking = participants.book_appointment(db, _by_hand(package, step, data), now=now, step=step)
+    move(step, "SCHEDULED")
+    step.scheduling_attempts += 1
+    if package.status == "DRAFT":
+        package.status = "SCHEDULED"
+    held.appointments[step.id] = booking.participant
+    _note_provider(db, step, booking.participant, data["reason"], now)
+    package.change_reason = data["reason"]
+    db.flush()
+
+
+def warned(held: Whole, *, now: datetime) -> list[dict[str, Any]]:
+    """What is unusual about the times of the sessions that are still to come; each names its session."""
+    gap = held.package.gap_days
+    coming = {step.session_number for step, _ in held.coming(now)}
+    return [
+        {
+            "session_number": number,
+            "code": code,
+            "detail": warning(code, gap),
+            "detail_ar": warning(code, gap, "ar"),
+        }
+        for number, code in warnings(packages.standing(held), held.package.clinic.timezone, gap)
+        if number in coming
+    ]
+
+
+def cancel_session(
+    db: Session, held: Whole, number: int, reason: str | None, *, owed: bool = False, now: datetime
+) -> None:
+    """Give up one session, with its appointment if it has one; `owed` keeps it to be made up.
+
+    Completes a package of which nothing is left. Raises 404 for the number; 409 `invalid-transition` for a session
+    that has begun or is over, and for the last of a package of which none has taken place.
+    """
+    package, step = held.package, held.step(number)
+    check_going(package)
+    rest = [s for s in held.steps if s is not step and (s.status in ("SCHEDULED", "COMPLETED") or is_outstanding(s))]
+    if not rest and not owed:
+        raise conflict("invalid-transition", "It is all that is left of the package; cancel the package instead.")
+    appointment = dict(held.coming(now)).get(step)
+    if appointment:
+        move(step, "CANCELLED", owed=owed)
+        participants.cancel(db, appointment, reason, now=now)
+    elif is_outstanding(step) and not owed:
+        _drop(step)
+    else:
+        raise conflict("invalid-transition", f"Session {number} of the package is not to be cancelled so.")
+    package.change_reason = reason
+    db.flush()
+    finish(db, package, now=now)
+
+
+def shift(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
+    """Move the appointments from a session number on that are still to come.
+
+    Either by `days`, to the same wall time, or by a new plan from the local day `start_date` on. A place in a group
+    session stays. Publishes PackageScheduled for all. Raises 422 for a number or a day; 409 `invalid-transition` where
+    there is nothing to move, `package-paused`, `package-conflicts`.
+    """
+    package = held.package
+    check_open(package)
+    participants.hold(db, package.patient_id, None)
+    placed = _movable(held, _named(held, data), now)
+    if not placed:
+        raise conflict("invalid-transition", "None of these sessions has an appointment that could move.")
+    task = _task(held, placed, now)
+    if "days" in data:
+        zone = ZoneInfo(package.clinic.timezone)
+        wanted = [_days_later(packages.occurrence(*one), data["days"], zone) for one in placed]
+        places = planning.checked(db, task, wanted)
+    else:
+        task = _from_day(task, placed, data["start_date"])
+        places = planning.planned(db, task, locked=True)
+    packages.check_whole(task, places, data)
+    _settle(db, held, task, places, data["reason"], package_events.RESCHEDULED, now)
+
+
+def substitute(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
+    """Give the sessions of some numbers to another provider, at their time, else at the nearest that is free.
+
+    Those that have no place are assigned to the provider; the past, and places in group sessions, stay. Publishes
+    PackageScheduled if an appointment changes. Raises 422 for a number, or a provider who does not fit; 409
+    `invalid-transition` where there is nothing to take over, `package-conflicts`.
+    """
+    package, provider_id, reason = held.package, data["provider_id"], data["reason"]
+    check_going(package)
+    participants.hold(db, package.patient_id, None)
+    steps = _named(held, data)
+    packages.qualified_provider(db, provider_id, package.clinic, package.service_type, "provider_id")
+    placed = [(s, p) for s, p in _movable(held, steps, now) if p.session.provider_id != provider_id]
+    waiting = [s for s in steps if is_outstanding(s) and s.provider_id != provider_id]
+    if not placed and not waiting:
+        raise conflict("invalid-transition", "None of these sessions is to be taken over.")
+    for step in [*(step for step, _ in placed), *waiting]:
+        packages.assign(db, step, provider_id, packages.SUBSTITUTE, now, reason)
+    package.change_reason = reason
+    db.flush()
+    if placed:
+        task = _task(held, placed, now)
+        wanted = [replace(packages.occurrence(*one), provider_id=provider_id) for one in placed]
+        places = planning.nearest(db, task, wanted)
+        packages.check_whole(task, places, data)
+        _settle(db, held, task, places, reason, package_events.SUBSTITUTED, now)
+
+
+def cancel(db: Session, held: Whole, reason: str | None, *, now: datetime) -> None:
+    """Cancel a package with every appointment that is still to come, and publish PackageCancelled.
+
+    What has begun or is over stays as it is. Raises 409 `invalid-transition` for a package that is over.
+    """
+    package, coming = held.package, held.coming(now)
+    domain.PACKAGE.check(package.status, "CANCELLED")
+    for step in held.steps:
+        if is_outstanding(step):
+            _drop(step)
+    _give_up(db, coming, "CANCELLED", reason, owed=False, now=now)
+    package.status, package.cancelled_at = "CANCELLED", now
+    package.cancelled_by, package.cancel_reason = context_of(db).actor, reason
+    package.change_reason = reason
+    unpause(package)
+    db.flush()
+    completed = sum(step.status == "COMPLETED" for step in held.steps)
+    package_events.package_cancelled(db, package, completed, len(coming), now)
+
+
+def pause(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
+    """Give up the appointments from a local day on, today if none is named, until the package is resumed.
+
+    Publishes PackageScheduled if there are any. Raises 409 `invalid-transition` for a package that is over,
+    `package-paused` for one that is paused.
+    """
+    package = held.package
+    check_open(package)
+    zone = package.clinic.timezone
+    since = data.get("from_date") or day_of(now, zone)
+    placed = [(step, p) for step, p in held.coming(now) if day_of(p.starts_at, zone) >= since]
+    _give_up(db, placed, "PENDING", data["reason"], now=now)
+    package.paused_at, package.paused_by = now, context_of(db).actor
+    package.pause_reason = package.change_reason = data["reason"]
+    db.flush()
+    if placed:
+        numbers = [step.session_number for step, _ in placed]
+        packages.announce(db, held, package_events.PAUSED, numbers, now=now)
+
+
+def resume(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
+    """Go on with a paused package: its period begins at `start_date`, but not before today, and ends as much later.
+
+    With `auto_schedule` what has no place is planned again. Raises 422 for the period; 409 `invalid-transition` for a
+    package that is not paused, and what `packages.schedule` raises.
+    """
+    package = held.package
+    if package.paused_at is None:
+        raise conflict("invalid-transition", "The package is not paused.")
+    today, paused_on = (day_of(instant, package.clinic.timezone) for instant in (now, package.paused_at))
+    goes_on = data.get("start_date", today)
+    packages.check_start(goes_on, package.clinic, now)
+    wishes = {"start_date": max(package.start_date, goes_on), "end_date": package.end_date}
+    if package.end_date:
+        wishes["end_date"] = package.end_date + (goes_on - paused_on)
+    wishes |= {name: data[name] for name in wishes if name in data}
+    unpause(package)
+    package.change_reason = None
+    if data["auto_schedule"]:
+        given = {**wishes, "all_or_nothing": data["all_or_nothing"]}
+        packages.schedule(db, held, given, now=now, cause=package_events.RESUMED)
+    else:
+        packages.change_wishes(package, wishes, now)
+    db.flush()
+
+
+def _by_hand(package: Package, step: PackageSession, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an appointment is booked from; what is not said is as in the package. Raises 422 problems."""
+    provider_id = data.get("provider_id", step.provider_id)
+    if provider_id is None:
+        raise invalid("provider_id", "Required: the session is assigned to nobody.")
+    if package.room_required and not package.room_id and "room_id" not in data:
+        raise invalid("room_id", "Required: the package needs a room; null is without one.")
+    return {
+        "patient_id": package.patient_id,
+        "clinic_id": package.clinic_id,
+        "service_type": package.service_type.code,
+        "duration_minutes": package.session_duration_minutes,
+        "room_id": package.room_id,
+        **data,
+        "provider_id": provider_id,
+    }
+
+
+def _note_provider(
+    db: Session, step: PackageSession, participant: Participant, reason: str | None, now: datetime
+) -> None:
+    """Record a provider to whom the session was not assigned."""
+    provider_id = participant.session.provider_id
+    if provider_id != step.provider_id:
+        kind = packages.SUBSTITUTE if step.provider_id else packages.REQUESTED
+        packages.assign(db, step, provider_id, kind, now, reason)
+
+
+def _named(held: Whole, data: Mapping[str, Any]) -> Sequence[PackageSession]:
+    """The sessions from one number to another, or to the end. Raises 422 problems."""
+    total = held.package.total_sessions
+    bounds = {"to_session_number": total, **data}
+    for name in ("from_session_number", "to_session_number"):
+        if bounds[name] > total:
+            raise invalid(name, "There is no session of this number.")
+    return held.steps[bounds["from_session_number"] - 1 : bounds["to_session_number"]]
+
+
+def _movable(held: Whole, steps: Sequence[PackageSession], now: datetime) -> list[Placed]:
+    """Those whose appointment is still to come, in a session that is theirs alone."""
+    return [
+        (step, p)
+        for step, p in held.coming(now)
+        if step in steps and p.session.session_type == domain.INDIVIDUAL and p.session.status == "SCHEDULED"
+    ]
+
+
+def _task(held: Whole, placed: Sequence[Placed], now: datetime) -> Task:
+    steps = [step for step, _ in placed]
+    others = packages.standing(held, but={step.session_number for step in steps})
+    return Task(held.package, steps, now, others, frozenset(p.session_id for _, p in placed))
+
+
+def _from_day(task: Task, placed: Sequence[Placed], start: date) -> Task:
+    """The same sessions from another day on; a period with an end ends as many days later as they begin."""
+    package = task.package
+    packages.check_start(start, package.clinic, task.now)
+    began = min(day_of(p.starts_at, package.clinic.timezone) for _, p in placed)
+    until = package.end_date and package.end_date + max(start - began, timedelta(0))
+    return replace(task, since=start, until=until)
+
+
+def _days_later(one: Occurrence, days: int, zone: ZoneInfo) -> Occurrence:
+    """Local days and wall times, not hours: what moves across a clock change keeps its time of day."""
+    local = one.starts_at.astimezone(zone)
+    starts_at = instant_of(local.date() + timedelta(days=days), local.time(), zone)
+    return replace(one, starts_at=starts_at, ends_at=starts_at + (one.ends_at - one.starts_at))
+
+
+def _settle(
+    db: Session, held: Whole, task: Task, places: Sequence[Planned], reason: str | None, cause: str, now: datetime
+) -> None:
+    """Move what has a place, give up what has none, and publish PackageScheduled.
+
+    The places were checked under their locks, as if all of the task's sessions had left theirs. Raises 422 where they
+    are there already.
+    """
+    appointments = {step.session_number: held.appointments[step.id] for step in task.steps}
+    refused = planning.refusals(task, places)
+    moves = _moves(db, task, places, appointments)
+    if not refused and not moves:
+        raise invalid("start_date", "The sessions are there already.")
+    with events.announced_with_package(db):
+        for step in task.steps:
+            if why := refused.get(step.session_number):
+                # the whole session: its time is not offered to those who wait, another may be on its way there
+                move(step, "PENDING")
+                sessions.cancel_session(db, appointments[step.session_number].session, reason, now=now)
+                step.scheduling_attempts += 1
+                packages.fail(step, why)
+        for each in in_order(sorted(moves.values(), key=lambda m: m.session.starts_at)):
+            sessions.move_session(db, each.session, each.place, (), {"reason": reason}, now=now)
+    task.package.change_reason = reason
+    _extend(held, now)
+    db.flush()
+    packages.announce(db, held, cause, [*refused, *moves], now=now)
+
+
+def _moves(
+    db: Session, task: Task, places: Sequence[Planned], appointments: Mapping[int, Participant]
+) -> dict[int, Move]:
+    """Those that are not where they are to be, by number."""
+    found = {
+        one.number: Move(appointments[one.number].session, packages.place_at(db, task.package, one))
+        for one in places
+        if isinstance(one, Occurrence)
+    }
+    return {number: each for number, each in found.items() if not sessions.is_there(each.session, each.place)}
+
+
+def _extend(held: Whole, now: datetime) -> None:
+    """A period with an end goes on until the last of the sessions. Raises 422 where it becomes too long."""
+    package = held.package
+    last = max((day_of(p.starts_at, package.clinic.timezone) for _, p in held.coming(now)), default=None)
+    if package.end_date and last and last > package.end_date:
+        package.end_date = last
+        packages.check_period(package, now)
+
+
+def _give_up(
+    db: Session, placed: Sequence[Placed], status: str, reason: str | None, *, owed: bool = True, now: datetime
+) -> None:
+    """Cancel appointments of which one event of the package tells; their sessions get the state."""
+    for step, _ in placed:
+        move(step, status, owed=owed)
+    with events.announced_with_package(db):
+        for _, participant in placed:
+            participants.cancel(db, participant, reason, now=now)
+
+
+def _drop(step: PackageSession) -> None:
+    """A session without a place is not owed any more."""
+    if step.status != "CANCELLED":
+        move(step, "CANCELLED")
+    step.owed = False
