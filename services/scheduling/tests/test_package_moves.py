@@ -97,6 +97,15 @@ def test_the_rest_is_planned_anew_from_a_day_on(desk: Desk) -> None:
     assert list(again["errors"]) == ["start_date"]
 
 
+def test_sessions_that_would_change_places_with_each_other_find_other_places(desk: Desk) -> None:
+    package = create(desk, start_date=at(3).date().isoformat())
+    changed(desk, package, "sessions/3/reschedule", starts_at=at(1, 7))
+    after = changed(desk, package, "shift", from_session_number=1, start_date=at(1).date().isoformat())
+    assert of(after, "status") == ["SCHEDULED"] * 4
+    assert starts(after) == sorted(starts(after))
+    assert of(after, "appointment_number") == of(package, "appointment_number")
+
+
 def test_what_was_changed_alone_moves_as_it_is(desk: Desk) -> None:
     package, other = create(desk), desk.centre.create_provider(desk.clinic)
     given = {"starts_at": at(2, 12), "duration_minutes": 30, "provider_id": other["id"], "room_id": desk.room["id"]}

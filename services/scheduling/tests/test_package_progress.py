@@ -1,6 +1,7 @@
 """Whatever is done to a package and its appointments, in any order: its progress is what a small model foretells."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
@@ -29,7 +30,7 @@ days = st.integers(1, 8)
 hours = st.integers(6, 8)
 seats = st.integers(0, 10**6)
 
-_OUT_OF_STEP = text("""
+OUT_OF_STEP = text("""
     SELECT count(*) FROM package_sessions s
     WHERE (SELECT count(*) FROM participants p WHERE p.package_session_id = s.id AND p.live)
        <> CASE WHEN s.status IN ('SCHEDULED', 'COMPLETED') THEN 1 ELSE 0 END
@@ -123,13 +124,14 @@ class Course(RuleBasedStateMachine):
 
     @rule(which=seats)
     def check_in(self, which: int) -> None:
-        model, (step, seat) = self.model, self._seat(which)
+        model, (step, seat) = self.model, self._seat(which, "BOOKED", "NO_SHOW")
         answer = self._act(seat, "check-in", {"override": {"reason": "Long before the day"}})
         if seat.status == "NO_SHOW":
             again = step.seat is not seat and step.seat is not None and step.seat.status in LIVE
             others = any(s.meets(seat.start) for _, s in model.seats if s is not seat and s.status in LIVE)
-            if again or others:
-                assert answer.get_json()["code"] in {"already-enrolled"} * again | {"patient-busy"} * others
+            refusals = ["already-enrolled"] * again + ["patient-busy"] * others
+            if refusals:
+                assert answer.get_json()["code"] in refusals
                 return
         elif seat.status != "BOOKED":
             problem(answer, 409, "invalid-transition")
@@ -141,7 +143,7 @@ class Course(RuleBasedStateMachine):
 
     @rule(which=seats)
     def attend(self, which: int) -> None:
-        step, seat = self._seat(which)
+        step, seat = self._seat(which, "ARRIVED")
         if self._told(self._act(seat, "attend"), None if seat.status == "ARRIVED" else "invalid-transition"):
             seat.status, step.status = "ATTENDED", "COMPLETED"
             self.model.begin()
@@ -150,7 +152,7 @@ class Course(RuleBasedStateMachine):
 
     @rule(which=seats)
     def miss(self, which: int) -> None:
-        step, seat = self._seat(which)
+        step, seat = self._seat(which, "BOOKED")
         if self._told(self._act(seat, "no-show"), None if seat.status == "BOOKED" else "invalid-transition"):
             seat.status = "NO_SHOW"
             self.model.give_up(step, "CANCELLED", owed=self.model.make_up and self.model.status != "CANCELLED")
@@ -160,13 +162,14 @@ class Course(RuleBasedStateMachine):
 
     @rule(which=seats)
     def cancel_appointment(self, which: int) -> None:
-        step, seat = self._seat(which)
+        step, seat = self._seat(which, "BOOKED")
         if self._told(self._act(seat, "cancel"), None if seat.status == "BOOKED" else "invalid-transition"):
             self.model.give_up(step, "CANCELLED", owed=self.model.status != "CANCELLED")
             self._check()
 
-    @rule(number=numbers, provider=who, day=days, hour=hours)
-    def reschedule(self, number: int, provider: int, day: int, hour: int) -> None:
+    @rule(which=seats, provider=who, day=days, hour=hours)
+    def reschedule(self, which: int, provider: int, day: int, hour: int) -> None:
+        number = self._number(which, lambda step: step.coming)
         step, holder, start = self._step(number), self.providers[provider], at(day, hour)
         seat = step.seat
         refusal = self.model.closed() or (None if seat and step.coming else "invalid-transition")
@@ -180,8 +183,9 @@ class Course(RuleBasedStateMachine):
             seat.start = start
             self._check()
 
-    @rule(number=numbers, provider=who, day=days, hour=hours)
-    def place_by_hand(self, number: int, provider: int, day: int, hour: int) -> None:
+    @rule(which=seats, provider=who, day=days, hour=hours)
+    def place_by_hand(self, which: int, provider: int, day: int, hour: int) -> None:
+        number = self._number(which, lambda step: step.outstanding)
         step, holder, start = self._step(number), self.providers[provider], at(day, hour)
         refusal = self.model.closed() or (None if step.outstanding else "invalid-transition")
         refusal = refusal or self.model.busy(holder, start)
@@ -255,6 +259,7 @@ class Course(RuleBasedStateMachine):
             self._see(ok(answer), list(placed))
             assert all(step.seat and step.seat.start == placed[step] for step in same)
 
+    @precondition(lambda self: not self.model.paused)
     @rule()
     def pause(self) -> None:
         if self._told(self._post("/pause"), self.model.closed()):
@@ -264,6 +269,7 @@ class Course(RuleBasedStateMachine):
             self.model.paused = True
             self._check()
 
+    @precondition(lambda self: self.model.paused)
     @rule()
     def resume(self) -> None:
         answer = self._post("/resume")
@@ -287,13 +293,20 @@ class Course(RuleBasedStateMachine):
         """Nothing overlaps, and the package's sessions are those of its appointments."""
         assert overlaps(self.desk) == 0
         with self.desk.centre.kit.transaction(self.desk.centre.tenant) as db:
-            assert db.execute(_OUT_OF_STEP).scalar_one() == 0
+            assert db.execute(OUT_OF_STEP).scalar_one() == 0
+
+    def _number(self, which: int, likely: Callable[[Step], bool]) -> int:
+        """Any, but mostly one that is likely."""
+        some = [n for n in range(1, TOTAL + 1) if which % 5 and likely(self._step(n))]
+        return some[which % len(some)] if some else which % TOTAL + 1
 
     def _step(self, number: int) -> Step:
         return self.model.steps[number - 1]
 
-    def _seat(self, which: int) -> tuple[Step, Seat]:
-        return self.model.seats[which % len(self.model.seats)]
+    def _seat(self, which: int, *likely: str) -> tuple[Step, Seat]:
+        """Any, but mostly one of a likely state."""
+        some = [(step, seat) for step, seat in self.model.seats if which % 5 and seat.status in likely]
+        return (some or self.model.seats)[which % len(some or self.model.seats)]
 
     def _post(self, what: str, given: dict[str, Any] | None = None) -> TestResponse:
         return self.desk.centre.post(self.path + what, given or {})

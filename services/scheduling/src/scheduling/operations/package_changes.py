@@ -7,6 +7,7 @@ changes: `operations.progress` leaves it as it is then.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from graphlib import CycleError
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -129,7 +130,7 @@ def shift(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -
         places = planning.checked(db, task, wanted)
     else:
         task = _from_day(task, placed, data["start_date"])
-        places = planning.planned(db, task, locked=True)
+        places = _planned_anew(db, held, task)
     packages.check_whole(task, places, data)
     _settle(db, held, task, places, data["reason"], package_events.RESCHEDULED, now)
 
@@ -290,6 +291,17 @@ def _from_day(task: Task, placed: Sequence[Placed], start: date) -> Task:
     return replace(task, since=start, until=until)
 
 
+def _planned_anew(db: Session, held: Whole, task: Task) -> list[Planned]:
+    """A plan in which no sessions change places with each other: of a circle, one's old place is not used."""
+    places = planning.planned(db, task, locked=True)
+    try:
+        list(in_order(list(_moves(db, held, places).values())))
+    except CycleError as error:
+        circle: Sequence[Move] = error.args[1]
+        return _planned_anew(db, held, replace(task, moving=task.moving - {circle[0].session.id}))
+    return places
+
+
 def _days_later(one: Occurrence, days: int, zone: ZoneInfo) -> Occurrence:
     """Local days and wall times, not hours: what moves across a clock change keeps its time of day."""
     local = one.starts_at.astimezone(zone)
@@ -305,9 +317,8 @@ def _settle(
     The places were checked under their locks, as if all of the task's sessions had left theirs. Raises 422 where they
     are there already.
     """
-    appointments = {step.session_number: held.appointments[step.id] for step in task.steps}
     refused = planning.refusals(task, places)
-    moves = _moves(db, task, places, appointments)
+    moves = _moves(db, held, places)
     if not refused and not moves:
         raise invalid("start_date", "The sessions are there already.")
     with events.announced_with_package(db):
@@ -315,10 +326,10 @@ def _settle(
             if why := refused.get(step.session_number):
                 # the whole session: its time is not offered to those who wait, another may be on its way there
                 move(step, "PENDING")
-                sessions.cancel_session(db, appointments[step.session_number].session, reason, now=now)
+                sessions.cancel_session(db, held.appointments[step.id].session, reason, now=now)
                 step.scheduling_attempts += 1
                 packages.fail(step, why)
-        for each in in_order(sorted(moves.values(), key=lambda m: m.session.starts_at)):
+        for each in in_order(list(moves.values())):
             sessions.move_session(db, each.session, each.place, (), {"reason": reason}, now=now)
     task.package.change_reason = reason
     _extend(held, now)
@@ -326,12 +337,10 @@ def _settle(
     packages.announce(db, held, cause, [*refused, *moves], now=now)
 
 
-def _moves(
-    db: Session, task: Task, places: Sequence[Planned], appointments: Mapping[int, Participant]
-) -> dict[int, Move]:
+def _moves(db: Session, held: Whole, places: Sequence[Planned]) -> dict[int, Move]:
     """Those that are not where they are to be, by number."""
     found = {
-        one.number: Move(appointments[one.number].session, packages.place_at(db, task.package, one))
+        one.number: Move(held.appointments[held.step(one.number).id].session, packages.place_at(db, held.package, one))
         for one in places
         if isinstance(one, Occurrence)
     }

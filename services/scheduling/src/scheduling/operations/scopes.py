@@ -6,6 +6,7 @@ Only sessions that are SCHEDULED and have not begun change: a series' history st
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from graphlib import TopologicalSorter
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -33,13 +34,18 @@ class Chosen:
     sessions: Sequence[ClinicalSession]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Move:
     """A session that is to move, where to, and what stands against it."""
 
     session: ClinicalSession
     place: Place
     conflicts: Sequence[Conflict] = ()
+
+    def waits_for(self, other: "Move") -> bool:
+        """Whether it goes where the other has been."""
+        old, new = other.session, self.place
+        return other is not self and old.starts_at < new.ends_at and new.starts_at < old.ends_at
 
 
 def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: bool = False) -> Chosen:
@@ -143,11 +149,9 @@ def _refusal(session: ClinicalSession, starts_at: datetime, problem: Problem) ->
 
 
 def in_order(moves: Sequence[Move]) -> Iterable[Move]:
-    """Moves, given by their old start, so that none goes onto the place of one that has not left it yet.
+    """Moves so that none goes onto the place of one that has not left it yet.
 
-    The exclusion constraints are checked at every row: those that move later go from the last to the first, then
-    those that move earlier from the first to the last.
+    The exclusion constraints are checked at every row. Raises CycleError where some would change places with each
+    other, which those of one series, all by as many days, never do.
     """
-    later = [m for m in moves if m.place.starts_at >= m.session.starts_at]
-    earlier = [m for m in moves if m.place.starts_at < m.session.starts_at]
-    return [*reversed(later), *earlier]
+    return TopologicalSorter({move: filter(move.waits_for, moves) for move in moves}).static_order()
