@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -175,6 +175,29 @@ class Desk:
         start = clock.now() + timedelta(minutes=in_minutes)
         return self.create_appointment(**{"starts_at": start, **overrides})
 
+    def package_body(self, **overrides: Any) -> dict[str, Any]:
+        """Four sessions of an hour, each on the next day, with the desk's provider, unless said otherwise."""
+        body = {
+            "patient_id": overrides.pop("patient_id", None) or self.centre.create_patient(),
+            "clinic_id": self.clinic["id"],
+            "service_type": self.service_type["code"],
+            "total_sessions": 4,
+            "session_duration_minutes": 60,
+            "start_date": at().date(),
+            "preferred_days": [],
+            "use_multiple_providers": False,
+            "provider_id": self.provider["id"],
+            "auto_schedule": True,
+        }
+        return as_json({**body, **overrides})
+
+    def create_package(self, **overrides: Any) -> dict[str, Any]:
+        return created(self.centre.post("/packages", self.package_body(**overrides)))
+
+    def package(self, package_id: str) -> dict[str, Any]:
+        """The package as it is now."""
+        return ok(self.centre.get(f"/packages/{package_id}"))
+
     def clear(self, participant: dict[str, Any], *, finance: bool = True, consent: bool = True) -> None:
         """Finance and consent as billing and patient-files have announced them."""
         with self.centre.kit.transaction(self.centre.tenant) as db:
@@ -253,6 +276,6 @@ def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
 
 
 def as_json(body: dict[str, Any]) -> dict[str, Any]:
-    """A body with its instants and ids written out; a value of `...` takes the field away."""
-    written = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in body.items() if v is not ...}
+    """A body with its days, instants and ids written out; a value of `...` takes the field away."""
+    written = {k: v.isoformat() if isinstance(v, date) else v for k, v in body.items() if v is not ...}
     return {k: str(v) if isinstance(v, UUID) else v for k, v in written.items()}

@@ -163,7 +163,7 @@ class Story:
         place = self.place({**golden("AppointmentBooked", "package")["data"], "room": None})
         patient = UUID(golden("PackageCreated", "default")["data"]["patient_id"])
         projections.save_patient(self.db, patient, file_number="FILE-2026-000001", active=True)
-        chance = (str(new_id()) for _ in range(6))  # of the sessions of the package, and of their assignments
+        chance = (str(new_id()) for _ in range(3))  # of the sessions of the package
         told = golden("PackageScheduled", "default")["data"]
         booked = [session["appointment_id"] for session in told["sessions"]]
         self.ids(packages, told["package_id"], *chance, *booked, str(new_id()))

@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from jalsa.auth import PUBLIC
 from jalsa.testing.kit import ServiceKit
 
+from .absences import away
 from .factories import Desk, at, created
 from .test_packages import body
 
@@ -101,6 +102,8 @@ def known_values(desk: Desk) -> dict[str, Any]:
     series = desk.create_series(start_time="18:00", max_capacity=5)
     members = f"/series/{series['id']}/members"
     member = created(desk.centre.post(members, {"patient_id": desk.centre.create_patient()}))
+    desk.create_session(starts_at=at(3))
+    absence = away(desk, at(3, 8), at(3, 12))
     package = created(desk.centre.post("/packages", body(desk, start_date=at(30).date().isoformat())))
     return {
         "package_id": package["id"],
@@ -118,6 +121,7 @@ def known_values(desk: Desk) -> dict[str, Any]:
         "clinic_ids": [desk.clinic["id"]],
         "series_id": series["id"],
         "member_id": member["id"],
+        "time_off_id": absence["id"],
         "starts_on": desk.series_body()["starts_on"],
         "rrule": "FREQ=WEEKLY;COUNT=2",
         "exceptions": [],

@@ -278,7 +278,7 @@ def test_of_what_a_person_wants_that_is_refused_which_nobody_can_have(
         Occurrence(
             number,
             midnight + n * 15 * MINUTE,
-            midnight + n * 15 * MINUTE + wish.length,
+            midnight + n * 15 * MINUTE + wish.length + n % 3 * 30 * MINUTE,
             PROVIDERS[who],
             ROOMS[room] if rooms and room < 2 else None,
         )

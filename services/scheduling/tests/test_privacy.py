@@ -19,6 +19,7 @@ from jalsa.testing.kit import ServiceKit, example
 from scheduling import domain, events
 from scheduling.operations import projections
 
+from .absences import apply, away, item, provider
 from .factories import Desk, at, created, ok, problem
 from .test_packages import body
 
@@ -97,6 +98,20 @@ def test_what_is_said_of_a_series_and_its_members_is_in_no_log_or_event(desk: De
     published = json.dumps([e.attributes() for e in desk.centre.kit.events(desk.centre.tenant)])
     assert "AppointmentCancelled" in published
     assert SECRET not in published + written(log) + refused.text + misread.text
+
+
+def test_why_sessions_move_is_in_no_log_or_event(desk: Desk, log: CapturingLogger) -> None:
+    provider(desk)
+    sessions = [desk.create_session(starts_at=at(1, 9 + n)) for n in range(2)]
+    absence = away(desk, at(1, 8), at(1, 12), reason=SECRET)
+    session_of_nobody = str(new_id())
+    asked = [item(sessions[0], "SUBSTITUTE"), item(sessions[1], "CANCEL")]
+    refusal = apply(desk, absence, *asked, item({"id": session_of_nobody}, "KEEP"), reason=SECRET)
+    problem(refusal, 422, "validation-error")
+    ok(apply(desk, absence, *asked, reason=SECRET))
+    published = str([e.attributes() for e in desk.centre.kit.events(desk.centre.tenant)])
+    assert "SessionRescheduled" in published
+    assert SECRET not in published + written(log) + refusal.text
 
 
 def test_why_packages_change_is_in_no_log_or_event(desk: Desk, log: CapturingLogger) -> None:

@@ -13,6 +13,7 @@ from scheduling.http import (
     package_changes,
     packages,
     participants,
+    proposals,
     reports,
     series,
     sessions,
@@ -28,6 +29,7 @@ SERVICE = Service(
     routes=(
         setup.routes,
         absences.routes,
+        proposals.routes,
         availability.routes,
         sessions.routes,
         participants.routes,

@@ -281,7 +281,7 @@ class _Planner:
         others, slots = self._near(day), dict[datetime, Choice]()
         for choice in choices:
             for starts_at in self._begins(choice.free, day):
-                if not _meets(self.wish, starts_at, choice.provider_id, others):
+                if not _meets(self.wish, starts_at, starts_at + self.wish.length, choice.provider_id, others):
                     slots.setdefault(starts_at, choice)
         if rooms is None:
             return slots
@@ -350,8 +350,9 @@ def _usual(counted: Counter[T]) -> T | None:
     return max(counted, key=lambda value: counted[value]) if counted else None
 
 
-def _meets(wish: Wish, starts_at: datetime, provider_id: UUID, others: Collection[Occurrence]) -> bool:
-    ends_at = starts_at + wish.length
+def _meets(
+    wish: Wish, starts_at: datetime, ends_at: datetime, provider_id: UUID, others: Collection[Occurrence]
+) -> bool:
     for other in others:
         apart = wish.apart if other.provider_id == provider_id else timedelta(0)
         if starts_at < other.ends_at + apart and other.starts_at < ends_at + apart:
@@ -370,6 +371,6 @@ def _against(
     for code, left in zip(STAGES, choice.stages, strict=True):
         if not covered(left, one.starts_at, one.ends_at):
             return code
-    if _meets(wish, one.starts_at, one.provider_id, taken):
+    if _meets(wish, one.starts_at, one.ends_at, one.provider_id, taken):
         return TOGETHER
     return NO_ROOM if rooms and not rooms.fits(one) else None

@@ -10,13 +10,17 @@ from jalsa.errors import not_found
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from scheduling import queries
+from scheduling.http.answers import told_beside
 from scheduling.http.schemas import setup as schemas
+from scheduling.http.schemas.proposals import NewTimeOffAnswer, ProposedFor
 from scheduling.models import Closure, Provider, TimeOff
 from scheduling.operations import absences
+from scheduling.queries.proposals import propose
 
 routes = Routes("absences", "Time off, closures and public holidays, the tenant's rules")
 
 _TIME_OFF = schemas.TimeOffAnswer()
+_PROPOSED_FOR = ProposedFor()
 _CLOSURE = schemas.ClosureAnswer()
 _SETTINGS = schemas.SettingsBody()
 
@@ -26,13 +30,16 @@ _SETTINGS = schemas.SettingsBody()
     "POST",
     permission="absences.write",
     body=schemas.TimeOffBody(),
-    answer=_TIME_OFF,
+    answer=NewTimeOffAnswer(),
     status=201,
 )
 def add_time_off(body: dict[str, Any], provider_id: UUID) -> Response:
-    """A provider is away; the answer names the sessions that are booked then."""
-    absence = absences.add_time_off(current_db(), _provider(provider_id), body, now=clock.now())
-    return tagged(_TIME_OFF.dump(_with_affected(absence)), 201)
+    """A provider is away; the answer names the sessions that are booked then, and proposes what becomes of them."""
+    db, now = current_db(), clock.now()
+    absence = absences.add_time_off(db, _provider(provider_id), body, now=now)
+    proposals = propose(db, absence, now=now)
+    hit = [{**s._asdict(), "proposal": proposals.get(s.id)} for s in queries.sessions_hit(db, absence)]
+    return told_beside(shown_time_off(absence), 201, affected_sessions=_PROPOSED_FOR.dump(hit, many=True))
 
 
 @routes.view(
@@ -51,7 +58,7 @@ def list_time_off(args: dict[str, Any], provider_id: UUID) -> dict[str, Any]:
 @routes.view("/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", permission="setup.read", answer=_TIME_OFF)
 def get_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
     """One absence."""
-    return tagged(_TIME_OFF.dump(_with_affected(_time_off(provider_id, time_off_id))))
+    return tagged(shown_time_off(found_time_off(provider_id, time_off_id)))
 
 
 @routes.view(
@@ -59,8 +66,8 @@ def get_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
 )
 def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
     """The provider is not away after all."""
-    absence = _time_off(provider_id, time_off_id, lock=True)
-    check_if_match(_TIME_OFF.dump(_with_affected(absence)))
+    absence = found_time_off(provider_id, time_off_id, lock=True)
+    check_if_match(shown_time_off(absence))
     absences.remove(current_db(), absence)
     return Response(status=204)
 
@@ -114,7 +121,8 @@ def _provider(provider_id: UUID) -> Provider:
     return provider
 
 
-def _time_off(provider_id: UUID, time_off_id: UUID, *, lock: bool = False) -> TimeOff:
+def found_time_off(provider_id: UUID, time_off_id: UUID, *, lock: bool = False) -> TimeOff:
+    """A provider's absence; with `lock` until the transaction ends, before all other locks. Raises 404."""
     absence = current_db().get(TimeOff, time_off_id, with_for_update=lock or None)
     if absence is None or absence.provider_id != provider_id:
         raise not_found("time off")
@@ -126,6 +134,11 @@ def _closure(closure_id: UUID, *, lock: bool = False) -> Closure:
     if closure is None:
         raise not_found("closure")
     return closure
+
+
+def shown_time_off(absence: TimeOff) -> Any:
+    """An absence as answers show it, with the sessions that it hits now."""
+    return _TIME_OFF.dump(_with_affected(absence))
 
 
 def _with_affected(absence: TimeOff | Closure) -> dict[str, Any]:

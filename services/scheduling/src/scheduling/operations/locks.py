@@ -1,6 +1,7 @@
 """The locks under which a session is placed: sorted, so that two bookings never wait for each other in a circle.
 
-The order of all: patients, the rows of sessions that exist, then clinics, providers, rooms, then the waitlist.
+The order of all: patients, the rows of sessions that exist, those of packages, then clinics, providers, rooms, then
+the waitlist.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,13 @@ _LOCK = text("""
     FROM unnest(CAST(:keys AS text[])) AS key
 """)
 _LOCK_ROWS = text("SELECT FROM sessions WHERE id = ANY (CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
+
+_LOCK_PACKAGES = text("""
+    SELECT FROM packages WHERE id IN (
+      SELECT step.package_id FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
+      WHERE p.live AND p.session_id = ANY (CAST(:ids AS uuid[]))
+    ) ORDER BY id FOR UPDATE
+""")
 
 
 def lock(
@@ -48,6 +56,14 @@ def lock_patients(db: Session, patients: Iterable[UUID]) -> None:
 def lock_sessions(db: Session, session_ids: Iterable[UUID]) -> None:
     """Lock the rows of several sessions, in one fixed order; after their patients."""
     db.execute(_LOCK_ROWS, {"ids": list(session_ids)})
+
+
+def lock_packages(db: Session, session_ids: Iterable[UUID]) -> None:
+    """Lock the packages that have appointments in several sessions, before any of those is cancelled.
+
+    After the sessions' rows. One by one they would be locked after the waitlist, in which others wait with a package.
+    """
+    db.execute(_LOCK_PACKAGES, {"ids": list(session_ids)})
 
 
 def lock_waitlist(db: Session) -> None:

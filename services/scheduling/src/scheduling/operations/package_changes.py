@@ -24,7 +24,7 @@ from scheduling.models import Package, PackageSession, Participant
 from scheduling.operations import packages, participants, planning, sessions
 from scheduling.operations.packages import check_going, check_open, is_outstanding
 from scheduling.operations.planning import Task
-from scheduling.operations.progress import finish, move, unpause
+from scheduling.operations.progress import SUBSTITUTE, assign, finish, move, note_provider, unpause
 from scheduling.operations.scopes import Move, in_order
 from scheduling.queries.packages import Whole
 
@@ -42,8 +42,7 @@ def reschedule_session(db: Session, held: Whole, number: int, data: Mapping[str,
     if step.status != "SCHEDULED":
         raise conflict("invalid-transition", "The session has no appointment to move; schedule it.")
     participants.hold(db, held.package.patient_id, None)
-    participant = participants.reschedule(db, held.appointments[step.id], data, now=now)
-    _note_provider(db, step, participant, data["reason"], now)
+    participants.reschedule(db, held.appointments[step.id], data, now=now)
     held.package.change_reason = data["reason"]
     db.flush()
 
@@ -63,7 +62,7 @@ def schedule_session(db: Session, held: Whole, number: int, data: Mapping[str, A
     if package.status == "DRAFT":
         package.status = "SCHEDULED"
     held.appointments[step.id] = booking.participant
-    _note_provider(db, step, booking.participant, data["reason"], now)
+    note_provider(db, booking.participant, data["reason"], now=now)
     package.change_reason = data["reason"]
     db.flush()
 
@@ -152,7 +151,7 @@ def substitute(db: Session, held: Whole, data: Mapping[str, Any], *, now: dateti
     if not placed and not waiting:
         raise conflict("invalid-transition", "None of these sessions is to be taken over.")
     for step in [*(step for step, _ in placed), *waiting]:
-        packages.assign(db, step, provider_id, packages.SUBSTITUTE, now, reason)
+        assign(db, step, provider_id, SUBSTITUTE, now, reason)
     package.change_reason = reason
     db.flush()
     if placed:
@@ -245,16 +244,6 @@ def _by_hand(package: Package, step: PackageSession, data: Mapping[str, Any]) ->
         **data,
         "provider_id": provider_id,
     }
-
-
-def _note_provider(
-    db: Session, step: PackageSession, participant: Participant, reason: str | None, now: datetime
-) -> None:
-    """Record a provider to whom the session was not assigned."""
-    provider_id = participant.session.provider_id
-    if provider_id != step.provider_id:
-        kind = packages.SUBSTITUTE if step.provider_id else packages.REQUESTED
-        packages.assign(db, step, provider_id, kind, now, reason)
 
 
 def _named(held: Whole, data: Mapping[str, Any]) -> Sequence[PackageSession]:

@@ -16,20 +16,17 @@ from scheduling import domain, events
 from scheduling.domain.hours import day_of
 from scheduling.domain.planning import DEFAULT_WISHES, MAX_PERIOD_DAYS, Failure, Occurrence, Planned
 from scheduling.events import packages as package_events
-from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ProviderAssignment, ServiceType
+from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ServiceType
 from scheduling.operations import planning
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.participants import hold
 from scheduling.operations.placing import Place, active_provider, active_room, active_service_type
 from scheduling.operations.planning import Task
-from scheduling.operations.progress import locked_package, move
+from scheduling.operations.progress import CHOSEN, REQUESTED, SUBSTITUTE, assign, locked_package, move
 from scheduling.operations.sessions import new_session
 from scheduling.operations.setup import active_clinic
 from scheduling.queries import packages as read
 from scheduling.queries.packages import Whole
-
-#: How a session of a package got its provider.
-REQUESTED, CHOSEN, SUBSTITUTE = "REQUESTED", "CHOSEN", "SUBSTITUTE"
 
 
 @dataclass(frozen=True)
@@ -206,24 +203,6 @@ def fail(step: PackageSession, why: planning.Refusal) -> None:
     if step.status != "FAILED":
         move(step, "FAILED")
     step.scheduling_error_code, step.scheduling_error, step.scheduling_error_ar = why.code, why.detail, why.detail_ar
-
-
-def assign(
-    db: Session, step: PackageSession, provider_id: UUID, kind: str, now: datetime, reason: str | None = None
-) -> None:
-    """Record who is to hold a session of a package."""
-    step.provider_id = provider_id
-    db.add(
-        ProviderAssignment(
-            id=new_id(),
-            package_session_id=step.id,
-            provider_id=provider_id,
-            kind=kind,
-            reason=reason,
-            assigned_at=now,
-            assigned_by=context_of(db).actor,
-        )
-    )
 
 
 def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package, list[PackageSession]]:

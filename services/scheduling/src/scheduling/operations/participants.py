@@ -159,6 +159,7 @@ def move_participant(
     participant.change_reason = reason
     db.flush()
     events.appointment_rescheduled(db, participant, session, previous, now)
+    progress.note_provider(db, participant, reason, now=now)
     if not held.offered and held.taken + held.held + 1 >= session.max_capacity:
         events.session_filled(db, session, now)
     return participant

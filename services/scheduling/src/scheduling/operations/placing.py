@@ -144,6 +144,19 @@ def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Co
     return found
 
 
+def clashes(place: Place, other: Place) -> list[Conflict]:
+    """What stands against taking both places: one provider, or one room, can not be in both at once."""
+    if place.blocked_from >= other.blocked_to or other.blocked_from >= place.blocked_to:
+        return []
+    severity = 2 if place.starts_at < other.ends_at and other.starts_at < place.ends_at else 1
+    found = []
+    if place.provider is other.provider:
+        found.append(_busy("provider-busy", "The provider has another session", severity))
+    if place.room is not None and place.room is other.room:
+        found.append(_busy("room-busy", "The room is taken", severity))
+    return found
+
+
 def settle(found: Sequence[Conflict], override: Mapping[str, Any] | None) -> list[str]:
     """The rules that a manager's override sets aside. Raises the 409 problem of what is not, or can not be."""
     if refusing := standing(found, override):

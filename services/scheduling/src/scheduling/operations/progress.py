@@ -6,10 +6,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jalsa.db import context_of
+from jalsa.ids import new_id
 from scheduling import domain, queries
 from scheduling.events import packages as events
-from scheduling.models import Package, PackageSession, Participant
+from scheduling.models import Package, PackageSession, Participant, ProviderAssignment
 from scheduling.queries.packages import count_sessions
+
+#: How a session of a package got its provider.
+REQUESTED, CHOSEN, SUBSTITUTE = "REQUESTED", "CHOSEN", "SUBSTITUTE"
 
 
 def follow(db: Session, participant: Participant, *, now: datetime) -> None:
@@ -38,6 +43,33 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
     _begin(package)
     db.flush()
     finish(db, package, now=now)
+
+
+def note_provider(db: Session, participant: Participant, reason: str | None, *, now: datetime) -> None:
+    """Record who holds a participant's session of a package now, if it was assigned to somebody else, or to nobody."""
+    if participant.package_session_id is None:
+        return
+    step, provider_id = db.get_one(PackageSession, participant.package_session_id), participant.session.provider_id
+    if step.provider_id != provider_id:
+        assign(db, step, provider_id, SUBSTITUTE if step.provider_id else REQUESTED, now, reason)
+
+
+def assign(
+    db: Session, step: PackageSession, provider_id: UUID, kind: str, now: datetime, reason: str | None = None
+) -> None:
+    """Record who is to hold a session of a package."""
+    step.provider_id = provider_id
+    db.add(
+        ProviderAssignment(
+            id=new_id(),
+            package_session_id=step.id,
+            provider_id=provider_id,
+            kind=kind,
+            reason=reason,
+            assigned_at=now,
+            assigned_by=context_of(db).actor,
+        )
+    )
 
 
 def finish(db: Session, package: Package, *, now: datetime) -> None:

@@ -193,6 +193,7 @@ def move_session(
         participant.reschedule_count += 1
         participant.change_reason = data.get("reason")
         events.appointment_rescheduled(db, participant, session, previous, now)
+        progress.note_provider(db, participant, data.get("reason"), now=now)
     db.flush()
     were_available = places.available(db, session)
     if offers.withdraw(db, session, "WITHDRAWN", now=now):

@@ -280,7 +280,7 @@ def _standing(row: Row[Any]) -> Standing:
 
 
 _HIT = text("""
-    SELECT s.id, s.session_number, s.starts_at, s.ends_at FROM sessions s JOIN clinics c ON c.id = s.clinic_id
+    SELECT s.id, s.session_number, s.status, s.starts_at, s.ends_at FROM sessions s JOIN clinics c ON c.id = s.clinic_id
     WHERE s.status IN ('SCHEDULED', 'IN_PROGRESS') AND s.starts_at < :ends AND s.ends_at > :starts
       AND s.starts_at > CAST(:starts AS timestamptz) - interval '8 hours'
       AND (CAST(:provider AS uuid) IS NULL OR s.provider_id = :provider)
@@ -292,7 +292,7 @@ _HIT = text("""
 
 
 def sessions_hit(db: Session, absence: TimeOff | Closure) -> Sequence[Row[Any]]:
-    """The live sessions that are booked over an absence: id, session_number, starts_at, ends_at; the earliest first."""
+    """The live sessions that are booked over an absence: id, session_number, status, starts_at, ends_at; by start."""
     asked: dict[str, Any] = {"provider": None, "clinic": None, "first_day": None, "last_day": None}
     if isinstance(absence, TimeOff):
         asked |= {"provider": absence.provider_id, "starts": absence.starts_at, "ends": absence.ends_at}

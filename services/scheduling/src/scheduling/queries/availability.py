@@ -55,7 +55,7 @@ def _gaps(*taken: str) -> TextClause:
 
 
 # A session of ours with its buffers must not meet another with that one's: so the other's time is longer by both.
-# `earliest`: see operations.placing.
+# `earliest`: see operations.placing. Those that are `moving` away stand in nobody's way.
 _SESSIONS = """
     SELECT tstzrange(starts_at - (buffer_before_minutes + :after) * interval '1 minute',
                      ends_at + (buffer_after_minutes + :before) * interval '1 minute') AS during
@@ -63,7 +63,7 @@ _SESSIONS = """
       AND id <> ALL (CAST(:moving AS uuid[]))
 """
 _TIME_OFF = """
-    SELECT tstzrange(starts_at, ends_at) FROM time_off
+    SELECT tstzrange(starts_at, ends_at) AS during FROM time_off
     WHERE provider_id = asked.id AND ends_at > :starts AND starts_at < :ends
 """
 _PLACES = """
@@ -71,9 +71,11 @@ _PLACES = """
     WHERE live AND patient_id = asked.id AND ends_at > :starts AND starts_at < :ends
       AND session_id <> ALL (CAST(:moving AS uuid[]))
 """
-_OF_PROVIDERS = _gaps(_SESSIONS.format("provider_id"), _TIME_OFF)
-_OF_ROOMS = _gaps(_SESSIONS.format("room_id"))
-_OF_PATIENTS = _gaps(_PLACES)
+OF_PROVIDERS = _gaps(_SESSIONS.format("provider_id"), _TIME_OFF)
+BETWEEN_SESSIONS = _gaps(_SESSIONS.format("provider_id"))
+BETWEEN_ABSENCES = _gaps(_TIME_OFF)
+OF_ROOMS = _gaps(_SESSIONS.format("room_id"))
+OF_PATIENTS = _gaps(_PLACES)
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def free_slots(db: Session, search: Search, *, after: Key | None, limit: int, no
 
     The rule is that of `operations.placing.conflicts`, for all providers at once. Read only as far as is needed.
     """
-    candidates = _candidates(db, search)
+    candidates = candidates_of(db, search)
     found: list[Slot] = []
     if not candidates:
         return found
@@ -186,8 +188,8 @@ def _slots(
 ) -> Iterator[Slot]:
     """The slots that begin in a window, in order."""
     reach = window[0], window[1] + search.length
-    providers = _read_gaps(db, _OF_PROVIDERS, {c.id for c in candidates}, search, reach)
-    rooms = _read_gaps(db, _OF_ROOMS, {r.id for c in candidates for r in c.clinic.rooms}, search, reach)
+    providers = read_gaps(db, OF_PROVIDERS, {c.id for c in candidates}, search, reach)
+    rooms = read_gaps(db, OF_ROOMS, {r.id for c in candidates for r in c.clinic.rooms}, search, reach)
     open_time = _open_time(db, search, candidates, rooms, reach)
 
     def begins(candidate: Candidate) -> Iterator[tuple[Key, Candidate]]:
@@ -221,7 +223,7 @@ def _open_time(
     """When a session could be in each clinic, whoever holds it: open, a room free, the patient not elsewhere."""
     patient = [reach]
     if search.patient_id:
-        patient = _read_gaps(db, _OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
+        patient = read_gaps(db, OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
     found = {}
     for clinic in {c.clinic.id: c.clinic for c in candidates}.values():
         found[clinic.id] = common(without([reach], clinic.closed), patient)
@@ -231,13 +233,33 @@ def _open_time(
     return found
 
 
-def _read_gaps(
+def read_gaps(
     db: Session, statement: TextClause, ids: Collection[UUID], search: Search, reach: Interval
 ) -> dict[UUID, list[Interval]]:
-    """The gaps within reach that are long enough, in order, of each id that has any."""
+    """The gaps within reach that are long enough for what is looked for, of each id that has any."""
+    kind = search.service_type
+    before, after = kind.buffer_before_minutes, kind.buffer_after_minutes
+    return gaps_of(db, statement, ids, reach, minutes=search.minutes, before=before, after=after, moving=search.moving)
+
+
+def gaps_of(
+    db: Session,
+    statement: TextClause,
+    ids: Collection[UUID],
+    reach: Interval,
+    *,
+    minutes: int,
+    before: int = 0,
+    after: int = 0,
+    moving: Collection[UUID] = (),
+) -> dict[UUID, list[Interval]]:
+    """The gaps within reach of at least that many minutes, in order, of each id that has any.
+
+    A session of `before` and `after` minutes of buffers fits into them, and one without where they are 0: then what
+    others have blocked, with their own buffers, is left out. Those that are `moving` away stand in nobody's way.
+    """
     if not ids:
         return {}
-    before, after = search.service_type.buffer_before_minutes, search.service_type.buffer_after_minutes
     margin = timedelta(minutes=MAX_MINUTES + MAX_BUFFER_MINUTES + before + after)
     asked = {
         "ids": list(ids),
@@ -245,10 +267,10 @@ def _read_gaps(
         "ends": reach[1],
         "earliest": reach[0] - margin,
         "latest": reach[1] + margin,
-        "minutes": search.minutes,
+        "minutes": minutes,
         "before": before,
         "after": after,
-        "moving": list(search.moving),
+        "moving": list(moving),
     }
     found: dict[UUID, list[Interval]] = {}
     for row in db.execute(statement, asked):
@@ -256,7 +278,7 @@ def _read_gaps(
     return found
 
 
-def _candidates(db: Session, search: Search) -> list[Candidate]:
+def candidates_of(db: Session, search: Search) -> list[Candidate]:
     """Every active provider of the discipline, in every active clinic that is asked for, who has hours there."""
     asked = {"discipline": search.service_type.discipline, "provider": search.provider_id, "clinic": search.clinic_id}
     rows = db.execute(_CANDIDATES, asked).all()

@@ -11,7 +11,7 @@ from scheduling.domain.hours import Interval, without
 from scheduling.domain.planning import Choice, Rooms
 from scheduling.domain.slots import common
 from scheduling.models import Provider, ProviderClinic, Room
-from scheduling.queries.availability import _OF_PATIENTS, _OF_PROVIDERS, _OF_ROOMS, Search, _candidates, _read_gaps
+from scheduling.queries.availability import OF_PATIENTS, OF_PROVIDERS, OF_ROOMS, Search, candidates_of, read_gaps
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ def free_time(db: Session, search: Search, provider_ids: Collection[UUID]) -> Fr
 
     The rule is that of `operations.placing.conflicts`. Who has no hours there is no choice.
     """
-    candidates = [c for c in _candidates(db, search) if c.id in provider_ids]
+    candidates = [c for c in candidates_of(db, search) if c.id in provider_ids]
     if not candidates:
         return FreeTime((), None)
     clinic = candidates[0].clinic
     reach = clinic.bounds[0], clinic.bounds[1] + search.length
-    untaken = _read_gaps(db, _OF_PROVIDERS, {c.id for c in candidates}, search, reach)
+    untaken = read_gaps(db, OF_PROVIDERS, {c.id for c in candidates}, search, reach)
     patient = [reach]
     if search.patient_id:
-        patient = _read_gaps(db, _OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
-    rooms = _read_gaps(db, _OF_ROOMS, {room.id for room in clinic.rooms}, search, reach) if search.needs_room else {}
+        patient = read_gaps(db, OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
+    rooms = read_gaps(db, OF_ROOMS, {room.id for room in clinic.rooms}, search, reach) if search.needs_room else {}
     opened = without([reach], clinic.closed)
 
     def stages(worked: Sequence[Interval], untaken: Sequence[Interval]) -> list[list[Interval]]:

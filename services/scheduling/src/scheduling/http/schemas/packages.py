@@ -1,6 +1,5 @@
 """The shapes of packages, their plans and their progress."""
 
-from datetime import time
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
@@ -25,8 +24,8 @@ class PreferredTime(fields.String):
         if written in PARTS_OF_DAY:
             return written
         try:
-            return f"{time.fromisoformat(written):%H:%M}"
-        except ValueError:
+            return f"{WallTime().deserialize(written):%H:%M}"
+        except ValidationError:
             raise ValidationError(f"Must be HH:MM or one of {', '.join(PARTS_OF_DAY)}.") from None
 
 
@@ -161,7 +160,7 @@ class PackagePlanBody(_PackageFields):
 
 class PackageBody(PackagePlanBody, Commitment):
     @validates_schema
-    def _places_its_own_sessions(self, data: dict[str, Any], **_: Any) -> None:
+    def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
         check_numbers(data.get("sessions", ()), "sessions", data["total_sessions"])
 
 

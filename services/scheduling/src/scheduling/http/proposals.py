@@ -1,0 +1,56 @@
+"""What becomes of the sessions that a provider's absence hits."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from jalsa import clock
+from jalsa.web import Routes, check_if_match, current_db
+from scheduling.http import represent
+from scheduling.http.absences import found_time_off, shown_time_off
+from scheduling.http.answers import told_beside
+from scheduling.http.overrides import check_override
+from scheduling.http.schemas import proposals as schemas
+from scheduling.operations import proposals as operations
+from scheduling.queries import proposals as queries
+from scheduling.queries import sessions_hit
+
+routes = Routes("proposals", "What becomes of the sessions that an absence hits")
+
+_APPLIED = schemas.Applied()
+
+
+@routes.view(
+    "/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>/proposals",
+    permission="sessions.read",
+    answer=schemas.ProposalsAnswer(),
+)
+def list_proposals(provider_id: UUID, time_off_id: UUID) -> dict[str, Any]:
+    """A substitute and a new slot for each session that the absence hits, as things stand now; nothing is held."""
+    db, absence, now = current_db(), found_time_off(provider_id, time_off_id), clock.now()
+    proposals = queries.propose(db, absence, now=now)
+    items = [{**s._asdict(), "proposal": proposals[s.id]} for s in sessions_hit(db, absence) if s.id in proposals]
+    return {"items": items, "remaining": len(queries.to_come(db, absence, now=now)) - len(items)}
+
+
+@routes.view(
+    "/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>/apply",
+    "POST",
+    permission="sessions.write",
+    body=schemas.ApplyBody(),
+    answer=schemas.AppliedAnswer(),
+)
+def apply(body: dict[str, Any], provider_id: UUID, time_off_id: UUID) -> Response:
+    """Substitute, move, cancel or keep the sessions of a list: all of them, or none (409 `absence-conflicts`).
+
+    An item without `provider_id` (SUBSTITUTE) or `starts_at` (MOVE) takes what is proposed at this moment; whoever
+    wants what was shown names it.
+    """
+    check_override(body)
+    db, absence = current_db(), found_time_off(provider_id, time_off_id, lock=True)
+    check_if_match(shown_time_off(absence))
+    changed = operations.apply(db, absence, body, now=clock.now())
+    shown = represent.sessions(db, changed)
+    applied = [{"action": item["action"], "session": shown[item["session_id"]]} for item in body["items"]]
+    return told_beside(shown_time_off(absence), applied=_APPLIED.dump(applied, many=True))

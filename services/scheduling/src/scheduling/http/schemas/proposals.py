@@ -1,0 +1,106 @@
+"""The shapes of what is proposed for the sessions that an absence hits, and of what becomes of them."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from jalsa.web.fields import FreeText, Instant
+from scheduling.http.schemas.availability import SlotProvider, SlotRoom
+from scheduling.http.schemas.sessions import Override, SessionAnswer
+from scheduling.http.schemas.setup import Affected, TimeOffAnswer
+from scheduling.operations.proposals import ACTIONS, CANCEL, KEEP, PLACE, SUBSTITUTE
+from scheduling.queries.proposals import MAX_DAYS, MAX_PROPOSALS
+
+
+class ProposedSlot(Schema):
+    """Its times and ids are those that an item of `apply` names."""
+
+    starts_at = Instant()
+    ends_at = Instant()
+    provider_id = fields.UUID(attribute="provider.id")
+    provider = fields.Nested(SlotProvider())
+    room_id = fields.UUID(attribute="room.id", dump_default=None, allow_none=True)
+    room = fields.Nested(SlotRoom(), allow_none=True)
+
+
+class Proposal(Schema):
+    """All of one answer's can be applied together, whichever of the two is chosen for each session."""
+
+    substitute = fields.Nested(
+        ProposedSlot(),
+        allow_none=True,
+        metadata={"description": "Another provider of the discipline and the clinic, at the same time and in the room"},
+    )
+    new_slot = fields.Nested(
+        ProposedSlot(),
+        allow_none=True,
+        metadata={"description": f"The provider's earliest slot in the {MAX_DAYS} days after the absence"},
+    )
+    reason = fields.String(allow_none=True, metadata={"description": "Why there is neither"})
+
+
+class ProposedFor(Affected):
+    proposal = fields.Nested(
+        Proposal(),
+        allow_none=True,
+        metadata={
+            "description": f"For the first {MAX_PROPOSALS} that are SCHEDULED and have not begun: the others have none"
+        },
+    )
+
+
+class NewTimeOffAnswer(TimeOffAnswer):
+    affected_sessions = fields.List(
+        fields.Nested(ProposedFor()),
+        metadata={"description": "Live sessions that are booked over it; they stay until something is applied"},
+    )
+
+
+class ProposalsAnswer(Schema):
+    items = fields.List(
+        fields.Nested(ProposedFor()),
+        metadata={"description": f"The first {MAX_PROPOSALS} sessions that are SCHEDULED and have not begun, by start"},
+    )
+    remaining = fields.Integer(
+        metadata={"description": "How many more there are; something is proposed for them when these are dealt with"}
+    )
+
+
+class ApplyItem(Schema):
+    session_id = fields.UUID(required=True)
+    action = fields.String(required=True, validate=validate.OneOf(ACTIONS))
+    provider_id = fields.UUID(metadata={"description": "For SUBSTITUTE: as proposed if absent. For MOVE: stays"})
+    starts_at = Instant(metadata={"description": "For MOVE: as proposed if absent"})
+    room_id = fields.UUID(
+        allow_none=True, metadata={"description": "Stays if absent, or is as proposed where the slot is"}
+    )
+
+    @validates_schema
+    def _fits_its_action(self, data: dict[str, Any], **_: Any) -> None:
+        if data["action"] in (CANCEL, KEEP) and (named := PLACE & set(data)):
+            raise ValidationError("Only for SUBSTITUTE and MOVE.", min(named))
+        if data["action"] == SUBSTITUTE and "starts_at" in data:
+            raise ValidationError("Only for MOVE: a substitute comes at the same time.", "starts_at")
+
+
+class ApplyBody(Schema):
+    items = fields.List(fields.Nested(ApplyItem()), required=True, validate=validate.Length(1, MAX_PROPOSALS))
+    reason = FreeText(max=500, allow_none=True, load_default=None)
+    override = fields.Nested(Override())
+
+    @validates_schema
+    def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
+        ids = [item["session_id"] for item in data["items"]]
+        if len(set(ids)) < len(ids):
+            raise ValidationError("A session must not be named twice.", "items")
+
+
+class Applied(Schema):
+    action = fields.String()
+    session = fields.Nested(SessionAnswer())
+
+
+class AppliedAnswer(TimeOffAnswer):
+    """The absence with the sessions that it still hits."""
+
+    applied = fields.List(fields.Nested(Applied()), metadata={"description": "What became of each item, as listed"})

@@ -1,0 +1,212 @@
+"""What becomes of the sessions that an absence hits: all of a list at once, or nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from jalsa.errors import Problem, conflict
+from scheduling import queries
+from scheduling.models import ClinicalSession, TimeOff
+from scheduling.operations import sessions
+from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
+from scheduling.operations.placing import Place, clashes, conflicts, lock_places, new_place, settle, standing
+from scheduling.operations.series import refusal
+from scheduling.queries.proposals import Proposal, propose, seats
+
+ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"
+#: What an item names unless it takes what is proposed.
+NAMED = {SUBSTITUTE: "provider_id", MOVE: "starts_at"}
+#: What an item may name of a session's place.
+PLACE = frozenset({"provider_id", "starts_at", "room_id"})
+
+
+@dataclass(frozen=True)
+class _Item:
+    """What is asked for a session, by the item's index in the list, and its live participants by patient."""
+
+    index: int
+    asked: Mapping[str, Any]
+    session: ClinicalSession
+    seats: Mapping[UUID, UUID]
+
+    def has(self, action: str) -> bool:
+        """Whether that is what is asked for."""
+        return bool(self.asked["action"] == action)
+
+    @property
+    def as_proposed(self) -> bool:
+        """Whether it takes what is proposed."""
+        name = NAMED.get(self.asked["action"])
+        return name is not None and name not in self.asked
+
+    def refused(self, starts_at: datetime, problem: Problem) -> dict[str, Any]:
+        """Why nothing comes of it, as problems tell it."""
+        return refusal(self.session.occurs_on, starts_at, problem, session_id=self.session.id)
+
+
+@dataclass(frozen=True, eq=False)
+class _Move:
+    """Where a session goes, and the rules that are set aside for it."""
+
+    item: _Item
+    place: Place
+    overridden: Sequence[str]
+
+
+def apply(db: Session, absence: TimeOff, data: Mapping[str, Any], *, now: datetime) -> list[ClinicalSession]:
+    """Substitute, move, cancel or keep sessions that an absence hits, whose row is locked; returns them as listed.
+
+    An item that does not say by whom, or when, takes what is proposed as things stand; what it does not name either
+    stays. All are checked before the first moves, and what moves away or is cancelled stands in nobody's way.
+    Publishes what rescheduling and cancelling publish. Raises the 422 of those, by item; 409 `absence-conflicts` with
+    all `conflicts` of all, of which `not-affected` and `no-proposal` are its own.
+    """
+    items, override = _held(db, data["items"]), data.get("override")
+    wanted, refusals = _wanted(db, absence, items, now)
+    lock_places(db, [place for _, place in wanted if place])
+    leaving = [item.session.id for item in items if not item.has(KEEP)]
+    moves: list[_Move] = []
+    for item, place in wanted:
+        if place:
+            found = [*conflicts(db, place, leaving), *(c for m in moves for c in clashes(place, m.place))]
+            problems = [c.problem() for c in standing(found, override)]
+            problems += _busy_patients(db, item, place, moves, leaving)
+            refusals += [item.refused(place.starts_at, problem) for problem in problems]
+            if not problems:
+                moves.append(_Move(item, place, settle(found, override)))
+        elif item.has(CANCEL) and (problem := _cancel(db, item.session, data.get("reason"), now)):
+            refusals.append(item.refused(item.session.starts_at, problem))
+    if refusals:
+        raise _conflicts(refusals)
+    for move in _in_order(moves):
+        sessions.move_session(db, move.item.session, move.place, move.overridden, data, now=now)
+    return [item.session for item in items]
+
+
+def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
+    """The sessions of a list, locked with all their patients, and the packages that lose appointments.
+
+    Raises 422 for a session that does not exist.
+    """
+    ids = [each["session_id"] for each in asked]
+    lock_patients(db, queries.live_patients(db, ids))
+    lock_sessions(db, ids)
+    lock_packages(db, [each["session_id"] for each in asked if each["action"] == CANCEL])
+    found = {session.id: session for session in queries.find_sessions(db, ids)}
+    for index, session_id in enumerate(ids):
+        if session_id not in found:
+            raise _invalid(index, {"session_id": ["There is no such session."]})
+    taken = seats(db, ids)
+    return [_Item(n, each, found[each["session_id"]], taken[each["session_id"]]) for n, each in enumerate(asked)]
+
+
+def _wanted(
+    db: Session, absence: TimeOff, items: Sequence[_Item], now: datetime
+) -> tuple[list[tuple[_Item, Place | None]], list[dict[str, Any]]]:
+    """The items that can be done, each with its new place if it has one, and the refusals of the others."""
+    proposals = propose(db, absence, now=now) if any(item.as_proposed for item in items) else {}
+    wanted, refusals = [], []
+    for item in items:
+        try:
+            _check_affected(item.session, absence, now)
+            place = _place(db, item, proposals, now) if item.asked["action"] in NAMED else None
+        except Problem as problem:
+            if problem.status != 409:
+                raise
+            refusals.append(item.refused(item.session.starts_at, problem))
+        else:
+            wanted.append((item, place))
+    return wanted, refusals
+
+
+def _check_affected(session: ClinicalSession, absence: TimeOff, now: datetime) -> None:
+    if session.status != "SCHEDULED" or session.starts_at <= now:
+        raise conflict("invalid-transition", "A session that has begun or is cancelled stays as it is.")
+    meets = session.starts_at < absence.ends_at and absence.starts_at < session.ends_at
+    if session.provider_id != absence.provider_id or not meets:
+        raise conflict("not-affected", "The absence does not hit this session, or does not any more.")
+
+
+def _place(db: Session, item: _Item, proposals: Mapping[UUID, Proposal], now: datetime) -> Place:
+    named = {name: value for name, value in item.asked.items() if name in PLACE}
+    if item.as_proposed:
+        named = {**_proposed(item, proposals.get(item.session.id)), **named}
+    try:
+        place = new_place(db, item.session, named, now=now)
+    except Problem as problem:
+        raise _invalid(item.index, problem.errors) from None
+    if sessions.is_there(item.session, place):
+        raise _invalid(item.index, {NAMED[item.asked["action"]]: ["The session is there already."]})
+    return place
+
+
+def _proposed(item: _Item, proposal: Proposal | None) -> dict[str, Any]:
+    slot = proposal and (proposal.substitute if item.has(SUBSTITUTE) else proposal.new_slot)
+    if not slot:
+        raise conflict("no-proposal", f"There is no {'substitute' if item.has(SUBSTITUTE) else 'new slot'} to propose.")
+    return {
+        "provider_id": slot.provider.id,
+        "starts_at": slot.starts_at,
+        "room_id": slot.room.id if slot.room else None,
+    }
+
+
+def _busy_patients(
+    db: Session, item: _Item, place: Place, moves: Sequence[_Move], leaving: Sequence[UUID]
+) -> Iterator[Problem]:
+    """The problems of those who have another session then, also one that moves there itself."""
+    try:
+        sessions.check_patients(db, item.session, place, leaving)
+    except Problem as problem:
+        yield problem
+    meeting = (m for m in moves if m.place.starts_at < place.ends_at and place.starts_at < m.place.ends_at)
+    busy = {str(item.seats[patient]) for m in meeting for patient in item.seats.keys() & m.item.seats.keys()}
+    if busy:
+        yield conflict("patient-busy", "A participant has another session at that time.", participants=sorted(busy))
+
+
+def _cancel(db: Session, session: ClinicalSession, reason: str | None, now: datetime) -> Problem | None:
+    try:
+        sessions.cancel_session(db, session, reason, now=now)
+    except Problem as problem:
+        return problem
+    return None
+
+
+def _in_order(moves: Sequence[_Move]) -> list[_Move]:
+    """Moves so that none goes onto the place of one that has not left it yet: constraints are checked at every row.
+
+    Raises 409 `absence-conflicts` where some would only change places with each other.
+    """
+    waiting = {move: [other for other in moves if other is not move and _onto(move, other)] for move in moves}
+    try:
+        return list(TopologicalSorter(waiting).static_order())
+    except CycleError as error:
+        circle = dict.fromkeys(error.args[1])
+        problem = conflict("change-of-places", "Sessions that change places with each other are moved one by one.")
+        raise _conflicts([move.item.refused(move.place.starts_at, problem) for move in circle]) from None
+
+
+def _onto(move: _Move, other: _Move) -> bool:
+    """Whether a session goes where another still is."""
+    place, there = move.place, other.item.session
+    if place.starts_at >= there.ends_at or there.starts_at >= place.ends_at:
+        return False
+    same_room = place.room is not None and place.room.id == there.room_id
+    return (
+        place.provider.id == there.provider_id or same_room or not move.item.seats.keys().isdisjoint(other.item.seats)
+    )
+
+
+def _conflicts(refusals: Sequence[Mapping[str, Any]]) -> Problem:
+    return conflict("absence-conflicts", "Not all of it can be had so; nothing was changed.", conflicts=refusals)
+
+
+def _invalid(index: int, errors: Mapping[str, Any] | None) -> Problem:
+    """A 422 problem of one item, as the schema tells its own."""
+    return Problem(422, "validation-error", "The request has invalid fields.", errors={"items": {str(index): errors}})

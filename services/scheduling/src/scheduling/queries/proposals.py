@@ -1,0 +1,275 @@
+"""What could become of the sessions that an absence hits: a substitute at the same time, or a later slot.
+
+Each session is proposed for in the order of start, and keeps what it has and all that is proposed for it out of the
+others' way. So whatever is then done with each of them, substituted, moved or left, none meets another.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
+
+from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
+from scheduling.domain.diary import Diary
+from scheduling.domain.hours import (
+    Interval,
+    covered,
+    day_of,
+    exists,
+    instant_of,
+    local_day,
+    merged,
+    without,
+)
+from scheduling.domain.slots import common
+from scheduling.models import ClinicalSession, ServiceType, TimeOff
+from scheduling.queries import find_sessions, sessions_hit
+from scheduling.queries.availability import (
+    BETWEEN_ABSENCES,
+    BETWEEN_SESSIONS,
+    OF_PATIENTS,
+    OF_ROOMS,
+    Candidate,
+    Room,
+    Search,
+    Slot,
+    candidates_of,
+    gaps_of,
+)
+
+#: For how many of the sessions that an absence hits something is proposed at once, and how far behind its end.
+MAX_PROPOSALS = 200
+MAX_DAYS = 30
+
+_STEP_MINUTES = 15
+_BUFFER = timedelta(minutes=MAX_BUFFER_MINUTES)
+
+_SEATS = text("""
+    SELECT session_id, patient_id, id FROM participants WHERE live AND session_id = ANY (CAST(:sessions AS uuid[]))
+""")
+_TREATED = text("""
+    SELECT DISTINCT p.patient_id, s.provider_id FROM participants p JOIN sessions s ON s.id = p.session_id
+    WHERE p.live AND p.patient_id = ANY (CAST(:patients AS uuid[])) AND s.provider_id = ANY (CAST(:providers AS uuid[]))
+""")
+_LOADS = text("""
+    SELECT s.provider_id, day.starts, count(*) AS sessions
+    FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS day (starts, ends)
+    JOIN sessions s ON s.provider_id = ANY (CAST(:providers AS uuid[])) AND s.status <> 'CANCELLED'
+      AND s.starts_at >= day.starts AND s.starts_at < day.ends
+    GROUP BY s.provider_id, day.starts
+""")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a session could become; if it has neither, the reason."""
+
+    substitute: Slot | None
+    new_slot: Slot | None
+    reason: str | None
+
+
+def to_come(db: Session, absence: TimeOff, *, now: datetime) -> list[UUID]:
+    """The sessions that an absence hits, are SCHEDULED and have not begun, by their start."""
+    return [s.id for s in sessions_hit(db, absence) if s.status == "SCHEDULED" and s.starts_at > now]
+
+
+def propose(db: Session, absence: TimeOff, *, now: datetime) -> dict[UUID, Proposal]:
+    """What is proposed for each of the first MAX_PROPOSALS sessions that are `to_come`, as things stand now.
+
+    A substitute is of the same discipline, works in that clinic, and is free at that time; the room stays. It is the
+    one who treats most of the session's patients in other sessions, else who has the fewest sessions on that local
+    day, else the first by name and id. A new slot is the provider's earliest after the absence, for at most MAX_DAYS
+    days, with the same room or else the first free one by name, if there was one, and with all patients free; the
+    same time of day is taken where the first day has it. Times lie on a grid of 15 minutes of the clinic's clock.
+    """
+    hit = find_sessions(db, to_come(db, absence, now=now)[:MAX_PROPOSALS])
+    if not hit:
+        return {}
+    planner = _Planner(db, absence, hit)
+    return {session.id: planner.propose(session) for session in hit}
+
+
+def seats(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, UUID]]:
+    """The live participants of each session by their patient."""
+    found: dict[UUID, dict[UUID, UUID]] = {session_id: {} for session_id in session_ids}
+    for row in db.execute(_SEATS, {"sessions": list(session_ids)}):
+        found[row.session_id][row.patient_id] = row.id
+    return found
+
+
+class _Planner:
+    """Reads what is free for all of them at once, and takes out of it what it proposes."""
+
+    def __init__(self, db: Session, absence: TimeOff, hit: Sequence[ClinicalSession]) -> None:
+        ids = [s.id for s in hit]
+        self._after = absence.ends_at, absence.ends_at + timedelta(days=MAX_DAYS)
+        self._during = hit[0].starts_at - _BUFFER, max(s.ends_at for s in hit) + _BUFFER
+        self._later = self._after[0] - _BUFFER, self._after[1] + timedelta(minutes=MAX_MINUTES) + _BUFFER
+        self._seats = seats(db, ids)
+        search = Search(
+            service_type=hit[0].service_type,  # all are of the provider's discipline
+            start=self._during[0],
+            end=self._later[1],
+            minutes=min(s.duration_minutes for s in hit),
+            step_minutes=_STEP_MINUTES,
+            needs_room=any(s.room_id for s in hit),
+        )
+        clinics = {s.clinic_id for s in hit}
+        self._staff: dict[UUID, list[Candidate]] = defaultdict(list)
+        for candidate in candidates_of(db, search):
+            if candidate.clinic.id in clinics:
+                self._staff[candidate.clinic.id].append(candidate)
+        self._others = {c.id for staff in self._staff.values() for c in staff} - {absence.provider_id}
+        self._patients = {patient for taken in self._seats.values() for patient in taken}
+        self._read(db, absence.provider_id, hit, search.minutes)
+        self._count(db, hit)
+        for session in hit:
+            blocked = _blocked(session.starts_at, session.ends_at, session)
+            self._diary.hold(session.id, filter(None, [session.provider_id, session.room_id]), blocked)
+
+    def _read(self, db: Session, away: UUID, hit: Sequence[ClinicalSession], minutes: int) -> None:
+        """The gaps of all who matter, where they matter, as if the hit sessions were nowhere."""
+
+        def gaps(statement: TextClause, ids: Collection[UUID], reach: Interval) -> dict[UUID, list[Interval]]:
+            return gaps_of(db, statement, ids, reach, minutes=minutes, moving=[s.id for s in hit])
+
+        rooms = {room.id for staff in self._staff.values() for room in staff[0].clinic.rooms}
+        own_rooms = gaps(OF_ROOMS, {s.room_id for s in hit if s.room_id}, self._during)
+        later = gaps(OF_ROOMS, rooms, self._later)
+        self._gaps = {
+            **gaps(BETWEEN_SESSIONS, self._others, self._during),
+            **gaps(BETWEEN_SESSIONS, [away], self._later),
+            **{room: merged([*own_rooms.get(room, []), *later.get(room, [])]) for room in rooms},
+        }
+        self._diary = Diary(self._gaps)
+        # what the sessions have and get is all of one provider's time: their patients are never in two at once
+        self._of_patients = gaps(OF_PATIENTS, self._patients, self._later)
+        self._present = {
+            **gaps(BETWEEN_ABSENCES, self._others, self._during),
+            **gaps(BETWEEN_ABSENCES, [away], self._later),
+        }
+        self._own_time: dict[UUID, list[Interval]] = {}
+        self._some_room: dict[tuple[UUID, UUID], list[Interval]] = {}
+
+    def _count(self, db: Session, hit: Sequence[ClinicalSession]) -> None:
+        """Who treats whom, and how many sessions everybody has on each of the days."""
+        self._treats: dict[UUID, set[UUID]] = defaultdict(set)
+        for row in db.execute(_TREATED, {"patients": list(self._patients), "providers": list(self._others)}):
+            self._treats[row.patient_id].add(row.provider_id)
+        starts, ends = zip(*{_day(s) for s in hit}, strict=True)
+        asked = {"starts": list(starts), "ends": list(ends), "providers": list(self._others)}
+        self._load = Counter({(row.provider_id, row.starts): row.sessions for row in db.execute(_LOADS, asked)})
+
+    def propose(self, session: ClinicalSession) -> Proposal:
+        """The session's substitute and new slot, which are nobody else's from now on."""
+        if not session.service_type.active:
+            return Proposal(None, None, "The service type is closed.")
+        substitute, new_slot = self._substitute(session), self._new_slot(session)
+        for slot in filter(None, (substitute, new_slot)):
+            owners = [slot.provider.id, *([slot.room.id] if slot.room else [])]
+            self._diary.hold(session.id, owners, _blocked(slot.starts_at, slot.ends_at, session.service_type))
+        return Proposal(substitute, new_slot, None if substitute or new_slot else _reason(session))
+
+    def _substitute(self, session: ClinicalSession) -> Slot | None:
+        time, patients, day = (session.starts_at, session.ends_at), self._seats[session.id], _day(session)[0]
+        blocked = _blocked(*time, session.service_type)
+        room = next((r for r in self._rooms(session) if r.id == session.room_id), None)
+        if session.room_id and not (room and covered(self._diary.free(room.id, session.id), *blocked)):
+            return None
+
+        def rank(candidate: Candidate) -> tuple[int, int, str, UUID]:
+            known = sum(candidate.id in self._treats[patient] for patient in patients)
+            return -known, self._load[candidate.id, day], candidate.name_en, candidate.id
+
+        for candidate in sorted(self._staff[session.clinic_id], key=rank):
+            free = candidate.id in self._others and covered(self._diary.free(candidate.id, session.id), *blocked)
+            if free and covered(self._works(candidate, time), *time):
+                self._load[candidate.id, day] += 1
+                for patient in patients:  # whose next session goes to the same one
+                    self._treats[patient].add(candidate.id)
+                return Slot(*time, candidate, room)
+        return None
+
+    def _new_slot(self, session: ClinicalSession) -> Slot | None:
+        own = next((c for c in self._staff[session.clinic_id] if c.id == session.provider_id), None)
+        if own is None:
+            return None
+        gaps = self._diary.free(own.id, session.id)
+        if own.clinic.id not in self._own_time:
+            self._own_time[own.clinic.id] = self._works(own, self._later)
+        free = common(self._own_time[own.clinic.id], list(_inside(gaps, session.service_type)))
+        for patient in self._seats[session.id]:
+            free = common(free, self._of_patients.get(patient, []))
+        rooms: dict[Room | None, list[Interval]] = {None: gaps}
+        if session.room_id:
+            free = common(free, self._any_room(session, own))
+            rooms = {room: self._diary.free(room.id, session.id) for room in self._rooms(session)}
+        length, tz = session.ends_at - session.starts_at, ZoneInfo(own.clinic.timezone)
+
+        def slots_at(starts_at: datetime) -> Iterator[Slot]:
+            times = starts_at, starts_at + length
+            blocked = _blocked(*times, session.service_type)
+            return (Slot(*times, own, room) for room, gaps in rooms.items() if covered(gaps, *blocked))
+
+        begins = own.clinic.grid.begins(free, length, self._after)
+        earliest = next((slot for starts_at in begins for slot in slots_at(starts_at)), None)
+        if earliest is None:
+            return None
+        day, wall = day_of(earliest.starts_at, tz.key), session.starts_at.astimezone(tz).time()
+        usual = instant_of(day, wall, tz)
+        if exists(day, wall, tz) and covered(free, usual, usual + length):
+            return next(slots_at(usual), earliest)
+        return earliest
+
+    def _rooms(self, session: ClinicalSession) -> list[Room]:
+        """The clinic's rooms, the session's own before the others."""
+        staff = self._staff[session.clinic_id]
+        return sorted(staff[0].clinic.rooms if staff else [], key=lambda room: room.id != session.room_id)
+
+    def _any_room(self, session: ClinicalSession, own: Candidate) -> list[Interval]:
+        """No less than the time in which one of the rooms is free: most of what is not needs no closer look."""
+        key = own.clinic.id, session.service_type_id
+        if key not in self._some_room:
+            gaps = (gap for room in own.clinic.rooms for gap in self._gaps.get(room.id, []))
+            self._some_room[key] = merged(_inside(gaps, session.service_type))
+        return self._some_room[key]
+
+    def _works(self, candidate: Candidate, reach: Interval) -> list[Interval]:
+        """When a provider is in a clinic that is open, on the days within reach."""
+        there = common(candidate.worked(reach), self._present.get(candidate.id, []))
+        return without(there, candidate.clinic.closed)
+
+
+def _inside(gaps: Iterable[Interval], kind: ServiceType) -> Iterator[Interval]:
+    """Where a session could lie in gaps that hold its buffers, too."""
+    before, after = _buffers(kind)
+    return ((start + before, end - after) for start, end in gaps if end - start > before + after)
+
+
+def _blocked(starts_at: datetime, ends_at: datetime, of: ClinicalSession | ServiceType) -> Interval:
+    """What a session blocks: where it is with its own buffers, anywhere else with its service type's present ones."""
+    before, after = _buffers(of)
+    return starts_at - before, ends_at + after
+
+
+def _buffers(of: ClinicalSession | ServiceType) -> tuple[timedelta, timedelta]:
+    return timedelta(minutes=of.buffer_before_minutes), timedelta(minutes=of.buffer_after_minutes)
+
+
+def _day(session: ClinicalSession) -> Interval:
+    zone = session.clinic.timezone
+    return local_day(day_of(session.starts_at, zone), ZoneInfo(zone))
+
+
+def _reason(session: ClinicalSession) -> str:
+    room = " with a room" if session.room_id else ""
+    return (
+        f"No other {session.service_type.discipline} provider of the clinic is free then, and this one has no free "
+        f"{session.duration_minutes} minutes{room} for all who take part in the {MAX_DAYS} days after the absence."
+    )
