@@ -16,7 +16,6 @@ from jalsa.testing.kit import Client, ServiceKit
 from scheduling.policy import POLICY
 
 from .factories import Centre, Desk, at, created, problem
-from .test_packages import body
 
 KID = {"kid": "jalsa-development"}
 READERS = {"front-desk", "clinician", "biller", "records", "manager", "integration"}
@@ -184,7 +183,7 @@ def test_a_role_does_what_the_policy_says_and_nothing_else(calm: Desk, permissio
 def test_another_tenants_records_are_not_found(desk: Desk) -> None:
     participant = desk.create_appointment(room_id=desk.room["id"])
     session = participant["session"]
-    package = created(desk.centre.post("/packages", body(desk)))
+    package = created(desk.centre.post("/packages", desk.package_body()))
     before = desk.centre.state()
     stranger = Centre(desk.centre.kit, f"{desk.centre.tenant}x").client()
     addresses = [

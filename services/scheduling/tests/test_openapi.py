@@ -22,7 +22,6 @@ from jalsa.testing.kit import ServiceKit
 
 from .absences import away
 from .factories import Desk, at, created
-from .test_packages import body
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -104,7 +103,7 @@ def known_values(desk: Desk) -> dict[str, Any]:
     member = created(desk.centre.post(members, {"patient_id": desk.centre.create_patient()}))
     desk.create_session(starts_at=at(3))
     absence = away(desk, at(3, 8), at(3, 12))
-    package = created(desk.centre.post("/packages", body(desk, start_date=at(30).date().isoformat())))
+    package = created(desk.centre.post("/packages", desk.package_body(start_date=at(30).date().isoformat())))
     return {
         "package_id": package["id"],
         "session_number": 1,

@@ -8,14 +8,13 @@ import pytest
 from werkzeug.test import TestResponse
 
 from .factories import Desk, as_json, at, created, hours_on, ok, problem
-from .test_packages import body
 
 STALE = '"0123456789abcdef"'
 
 
 def create(desk: Desk, **overrides: Any) -> dict[str, Any]:
     """Four sessions at 10:00 in Riyadh, 07:00 UTC, from `at(1)` on, one each day, unless said otherwise."""
-    return created(desk.centre.post("/packages", body(desk, **{"preferred_time": "10:00", **overrides})))
+    return created(desk.centre.post("/packages", desk.package_body(**{"preferred_time": "10:00", **overrides})))
 
 
 def change(desk: Desk, package: dict[str, Any], what: str, **given: Any) -> TestResponse:
@@ -315,6 +314,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("shift", {"from_session_number": 1, "days": 1.5}, "days"),
     ("shift", {"from_session_number": 1, "start_date": "2020-01-01"}, "start_date"),
     ("shift", {"from_session_number": 1, "start_date": "2030-02-30"}, "start_date"),
+    ("shift", {"from_session_number": 1, "start_date": "2199-01-01"}, "start_date"),
     ("shift", {"from_session_number": 0, "days": 1}, "from_session_number"),
     ("shift", {"from_session_number": 5, "days": 1}, "from_session_number"),
     ("shift", {"from_session_number": 101, "days": 1}, "from_session_number"),

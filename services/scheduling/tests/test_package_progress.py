@@ -17,7 +17,6 @@ from scheduling.operations import progress
 
 from .factories import Desk, at, created, ok, problem
 from .test_package_changes import create, read
-from .test_packages import body
 from .test_races import overlaps
 
 TOTAL = 4
@@ -108,7 +107,7 @@ class Course(RuleBasedStateMachine):
         super().__init__()
         centre = self.desk.centre
         self.providers = [centre.create_provider(self.desk.clinic)["id"] for _ in range(2)]
-        asked = body(self.desk, provider_id=self.providers[0], total_sessions=TOTAL, preferred_time="10:00")
+        asked = self.desk.package_body(provider_id=self.providers[0], total_sessions=TOTAL, preferred_time="10:00")
         package = created(centre.post("/packages", asked))
         self.path = f"/packages/{package['id']}"
         self.model = Model([Step(self.providers[0]) for _ in range(TOTAL)])

@@ -21,7 +21,6 @@ from scheduling.operations import projections
 
 from .absences import apply, away, item, provider
 from .factories import Desk, at, created, ok, problem
-from .test_packages import body
 
 SECRET = "Zahra told of her brother"
 NAME = "Zahra-Alqahtani"
@@ -115,7 +114,7 @@ def test_why_sessions_move_is_in_no_log_or_event(desk: Desk, log: CapturingLogge
 
 
 def test_why_packages_change_is_in_no_log_or_event(desk: Desk, log: CapturingLogger) -> None:
-    path = f"/packages/{created(desk.centre.post('/packages', body(desk)))['id']}"
+    path = f"/packages/{created(desk.centre.post('/packages', desk.package_body()))['id']}"
     other = desk.centre.create_provider(desk.clinic)
     changes: list[tuple[str, dict[str, Any]]] = [
         ("sessions/1/reschedule", {"starts_at": at(20).isoformat(), "provider_id": other["id"]}),

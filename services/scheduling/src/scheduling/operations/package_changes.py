@@ -40,7 +40,7 @@ def reschedule_session(db: Session, held: Whole, number: int, data: Mapping[str,
     check_open(held.package)
     step = held.step(number)
     if step.status != "SCHEDULED":
-        raise conflict("invalid-transition", "The session has no appointment to move; schedule it.")
+        raise conflict("invalid-transition", "Only a session that is SCHEDULED has an appointment to move.")
     participants.hold(db, held.package.patient_id, None)
     participants.reschedule(db, held.appointments[step.id], data, now=now)
     held.package.change_reason = data["reason"]
@@ -103,7 +103,7 @@ def cancel_session(
     elif is_outstanding(step) and not owed:
         _drop(step)
     else:
-        raise conflict("invalid-transition", f"Session {number} of the package is not to be cancelled so.")
+        raise conflict("invalid-transition", "A session that has begun, is over or is not owed can not be given up.")
     package.change_reason = reason
     db.flush()
     finish(db, package, now=now)

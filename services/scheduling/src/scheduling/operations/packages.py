@@ -257,21 +257,25 @@ def change_wishes(package: Package, data: Mapping[str, Any], now: datetime) -> N
 
 
 def check_start(day: date, clinic: Clinic, now: datetime) -> None:
-    """Raises 422 for a local day that is over."""
+    """Raises 422 for a local day that is over, or too far ahead."""
     if day < day_of(now, clinic.timezone):
         raise invalid("start_date", "Must not be before today.")
+    _check_near(day, clinic, now)
+
+
+def _check_near(start: date, clinic: Clinic, now: datetime) -> None:
+    if start > day_of(now, clinic.timezone) + timedelta(days=MAX_PERIOD_DAYS):
+        raise invalid("start_date", f"Must be at most {MAX_PERIOD_DAYS} days from today.")
 
 
 def check_period(package: Package, now: datetime) -> None:
     """Raises 422 for a start that is too far ahead, for an end that is before the start, or too long after it."""
-    longest = timedelta(days=MAX_PERIOD_DAYS)
-    if package.start_date > day_of(now, package.clinic.timezone) + longest:
-        raise invalid("start_date", f"Must be at most {MAX_PERIOD_DAYS} days from today.")
+    _check_near(package.start_date, package.clinic, now)
     if package.end_date is None:
         return
     if package.end_date < package.start_date:
         raise invalid("end_date", "Must not be before the start.")
-    if package.end_date > package.start_date + longest:
+    if package.end_date > package.start_date + timedelta(days=MAX_PERIOD_DAYS):
         raise invalid("end_date", f"Must be at most {MAX_PERIOD_DAYS} days after the start.")
 
 
