@@ -1,5 +1,7 @@
 """Bad input to packages: each refusal names its field, and leaves every row as it was."""
 
+import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -8,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jalsa import clock
+from jalsa.testing.kit import ServiceKit
 
 from .factories import Centre, Desk, as_json, at, ok, problem
 from .test_bad_input import refused
@@ -250,32 +253,31 @@ SCHEDULE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@dataclass(frozen=True)
+class Drafted:
+    """A desk with a package with which nothing ever happens."""
+
+    desk: Desk
+    path: str
+
+
 @pytest.fixture(scope="session")
-def draft(calm: Desk) -> dict[str, Any]:
-    """A package with which nothing ever happens."""
-    return calm.create_package(auto_schedule=False)
+def drafted(kit: ServiceKit) -> Drafted:
+    desk = Desk(Centre(kit, f"drafts{secrets.token_hex(4)}"))
+    return Drafted(desk, f"/packages/{desk.create_package(auto_schedule=False)['id']}/schedule")
 
 
 @pytest.mark.parametrize(("body", "field"), SCHEDULE)
-def test_trying_again_names_the_field_that_is_wrong(
-    calm: Desk, draft: dict[str, Any], body: dict[str, Any], field: str
-) -> None:
-    assert list(refused(calm, f"/packages/{draft['id']}/schedule", body)) == [field]
+def test_trying_again_names_the_field_that_is_wrong(drafted: Drafted, body: dict[str, Any], field: str) -> None:
+    assert list(refused(drafted.desk, drafted.path, body)) == [field]
 
 
-def test_trying_again_is_by_number_or_by_hand(calm: Desk, draft: dict[str, Any]) -> None:
-    path = f"/packages/{draft['id']}/schedule"
-    both = {"session_numbers": [1], "sessions": [place(calm)]}
-    assert refused(calm, path, both) == {"session_numbers": ["The places name their numbers."]}
-    refused(calm, path, {"session_numbers": [5]}, 404, "not-found")
-    refused(calm, path, {"sessions": [place(calm, session_number=5)]}, 404, "not-found")
-
-
-def test_an_end_before_a_later_start_is_refused_also_where_only_one_of_them_changes(
-    calm: Desk, draft: dict[str, Any]
-) -> None:
-    path = f"/packages/{draft['id']}/schedule"
-    assert list(refused(calm, path, {"end_date": START - DAY})) == ["end_date"]
+def test_trying_again_is_by_number_or_by_hand(drafted: Drafted) -> None:
+    desk, path = drafted.desk, drafted.path
+    both = {"session_numbers": [1], "sessions": [place(desk)]}
+    assert refused(desk, path, both) == {"session_numbers": ["The places name their numbers."]}
+    refused(desk, path, {"session_numbers": [5]}, 404, "not-found")
+    refused(desk, path, {"sessions": [place(desk, session_number=5)]}, 404, "not-found")
 
 
 @pytest.mark.parametrize("verb", ["", "/schedule"])

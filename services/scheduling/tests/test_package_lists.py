@@ -14,8 +14,8 @@ from .test_package_reports import appointments, attend, create_package, statemen
 NOBODY = "01a1f000-0000-7000-8000-00000000dead"  # the same in every process that collects these tests
 
 
-def test_where_nothing_is_the_list_is_empty(calm: Desk) -> None:
-    assert ok(calm.centre.get("/packages")) == {"items": [], "next_cursor": None}
+def test_where_nothing_is_the_list_is_empty(desk: Desk) -> None:
+    assert ok(desk.centre.get("/packages")) == {"items": [], "next_cursor": None}
 
 
 def test_packages_are_in_the_order_in_which_they_were_made_or_the_other_way_and_paged_without_loss(desk: Desk) -> None:

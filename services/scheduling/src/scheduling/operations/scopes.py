@@ -19,7 +19,7 @@ from scheduling.domain.hours import day_of, instant_of
 from scheduling.domain.recurrence import FOLLOWING, THIS
 from scheduling.models import ClinicalSession
 from scheduling.operations import sessions
-from scheduling.operations.locks import lock_patients, lock_sessions
+from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.placing import Conflict, Place, lock_places, new_place, settle, standing
 from scheduling.operations.series import check_all, refusal, series_conflicts
 from scheduling.queries.series import coming
@@ -81,6 +81,7 @@ def update(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetim
 
 def cancel(db: Session, chosen: Chosen, reason: str | None, *, now: datetime) -> int:
     """Do `cancel_session` to each; returns how many there were."""
+    lock_packages(db, [session.id for session in chosen.sessions])
     return _each(chosen, lambda session: sessions.cancel_session(db, session, reason, now=now))
 
 

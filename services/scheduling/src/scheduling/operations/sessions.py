@@ -15,7 +15,7 @@ from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import arrivals, offers, places, progress
-from scheduling.operations.locks import lock_patients
+from scheduling.operations.locks import lock_packages, lock_patients
 from scheduling.operations.placing import Place, conflicts, lock_places, new_place, place_of, settle
 
 _BUSY_PATIENTS = text("""
@@ -217,6 +217,7 @@ def complete_session(db: Session, session: ClinicalSession, *, now: datetime) ->
     Publishes SessionCompleted, and AppointmentAttended or AppointmentNoShow each. Raises 409 `invalid-transition`.
     """
     domain.SESSION.check(session.status, "COMPLETED")
+    lock_packages(db, [session.id])
     session.status, session.completed_at, session.completed_by = "COMPLETED", now, context_of(db).actor
     attended = no_shows = 0
     for participant in queries.live_participants(db, session.id):
