@@ -8,15 +8,28 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+
+from jalsa.testing.kit import eventually
 
 from .factories import Desk, at, ok
 from .test_package_changes import create, of, read, starts
 from .test_package_progress import OUT_OF_STEP
 from .test_races import Post, at_once, deadlocks, overlaps
 
+WAITS = text("""
+    SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
+""")
+
 
 def post(desk: Desk, package: dict[str, Any], what: str, **given: Any) -> Post:
     return Post(desk.centre.client(), f"/packages/{package['id']}/{what}", given)
+
+
+def waits(desk: Desk) -> bool:
+    """Whether a request of this service waits for a lock; looked for in a transaction that has not looked before."""
+    with desk.centre.kit.transaction("looking") as db:
+        return bool(db.execute(WAITS).scalar_one())
 
 
 def out_of_step(desk: Desk) -> int:
@@ -67,6 +80,32 @@ def test_who_arrives_while_the_package_is_cancelled_is_there_or_is_refused(desk:
         assert (answers[200, None], of(after, "status")) in ((2, ["SCHEDULED", "CANCELLED"]), (1, ["CANCELLED"] * 2))
         assert set(answers) <= {(200, None), (409, "invalid-transition")}
         assert after["status"] == "CANCELLED"
+
+
+def test_sessions_that_end_while_the_package_is_cancelled_end_before_or_after(desk: Desk) -> None:
+    before = deadlocks(desk.centre.kit)
+    for _ in range(6):
+        package = create(desk, total_sessions=8)
+        begun = of(package, "session_id")[1:]
+        for session in begun:
+            ok(desk.centre.post(f"/sessions/{session}/start"))
+        ends = [Post(desk.centre.client(), f"/sessions/{session}/complete") for session in begun]
+        assert at_once(post(desk, package, "cancel"), *ends) == {(200, None): 8}
+        assert set(of(read(desk, package), "status")) == {"CANCELLED"}
+    assert deadlocks(desk.centre.kit) == before
+    assert out_of_step(desk) == 0
+
+
+def test_a_package_is_locked_after_the_rows_of_its_sessions(desk: Desk) -> None:
+    package, centre = create(desk), desk.centre
+    with ThreadPoolExecutor(1) as pool, centre.kit.transaction(centre.tenant) as db:
+        session = {"id": package["sessions"][2]["session_id"]}
+        db.execute(text("SELECT FROM sessions WHERE id = :id FOR UPDATE"), session)
+        cancelled = pool.submit(post(desk, package, "cancel"))
+        eventually(lambda: waits(desk))
+        db.execute(text("SELECT FROM packages WHERE id = :id FOR UPDATE NOWAIT"), {"id": package["id"]})
+        db.commit()
+        ok(cancelled.result())
 
 
 def test_what_is_tried_again_while_the_package_is_cancelled_is_not_booked_in_the_end(desk: Desk) -> None:
