@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
@@ -12,42 +13,40 @@ import load
 import schedule_data as data
 import urllib3
 
-_WARM, _ASKED = 2, 8  # packages: the first meet cold connections and plans
+_WARM, _ASKED = 4, 16  # packages: the first meet cold connections and plans
 _RUSH, _SESSIONS, _PROVIDERS = 50, 20, 3
 # The working days of these weeks have fewer hours than the packages ask for.
 _RUSH_DAYS = timedelta(days=45)
 
 
-def measure(url: str, port: int, token: str, today: date, *, second: bool = False) -> float:
+def measure(stored: Mapping[str, tuple[str, int]], token: str, today: date) -> dict[str, float]:
     """The median milliseconds in which a package of 100 is planned and stored, in a clinic that is full for weeks.
 
-    The `second` time with other providers, so that both times the calendars are alike.
+    In turn beside what each of the databases (URL and port) has stored, so that they share what else the machine does.
     """
-    where = centre.clinic(url, data.ORDINARY)
-    half = len(where["providers"]) // 2
-    providers = where["providers"][half:] if second else where["providers"][:half]
-    wishes = [
-        centre.post(
-            port,
-            "/v1/packages",
-            token,
-            {
-                "patient_id": where["patients"][100 * second + n],
-                "clinic_id": where["clinic"],
-                "provider_id": providers[n % half],
-                "service_type": data.SERVICE_TYPE,
-                "total_sessions": 100,
-                "start_date": today + timedelta(days=1),
-                "end_date": today + timedelta(days=240),
-                "all_or_nothing": True,
-            },
-        )
-        for n in range(_WARM + _ASKED)
-    ]
-    result = load.run(port, wishes, clients=1)
-    if result.statuses != {201: len(wishes)}:
-        raise RuntimeError(f"packages were not stored: {dict(result.statuses)}")
-    return median(result.latencies[_WARM:]) * 1000
+    clinics = {name: centre.clinic(url, data.ORDINARY) for name, (url, _) in stored.items()}
+    found: dict[str, list[float]] = {name: [] for name in stored}
+    for n in range(_WARM + _ASKED):
+        for name, (_, port) in stored.items():
+            result = load.run(port, [_package(port, token, clinics[name], n, today)], clients=1)
+            if result.statuses != {201: 1}:
+                raise RuntimeError(f"a package was not stored: {dict(result.statuses)}")
+            found[name] += result.latencies
+    return {name: median(latencies[_WARM:]) * 1000 for name, latencies in found.items()}
+
+
+def _package(port: int, token: str, where: Mapping[str, Any], n: int, today: date) -> bytes:
+    body = {
+        "patient_id": where["patients"][n],
+        "clinic_id": where["clinic"],
+        "provider_id": where["providers"][n % len(where["providers"])],
+        "service_type": data.SERVICE_TYPE,
+        "total_sessions": 100,
+        "start_date": today + timedelta(days=1),
+        "end_date": today + timedelta(days=240),
+        "all_or_nothing": True,
+    }
+    return centre.post(port, "/v1/packages", token, body)
 
 
 def rush(url: str, port: int, token: str, today: date) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def rush(url: str, port: int, token: str, today: date) -> dict[str, Any]:
     result = load.run(port, [centre.post(port, "/v1/packages", token, wish) for wish in wishes], clients=_RUSH)
     time.sleep(1)  # a backend tells what it counted once a second
     made = _packages(port, token, where["clinic"])
-    sessions = Counter(session["status"] for package in made for session in package["sessions"])
+    sessions = Counter(s["scheduling_error_code"] or s["status"] for package in made for s in package["sessions"])
     return {
         "seconds": result.seconds,
         "statuses": dict(result.statuses),

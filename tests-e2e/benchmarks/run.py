@@ -101,9 +101,10 @@ def _schedule(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, __
     booked = found["random"]
     figure = f"{dict(booked['statuses'])}, overlaps {sum(booked['overlaps'].values())}, deadlocks {booked['deadlocks']}"
     _line("16 clients booking at random for 30 s", figure, "no overlap, no 5xx")
-    few, many = found["few"]["package"], found["many"]["package"]
-    _line("a package of 100, planned and stored", f"{few:.0f} ms with few stored", "300 ms")
-    _line("the same with all stored", f"{many:.0f} ms, {many / few:.2f} times that", "at most 1.5 times")
+    packaged = found["packages"]
+    _line(f"a package of 100, planned and stored, {few['stored']:,} stored", f"{packaged['few']:.0f} ms", "300 ms")
+    figure = f"{packaged['many']:.0f} ms, {packaged['many'] / packaged['few']:.2f} times that"
+    _line(f"the same, {many['stored']:,} stored", figure, "at most 1.5 times")
     rush = found["rush"]
     figure = f"{rush['seconds']:.1f} s, {rush['statuses']}, {rush['sessions']}"
     _line("50 packages of 20 for the same 3 providers at once", figure, "no 5xx")

@@ -35,16 +35,34 @@ def measure(servers: Servers, issuer: Issuer, *, seconds: float) -> dict[str, An
         data.set_up(url)
         with web(kit) as port:
             data.fill_ahead(url, today)
-            few = {**_read(url, port, token, today), "package": packages.measure(url, port, token, today)}
+            few = _read(url, port, token, today)
             began = time.perf_counter()
             data.fill_all(url, today)
             filling = time.perf_counter() - began
             many = _read(url, port, token, today)
-            many["package"] = packages.measure(url, port, token, today, second=True)
+            packaged = _packages(servers, issuer, (url, port), token, today)
             rush = packages.rush(url, port, token, today)
             seats = _seats(url, port, token, today)
             random_bookings = _random_bookings(url, port, token, today, seconds)
-    return {"few": few, "many": many, "filling": filling, "seats": seats, "random": random_bookings, "rush": rush}
+    return {
+        "few": few,
+        "many": many,
+        "filling": filling,
+        "packages": packaged,
+        "rush": rush,
+        "seats": seats,
+        "random": random_bookings,
+    }
+
+
+def _packages(servers: Servers, issuer: Issuer, many: tuple[str, int], token: str, today: date) -> dict[str, float]:
+    """Packages beside a million sessions, and beside few, which are stored once more."""
+    with service_kit(SERVICE, servers, issuer) as kit:
+        url = _superusers(kit, servers.postgres.url)
+        data.set_up(url)
+        data.fill_ahead(url, today)
+        with web(kit) as port:
+            return packages.measure({"few": (url, port), "many": many}, token, today)
 
 
 def _superusers(kit: ServiceKit, url: str) -> str:

@@ -219,6 +219,12 @@ def test_a_place_by_hand_names_the_field_that_is_wrong(calm: Desk, wrong: dict[s
     assert {at: list(error) for at, error in errors["sessions"].items()} == {"1": list(wrong)}
 
 
+def test_a_plan_that_has_failures_is_not_committed_as_a_whole(calm: Desk) -> None:
+    sessions = [place(calm), place(calm, session_number=2, starts_at=None, provider_id=None)]
+    body = calm.package_body(sessions=sessions, all_or_nothing=True)
+    assert refused(calm, CREATE, body) == {"sessions": {"1": {"starts_at": ["Required with all_or_nothing."]}}}
+
+
 def test_places_by_hand_are_of_different_sessions_and_not_years_away(calm: Desk) -> None:
     assert list(refused(calm, CREATE, calm.package_body(sessions=[]))) == ["sessions"]
     twice = [place(calm), place(calm, starts_at=at(2))]

@@ -14,6 +14,7 @@ from scheduling.http.schemas.setup import WallTime
 _number = validate.Range(1, MAX_SESSIONS)
 _UNKNOWN_NUMBER = "There is no session of this number."
 _TWICE = "This number is named twice."
+_NO_START = "Required with all_or_nothing."
 
 
 class PreferredTime(fields.String):
@@ -106,6 +107,12 @@ class Commitment(Schema):
     @validates_schema
     def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
         check_numbers(data.get("sessions", ()), "sessions", MAX_SESSIONS)
+
+    @validates_schema
+    def _leaves_none_out(self, data: dict[str, Any], **_: Any) -> None:
+        without = [place for place, one in enumerate(data.get("sessions", ())) if one["starts_at"] is None]
+        if data["all_or_nothing"] and without:
+            raise ValidationError({"sessions": {place: {"starts_at": [_NO_START]} for place in without}})
 
 
 class Assignment(Schema):
