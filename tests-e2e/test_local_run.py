@@ -123,9 +123,10 @@ def run(data: LocalRun) -> LocalRun:
 
 def test_the_printed_lines_work_when_they_are_pasted(run: LocalRun) -> None:
     lines = [line for line in run.printed().splitlines() if re.match(r"export |curl |# \d", line)]
-    assert [line.split()[0] for line in lines] == ["export", *["#", "curl"] * 4]
-    participant, *_, free = pasted(lines)
+    assert [line.split()[0] for line in lines] == ["export", *["#", "curl"] * 5]
+    participant, *_, free, plan = pasted(lines)
     assert len(free["items"]) == 3
+    assert [session["scheduled_time"] for session in plan["sessions"]] == ["10:00"] * 10
     assert participant["status"] == "BOOKED"
     eventually(lambda: all(is_told_of(participant, answer) for answer in pasted([lines[0], *lines[3:7]])))
 

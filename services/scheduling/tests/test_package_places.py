@@ -69,6 +69,19 @@ def test_any_provider_holds_any_session_where_they_may_differ(office: Desk) -> N
     assert assigned == [(1, layla, "CHOSEN"), (2, zaid["id"], "CHOSEN"), (3, layla, "CHOSEN")]
 
 
+def test_what_a_plan_has_chosen_binds_no_later_plan(office: Desk) -> None:
+    zaid = colleague(office)
+    body = {"provider_id": None, "use_multiple_providers": True, "total_sessions": 2, "end_date": START + DAY}
+    package = office.create_package(**body)
+    assert of(package, "provider_id") == [office.provider["id"]] * 2
+    ok(office.do({"id": package["sessions"][1]["appointment_id"]}, "cancel"))
+    block(office, 1)
+    again = schedule(office, package)
+    assert when(again) == ["0 09:00", "1 09:00"]
+    assert of(again, "provider_id") == [office.provider["id"], zaid["id"]]
+    assert [a["kind"] for a in again["provider_assignments"]] == ["CHOSEN"] * 3
+
+
 def test_each_session_is_held_by_whom_it_is_assigned_to(office: Desk) -> None:
     zaid = colleague(office)
     block(office, 1, provider_id=zaid["id"])

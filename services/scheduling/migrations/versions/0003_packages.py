@@ -67,6 +67,7 @@ def upgrade() -> None:
           package_id uuid NOT NULL,
           session_number smallint NOT NULL CHECK (session_number BETWEEN 1 AND 100),
           provider_id uuid,
+          provider_chosen boolean NOT NULL,
           status text NOT NULL CHECK (status IN ('PENDING', 'SCHEDULED', 'COMPLETED', 'FAILED', 'CANCELLED')),
           owed boolean NOT NULL,
           scheduling_attempts int NOT NULL CHECK (scheduling_attempts >= 0),

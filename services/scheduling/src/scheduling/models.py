@@ -337,7 +337,8 @@ class Package(TenantRow, Base):
 class PackageSession(TenantRow, Base):
     """One session of a package; its appointment is the participant that names it.
 
-    `provider_id` is whom it is assigned to, none for any. One that is CANCELLED is `owed` if it is to be made up.
+    `provider_id` is whom it is assigned to, none for any; where the plan has chosen, another may hold it the next time.
+    One that is CANCELLED is `owed` if it is to be made up.
     """
 
     __tablename__ = "package_sessions"
@@ -346,6 +347,7 @@ class PackageSession(TenantRow, Base):
     package_id: Mapped[UUID]
     session_number: Mapped[int]
     provider_id: Mapped[UUID | None]
+    provider_chosen: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str] = mapped_column(default="PENDING")
     owed: Mapped[bool] = mapped_column(default=True)
     scheduling_attempts: Mapped[int] = mapped_column(default=0)
@@ -356,6 +358,11 @@ class PackageSession(TenantRow, Base):
     package: Mapped[Package] = relationship(
         viewonly=True, primaryjoin="foreign(PackageSession.package_id) == Package.id"
     )
+
+    @property
+    def assigned_to(self) -> UUID | None:
+        """Who alone is to hold it, because a person said so."""
+        return None if self.provider_chosen else self.provider_id
 
 
 class ProviderAssignment(TenantRow, Base):

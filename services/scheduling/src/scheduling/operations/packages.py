@@ -235,6 +235,7 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
             package=package,
             session_number=number,
             provider_id=assigned.get(number, package.provider_id),
+            provider_chosen=False,
             status=domain.PACKAGE_SESSION.initial,
             owed=True,
             scheduling_attempts=0,
@@ -356,7 +357,7 @@ def _book(
         )
         move(step, "SCHEDULED")
         if step.provider_id != one.provider_id:
-            assign(db, step, one.provider_id, SUBSTITUTE if step.provider_id else CHOSEN, now)
+            assign(db, step, one.provider_id, SUBSTITUTE if step.assigned_to else CHOSEN, now)
         booked[step.id] = Participant(
             id=new_id(),
             appointment_number=number,

@@ -93,7 +93,7 @@ def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Refusal]:
     chosen = one_holds_others and not task.package.use_multiple_providers
 
     def refusal(one: Failure) -> Refusal:
-        who = ASSIGNED if steps[one.number].provider_id else CHOSEN if chosen and one.provider_id else ANYBODY
+        who = ASSIGNED if steps[one.number].assigned_to else CHOSEN if chosen and one.provider_id else ANYBODY
         texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
         return Refusal(one.number, one.code, *texts)
 
@@ -188,7 +188,7 @@ def _plan(task: Task, free: FreeTime, wish: Wish) -> list[Planned]:
     def with_any(choices: Sequence[Choice]) -> list[Planned]:
         return plan(wish, _choices(task, free, choices), free.rooms, task.standing)
 
-    of_one = {step.session_number for step in task.steps if step.provider_id is None}
+    of_one = {step.session_number for step in task.steps if step.assigned_to is None}
     if task.package.use_multiple_providers or not of_one:
         return with_any(free.choices)
     known = {one.provider_id for one in task.standing}
@@ -199,7 +199,7 @@ def _plan(task: Task, free: FreeTime, wish: Wish) -> list[Planned]:
 
 
 def _choices(task: Task, free: FreeTime, anybody: Sequence[Choice]) -> Mapping[int, Sequence[Choice]]:
-    return {step.session_number: free.of(step.provider_id) if step.provider_id else anybody for step in task.steps}
+    return {step.session_number: free.of(step.assigned_to) if step.assigned_to else anybody for step in task.steps}
 
 
 def _unfit(found: Sequence[Planned]) -> tuple[int, list[datetime]]:
@@ -209,7 +209,7 @@ def _unfit(found: Sequence[Planned]) -> tuple[int, list[datetime]]:
 
 
 def _providers(db: Session, task: Task) -> set[UUID]:
-    assigned = {step.provider_id for step in task.steps}
+    assigned = {step.assigned_to for step in task.steps}
     return {p for p in assigned if p} | (_everybody(db, task.package) if None in assigned else set())
 
 

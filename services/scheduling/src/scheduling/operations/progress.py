@@ -58,7 +58,7 @@ def assign(
     db: Session, step: PackageSession, provider_id: UUID, kind: str, now: datetime, reason: str | None = None
 ) -> None:
     """Record who is to hold a session of a package."""
-    step.provider_id = provider_id
+    step.provider_id, step.provider_chosen = provider_id, kind == CHOSEN
     db.add(
         ProviderAssignment(
             id=new_id(),
