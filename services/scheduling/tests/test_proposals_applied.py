@@ -184,10 +184,33 @@ def test_a_package_is_owed_what_is_cancelled_and_has_the_rest_with_others_or_lat
     assert (now["owed_sessions_count"], now["scheduled_sessions_count"]) == (1, 3)
     told = [event.data for event in desk.centre.kit.events(desk.centre.tenant, "AppointmentRescheduled")]
     assert [(data["package"]["session_number"], data["announced_with_package"]) for data in told] == [
-        (2, False),
-        (3, False),
+        (2, True),
+        (3, True),
     ]
     assert told[0]["provider"]["id"] == other["id"]
+    _, scheduled = desk.centre.kit.events(desk.centre.tenant, "PackageScheduled")
+    assert (scheduled.data["cause"], scheduled.data["changed"]) == ("RESCHEDULED", [1, 2, 3])
+    assert [s["session_number"] for s in scheduled.data["sessions"]] == [2, 4, 3]
+    assert scheduled.data["unscheduled"] == [1]
+
+
+def test_a_package_whose_sessions_keep_their_time_tells_of_the_substitute(desk: Desk) -> None:
+    other, package = provider(desk), create(desk)
+    sessions = [desk.participant(appointment)["session"] for appointment in of(package, "appointment_id")]
+    absence = away(desk, at(1, 6), at(3, 6))
+    ok(apply(desk, absence, *(item(s, "SUBSTITUTE", provider_id=other["id"]) for s in sessions[:2])))
+    _, scheduled = desk.centre.kit.events(desk.centre.tenant, "PackageScheduled")
+    assert (scheduled.data["cause"], scheduled.data["changed"]) == ("SUBSTITUTED", [1, 2])
+
+
+def test_one_session_of_a_package_is_told_as_any_appointment(desk: Desk) -> None:
+    package = create(desk)
+    session = desk.participant(package["sessions"][0]["appointment_id"])["session"]
+    absence = away(desk, at(1, 6), at(2, 6))
+    ok(apply(desk, absence, item(session, "MOVE")))
+    [moved] = desk.centre.kit.events(desk.centre.tenant, "AppointmentRescheduled")
+    assert moved.data["announced_with_package"] is False
+    assert len(desk.centre.kit.events(desk.centre.tenant, "PackageScheduled")) == 1
 
 
 def test_a_manager_sets_rules_aside_for_all(desk: Desk) -> None:

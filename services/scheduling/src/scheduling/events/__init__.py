@@ -1,6 +1,6 @@
 """What scheduling publishes, a function for each event; `catalogue` has their contracts, `streams` what is read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,9 +34,9 @@ class Held:
 
 
 @contextmanager
-def announced_with_package(db: Session) -> Iterator[None]:
-    """What happens to appointments within is told to the patient by one event of their package."""
-    db.info["announced_with_package"] = True
+def announced_with_package(db: Session, step_ids: Iterable[UUID]) -> Iterator[None]:
+    """What happens within to the appointments of these package sessions is told by one event of their package."""
+    db.info["announced_with_package"] = frozenset(step_ids)
     try:
         yield
     finally:
@@ -134,7 +134,7 @@ def appointment_booked(db: Session, participant: Participant, session: ClinicalS
         "booked_by": participant.booked_by,
         **_where_and_when(session),
         "package": _package(participant),
-        **_announced(db),
+        **_announced(db, participant),
     }
     publish(db, catalogue.APPOINTMENT_BOOKED, participant.id, data, now=now)
 
@@ -161,7 +161,7 @@ def appointment_rescheduled(
         "previous": previous,
         **_where_and_when(session),
         "package": _package(participant),
-        **_announced(db),
+        **_announced(db, participant),
     }
     publish(db, catalogue.APPOINTMENT_RESCHEDULED, participant.id, data, now=now)
 
@@ -210,7 +210,7 @@ def appointment_cancelled(db: Session, participant: Participant, *, session_canc
         "cancelled_at": participant.cancelled_at,
         "cancelled_by": participant.cancelled_by,
         "session_cancelled": session_cancelled,
-        **_announced(db),
+        **_announced(db, participant),
     }
     publish(db, catalogue.APPOINTMENT_CANCELLED, participant.id, data, now=now)
 
@@ -247,8 +247,8 @@ def waitlist_accepted(
     publish(db, catalogue.WAITLIST_ACCEPTED, entry.id, data, now=now)
 
 
-def _announced(db: Session) -> dict[str, bool]:
-    return {"announced_with_package": db.info.get("announced_with_package", False)}
+def _announced(db: Session, participant: Participant) -> dict[str, bool]:
+    return {"announced_with_package": participant.package_session_id in db.info.get("announced_with_package", ())}
 
 
 def _package(participant: Participant) -> dict[str, Any] | None:

@@ -310,7 +310,7 @@ def _settle(
     moves = _moves(db, held, places)
     if not refused and not moves:
         raise invalid("start_date", "The sessions are there already.")
-    with events.announced_with_package(db):
+    with events.announced_with_package(db, [step.id for step in task.steps]):
         for step in task.steps:
             if why := refused.get(step.session_number):
                 # the whole session: its time is not offered to those who wait, another may be on its way there
@@ -351,7 +351,7 @@ def _give_up(
     """Cancel appointments of which one event of the package tells; their sessions get the state."""
     for step, _ in placed:
         move(step, status, owed=owed)
-    with events.announced_with_package(db):
+    with events.announced_with_package(db, [step.id for step, _ in placed]):
         for _, participant in placed:
             participants.cancel(db, participant, reason, now=now)
 

@@ -377,7 +377,7 @@ def _book(
     db.flush()
     db.add_all(booked.values())
     db.flush()
-    with events.announced_with_package(db):
+    with events.announced_with_package(db, booked):
         for participant in booked.values():
             events.session_scheduled(db, participant.session, now)
             events.appointment_booked(db, participant, participant.session, now)

@@ -10,12 +10,15 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.errors import Problem, conflict
-from scheduling import queries
-from scheduling.models import ClinicalSession, TimeOff
+from scheduling import events, queries
+from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
+from scheduling.models import ClinicalSession, Package, TimeOff
 from scheduling.operations import sessions
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
+from scheduling.operations.packages import announce
 from scheduling.operations.placing import Place, clashes, conflicts, lock_places, new_place, settle, standing
 from scheduling.operations.series import refusal
+from scheduling.queries.packages import steps_in, whole
 from scheduling.queries.proposals import Proposal, propose, seats
 
 ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"
@@ -63,13 +66,35 @@ def apply(db: Session, absence: TimeOff, data: Mapping[str, Any], *, now: dateti
 
     An item that does not say by whom, or when, takes what is proposed as things stand; what it does not name either
     stays. All are checked before the first moves, and what moves away or is cancelled stands in nobody's way.
-    Publishes what rescheduling and cancelling publish. Raises the 422 of those, by item; 409 `absence-conflicts` with
-    all `conflicts` of all, of which `not-affected` and `no-proposal` are its own.
+    Publishes what rescheduling and cancelling publish, and PackageScheduled for a package of which several change.
+    Raises the 422 of those, by item; 409 `absence-conflicts` with all `conflicts` of all, of which `not-affected`,
+    `no-proposal` and `change-of-places` are its own.
     """
-    items, override = _held(db, data["items"]), data.get("override")
+    items = _held(db, data["items"])
     wanted, refusals = _wanted(db, absence, items, now)
     lock_places(db, [place for _, place in wanted if place])
     leaving = [item.session.id for item in items if not item.has(KEEP)]
+    # a package that has several of them tells its patient once
+    told = {package_id: steps for package_id, steps in steps_in(db, leaving).items() if len(steps) > 1}
+    with events.announced_with_package(db, [step.id for steps in told.values() for step in steps]):
+        substituted = _carry_out(db, wanted, refusals, leaving, data, now)
+    for package_id, steps in told.items():
+        cause = SUBSTITUTED if substituted.issuperset(step.session_id for step in steps) else RESCHEDULED
+        held = whole(db, db.get_one(Package, package_id))
+        announce(db, held, cause, [step.session_number for step in steps], now=now)
+    return [item.session for item in items]
+
+
+def _carry_out(
+    db: Session,
+    wanted: Sequence[tuple[_Item, Place | None]],
+    refusals: list[dict[str, Any]],
+    leaving: Sequence[UUID],
+    data: Mapping[str, Any],
+    now: datetime,
+) -> set[UUID]:
+    """Check, cancel and move, under their locks; returns the sessions that keep their time. Raises the 409."""
+    override = data.get("override")
     moves: list[_Move] = []
     for item, place in wanted:
         if place:
@@ -83,9 +108,10 @@ def apply(db: Session, absence: TimeOff, data: Mapping[str, Any], *, now: dateti
             refusals.append(item.refused(item.session.starts_at, problem))
     if refusals:
         raise _conflicts(refusals)
+    keep = {move.item.session.id for move in moves if move.place.starts_at == move.item.session.starts_at}
     for move in _in_order(moves):
         sessions.move_session(db, move.item.session, move.place, move.overridden, data, now=now)
-    return [item.session for item in items]
+    return keep
 
 
 def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:

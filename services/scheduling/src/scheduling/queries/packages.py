@@ -122,6 +122,21 @@ def appointments(db: Session, step_ids: Collection[UUID]) -> dict[UUID, Particip
     return found
 
 
+_STEPS_IN = text("""
+    SELECT step.package_id, step.id, step.session_number, p.session_id
+    FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
+    WHERE p.live AND p.session_id = ANY (CAST(:sessions AS uuid[])) ORDER BY step.package_id, step.session_number
+""")
+
+
+def steps_in(db: Session, session_ids: Collection[UUID]) -> dict[UUID, list[Row[Any]]]:
+    """The sessions of packages that have live appointments in these sessions: id, session_number, session_id."""
+    found: dict[UUID, list[Row[Any]]] = {}
+    for row in db.execute(_STEPS_IN, {"sessions": list(session_ids)}):
+        found.setdefault(row.package_id, []).append(row)
+    return found
+
+
 _ASSIGNMENTS = text("""
     SELECT s.session_number, a.provider_id, a.kind, a.reason, a.assigned_at, a.assigned_by
     FROM provider_assignments a JOIN package_sessions s ON s.id = a.package_session_id
