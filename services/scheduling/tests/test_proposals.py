@@ -283,6 +283,15 @@ def test_a_new_slot_finds_every_patient_of_the_session_free(desk: Desk) -> None:
     assert start_of(proposed(away(desk, at(1, 8), at(1, 12)))[0]["new_slot"]) == at(5)
 
 
+@pytest.mark.parametrize("gap", [1, 2])
+def test_new_slots_of_a_package_keep_its_distance_from_the_others_and_from_each_other(desk: Desk, gap: int) -> None:
+    package = desk.create_package(gap_days=gap, total_sessions=3, preferred_time="10:00")
+    starts = [datetime.fromisoformat(session["starts_at"]) for session in package["sessions"]]
+    absence = away(desk, starts[0] - HOUR, starts[1] + 15 * HOUR)
+    slots = [start_of(proposal["new_slot"]) for proposal in proposed(absence)]
+    assert slots == [starts[2] + gap * DAY, starts[2] + 2 * gap * DAY]
+
+
 def test_the_buffers_count_for_new_slots_as_for_any_booking(desk: Desk) -> None:
     set_hours(desk, office(desk, "12:00", "15:00"))
     kind = desk.centre.create_service_type(buffer_before_minutes=10, buffer_after_minutes=20)

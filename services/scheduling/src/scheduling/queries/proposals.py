@@ -6,7 +6,7 @@ others' way. So whatever is then done with each of them, substituted, moved or l
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -65,6 +65,31 @@ _LOADS = text("""
 """)
 
 
+# every session of the packages that have an appointment in one of the hit ones
+_COURSES = text("""
+    SELECT k.id AS package_id, k.gap_days, p.session_id, p.starts_at
+    FROM packages k JOIN package_sessions step ON step.package_id = k.id
+    JOIN participants p ON p.package_session_id = step.id AND p.live
+    WHERE k.id IN (SELECT mine.package_id FROM participants hit
+                   JOIN package_sessions mine ON mine.id = hit.package_session_id
+                   WHERE hit.live AND hit.session_id = ANY (CAST(:sessions AS uuid[])))
+""")
+
+
+@dataclass(frozen=True)
+class Course:
+    """When the sessions of a package begin, or may begin; others keep `gap_days` local days from them."""
+
+    gap_days: int
+    starts: list[tuple[UUID, datetime]] = field(default_factory=list)
+
+    def crowded(self, session_id: UUID, zone: str) -> list[Interval]:
+        """The local days that are too near to the others' for a session: it is never in its own way."""
+        apart, tz = timedelta(days=self.gap_days - 1), ZoneInfo(zone)
+        others = (day_of(starts_at, zone) for owner, starts_at in self.starts if owner != session_id)
+        return merged((local_day(day - apart, tz)[0], local_day(day + apart, tz)[1]) for day in others)
+
+
 @dataclass(frozen=True)
 class Proposal:
     """What a session could become; if it has neither, the reason."""
@@ -85,8 +110,9 @@ def propose(db: Session, absence: TimeOff, *, now: datetime) -> dict[UUID, Propo
     A substitute is of the same discipline, works in that clinic, and is free at that time; the room stays. It is the
     one who treats most of the session's patients in other sessions, else who has the fewest sessions on that local
     day, else the first by name and id. A new slot is the provider's earliest after the absence, for at most MAX_DAYS
-    days, with the same room or else the first free one by name, if there was one, and with all patients free; the
-    same time of day is taken where the first day has it. Times lie on a grid of 15 minutes of the clinic's clock.
+    days, with the same room or else the first free one by name, if there was one, and with all patients free, as far
+    from the other sessions of a package as it asks for; the same time of day is taken where the first day has it.
+    Times lie on a grid of 15 minutes of the clinic's clock.
     """
     hit = find_sessions(db, to_come(db, absence, now=now)[:MAX_PROPOSALS])
     if not hit:
@@ -129,6 +155,7 @@ class _Planner:
         self._patients = {patient for taken in self._seats.values() for patient in taken}
         self._read(db, absence.provider_id, hit, search.minutes)
         self._count(db, hit)
+        self._courses = _courses(db, hit)
         for session in hit:
             blocked = _blocked(session.starts_at, session.ends_at, session)
             self._diary.hold(session.id, filter(None, [session.provider_id, session.room_id]), blocked)
@@ -174,6 +201,8 @@ class _Planner:
         for slot in filter(None, (substitute, new_slot)):
             owners = [slot.provider.id, *([slot.room.id] if slot.room else [])]
             self._diary.hold(session.id, owners, _blocked(slot.starts_at, slot.ends_at, session.service_type))
+            for course in self._courses[session.id]:
+                course.starts.append((session.id, slot.starts_at))
         return Proposal(substitute, new_slot, None if substitute or new_slot else _reason(session))
 
     def _substitute(self, session: ClinicalSession) -> Slot | None:
@@ -206,6 +235,8 @@ class _Planner:
         free = common(self._own_time[own.clinic.id], list(_inside(gaps, session.service_type)))
         for patient in self._seats[session.id]:
             free = common(free, self._of_patients.get(patient, []))
+        for course in self._courses[session.id]:
+            free = without(free, course.crowded(session.id, own.clinic.timezone))
         rooms: dict[Room | None, list[Interval]] = {None: gaps}
         if session.room_id:
             free = common(free, self._any_room(session, own))
@@ -244,6 +275,17 @@ class _Planner:
         """When a provider is in a clinic that is open, on the days within reach."""
         there = common(candidate.worked(reach), self._present.get(candidate.id, []))
         return without(there, candidate.clinic.closed)
+
+
+def _courses(db: Session, hit: Sequence[ClinicalSession]) -> dict[UUID, list[Course]]:
+    """The packages that have an appointment in each of the sessions."""
+    packages: dict[UUID, Course] = {}
+    found: dict[UUID, list[Course]] = defaultdict(list)
+    for row in db.execute(_COURSES, {"sessions": [s.id for s in hit]}):
+        course = packages.setdefault(row.package_id, Course(row.gap_days))
+        course.starts.append((row.session_id, row.starts_at))
+        found[row.session_id].append(course)
+    return found
 
 
 def _inside(gaps: Iterable[Interval], kind: ServiceType) -> Iterator[Interval]:
