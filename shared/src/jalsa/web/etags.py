@@ -30,6 +30,8 @@ def tagged(representation: Any, status: int = 200) -> Response:
 def check_if_match(representation: Any) -> None:
     """Compare If-Match with the present representation, read under the record's lock.
 
+    One that is costly may be given as a function, which is called where there is something to compare.
+
     Raises 428 `precondition-required` where PATCH or DELETE come without it, 412 `precondition-failed` where it is
     stale; it is honoured wherever it is given.
     """
@@ -38,5 +40,6 @@ def check_if_match(representation: Any) -> None:
         if request.method in ("PATCH", "DELETE"):
             raise Problem(428, "precondition-required", "If-Match is required: read the record first.")
         return
-    if not given.contains(etag_of(representation).strip('"')):
+    present = representation() if callable(representation) else representation
+    if not given.contains(etag_of(present).strip('"')):
         raise Problem(412, "precondition-failed", "The record has changed: read it again.")

@@ -12,13 +12,8 @@ from scheduling.events import catalogue, clinic_of, provider_of, room_of
 from scheduling.models import Package, Participant
 
 #: Why the dates of a package were set, moved or given up.
-CAUSES = SCHEDULED, RESCHEDULED, SUBSTITUTED, PAUSED, RESUMED = (
-    "SCHEDULED",
-    "RESCHEDULED",
-    "SUBSTITUTED",
-    "PAUSED",
-    "RESUMED",
-)
+SCHEDULED, RESCHEDULED, SUBSTITUTED = "SCHEDULED", "RESCHEDULED", "SUBSTITUTED"
+PAUSED, RESUMED = "PAUSED", "RESUMED"
 
 
 def package_created(db: Session, package: Package, now: datetime) -> None:

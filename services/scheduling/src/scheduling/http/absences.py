@@ -37,9 +37,10 @@ def add_time_off(body: dict[str, Any], provider_id: UUID) -> Response:
     """A provider is away; the answer names the sessions that are booked then, and proposes what becomes of them."""
     db, now = current_db(), clock.now()
     absence = absences.add_time_off(db, _provider(provider_id), body, now=now)
-    proposals = propose(db, absence, now=now)
-    hit = [{**s._asdict(), "proposal": proposals.get(s.id)} for s in queries.sessions_hit(db, absence)]
-    return told_beside(shown_time_off(absence), 201, affected_sessions=_PROPOSED_FOR.dump(hit, many=True))
+    hit = queries.sessions_hit(db, absence)
+    proposals = propose(db, absence, hit, now=now)
+    affected = [{**s._asdict(), "proposal": proposals.get(s.id)} for s in hit]
+    return told_beside(shown_time_off(absence), 201, affected_sessions=_PROPOSED_FOR.dump(affected, many=True))
 
 
 @routes.view(

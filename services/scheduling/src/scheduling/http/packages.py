@@ -86,7 +86,7 @@ def schedule_package(body: dict[str, Any], package_id: UUID) -> Response:
 def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> read.Whole:
     """The package to change, and another session. Raises 404, 412 where it is not as the caller saw it."""
     held = operations.held_package(db, package_id, into)
-    check_if_match(shown(db, held))
+    check_if_match(lambda: shown(db, held))
     return held
 
 

@@ -29,9 +29,10 @@ _APPLIED = schemas.Applied()
 def list_proposals(provider_id: UUID, time_off_id: UUID) -> dict[str, Any]:
     """A substitute and a new slot for each session that the absence hits, as things stand now; nothing is held."""
     db, absence, now = current_db(), found_time_off(provider_id, time_off_id), clock.now()
-    proposals = queries.propose(db, absence, now=now)
-    items = [{**s._asdict(), "proposal": proposals[s.id]} for s in sessions_hit(db, absence) if s.id in proposals]
-    return {"items": items, "remaining": len(queries.to_come(db, absence, now=now)) - len(items)}
+    hit = sessions_hit(db, absence)
+    proposals = queries.propose(db, absence, hit, now=now)
+    items = [{**s._asdict(), "proposal": proposals[s.id]} for s in hit if s.id in proposals]
+    return {"items": items, "remaining": len(queries.to_come(hit, now)) - len(items)}
 
 
 @routes.view(
@@ -49,7 +50,7 @@ def apply(body: dict[str, Any], provider_id: UUID, time_off_id: UUID) -> Respons
     """
     check_override(body)
     db, absence = current_db(), found_time_off(provider_id, time_off_id, lock=True)
-    check_if_match(shown_time_off(absence))
+    check_if_match(lambda: shown_time_off(absence))
     changed = operations.apply(db, absence, body, now=clock.now())
     shown = represent.sessions(db, changed)
     applied = [{"action": item["action"], "session": shown[item["session_id"]]} for item in body["items"]]

@@ -145,8 +145,7 @@ def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Who
     if package is None:
         raise not_found("package")
     lock_patients(db, [package.patient_id])
-    coming = (p.session_id for _, p in read.whole(db, package).placed() if p.status in domain.EXPECTED)
-    lock_sessions(db, {*coming, *filter(None, [into])})
+    lock_sessions(db, {*read.sessions_to_come(db, package_id), *filter(None, [into])})
     return read.whole(db, locked_package(db, package_id))
 
 

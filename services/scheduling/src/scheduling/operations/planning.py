@@ -214,7 +214,7 @@ def _providers(db: Session, task: Task) -> set[UUID]:
 
 
 def _everybody(db: Session, package: Package) -> set[UUID]:
-    return set(qualified(db, package.service_type.discipline, package.clinic_id))
+    return qualified(db, package.service_type.discipline, package.clinic_id)
 
 
 def _free(

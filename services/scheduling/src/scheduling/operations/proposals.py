@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from graphlib import CycleError, TopologicalSorter
+from graphlib import CycleError
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from scheduling.operations import sessions
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.packages import announce
 from scheduling.operations.placing import Place, clashes, conflicts, lock_places, new_place, settle, standing
+from scheduling.operations.scopes import Move, in_order
 from scheduling.operations.series import refusal
 from scheduling.queries.packages import steps_in, whole
 from scheduling.queries.proposals import Proposal, propose, seats
@@ -52,13 +53,21 @@ class _Item:
         return refusal(self.session.occurs_on, starts_at, problem, session_id=self.session.id)
 
 
-@dataclass(frozen=True, eq=False)
-class _Move:
-    """Where a session goes, and the rules that are set aside for it."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Move(Move):
+    """What comes of an item, and the rules that are set aside for it."""
 
     item: _Item
-    place: Place
     overridden: Sequence[str]
+
+    def waits_for(self, other: Move) -> bool:
+        """Whether it goes where the other still is: to its provider, into its room, or with one of its patients."""
+        if not (super().waits_for(other) and isinstance(other, _Move)):
+            return False
+        place, there = self.place, other.session
+        same_room = place.room is not None and place.room.id == there.room_id
+        same_patient = not self.item.seats.keys().isdisjoint(other.item.seats)
+        return place.provider.id == there.provider_id or same_room or same_patient
 
 
 def apply(db: Session, absence: TimeOff, data: Mapping[str, Any], *, now: datetime) -> list[ClinicalSession]:
@@ -103,14 +112,15 @@ def _carry_out(
             problems += _busy_patients(db, item, place, moves, leaving)
             refusals += [item.refused(place.starts_at, problem) for problem in problems]
             if not problems:
-                moves.append(_Move(item, place, settle(found, override)))
+                overridden = settle(found, override)
+                moves.append(_Move(session=item.session, place=place, item=item, overridden=overridden))
         elif item.has(CANCEL) and (problem := _cancel(db, item.session, data.get("reason"), now)):
             refusals.append(item.refused(item.session.starts_at, problem))
     if refusals:
         raise _conflicts(refusals)
-    keep = {move.item.session.id for move in moves if move.place.starts_at == move.item.session.starts_at}
+    keep = {move.session.id for move in moves if move.place.starts_at == move.session.starts_at}
     for move in _in_order(moves):
-        sessions.move_session(db, move.item.session, move.place, move.overridden, data, now=now)
+        sessions.move_session(db, move.session, move.place, move.overridden, data, now=now)
     return keep
 
 
@@ -135,7 +145,9 @@ def _wanted(
     db: Session, absence: TimeOff, items: Sequence[_Item], now: datetime
 ) -> tuple[list[tuple[_Item, Place | None]], list[dict[str, Any]]]:
     """The items that can be done, each with its new place if it has one, and the refusals of the others."""
-    proposals = propose(db, absence, now=now) if any(item.as_proposed for item in items) else {}
+    proposals: Mapping[UUID, Proposal] = {}
+    if any(item.as_proposed for item in items):
+        proposals = propose(db, absence, queries.sessions_hit(db, absence), now=now)
     wanted, refusals = [], []
     for item in items:
         try:
@@ -205,28 +217,13 @@ def _cancel(db: Session, session: ClinicalSession, reason: str | None, now: date
 
 
 def _in_order(moves: Sequence[_Move]) -> list[_Move]:
-    """Moves so that none goes onto the place of one that has not left it yet: constraints are checked at every row.
-
-    Raises 409 `absence-conflicts` where some would only change places with each other.
-    """
-    waiting = {move: [other for other in moves if other is not move and _onto(move, other)] for move in moves}
+    """As `in_order`. Raises 409 `absence-conflicts` where some would only change places with each other."""
     try:
-        return list(TopologicalSorter(waiting).static_order())
+        return list(in_order(moves))
     except CycleError as error:
         circle = dict.fromkeys(error.args[1])
         problem = conflict("change-of-places", "Sessions that change places with each other are moved one by one.")
         raise _conflicts([move.item.refused(move.place.starts_at, problem) for move in circle]) from None
-
-
-def _onto(move: _Move, other: _Move) -> bool:
-    """Whether a session goes where another still is."""
-    place, there = move.place, other.item.session
-    if place.starts_at >= there.ends_at or there.starts_at >= place.ends_at:
-        return False
-    same_room = place.room is not None and place.room.id == there.room_id
-    return (
-        place.provider.id == there.provider_id or same_room or not move.item.seats.keys().isdisjoint(other.item.seats)
-    )
 
 
 def _conflicts(refusals: Sequence[Mapping[str, Any]]) -> Problem:

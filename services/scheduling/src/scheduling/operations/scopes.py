@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from graphlib import TopologicalSorter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,9 @@ class Move:
         """Whether it goes where the other has been."""
         old, new = other.session, self.place
         return other is not self and old.starts_at < new.ends_at and new.starts_at < old.ends_at
+
+
+M = TypeVar("M", bound=Move)
 
 
 def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: bool = False) -> Chosen:
@@ -149,7 +152,7 @@ def _refusal(session: ClinicalSession, starts_at: datetime, problem: Problem) ->
     return refusal(session.occurs_on, starts_at, problem, session_id=session.id)
 
 
-def in_order(moves: Sequence[Move]) -> Iterable[Move]:
+def in_order(moves: Sequence[M]) -> Iterable[M]:
     """Moves so that none goes onto the place of one that has not left it yet.
 
     The exclusion constraints are checked at every row. Raises CycleError where some would change places with each

@@ -221,9 +221,7 @@ def _open_time(
     db: Session, search: Search, candidates: list[Candidate], rooms: Mapping[UUID, list[Interval]], reach: Interval
 ) -> dict[UUID, list[Interval]]:
     """When a session could be in each clinic, whoever holds it: open, a room free, the patient not elsewhere."""
-    patient = [reach]
-    if search.patient_id:
-        patient = read_gaps(db, OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
+    patient = patients_time(db, search, reach)
     found = {}
     for clinic in {c.clinic.id: c.clinic for c in candidates}.values():
         found[clinic.id] = common(without([reach], clinic.closed), patient)
@@ -231,6 +229,13 @@ def _open_time(
             a_room = merged(gap for room in clinic.rooms for gap in rooms.get(room.id, []))
             found[clinic.id] = common(found[clinic.id], a_room)
     return found
+
+
+def patients_time(db: Session, search: Search, reach: Interval) -> list[Interval]:
+    """When the patient, if one is named, has no session."""
+    if search.patient_id is None:
+        return [reach]
+    return read_gaps(db, OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
 
 
 def read_gaps(

@@ -66,6 +66,17 @@ def whole(db: Session, package: Package) -> Whole:
     return Whole(package, steps, appointments(db, [step.id for step in steps]))
 
 
+_COMING = text("""
+    SELECT p.session_id FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
+    WHERE step.package_id = :package AND p.status = ANY (:expected)
+""")
+
+
+def sessions_to_come(db: Session, package_id: UUID) -> Sequence[UUID]:
+    """The sessions in which a package has appointments that are expected."""
+    return db.scalars(_COMING, {"package": package_id, "expected": list(EXPECTED)}).all()
+
+
 _COUNTS = text("""
     SELECT package_id, count(*) AS total, count(*) FILTER (WHERE status = 'PENDING') AS pending,
            count(*) FILTER (WHERE status = 'SCHEDULED') AS scheduled,

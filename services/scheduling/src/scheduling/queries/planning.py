@@ -11,7 +11,7 @@ from scheduling.domain.hours import Interval, without
 from scheduling.domain.planning import Choice, Rooms
 from scheduling.domain.slots import common
 from scheduling.models import Provider, ProviderClinic, Room
-from scheduling.queries.availability import OF_PATIENTS, OF_PROVIDERS, OF_ROOMS, Search, candidates_of, read_gaps
+from scheduling.queries.availability import OF_PROVIDERS, OF_ROOMS, Search, candidates_of, patients_time, read_gaps
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class FreeTime:
         return [c for c in self.choices if provider_id in (None, c.provider_id)]
 
 
-def qualified(db: Session, discipline: str, clinic_id: UUID) -> Sequence[UUID]:
-    """The active providers of a discipline who work in a clinic, by name."""
+def qualified(db: Session, discipline: str, clinic_id: UUID) -> set[UUID]:
+    """The active providers of a discipline who work in a clinic."""
     works_there = select(ProviderClinic.provider_id).where(ProviderClinic.clinic_id == clinic_id)
     query = select(Provider.id).where(Provider.active, Provider.discipline == discipline, Provider.id.in_(works_there))
-    return db.scalars(query.order_by(Provider.name_en, Provider.id)).all()
+    return set(db.scalars(query))
 
 
 def rooms_of(db: Session, clinic_id: UUID) -> Sequence[UUID]:
@@ -49,9 +49,7 @@ def free_time(db: Session, search: Search, provider_ids: Collection[UUID]) -> Fr
     clinic = candidates[0].clinic
     reach = clinic.bounds[0], clinic.bounds[1] + search.length
     untaken = read_gaps(db, OF_PROVIDERS, {c.id for c in candidates}, search, reach)
-    patient = [reach]
-    if search.patient_id:
-        patient = read_gaps(db, OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
+    patient = patients_time(db, search, reach)
     rooms = read_gaps(db, OF_ROOMS, {room.id for room in clinic.rooms}, search, reach) if search.needs_room else {}
     opened = without([reach], clinic.closed)
 

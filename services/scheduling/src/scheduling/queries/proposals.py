@@ -8,10 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
@@ -28,7 +29,7 @@ from scheduling.domain.hours import (
 )
 from scheduling.domain.slots import common
 from scheduling.models import ClinicalSession, ServiceType, TimeOff
-from scheduling.queries import find_sessions, sessions_hit
+from scheduling.queries import find_sessions
 from scheduling.queries.availability import (
     BETWEEN_ABSENCES,
     BETWEEN_SESSIONS,
@@ -99,13 +100,15 @@ class Proposal:
     reason: str | None
 
 
-def to_come(db: Session, absence: TimeOff, *, now: datetime) -> list[UUID]:
-    """The sessions that an absence hits, are SCHEDULED and have not begun, by their start."""
-    return [s.id for s in sessions_hit(db, absence) if s.status == "SCHEDULED" and s.starts_at > now]
+def to_come(hit: Sequence[Row[Any]], now: datetime) -> list[UUID]:
+    """Of the `sessions_hit` by an absence those that are SCHEDULED and have not begun, by their start."""
+    return [s.id for s in hit if s.status == "SCHEDULED" and s.starts_at > now]
 
 
-def propose(db: Session, absence: TimeOff, *, now: datetime) -> dict[UUID, Proposal]:
+def propose(db: Session, absence: TimeOff, hit: Sequence[Row[Any]], *, now: datetime) -> dict[UUID, Proposal]:
     """What is proposed for each of the first MAX_PROPOSALS sessions that are `to_come`, as things stand now.
+
+    `hit` are the `sessions_hit` by the absence.
 
     A substitute is of the same discipline, works in that clinic, and is free at that time; the room stays. It is the
     one who treats most of the session's patients in other sessions, else who has the fewest sessions on that local
@@ -114,11 +117,11 @@ def propose(db: Session, absence: TimeOff, *, now: datetime) -> dict[UUID, Propo
     from the other sessions of a package as it asks for; the same time of day is taken where the first day has it.
     Times lie on a grid of 15 minutes of the clinic's clock.
     """
-    hit = find_sessions(db, to_come(db, absence, now=now)[:MAX_PROPOSALS])
-    if not hit:
+    found = find_sessions(db, to_come(hit, now)[:MAX_PROPOSALS])
+    if not found:
         return {}
-    planner = _Planner(db, absence, hit)
-    return {session.id: planner.propose(session) for session in hit}
+    planner = _Planner(db, absence, found)
+    return {session.id: planner.propose(session) for session in found}
 
 
 def seats(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, UUID]]:
