@@ -9,7 +9,6 @@ import pytest
 from scheduling.models import ClinicalSession, Participant
 
 from .factories import Desk, at, created, ok, problem
-from .test_packages import body
 
 STALE = '"0123456789abcdef"'
 
@@ -17,7 +16,7 @@ STALE = '"0123456789abcdef"'
 def paths(desk: Desk) -> dict[str, str]:
     """The address of one record of each kind."""
     participant = desk.create_appointment()
-    package = created(desk.centre.post("/packages", body(desk, start_date=str(at(2).date()), auto_schedule=False)))
+    package = desk.create_package(start_date=str(at(2).date()), auto_schedule=False)
     return {
         "clinic": f"/clinics/{desk.clinic['id']}",
         "room": f"/rooms/{desk.room['id']}",

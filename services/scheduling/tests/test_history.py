@@ -11,7 +11,6 @@ from scheduling.models import SeriesMember, SessionSeries, WaitlistEntry
 from scheduling.queries.history import KINDS
 
 from .factories import Centre, Desk, at, created, hours_on, ok, problem
-from .test_packages import body
 from .test_privacy import SECRET
 
 SINCE = {"override": {"reason": "father has signed"}}
@@ -181,8 +180,8 @@ def test_a_series_tells_of_its_members_and_a_waiting_entry_of_itself(desk: Desk)
 
 
 def test_a_packages_history_has_its_sessions_and_their_assignments_where_they_are_asked_for(desk: Desk) -> None:
-    package = created(desk.centre.post("/packages", body(desk, total_sessions=2)))
-    created(desk.centre.post("/packages", body(desk, total_sessions=2)))
+    package = desk.create_package(total_sessions=2)
+    desk.create_package(total_sessions=2)
     participant = package["sessions"][1]["appointment_id"]
     ok(desk.centre.client(subject="maryam").post(f"/participants/{participant}/cancel", {"reason": "a journey"}))
     made, scheduled = history(desk, "package", package["id"])
@@ -203,7 +202,7 @@ def test_a_packages_history_has_its_sessions_and_their_assignments_where_they_ar
 
 
 def test_why_a_package_was_paused_is_told_where_it_was_and_not_again(desk: Desk) -> None:
-    package = created(desk.centre.post("/packages", body(desk, auto_schedule=False)))
+    package = desk.create_package(auto_schedule=False)
     for values in ("paused_at = now(), pause_reason = 'a journey'", "change_reason = NULL, tolerance_days = 3"):
         with desk.centre.kit.transaction(desk.centre.tenant) as db:
             db.execute(text(f"UPDATE packages SET {values} WHERE id = :id"), {"id": package["id"]})
@@ -211,7 +210,7 @@ def test_why_a_package_was_paused_is_told_where_it_was_and_not_again(desk: Desk)
 
 
 def test_a_packages_history_with_all_its_sessions_is_read_page_by_page_without_loss(desk: Desk) -> None:
-    package = created(desk.centre.post("/packages", body(desk, total_sessions=10)))
+    package = desk.create_package(total_sessions=10)
     whole = history(desk, "package", package["id"], include="sessions", limit=200)
     seen: list[dict[str, Any]] = []
     query: dict[str, Any] = {"include": "sessions", "limit": 7}
@@ -259,7 +258,7 @@ def test_a_history_is_read_page_by_page_without_loss_while_it_grows(desk: Desk) 
 def test_an_unknown_record_has_no_history_and_another_tenants_reads_like_it(desk: Desk, kind: str) -> None:
     stranger = Centre(desk.centre.kit, f"{desk.centre.tenant}x")
     participant = desk.create_appointment()
-    package = created(desk.centre.post("/packages", body(desk, start_date=str(at(2).date()))))
+    package = desk.create_package(start_date=str(at(2).date()))
     known = {
         "session": participant["session"]["id"],
         "participant": participant["id"],

@@ -18,7 +18,6 @@ from jalsa.testing.servers import Servers
 from scheduling.models import CalendarLink, SeriesMember, SessionSeries, WaitlistEntry, WaitlistOffer
 
 from .factories import Centre, Desk, at, created, ok, tenant_tables
-from .test_packages import body
 
 #: Tables that hold nothing of any tenant.
 WITHOUT_TENANT = {"alembic_version", "feed_checkpoints", "relay_state"}
@@ -54,7 +53,7 @@ def populated(kit: ServiceKit, tenant: str) -> Desk:
     eid = {"name_en": "Eid", "name_ar": "عيد", "starts_on": "2027-01-01", "ends_on": "2027-01-02"}
     created(desk.centre.post("/closures", eid))
     ok(manager.put("/settings", ok(manager.get("/settings"))))
-    created(desk.centre.post("/packages", body(desk, start_date=at(60).date().isoformat())))
+    desk.create_package(start_date=at(60).date().isoformat())
     with kit.transaction(tenant) as db:
         next_number(db, "TEST")
         add_series_and_waitlist(db, desk)

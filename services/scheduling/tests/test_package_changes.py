@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from .factories import Desk, as_json, at, created, hours_on, ok, problem
+from .factories import Desk, as_json, at, hours_on, ok, problem
 
 STALE = '"0123456789abcdef"'
 
 
 def create(desk: Desk, **overrides: Any) -> dict[str, Any]:
     """Four sessions at 10:00 in Riyadh, 07:00 UTC, from `at(1)` on, one each day, unless said otherwise."""
-    return created(desk.centre.post("/packages", desk.package_body(**{"preferred_time": "10:00", **overrides})))
+    return desk.create_package(**{"preferred_time": "10:00", **overrides})
 
 
 def change(desk: Desk, package: dict[str, Any], what: str, **given: Any) -> TestResponse:

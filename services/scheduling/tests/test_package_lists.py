@@ -9,7 +9,7 @@ from jalsa import clock
 
 from .factories import Centre, Desk, at, created, noon_zone, ok, problem
 from .test_lists import ids, pages
-from .test_package_reports import appointments, attend, create_package, statements
+from .test_package_reports import appointments, attend, statements
 
 NOBODY = "01a1f000-0000-7000-8000-00000000dead"  # the same in every process that collects these tests
 
@@ -19,7 +19,7 @@ def test_where_nothing_is_the_list_is_empty(desk: Desk) -> None:
 
 
 def test_packages_are_in_the_order_in_which_they_were_made_or_the_other_way_and_paged_without_loss(desk: Desk) -> None:
-    made = [create_package(desk, start_date=str(at(9 - number).date()), total_sessions=2)["id"] for number in range(5)]
+    made = [desk.create_package(start_date=str(at(9 - number).date()), total_sessions=2)["id"] for number in range(5)]
     backwards = made[::-1]
     assert pages(desk.centre, "/packages", 2) == [made[:2], made[2:4], made[4:]]
     assert pages(desk.centre, "/packages", 2, order="desc") == [backwards[:2], backwards[2:4], backwards[4:]]
@@ -27,15 +27,15 @@ def test_packages_are_in_the_order_in_which_they_were_made_or_the_other_way_and_
 
 
 def test_a_page_goes_on_where_it_ended_though_packages_are_made_meanwhile(desk: Desk) -> None:
-    made = [create_package(desk, total_sessions=2, auto_schedule=False)["id"] for _ in range(2)]
+    made = [desk.create_package(total_sessions=2, auto_schedule=False)["id"] for _ in range(2)]
     first = ok(desk.centre.get("/packages", limit=1))
-    made.append(create_package(desk, total_sessions=2, auto_schedule=False)["id"])
+    made.append(desk.create_package(total_sessions=2, auto_schedule=False)["id"])
     rest = ok(desk.centre.get("/packages", cursor=first["next_cursor"]))
     assert [item["id"] for item in [*first["items"], *rest["items"]]] == made
 
 
 def test_a_listed_package_is_what_a_single_read_shows_but_for_its_parts(desk: Desk) -> None:
-    package = create_package(desk)
+    package = desk.create_package()
     attend(desk, appointments(package)[0])
     [listed] = ok(desk.centre.get("/packages"))["items"]
     whole = ok(desk.centre.get(f"/packages/{package['id']}"))
@@ -45,7 +45,7 @@ def test_a_listed_package_is_what_a_single_read_shows_but_for_its_parts(desk: De
 
 
 def test_progress_is_each_packages_own(desk: Desk) -> None:
-    begun, scheduled = create_package(desk), create_package(desk, total_sessions=2)
+    begun, scheduled = desk.create_package(), desk.create_package(total_sessions=2)
     attend(desk, appointments(begun)[0])
     shown = {item["id"]: item for item in ok(desk.centre.get("/packages"))["items"]}
     counts = ("completed_sessions_count", "scheduled_sessions_count", "total_sessions")
@@ -56,9 +56,9 @@ def test_progress_is_each_packages_own(desk: Desk) -> None:
 def test_packages_are_filtered_by_each_of_their_parts_and_by_all_together(desk: Desk) -> None:
     clinic, kind = desk.centre.create_clinic(), desk.centre.create_service_type()
     provider = desk.centre.create_provider(clinic)
-    plain = create_package(desk)
+    plain = desk.create_package()
     parts = {"clinic_id": clinic["id"], "service_type": kind["code"], "provider_id": provider["id"]}
-    other = create_package(desk, **parts, auto_schedule=False)
+    other = desk.create_package(**parts, auto_schedule=False)
     filters = {
         **parts,
         "patient_id": other["patient_id"],
@@ -74,14 +74,13 @@ def test_packages_are_filtered_by_each_of_their_parts_and_by_all_together(desk: 
 
 def test_a_provider_is_found_by_any_session_also_where_the_plan_has_chosen_them(desk: Desk) -> None:
     second = desk.centre.create_provider(desk.clinic, name_en="Maryam")
-    shared = create_package(
-        desk,
+    shared = desk.create_package(
         provider_id=...,
         use_multiple_providers=True,
         provider_assignments=[{"session_number": 3, "provider_id": second["id"]}],
     )
-    alone = create_package(desk)
-    undecided = create_package(desk, provider_id=..., auto_schedule=False)
+    alone = desk.create_package()
+    undecided = desk.create_package(provider_id=..., auto_schedule=False)
     assert ids(desk.centre, "/packages", provider_id=second["id"]) == [shared["id"]]
     assert ids(desk.centre, "/packages", provider_id=desk.provider["id"]) == [shared["id"], alone["id"]]
     chosen = ok(desk.centre.post(f"/packages/{undecided['id']}/schedule", {}))["sessions"][0]["provider_id"]
@@ -100,7 +99,7 @@ def test_a_provider_is_found_by_any_session_also_where_the_plan_has_chosen_them(
     ],
 )
 def test_a_filter_that_fits_nothing_gives_an_empty_list(desk: Desk, name: str, value: str) -> None:
-    create_package(desk, total_sessions=2, auto_schedule=False)
+    desk.create_package(total_sessions=2, auto_schedule=False)
     assert ids(desk.centre, "/packages", **{name: value}) == []
 
 
@@ -124,7 +123,7 @@ def test_a_bad_query_names_its_field(calm: Desk, query: dict[str, Any], field: s
 
 
 def test_another_tenant_finds_no_package_whatever_it_asks_for(desk: Desk) -> None:
-    package = create_package(desk)
+    package = desk.create_package()
     stranger = Centre(desk.centre.kit, f"{desk.centre.tenant}x")
     for name in ("patient_id", "clinic_id", "provider_id", "service_type", "status", "package_number"):
         assert ids(desk.centre, "/packages", **{name: package[name]}) == [package["id"]]
@@ -134,7 +133,7 @@ def test_another_tenant_finds_no_package_whatever_it_asks_for(desk: Desk) -> Non
 
 
 def test_an_appointment_says_which_session_of_which_package_it_is_wherever_it_is_shown(desk: Desk) -> None:
-    package = create_package(desk)
+    package = desk.create_package()
     single = desk.create_appointment(starts_at=at(9), patient_id=package["patient_id"])
     assert single["package"] is None
     expected = [
@@ -155,7 +154,7 @@ def test_an_appointment_says_which_session_of_which_package_it_is_wherever_it_is
 def test_the_queue_says_of_which_package_an_appointment_is(centre: Centre) -> None:
     desk = Desk(centre, timezone=noon_zone())
     today = clock.now().astimezone(ZoneInfo(noon_zone())).date()
-    package = create_package(desk, start_date=str(today))
+    package = desk.create_package(start_date=str(today))
     ok(desk.do(appointments(package)[0], "check-in", override={"reason": "known at the desk"}))
     [waiting] = ok(centre.get("/queue", clinic_id=desk.clinic["id"]))["items"]
     assert waiting["package"]["number"] == package["package_number"]
@@ -163,7 +162,7 @@ def test_the_queue_says_of_which_package_an_appointment_is(centre: Centre) -> No
 
 
 def test_the_appointments_of_a_package_are_listed_by_it_with_those_it_has_lost(desk: Desk) -> None:
-    package, _ = create_package(desk), create_package(desk)
+    package, _ = desk.create_package(), desk.create_package()
     own = [one["id"] for one in appointments(package)]
     ok(desk.do({"id": own[0]}, "cancel"))
     found = pages(desk.centre, "/appointments", 3, package_id=package["id"])
@@ -179,7 +178,7 @@ def test_the_appointments_of_a_package_are_listed_by_it_with_those_it_has_lost(d
 
 
 def test_a_participants_answer_takes_as_many_statements_with_a_package_as_without(desk: Desk) -> None:
-    single, [of_package, *_] = desk.create_appointment(starts_at=at(9)), appointments(create_package(desk))
+    single, [of_package, *_] = desk.create_appointment(starts_at=at(9)), appointments(desk.create_package())
     counted = []
     for participant in (single, of_package):
         with statements(desk.centre.kit) as sent:
@@ -197,7 +196,7 @@ def test_a_booking_reads_nothing_of_packages(desk: Desk) -> None:
 
 
 def test_the_calendar_says_which_appointments_are_of_a_package(desk: Desk) -> None:
-    package = create_package(desk, total_sessions=2)
+    package = desk.create_package(total_sessions=2)
     desk.create_appointment(starts_at=at(3))
     days = {"from": at(0).date(), "to": at(4).date()}
     shown = ok(desk.centre.get("/calendar", **days, clinic_id=desk.clinic["id"]))

@@ -13,8 +13,7 @@ from sqlalchemy import event, text
 from jalsa import clock
 from jalsa.testing.kit import ServiceKit
 
-from .factories import Centre, Desk, at, created, hours_on, ok, problem
-from .test_packages import body
+from .factories import Centre, Desk, at, hours_on, ok, problem
 
 NOBODY = "01a1f000-0000-7000-8000-00000000dead"  # the same in every process that collects these tests
 SINCE = {"override": {"reason": "known at the desk"}}
@@ -53,10 +52,6 @@ def report(centre: Centre, **query: Any) -> dict[str, Any]:
 def rows(centre: Centre, part: str, *figures: str, **query: Any) -> dict[str, Any]:
     """The figures of a part by key, in its order."""
     return {row["key"]: tuple(row[name] for name in figures) for row in report(centre, **query)[part]}
-
-
-def create_package(desk: Desk, **overrides: Any) -> dict[str, Any]:
-    return created(desk.centre.post("/packages", body(desk, **overrides)))
 
 
 def schedule(desk: Desk, package: dict[str, Any], **asked: Any) -> dict[str, Any]:
@@ -114,9 +109,9 @@ def test_where_nothing_is_the_counts_are_zero_and_what_would_be_divided_is_null(
 
 
 def test_packages_are_counted_by_status_and_completed_ones_of_those_that_are_over(desk: Desk) -> None:
-    create_package(desk, auto_schedule=False)
-    create_package(desk)
-    begun, *completed = (create_package(desk, total_sessions=number) for number in (5, 2, 2))
+    desk.create_package(auto_schedule=False)
+    desk.create_package()
+    begun, *completed = (desk.create_package(total_sessions=number) for number in (5, 2, 2))
     attend(desk, *appointments(begun)[:2])
     for package in completed:
         attend(desk, *appointments(package))
@@ -128,7 +123,7 @@ def test_packages_are_counted_by_status_and_completed_ones_of_those_that_are_ove
         "CANCELLED": (0,),
     }
     assert report(desk.centre)["totals"]["completed_percent"] == 100.0
-    cancel(desk, create_package(desk, total_sessions=3))
+    cancel(desk, desk.create_package(total_sessions=3))
     totals = report(desk.centre)["totals"]
     assert rows(desk.centre, "by_status", "packages")["CANCELLED"] == (1,)
     assert (totals["packages"], totals["completed_percent"]) == (6, 66.7)
@@ -141,8 +136,8 @@ def test_what_could_not_be_placed_is_told_by_its_reason_and_what_was_placed_late
 ) -> None:
     first = at().date()
     two_days = {"start_date": str(first), "end_date": str(first + timedelta(days=1))}
-    package = create_package(desk, **two_days)
-    create_package(desk, auto_schedule=False)  # never tried
+    package = desk.create_package(**two_days)
+    desk.create_package(auto_schedule=False)  # never tried
     assert rows(desk.centre, "failures", "sessions") == {"period-over": (2,)}
     totals = report(desk.centre)["totals"]
     assert (totals["sessions"], totals["tried_sessions"]) == (8, 4)
@@ -155,8 +150,8 @@ def test_what_could_not_be_placed_is_told_by_its_reason_and_what_was_placed_late
     assert report(desk.centre)["failures"] == []
     other_day = hours_on((first + timedelta(days=2)).isoweekday() % 7, desk.clinic)
     unable = desk.centre.create_provider(desk.clinic, hours=[other_day])
-    create_package(desk, **two_days, total_sessions=3, provider_id=unable["id"])
-    given_up = create_package(desk, **two_days)
+    desk.create_package(**two_days, total_sessions=3, provider_id=unable["id"])
+    given_up = desk.create_package(**two_days)
     assert list(rows(desk.centre, "failures", "sessions").items()) == [
         ("outside-working-hours", (3,)),
         ("period-over", (2,)),
@@ -170,7 +165,7 @@ def test_what_could_not_be_placed_is_told_by_its_reason_and_what_was_placed_late
 
 
 def test_an_appointment_that_was_cancelled_was_placed_and_when_placed_again_no_attempt_has_failed(desk: Desk) -> None:
-    package = create_package(desk)
+    package = desk.create_package()
     ok(desk.do(appointments(package)[0], "cancel"))
     placed = ("placed_sessions", "placed_at_first_attempt_sessions")
     totals = report(desk.centre)["totals"]
@@ -184,7 +179,7 @@ def test_the_commonest_services_come_first_by_packages_and_then_by_sessions(desk
     kinds = [desk.centre.create_service_type(code=f"{letter}{desk.service_type['code'][1:]}") for letter in "ABC"]
     for kind, sizes in zip(kinds, ([3], [2, 2], [5]), strict=True):
         for size in sizes:
-            create_package(desk, service_type=kind["code"], total_sessions=size)
+            desk.create_package(service_type=kind["code"], total_sessions=size)
     rare, often, long = (kind["code"] for kind in kinds)
     assert list(rows(desk.centre, "service_types", "packages", "sessions").items()) == [
         (often, (2, 4)),
@@ -198,9 +193,9 @@ def test_the_commonest_services_come_first_by_packages_and_then_by_sessions(desk
 def test_only_the_twenty_commonest_services_are_told(desk: Desk) -> None:
     codes = [desk.centre.create_service_type()["code"] for _ in range(21)]
     for code in codes:
-        create_package(desk, service_type=code, total_sessions=2, auto_schedule=False)
+        desk.create_package(service_type=code, total_sessions=2, auto_schedule=False)
     often = codes[-1]
-    create_package(desk, service_type=often, total_sessions=2, auto_schedule=False)
+    desk.create_package(service_type=often, total_sessions=2, auto_schedule=False)
     told = rows(desk.centre, "service_types", "packages")
     assert len(told) == 20
     assert next(iter(told.items())) == (often, (2,))
@@ -212,7 +207,7 @@ def test_a_session_is_its_holders_not_its_assigned_providers_and_a_missed_one_is
 ) -> None:
     rules = ok(desk.centre.get("/settings"))
     ok(desk.centre.client().put("/settings", {**rules, "make_up_no_shows": True}))
-    package = create_package(desk)
+    package = desk.create_package()
     attended, missed, moved, cancelled = appointments(package)
     attend(desk, attended)
     ok(desk.do(missed, "no-show"))
@@ -233,8 +228,8 @@ def test_a_report_is_of_one_clinic_service_type_or_provider_and_of_one_tenant(de
     clinic, kind = desk.centre.create_clinic(), desk.centre.create_service_type()
     provider = desk.centre.create_provider(clinic)
     theirs = {"clinic_id": clinic["id"], "service_type": kind["code"], "provider_id": provider["id"]}
-    create_package(desk)
-    package = create_package(desk, **theirs, total_sessions=3)
+    desk.create_package()
+    package = desk.create_package(**theirs, total_sessions=3)
     assert report(desk.centre)["totals"]["packages"] == 2
     part = report(desk.centre, **theirs)
     assert (part["totals"]["packages"], part["totals"]["sessions"], part["totals"]["placed_sessions"]) == (1, 3, 3)
@@ -268,7 +263,7 @@ def test_a_package_is_of_the_local_day_of_its_clinic_on_which_it_was_created(
     desk, moment = Desk(centre, timezone=zone), datetime.fromisoformat(instant).replace(tzinfo=UTC)
     with monkeypatch.context() as patched:
         patched.setattr(clock, "now", lambda: moment)
-        create_package(desk, start_date=day)
+        desk.create_package(start_date=day)
     own = datetime.fromisoformat(day).date()
     counted = [
         report(centre, **{"from": own + timedelta(days=n), "to": own + timedelta(days=n)})["totals"]["packages"]
@@ -285,7 +280,7 @@ def test_one_instant_is_of_two_days_in_two_clinics_and_a_period_holds_both_its_e
     with monkeypatch.context() as patched:
         patched.setattr(clock, "now", lambda: at(3, 21, 30))  # the next day in Riyadh, the same day in Los Angeles
         for one in (desk, west):
-            create_package(one, start_date=str(fourth))
+            one.create_package(start_date=str(fourth))
 
     def kinds(first: Any, last: Any) -> set[str]:
         return set(rows(desk.centre, "service_types", "packages", **{"from": first, "to": last}))
@@ -299,7 +294,7 @@ def test_one_instant_is_of_two_days_in_two_clinics_and_a_period_holds_both_its_e
 def test_a_report_takes_the_same_statements_for_one_package_and_for_many(desk: Desk) -> None:
     counted = []
     for _ in range(2):
-        create_package(desk, total_sessions=2, auto_schedule=False)
+        desk.create_package(total_sessions=2, auto_schedule=False)
         with statements(desk.centre.kit) as sent:
             report(desk.centre)
         counted.append(len(sent))
@@ -309,7 +304,7 @@ def test_a_report_takes_the_same_statements_for_one_package_and_for_many(desk: D
 def test_a_spreadsheet_has_a_row_for_every_figure(desk: Desk) -> None:
     desk.centre.create_provider(desk.clinic)
     provider = desk.centre.create_provider(desk.clinic, name_en="=1+1", name_ar="ليلى حداد")
-    create_package(desk, provider_id=provider["id"], end_date=str(at(1).date()))
+    desk.create_package(provider_id=provider["id"], end_date=str(at(1).date()))
     today = clock.now().date()
     bounds = {"from": today - timedelta(days=1), "to": today + timedelta(days=1)}
     answer = desk.centre.get("/reports/packages", **bounds, format="csv")

@@ -2,13 +2,11 @@
 
 from sqlalchemy import event
 
-from .factories import Desk, created, ok
-
-body = Desk.package_body
+from .factories import Desk, ok
 
 
 def test_a_package_is_booked_in_one_step_and_each_session_has_its_appointment(desk: Desk) -> None:
-    package = created(desk.centre.post("/packages", body(desk)))
+    package = desk.create_package()
     assert (package["status"], package["scheduled_sessions_count"], package["progress_percentage"]) == (
         "SCHEDULED",
         4,
@@ -28,7 +26,7 @@ def test_a_package_is_read_with_as_many_statements_however_long_it_is(desk: Desk
     def note(*_: object) -> None:
         statements[-1] += 1
 
-    paths = [f"/packages/{created(desk.centre.post('/packages', body(desk, total_sessions=n)))['id']}" for n in (2, 12)]
+    paths = [f"/packages/{desk.create_package(total_sessions=n)['id']}" for n in (2, 12)]
     event.listen(engine, "before_cursor_execute", note)
     for path in paths:
         statements.append(0)
