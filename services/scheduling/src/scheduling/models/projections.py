@@ -1,0 +1,28 @@
+"""What scheduling knows of what other services own."""
+
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from jalsa.db import TenantRow
+from scheduling.models.setup import Base
+
+
+class PatientProjection(TenantRow, Base):
+    """What scheduling needs of a patient; patient-files owns the rest."""
+
+    __tablename__ = "patients"
+
+    file_number: Mapped[str]
+    active: Mapped[bool]
+    consented: Mapped[bool] = mapped_column(default=False)
+    consented_clinics: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
+
+
+class ClearanceProjection(TenantRow, Base):
+    """Whether billing has cleared an appointment; the id is the appointment's."""
+
+    __tablename__ = "clearances"
+
+    cleared: Mapped[bool]

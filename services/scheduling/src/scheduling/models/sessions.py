@@ -1,0 +1,167 @@
+"""Sessions, who takes part in them, and their series."""
+
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Date, FetchedValue, ForeignKeyConstraint, Text, Time
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from jalsa.db import Instant, TenantRow
+from scheduling.models.setup import Base, Clinic, Provider, Room, ServiceType
+
+if TYPE_CHECKING:
+    from scheduling.models.packages import PackageSession
+
+
+class ClinicalSession(TenantRow, Base):
+    """A block of time with a provider, a clinic and perhaps a room (the table `sessions`)."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "clinic_id"], ["clinics.tenant_id", "clinics.id"]),
+        ForeignKeyConstraint(["tenant_id", "provider_id"], ["providers.tenant_id", "providers.id"]),
+        ForeignKeyConstraint(["tenant_id", "room_id"], ["rooms.tenant_id", "rooms.id"]),
+        ForeignKeyConstraint(["tenant_id", "service_type_id"], ["service_types.tenant_id", "service_types.id"]),
+    )
+
+    session_number: Mapped[str] = mapped_column(server_default=FetchedValue())  # comes back with the INSERT
+    session_type: Mapped[str]
+    clinic_id: Mapped[UUID]
+    provider_id: Mapped[UUID]
+    room_id: Mapped[UUID | None]
+    service_type_id: Mapped[UUID]
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    max_capacity: Mapped[int]
+    min_participants: Mapped[int | None]
+    group_notes: Mapped[str | None]
+    status: Mapped[str] = mapped_column(default="SCHEDULED")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str]
+    cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
+    cancelled_by: Mapped[str | None]
+    cancel_reason: Mapped[str | None]
+    # as the service type had them when the session was placed
+    buffer_before_minutes: Mapped[int] = mapped_column(default=0)
+    buffer_after_minutes: Mapped[int] = mapped_column(default=0)
+    # made in one step with its appointment, and of no use without it
+    closes_when_empty: Mapped[bool] = mapped_column(default=False)
+    series_id: Mapped[UUID | None]
+    occurs_on: Mapped[date | None]  # the local day that the series' rule gave it
+    started_at: Mapped[datetime | None] = mapped_column(Instant)
+    started_by: Mapped[str | None]
+    completed_at: Mapped[datetime | None] = mapped_column(Instant)
+    completed_by: Mapped[str | None]
+    reschedule_count: Mapped[int] = mapped_column(default=0)
+    change_reason: Mapped[str | None]  # of the last change: the audit log keeps those before
+    overridden: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    override_reason: Mapped[str | None]
+    decision_at: Mapped[datetime | None] = mapped_column(Instant)
+    decision: Mapped[str | None]
+
+    clinic: Mapped[Clinic] = relationship(viewonly=True, primaryjoin="foreign(ClinicalSession.clinic_id) == Clinic.id")
+    provider: Mapped[Provider] = relationship(
+        viewonly=True, primaryjoin="foreign(ClinicalSession.provider_id) == Provider.id"
+    )
+    room: Mapped[Room | None] = relationship(viewonly=True, primaryjoin="foreign(ClinicalSession.room_id) == Room.id")
+    service_type: Mapped[ServiceType] = relationship(
+        viewonly=True, primaryjoin="foreign(ClinicalSession.service_type_id) == ServiceType.id"
+    )
+
+    @property
+    def duration_minutes(self) -> int:
+        """From the start to the end."""
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+
+class Participant(TenantRow, Base):
+    """One patient's place in one session; its id is the `appointment_id` of the other services."""
+
+    __tablename__ = "participants"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "session_id"], ["sessions.tenant_id", "sessions.id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "package_session_id"], ["package_sessions.tenant_id", "package_sessions.id"]
+        ),
+    )
+
+    appointment_number: Mapped[str] = mapped_column(server_default=FetchedValue())  # comes back with the INSERT
+    session_id: Mapped[UUID]
+    patient_id: Mapped[UUID]
+    status: Mapped[str] = mapped_column(default="BOOKED")
+    notes: Mapped[str | None]
+    # the session's time, kept here by a foreign key with ON UPDATE CASCADE, for the patient's exclusion constraint
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    booked_at: Mapped[datetime] = mapped_column(Instant)
+    booked_by: Mapped[str]
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
+    cancelled_by: Mapped[str | None]
+    cancel_reason: Mapped[str | None]
+    reschedule_count: Mapped[int] = mapped_column(default=0)
+    change_reason: Mapped[str | None]  # of the last change: the audit log keeps those before
+    arrived_at: Mapped[datetime | None] = mapped_column(Instant)
+    arrived_by: Mapped[str | None]
+    # what was known when the patient arrived
+    arrived_cleared: Mapped[bool | None]
+    arrived_consented: Mapped[bool | None]
+    check_in_override_reason: Mapped[str | None]
+    attended_at: Mapped[datetime | None] = mapped_column(Instant)
+    attended_by: Mapped[str | None]
+    no_show_at: Mapped[datetime | None] = mapped_column(Instant)
+    no_show_by: Mapped[str | None]
+    no_show_reason: Mapped[str | None]
+    package_session_id: Mapped[UUID | None]
+
+    session: Mapped[ClinicalSession] = relationship(
+        viewonly=True, primaryjoin="foreign(Participant.session_id) == ClinicalSession.id"
+    )
+    package_session: Mapped["PackageSession | None"] = relationship(
+        viewonly=True, primaryjoin="foreign(Participant.package_session_id) == PackageSession.id"
+    )
+
+
+class SessionSeries(TenantRow, Base):
+    """A group session that recurs: its rule, in the clinic's wall time. The sessions themselves are the truth."""
+
+    __tablename__ = "session_series"
+
+    clinic_id: Mapped[UUID]
+    provider_id: Mapped[UUID]
+    room_id: Mapped[UUID | None]
+    service_type_id: Mapped[UUID]
+    starts_on: Mapped[date]
+    start_time: Mapped[time] = mapped_column(Time)
+    duration_minutes: Mapped[int]
+    rrule: Mapped[str]
+    exceptions: Mapped[list[date]] = mapped_column(ARRAY(Date))
+    max_capacity: Mapped[int]
+    min_participants: Mapped[int | None]
+    group_notes: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str]
+
+    clinic: Mapped[Clinic] = relationship(
+        viewonly=True, primaryjoin="foreign(SessionSeries.clinic_id) == Clinic.id", lazy="joined"
+    )
+    service_type: Mapped[ServiceType] = relationship(
+        viewonly=True, primaryjoin="foreign(SessionSeries.service_type_id) == ServiceType.id", lazy="joined"
+    )
+
+
+class SeriesMember(TenantRow, Base):
+    """A patient on the standing roster of a series, from one local day to another."""
+
+    __tablename__ = "series_members"
+
+    series_id: Mapped[UUID]
+    patient_id: Mapped[UUID]
+    joined_on: Mapped[date]
+    joined_at: Mapped[datetime] = mapped_column(Instant)
+    joined_by: Mapped[str]
+    left_on: Mapped[date | None]
+    left_at: Mapped[datetime | None] = mapped_column(Instant)
+    left_by: Mapped[str | None]
+    leave_reason: Mapped[str | None]
