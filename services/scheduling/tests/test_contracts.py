@@ -27,6 +27,7 @@ from scheduling.events.streams import STREAMS
 from scheduling.models import ClearanceProjection, PatientProjection
 from scheduling.operations import (
     arrivals,
+    corrections,
     offers,
     package_changes,
     packages,
@@ -158,6 +159,17 @@ class Story:
         sessions.start_session(self.db, session, now=self.later)
         sessions.complete_session(self.db, session, now=self.later)
 
+    def undo(self, participant: Any) -> None:
+        """The outcome of a participant was a slip."""
+        status = participant.status
+        held = participants.locked_participant(self.db, participant.id)
+        corrections.undo_participant(self.db, held, None, seen=status, now=self.later)
+
+    def undo_completion(self) -> None:
+        self.complete()
+        session = corrections.held_for_undo(self.db, UUID(self.data["session_id"]))
+        corrections.undo_session(self.db, session, None, seen="COMPLETED", now=self.later)
+
     def package(self, **overrides: Any) -> Any:
         """Three sessions on Mondays and Wednesdays of one week: none is left for the third, unless said otherwise."""
         place = self.place({**golden("AppointmentBooked", "package")["data"], "room": None})
@@ -184,12 +196,13 @@ class Story:
         made = packages.create_package(self.db, {**place, **asked, **overrides}, now=self.now)
         return packages.held_package(self.db, made.package.id)
 
-    def complete_package(self) -> None:
-        """All three sessions, one a day, are attended in the end."""
+    def complete_package(self) -> Any:
+        """All three sessions, one a day, are attended in the end; returns the last participant."""
         for _, participant in self.package(preferred_days=[]).placed():
             held = participants.locked_participant(self.db, participant.id)
             arrivals.check_in(self.db, held, "Told by an example", now=self.later)
             arrivals.attend(self.db, held, now=self.later)
+        return held
 
     def offer(self) -> Any:
         """Somebody waits for the only place of the session, and is offered it; returns the entry."""
@@ -227,6 +240,7 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "SessionStarted default": lambda s: sessions.start_session(s.db, s.session(s.booked), now=s.later),
     "SessionCompleted default": Story.complete,
     "SessionCancelled default": lambda s: sessions.cancel_session(s.db, s.session(s.booked), None, now=s.later),
+    "SessionCorrected default": Story.undo_completion,
     "SessionFilled default": lambda s: s.session_of(1),
     "SessionSpotsOpened default": lambda s: participants.cancel(
         s.db, queries.live_participants(s.db, s.session_of(1).id)[0], None, now=s.later
@@ -244,10 +258,13 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "AppointmentNoShow automatic": lambda s: arrivals.miss(s.db, s.book(s.booked).id, now=s.later),
     "AppointmentCancelled default": lambda s: participants.cancel(s.db, s.book(s.booked), None, now=s.later),
     "AppointmentCancelled package": lambda s: package_changes.cancel(s.db, s.package(), None, now=s.later),
+    "AppointmentCorrected default": lambda s: s.undo(arrivals.no_show(s.db, s.book(s.booked), None, now=s.later)),
+    "AppointmentCorrected attended": lambda s: s.undo(arrivals.attend(s.db, s.arrive(), now=s.later)),
     "PackageCreated default": Story.package,
     "PackageScheduled default": Story.package,
     "PackageScheduled paused": lambda s: package_changes.pause(s.db, s.package(), {"reason": None}, now=s.later),
     "PackageCompleted default": Story.complete_package,
+    "PackageReopened default": lambda s: s.undo(s.complete_package()),
     "PackageCancelled default": lambda s: package_changes.cancel(s.db, s.package(), None, now=s.later),
     "WaitlistOffered default": Story.offer,
     "WaitlistOfferExpired default": Story.lapse,

@@ -14,7 +14,12 @@ from scheduling.app import SERVICE
 RIYADH, BERLIN = "Asia/Riyadh", "Europe/Berlin"
 
 # written out a second time on purpose: a slip in the table must not correct its own test
-SESSION_MOVES = {("SCHEDULED", "IN_PROGRESS"), ("SCHEDULED", "CANCELLED"), ("IN_PROGRESS", "COMPLETED")}
+SESSION_MOVES = {
+    ("SCHEDULED", "IN_PROGRESS"),
+    ("SCHEDULED", "CANCELLED"),
+    ("IN_PROGRESS", "COMPLETED"),
+    ("IN_PROGRESS", "CANCELLED"),
+}
 PARTICIPANT_MOVES = {
     ("BOOKED", "CONFIRMED"),
     ("BOOKED", "ARRIVED"),

@@ -10,7 +10,7 @@ from jalsa.ids import new_id
 from scheduling.models import SeriesMember, SessionSeries, WaitlistEntry
 from scheduling.queries.history import KINDS
 
-from .factories import Centre, Desk, at, created, hours_on, ok, problem
+from .factories import EARLY, Centre, Desk, at, created, hours_on, ok, problem
 from .test_privacy import SECRET
 
 SINCE = {"override": {"reason": "father has signed"}}
@@ -64,8 +64,13 @@ def test_the_same_reason_twice_is_a_reason_twice_and_an_old_one_is_not_repeated(
     path = f"/sessions/{session['id']}"
     for day in (2, 3):
         ok(desk.centre.post(f"{path}/reschedule", {"starts_at": at(day).isoformat(), "reason": "the heating"}))
-    ok(desk.centre.post(f"{path}/start"))
-    assert [e["reason"] for e in history(desk, "session", session["id"])] == [None, "the heating", "the heating", None]
+    ok(desk.centre.post(f"{path}/start", EARLY))
+    assert [e["reason"] for e in history(desk, "session", session["id"])] == [
+        None,
+        "the heating",
+        "the heating",
+        EARLY["override"]["reason"],
+    ]
 
 
 def test_overrides_check_ins_and_no_shows_tell_their_reasons(desk: Desk) -> None:
@@ -74,10 +79,10 @@ def test_overrides_check_ins_and_no_shows_tell_their_reasons(desk: Desk) -> None
     session = desk.create_session(**override)
     come, missed = desk.create_participant(session), desk.create_participant(session)
     ok(desk.centre.post(f"/participants/{come['id']}/check-in", SINCE))
-    ok(desk.centre.post(f"/participants/{missed['id']}/no-show", {"reason": "ill"}))
+    ok(desk.centre.post(f"/participants/{missed['id']}/no-show", {"reason": "ill", **EARLY}))
     assert history(desk, "session", session["id"])[0]["reason"] == "an emergency"
     assert history(desk, "participant", come["id"])[-1]["reason"] == "father has signed"
-    assert history(desk, "participant", missed["id"])[-1]["reason"] == "ill"
+    assert history(desk, "participant", missed["id"])[-1]["reason"] == EARLY["override"]["reason"]
 
 
 def test_a_sessions_history_has_its_participants_where_they_are_asked_for(desk: Desk) -> None:

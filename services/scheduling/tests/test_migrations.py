@@ -100,7 +100,8 @@ def test_the_database_counts_as_live_what_the_domain_does(desk: Desk) -> None:
           arrived_at = CASE WHEN :status IN ('ARRIVED', 'ATTENDED') THEN now() END,
           arrived_cleared = true, arrived_consented = true,
           attended_at = CASE WHEN :status = 'ATTENDED' THEN now() END,
-          no_show_at = now()
+          confirmed_at = CASE WHEN :status <> 'BOOKED' THEN now() END,
+          no_show_at = CASE WHEN :status = 'NO_SHOW' THEN now() END
         WHERE id = :id RETURNING live
     """)
     with desk.centre.kit.transaction(desk.centre.tenant) as db:

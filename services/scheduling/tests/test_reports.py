@@ -10,7 +10,7 @@ import pytest
 
 from jalsa import clock
 
-from .factories import Centre, Desk, at, created, hours_on, ok, problem
+from .factories import EARLY, Centre, Desk, at, created, hours_on, ok, problem
 
 DAY = at(1).date()
 REPORTS = ("utilisation", "no-shows", "capacity", "lead-time")
@@ -104,7 +104,7 @@ def test_no_shows_are_counted_of_those_whose_place_came_to_an_outcome(desk: Desk
         ok(desk.centre.post(f"/participants/{participant['id']}/check-in", SINCE))
     ok(desk.centre.post(f"/participants/{attended['id']}/attend"))
     for participant in (missed, also_missed):
-        ok(desk.centre.post(f"/participants/{participant['id']}/no-show"))
+        ok(desk.centre.post(f"/participants/{participant['id']}/no-show", EARLY))
     ok(desk.centre.post(f"/participants/{gone['id']}/cancel"))
     counted = {"attended": 1, "arrived": 1, "no_shows": 2, "expected": 4, "no_show_percent": 50.0}
     weekday = DAY.isoweekday() % 7
@@ -166,7 +166,7 @@ def test_a_report_is_of_one_clinic_or_provider_and_of_one_tenant(desk: Desk, nam
     provider = desk.centre.create_provider(clinic, hours=[hours_on(day, clinic, "00:00", "14:00") for day in range(7)])
     place = {"clinic_id": clinic["id"], "provider_id": provider["id"]}
     for session in (desk.create_session(), desk.create_session(**place)):
-        ok(desk.centre.post(f"/participants/{desk.create_participant(session)['id']}/no-show"))
+        ok(desk.centre.post(f"/participants/{desk.create_participant(session)['id']}/no-show", EARLY))
         desk.create_participant(session)
     whole = report(desk.centre, name)
     part = report(desk.centre, name, clinic_id=clinic["id"])
@@ -184,7 +184,7 @@ def test_a_report_is_of_one_clinic_or_provider_and_of_one_tenant(desk: Desk, nam
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_is_the_same_in_a_spreadsheet_also_in_arabic(desk: Desk, name: str) -> None:
     session = desk.create_session()
-    ok(desk.centre.post(f"/participants/{desk.create_participant(session)['id']}/no-show"))
+    ok(desk.centre.post(f"/participants/{desk.create_participant(session)['id']}/no-show", EARLY))
     desk.create_participant(session)
     [row] = report(desk.centre, name)
     [written] = sheet(desk.centre, name)

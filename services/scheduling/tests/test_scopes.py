@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from .factories import Desk, at, created, ok, problem
+from .factories import EARLY, Desk, at, created, ok, problem
 from .test_races import Post, at_once, deadlocks, overlaps
 from .test_series import WEEK, clock_change, conflicts, day
 
@@ -66,7 +66,7 @@ def test_this_the_following_or_all_are_moved(desk: Desk, scope: str | None, hour
 def test_what_has_begun_or_is_cancelled_stays_as_it_is(desk: Desk, scope: str) -> None:
     series = desk.create_series()
     begun, cancelled, third, _ = desk.series_sessions(series)
-    ok(desk.centre.post(f"/sessions/{begun['id']}/start"))
+    ok(desk.centre.post(f"/sessions/{begun['id']}/start", EARLY))
     ok(desk.centre.post(f"/sessions/{cancelled['id']}/cancel", {"reason": "Holiday"}))
     history = [desk.session(session["id"]) for session in (begun, cancelled)]
     assert ok(reschedule(desk, third, HOUR, scope))["changed_sessions"] == 2

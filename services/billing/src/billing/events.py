@@ -114,7 +114,7 @@ class PackageCreatedFields(Fields):
     total_sessions = fields.Integer(required=True)
 
 
-class PackageEndedFields(Fields):
+class PackageFields(Fields):
     package_id = fields.UUID(required=True)
 
 
@@ -146,8 +146,9 @@ STREAMS = (
         "package",
         reads={
             "PackageCreated.v1": PackageCreatedFields(),
-            "PackageCompleted.v1": PackageEndedFields(),
-            "PackageCancelled.v1": PackageEndedFields(),
+            "PackageCompleted.v1": PackageFields(),
+            "PackageReopened.v1": PackageFields(),
+            "PackageCancelled.v1": PackageFields(),
         },
         passes_over=frozenset({"PackageScheduled.v1"}),
     ),

@@ -1,6 +1,8 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.auth import SYSTEM, Policy
+from uuid import UUID
+
+from jalsa.auth import SYSTEM, Policy, Principal
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager", "integration"})
@@ -28,3 +30,18 @@ POLICY: Policy = {
     "events.read": frozenset({"manager", "integration", SYSTEM}),
     "events.operate": _MANAGER,
 }
+
+
+def acts_for(principal: Principal, provider_id: UUID) -> bool:
+    """Whether a caller acts in a provider's sessions: the desk and managers do, and the provider, but no colleague."""
+    return bool(_DESK & principal.roles) or provider_of(principal) == provider_id
+
+
+def provider_of(principal: Principal) -> UUID | None:
+    """The provider who calls; nobody without the role, or where the token's `provider_id` is no id."""
+    if "clinician" not in principal.roles:
+        return None
+    try:
+        return UUID(principal.provider_id or "")
+    except ValueError:
+        return None

@@ -8,12 +8,20 @@ from zoneinfo import ZoneInfo
 
 from jalsa.states import table
 
+#: What has begun is cancelled by a manager alone.
 SESSION = table(
-    "session", "SCHEDULED", SCHEDULED="IN_PROGRESS CANCELLED", IN_PROGRESS="COMPLETED", COMPLETED="", CANCELLED=""
+    "session",
+    "SCHEDULED",
+    undo={"IN_PROGRESS": "SCHEDULED", "COMPLETED": "IN_PROGRESS"},
+    SCHEDULED="IN_PROGRESS CANCELLED",
+    IN_PROGRESS="COMPLETED CANCELLED",
+    COMPLETED="",
+    CANCELLED="",
 )
 PARTICIPANT = table(
     "participant",
     "BOOKED",
+    undo={"ARRIVED": "BOOKED CONFIRMED NO_SHOW", "ATTENDED": "ARRIVED", "NO_SHOW": "BOOKED CONFIRMED"},
     BOOKED="CONFIRMED ARRIVED CANCELLED NO_SHOW",
     CONFIRMED="ARRIVED CANCELLED NO_SHOW",
     ARRIVED="ATTENDED",
@@ -46,6 +54,7 @@ OFFER = table(
 PACKAGE = table(
     "package",
     "DRAFT",
+    undo={"IN_PROGRESS": "SCHEDULED"},
     DRAFT="SCHEDULED CANCELLED",
     SCHEDULED="IN_PROGRESS CANCELLED",
     IN_PROGRESS="COMPLETED CANCELLED",
@@ -56,6 +65,7 @@ PACKAGE = table(
 PACKAGE_SESSION = table(
     "package session",
     "PENDING",
+    undo={"COMPLETED": "SCHEDULED"},
     PENDING="SCHEDULED FAILED CANCELLED",
     SCHEDULED="COMPLETED CANCELLED PENDING",
     FAILED="SCHEDULED CANCELLED",
@@ -94,15 +104,32 @@ DEFAULT_SETTINGS = {
     "offer_minutes": 120,
     "decision_lead_hours": 24,
     "make_up_no_shows": False,
+    "early_start_minutes": 15,
 }
 
 #: What a manager may override with a reason. A capacity, and an overlap of provider, room or patient, never.
 WORKING_HOURS, TIME_OFF, CLOSURE, BUFFER = "working-hours", "time-off", "closure", "buffer"
+#: Outcomes are not recorded before the start, and nothing is cancelled after it, unless a manager overrides these.
+BEFORE_START, AFTER_START = "before-start", "after-start"
 
 
 def local_year(now: datetime, zone: str) -> int:
     """The year in which a number is taken, by the clinic's clock."""
     return now.astimezone(ZoneInfo(zone)).year
+
+
+def state_before(status: str, *, confirmed: bool, missed: bool) -> str | None:
+    """What a participant was before the last outcome; None where there has been none that could be taken back.
+
+    `confirmed` says whether the patient had confirmed to come, `missed` whether the patient was a no-show once.
+    """
+    if status not in PARTICIPANT.undo:
+        return None
+    if status == "ATTENDED":
+        return "ARRIVED"
+    if status == "ARRIVED" and missed:
+        return "NO_SHOW"
+    return "CONFIRMED" if confirmed else "BOOKED"
 
 
 def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zone: str, now: datetime) -> list[str]:

@@ -8,7 +8,10 @@ from jalsa.web import current_principal
 from scheduling.policy import POLICY
 
 
-def check_override(body: Mapping[str, Any]) -> None:
-    """Raises 403 `forbidden` where a request overrides a rule and its caller may not."""
-    if "override" in body:
-        authorise(POLICY, "schedule.override", current_principal())
+def check_override(body: Mapping[str, Any]) -> str | None:
+    """The reason for which a request overrides a rule, if it does. Raises 403 `forbidden` where its caller may not."""
+    if "override" not in body:
+        return None
+    authorise(POLICY, "schedule.override", current_principal())
+    reason: str = body["override"]["reason"]
+    return reason

@@ -11,10 +11,11 @@ from jalsa.web import Routes, check_if_match, current_db, tagged
 from jalsa.web.fields import EmptyBody
 from scheduling import queries
 from scheduling.http import represent
+from scheduling.http.acting import check_acts_in, check_may_undo
 from scheduling.http.overrides import check_override
 from scheduling.http.schemas import sessions as schemas
 from scheduling.models import Participant
-from scheduling.operations import arrivals
+from scheduling.operations import arrivals, corrections
 from scheduling.operations import participants as operations
 
 routes = Routes("participants", "Participants and appointments")
@@ -72,13 +73,14 @@ def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     "/participants/<uuid:participant_id>/cancel",
     "POST",
     permission="appointments.write",
-    body=schemas.ReasonBody(),
+    body=schemas.OverridingBody(),
     answer=_PARTICIPANT,
 )
 def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
-    """Give a place up."""
-    participant = _matched(participant_id)
-    return tagged(_shown(operations.cancel(current_db(), participant, body["reason"], now=clock.now())))
+    """Give a place up, before the session begins."""
+    override_reason, participant = check_override(body), _matched(participant_id)
+    cancelled = operations.cancel(current_db(), participant, body["reason"], override_reason, now=clock.now())
+    return tagged(_shown(cancelled))
 
 
 @routes.view(
@@ -105,9 +107,8 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
 )
 def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient has arrived; also late, and also after being missed while the session lasts."""
-    check_override(body)
-    reason = body["override"]["reason"] if "override" in body else None
-    return tagged(_shown(arrivals.check_in(current_db(), _matched(participant_id), reason, now=clock.now())))
+    override_reason, participant = check_override(body), _acted_on(participant_id)
+    return tagged(_shown(arrivals.check_in(current_db(), participant, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -119,26 +120,51 @@ def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response
 )
 def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     """The patient, who had arrived, took part."""
-    return tagged(_shown(arrivals.attend(current_db(), _matched(participant_id), now=clock.now())))
+    return tagged(_shown(arrivals.attend(current_db(), _acted_on(participant_id), now=clock.now())))
 
 
 @routes.view(
     "/participants/<uuid:participant_id>/no-show",
     "POST",
     permission="appointments.write",
-    body=schemas.ReasonBody(),
+    body=schemas.OverridingBody(),
     answer=_PARTICIPANT,
 )
 def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
-    """The patient did not come."""
-    participant = _matched(participant_id)
-    return tagged(_shown(arrivals.no_show(current_db(), participant, body["reason"], now=clock.now())))
+    """The patient did not come, and the session has begun."""
+    override_reason, participant = check_override(body), _acted_on(participant_id)
+    missed = arrivals.no_show(current_db(), participant, body["reason"], override_reason, now=clock.now())
+    return tagged(_shown(missed))
+
+
+@routes.view(
+    "/participants/<uuid:participant_id>/undo",
+    "POST",
+    permission="appointments.write",
+    body=schemas.ReasonBody(),
+    answer=_PARTICIPANT,
+)
+def undo_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+    """Take the last outcome back: an arrival, an attendance or a no-show; later than on its day for managers only."""
+    seen = _found(participant_id).status
+    participant, now = _acted_on(participant_id), clock.now()
+    of_today = corrections.is_of_today(participant, participant.session.clinic.timezone, now)
+    check_may_undo(of_today=of_today, reason=body["reason"])
+    return tagged(_shown(corrections.undo_participant(current_db(), participant, body["reason"], seen=seen, now=now)))
 
 
 def _found(participant_id: UUID) -> Participant:
     participant = queries.find_participant(current_db(), participant_id)
     if participant is None:
         raise not_found("participant")
+    return participant
+
+
+def _acted_on(participant_id: UUID) -> Participant:
+    """As `_matched`, for those who may say what happens in the participant's session."""
+    participant = operations.locked_participant(current_db(), participant_id)
+    check_acts_in(participant.session)
+    check_if_match(_shown(participant))
     return participant
 
 

@@ -9,15 +9,15 @@ from flask import Response
 from jalsa import clock
 from jalsa.errors import not_found
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
-from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from scheduling import queries
 from scheduling.http import represent
+from scheduling.http.acting import check_acts_in, check_may_undo
 from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_override
 from scheduling.http.schemas import sessions as schemas
 from scheduling.models import ClinicalSession
-from scheduling.operations import decisions, participants, scopes, sessions
+from scheduling.operations import corrections, decisions, participants, scopes, sessions
 
 routes = Routes("sessions", "Sessions and who takes part in them")
 
@@ -87,19 +87,41 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
 
 
 @routes.view(
-    "/sessions/<uuid:session_id>/start", "POST", permission="sessions.write", body=EmptyBody(), answer=_SESSION
+    "/sessions/<uuid:session_id>/start",
+    "POST",
+    permission="sessions.write",
+    body=schemas.UntimelyBody(),
+    answer=_SESSION,
 )
-def start_session(_: dict[str, Any], session_id: UUID) -> Response:
-    """The session begins."""
-    return tagged(_shown(sessions.start_session(current_db(), _matched(session_id), now=clock.now())))
+def start_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """The session begins; not earlier than the tenant's `early_start_minutes` before its start."""
+    override_reason, session = check_override(body), _acted_on(session_id)
+    return tagged(_shown(sessions.start_session(current_db(), session, override_reason, now=clock.now())))
 
 
 @routes.view(
-    "/sessions/<uuid:session_id>/complete", "POST", permission="sessions.write", body=EmptyBody(), answer=_SESSION
+    "/sessions/<uuid:session_id>/complete",
+    "POST",
+    permission="sessions.write",
+    body=schemas.UntimelyBody(),
+    answer=_SESSION,
 )
-def complete_session(_: dict[str, Any], session_id: UUID) -> Response:
-    """The session ends: who has arrived attended, who has not is a no-show."""
-    return tagged(_shown(sessions.complete_session(current_db(), _matched(session_id), now=clock.now())))
+def complete_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """The session ends: who has arrived attended, who has not is a no-show; not before its start."""
+    override_reason, session = check_override(body), _acted_on(session_id)
+    return tagged(_shown(sessions.complete_session(current_db(), session, override_reason, now=clock.now())))
+
+
+@routes.view(
+    "/sessions/<uuid:session_id>/undo", "POST", permission="sessions.write", body=schemas.ReasonBody(), answer=_SESSION
+)
+def undo_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """Take the start back, or the completion with all that it settled; later than on its day for managers only."""
+    db, seen = current_db(), _found(session_id).status
+    session = _acted_on(session_id, corrections.held_for_undo(db, session_id))
+    now = clock.now()
+    check_may_undo(of_today=corrections.is_of_today(session, session.clinic.timezone, now), reason=body["reason"])
+    return tagged(_shown(corrections.undo_session(db, session, body["reason"], seen=seen, now=now)))
 
 
 @routes.view(
@@ -110,9 +132,10 @@ def complete_session(_: dict[str, Any], session_id: UUID) -> Response:
     answer=_CHANGED,
 )
 def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
-    """Cancel a session and every place in it."""
+    """Cancel a session and every place in it, before it begins."""
+    override_reason = check_override(body)
     now, chosen = _chosen(body, session_id)
-    return _changed(chosen, scopes.cancel(current_db(), chosen, body["reason"], now=now))
+    return _changed(chosen, scopes.cancel(current_db(), chosen, body["reason"], override_reason, now=now))
 
 
 @routes.view(
@@ -124,9 +147,10 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
 )
 def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
+    override_reason = check_override(body)
     session = decisions.held_for_decision(current_db(), session_id, body.get("into_session_id"))
     check_if_match(_shown(session))
-    return tagged(_shown(decisions.decide(current_db(), session, body, now=clock.now())))
+    return tagged(_shown(decisions.decide(current_db(), session, body, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -176,8 +200,10 @@ def _found(session_id: UUID) -> ClinicalSession:
     return session
 
 
-def _matched(session_id: UUID) -> ClinicalSession:
-    session = sessions.locked_session(current_db(), session_id)
+def _acted_on(session_id: UUID, held: ClinicalSession | None = None) -> ClinicalSession:
+    """The locked session, for those who may say what happens in it."""
+    session = held or sessions.locked_session(current_db(), session_id)
+    check_acts_in(session)
     check_if_match(_shown(session))
     return session
 

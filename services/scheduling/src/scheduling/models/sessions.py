@@ -59,6 +59,8 @@ class ClinicalSession(TenantRow, Base):
     override_reason: Mapped[str | None]
     decision_at: Mapped[datetime | None] = mapped_column(Instant)
     decision: Mapped[str | None]
+    corrected_at: Mapped[datetime | None] = mapped_column(Instant)  # when a slip was taken back last
+    corrected_by: Mapped[str | None]
 
     clinic: Mapped[Clinic] = relationship(viewonly=True, primaryjoin="foreign(ClinicalSession.clinic_id) == Clinic.id")
     provider: Mapped[Provider] = relationship(
@@ -113,6 +115,8 @@ class Participant(TenantRow, Base):
     no_show_at: Mapped[datetime | None] = mapped_column(Instant)
     no_show_by: Mapped[str | None]
     no_show_reason: Mapped[str | None]
+    corrected_at: Mapped[datetime | None] = mapped_column(Instant)  # when a slip was taken back last
+    corrected_by: Mapped[str | None]
     package_session_id: Mapped[UUID | None]
 
     session: Mapped[ClinicalSession] = relationship(

@@ -117,6 +117,7 @@ class Settings(TenantRow, Base):
     offer_minutes: Mapped[int]
     decision_lead_hours: Mapped[int]
     make_up_no_shows: Mapped[bool]
+    early_start_minutes: Mapped[int]
 
 
 class ServiceType(TenantRow, Base):

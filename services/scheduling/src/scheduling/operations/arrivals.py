@@ -9,7 +9,7 @@ from jalsa.db import context_of
 from jalsa.errors import conflict
 from scheduling import domain, events, queries
 from scheduling.models import Participant
-from scheduling.operations import progress
+from scheduling.operations import places, progress, timing
 
 
 def check_in(
@@ -66,12 +66,35 @@ def attend(db: Session, participant: Participant, *, now: datetime) -> Participa
 
 
 def no_show(
-    db: Session, participant: Participant, reason: str | None, *, now: datetime, automatic: bool = False
+    db: Session, participant: Participant, reason: str | None, override_reason: str | None = None, *, now: datetime
 ) -> Participant:
-    """BOOKED or CONFIRMED → NO_SHOW with its reason, and publish AppointmentNoShow. Raises 409 `invalid-transition`."""
+    """BOOKED or CONFIRMED → NO_SHOW with its reason, and publish AppointmentNoShow.
+
+    Raises 409 `invalid-transition`, also before the start, unless a manager's reason overrides that; the place is free
+    for others then.
+    """
+    domain.PARTICIPANT.check(participant.status, "NO_SHOW")
+    session = participant.session
+    timing.check_begun(session, override_reason, now=now)
+    were_available = places.available(db, session)
+    mark_missed(db, participant, reason or override_reason, override_reason, now=now)
+    places.free(db, session, were_available=were_available, now=now)
+    return participant
+
+
+def mark_missed(
+    db: Session,
+    participant: Participant,
+    reason: str | None,
+    override_reason: str | None = None,
+    *,
+    now: datetime,
+    automatic: bool = False,
+) -> Participant:
+    """BOOKED or CONFIRMED → NO_SHOW in a session that has begun, and publish AppointmentNoShow."""
     domain.PARTICIPANT.check(participant.status, "NO_SHOW")
     participant.status, participant.no_show_at, participant.no_show_by = "NO_SHOW", now, context_of(db).actor
-    participant.no_show_reason = participant.change_reason = reason
+    participant.no_show_reason, participant.change_reason = reason, override_reason or reason
     db.flush()
     events.appointment_no_show(db, participant, automatic=automatic, now=now)
     progress.follow(db, participant, now=now)
@@ -79,15 +102,19 @@ def no_show(
 
 
 def miss(db: Session, participant_id: UUID, *, now: datetime) -> bool:
-    """Make one who is overdue a no-show, unless something else happened meanwhile. Returns whether it did."""
+    """Make one who is overdue a no-show, unless something else happened meanwhile. Returns whether it did.
+
+    The tenant's grace counts from the start, or from when a person took an outcome back after it.
+    """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
         return False
     queries.find_session(db, participant.session_id, lock=True)
     queries.find_participant(db, participant_id, lock=True)
     grace = queries.settings(db).no_show_grace_minutes
-    overdue = participant.starts_at + timedelta(minutes=grace) <= now
+    since = max(participant.starts_at, participant.corrected_at or participant.starts_at)
+    overdue = since + timedelta(minutes=grace) <= now
     if participant.status not in domain.EXPECTED or not overdue:
         return False
-    no_show(db, participant, f"not arrived {grace} minutes after the start", now=now, automatic=True)
+    mark_missed(db, participant, f"not arrived {grace} minutes after the start", now=now, automatic=True)
     return True

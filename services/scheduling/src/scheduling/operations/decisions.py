@@ -35,11 +35,19 @@ def held_for_decision(db: Session, session_id: UUID, into: UUID | None) -> Clini
     return locked_session(db, session_id)
 
 
-def decide(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
+def decide(
+    db: Session,
+    session: ClinicalSession,
+    data: Mapping[str, Any],
+    override_reason: str | None = None,
+    *,
+    now: datetime,
+) -> ClinicalSession:
     """RUN a held session with those it has, MERGE it into another of the same service type, or CANCEL it.
 
-    Raises 409 `invalid-transition` where nothing is to be decided; for MERGE also 422 for the other session, and 409
-    `merge-refused` with a `refusals` item for each participant who has no place there. Nothing is merged in part.
+    Raises 409 `invalid-transition` where nothing is to be decided, and what `cancel_session` raises, unless it is to
+    RUN; for MERGE also 422 for the other session, and 409 `merge-refused` with a `refusals` item for each participant
+    who has no place there. Nothing is merged in part.
     """
     action, reason = data["action"], data.get("reason")
     if session.decision != "NEEDED":
@@ -47,7 +55,7 @@ def decide(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, no
     if action == "MERGE":
         _move_all(db, session, data["into_session_id"], reason, now)
     if action != "RUN":
-        cancel_session(db, session, reason, now=now)
+        cancel_session(db, session, reason, override_reason, now=now)
     session.decision = {"RUN": "RUN", "MERGE": "MERGED", "CANCEL": "CANCELLED"}[action]
     session.change_reason = reason
     db.flush()

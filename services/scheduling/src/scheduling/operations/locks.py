@@ -22,7 +22,7 @@ _LOCK_ROWS = text("SELECT FROM sessions WHERE id = ANY (CAST(:ids AS uuid[])) OR
 _LOCK_PACKAGES = text("""
     SELECT FROM packages WHERE id IN (
       SELECT step.package_id FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
-      WHERE p.live AND p.session_id = ANY (CAST(:ids AS uuid[]))
+      WHERE p.status <> 'CANCELLED' AND p.session_id = ANY (CAST(:ids AS uuid[]))
     ) ORDER BY id FOR UPDATE
 """)
 
@@ -59,7 +59,7 @@ def lock_sessions(db: Session, session_ids: Iterable[UUID]) -> None:
 
 
 def lock_packages(db: Session, session_ids: Iterable[UUID]) -> None:
-    """Lock the packages that have appointments in several sessions, before any of those is cancelled.
+    """Lock the packages that have appointments in several sessions, before any of those is cancelled or settled.
 
     After the sessions' rows. One by one they would be locked after the waitlist, in which others wait with a package.
     """

@@ -15,7 +15,7 @@ from jalsa.errors import Problem, conflict, invalid, not_found
 from jalsa.ids import new_id
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, PackageSession, Participant
-from scheduling.operations import offers, places, progress
+from scheduling.operations import offers, places, progress, timing
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.sessions import close_place, place_session, reschedule_session
 
@@ -90,11 +90,19 @@ def confirm(db: Session, participant: Participant, *, now: datetime) -> Particip
     return participant
 
 
-def cancel(db: Session, participant: Participant, reason: str | None, *, now: datetime) -> Participant:
-    """BOOKED or CONFIRMED → CANCELLED, and publish AppointmentCancelled. Raises 409 `invalid-transition`."""
+def cancel(
+    db: Session, participant: Participant, reason: str | None, override_reason: str | None = None, *, now: datetime
+) -> Participant:
+    """BOOKED or CONFIRMED → CANCELLED, and publish AppointmentCancelled.
+
+    Raises 409 `invalid-transition`, also from the session's start on, unless a manager's reason overrides that.
+    """
+    domain.PARTICIPANT.check(participant.status, "CANCELLED")
     session = participant.session
+    timing.check_not_begun(session, override_reason, now=now)
     were_available = places.available(db, session)
-    close_place(participant, context_of(db).actor, reason, now)
+    close_place(participant, context_of(db).actor, reason or override_reason, now)
+    participant.change_reason = override_reason or reason
     db.flush()
     events.appointment_cancelled(db, participant, session_cancelled=False, now=now)
     progress.follow(db, participant, now=now)
@@ -149,7 +157,7 @@ def move_participant(
         raise invalid("session_id", "The session is of another service type.")
     check_open(session, now)
     held = hold(db, participant.patient_id, into, moving=participant.id)
-    _check_place(session, held)
+    check_place(session, held)
     if held.offered:
         offers.accept(db, held.offered, participant.id, now=now)
     previous = events.Held.of(old)
@@ -168,6 +176,8 @@ def move_participant(
 def _check_movable(participant: Participant) -> None:
     if participant.status not in domain.EXPECTED:
         raise conflict("invalid-transition", f"A participant who is {participant.status} can not be rescheduled.")
+    if participant.session.status != "SCHEDULED":
+        raise conflict("invalid-transition", "A place in a session that was started cannot be given for another.")
 
 
 def check_open(session: ClinicalSession, now: datetime) -> None:
@@ -214,7 +224,7 @@ def _take_place(
     now: datetime,
     step: PackageSession | None = None,
 ) -> Booking:
-    _check_place(session, held)
+    check_place(session, held)
     row: dict[str, Any] = {
         "id": new_id(),
         "session_id": session.id,
@@ -240,7 +250,8 @@ def _take_place(
     return Booking(participant, queries.Standing(now_there, cleared=False, consented=held.consented))
 
 
-def _check_place(session: ClinicalSession, held: Row[Any]) -> None:
+def check_place(session: ClinicalSession, held: Row[Any]) -> None:
+    """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no place there."""
     if held.enrolled:
         raise conflict("already-enrolled", "The patient has a place in this session.")
     if held.taken + held.held >= session.max_capacity:

@@ -82,10 +82,12 @@ def update(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetim
     return _each(chosen, lambda session: sessions.update_session(db, session, data, now=now))
 
 
-def cancel(db: Session, chosen: Chosen, reason: str | None, *, now: datetime) -> int:
+def cancel(
+    db: Session, chosen: Chosen, reason: str | None, override_reason: str | None = None, *, now: datetime
+) -> int:
     """Do `cancel_session` to each; returns how many there were."""
     lock_packages(db, [session.id for session in chosen.sessions])
-    return _each(chosen, lambda session: sessions.cancel_session(db, session, reason, now=now))
+    return _each(chosen, lambda session: sessions.cancel_session(db, session, reason, override_reason, now=now))
 
 
 def reschedule(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetime) -> int:

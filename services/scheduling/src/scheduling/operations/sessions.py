@@ -14,7 +14,7 @@ from jalsa.ids import new_id
 from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import arrivals, offers, places, progress
+from scheduling.operations import arrivals, offers, places, progress, timing
 from scheduling.operations.locks import lock_packages, lock_patients
 from scheduling.operations.placing import Place, conflicts, lock_places, new_place, place_of, settle
 
@@ -201,30 +201,45 @@ def move_session(
     return session
 
 
-def start_session(db: Session, session: ClinicalSession, *, now: datetime) -> ClinicalSession:
-    """SCHEDULED → IN_PROGRESS, and publish SessionStarted; its open offers end. Raises 409 `invalid-transition`."""
+def start_session(
+    db: Session, session: ClinicalSession, override_reason: str | None = None, *, now: datetime
+) -> ClinicalSession:
+    """SCHEDULED → IN_PROGRESS, and publish SessionStarted; its open offers end.
+
+    Raises 409 `invalid-transition`, also earlier than the tenant's `early_start_minutes` before the start, unless a
+    manager's reason overrides that.
+    """
     domain.SESSION.check(session.status, "IN_PROGRESS")
+    early = timedelta(minutes=queries.settings(db).early_start_minutes)
+    timing.check_begun(session, override_reason, now=now, early=early)
     session.status, session.started_at, session.started_by = "IN_PROGRESS", now, context_of(db).actor
+    session.change_reason = override_reason
     db.flush()
     events.session_started(db, session, now)
     offers.withdraw(db, session, "WITHDRAWN", now=now)
     return session
 
 
-def complete_session(db: Session, session: ClinicalSession, *, now: datetime) -> ClinicalSession:
+def complete_session(
+    db: Session, session: ClinicalSession, override_reason: str | None = None, *, now: datetime
+) -> ClinicalSession:
     """IN_PROGRESS → COMPLETED: who has arrived attended, who has not is a no-show.
 
-    Publishes SessionCompleted, and AppointmentAttended or AppointmentNoShow each. Raises 409 `invalid-transition`.
+    All of them get the instant of the completion, by which it can be taken back. Publishes SessionCompleted, and
+    AppointmentAttended or AppointmentNoShow each. Raises 409 `invalid-transition`, also before the start, however early
+    it was started, unless a manager's reason overrides that.
     """
     domain.SESSION.check(session.status, "COMPLETED")
+    timing.check_begun(session, override_reason, now=now)
     lock_packages(db, [session.id])
     session.status, session.completed_at, session.completed_by = "COMPLETED", now, context_of(db).actor
-    attended = no_shows = 0
+    session.change_reason = override_reason
+    attended = 0
     for participant in queries.live_participants(db, session.id):
         if participant.status == "ARRIVED":
             arrivals.attend(db, participant, now=now)
         elif participant.status in domain.EXPECTED:
-            arrivals.no_show(db, participant, "not arrived by the end of the session", now=now)
+            arrivals.mark_missed(db, participant, "not arrived by the end of the session", now=now)
         attended += participant.status == "ATTENDED"
     no_shows = queries.count_participants(db, session.id, "NO_SHOW")
     db.flush()
@@ -232,22 +247,22 @@ def complete_session(db: Session, session: ClinicalSession, *, now: datetime) ->
     return session
 
 
-def cancel_session(db: Session, session: ClinicalSession, reason: str | None, *, now: datetime) -> ClinicalSession:
+def cancel_session(
+    db: Session, session: ClinicalSession, reason: str | None, override_reason: str | None = None, *, now: datetime
+) -> ClinicalSession:
     """Cancel a session, whose row is locked, and the place of every participant who is still to come.
 
-    Publishes SessionCancelled and one AppointmentCancelled each. Raises 409 `invalid-transition`, also where a
-    participant has arrived already.
+    Publishes SessionCancelled and one AppointmentCancelled each. Raises 409 `invalid-transition` where a participant
+    has arrived already; also from the start on, unless a manager's reason overrides that.
     """
     domain.SESSION.check(session.status, "CANCELLED")
-    by = context_of(db).actor
-    session.status, session.cancelled_at, session.cancelled_by, session.cancel_reason = "CANCELLED", now, by, reason
+    timing.check_not_begun(session, override_reason, now=now)
+    session.change_reason = override_reason or reason
     for participant in queries.live_participants(db, session.id):
-        close_place(participant, by, reason, now)
+        close_place(participant, context_of(db).actor, reason or override_reason, now)
         events.appointment_cancelled(db, participant, session_cancelled=True, now=now)
         progress.follow(db, participant, now=now)
-    db.flush()
-    offers.session_cancelled(db, session, now=now)
-    events.session_cancelled(db, session, now)
+    places.close(db, session, reason or override_reason, now=now)
     return session
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, tuple_
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from jalsa.db import TenantRow
@@ -207,6 +207,44 @@ def count_participants(db: Session, session_id: UUID, status: str) -> int:
     return (
         db.scalar(select(func.count()).where(Participant.session_id == session_id, Participant.status == status)) or 0
     )
+
+
+def settled_at(db: Session, session_id: UUID, completed_at: datetime) -> Sequence[Participant]:
+    """Those whose attendance or absence was recorded by a session's completion, in the order of booking."""
+    return db.scalars(
+        select(Participant)
+        .where(
+            Participant.session_id == session_id,
+            or_(
+                and_(Participant.status == "ATTENDED", Participant.attended_at == completed_at),
+                and_(Participant.status == "NO_SHOW", Participant.no_show_at == completed_at),
+            ),
+        )
+        .options(_WITH_ITS_SESSION)
+        .order_by(Participant.id)
+        .with_for_update(of=Participant)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def patients_settled(db: Session, session_id: UUID) -> set[UUID]:
+    """The patients of all who take part in a session, took part, or missed it."""
+    among = select(Participant.patient_id).where(
+        Participant.session_id == session_id, Participant.status != "CANCELLED"
+    )
+    return set(db.scalars(among))
+
+
+def is_made_up(db: Session, package_session_id: UUID) -> bool:
+    """Whether a session of a package has a live appointment."""
+    live = Participant.status.in_(LIVE_PARTICIPANT)
+    return bool(db.scalar(select(exists().where(Participant.package_session_id == package_session_id, live))))
+
+
+def has_participants(db: Session, session_id: UUID) -> bool:
+    """Whether anybody takes part in a session, took part, or missed it: all but those who cancelled."""
+    among = exists().where(Participant.session_id == session_id, Participant.status != "CANCELLED")
+    return bool(db.scalar(select(among)))
 
 
 def find_participant(db: Session, participant_id: UUID, *, lock: bool = False) -> Participant | None:

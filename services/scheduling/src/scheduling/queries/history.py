@@ -49,6 +49,9 @@ _REASONS = (
     "reason",
 )
 
+#: Where one of these changes, the change_reason that is there was given with it, even if it reads as the one before.
+_WITH_A_REASON = ("reschedule_count", "corrected_at", "started_at", "completed_by", "no_show_at")
+
 # A union, because each branch then finds its rows by the log's index. `later`: what the same request made of the same
 # record in its next step, which may be where the reason is.
 _CHANGES = text("""
@@ -153,9 +156,9 @@ def reason(row: Row[Any]) -> str | None:
 
 def _new_reason(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
     """A reason that is there now and was not before; rescheduling for the same reason twice is a reason twice."""
-    moved = before.get("reschedule_count") != after.get("reschedule_count")
+    again = any(before.get(name) != after.get(name) for name in _WITH_A_REASON)
     for name in _REASONS:
         given: str | None = after.get(name)
-        if given and (given != before.get(name) or (moved and name == "change_reason")):
+        if given and (given != before.get(name) or (again and name == "change_reason")):
             return given
     return None

@@ -73,6 +73,7 @@ def coming_seats(db: Session, series_id: UUID, patient_id: UUID, *, since: datet
             ClinicalSession.series_id == series_id,
             Participant.patient_id == patient_id,
             Participant.status.in_(EXPECTED),
+            ClinicalSession.status == "SCHEDULED",
             Participant.starts_at > now,
             Participant.starts_at >= since,
         )

@@ -23,6 +23,19 @@ class ReasonBody(Schema):
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
 
+class UntimelyBody(Schema):
+    """What a manager may do before the start, or after it, with a reason."""
+
+    override = fields.Nested(
+        Override(),
+        metadata={"description": "Managers only: outcomes before the start, cancelling after it"},
+    )
+
+
+class OverridingBody(ReasonBody, UntimelyBody):
+    """Why, and perhaps why at that time."""
+
+
 class Where(Schema):
     """What a session, an appointment and a series all name."""
 
@@ -104,8 +117,8 @@ class RescheduleSessionBody(_NewPlace, _Scoped):
     )
 
 
-class CancelSessionBody(ReasonBody, _Scoped):
-    """Why, and how many."""
+class CancelSessionBody(OverridingBody, _Scoped):
+    """Why, how many, and perhaps why at that time."""
 
 
 class RescheduleParticipantBody(_NewPlace):
@@ -120,7 +133,7 @@ class RescheduleParticipantBody(_NewPlace):
             raise ValidationError("The other session has its own provider, room and duration.", "session_id")
 
 
-class DecisionBody(Schema):
+class DecisionBody(UntimelyBody):
     action = fields.String(required=True, validate=validate.OneOf(["RUN", "MERGE", "CANCEL"]))
     into_session_id = fields.UUID()
     reason = FreeText(max=500, allow_none=True, load_default=None)
@@ -164,6 +177,8 @@ class SessionAnswer(Schema):
     cancel_reason = fields.String(allow_none=True)
     started_at = Instant(allow_none=True)
     completed_at = Instant(allow_none=True)
+    corrected_at = Instant(allow_none=True, metadata={"description": "When a slip was taken back last"})
+    corrected_by = fields.String(allow_none=True)
     reschedule_count = fields.Integer()
     change_reason = fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
     overridden = fields.List(fields.String(), metadata={"description": "Rules that a manager set aside"})
@@ -227,6 +242,8 @@ class ParticipantAnswer(Schema):
     attended_at = Instant(allow_none=True)
     no_show_at = Instant(allow_none=True)
     no_show_reason = fields.String(allow_none=True)
+    corrected_at = Instant(allow_none=True, metadata={"description": "When a slip was taken back last"})
+    corrected_by = fields.String(allow_none=True)
     reschedule_count = fields.Integer()
     change_reason = fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
     package = fields.Nested(

@@ -185,3 +185,9 @@ class SettingsBody(Schema):
         load_default=DEFAULT_SETTINGS["make_up_no_shows"],
         metadata={"description": "A package's session that the patient missed is owed again"},
     )
+    early_start_minutes = fields.Integer(
+        load_default=DEFAULT_SETTINGS["early_start_minutes"],
+        strict=True,
+        validate=validate.Range(0, 240),
+        metadata={"description": "How long before its start a session may be started"},
+    )

@@ -1,0 +1,22 @@
+"""Whose session it is: who may say what happens in it, and until when a slip is taken back."""
+
+from jalsa.errors import Problem, invalid
+from jalsa.web import current_principal
+from scheduling.models import ClinicalSession
+from scheduling.policy import POLICY, acts_for
+
+
+def check_acts_in(session: ClinicalSession) -> None:
+    """Raises 403 `forbidden` for a clinician who is not the provider of the session as it is now."""
+    if not acts_for(current_principal(), session.provider_id):
+        raise Problem(403, "forbidden", "Only the session's provider, the desk and managers act in it.")
+
+
+def check_may_undo(*, of_today: bool, reason: str | None) -> None:
+    """Earlier than this local day it is a manager's to take back. Raises 403 `forbidden`; 422 without a reason."""
+    if of_today:
+        return
+    if not POLICY["schedule.override"] & current_principal().roles:
+        raise Problem(403, "forbidden", "An outcome of an earlier day is taken back by a manager only.")
+    if not reason:
+        raise invalid("reason", "Required for an outcome of an earlier day.")
