@@ -7,7 +7,6 @@ import pytest
 from scene import Scene, eventually, new_tenant, noon_zone, soon
 from stack import ApiFor
 
-
 #: A manager's reason for an outcome before the start.
 EARLY = {"override": {"reason": "Rang to say so"}}
 

@@ -111,6 +111,10 @@ def status_after_payment(status: str, balance: Decimal, amount: Decimal) -> str:
     return target
 
 
+#: Why an appointment is not cleared, unless something else was announced.
+TAKEN_FOR_GRANTED = "payment-due"
+
+
 def clearance_of(status: str, total: Decimal | None) -> tuple[bool, str]:
     """Whether an invoice in this state lets its patient check in, and why."""
     if status == "DRAFT":
@@ -119,7 +123,7 @@ def clearance_of(status: str, total: Decimal | None) -> tuple[bool, str]:
         return False, "invoice-void"
     if status == "PAID":
         return True, "invoice-paid"
-    return (True, "nothing-to-pay") if total == 0 else (False, "payment-due")
+    return (True, "nothing-to-pay") if total == 0 else (False, TAKEN_FOR_GRANTED)
 
 
 def money(amount: Decimal, currency: str) -> dict[str, str]:

@@ -57,10 +57,13 @@ class InvoiceVoidedData(_InvoiceData):
 
 
 class FinancialClearanceChangedData(Schema):
-    """The reason stays here: where somebody cleared by hand, it is free text."""
+    """Why it is cleared stays here: where somebody cleared by hand, that is free text."""
 
     appointment_id = fields.UUID(required=True)
     cleared = fields.Boolean(required=True)
+    reason = fields.String(
+        metadata={"description": "Why it is not cleared: payment-due, no-price or invoice-void; absent if it is"}
+    )
 
 
 INVOICE_ISSUED = EventType("billing", "invoice", "InvoiceIssued", InvoiceIssuedData())
@@ -199,6 +202,8 @@ def invoice_voided(db: Session, invoice: Invoice, now: datetime) -> None:
 def clearance_changed(db: Session, clearance: Clearance, now: datetime) -> None:
     """Publish FinancialClearanceChanged."""
     data = {"appointment_id": clearance.id, "cleared": clearance.cleared}
+    if not clearance.cleared:
+        data["reason"] = clearance.reason
     publish(db, CLEARANCE_CHANGED, clearance.id, data, now=now)
 
 

@@ -12,7 +12,10 @@ from billing.models import Clearance, Invoice
 
 
 def follow_invoice(db: Session, invoice: Invoice, *, now: datetime) -> None:
-    """Bring the clearance in line with its invoice; publishes FinancialClearanceChanged where it changes."""
+    """Bring the clearance in line with its invoice.
+
+    Publishes FinancialClearanceChanged where it changes, or the reason for which it is not there.
+    """
     clearance = _of(db, invoice)
     if not clearance.manual:
         cleared, reason = domain.clearance_of(invoice.status, invoice.total)
@@ -30,14 +33,14 @@ def clear_by_hand(db: Session, invoice: Invoice, reason: str, *, now: datetime) 
 def _of(db: Session, invoice: Invoice) -> Clearance:
     clearance = db.get(Clearance, invoice.appointment_id)
     if clearance is None:
-        # not cleared is what everybody takes for granted: it is not announced
-        clearance = Clearance(id=invoice.appointment_id, cleared=False, manual=False)
+        # that something is to be paid is what everybody takes for granted: it is not announced
+        clearance = Clearance(id=invoice.appointment_id, cleared=False, reason=domain.TAKEN_FOR_GRANTED, manual=False)
         db.add(clearance)
     return clearance
 
 
 def _set(db: Session, clearance: Clearance, cleared: bool, reason: str, now: datetime) -> None:
-    changed = clearance.cleared != cleared
+    changed = clearance.cleared != cleared or (not cleared and clearance.reason != reason)
     clearance.cleared, clearance.reason = cleared, reason
     db.flush()
     if changed:

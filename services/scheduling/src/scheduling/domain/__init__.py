@@ -3,7 +3,10 @@
 Wall times and intervals are in `hours`.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from jalsa.states import table
@@ -113,6 +116,10 @@ WORKING_HOURS, TIME_OFF, CLOSURE, BUFFER = "working-hours", "time-off", "closure
 BEFORE_START, AFTER_START = "before-start", "after-start"
 
 
+#: Why clearance or consent is not there, where nothing else was announced.
+PAYMENT_DUE, MISSING = "payment-due", "missing"
+
+
 def local_year(now: datetime, zone: str) -> int:
     """The year in which a number is taken, by the clinic's clock."""
     return now.astimezone(ZoneInfo(zone)).year
@@ -130,6 +137,18 @@ def state_before(status: str, *, confirmed: bool, missed: bool) -> str | None:
     if status == "ARRIVED" and missed:
         return "NO_SHOW"
     return "CONFIRMED" if confirmed else "BOOKED"
+
+
+def consent_reason(ended: Iterable[Mapping[str, Any]], clinic_id: UUID) -> str:
+    """Why there is no consent in a clinic: how the last that held there ended, or that there has been none.
+
+    `ended` are `clinic_id` (None for that to every clinic) and `reason`, the latest last.
+    """
+    reason = MISSING
+    for consent in ended:
+        if consent["clinic_id"] in (None, str(clinic_id)):
+            reason = consent["reason"]
+    return reason
 
 
 def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zone: str, now: datetime) -> list[str]:

@@ -11,15 +11,22 @@ class PatientFields(Fields):
     active = fields.Boolean(required=True)
 
 
+class EndedFields(Fields):
+    clinic_id = fields.UUID(required=True, allow_none=True)
+    reason = fields.String(required=True)
+
+
 class ConsentFields(Fields):
     patient_id = fields.UUID(required=True)
     consented = fields.Boolean(required=True)
     clinic_ids = fields.List(fields.UUID(), required=True)
+    ended = fields.List(fields.Nested(EndedFields()), load_default=list)
 
 
 class ClearanceFields(Fields):
     appointment_id = fields.UUID(required=True)
     cleared = fields.Boolean(required=True)
+    reason = fields.String(load_default=None)
 
 
 STREAMS = (

@@ -11,7 +11,7 @@ from scheduling import queries
 from scheduling.domain import PARTICIPANT, check_in_blockers
 from scheduling.http.schemas.sessions import ParticipantAnswer, SessionAnswer
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations.arrivals import late_minutes
+from scheduling.operations.arrivals import blocker_details, late_minutes
 
 # the answers' fields: those that a row does not have are computed here
 _SESSION = tuple(SessionAnswer().fields)
@@ -58,6 +58,7 @@ def participant(row: Participant, standing: queries.Standing, now: datetime) -> 
         "consent_verified": standing.consented,
         "can_check_in": not blockers and "ARRIVED" in PARTICIPANT.moves[row.status],
         "check_in_blockers": blockers,
+        "check_in_blocker_details": blocker_details(row, standing, blockers),
         "late_minutes": late_minutes(row),
         "check_in": _check_in(row) if row.arrived_at else None,
         "package": standing.package,

@@ -8,11 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
+from jalsa.errors import conflict
 from jalsa.ids import new_id
 from scheduling import queries
 from scheduling.models import Clinic, Closure, Provider, Settings, TimeOff
 from scheduling.operations.locks import lock
 from scheduling.operations.setup import active_clinic
+from scheduling.queries.met import same_closure
 
 
 def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, now: datetime) -> TimeOff:
@@ -25,10 +27,15 @@ def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, no
 
 
 def add_closure(db: Session, data: Mapping[str, Any], *, now: datetime) -> Closure:
-    """Store days on which a clinic, or every clinic, is closed; what is booked stays. Raises 422 for the clinic."""
+    """Store days on which a clinic, or every clinic, is closed; what is booked stays.
+
+    Raises 422 for the clinic; 409 `already-closed` for one of the same clinic, kind and days.
+    """
     clinic_id = data.get("clinic_id")
     clinics = [active_clinic(db, clinic_id).id] if clinic_id else list(db.scalars(select(Clinic.id)))
     lock(db, closing_clinics=clinics)
+    if known := same_closure(db, clinic_id, data):
+        raise conflict("already-closed", "There is such a closure already.", closure_id=str(known.id))
     closure = Closure(id=new_id(), created_at=now, created_by=context_of(db).actor, **data)
     db.add(closure)
     db.flush()

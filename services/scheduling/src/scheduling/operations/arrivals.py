@@ -1,5 +1,6 @@
 """Who comes and who does not: check-in, attendance, no-shows. The session's row is locked before the participant's."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,8 +18,8 @@ def check_in(
 ) -> Participant:
     """The patient has arrived; what was known of clearance and consent is stored with it. Publishes AppointmentArrived.
 
-    Raises 409 `check-in-blocked` with the `blockers`, unless a manager's reason overrides them; `invalid-transition`,
-    also for a session that is over; `session-full` where a no-show's place was given away.
+    Raises 409 `check-in-blocked` with the `blockers` and their `blocker_details`, unless a manager's reason overrides
+    them; `invalid-transition`, also for a session that is over; `session-full` where a no-show's place was given away.
     """
     domain.PARTICIPANT.check(participant.status, "ARRIVED")
     session = participant.session
@@ -36,7 +37,12 @@ def check_in(
         now=now,
     )
     if blockers and override_reason is None:
-        raise conflict("check-in-blocked", "The patient can not be checked in yet.", blockers=blockers)
+        raise conflict(
+            "check-in-blocked",
+            "The patient can not be checked in yet.",
+            blockers=blockers,
+            blocker_details=blocker_details(participant, standing, blockers),
+        )
     participant.status, participant.arrived_at, participant.arrived_by = "ARRIVED", now, context_of(db).actor
     participant.arrived_cleared, participant.arrived_consented = standing.cleared, standing.consented
     participant.check_in_override_reason = override_reason if blockers else None
@@ -45,6 +51,18 @@ def check_in(
     events.appointment_arrived(db, participant, late_minutes(participant), now)
     progress.follow(db, participant, now=now)
     return participant
+
+
+def blocker_details(
+    participant: Participant, standing: queries.Standing, blockers: Sequence[str]
+) -> list[dict[str, str]]:
+    """Why each of a participant's blockers stands, and the address behind the gateway at which to look."""
+    known = {
+        "finance": (standing.clearance_reason, f"/billing/v1/clearance/{participant.id}"),
+        "consent": (standing.consent_reason, f"/patient-files/v1/consents?patient_id={participant.patient_id}"),
+        "too-early": ("before-its-day", f"/scheduling/v1/sessions/{participant.session_id}"),
+    }
+    return [{"blocker": name, "reason": known[name][0], "look_at": known[name][1]} for name in blockers]
 
 
 def late_minutes(participant: Participant) -> int:

@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
 from jalsa.errors import Problem, conflict
-from scheduling import domain, events, queries
+from scheduling import domain, events
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import offers, participants, places, progress, sessions
 from scheduling.operations.locks import lock_packages, lock_patients
+from scheduling.queries import corrections as read
 
 #: What each outcome has left in its row, the instant first.
 _LEFT_BY = {
@@ -76,7 +77,7 @@ def undo_session(
     was, completed_at = session.status, session.completed_at
     [target] = domain.SESSION.undo[was]
     domain.SESSION.check_undo(was, target)
-    settled = queries.settled_at(db, session.id, completed_at) if completed_at else []
+    settled = read.settled_at(db, session.id, completed_at) if completed_at else []
     _correct(db, session, target, reason, now)
     db.flush()
     events.session_corrected(db, session, was, now)
@@ -89,7 +90,7 @@ def undo_session(
 
 def held_for_undo(db: Session, session_id: UUID) -> ClinicalSession:
     """The session, locked with the patients of all who did not cancel, and with their packages. Raises 404."""
-    lock_patients(db, queries.patients_settled(db, session_id))
+    lock_patients(db, read.patients_settled(db, session_id))
     session = sessions.locked_session(db, session_id)
     lock_packages(db, [session_id])
     return session
@@ -126,7 +127,7 @@ def _take_back(db: Session, participant: Participant, reason: str | None, now: d
 
 def _regain(db: Session, participant: Participant, now: datetime) -> None:
     """Check that a place which somebody had given up is free for them again, under the locks of a booking."""
-    if participant.package_session_id and queries.is_made_up(db, participant.package_session_id):
+    if participant.package_session_id and read.is_made_up(db, participant.package_session_id):
         raise conflict("already-enrolled", "This session of the package was made up by another appointment.")
     held = participants.hold(db, participant.patient_id, participant.session_id)
     participants.check_place(participant.session, held)

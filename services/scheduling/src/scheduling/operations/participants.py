@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -247,7 +247,11 @@ def _take_place(
     events.appointment_booked(db, participant, session, now)
     # an appointment that is only now made can not have been cleared
     now_there = queries.Places(session.max_capacity, held.taken + 1, held.held)
-    return Booking(participant, queries.Standing(now_there, cleared=False, consented=held.consented))
+    standing = queries.Standing(now_there, cleared=False, consented=held.consented)
+    if not held.consented:
+        ended = queries.ended_consents(db, patient_id)
+        standing = replace(standing, consent_reason=domain.consent_reason(ended, session.clinic_id))
+    return Booking(participant, standing)
 
 
 def check_place(session: ClinicalSession, held: Row[Any]) -> None:

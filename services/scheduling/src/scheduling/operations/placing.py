@@ -1,7 +1,7 @@
 """Where and when a session may be: what is asked for, what stands against it, and what a manager may override."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from scheduling.domain.hours import covered, day_of, open_intervals
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.operations.locks import lock
 from scheduling.operations.setup import active_clinic
+from scheduling.queries.met import closure_on, session_met
 
 # No session is longer than MAX_MINUTES and no buffer than MAX_BUFFER_MINUTES, so what stands in the way has begun at
 # most that long before: a range of a B-tree, many times cheaper than the exclusion constraints' own index.
@@ -65,15 +66,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Conflict:
-    """One thing that stands against a place: the code and detail of its problem, and the rule to override, if any."""
+    """One thing that stands against a place: the code and detail of its problem, and the rule to override, if any.
+
+    `met` says what it is that the place meets, as further members of the problem.
+    """
 
     code: str
     detail: str
     rule: str | None = None
+    met: Mapping[str, Any] = field(default_factory=dict)
 
     def problem(self) -> Problem:
         """The 409 problem that says so."""
-        return conflict(self.code, self.detail, rule=self.rule or "overlap", overridable=self.rule is not None)
+        overridable = self.rule is not None
+        return conflict(self.code, self.detail, rule=self.rule or "overlap", overridable=overridable, **self.met)
 
 
 def place_of(db: Session, data: Mapping[str, Any], *, now: datetime) -> Place:
@@ -136,11 +142,13 @@ def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Co
     if against.away:
         found.append(Conflict("outside-working-hours", "The provider is away at that time.", domain.TIME_OFF))
     if against.closed:
-        found.append(Conflict("outside-working-hours", "The clinic is closed on that day.", domain.CLOSURE))
+        found.append(_closed(db, place))
     if against.provider:
-        found.append(_busy("provider-busy", "The provider has another session", against.provider))
-    if against.room:
-        found.append(_busy("room-busy", "The room is taken", against.room))
+        met = _met(db, place, moving, provider_id=place.provider.id)
+        found.append(_busy("provider-busy", "The provider has another session", against.provider, met))
+    if against.room and place.room:
+        met = _met(db, place, moving, room_id=place.room.id)
+        found.append(_busy("room-busy", "The room is taken", against.room, met))
     return found
 
 
@@ -169,10 +177,42 @@ def standing(found: Sequence[Conflict], override: Mapping[str, Any] | None) -> l
     return [c for c in found if override is None or c.rule is None]
 
 
-def _busy(code: str, what: str, severity: int) -> Conflict:
+def _busy(code: str, what: str, severity: int, met: Mapping[str, Any] | None = None) -> Conflict:
     if severity > 1:
-        return Conflict(code, f"{what} at that time.")
-    return Conflict(code, f"{what} so near that time that the service types' buffers overlap.", domain.BUFFER)
+        return Conflict(code, f"{what} at that time.", met=met or {})
+    detail = f"{what} so near that time that the service types' buffers overlap."
+    return Conflict(code, detail, domain.BUFFER, met or {})
+
+
+def _met(db: Session, place: Place, moving: Iterable[UUID], **owner: UUID) -> dict[str, Any]:
+    """The number of the session that a place meets: of one that overlaps itself, else of one whose buffers do."""
+    session = session_met(
+        db,
+        (place.starts_at, place.ends_at),
+        (place.blocked_from, place.blocked_to),
+        earliest=place.blocked_from - _MARGIN,
+        moving=list(moving),
+        **owner,
+    )
+    return {"session_id": str(session.id), "session_number": session.session_number} if session else {}
+
+
+def _closed(db: Session, place: Place) -> Conflict:
+    days = day_of(place.starts_at, place.clinic.timezone), day_of(_last_instant(place), place.clinic.timezone)
+    closure = closure_on(db, place.clinic.id, *days)
+    told = {
+        "id": str(closure.id),
+        "kind": closure.kind,
+        "name_en": closure.name_en,
+        "name_ar": closure.name_ar,
+        "starts_on": closure.starts_on.isoformat(),
+        "ends_on": closure.ends_on.isoformat(),
+    }
+    return Conflict("outside-working-hours", "The clinic is closed on that day.", domain.CLOSURE, {"closure": told})
+
+
+def _last_instant(place: Place) -> datetime:
+    return place.ends_at - timedelta(microseconds=1)
 
 
 def _within_hours(db: Session, place: Place) -> bool:
@@ -183,7 +223,6 @@ def _within_hours(db: Session, place: Place) -> bool:
 
 
 def _asked(place: Place, moving: Iterable[UUID]) -> dict[str, Any]:
-    last_instant = place.ends_at - timedelta(microseconds=1)
     return {
         "provider": place.provider.id,
         "room": place.room.id if place.room else None,
@@ -195,7 +234,7 @@ def _asked(place: Place, moving: Iterable[UUID]) -> dict[str, Any]:
         "earliest": place.blocked_from - _MARGIN,
         "latest": place.blocked_to + _MARGIN,
         "first_day": day_of(place.starts_at, place.clinic.timezone),
-        "last_day": day_of(last_instant, place.clinic.timezone),
+        "last_day": day_of(_last_instant(place), place.clinic.timezone),
         "moving": list(moving),
     }
 

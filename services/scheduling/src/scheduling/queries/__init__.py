@@ -6,16 +6,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, or_, select, text, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from jalsa.db import TenantRow
-from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT
+from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT, MISSING, PAYMENT_DUE, consent_reason
 from scheduling.domain.hours import WorkingHours
 from scheduling.models import (
     ClinicalSession,
     Closure,
     Participant,
+    PatientProjection,
     Provider,
     ServiceType,
     Settings,
@@ -35,7 +36,7 @@ _WITH_ITS_PARTS = (
 # made once: putting a statement with its options together costs as much as running it
 _SESSION = select(ClinicalSession).where(ClinicalSession.id == bindparam("id")).options(*_WITH_ITS_PARTS)
 _LOCKED_SESSION = _SESSION.with_for_update(of=ClinicalSession).execution_options(populate_existing=True)
-_WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*_WITH_ITS_PARTS)
+WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*_WITH_ITS_PARTS)
 _TAKEN = (
     select(func.count())
     .where(Participant.session_id == ClinicalSession.id, Participant.status.in_(LIVE_PARTICIPANT))
@@ -199,7 +200,7 @@ def live_participants(db: Session, session_id: UUID) -> Sequence[Participant]:
 
 def load_participants(db: Session, query: Select[Participant]) -> Sequence[Participant]:
     """Participants, each with its session."""
-    return db.scalars(query.options(_WITH_ITS_SESSION)).all()
+    return db.scalars(query.options(WITH_ITS_SESSION)).all()
 
 
 def count_participants(db: Session, session_id: UUID, status: str) -> int:
@@ -207,38 +208,6 @@ def count_participants(db: Session, session_id: UUID, status: str) -> int:
     return (
         db.scalar(select(func.count()).where(Participant.session_id == session_id, Participant.status == status)) or 0
     )
-
-
-def settled_at(db: Session, session_id: UUID, completed_at: datetime) -> Sequence[Participant]:
-    """Those whose attendance or absence was recorded by a session's completion, in the order of booking."""
-    return db.scalars(
-        select(Participant)
-        .where(
-            Participant.session_id == session_id,
-            or_(
-                and_(Participant.status == "ATTENDED", Participant.attended_at == completed_at),
-                and_(Participant.status == "NO_SHOW", Participant.no_show_at == completed_at),
-            ),
-        )
-        .options(_WITH_ITS_SESSION)
-        .order_by(Participant.id)
-        .with_for_update(of=Participant)
-        .execution_options(populate_existing=True)
-    ).all()
-
-
-def patients_settled(db: Session, session_id: UUID) -> set[UUID]:
-    """The patients of all who take part in a session, took part, or missed it."""
-    among = select(Participant.patient_id).where(
-        Participant.session_id == session_id, Participant.status != "CANCELLED"
-    )
-    return set(db.scalars(among))
-
-
-def is_made_up(db: Session, package_session_id: UUID) -> bool:
-    """Whether a session of a package has a live appointment."""
-    live = Participant.status.in_(LIVE_PARTICIPANT)
-    return bool(db.scalar(select(exists().where(Participant.package_session_id == package_session_id, live))))
 
 
 def has_participants(db: Session, session_id: UUID) -> bool:
@@ -249,7 +218,7 @@ def has_participants(db: Session, session_id: UUID) -> bool:
 
 def find_participant(db: Session, participant_id: UUID, *, lock: bool = False) -> Participant | None:
     """A participant with its session."""
-    query = select(Participant).where(Participant.id == participant_id).options(_WITH_ITS_SESSION)
+    query = select(Participant).where(Participant.id == participant_id).options(WITH_ITS_SESSION)
     if lock:
         query = query.with_for_update(of=Participant).execution_options(populate_existing=True)
     return db.scalar(query)
@@ -260,7 +229,7 @@ def list_participants(db: Session, session_id: UUID, *, after: UUID | None, limi
     query = (
         select(Participant)
         .where(Participant.session_id == session_id)
-        .options(_WITH_ITS_SESSION)
+        .options(WITH_ITS_SESSION)
         .order_by(Participant.id)
         .limit(limit)
     )
@@ -279,11 +248,16 @@ class PackagePlace:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a participant's answer shows beside its own row: the session's places, clearance, consent, the package."""
+    """What a participant's answer shows beside its own row: the session's places, clearance, consent, the package.
+
+    The two reasons say why clearance or consent is not there.
+    """
 
     places: Places
     cleared: bool
     consented: bool
+    clearance_reason: str = PAYMENT_DUE
+    consent_reason: str = MISSING
     package: PackagePlace | None = None
 
 
@@ -291,11 +265,12 @@ _STANDINGS = text("""
     SELECT p.id, s.max_capacity,
            (SELECT count(*) FROM participants o WHERE o.session_id = p.session_id AND o.live) AS taken,
            (SELECT count(*) FROM waitlist_offers o WHERE o.session_id = p.session_id AND o.status = 'OPEN') AS held,
-           EXISTS (SELECT FROM clearances c WHERE c.id = p.id AND c.cleared) AS cleared,
-           EXISTS (SELECT FROM patients q WHERE q.id = p.patient_id
-                   AND (q.consented OR s.clinic_id = ANY (q.consented_clinics))) AS consented,
+           coalesce(c.cleared, false) AS cleared, c.reason AS clearance_reason,
+           coalesce(q.consented OR s.clinic_id = ANY (q.consented_clinics), false) AS consented,
+           s.clinic_id, q.ended_consents,
            k.id AS package_id, k.package_number, n.session_number, k.total_sessions
     FROM participants p JOIN sessions s ON s.id = p.session_id
+    LEFT JOIN clearances c ON c.id = p.id LEFT JOIN patients q ON q.id = p.patient_id
     LEFT JOIN package_sessions n ON n.id = p.package_session_id LEFT JOIN packages k ON k.id = n.package_id
     WHERE p.id = ANY (CAST(:ids AS uuid[]))
 """)
@@ -313,8 +288,15 @@ def _standing(row: Row[Any]) -> Standing:
         places=Places(row.max_capacity, row.taken, row.held),
         cleared=row.cleared,
         consented=row.consented,
+        clearance_reason=row.clearance_reason or PAYMENT_DUE,
+        consent_reason=consent_reason(row.ended_consents or (), row.clinic_id),
         package=PackagePlace(*package) if row.package_id else None,
     )
+
+
+def ended_consents(db: Session, patient_id: UUID) -> Sequence[Mapping[str, Any]]:
+    """How a patient's consents ended, the latest last."""
+    return db.scalar(select(PatientProjection.ended_consents).where(PatientProjection.id == patient_id)) or ()
 
 
 _HIT = text("""

@@ -213,6 +213,14 @@ class CheckIn(Schema):
     override_reason = fields.String(allow_none=True)
 
 
+class BlockerDetail(Schema):
+    blocker = fields.String(metadata={"description": "finance, consent or too-early"})
+    reason = fields.String(
+        metadata={"description": "payment-due, no-price or invoice-void; missing, expired or revoked; before-its-day"}
+    )
+    look_at = fields.String(metadata={"description": "An address behind the gateway, where there is more of it"})
+
+
 class PackagePlace(Schema):
     id = fields.UUID()
     number = fields.String()
@@ -230,6 +238,7 @@ class ParticipantAnswer(Schema):
     consent_verified = fields.Boolean()
     can_check_in = fields.Boolean()
     check_in_blockers = fields.List(fields.String())
+    check_in_blocker_details = fields.List(fields.Nested(BlockerDetail()))
     booked_at = Instant()
     booked_by = fields.String()
     confirmed_at = Instant(allow_none=True)
