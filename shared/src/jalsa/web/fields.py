@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 # control characters and unpaired surrogates can not be stored or shown; bidirectional marks can disguise a name
 _FORBIDDEN_IN_NAMES = re.compile(
@@ -121,7 +121,10 @@ class EmptyBody(Schema):
 
 
 class Problem(Schema):
-    """RFC 9457 problem details."""
+    """RFC 9457 problem details. Some problems have further members, such as `rule`, `blockers` or `conflicts`."""
+
+    class Meta:
+        unknown = INCLUDE
 
     type = fields.String(required=True)
     title = fields.String(required=True)
