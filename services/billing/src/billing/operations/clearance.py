@@ -14,7 +14,7 @@ from billing.models import Clearance, Invoice
 def follow_invoice(db: Session, invoice: Invoice, *, now: datetime) -> None:
     """Bring the clearance in line with its invoice.
 
-    Publishes FinancialClearanceChanged where it changes, or the reason for which it is not there.
+    Publishes FinancialClearanceChanged where it changes, or where it is not there for want of a price, or not any more.
     """
     clearance = _of(db, invoice)
     if not clearance.manual:
@@ -34,13 +34,13 @@ def _of(db: Session, invoice: Invoice) -> Clearance:
     clearance = db.get(Clearance, invoice.appointment_id)
     if clearance is None:
         # that something is to be paid is what everybody takes for granted: it is not announced
-        clearance = Clearance(id=invoice.appointment_id, cleared=False, reason=domain.TAKEN_FOR_GRANTED, manual=False)
+        clearance = Clearance(id=invoice.appointment_id, cleared=False, reason=domain.PAYMENT_DUE, manual=False)
         db.add(clearance)
     return clearance
 
 
 def _set(db: Session, clearance: Clearance, cleared: bool, reason: str, now: datetime) -> None:
-    changed = clearance.cleared != cleared or (not cleared and clearance.reason != reason)
+    changed = domain.announced(clearance.cleared, clearance.reason) != domain.announced(cleared, reason)
     clearance.cleared, clearance.reason = cleared, reason
     db.flush()
     if changed:
