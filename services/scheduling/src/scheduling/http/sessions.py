@@ -23,6 +23,7 @@ routes = Routes("sessions", "Sessions and who takes part in them")
 
 _SESSION = schemas.SessionAnswer()
 _CHANGED = schemas.ChangedSessionAnswer()
+_KEPT = schemas.KeptSession()
 _PARTICIPANT = schemas.ParticipantAnswer()
 
 
@@ -69,7 +70,7 @@ def get_session(session_id: UUID) -> Response:
 def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Change a session's capacity, minimum, time of decision or group notes."""
     now, chosen = _chosen(body, session_id)
-    return _changed(chosen, scopes.update(current_db(), chosen, body, now=now))
+    return _changed(scopes.update(current_db(), chosen, body, now=now))
 
 
 @routes.view(
@@ -83,7 +84,7 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Move a session, with all its participants, to another time, provider or room."""
     check_override(body)
     now, chosen = _chosen(body, session_id, moving=True)
-    return _changed(chosen, scopes.reschedule(current_db(), chosen, body, now=now))
+    return _changed(scopes.reschedule(current_db(), chosen, body, now=now))
 
 
 @routes.view(
@@ -112,7 +113,7 @@ def complete_session(_: dict[str, Any], session_id: UUID) -> Response:
 def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Cancel a session and every place in it."""
     now, chosen = _chosen(body, session_id)
-    return _changed(chosen, scopes.cancel(current_db(), chosen, body["reason"], now=now))
+    return _changed(scopes.cancel(current_db(), chosen, body["reason"], now=now))
 
 
 @routes.view(
@@ -190,8 +191,8 @@ def _chosen(body: dict[str, Any], session_id: UUID, *, moving: bool = False) -> 
     return now, chosen
 
 
-def _changed(chosen: scopes.Chosen, count: int) -> Response:
-    return told_beside(_shown(chosen.session), changed_sessions=count)
+def _changed(done: scopes.Changed) -> Response:
+    return told_beside(_shown(done.session), changed_sessions=done.count, kept=_KEPT.dump(done.kept, many=True))
 
 
 def _shown(session: ClinicalSession) -> Any:

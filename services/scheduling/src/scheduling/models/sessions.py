@@ -49,6 +49,8 @@ class ClinicalSession(TenantRow, Base):
     closes_when_empty: Mapped[bool] = mapped_column(default=False)
     series_id: Mapped[UUID | None]
     occurs_on: Mapped[date | None]  # the local day that the series' rule gave it
+    # when its series has it: a scoped change of the time moves this too, a move of the session alone does not
+    series_starts_at: Mapped[datetime | None] = mapped_column(Instant)
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     started_by: Mapped[str | None]
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -73,6 +75,11 @@ class ClinicalSession(TenantRow, Base):
     def duration_minutes(self) -> int:
         """From the start to the end."""
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+    @property
+    def moved_singly(self) -> bool:
+        """Whether it begins at another time than its series has it, because it was moved alone."""
+        return self.series_starts_at is not None and self.starts_at != self.series_starts_at
 
 
 class Participant(TenantRow, Base):

@@ -88,6 +88,7 @@ def new_session(
         closes_when_empty=closes_when_empty,
         series_id=series_id,
         occurs_on=occurs_on,
+        series_starts_at=place.starts_at if series_id else None,
         reschedule_count=0,
         **_placed(place, overridden, data.get("override")),
     )

@@ -74,8 +74,9 @@ class _Scoped(Schema):
         load_default=THIS,
         validate=validate.OneOf(SCOPES),
         metadata={
-            "description": "For a session of a series: THIS alone, with the FOLLOWING ones, or with ALL; only sessions "
-            "that are still SCHEDULED and have not begun change"
+            "description": "For a session of a series: THIS alone, with the FOLLOWING ones, or with ALL, as the"
+            " series' rule has them, wherever they were moved since; only sessions that are still SCHEDULED and have"
+            " not begun change"
         },
     )
 
@@ -99,8 +100,17 @@ class _NewPlace(Schema):
 
 class RescheduleSessionBody(_NewPlace, _Scoped):
     starts_at = Instant(
-        required=True,
-        metadata={"description": "Others in the scope move by as many local days, to the same local time"},
+        metadata={
+            "description": "Stays as it is if absent. Others in the scope get the same local time, as many local days"
+            " from where the series has them"
+        },
+    )
+    include_moved = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": "A new time is also of those sessions in the scope that were moved alone; otherwise they"
+            " keep their own, and `kept` names them"
+        },
     )
 
 
@@ -174,8 +184,23 @@ class SessionAnswer(Schema):
     occurs_on = fields.Date(allow_none=True, metadata={"description": "The local day that the series' rule gave it"})
 
 
+class KeptSession(Schema):
+    """A session in the scope that was moved alone, and has kept its time."""
+
+    id = fields.UUID()
+    session_number = fields.String()
+    starts_at = Instant()
+
+
 class ChangedSessionAnswer(SessionAnswer):
     changed_sessions = fields.Integer(metadata={"description": "How many sessions this changed"})
+    kept = fields.List(
+        fields.Nested(KeptSession()),
+        metadata={
+            "description": "Those in the scope of several that were moved alone and keep their own time, by their"
+            " start; what else the request names has reached them, too"
+        },
+    )
 
 
 class ParticipantBody(Schema):
