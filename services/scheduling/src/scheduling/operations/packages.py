@@ -13,8 +13,8 @@ from jalsa.errors import Problem, conflict, invalid, not_found
 from jalsa.ids import new_id
 from jalsa.numbers import loose_numbers, next_number
 from scheduling import domain, events
-from scheduling.domain.hours import day_of
-from scheduling.domain.planning import DEFAULT_WISHES, MAX_PERIOD_DAYS, Failure, Occurrence, Planned
+from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
+from scheduling.domain.planning import DEFAULT_WISHES, Failure, Occurrence, Planned
 from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ServiceType
 from scheduling.operations import planning
@@ -264,19 +264,19 @@ def check_start(day: date, clinic: Clinic, now: datetime) -> None:
 
 
 def _check_near(start: date, clinic: Clinic, now: datetime) -> None:
-    if start > day_of(now, clinic.timezone) + timedelta(days=MAX_PERIOD_DAYS):
-        raise invalid("start_date", f"Must be at most {MAX_PERIOD_DAYS} days from today.")
+    if start > last_day(now, clinic.timezone):
+        raise invalid("start_date", TOO_FAR_AHEAD)
 
 
 def check_period(package: Package, now: datetime) -> None:
-    """Raises 422 for a start that is too far ahead, for an end that is before the start, or too long after it."""
+    """Raises 422 for a start or an end that is too far ahead, and for an end that is before the start."""
     _check_near(package.start_date, package.clinic, now)
     if package.end_date is None:
         return
     if package.end_date < package.start_date:
         raise invalid("end_date", "Must not be before the start.")
-    if package.end_date > package.start_date + timedelta(days=MAX_PERIOD_DAYS):
-        raise invalid("end_date", f"Must be at most {MAX_PERIOD_DAYS} days after the start.")
+    if package.end_date > last_day(now, package.clinic.timezone):
+        raise invalid("end_date", TOO_FAR_AHEAD)
 
 
 def _assigned(db: Session, data: Mapping[str, Any], clinic: Clinic, service_type: ServiceType) -> dict[int, UUID]:
@@ -302,26 +302,31 @@ def _places(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
     """What of the places that the caller names can be had, or where the sessions go; providers and rooms are locked."""
     if "sessions" not in data:
         return planning.planned(db, task, locked=True)
-    wanted = _wanted(db, task.package, data["sessions"])
+    wanted = _wanted(db, task, data["sessions"])
     return planning.checked(db, task, wanted) if wanted else []
 
 
-def _wanted(db: Session, package: Package, places: Sequence[Mapping[str, Any]]) -> list[Occurrence]:
+def _wanted(db: Session, task: Task, places: Sequence[Mapping[str, Any]]) -> list[Occurrence]:
     """The places that a caller names, each as long as all of the package, in its room unless it names another.
 
     Raises 422 problems for who and what does not belong there, and for a day that is too far ahead.
     """
+    package = task.package
     length = timedelta(minutes=package.session_duration_minutes)
-    latest = package.start_date + timedelta(days=MAX_PERIOD_DAYS)
     wanted = []
     for one in (one for one in places if one["starts_at"]):
         start, room_id = one["starts_at"], one["room_id"] or package.room_id
         qualified_provider(db, one["provider_id"], package.clinic, package.service_type, "sessions")
         active_room(db, room_id, package.clinic, "sessions")
-        if day_of(start, package.clinic.timezone) > latest:
-            raise invalid("sessions", f"Must be at most {MAX_PERIOD_DAYS} days after the package's start.")
         wanted.append(Occurrence(one["session_number"], start, start + length, one["provider_id"], room_id))
+    check_near(task, wanted, "sessions")
     return wanted
+
+
+def check_near(task: Task, wanted: Sequence[Occurrence], field: str) -> None:
+    """Raises a 422 problem of that field where one of the places is too far ahead."""
+    if any(day_of(one.starts_at, task.package.clinic.timezone) > task.horizon for one in wanted):
+        raise invalid(field, TOO_FAR_AHEAD)
 
 
 def _store(db: Session, package: Package, steps: Sequence[PackageSession]) -> None:

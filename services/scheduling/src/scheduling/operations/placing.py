@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.errors import Problem, conflict, invalid
 from scheduling import domain, queries
-from scheduling.domain.hours import covered, day_of, open_intervals
+from scheduling.domain.hours import TOO_FAR_AHEAD, covered, day_of, last_day, open_intervals
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.operations.locks import lock
 from scheduling.operations.setup import active_clinic
@@ -79,14 +79,13 @@ class Conflict:
 def place_of(db: Session, data: Mapping[str, Any], *, now: datetime) -> Place:
     """The place that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
 
-    Raises 422 problems for what is unknown, inactive, past, or does not belong together.
+    Raises 422 problems for what is unknown, inactive, past, too far ahead, or does not belong together.
     """
     clinic = active_clinic(db, data["clinic_id"])
     provider = active_provider(db, data["provider_id"], clinic)
     room = active_room(db, data.get("room_id"), clinic)
     service_type = active_service_type(db, data["service_type"], provider)
-    if data["starts_at"] <= now:
-        raise invalid("starts_at", "Must be in the future.")
+    _check_time(data["starts_at"], clinic, now)
     minutes = data.get("duration_minutes") or service_type.default_duration_minutes
     return Place(
         clinic=clinic,
@@ -98,6 +97,13 @@ def place_of(db: Session, data: Mapping[str, Any], *, now: datetime) -> Place:
         buffer_before_minutes=service_type.buffer_before_minutes,
         buffer_after_minutes=service_type.buffer_after_minutes,
     )
+
+
+def _check_time(starts_at: datetime, clinic: Clinic, now: datetime) -> None:
+    if starts_at <= now:
+        raise invalid("starts_at", "Must be in the future.")
+    if day_of(starts_at, clinic.timezone) > last_day(now, clinic.timezone):
+        raise invalid("starts_at", TOO_FAR_AHEAD)
 
 
 def new_place(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> Place:

@@ -23,6 +23,7 @@ from scheduling.domain.hours import (
     day_of,
     exists,
     instant_of,
+    last_day,
     local_day,
     merged,
     without,
@@ -120,7 +121,7 @@ def propose(db: Session, absence: TimeOff, hit: Sequence[Row[Any]], *, now: date
     found = find_sessions(db, to_come(hit, now)[:MAX_PROPOSALS])
     if not found:
         return {}
-    planner = _Planner(db, absence, found)
+    planner = _Planner(db, absence, found, now)
     return {session.id: planner.propose(session) for session in found}
 
 
@@ -135,9 +136,11 @@ def seats(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, UUI
 class _Planner:
     """Reads what is free for all of them at once, and takes out of it what it proposes."""
 
-    def __init__(self, db: Session, absence: TimeOff, hit: Sequence[ClinicalSession]) -> None:
-        ids = [s.id for s in hit]
-        self._after = absence.ends_at, absence.ends_at + timedelta(days=MAX_DAYS)
+    def __init__(self, db: Session, absence: TimeOff, hit: Sequence[ClinicalSession], now: datetime) -> None:
+        ids, zones = [s.id for s in hit], {s.clinic.timezone for s in hit}
+        horizon = min(local_day(last_day(now, zone), ZoneInfo(zone))[1] for zone in zones)
+        later = min(absence.ends_at + timedelta(days=MAX_DAYS), horizon)
+        self._after = absence.ends_at, max(absence.ends_at, later)
         self._during = hit[0].starts_at - _BUFFER, max(s.ends_at for s in hit) + _BUFFER
         self._later = self._after[0] - _BUFFER, self._after[1] + timedelta(minutes=MAX_MINUTES) + _BUFFER
         self._seats = seats(db, ids)
