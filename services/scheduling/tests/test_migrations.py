@@ -83,6 +83,8 @@ def allowed(kit: ServiceKit, constraint: str) -> set[str]:
         ("participants_status_check", domain.PARTICIPANT),
         ("packages_status_check", domain.PACKAGE),
         ("package_sessions_status_check", domain.PACKAGE_SESSION),
+        ("waitlist_entries_status_check", domain.ENTRY),
+        ("waitlist_offers_status_check", domain.OFFER),
     ],
 )
 def test_the_database_knows_the_states_of_the_tables_in_the_code(

@@ -259,7 +259,9 @@ def test_a_part_of_the_day_is_that_of_the_clinics_clock(wall: str, part: str) ->
 def test_who_can_not_come_is_passed_over_and_keeps_waiting(desk: WaitingDesk) -> None:
     session, inside = desk.full(2)
     elsewhere = desk.create_session(
-        provider_id=desk.centre.create_provider(desk.clinic)["id"], starts_at=at() + timedelta(minutes=59)
+        provider_id=desk.centre.create_provider(desk.clinic)["id"],
+        starts_at=at() + timedelta(minutes=59),
+        service_type=desk.centre.create_service_type()["code"],
     )
     busy, enrolled, offered, gone, free = (desk.wait() for _ in range(5))
     desk.create_participant(elsewhere, busy["patient_id"])

@@ -25,9 +25,10 @@ PARTICIPANT = table(
 ENTRY = table(
     "waitlist entry",
     "WAITING",
-    WAITING="OFFERED LAPSED CANCELLED",
-    OFFERED="WAITING ACCEPTED DECLINED LAPSED CANCELLED",
+    WAITING="OFFERED FULFILLED LAPSED CANCELLED",
+    OFFERED="WAITING ACCEPTED FULFILLED DECLINED LAPSED CANCELLED",
     ACCEPTED="",
+    FULFILLED="",
     DECLINED="",
     LAPSED="",
     CANCELLED="",
@@ -71,14 +72,17 @@ EXPECTED = ("BOOKED", "CONFIRMED")
 
 #: Those who wait, and those of them to whom a place is offered.
 OPEN_ENTRY = ("WAITING", "OFFERED")
-#: How an offer ends that is not accepted: what it becomes, and what an entry becomes that waits for that one session.
-#: An entry for a service type goes on waiting.
+#: How an offer ends that is not accepted: what it becomes, and what an entry becomes that waits for that one session,
+#: and one for a service type, which goes on waiting unless the patient was booked into what was waited for.
 OFFER_ENDS = {
-    "LAPSED": ("LAPSED", "LAPSED"),
-    "DECLINED": ("DECLINED", "DECLINED"),
-    "SESSION_CANCELLED": ("WITHDRAWN", "CANCELLED"),
-    "WITHDRAWN": ("WITHDRAWN", "WAITING"),
+    "LAPSED": ("LAPSED", "LAPSED", "WAITING"),
+    "DECLINED": ("DECLINED", "DECLINED", "WAITING"),
+    "SESSION_CANCELLED": ("WITHDRAWN", "CANCELLED", "WAITING"),
+    "WITHDRAWN": ("WITHDRAWN", "WAITING", "WAITING"),
+    "FULFILLED": ("WITHDRAWN", "FULFILLED", "FULFILLED"),
 }
+#: Why somebody at the desk has to do something about an entry: a place was free, and the patient could not be told.
+ATTENTION = (UNREACHABLE,) = ("unreachable",)
 #: A place is not offered any more when its session starts sooner than this.
 MIN_OFFER_MINUTES = 5
 

@@ -50,7 +50,7 @@ def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     answer=page_of(schemas.SessionAnswer),
 )
 def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
-    """Sessions that have not begun and have a free place."""
+    """Sessions that have not begun and have a free place, under no absence."""
     return _list(args, clock.now())
 
 
@@ -125,6 +125,7 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
 )
 def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
+    check_override(body)
     session = decisions.held_for_decision(current_db(), session_id, body.get("into_session_id"))
     check_if_match(_shown(session))
     return tagged(_shown(decisions.decide(current_db(), session, body, now=clock.now())))
@@ -140,8 +141,9 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     """Book a patient into a session."""
+    check_override(body)
     db, now = current_db(), clock.now()
-    booking = participants.book(db, session_id, body["patient_id"], body["notes"], now=now)
+    booking = participants.book(db, session_id, body["patient_id"], body["notes"], body.get("override"), now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 

@@ -18,6 +18,7 @@ class PatientProjection(TenantRow, Base):
     active: Mapped[bool]
     consented: Mapped[bool] = mapped_column(default=False)
     consented_clinics: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
+    reachable: Mapped[bool | None]  # by telephone or e-mail; unknown until the patient's next event says so
 
 
 class ClearanceProjection(TenantRow, Base):

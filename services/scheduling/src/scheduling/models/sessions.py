@@ -121,6 +121,9 @@ class Participant(TenantRow, Base):
     no_show_by: Mapped[str | None]
     no_show_reason: Mapped[str | None]
     package_session_id: Mapped[UUID | None]
+    # the rules that were set aside to book the place, which the session's own are not
+    booking_overridden: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    booking_override_reason: Mapped[str | None]
 
     session: Mapped[ClinicalSession] = relationship(
         viewonly=True, primaryjoin="foreign(Participant.session_id) == ClinicalSession.id"

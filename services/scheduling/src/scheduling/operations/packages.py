@@ -18,6 +18,7 @@ from scheduling.domain.planning import DEFAULT_WISHES, Failure, Occurrence, Plan
 from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ServiceType
 from scheduling.operations import planning
+from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.participants import hold
 from scheduling.operations.placing import Place, active_provider, active_room, active_service_type
@@ -27,6 +28,7 @@ from scheduling.operations.sessions import new_session
 from scheduling.operations.setup import active_clinic
 from scheduling.queries import packages as read
 from scheduling.queries.packages import Whole
+from scheduling.queries.waitlist import sessions_offered_to, waits
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Wh
     `all_or_nothing` nothing is stored then. Raises 422 problems for what is unknown, inactive, or does not belong
     together, `unknown-patient`; 409 `package-conflicts` with all `conflicts`.
     """
-    hold(db, data["patient_id"], None)
+    lock_sessions(db, hold(db, data["patient_id"], None).elsewhere)
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
     places = _places(db, task, data) if package.auto_schedule or "sessions" in data else []
@@ -139,13 +141,14 @@ def announce(db: Session, held: Whole, cause: str, changed: Collection[int], *, 
 def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Whole:
     """The package, locked with its patient, the rows of its sessions that are to come, and its own. Raises 404.
 
-    `into` is another session whose row is locked with them.
+    `into` is another session whose row is locked with them, as are those in which the patient is offered a place.
     """
     package = db.get(Package, package_id)
     if package is None:
         raise not_found("package")
     lock_patients(db, [package.patient_id])
-    lock_sessions(db, {*read.sessions_to_come(db, package_id), *filter(None, [into])})
+    offered = sessions_offered_to(db, [package.patient_id])
+    lock_sessions(db, {*read.sessions_to_come(db, package_id), *offered, *filter(None, [into])})
     return read.whole(db, locked_package(db, package_id))
 
 
@@ -385,6 +388,8 @@ def _book(
         for participant in booked.values():
             events.session_scheduled(db, participant.session, now)
             events.appointment_booked(db, participant, participant.session, now)
+    if waits(db, package.patient_id):
+        fulfil(db, package.patient_id, [participant.session for participant in booked.values()], now=now)
     return booked
 
 

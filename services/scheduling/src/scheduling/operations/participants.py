@@ -16,8 +16,11 @@ from jalsa.ids import new_id
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, PackageSession, Participant
 from scheduling.operations import offers, places, progress
+from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_patients, lock_sessions
+from scheduling.operations.placing import absences, settle
 from scheduling.operations.sessions import close_place, place_session, reschedule_session
+from scheduling.queries import waitlist as waitlist_queries
 
 #: How long a patient who may have been registered a moment ago is looked for, in seconds.
 PATIENT_PATIENCE = 1.0
@@ -27,11 +30,12 @@ _HOLD = text("SELECT * FROM hold_place(CAST(:patient AS uuid), CAST(:session AS 
 # The unit of work would put a statement together for every row; this is where bookings per second are made.
 _INSERT = text("""
     INSERT INTO participants (id, appointment_number, session_id, patient_id, status, notes, starts_at, ends_at,
-                              booked_at, booked_by, package_session_id)
+                              booked_at, booked_by, package_session_id, booking_overridden, booking_override_reason)
     VALUES (:id, loose_number('APT', :year), :session_id, :patient_id, :status, :notes, :starts_at, :ends_at,
-            :booked_at, :booked_by, :package_session_id)
+            :booked_at, :booked_by, :package_session_id, :booking_overridden, :booking_override_reason)
     RETURNING appointment_number
 """)
+_NOTHING_OVERRIDDEN: Mapping[str, Any] = {"booking_overridden": [], "booking_override_reason": None}
 
 
 @dataclass(frozen=True)
@@ -42,19 +46,29 @@ class Booking:
     standing: queries.Standing
 
 
-def book(db: Session, session_id: UUID, patient_id: UUID, notes: str | None, *, now: datetime) -> Booking:
+def book(
+    db: Session,
+    session_id: UUID,
+    patient_id: UUID,
+    notes: str | None,
+    override: Mapping[str, Any] | None = None,
+    *,
+    now: datetime,
+) -> Booking:
     """Book a patient into a session and publish AppointmentBooked.
 
-    A place that is held for the patient by an open offer is the patient's: the offer is accepted. Raises 404 for the
-    session, 422 `unknown-patient`, 409 `session-full`, `already-enrolled`, `patient-busy`, `offer-expired`,
-    `invalid-transition` (the session has begun or is cancelled).
+    A place that is held for the patient by an open offer is the patient's: the offer is accepted. What else the patient
+    waits for and now has is fulfilled. Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`,
+    `already-enrolled`, `patient-busy`, `offer-expired`, `invalid-transition` (the session has begun or is cancelled);
+    `outside-working-hours` under an absence, which `override`, with a reason, sets aside.
     """
     held = hold(db, patient_id, session_id)
     session = queries.find_session(db, session_id)
     if session is None:
         raise not_found("session")
     check_open(session, now)
-    booking = _take_place(db, session, held, patient_id, notes, now)
+    overridden = _overridden(held, override)
+    booking = _take_place(db, session, held, patient_id, notes, now, overridden=overridden)
     if not held.offered and not booking.standing.places.available:
         events.session_filled(db, session, now)
     return booking
@@ -68,7 +82,7 @@ def book_appointment(
     The session is the appointment's own: it is cancelled with it. `step` is the session of a package that it is.
     """
     patient_id: UUID = data["patient_id"]
-    hold(db, patient_id, None)
+    lock_sessions(db, hold(db, patient_id, None).elsewhere)
     session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now, closes_when_empty=True)
     events.session_scheduled(db, session, now)
     return _take_place(db, session, hold(db, patient_id, session.id), patient_id, data.get("notes"), now, step)
@@ -112,7 +126,7 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
     if (into := data.get("session_id")) is not None:
         old = participant.session
         were_available = places.available(db, old)
-        move_participant(db, participant, old, into, data.get("reason"), now=now)
+        move_participant(db, participant, old, into, data, now=now)
         places.free(db, old, were_available=were_available, now=now)
         return participant
     if participant.session.session_type != domain.INDIVIDUAL:
@@ -134,13 +148,14 @@ def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Pa
 
 
 def move_participant(
-    db: Session, participant: Participant, old: ClinicalSession, into: UUID, reason: str | None, *, now: datetime
+    db: Session, participant: Participant, old: ClinicalSession, into: UUID, data: Mapping[str, Any], *, now: datetime
 ) -> Participant:
     """Give a participant a place in another session for the one in `old`; the patient and both rows are locked.
 
-    What becomes of the old place is the caller's to say. Raises 422 for a session that is unknown or of another
-    service type; 409 `session-full`, `already-enrolled`, `patient-busy`, `offer-expired`, `invalid-transition`.
+    The request says the `reason`, and may `override` an absence. What becomes of the old place is the caller's to say.
+    Raises 422 for a session that is unknown or of another service type; 409 as `book`.
     """
+    reason = data.get("reason")
     _check_movable(participant)
     session = queries.find_session(db, into)
     if session is None:
@@ -149,10 +164,13 @@ def move_participant(
         raise invalid("session_id", "The session is of another service type.")
     check_open(session, now)
     held = hold(db, participant.patient_id, into, moving=participant.id)
+    overridden = _overridden(held, data.get("override"))
     _check_place(session, held)
     if held.offered:
         offers.accept(db, held.offered, participant.id, now=now)
     previous = events.Held.of(old)
+    for name, value in overridden.items():
+        setattr(participant, name, value)
     participant.session_id, participant.session = session.id, session
     participant.starts_at, participant.ends_at = session.starts_at, session.ends_at
     participant.reschedule_count += 1
@@ -162,6 +180,8 @@ def move_participant(
     progress.note_provider(db, participant, reason, now=now)
     if not held.offered and held.taken + held.held + 1 >= session.max_capacity:
         events.session_filled(db, session, now)
+    if held.waits:
+        fulfil(db, participant.patient_id, [session], now=now)
     return participant
 
 
@@ -179,14 +199,15 @@ def check_open(session: ClinicalSession, now: datetime) -> None:
 def locked_participant(db: Session, participant_id: UUID, into: UUID | None = None) -> Participant:
     """The participant, locked with its patient, its session's row, and that of another session, if one is named.
 
-    Raises 404.
+    With that, also where the patient is offered a place: it may be given up for the other. Raises 404.
     """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
         raise not_found("participant")
     lock_patients(db, [participant.patient_id])
     db.refresh(participant, ["session_id"])  # nobody moves a participant whose patient is locked
-    lock_sessions(db, {participant.session_id, *filter(None, [into])})
+    others = {into, *waitlist_queries.sessions_offered_to(db, [participant.patient_id])} if into else set()
+    lock_sessions(db, {participant.session_id, *others})
     queries.find_participant(db, participant_id, lock=True)
     return participant
 
@@ -213,6 +234,7 @@ def _take_place(
     notes: str | None,
     now: datetime,
     step: PackageSession | None = None,
+    overridden: Mapping[str, Any] = _NOTHING_OVERRIDDEN,
 ) -> Booking:
     _check_place(session, held)
     row: dict[str, Any] = {
@@ -226,6 +248,7 @@ def _take_place(
         "booked_at": now,
         "booked_by": context_of(db).actor,
         "package_session_id": step.id if step else None,
+        **overridden,
     }
     if held.offered:
         offers.accept(db, held.offered, row["id"], now=now)
@@ -235,9 +258,18 @@ def _take_place(
         **row, appointment_number=number, session=session, package_session=step, reschedule_count=0
     )
     events.appointment_booked(db, participant, session, now)
+    if held.waits:
+        fulfil(db, patient_id, [session], now=now)
     # an appointment that is only now made can not have been cleared
     now_there = queries.Places(session.max_capacity, held.taken + 1, held.held)
-    return Booking(participant, queries.Standing(now_there, cleared=False, consented=held.consented))
+    standing = queries.Standing(now_there, cleared=False, consented=held.consented, blocked=held.blocked)
+    return Booking(participant, standing)
+
+
+def _overridden(held: Row[Any], override: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a participant keeps of the absences that are set aside. Raises the 409 problem of one that is not."""
+    rules = settle(absences(held.blocked), override)
+    return {"booking_overridden": rules, "booking_override_reason": override["reason"] if override and rules else None}
 
 
 def _check_place(session: ClinicalSession, held: Row[Any]) -> None:

@@ -150,6 +150,15 @@ def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Co
     return found
 
 
+def absences(rules: Iterable[str]) -> list[Conflict]:
+    """The same for the absences that stand over a session where it is: see `queries.blocked`."""
+    details = {
+        domain.TIME_OFF: "The provider is away at the time of the session.",
+        domain.CLOSURE: "The clinic is closed on the day of the session.",
+    }
+    return [Conflict("outside-working-hours", details[rule], rule) for rule in rules]
+
+
 def clashes(place: Place, other: Place) -> list[Conflict]:
     """What stands against taking both places: one provider, or one room, can not be in both at once."""
     if place.blocked_from >= other.blocked_to or other.blocked_from >= place.blocked_to:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, func, literal_column, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from jalsa.db import TenantRow
@@ -118,7 +118,7 @@ def list_sessions(
     limit: int,
     open_at: datetime | None = None,
 ) -> Sequence[ClinicalSession]:
-    """Sessions in the order of their start; with `open_at`, those that can still be booked at that instant.
+    """Sessions in the order of their start; with `open_at`, those that anybody can still book at that instant.
 
     Filters: clinic_id, provider_id, room_id, series_id, session_type, status, service_type (a code), starts_from,
     starts_before, and text, for which see `search.mentions`. The `order` is asc, or desc: the latest first.
@@ -143,6 +143,7 @@ def list_sessions(
             ClinicalSession.status == "SCHEDULED",
             ClinicalSession.starts_at > open_at,
             ClinicalSession.max_capacity > _TAKEN + _HELD,
+            literal_column("cardinality(blocked_by(sessions))") == 0,
         )
     return db.scalars(query).all()
 
@@ -173,6 +174,17 @@ def places(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, Places]:
     """The places of each session."""
     rows = db.execute(_PLACES, {"ids": list(session_ids)})
     return {row.id: Places(row.max_capacity, row.taken, row.held) for row in rows}
+
+
+_BLOCKED = text("SELECT s.id, blocked_by(s) AS rules FROM sessions s WHERE s.id = ANY (CAST(:ids AS uuid[]))")
+
+
+def blocked(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """The absences that stand over each session: `time-off` of its provider, a `closure` of its clinic.
+
+    Only over one that is SCHEDULED, and without those that a manager set aside when the session was placed there.
+    """
+    return {row.id: row.rules for row in db.execute(_BLOCKED, {"ids": list(session_ids)})}
 
 
 def live_patients(db: Session, session_ids: Sequence[UUID]) -> set[UUID]:
@@ -241,11 +253,15 @@ class PackagePlace:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a participant's answer shows beside its own row: the session's places, clearance, consent, the package."""
+    """What a participant's answer shows beside its own row: the session's places, clearance, consent, the package.
+
+    And the absences that stand over the session: see `blocked`.
+    """
 
     places: Places
     cleared: bool
     consented: bool
+    blocked: Sequence[str]
     package: PackagePlace | None = None
 
 
@@ -256,6 +272,7 @@ _STANDINGS = text("""
            EXISTS (SELECT FROM clearances c WHERE c.id = p.id AND c.cleared) AS cleared,
            EXISTS (SELECT FROM patients q WHERE q.id = p.patient_id
                    AND (q.consented OR s.clinic_id = ANY (q.consented_clinics))) AS consented,
+           blocked_by(s) AS blocked,
            k.id AS package_id, k.package_number, n.session_number, k.total_sessions
     FROM participants p JOIN sessions s ON s.id = p.session_id
     LEFT JOIN package_sessions n ON n.id = p.package_session_id LEFT JOIN packages k ON k.id = n.package_id
@@ -275,6 +292,7 @@ def _standing(row: Row[Any]) -> Standing:
         places=Places(row.max_capacity, row.taken, row.held),
         cleared=row.cleared,
         consented=row.consented,
+        blocked=row.blocked,
         package=PackagePlace(*package) if row.package_id else None,
     )
 

@@ -19,6 +19,10 @@ class Override(Schema):
     reason = Name(max=500, required=True)
 
 
+#: Of what takes a place in a session that is there already.
+OVER_ABSENCES = {"description": "Managers only: in spite of the absences in the session's `blocked_by`"}
+
+
 class ReasonBody(Schema):
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
@@ -126,7 +130,7 @@ class RescheduleParticipantBody(_NewPlace):
     def _one_way(self, data: dict[str, Any], **_: Any) -> None:
         if ("session_id" in data) == ("starts_at" in data):
             raise ValidationError("Either session_id or starts_at is required, not both.", "session_id")
-        if "session_id" in data and {"provider_id", "room_id", "duration_minutes", "override"} & set(data):
+        if "session_id" in data and {"provider_id", "room_id", "duration_minutes"} & set(data):
             raise ValidationError("The other session has its own provider, room and duration.", "session_id")
 
 
@@ -134,6 +138,7 @@ class DecisionBody(Schema):
     action = fields.String(required=True, validate=validate.OneOf(["RUN", "MERGE", "CANCEL"]))
     into_session_id = fields.UUID()
     reason = FreeText(max=500, allow_none=True, load_default=None)
+    override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
     @validates_schema
     def _names_the_other(self, data: dict[str, Any], **_: Any) -> None:
@@ -167,6 +172,13 @@ class SessionAnswer(Schema):
     available_spots = fields.Integer()
     is_full = fields.Boolean()
     capacity_percentage = fields.Float()
+    blocked_by = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Absences over a session to come, for which nobody joins it: `time-off` of its provider,"
+            " `closure` of its clinic. Those in `overridden` do not count"
+        },
+    )
     created_at = Instant()
     created_by = fields.String()
     cancelled_at = Instant(allow_none=True)
@@ -206,6 +218,7 @@ class ChangedSessionAnswer(SessionAnswer):
 class ParticipantBody(Schema):
     patient_id = fields.UUID(required=True)
     notes = FreeText(allow_none=True, load_default=None)
+    override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
 
 class ParticipantPatch(Schema):
