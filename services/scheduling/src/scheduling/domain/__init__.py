@@ -3,7 +3,9 @@
 Wall times and intervals are in `hours`.
 """
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from jalsa.states import table
@@ -102,11 +104,25 @@ DEFAULT_SETTINGS = {
 
 #: What a manager may override with a reason. A capacity, and an overlap of provider, room or patient, never.
 WORKING_HOURS, TIME_OFF, CLOSURE, BUFFER = "working-hours", "time-off", "closure", "buffer"
+#: That nothing is entered after its start: a visit that took place is, with a reason.
+PAST = "past"
+#: The desk enters a walk-in so long after the start without a reason.
+WALK_IN_MINUTES = 60
 
 
 def local_year(now: datetime, zone: str) -> int:
     """The year in which a number is taken, by the clinic's clock."""
     return now.astimezone(ZoneInfo(zone)).year
+
+
+def past_rules(data: Mapping[str, Any], starts_at: datetime, now: datetime) -> list[str] | None:
+    """The rules that a request to enter what begins then sets aside; None where it may not be entered.
+
+    Of what has begun, a `walk_in` within WALK_IN_MINUTES of the start sets none aside, and an `override` PAST.
+    """
+    if starts_at > now or (data.get("walk_in") and now - starts_at <= timedelta(minutes=WALK_IN_MINUTES)):
+        return []
+    return [PAST] if data.get("override") else None
 
 
 def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zone: str, now: datetime) -> list[str]:

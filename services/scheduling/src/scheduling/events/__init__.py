@@ -135,6 +135,7 @@ def appointment_booked(db: Session, participant: Participant, session: ClinicalS
         **_where_and_when(session),
         "package": _package(participant),
         **_announced(db, participant),
+        **({"recorded_late": True} if participant.recorded_late else {}),
     }
     publish(db, catalogue.APPOINTMENT_BOOKED, participant.id, data, now=now)
 

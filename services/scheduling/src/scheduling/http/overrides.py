@@ -1,6 +1,7 @@
 """Who may set rules aside."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from jalsa.auth import authorise
@@ -12,3 +13,16 @@ def check_override(body: Mapping[str, Any]) -> None:
     """Raises 403 `forbidden` where a request overrides a rule and its caller may not."""
     if "override" in body:
         authorise(POLICY, "schedule.override", current_principal())
+
+
+def check_entry(body: Mapping[str, Any], starts_at: datetime, permission: str, *, now: datetime) -> None:
+    """Who may enter what begins then, or has begun. Raises 403 `forbidden`.
+
+    What is to come takes the `permission`, as does a start in the past that is refused in any case.
+    """
+    if starts_at <= now and "override" in body:
+        needed = "schedule.past"
+    else:
+        check_override(body)
+        needed = "schedule.walk-in" if starts_at <= now and body["walk_in"] else permission
+    authorise(POLICY, needed, current_principal())

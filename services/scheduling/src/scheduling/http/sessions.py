@@ -14,7 +14,7 @@ from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cu
 from scheduling import queries
 from scheduling.http import represent
 from scheduling.http.answers import told_beside
-from scheduling.http.overrides import check_override
+from scheduling.http.overrides import check_entry, check_override
 from scheduling.http.schemas import sessions as schemas
 from scheduling.models import ClinicalSession
 from scheduling.operations import decisions, participants, scopes, sessions
@@ -27,11 +27,12 @@ _KEPT = schemas.KeptSession()
 _PARTICIPANT = schemas.ParticipantAnswer()
 
 
-@routes.view("/sessions", "POST", permission="sessions.write", body=schemas.SessionBody(), answer=_SESSION, status=201)
+@routes.view("/sessions", "POST", permission="schedule.enter", body=schemas.SessionBody(), answer=_SESSION, status=201)
 def create_session(body: dict[str, Any]) -> Response:
-    """Schedule a session; it may start empty."""
-    check_override(body)
-    session = sessions.create_session(current_db(), body, now=clock.now())
+    """Schedule a session; it may start empty. Or enter one that began or took place."""
+    now = clock.now()
+    check_entry(body, body["starts_at"], "sessions.write", now=now)
+    session = sessions.create_session(current_db(), body, now=now)
     return tagged(_shown(session), 201)
 
 
@@ -134,16 +135,16 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
 @routes.view(
     "/sessions/<uuid:session_id>/participants",
     "POST",
-    permission="appointments.write",
+    permission="schedule.enter",
     body=schemas.ParticipantBody(),
     answer=_PARTICIPANT,
     status=201,
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
-    """Book a patient into a session."""
-    check_override(body)
+    """Book a patient into a session; or enter a visit to one that began or took place."""
     db, now = current_db(), clock.now()
-    booking = participants.book(db, session_id, body["patient_id"], body["notes"], body.get("override"), now=now)
+    check_entry(body, _found(session_id).starts_at, "appointments.write", now=now)
+    booking = participants.book(db, session_id, body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 

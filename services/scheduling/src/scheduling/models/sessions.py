@@ -125,6 +125,11 @@ class Participant(TenantRow, Base):
     booking_overridden: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     booking_override_reason: Mapped[str | None]
 
+    @property
+    def recorded_late(self) -> bool:
+        """Whether it was entered when its time had begun: as a walk-in, or as a visit that took place."""
+        return self.starts_at <= self.booked_at
+
     session: Mapped[ClinicalSession] = relationship(
         viewonly=True, primaryjoin="foreign(Participant.session_id) == ClinicalSession.id"
     )

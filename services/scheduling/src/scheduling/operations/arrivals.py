@@ -48,8 +48,11 @@ def check_in(
 
 
 def late_minutes(participant: Participant) -> int:
-    """How many whole minutes after the start the patient arrived; 0 for one who was in time or has not arrived."""
-    if participant.arrived_at is None:
+    """How many whole minutes after the start the patient arrived; 0 for one who was in time or has not arrived.
+
+    When one arrived who was entered after the start is not known.
+    """
+    if participant.arrived_at is None or participant.recorded_late:
         return 0
     return max(int((participant.arrived_at - participant.starts_at) / timedelta(minutes=1)), 0)
 
@@ -79,7 +82,10 @@ def no_show(
 
 
 def miss(db: Session, participant_id: UUID, *, now: datetime) -> bool:
-    """Make one who is overdue a no-show, unless something else happened meanwhile. Returns whether it did."""
+    """Make one who is overdue a no-show, unless something else happened meanwhile. Returns whether it did.
+
+    One who was entered after the start has come, or will have: somebody says so.
+    """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
         return False
@@ -87,7 +93,7 @@ def miss(db: Session, participant_id: UUID, *, now: datetime) -> bool:
     queries.find_participant(db, participant_id, lock=True)
     grace = queries.settings(db).no_show_grace_minutes
     overdue = participant.starts_at + timedelta(minutes=grace) <= now
-    if participant.status not in domain.EXPECTED or not overdue:
+    if participant.status not in domain.EXPECTED or participant.recorded_late or not overdue:
         return False
     no_show(db, participant, f"not arrived {grace} minutes after the start", now=now, automatic=True)
     return True

@@ -1,7 +1,7 @@
 """Participants: book, confirm, reschedule, cancel."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,30 +46,24 @@ class Booking:
     standing: queries.Standing
 
 
-def book(
-    db: Session,
-    session_id: UUID,
-    patient_id: UUID,
-    notes: str | None,
-    override: Mapping[str, Any] | None = None,
-    *,
-    now: datetime,
-) -> Booking:
-    """Book a patient into a session and publish AppointmentBooked.
+def book(db: Session, session_id: UUID, data: Mapping[str, Any], *, now: datetime) -> Booking:
+    """Book a patient (`patient_id`, with `notes`) into a session and publish AppointmentBooked.
 
     A place that is held for the patient by an open offer is the patient's: the offer is accepted. What else the patient
     waits for and now has is fulfilled. Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`,
-    `already-enrolled`, `patient-busy`, `offer-expired`, `invalid-transition` (the session has begun or is cancelled);
-    `outside-working-hours` under an absence, which `override`, with a reason, sets aside.
+    `already-enrolled`, `patient-busy`, `offer-expired`, `invalid-transition` (the session is over or cancelled; or it
+    has begun, and it is no `walk_in`); `outside-working-hours` under an absence. An `override`, with a reason, sets an
+    absence and the past aside.
     """
+    patient_id: UUID = data["patient_id"]
     held = hold(db, patient_id, session_id)
     session = queries.find_session(db, session_id)
     if session is None:
         raise not_found("session")
-    check_open(session, now)
-    overridden = _overridden(held, override)
-    booking = _take_place(db, session, held, patient_id, notes, now, overridden=overridden)
-    if not held.offered and not booking.standing.places.available:
+    past = _past_rules(session, data, now)
+    overridden = _overridden(held, data.get("override"), past)
+    booking = _take_place(db, session, held, patient_id, data.get("notes"), now, overridden=overridden)
+    if session.starts_at > now and not held.offered and not booking.standing.places.available:
         events.session_filled(db, session, now)
     return booking
 
@@ -79,7 +73,8 @@ def book_appointment(
 ) -> Booking:
     """An individual session and its participant in one step; raises what `create_session` and `book` raise.
 
-    The session is the appointment's own: it is cancelled with it. `step` is the session of a package that it is.
+    It may have begun as a session of `create_session` may. The session is the appointment's own: it is cancelled with
+    it. `step` is the session of a package that it is.
     """
     patient_id: UUID = data["patient_id"]
     lock_sessions(db, hold(db, patient_id, None).elsewhere)
@@ -193,7 +188,21 @@ def _check_movable(participant: Participant) -> None:
 def check_open(session: ClinicalSession, now: datetime) -> None:
     """Raises 409 `invalid-transition` for a session that has begun or is cancelled."""
     if session.status != "SCHEDULED" or session.starts_at <= now:
-        raise conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
+        raise _not_open()
+
+
+def _past_rules(session: ClinicalSession, data: Mapping[str, Any], now: datetime) -> list[str]:
+    """The rules that are set aside to join a session that has begun. Raises 409 `invalid-transition`."""
+    if session.status == "SCHEDULED" and session.starts_at > now:
+        return []
+    rules = domain.past_rules(data, min(session.starts_at, now), now)
+    if session.status not in ("SCHEDULED", "IN_PROGRESS") or rules is None:
+        raise _not_open()
+    return rules
+
+
+def _not_open() -> Problem:
+    return conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
 
 
 def locked_participant(db: Session, participant_id: UUID, into: UUID | None = None) -> Participant:
@@ -266,9 +275,9 @@ def _take_place(
     return Booking(participant, standing)
 
 
-def _overridden(held: Row[Any], override: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What a participant keeps of the absences that are set aside. Raises the 409 problem of one that is not."""
-    rules = settle(absences(held.blocked), override)
+def _overridden(held: Row[Any], override: Mapping[str, Any] | None, others: Sequence[str] = ()) -> dict[str, Any]:
+    """What a participant keeps of the rules that are set aside. Raises the 409 problem of an absence that is not."""
+    rules = [*settle(absences(held.blocked), override), *others]
     return {"booking_overridden": rules, "booking_override_reason": override["reason"] if override and rules else None}
 
 

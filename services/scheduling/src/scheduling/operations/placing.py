@@ -36,6 +36,7 @@ _AGAINST = text("""
       EXISTS (SELECT FROM closures WHERE (clinic_id IS NULL OR clinic_id = :clinic)
               AND starts_on <= :last_day AND ends_on >= :first_day) AS closed
 """)
+_TOO_LATE = f"A walk-in began at most {domain.WALK_IN_MINUTES} minutes ago."
 _MARGIN = timedelta(minutes=domain.MAX_MINUTES + domain.MAX_BUFFER_MINUTES)
 
 
@@ -76,16 +77,20 @@ class Conflict:
         return conflict(self.code, self.detail, rule=self.rule or "overlap", overridable=self.rule is not None)
 
 
-def place_of(db: Session, data: Mapping[str, Any], *, now: datetime) -> Place:
+def place_of(db: Session, data: Mapping[str, Any], *, now: datetime, past: bool = False) -> Place:
     """The place that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
 
-    Raises 422 problems for what is unknown, inactive, past, too far ahead, or does not belong together.
+    It may be `past`, as far as `domain.past_rules` lets it. Raises 422 problems for what is unknown, inactive, past,
+    too far ahead, or does not belong together.
     """
     clinic = active_clinic(db, data["clinic_id"])
     provider = active_provider(db, data["provider_id"], clinic)
     room = active_room(db, data.get("room_id"), clinic)
     service_type = active_service_type(db, data["service_type"], provider)
-    _check_time(data["starts_at"], clinic, now)
+    if data["starts_at"] <= now and (not past or domain.past_rules(data, data["starts_at"], now) is None):
+        raise invalid("starts_at", _TOO_LATE if data.get("walk_in") else "Must be in the future.")
+    if day_of(data["starts_at"], clinic.timezone) > last_day(now, clinic.timezone):
+        raise invalid("starts_at", TOO_FAR_AHEAD)
     minutes = data.get("duration_minutes") or service_type.default_duration_minutes
     return Place(
         clinic=clinic,
@@ -97,13 +102,6 @@ def place_of(db: Session, data: Mapping[str, Any], *, now: datetime) -> Place:
         buffer_before_minutes=service_type.buffer_before_minutes,
         buffer_after_minutes=service_type.buffer_after_minutes,
     )
-
-
-def _check_time(starts_at: datetime, clinic: Clinic, now: datetime) -> None:
-    if starts_at <= now:
-        raise invalid("starts_at", "Must be in the future.")
-    if day_of(starts_at, clinic.timezone) > last_day(now, clinic.timezone):
-        raise invalid("starts_at", TOO_FAR_AHEAD)
 
 
 def new_place(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> Place:

@@ -97,7 +97,7 @@ def _book_all(db: Session, ids: Sequence[UUID], data: Mapping[str, Any], now: da
     refusals = []
     for session in queries.find_sessions(db, ids):
         try:
-            participants.book(db, session.id, data["patient_id"], data["notes"], data.get("override"), now=now)
+            participants.book(db, session.id, data, now=now)
         except Problem as problem:
             if problem.status != 409:
                 raise

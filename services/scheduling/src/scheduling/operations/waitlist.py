@@ -82,7 +82,7 @@ def accept(
         raise _nothing_offered()
     if offer.status == "LAPSED" or offer.expires_at <= now:
         raise offers.expired()
-    return participants.book(db, offer.session_id, entry.patient_id, None, override, now=now)
+    return participants.book(db, offer.session_id, {"patient_id": entry.patient_id, "override": override}, now=now)
 
 
 def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:

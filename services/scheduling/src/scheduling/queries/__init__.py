@@ -324,7 +324,7 @@ def sessions_hit(db: Session, absence: TimeOff | Closure) -> Sequence[Row[Any]]:
 
 _OVERDUE = text("""
     SELECT p.tenant_id, p.id FROM participants p LEFT JOIN settings s ON s.tenant_id = p.tenant_id
-    WHERE p.status IN ('BOOKED', 'CONFIRMED')
+    WHERE p.status IN ('BOOKED', 'CONFIRMED') AND p.booked_at < p.starts_at
       AND p.starts_at <= :now - coalesce(s.no_show_grace_minutes, :grace) * interval '1 minute'
     ORDER BY p.starts_at, p.id
 """)

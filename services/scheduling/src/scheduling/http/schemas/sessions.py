@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from jalsa.web import PageArgs
 from jalsa.web.fields import DayOrInstant, FreeText, Instant, Name
-from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION
+from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION, WALK_IN_MINUTES
 from scheduling.domain.recurrence import SCOPES, THIS
 
 _minutes = validate.Range(1, MAX_MINUTES)
@@ -43,7 +43,19 @@ class Where(Schema):
     )
 
 
-class _Place(Where):
+class WalkIn(Schema):
+    """What has begun already is entered."""
+
+    walk_in = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": f"It began up to {WALK_IN_MINUTES} minutes ago; only for the desk. Managers and records"
+            " enter what began any earlier with an `override`"
+        },
+    )
+
+
+class _Place(Where, WalkIn):
     """Where and when."""
 
     starts_at = Instant(required=True)
@@ -215,7 +227,7 @@ class ChangedSessionAnswer(SessionAnswer):
     )
 
 
-class ParticipantBody(Schema):
+class ParticipantBody(WalkIn):
     patient_id = fields.UUID(required=True)
     notes = FreeText(allow_none=True, load_default=None)
     override = fields.Nested(Override(), metadata=OVER_ABSENCES)
