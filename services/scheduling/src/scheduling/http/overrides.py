@@ -15,14 +15,15 @@ def check_override(body: Mapping[str, Any]) -> None:
         authorise(POLICY, "schedule.override", current_principal())
 
 
-def check_entry(body: Mapping[str, Any], starts_at: datetime, permission: str, *, now: datetime) -> None:
+def check_entry(body: Mapping[str, Any], starts_at: datetime | None, permission: str, *, now: datetime) -> None:
     """Who may enter what begins then, or has begun. Raises 403 `forbidden`.
 
-    What is to come takes the `permission`, as does a start in the past that is refused in any case.
+    What is to come, or whose start does not matter, takes the `permission`; so does a past that is refused in any case.
     """
-    if starts_at <= now and "override" in body:
+    begun = starts_at is not None and starts_at <= now
+    if begun and "override" in body:
         needed = "schedule.past"
     else:
         check_override(body)
-        needed = "schedule.walk-in" if starts_at <= now and body["walk_in"] else permission
+        needed = "schedule.walk-in" if begun and body["walk_in"] else permission
     authorise(POLICY, needed, current_principal())

@@ -143,7 +143,9 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     """Book a patient into a session; or enter a visit to one that began or took place."""
     db, now = current_db(), clock.now()
-    check_entry(body, _found(session_id).starts_at, "appointments.write", now=now)
+    # a booking like most need not know when the session begins: what has begun, it is refused for
+    begins = _found(session_id).starts_at if body["walk_in"] or "override" in body else None
+    check_entry(body, begins, "appointments.write", now=now)
     booking = participants.book(db, session_id, body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 

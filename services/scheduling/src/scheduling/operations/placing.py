@@ -130,6 +130,17 @@ def lock_places(db: Session, places: Sequence[Place]) -> None:
     )
 
 
+def take(db: Session, place: Place, override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()) -> list[str]:
+    """Lock a place that can be had; returns the rules that the override sets aside. Raises the 409 problem of `settle`.
+
+    It is looked at twice: what is visibly taken is refused without waiting behind all others who want it, and what is
+    visibly free is free only under the locks.
+    """
+    settle(conflicts(db, place, moving), override)
+    lock_places(db, [place])
+    return settle(conflicts(db, place, moving), override)
+
+
 def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Conflict]:
     """All that stands against a place, read under its locks; the sessions `moving` away stand in nobody's way."""
     against = db.execute(_AGAINST, _asked(place, moving)).one()

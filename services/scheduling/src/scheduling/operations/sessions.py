@@ -16,7 +16,7 @@ from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import arrivals, offers, places, progress
 from scheduling.operations.locks import lock_packages, lock_patients
-from scheduling.operations.placing import Place, conflicts, lock_places, new_place, place_of, settle
+from scheduling.operations.placing import Place, new_place, place_of, take
 
 _BUSY_PATIENTS = text("""
     SELECT DISTINCT mine.id FROM participants mine JOIN participants other
@@ -43,8 +43,7 @@ def place_session(
 ) -> ClinicalSession:
     """Check and store a session under the locks of its provider and room; publishes nothing yet."""
     place = place_of(db, data, now=now, past=True)
-    lock_places(db, [place])
-    overridden = settle(conflicts(db, place), data.get("override"))
+    overridden = take(db, place, data.get("override"))
     overridden += domain.past_rules(data, place.starts_at, now) or []
     return store_session(db, place, data, overridden, now=now, closes_when_empty=closes_when_empty)
 
@@ -141,8 +140,7 @@ def reschedule_session(
     """
     check_movable(session)
     place = new_place(db, session, data, now=now)
-    lock_places(db, [place])
-    overridden = settle(conflicts(db, place, [session.id]), data.get("override"))
+    overridden = take(db, place, data.get("override"), [session.id])
     check_patients(db, session, place, [session.id])
     return move_session(db, session, place, overridden, data, now=now)
 
