@@ -31,7 +31,10 @@ _BLOCKED_BY = """
       THEN
         found := found || 'closure'::text;
       END IF;
-      RETURN ARRAY(SELECT rule FROM unnest(found) AS rule WHERE rule <> ALL (placed.overridden));
+      IF found <> '{}' AND placed.overridden <> '{}' THEN
+        RETURN ARRAY(SELECT rule FROM unnest(found) AS rule WHERE rule <> ALL (placed.overridden));
+      END IF;
+      RETURN found;
     END $$;
 """
 # `waits`: whether the patient has an open waitlist entry, which the booking may fulfil. `elsewhere`: the sessions in
@@ -52,9 +55,12 @@ _HOLD_PLACE_V3 = """
       END IF;
       waits := EXISTS (SELECT FROM waitlist_entries
                        WHERE patient_id = wanted_patient AND status IN ('WAITING', 'OFFERED'));
-      elsewhere := ARRAY(SELECT session_id FROM waitlist_offers
-                         WHERE patient_id = wanted_patient AND status = 'OPEN'
-                           AND session_id IS DISTINCT FROM wanted_session);
+      elsewhere := '{}';
+      IF waits THEN
+        elsewhere := ARRAY(SELECT session_id FROM waitlist_offers
+                           WHERE patient_id = wanted_patient AND status = 'OPEN'
+                             AND session_id IS DISTINCT FROM wanted_session);
+      END IF;
       IF wanted_session IS NOT NULL THEN
         IF elsewhere <> '{}' THEN
           PERFORM FROM sessions WHERE id = wanted_session OR id = ANY (elsewhere) ORDER BY id FOR UPDATE;
