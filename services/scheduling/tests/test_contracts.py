@@ -115,10 +115,11 @@ class Story:
         projections.save_patient(self.db, patient, file_number="FILE-2026-000001", active=True)
         self.ids(participants, told["appointment_id"])
         if told["session"]["type"] == "INDIVIDUAL":
-            place = {**self.place(told), "patient_id": patient}
+            late = {"override": {"reason": "A day on paper"}} if told.get("recorded_late") else {}
+            place = {**self.place(told), "patient_id": patient, **late}
             booking = participants.book_appointment(self.db, place, now=self.now)
         else:
-            booking = participants.book(self.db, self.session(told).id, patient, None, now=self.now)
+            booking = participants.book(self.db, self.session(told).id, {"patient_id": patient}, now=self.now)
         return participants.locked_participant(self.db, booking.participant.id)
 
     def session_of(self, capacity: int) -> Any:
@@ -247,6 +248,7 @@ TELL: dict[str, Callable[[Story], Any]] = {
     ),
     "AppointmentBooked group": lambda s: s.book(s.data),
     "AppointmentBooked individual": lambda s: s.book(s.data),
+    "AppointmentBooked recorded-late": lambda s: s.book(s.data),
     "AppointmentBooked package": Story.package,
     "AppointmentConfirmed default": lambda s: participants.confirm(s.db, s.book(s.booked), now=s.later),
     "AppointmentRescheduled session": lambda s: s.move(s.book(s.booked).session),

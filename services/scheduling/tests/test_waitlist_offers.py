@@ -10,9 +10,7 @@ from jalsa import clock
 from scheduling.operations import decisions
 
 from .factories import EARLY, Centre, at, created, ok, problem
-from .waiting import OFFER_MINUTES, WaitingDesk, after_expiry, instant, travel
-
-FRIDAY_9 = "2031-01-03T06:00:00+00:00"  # 09:00 in Riyadh
+from .waiting import FRIDAY_9, OFFER_MINUTES, WaitingDesk, after_expiry, instant, travel
 
 
 @pytest.fixture

@@ -8,8 +8,13 @@ from scheduling.operations import projections
 
 def on_patient_saved(db: Session, event: Received) -> None:
     """A patient was registered or changed."""
+    contacts = [event.data[name] for name in ("phone", "email") if name in event.data]
     projections.save_patient(
-        db, event.data["patient_id"], file_number=event.data["file_number"], active=event.data["active"]
+        db,
+        event.data["patient_id"],
+        file_number=event.data["file_number"],
+        active=event.data["active"],
+        reachable=any(contacts) if contacts else None,
     )
 
 

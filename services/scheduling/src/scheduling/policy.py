@@ -21,6 +21,11 @@ POLICY: Policy = {
     "waitlist.read": _ALL,
     "waitlist.write": _DESK | {"clinician"},
     "schedule.override": _MANAGER,
+    # to ask for it at all; what is to come takes the right to write sessions or appointments, too
+    "schedule.enter": _DESK | {"clinician", "records"},
+    # what has begun: within the hour, and any earlier with a reason
+    "schedule.walk-in": _DESK,
+    "schedule.past": frozenset({"manager", "records"}),
     # managers and the desk for every provider, clinicians for themselves
     "calendar-links.write": frozenset({"manager", "front-desk", "clinician"}),
     "reports.read": frozenset({"manager", "integration"}),

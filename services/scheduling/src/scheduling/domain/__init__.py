@@ -4,7 +4,7 @@ Wall times and intervals are in `hours`.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -36,9 +36,10 @@ PARTICIPANT = table(
 ENTRY = table(
     "waitlist entry",
     "WAITING",
-    WAITING="OFFERED LAPSED CANCELLED",
-    OFFERED="WAITING ACCEPTED DECLINED LAPSED CANCELLED",
+    WAITING="OFFERED FULFILLED LAPSED CANCELLED",
+    OFFERED="WAITING ACCEPTED FULFILLED DECLINED LAPSED CANCELLED",
     ACCEPTED="",
+    FULFILLED="",
     DECLINED="",
     LAPSED="",
     CANCELLED="",
@@ -84,14 +85,17 @@ EXPECTED = ("BOOKED", "CONFIRMED")
 
 #: Those who wait, and those of them to whom a place is offered.
 OPEN_ENTRY = ("WAITING", "OFFERED")
-#: How an offer ends that is not accepted: what it becomes, and what an entry becomes that waits for that one session.
-#: An entry for a service type goes on waiting.
+#: How an offer ends that is not accepted: what it becomes, and what an entry becomes that waits for that one session,
+#: and one for a service type, which goes on waiting unless the patient was booked into what was waited for.
 OFFER_ENDS = {
-    "LAPSED": ("LAPSED", "LAPSED"),
-    "DECLINED": ("DECLINED", "DECLINED"),
-    "SESSION_CANCELLED": ("WITHDRAWN", "CANCELLED"),
-    "WITHDRAWN": ("WITHDRAWN", "WAITING"),
+    "LAPSED": ("LAPSED", "LAPSED", "WAITING"),
+    "DECLINED": ("DECLINED", "DECLINED", "WAITING"),
+    "SESSION_CANCELLED": ("WITHDRAWN", "CANCELLED", "WAITING"),
+    "WITHDRAWN": ("WITHDRAWN", "WAITING", "WAITING"),
+    "FULFILLED": ("WITHDRAWN", "FULFILLED", "FULFILLED"),
 }
+#: Why somebody at the desk has to do something about an entry: a place was free, and the patient could not be told.
+ATTENTION = (UNREACHABLE,) = ("unreachable",)
 #: A place is not offered any more when its session starts sooner than this.
 MIN_OFFER_MINUTES = 5
 
@@ -114,8 +118,10 @@ DEFAULT_SETTINGS = {
 WORKING_HOURS, TIME_OFF, CLOSURE, BUFFER = "working-hours", "time-off", "closure", "buffer"
 #: Outcomes are not recorded before the start, and nothing is cancelled after it, unless a manager overrides these.
 BEFORE_START, AFTER_START = "before-start", "after-start"
-
-
+#: That nothing is entered after its start: a visit that took place is, with a reason.
+PAST = "past"
+#: The desk enters a walk-in so long after the start without a reason.
+WALK_IN_MINUTES = 60
 #: Why clearance or consent is not there, where nothing else was announced.
 PAYMENT_DUE, MISSING = "payment-due", "missing"
 
@@ -149,6 +155,16 @@ def consent_reason(ended: Iterable[Mapping[str, Any]], clinic_id: UUID) -> str:
         if consent["clinic_id"] in (None, str(clinic_id)):
             reason = consent["reason"]
     return reason
+
+
+def past_rules(data: Mapping[str, Any], starts_at: datetime, now: datetime) -> list[str] | None:
+    """The rules that a request to enter what begins then sets aside; None where it may not be entered.
+
+    Of what has begun, a `walk_in` within WALK_IN_MINUTES of the start sets none aside, and an `override` PAST.
+    """
+    if starts_at > now or (data.get("walk_in") and now - starts_at <= timedelta(minutes=WALK_IN_MINUTES)):
+        return []
+    return [PAST] if data.get("override") else None
 
 
 def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zone: str, now: datetime) -> list[str]:

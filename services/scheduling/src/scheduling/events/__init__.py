@@ -141,6 +141,7 @@ def appointment_booked(db: Session, participant: Participant, session: ClinicalS
         **_where_and_when(session),
         "package": _package(participant),
         **_announced(db, participant),
+        **({"recorded_late": True} if participant.recorded_late else {}),
     }
     publish(db, catalogue.APPOINTMENT_BOOKED, participant.id, data, now=now)
 
@@ -245,7 +246,7 @@ def waitlist_offered(
 
 
 def waitlist_offer_expired(db: Session, entry: WaitlistEntry, offer: WaitlistOffer, cause: str, now: datetime) -> None:
-    """Publish WaitlistOfferExpired; `cause` is LAPSED, DECLINED, WITHDRAWN or SESSION_CANCELLED."""
+    """Publish WaitlistOfferExpired; `cause` is one of `domain.OFFER_ENDS`."""
     data = {**_offer(entry, offer), "session_id": offer.session_id, "expired_at": offer.closed_at, "cause": cause}
     publish(db, catalogue.WAITLIST_OFFER_EXPIRED, entry.id, data, now=now)
 

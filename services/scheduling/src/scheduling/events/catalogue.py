@@ -103,6 +103,12 @@ class AppointmentBookedData(_Appointment, _WhereAndWhen, _Announced):
     booked_at = Instant(required=True)
     booked_by = fields.String(required=True)
     package = fields.Nested(_Package(), required=True, allow_none=True)
+    recorded_late = fields.Boolean(
+        metadata={
+            "description": "True for a visit that was entered when its time had begun, or after it; otherwise it is not"
+            " there. Nobody is to be told or reminded of it; it is billed and documented like any other"
+        }
+    )
 
 
 class AppointmentConfirmedData(_Appointment):

@@ -9,6 +9,9 @@ class PatientFields(Fields):
     patient_id = fields.UUID(required=True)
     file_number = fields.String(required=True)
     active = fields.Boolean(required=True)
+    # only whether there is one is kept
+    phone = fields.String(allow_none=True)
+    email = fields.String(allow_none=True)
 
 
 class EndedFields(Fields):

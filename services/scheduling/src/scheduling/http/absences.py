@@ -67,7 +67,7 @@ def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
     """The provider is not away after all."""
     absence = found_time_off(provider_id, time_off_id, lock=True)
     check_if_match(shown_time_off(absence))
-    absences.remove(current_db(), absence)
+    absences.remove(current_db(), absence, now=clock.now())
     return Response(status=204)
 
 
@@ -100,7 +100,7 @@ def remove_closure(closure_id: UUID) -> Response:
     """The clinic is open after all."""
     closure = found_closure(closure_id, lock=True)
     check_if_match(_shown_closure(closure))
-    absences.remove(current_db(), closure)
+    absences.remove(current_db(), closure, now=clock.now())
     return Response(status=204)
 
 

@@ -12,7 +12,7 @@ from jalsa.web.fields import EmptyBody
 from scheduling import queries
 from scheduling.http import represent
 from scheduling.http.acting import check_acts_in, check_may_undo
-from scheduling.http.overrides import check_override
+from scheduling.http.overrides import check_entry, check_override
 from scheduling.http.schemas import sessions as schemas
 from scheduling.models import Participant
 from scheduling.operations import arrivals, corrections
@@ -26,15 +26,15 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 @routes.view(
     "/appointments",
     "POST",
-    permission="appointments.write",
+    permission="schedule.enter",
     body=schemas.AppointmentBody(),
     answer=_PARTICIPANT,
     status=201,
 )
 def book_appointment(body: dict[str, Any]) -> Response:
-    """Book an individual session and its participant in one step."""
-    check_override(body)
+    """Book an individual session and its participant in one step; or enter a visit that began or took place."""
     now = clock.now()
+    check_entry(body, body["starts_at"], "appointments.write", now=now)
     booking = operations.book_appointment(current_db(), body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 

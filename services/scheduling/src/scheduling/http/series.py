@@ -97,6 +97,7 @@ def list_series_sessions(args: dict[str, Any], series_id: UUID) -> dict[str, Any
 )
 def join_series(body: dict[str, Any], series_id: UUID) -> Response:
     """Book a patient into every later session of a series, or none of them (409 `series-conflicts`)."""
+    check_override(body)
     series = _found(series_id)
     joined = roster.join(current_db(), series, body, now=clock.now())
     return told_beside(_shown_member(series, joined.member), 201, skipped=joined.skipped)

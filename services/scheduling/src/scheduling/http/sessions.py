@@ -14,7 +14,7 @@ from scheduling import queries
 from scheduling.http import represent
 from scheduling.http.acting import check_acts_in, check_may_undo
 from scheduling.http.answers import told_beside
-from scheduling.http.overrides import check_override
+from scheduling.http.overrides import check_entry, check_override
 from scheduling.http.schemas import sessions as schemas
 from scheduling.models import ClinicalSession
 from scheduling.operations import corrections, decisions, participants, scopes, sessions
@@ -23,14 +23,16 @@ routes = Routes("sessions", "Sessions and who takes part in them")
 
 _SESSION = schemas.SessionAnswer()
 _CHANGED = schemas.ChangedSessionAnswer()
+_KEPT = schemas.KeptSession()
 _PARTICIPANT = schemas.ParticipantAnswer()
 
 
-@routes.view("/sessions", "POST", permission="sessions.write", body=schemas.SessionBody(), answer=_SESSION, status=201)
+@routes.view("/sessions", "POST", permission="schedule.enter", body=schemas.SessionBody(), answer=_SESSION, status=201)
 def create_session(body: dict[str, Any]) -> Response:
-    """Schedule a session; it may start empty."""
-    check_override(body)
-    session = sessions.create_session(current_db(), body, now=clock.now())
+    """Schedule a session; it may start empty. Or enter one that began or took place."""
+    now = clock.now()
+    check_entry(body, body["starts_at"], "sessions.write", now=now)
+    session = sessions.create_session(current_db(), body, now=now)
     return tagged(_shown(session), 201)
 
 
@@ -49,7 +51,7 @@ def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     answer=page_of(schemas.SessionAnswer),
 )
 def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
-    """Sessions that have not begun and have a free place."""
+    """Sessions that have not begun and have a free place, under no absence."""
     return _list(args, clock.now())
 
 
@@ -69,7 +71,7 @@ def get_session(session_id: UUID) -> Response:
 def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Change a session's capacity, minimum, time of decision or group notes."""
     now, chosen = _chosen(body, session_id)
-    return _changed(chosen, scopes.update(current_db(), chosen, body, now=now))
+    return _changed(scopes.update(current_db(), chosen, body, now=now))
 
 
 @routes.view(
@@ -83,7 +85,7 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Move a session, with all its participants, to another time, provider or room."""
     check_override(body)
     now, chosen = _chosen(body, session_id, moving=True)
-    return _changed(chosen, scopes.reschedule(current_db(), chosen, body, now=now))
+    return _changed(scopes.reschedule(current_db(), chosen, body, now=now))
 
 
 @routes.view(
@@ -135,7 +137,7 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Cancel a session and every place in it, before it begins."""
     override_reason = check_override(body)
     now, chosen = _chosen(body, session_id)
-    return _changed(chosen, scopes.cancel(current_db(), chosen, body["reason"], override_reason, now=now))
+    return _changed(scopes.cancel(current_db(), chosen, body["reason"], override_reason, now=now))
 
 
 @routes.view(
@@ -156,15 +158,18 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
 @routes.view(
     "/sessions/<uuid:session_id>/participants",
     "POST",
-    permission="appointments.write",
+    permission="schedule.enter",
     body=schemas.ParticipantBody(),
     answer=_PARTICIPANT,
     status=201,
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
-    """Book a patient into a session."""
+    """Book a patient into a session; or enter a visit to one that began or took place."""
     db, now = current_db(), clock.now()
-    booking = participants.book(db, session_id, body["patient_id"], body["notes"], now=now)
+    # a booking like most need not know when the session begins: what has begun, it is refused for
+    begins = _found(session_id).starts_at if body["walk_in"] or "override" in body else None
+    check_entry(body, begins, "appointments.write", now=now)
+    booking = participants.book(db, session_id, body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
@@ -216,8 +221,8 @@ def _chosen(body: dict[str, Any], session_id: UUID, *, moving: bool = False) -> 
     return now, chosen
 
 
-def _changed(chosen: scopes.Chosen, count: int) -> Response:
-    return told_beside(_shown(chosen.session), changed_sessions=count)
+def _changed(done: scopes.Changed) -> Response:
+    return told_beside(_shown(done.session), changed_sessions=done.count, kept=_KEPT.dump(done.kept, many=True))
 
 
 def _shown(session: ClinicalSession) -> Any:

@@ -22,6 +22,7 @@ class PatientProjection(TenantRow, Base):
     consented_clinics: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
     # how consents ended, as `clinic_id` (none for that to every clinic) and `reason`, the latest last
     ended_consents: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    reachable: Mapped[bool | None]  # by telephone or e-mail; unknown until the patient's next event says so
 
 
 class ClearanceProjection(TenantRow, Base):

@@ -66,8 +66,11 @@ def blocker_details(
 
 
 def late_minutes(participant: Participant) -> int:
-    """How many whole minutes after the start the patient arrived; 0 for one who was in time or has not arrived."""
-    if participant.arrived_at is None:
+    """How many whole minutes after the start the patient arrived; 0 for one who was in time or has not arrived.
+
+    When one arrived who was entered after the start is not known.
+    """
+    if participant.arrived_at is None or participant.recorded_late:
         return 0
     return max(int((participant.arrived_at - participant.starts_at) / timedelta(minutes=1)), 0)
 
@@ -122,7 +125,8 @@ def mark_missed(
 def miss(db: Session, participant_id: UUID, *, now: datetime) -> bool:
     """Make one who is overdue a no-show, unless something else happened meanwhile. Returns whether it did.
 
-    The tenant's grace counts from the start, or from when a person took an outcome back after it.
+    The tenant's grace counts from the start, or from when a person took an outcome back after it. One who was entered
+    after the start has come, or will have: somebody says so.
     """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
@@ -132,7 +136,7 @@ def miss(db: Session, participant_id: UUID, *, now: datetime) -> bool:
     grace = queries.settings(db).no_show_grace_minutes
     since = max(participant.starts_at, participant.corrected_at or participant.starts_at)
     overdue = since + timedelta(minutes=grace) <= now
-    if participant.status not in domain.EXPECTED or not overdue:
+    if participant.status not in domain.EXPECTED or participant.recorded_late or not overdue:
         return False
     mark_missed(db, participant, f"not arrived {grace} minutes after the start", now=now, automatic=True)
     return True

@@ -1,6 +1,8 @@
 """What follows when places of a session are freed, and how a session ends that nobody takes part in."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -8,6 +10,7 @@ from jalsa.db import context_of
 from scheduling import events, queries
 from scheduling.models import ClinicalSession
 from scheduling.operations import offers
+from scheduling.queries import waitlist as waitlist_queries
 
 #: Why a session was cancelled that was made in one step with an appointment which is no more.
 EMPTY = "its appointment was given up"
@@ -43,6 +46,22 @@ def close(db: Session, session: ClinicalSession, reason: str | None, *, now: dat
     db.flush()
     offers.session_cancelled(db, session, now=now)
     events.session_cancelled(db, session, now)
+
+
+def pass_on(db: Session, session: ClinicalSession, offer_id: UUID, cause: str, *, now: datetime) -> None:
+    """End an open offer of a session, whose row is locked, for one of `domain.OFFER_ENDS`; its place goes on."""
+    were_available = available(db, session)
+    offers.end(db, offer_id, cause, now=now)
+    free(db, session, were_available=were_available, now=now)
+
+
+def withdraw(db: Session, sessions: Sequence[ClinicalSession], *, now: datetime) -> None:
+    """End all open offers of sessions, whose rows are locked, and go on from the places that they held."""
+    offered = waitlist_queries.with_open_offers(db, [session.id for session in sessions])
+    for session in (session for session in sessions if session.id in offered):
+        were_available = available(db, session)
+        offers.withdraw(db, session, "WITHDRAWN", now=now)
+        free(db, session, were_available=were_available, now=now)
 
 
 def available(db: Session, session: ClinicalSession) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.errors import Problem, conflict, invalid
 from scheduling import domain, queries
-from scheduling.domain.hours import covered, day_of, open_intervals
+from scheduling.domain.hours import TOO_FAR_AHEAD, covered, day_of, last_day, open_intervals
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.operations.locks import lock
 from scheduling.operations.setup import active_clinic
@@ -37,6 +37,7 @@ _AGAINST = text("""
       EXISTS (SELECT FROM closures WHERE (clinic_id IS NULL OR clinic_id = :clinic)
               AND starts_on <= :last_day AND ends_on >= :first_day) AS closed
 """)
+_TOO_LATE = f"A walk-in began at most {domain.WALK_IN_MINUTES} minutes ago."
 _MARGIN = timedelta(minutes=domain.MAX_MINUTES + domain.MAX_BUFFER_MINUTES)
 
 
@@ -82,17 +83,20 @@ class Conflict:
         return conflict(self.code, self.detail, rule=self.rule or "overlap", overridable=overridable, **self.met)
 
 
-def place_of(db: Session, data: Mapping[str, Any], *, now: datetime) -> Place:
+def place_of(db: Session, data: Mapping[str, Any], *, now: datetime, past: bool = False) -> Place:
     """The place that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
 
-    Raises 422 problems for what is unknown, inactive, past, or does not belong together.
+    It may be `past`, as far as `domain.past_rules` lets it. Raises 422 problems for what is unknown, inactive, past,
+    too far ahead, or does not belong together.
     """
     clinic = active_clinic(db, data["clinic_id"])
     provider = active_provider(db, data["provider_id"], clinic)
     room = active_room(db, data.get("room_id"), clinic)
     service_type = active_service_type(db, data["service_type"], provider)
-    if data["starts_at"] <= now:
-        raise invalid("starts_at", "Must be in the future.")
+    if data["starts_at"] <= now and (not past or domain.past_rules(data, data["starts_at"], now) is None):
+        raise invalid("starts_at", _TOO_LATE if data.get("walk_in") else "Must be in the future.")
+    if day_of(data["starts_at"], clinic.timezone) > last_day(now, clinic.timezone):
+        raise invalid("starts_at", TOO_FAR_AHEAD)
     minutes = data.get("duration_minutes") or service_type.default_duration_minutes
     return Place(
         clinic=clinic,
@@ -132,6 +136,17 @@ def lock_places(db: Session, places: Sequence[Place]) -> None:
     )
 
 
+def take(db: Session, place: Place, override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()) -> list[str]:
+    """Lock a place that can be had; returns the rules that the override sets aside. Raises the 409 problem of `settle`.
+
+    It is looked at twice: what is visibly taken is refused without waiting behind all others who want it, and what is
+    visibly free is free only under the locks.
+    """
+    settle(conflicts(db, place, moving), override)
+    lock_places(db, [place])
+    return settle(conflicts(db, place, moving), override)
+
+
 def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Conflict]:
     """All that stands against a place, read under its locks; the sessions `moving` away stand in nobody's way."""
     against = db.execute(_AGAINST, _asked(place, moving)).one()
@@ -150,6 +165,15 @@ def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Co
         met = _met(db, place, moving, room_id=place.room.id)
         found.append(_busy("room-busy", "The room is taken", against.room, met))
     return found
+
+
+def absences(rules: Iterable[str]) -> list[Conflict]:
+    """The same for the absences that stand over a session where it is: see `queries.blocked`."""
+    details = {
+        domain.TIME_OFF: "The provider is away at the time of the session.",
+        domain.CLOSURE: "The clinic is closed on the day of the session.",
+    }
+    return [Conflict("outside-working-hours", details[rule], rule) for rule in rules]
 
 
 def clashes(place: Place, other: Place) -> list[Conflict]:

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 _SAVE_PATIENT = text("""
-    INSERT INTO patients (id, file_number, active) VALUES (:id, :file_number, :active)
-    ON CONFLICT (tenant_id, id) DO UPDATE SET file_number = EXCLUDED.file_number, active = EXCLUDED.active
+    INSERT INTO patients (id, file_number, active, reachable) VALUES (:id, :file_number, :active, :reachable)
+    ON CONFLICT (tenant_id, id) DO UPDATE SET file_number = EXCLUDED.file_number, active = EXCLUDED.active,
+      reachable = coalesce(EXCLUDED.reachable, patients.reachable)
 """)
 _SET_CONSENT = text("""
     UPDATE patients SET consented = :consented, consented_clinics = CAST(:clinics AS uuid[]),
@@ -23,9 +24,15 @@ _SET_CLEARANCE = text("""
 """)
 
 
-def save_patient(db: Session, patient_id: UUID, *, file_number: str, active: bool) -> None:
-    """Store or replace a patient's projection."""
-    db.execute(_SAVE_PATIENT, {"id": patient_id, "file_number": file_number, "active": active})
+def save_patient(
+    db: Session, patient_id: UUID, *, file_number: str, active: bool, reachable: bool | None = None
+) -> None:
+    """Store or replace a patient's projection.
+
+    `reachable`: whether there is a telephone or an e-mail, which are not kept; what was known stays where it is None.
+    """
+    known = {"id": patient_id, "file_number": file_number, "active": active, "reachable": reachable}
+    db.execute(_SAVE_PATIENT, known)
 
 
 def set_consent(

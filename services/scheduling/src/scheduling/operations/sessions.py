@@ -16,7 +16,7 @@ from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import arrivals, offers, places, progress, timing
 from scheduling.operations.locks import lock_packages, lock_patients
-from scheduling.operations.placing import Place, conflicts, lock_places, new_place, place_of, settle
+from scheduling.operations.placing import Place, new_place, place_of, take
 
 _BUSY_PATIENTS = text("""
     SELECT DISTINCT mine.id FROM participants mine JOIN participants other
@@ -29,8 +29,9 @@ _BUSY_PATIENTS = text("""
 def create_session(db: Session, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
     """Store a session, empty, and publish SessionScheduled.
 
-    `override`, with a reason, sets working hours, absences, closures and buffers aside. Raises 422 problems for what
-    is unknown, inactive, or does not belong together; 409 `provider-busy`, `room-busy`, `outside-working-hours`.
+    `override`, with a reason, sets working hours, absences, closures and buffers aside, and that it is to come; a
+    `walk_in` may have begun `domain.WALK_IN_MINUTES` ago. Raises 422 problems for what is unknown, inactive, past, or
+    does not belong together; 409 `provider-busy`, `room-busy`, `outside-working-hours`.
     """
     session = place_session(db, data, now=now)
     events.session_scheduled(db, session, now)
@@ -41,9 +42,9 @@ def place_session(
     db: Session, data: Mapping[str, Any], *, now: datetime, closes_when_empty: bool = False
 ) -> ClinicalSession:
     """Check and store a session under the locks of its provider and room; publishes nothing yet."""
-    place = place_of(db, data, now=now)
-    lock_places(db, [place])
-    overridden = settle(conflicts(db, place), data.get("override"))
+    place = place_of(db, data, now=now, past=True)
+    overridden = take(db, place, data.get("override"))
+    overridden += domain.past_rules(data, place.starts_at, now) or []
     return store_session(db, place, data, overridden, now=now, closes_when_empty=closes_when_empty)
 
 
@@ -88,6 +89,7 @@ def new_session(
         closes_when_empty=closes_when_empty,
         series_id=series_id,
         occurs_on=occurs_on,
+        series_starts_at=place.starts_at if series_id else None,
         reschedule_count=0,
         **_placed(place, overridden, data.get("override")),
     )
@@ -138,8 +140,7 @@ def reschedule_session(
     """
     check_movable(session)
     place = new_place(db, session, data, now=now)
-    lock_places(db, [place])
-    overridden = settle(conflicts(db, place, [session.id]), data.get("override"))
+    overridden = take(db, place, data.get("override"), [session.id])
     check_patients(db, session, place, [session.id])
     return move_session(db, session, place, overridden, data, now=now)
 
@@ -303,10 +304,13 @@ def _placed(place: Place, overridden: Sequence[str], override: Mapping[str, Any]
 
 
 def _decision_time(db: Session, session: ClinicalSession, given: datetime | None) -> datetime | None:
-    """When a session with a minimum is decided upon: as given, else the tenant's lead before it starts."""
-    if session.min_participants is None:
+    """When a session with a minimum is decided upon: as given, else the tenant's lead before it starts.
+
+    One that is entered after its start takes place, or has.
+    """
+    if session.min_participants is None or session.starts_at <= session.created_at:
         if given:
-            raise invalid("decision_at", "There is nothing to decide without min_participants.")
+            raise invalid("decision_at", "There is nothing to decide without min_participants, or after the start.")
         return None
     if given and given > session.starts_at:
         raise invalid("decision_at", "Must not be after the start.")

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, select, text, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, literal_column, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from jalsa.db import TenantRow
@@ -119,7 +119,7 @@ def list_sessions(
     limit: int,
     open_at: datetime | None = None,
 ) -> Sequence[ClinicalSession]:
-    """Sessions in the order of their start; with `open_at`, those that can still be booked at that instant.
+    """Sessions in the order of their start; with `open_at`, those that anybody can still book at that instant.
 
     Filters: clinic_id, provider_id, room_id, series_id, session_type, status, service_type (a code), starts_from,
     starts_before, and text, for which see `search.mentions`. The `order` is asc, or desc: the latest first.
@@ -144,6 +144,7 @@ def list_sessions(
             ClinicalSession.status == "SCHEDULED",
             ClinicalSession.starts_at > open_at,
             ClinicalSession.max_capacity > _TAKEN + _HELD,
+            literal_column("cardinality(blocked_by(sessions))") == 0,
         )
     return db.scalars(query).all()
 
@@ -174,6 +175,17 @@ def places(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, Places]:
     """The places of each session."""
     rows = db.execute(_PLACES, {"ids": list(session_ids)})
     return {row.id: Places(row.max_capacity, row.taken, row.held) for row in rows}
+
+
+_BLOCKED = text("SELECT s.id, blocked_by(s) AS rules FROM sessions s WHERE s.id = ANY (CAST(:ids AS uuid[]))")
+
+
+def blocked(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """The absences that stand over each session: `time-off` of its provider, a `closure` of its clinic.
+
+    Only over one that is SCHEDULED, and without those that a manager set aside when the session was placed there.
+    """
+    return {row.id: row.rules for row in db.execute(_BLOCKED, {"ids": list(session_ids)})}
 
 
 def live_patients(db: Session, session_ids: Sequence[UUID]) -> set[UUID]:
@@ -250,7 +262,7 @@ class PackagePlace:
 class Standing:
     """What a participant's answer shows beside its own row: the session's places, clearance, consent, the package.
 
-    The two reasons say why clearance or consent is not there.
+    The two reasons say why clearance or consent is not there; `blocked` are the absences that stand over the session.
     """
 
     places: Places
@@ -258,6 +270,7 @@ class Standing:
     consented: bool
     clearance_reason: str = PAYMENT_DUE
     consent_reason: str = MISSING
+    blocked: Sequence[str] = ()
     package: PackagePlace | None = None
 
 
@@ -267,7 +280,7 @@ _STANDINGS = text("""
            (SELECT count(*) FROM waitlist_offers o WHERE o.session_id = p.session_id AND o.status = 'OPEN') AS held,
            coalesce(c.cleared, false) AS cleared, c.reason AS clearance_reason,
            coalesce(q.consented OR s.clinic_id = ANY (q.consented_clinics), false) AS consented,
-           s.clinic_id, q.ended_consents,
+           s.clinic_id, q.ended_consents, blocked_by(s) AS blocked,
            k.id AS package_id, k.package_number, n.session_number, k.total_sessions
     FROM participants p JOIN sessions s ON s.id = p.session_id
     LEFT JOIN clearances c ON c.id = p.id LEFT JOIN patients q ON q.id = p.patient_id
@@ -290,6 +303,7 @@ def _standing(row: Row[Any]) -> Standing:
         consented=row.consented,
         clearance_reason=row.clearance_reason or PAYMENT_DUE,
         consent_reason=consent_reason(row.ended_consents or (), row.clinic_id),
+        blocked=row.blocked,
         package=PackagePlace(*package) if row.package_id else None,
     )
 
@@ -326,7 +340,7 @@ def sessions_hit(db: Session, absence: TimeOff | Closure) -> Sequence[Row[Any]]:
 
 _OVERDUE = text("""
     SELECT p.tenant_id, p.id FROM participants p LEFT JOIN settings s ON s.tenant_id = p.tenant_id
-    WHERE p.status IN ('BOOKED', 'CONFIRMED')
+    WHERE p.status IN ('BOOKED', 'CONFIRMED') AND p.booked_at < p.starts_at
       AND p.starts_at <= :now - coalesce(s.no_show_grace_minutes, :grace) * interval '1 minute'
     ORDER BY p.starts_at, p.id
 """)

@@ -46,6 +46,7 @@ _REASONS = (
     "leave_reason",
     "pause_reason",
     "override_reason",
+    "booking_override_reason",
     "reason",
 )
 

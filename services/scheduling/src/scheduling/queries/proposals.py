@@ -23,6 +23,7 @@ from scheduling.domain.hours import (
     day_of,
     exists,
     instant_of,
+    last_day,
     local_day,
     merged,
     without,
@@ -121,7 +122,7 @@ def propose(db: Session, absence: TimeOff | Closure, hit: Sequence[Row[Any]], *,
     found = find_sessions(db, to_come(hit, now)[:MAX_PROPOSALS])
     if not found:
         return {}
-    planner = _Planner(db, absence, found)
+    planner = _Planner(db, absence, found, now)
     return {session.id: planner.propose(session) for session in found}
 
 
@@ -136,10 +137,12 @@ def seats(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, UUI
 class _Planner:
     """Reads what is free for all of them at once, and takes out of it what it proposes."""
 
-    def __init__(self, db: Session, absence: TimeOff | Closure, hit: Sequence[ClinicalSession]) -> None:
+    def __init__(self, db: Session, absence: TimeOff | Closure, hit: Sequence[ClinicalSession], now: datetime) -> None:
         ids, self._closed = [s.id for s in hit], isinstance(absence, Closure)
+        zones = {s.clinic.timezone for s in hit}
+        horizon = min(local_day(last_day(now, zone), ZoneInfo(zone))[1] for zone in zones)
         ends_at = _end_of(absence, hit)
-        self._after = ends_at, ends_at + timedelta(days=MAX_DAYS)
+        self._after = ends_at, max(ends_at, min(ends_at + timedelta(days=MAX_DAYS), horizon))
         self._during = hit[0].starts_at - _BUFFER, max(s.ends_at for s in hit) + _BUFFER
         self._later = self._after[0] - _BUFFER, self._after[1] + timedelta(minutes=MAX_MINUTES) + _BUFFER
         self._seats = seats(db, ids)

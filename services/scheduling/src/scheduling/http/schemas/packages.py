@@ -8,7 +8,7 @@ from jalsa.web import PageArgs
 from jalsa.web.fields import Day, Instant, Name
 from scheduling.domain import MAX_MINUTES, PACKAGE
 from scheduling.domain.hours import PARTS_OF_DAY
-from scheduling.domain.planning import HORIZON_DAYS, MAX_SESSIONS, MIN_SESSIONS
+from scheduling.domain.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS
 from scheduling.http.schemas.setup import WallTime
 
 _number = validate.Range(1, MAX_SESSIONS)
@@ -36,7 +36,7 @@ class Wishes(Schema):
     start_date = Day(metadata={"description": "The first local day"})
     end_date = Day(
         allow_none=True,
-        metadata={"description": f"The last local day; {HORIZON_DAYS} days from the start, all counted, if absent"},
+        metadata={"description": f"The last local day; {OPEN_PERIOD_DAYS} days from the start, all counted, if absent"},
     )
     preferred_days = fields.List(
         fields.Integer(strict=True, validate=validate.Range(0, 6)),

@@ -236,7 +236,7 @@ class Capacity(_Named):
 
 
 class LeadTime(_Named):
-    appointments = fields.Integer(metadata={"description": "That were not cancelled"})
+    appointments = fields.Integer(metadata={"description": "That were booked before their start, and not cancelled"})
     median_days = fields.Float()
     mean_days = fields.Float()
     percentile_90_days = fields.Float()

@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate, validates_schema
 from jalsa.web import PageArgs
 from jalsa.web.fields import Day, FreeText, Instant, Name
 from scheduling.domain.recurrence import MAX_OCCURRENCES
-from scheduling.http.schemas.sessions import Where, check_minimum, group_places
+from scheduling.http.schemas.sessions import OVER_ABSENCES, Override, Where, check_minimum, group_places
 from scheduling.http.schemas.setup import WallTime
 
 _RULE = (
@@ -126,6 +126,7 @@ class MemberBody(Schema):
     skip_conflicts = fields.Boolean(
         load_default=False, metadata={"description": "Leave out the sessions in which there is no seat for the patient"}
     )
+    override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
 
 class LeaveBody(Schema):

@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from jalsa.web import PageArgs
 from jalsa.web.fields import DayOrInstant, FreeText, Instant, Name
-from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION
+from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION, WALK_IN_MINUTES
 from scheduling.domain.recurrence import SCOPES, THIS
 
 _minutes = validate.Range(1, MAX_MINUTES)
@@ -17,6 +17,10 @@ class Override(Schema):
     """A manager sets rules aside: the reason is kept and audited."""
 
     reason = Name(max=500, required=True)
+
+
+#: Of what takes a place in a session that is there already.
+OVER_ABSENCES = {"description": "Managers only: in spite of the absences in the session's `blocked_by`"}
 
 
 class ReasonBody(Schema):
@@ -52,7 +56,19 @@ class Where(Schema):
     )
 
 
-class _Place(Where):
+class WalkIn(Schema):
+    """What has begun already is entered."""
+
+    walk_in = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": f"It began up to {WALK_IN_MINUTES} minutes ago; only for the desk. Managers and records"
+            " enter what began any earlier with an `override`"
+        },
+    )
+
+
+class _Place(Where, WalkIn):
     """Where and when."""
 
     starts_at = Instant(required=True)
@@ -87,8 +103,9 @@ class _Scoped(Schema):
         load_default=THIS,
         validate=validate.OneOf(SCOPES),
         metadata={
-            "description": "For a session of a series: THIS alone, with the FOLLOWING ones, or with ALL; only sessions "
-            "that are still SCHEDULED and have not begun change"
+            "description": "For a session of a series: THIS alone, with the FOLLOWING ones, or with ALL, as the"
+            " series' rule has them, wherever they were moved since; only sessions that are still SCHEDULED and have"
+            " not begun change"
         },
     )
 
@@ -112,8 +129,17 @@ class _NewPlace(Schema):
 
 class RescheduleSessionBody(_NewPlace, _Scoped):
     starts_at = Instant(
-        required=True,
-        metadata={"description": "Others in the scope move by as many local days, to the same local time"},
+        metadata={
+            "description": "Stays as it is if absent. Others in the scope get the same local time, as many local days"
+            " from where the series has them"
+        },
+    )
+    include_moved = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": "A new time is also of those sessions in the scope that were moved alone; otherwise they"
+            " keep their own, and `kept` names them"
+        },
     )
 
 
@@ -129,7 +155,7 @@ class RescheduleParticipantBody(_NewPlace):
     def _one_way(self, data: dict[str, Any], **_: Any) -> None:
         if ("session_id" in data) == ("starts_at" in data):
             raise ValidationError("Either session_id or starts_at is required, not both.", "session_id")
-        if "session_id" in data and {"provider_id", "room_id", "duration_minutes", "override"} & set(data):
+        if "session_id" in data and {"provider_id", "room_id", "duration_minutes"} & set(data):
             raise ValidationError("The other session has its own provider, room and duration.", "session_id")
 
 
@@ -137,6 +163,7 @@ class DecisionBody(UntimelyBody):
     action = fields.String(required=True, validate=validate.OneOf(["RUN", "MERGE", "CANCEL"]))
     into_session_id = fields.UUID()
     reason = FreeText(max=500, allow_none=True, load_default=None)
+    override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
     @validates_schema
     def _names_the_other(self, data: dict[str, Any], **_: Any) -> None:
@@ -170,6 +197,13 @@ class SessionAnswer(Schema):
     available_spots = fields.Integer()
     is_full = fields.Boolean()
     capacity_percentage = fields.Float()
+    blocked_by = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Absences over a session to come, for which nobody joins it: `time-off` of its provider,"
+            " `closure` of its clinic. Those in `overridden` do not count"
+        },
+    )
     created_at = Instant()
     created_by = fields.String()
     cancelled_at = Instant(allow_none=True)
@@ -189,13 +223,29 @@ class SessionAnswer(Schema):
     occurs_on = fields.Date(allow_none=True, metadata={"description": "The local day that the series' rule gave it"})
 
 
+class KeptSession(Schema):
+    """A session in the scope that was moved alone, and has kept its time."""
+
+    id = fields.UUID()
+    session_number = fields.String()
+    starts_at = Instant()
+
+
 class ChangedSessionAnswer(SessionAnswer):
     changed_sessions = fields.Integer(metadata={"description": "How many sessions this changed"})
+    kept = fields.List(
+        fields.Nested(KeptSession()),
+        metadata={
+            "description": "Those in the scope of several that were moved alone and keep their own time, by their"
+            " start; what else the request names has reached them, too"
+        },
+    )
 
 
-class ParticipantBody(Schema):
+class ParticipantBody(WalkIn):
     patient_id = fields.UUID(required=True)
     notes = FreeText(allow_none=True, load_default=None)
+    override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
 
 class ParticipantPatch(Schema):
