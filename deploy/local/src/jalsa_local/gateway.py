@@ -9,6 +9,7 @@ from jalsa.errors import Problem
 
 # What is published is listed, so that no spelling of another path (`//metrics`, `/v1/../metrics`) finds a way past.
 _PUBLISHED = re.compile(r"/(?P<service>[a-z-]+)(?P<rest>/v1/.*|/livez|/readyz)", re.DOTALL)
+_WAY_OUT = re.compile(r"/\.{0,2}/|/\.{1,2}$")
 
 
 def gateway(services: Mapping[str, WSGIApplication]) -> WSGIApplication:
@@ -17,7 +18,7 @@ def gateway(services: Mapping[str, WSGIApplication]) -> WSGIApplication:
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         found = _PUBLISHED.fullmatch(path)
-        if found and found["service"] in services:
+        if found and found["service"] in services and not _WAY_OUT.search(path):
             inner = {**environ, "SCRIPT_NAME": f"/{found['service']}", "PATH_INFO": found["rest"]}
             return services[found["service"]](inner, start_response)
         if path in ("", "/"):
