@@ -41,6 +41,11 @@ class Config:
         pattern="(amqps?|memory)://.*",
         default="",
     )
+    amqp_declare: str = setting(
+        "yes: the worker declares exchanges, queues and bindings; no: jalsa.declarer does it with a user of its own",
+        pattern="yes|no",
+        default="yes",
+    )
     peer_url: str = setting(
         "where the other services answer: a template, or `billing=http://…,…`", default="http://{service}-web:8000"
     )
