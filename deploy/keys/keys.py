@@ -57,6 +57,9 @@ def main() -> None:
 def _make(issuer: Issuer, secret: bytes) -> None:
     _store(KEYS / "postgres", {role: _password(secret, role) for role in _database_users()})
     _store(KEYS / "rabbitmq", {"definitions.json": _definitions(secret)})
+    # as no service has it: who may declare a queue may also read it
+    declaring = f"amqp://jalsa-topology:{_password(secret, 'jalsa-topology')}@rabbitmq:5672/%2F"
+    _store(KEYS / "topology", {"amqp_url": declaring}, USERS["worker"])
     for service in SERVICES:
         for process, files in _of_service(service, issuer, secret).items():
             _store(KEYS / service / process, files, USERS[process])

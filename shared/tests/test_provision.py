@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from jalsa.provision import ROLES_SQL, drop_database, provision
 from jalsa.testing.servers import PrivatePostgres, postgres, private_postgres
@@ -74,6 +74,19 @@ def test_the_roles_of_another_service_may_not_even_connect(cluster: PrivatePostg
         intruder = re.sub(r"[^/]+$", service, url)
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
             psycopg.connect(intruder)
+
+
+def test_a_services_roles_may_connect_to_no_database_of_the_cluster_but_theirs(
+    cluster: PrivatePostgres, service: str
+) -> None:
+    urls = provision(cluster.url, service, secret="s")
+    with psycopg.connect(cluster.url) as connection:
+        databases = [name for (name,) in connection.execute("SELECT datname FROM pg_database WHERE datallowconn")]
+    assert {"postgres", "template1"} < set(databases)
+    for url in (urls.owner, urls.app, urls.relay):
+        for database in set(databases) - {service}:
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(make_url(url).set(database=database).render_as_string(hide_password=False))
 
 
 def test_another_secret_gives_other_passwords(cluster: PrivatePostgres, service: str) -> None:

@@ -6,6 +6,7 @@ from billing.app import SERVICE
 from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.testing.kit import ServiceKit
+from jalsa.testing.schema import back_to
 
 from .factories import Office
 
@@ -33,7 +34,7 @@ def test_packages_go_and_come_back_and_their_invoices_stay(scratch_kit: ServiceK
     office = Office(scratch_kit, tenant)
     office.set_price()
     invoice = office.invoice(office.book(package=office.create_package().session(1)))
-    migrate(folder, owner_url, "-1")
+    migrate(folder, owner_url, back_to("0001", folder))
     assert "packages" not in _tables(scratch_kit)
     migrate(folder, owner_url)
     [kept] = office.invoices()

@@ -3,7 +3,7 @@
 from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_migrations_go_both_ways, assert_tables_are_as_the_models_say
+from jalsa.testing.schema import assert_migrations_go_both_ways, assert_tables_are_as_the_models_say, back_to
 from jalsa.testing.servers import Servers
 from notifications.app import SERVICE
 from notifications.models import Base
@@ -27,7 +27,7 @@ def test_the_way_back_from_offers_keeps_the_messages_about_appointments(scratch_
     world.dispatch()
     owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
 
-    migrate(folder, owner_url, "-3")
+    migrate(folder, owner_url, back_to("0001", folder))
     migrate(folder, owner_url)
 
     listed = items(world.desk.get("/messages", patient_id=str(patient_id)))
@@ -44,7 +44,7 @@ def test_the_way_back_from_packages_keeps_what_is_about_appointments(scratch_kit
     assert len(world.course_messages(course)) == 1
     owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
 
-    migrate(folder, owner_url, "-1")
+    migrate(folder, owner_url, back_to("0003", folder))
     migrate(folder, owner_url)
 
     listed = items(world.desk.get("/messages", patient_id=str(course.patient_id)))

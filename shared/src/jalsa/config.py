@@ -41,6 +41,11 @@ class Config:
         pattern="(amqps?|memory)://.*",
         default="",
     )
+    amqp_declare: str = setting(
+        "yes: the worker declares exchanges, queues and bindings; no: jalsa.declarer does it with a user of its own",
+        pattern="yes|no",
+        default="yes",
+    )
     peer_url: str = setting(
         "where the other services answer: a template, or `billing=http://…,…`", default="http://{service}-web:8000"
     )
@@ -58,6 +63,11 @@ class Config:
     health_port: int = setting("port of the worker's /livez, /readyz and /metrics", pattern=_PORT, default=8001)
     web_workers: int = setting("gunicorn worker processes", pattern=_COUNT, default=2)
     web_threads: int = setting("threads of each", pattern=_COUNT, default=8)
+    stop_delay: float = setting(
+        "seconds for which a web process that was told to stop is not ready but still lets callers in",
+        pattern=_SECONDS,
+        default=0.0,
+    )
     trusted_proxies: int = setting(
         "reverse proxies in front whose X-Forwarded-* headers count", pattern=r"\d+", default=0
     )

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from jalsa import jobs, metrics
+from jalsa import topology as bus
 from jalsa.auth import ServiceTokens
 from jalsa.config import Config
 from jalsa.consumer import BusConsumer
@@ -70,7 +72,8 @@ class Worker:
         return states
 
     def _loops(self) -> dict[str, Loop]:
-        relay = Relay(self.service.name, self.relay.engine, publisher_for(self.config.amqp_url, self.service.name))
+        publisher = publisher_for(self.config.amqp_url, self.service.name, self._topology())
+        relay = Relay(self.service.name, self.relay.engine, publisher)
         tools = jobs.JobTools(self.app, self.relay, self.config)
         purge = jobs.Job("purge-idempotency-keys", 3600, lambda t: 0 * jobs.purge_idempotency_keys(t.relay.engine))
         loops: dict[str, Loop] = {"place": relay.place_loop, "publish": relay.publish_loop}
@@ -80,10 +83,13 @@ class Worker:
             loops[job.name] = _job_loop(job, tools)
         return loops
 
+    def _topology(self) -> bus.Topology:
+        return replace(bus.load(), declares=self.config.amqp_declare == "yes")
+
     def _inbox_loops(self) -> dict[str, Loop]:
         service, config = self.service, self.config
         inbox = Inbox(service.name, self.app, self.relay, service.streams, service.handlers)
-        self.consumer = consumer = BusConsumer(config.amqp_url, inbox)
+        self.consumer = consumer = BusConsumer(config.amqp_url, inbox, topology=self._topology())
         tokens = ServiceTokens(service.name, audience=config.jwt_audience, service_key=config.service_key)
         reconciler = Reconciler(inbox, tokens, config.peer_url)
         retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())

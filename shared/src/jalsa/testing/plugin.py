@@ -15,6 +15,7 @@ _OWN_SYSTEM = {
     "shared/tests/test_database_faults.py",
     "shared/tests/test_servers.py",
     "tests-e2e/faults/test_faults.py",
+    "tests-e2e/faults/test_rolling_restart.py",
     "tests-e2e/test_local_run.py",
 }
 

@@ -1,6 +1,7 @@
 """Checks of a service's migrations: up, down without a trace, up again to the same; and as the models say."""
 
 import secrets
+from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import DeclarativeBase
@@ -62,6 +63,12 @@ def assert_tables_are_as_the_models_say(kit: ServiceKit, base: type[DeclarativeB
     for table in tables.values():
         assert {(table.name, column.name) for column in table.columns} == {c for c in stored if c[0] == table.name}
     assert set(tables) <= forced
+
+
+def back_to(revision: str, folder: Path) -> str:
+    """The way back to a revision, however many have come since: for `migrate`."""
+    later = [file for file in (folder / "versions").glob("[0-9]*.py") if file.name[: len(revision)] > revision]
+    return f"-{len(later)}"
 
 
 def _schema(engine: Engine) -> list[list[tuple[object, ...]]]:
