@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from jalsa import states, zones
+from jalsa.characters import clean_value
 from jalsa.errors import Problem
 from jalsa.ids import new_id
-from jalsa.characters import clean_value
 from jalsa.web.fields import Day, DayOrInstant, FreeText, Instant, Name, PlaceZone, Words, Zone, code
 from jalsa.web.paging import decode_cursor, decode_id_cursor, encode_cursor, page
 

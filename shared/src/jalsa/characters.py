@@ -8,7 +8,7 @@ import unicodedata
 INVISIBLE = (
     "\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 )
-#: The zero-width non-joiner and the joiner: inside a word they choose the shapes of letters, elsewhere they say nothing.
+#: The zero-width non-joiner and joiner. Inside a word they choose the shapes of letters; elsewhere they say nothing.
 JOINERS = "\u200c\u200d"
 #: Spaces of any width, also those at which no line is broken.
 SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"

@@ -115,14 +115,15 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The folded words to look for, without quotation marks and the Arabic article, which some write and some do not."""
+    """The folded words to look for, without quotation marks, and without the Arabic article, which many leave out."""
     found = (word.strip("\"'") for word in fold(text).split(" "))
     return [_ARTICLE.sub("", word, count=1) if _ARTICLE.match(word) else word for word in found if word]
 
 
 def function_body() -> str:
     """The same in PL/pgSQL, for a parameter `value`; ASCII, which much text is, needs one step less."""
-    one, several = {}, {}
+    one: dict[str, str] = {}
+    several: dict[str, str] = {}
     for character, folded in TABLE.items():
         if not character.isascii() and folded:
             (one if len(folded) == 1 else several)[character] = folded

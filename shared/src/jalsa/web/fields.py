@@ -127,10 +127,11 @@ class PlaceZone(Zone):
         return zones.is_place(name)
 
 
-def code(max: int = 20, *, required: bool = True) -> fields.String:
+def code(max: int = 20, *, required: bool = True, description: str | None = None) -> fields.String:
     """A short code: capital letters, digits, `-` and `_`; it stands in numbers."""
     return fields.String(
         required=required,
+        metadata={"description": description} if description else {},
         validate=validate.Regexp(
             rf"[A-Z][A-Z0-9_-]{{0,{max - 1}}}\Z", error="Must be capital letters, digits, - or _."
         ),
