@@ -1,5 +1,6 @@
 """Names are found and told apart as people take them, and one of which nothing is seen is none."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -135,3 +136,50 @@ def test_the_search_of_names_reads_what_is_stored_folded(desk: Desk) -> None:
     assert rows
     assert all(stored == folded for stored, folded in rows)
     assert generated == 5
+
+
+# Disciplines
+
+
+def test_disciplines_are_served_with_their_names_and_every_one_can_be_a_providers_and_a_service_types(
+    desk: Desk,
+) -> None:
+    listed = ok(desk.centre.client("clinician").get("/disciplines"))
+    assert listed["next_cursor"] is None
+    codes = [item["code"] for item in listed["items"]]
+    assert {"PSYCHOLOGY", "OT", "ABA", "SLP", "MEDICAL", "NURSING"} < set(codes)
+    assert {"PHYSIOTHERAPY", "SOCIAL_WORK", "SPECIAL_EDUCATION", "DIETETICS"} < set(codes)
+    for item in listed["items"]:
+        assert item["name_en"].isascii()
+        assert not item["name_ar"].isascii()
+        provider = desk.centre.create_provider(desk.clinic, discipline=item["code"])
+        kind = desk.centre.create_service_type(discipline=item["code"])
+        session = desk.create_session(provider_id=provider["id"], service_type=kind["code"])
+        assert session["service_type"] == kind["code"]
+
+
+def test_the_refusal_of_an_unknown_discipline_names_those_that_there_are(desk: Desk) -> None:
+    body = {"name_en": "X", "name_ar": "س", "user_id": "x", "clinic_ids": [desk.clinic["id"]]}
+    refused = problem(desk.centre.post("/providers", {**body, "discipline": "MAGIC"}), 422, "validation-error")
+    assert "PHYSIOTHERAPY" in str(refused["errors"]["discipline"])
+
+
+def test_whatever_asks_for_a_weekday_says_which_number_is_which_day(desk: Desk) -> None:
+    document = desk.centre.kit.app.test_client().get("/v1/openapi.json").get_json()
+    asked = dict(_weekdays(document))
+    assert len(asked) >= 6
+    assert {name: told for name, told in asked.items() if "0 = Sunday" not in told} == {}
+
+
+def _weekdays(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every schema and parameter that is named after weekdays, with its description."""
+    if isinstance(part, list):
+        for n, member in enumerate(part):
+            yield from _weekdays(member, f"{path}/{n}")
+    elif isinstance(part, dict):
+        for name, member in part.items():
+            if name in ("weekday", "weekdays", "preferred_days") and isinstance(member, dict):
+                yield f"{path}/{name}", member.get("description", "")
+            yield from _weekdays(member, f"{path}/{name}")
+        if part.get("name") in ("weekday", "weekdays", "preferred_days"):
+            yield path, part.get("description", "")

@@ -15,10 +15,10 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 #: whichever separator it was told. There, blanks and quotation marks may come before what begins a formula: = + - @,
 #: also wide, small, or as the minus sign. A tab or the end of a line at the very beginning is taken away by some.
 _FORMULA = re.compile(
-    "(^|[,;|\t\r\n])"
-    "([\\s\"'\u00a0\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
-    "[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]"
-    "|(?<![\\s\\S])[\t\r\n])"
+    "(?:^|(?<=[,;|\t\r\n]))"
+    "(?=[ \v\f\"'\u00a0\u00ad\u061c\u2000-\u200f\u202a-\u202f\u205f-\u2069\u3000\ufeff]*"
+    "[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212])"
+    "|^(?=[\t\r\n])"
 )
 
 
@@ -47,4 +47,4 @@ def sheet(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, separato
 def _cell(value: Any) -> Any:
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    return _FORMULA.sub(r"\1'\2", str(value))
+    return _FORMULA.sub("'", str(value))
