@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from jalsa.config import ConfigError
 from jalsa.testing.kit import Client, ServiceKit
+from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
 from patient_files import operations
 from patient_files.config import PatientFilesConfig
 
@@ -221,3 +222,7 @@ def test_a_time_zone_that_does_not_exist_stops_the_start() -> None:
     assert PatientFilesConfig.from_env({"DEFAULT_TIMEZONE": "Africa/Cairo"}).default_timezone == "Africa/Cairo"
     with pytest.raises(ConfigError, match=r"^DEFAULT_TIMEZONE is not a valid TimeZone"):
         PatientFilesConfig.from_env({"DEFAULT_TIMEZONE": "Riyadh"})
+
+
+def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
+    assert_no_read_takes_an_unknown_parameter(kit, tenant)

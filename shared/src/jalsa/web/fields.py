@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from jalsa import zones
-from jalsa.characters import clean_line, is_blank, is_text, is_visible
+from jalsa.characters import clean_line, clean_value, is_blank, is_text, is_visible
 
 
 class Name(fields.String):
@@ -49,6 +49,16 @@ def _line(given: str | None, least: int, most: int) -> str:
     if not least <= len(text) <= most:
         raise ValidationError(f"Must be {least} to {most} characters.")
     return text
+
+
+class Value(fields.String):
+    """A number, an identifier or an address, as people paste it: loaded as `clean_value` leaves it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        try:
+            return clean_value(super()._deserialize(value, attr, data, **kwargs) or "")
+        except ValueError:
+            raise ValidationError("Must not contain control characters.") from None
 
 
 class FreeText(fields.String):

@@ -7,9 +7,8 @@ from typing import Any
 import phonenumbers
 from marshmallow import Schema, ValidationError, fields, validate
 
-from jalsa.characters import clean_value
 from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant, Name
+from jalsa.web.fields import FreeText, Instant, Name, Value
 from patient_files.domain import CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
 
 #: Where a number without a country code is dialled.
@@ -18,45 +17,36 @@ _REGION = "SA"
 _DIALLED = re.compile(r"[+\d(][\d ().-]{3,31}")
 
 
-class Phone(fields.String):
+class Phone(Value):
     """A telephone number as it is dialled in Saudi Arabia, or international; loaded as E.164."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        dialled = super()._deserialize(value, attr, data, **kwargs)
         try:
-            dialled = clean_value(super()._deserialize(value, attr, data, **kwargs) or "")
             number = phonenumbers.parse(dialled, _REGION) if _DIALLED.fullmatch(dialled) else None
-        except (ValueError, phonenumbers.NumberParseException):
+        except phonenumbers.NumberParseException:
             number = None
         if number is None or not phonenumbers.is_valid_number(number):
             raise ValidationError("Must be a telephone number, such as +966500000001.")
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-class NationalId(fields.String):
+class NationalId(Value):
     """An identity card's, residence permit's or passport's number: letters, digits and `-`; loaded in capitals."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        try:
-            number = clean_value(super()._deserialize(value, attr, data, **kwargs) or "").upper()
-        except ValueError:
-            number = ""
+        number = super()._deserialize(value, attr, data, **kwargs).upper()
         if not re.fullmatch(r"[A-Z0-9-]{4,20}", number):
             raise ValidationError("Must be 4 to 20 letters, digits or -.")
         return number
 
 
-class Email(fields.Email):
+class Email(fields.Email, Value):
     """An address of visible ASCII: what every mail server takes, and nothing that could end a header."""
 
     def __init__(self, **kwargs: Any) -> None:
         visible = validate.Regexp(r"[!#-~]{3,254}\Z", error="Not a valid email address.")
         super().__init__(validate=visible, **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        try:
-            return clean_value(super()._deserialize(value, attr, data, **kwargs) or "")
-        except ValueError:
-            raise ValidationError("Not a valid email address.") from None
 
 
 _sex = validate.OneOf(SEXES)
@@ -116,7 +106,7 @@ class PatientAnswer(Schema):
 class PatientArgs(PageArgs):
     """No search by name or contact here: a URL is logged on its way, and a patient's data must not be."""
 
-    file_number = fields.String(
+    file_number = Value(
         load_default=None, validate=validate.Regexp(r"FILE-[0-9]{4}-[0-9]{6,9}\Z", error="Not a file number.")
     )
 
