@@ -24,7 +24,7 @@ from jalsa.inbox import Handler, Received
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.outbox import publish
 from jalsa.provision import Urls, drop_database, provision
-from jalsa.schema import create_mechanisms, guard_numbers, protect
+from jalsa.schema import create_folding, create_mechanisms, guard_numbers, protect
 from jalsa.testing.kit import ServiceKit
 from jalsa.testing.servers import Postgres
 from jalsa.topology import Topology
@@ -310,6 +310,7 @@ Logs = list[MutableMapping[str, Any]]
 def create_tables(execute: Callable[[str], None], service: str) -> None:
     create_mechanisms(execute, service)
     guard_numbers(execute, service, ("LMP",))
+    create_folding(execute, service)
     execute(TABLES)
     protect(execute, "lamps", service)
     protect(execute, "lights", service, audited=False)

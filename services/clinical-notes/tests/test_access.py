@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 from clinical_notes.app import SERVICE
 from clinical_notes.models import Note
 from jalsa.testing.kit import Client, ServiceKit
+from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
 
 from .factories import Json, Story, refused
 
@@ -172,3 +173,7 @@ def test_every_route_names_a_permission_of_the_policy(kit: ServiceKit) -> None:
     for endpoint, view in kit.app.view_functions.items():
         permission = getattr(view, "permission", None)
         assert permission == "public" or permission in SERVICE.policy, endpoint
+
+
+def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
+    assert_no_read_takes_an_unknown_parameter(kit, tenant)

@@ -16,7 +16,7 @@ LONG = "x" * 500
 RIGHT_TO_LEFT = "Layla\u202edaddaH"
 NUL = "Lay\u0000la"
 LONE_SURROGATE = "Lay\ud800la"
-BAD_NAMES = [LONG, RIGHT_TO_LEFT, NUL, LONE_SURROGATE, "", "   ", "two\nlines", "\u200b", 7, None, ["x"]]
+BAD_NAMES = [LONG, "\u202e\u200f", "a\x85b", NUL, LONE_SURROGATE, "", "   ", "two\nlines", "\u200b", 7, None, ["x"]]
 
 
 def refused(desk: Desk, path: str, body: dict[str, Any], status: int = 422, code: str = "validation-error") -> Any:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from jalsa import clock
+from jalsa.web.sheets import SEPARATORS
 
 from .factories import EARLY, Centre, Desk, at, created, hours_on, ok, problem
 
@@ -29,7 +30,8 @@ def sheet(centre: Centre, name: str, **query: Any) -> list[dict[str, str]]:
     assert answer.status_code == 200, answer.text
     assert answer.content_type == "text/csv; charset=utf-8"
     assert answer.data.startswith(b"\xef\xbb\xbf")
-    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    delimiter = SEPARATORS[query.get("separator", "comma")]
+    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig")), delimiter=delimiter))
 
 
 def worked(desk: Desk, start: str = "09:00", end: str = "17:00") -> dict[str, Any]:
@@ -193,12 +195,38 @@ def test_a_report_is_the_same_in_a_spreadsheet_also_in_arabic(desk: Desk, name: 
 
 
 def test_a_name_that_a_spreadsheet_would_run_is_only_text(desk: Desk) -> None:
-    names = ('=HYPERLINK("http://x.example")', "+1", "-1", "@SUM(1)")
+    names = ('=HYPERLINK("http://x.example")', "+1", "-1", "@SUM(1)", "＝1+1", "＋1", "－1", "＠A1", "−1", '"=1')
     for name in names:
         desk.centre.create_provider(desk.clinic, name_en=name, name_ar=name)
-    found = {row["name_en"] for row in sheet(desk.centre, "utilisation")}
-    assert found == {"Layla Haddad", *(f"'{name}" for name in names)}
-    assert {row["name_en"] for row in report(desk.centre, "utilisation")} == {"Layla Haddad", *names}
+    desk.centre.create_provider(desk.clinic, name_en="a;=1, -2 b-c", name_ar="س؛=1")
+    for separator in SEPARATORS:
+        found = {row["name_en"] for row in sheet(desk.centre, "utilisation", separator=separator)}
+        assert found == {"Layla Haddad", "a;'=1,' -2 b-c", *(f"'{name}" for name in names)}
+    assert {row["name_en"] for row in report(desk.centre, "utilisation")} == {"Layla Haddad", "a;=1, -2 b-c", *names}
+
+
+@pytest.mark.parametrize(("name", "character"), SEPARATORS.items())
+@pytest.mark.parametrize("which", [*REPORTS, "packages"])
+def test_cells_are_separated_as_asked_and_texts_alone_are_quoted(
+    desk: Desk, name: str, character: str, which: str
+) -> None:
+    desk.create_participant(desk.create_session())
+    asked = {"from": DAY, "to": DAY, "format": "csv", "separator": name}
+    lines = desk.centre.get(f"/reports/{which}", **asked).data.decode("utf-8-sig").splitlines()
+    columns = lines[0].split(character)
+    assert all(column == f'"{column.strip(chr(34))}"' for column in columns)
+    assert len(columns) > 3
+    for line in lines[1:]:
+        cells = line.split(character)
+        assert len(cells) == len(columns)
+        assert all((cell.startswith('"') and cell.endswith('"')) or float(cell) >= 0 for cell in cells)
+
+
+@pytest.mark.parametrize("which", [*REPORTS, "packages"])
+def test_an_unknown_separator_is_refused(calm: Desk, which: str) -> None:
+    for separator in (",", ";", "pipe", ""):
+        answer = calm.centre.get(f"/reports/{which}", **{"from": DAY, "to": DAY, "separator": separator})
+        assert list(problem(answer, 422, "validation-error")["errors"]) == ["separator"]
 
 
 @pytest.mark.parametrize(

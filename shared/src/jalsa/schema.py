@@ -5,6 +5,8 @@ Migrations are history: a later change is a new function here (`create_mechanism
 
 from collections.abc import Callable
 
+from jalsa import folding
+
 Execute = Callable[[str], None]
 
 _MECHANISMS_V1 = """
@@ -249,6 +251,24 @@ def unguard_numbers(execute: Execute, service: str) -> None:
         REVOKE EXECUTE ON FUNCTION loose_number(text, int) FROM {app};
         GRANT EXECUTE ON FUNCTION loose_number(text, int), jalsa_audit() TO PUBLIC;
     """)
+
+
+def create_folding(execute: Execute, service: str) -> None:
+    """Create the function `fold(text)`, which makes one text of what people take for the same spelling.
+
+    It is `jalsa.folding.fold`, for stored generated columns and their indexes.
+    """
+    app, _ = roles(service)
+    execute(f"""
+        CREATE FUNCTION fold(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+        AS $fold${folding.function_body()}$fold$
+    """)
+    execute(f"REVOKE EXECUTE ON FUNCTION fold(text) FROM PUBLIC; GRANT EXECUTE ON FUNCTION fold(text) TO {app}")
+
+
+def drop_folding(execute: Execute) -> None:
+    """The way back from create_folding, once no column is made by it."""
+    execute("DROP FUNCTION fold(text)")
 
 
 def roles(service: str) -> tuple[str, str]:

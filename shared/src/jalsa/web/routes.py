@@ -1,17 +1,19 @@
 """Routes: a blueprint whose every view names the permission that it needs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import wraps
 from typing import Any, TypeVar
 
-from flask import Request
+from flask import Request, request
 from flask_smorest import Blueprint
-from marshmallow import Schema
+from marshmallow import Schema, fields
 from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest
 
 from jalsa import strictjson
 from jalsa.auth import PUBLIC
+from jalsa.errors import Problem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +69,41 @@ class Routes(Blueprint):  # type: ignore[misc]
                 decorated = self.arguments(query, location="query")(decorated)
             if body is not None:
                 decorated = self.arguments(body)(decorated)
+            decorated = _with_known_parameters(decorated, query)
             self.route(rule, methods=[method])(decorated)
             return view
 
         return register
+
+
+#: How many unknown parameters an answer names, and how much of each name.
+_MAX_NAMED, _MAX_NAME = 20, 50
+
+
+def _with_known_parameters(view: F, query: Schema | None) -> F:
+    """The view, for requests whose query has no parameter but the schema's: a filter that is ignored shows too much.
+
+    Raises a 422 problem for others, and for one that stands twice where it is not a list. Their values are never told.
+    """
+    names = {field.data_key or name: field for name, field in (query.fields if query else {}).items()}
+    lists = {name for name, field in names.items() if isinstance(field, fields.List)}
+
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if request.args:
+            _check_parameters(names, lists)
+        return view(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+def _check_parameters(known: Collection[str], lists: Collection[str]) -> None:
+    errors = {}
+    for name, values in request.args.lists():
+        if name not in known:
+            errors[name[:_MAX_NAME]] = ["There is no such parameter."]
+        elif len(values) > 1 and name not in lists:
+            errors[name] = ["Must be given once."]
+    if errors:
+        shown = dict(list(errors.items())[:_MAX_NAMED])
+        raise Problem(422, "validation-error", "The request has invalid parameters.", errors=shown)

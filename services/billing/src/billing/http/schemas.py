@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from billing.domain import INVOICE, METHODS, VAT_RATES
 from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant, Name, code
+from jalsa.web.fields import FreeText, Instant, Name, Value, code
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 
@@ -141,8 +141,8 @@ class InvoiceAnswer(Schema):
 
 
 class InvoiceArgs(PageArgs):
-    appointment_number = fields.String(load_default=None)
-    package_number = fields.String(
+    appointment_number = Value(load_default=None)
+    package_number = Value(
         load_default=None, validate=validate.Regexp(r"PKG-[0-9]{8}-[0-9]{4,9}\Z", error="Not a package number.")
     )
     patient_id = fields.UUID(load_default=None)

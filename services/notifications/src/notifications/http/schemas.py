@@ -6,14 +6,14 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import Instant
+from jalsa.web.fields import Instant, Value
 from notifications.domain import LANGUAGES, MESSAGE
 
 _number = validate.Length(1, 60)
 
 
 class ReminderArgs(PageArgs):
-    appointment_number = fields.String(load_default=None, validate=_number)
+    appointment_number = Value(load_default=None, validate=_number)
 
 
 class ReminderAnswer(Schema):
@@ -34,7 +34,7 @@ class ReminderAnswer(Schema):
 
 class MessageArgs(PageArgs):
     patient_id = fields.UUID(load_default=None)
-    appointment_number = fields.String(load_default=None, validate=_number)
+    appointment_number = Value(load_default=None, validate=_number)
     status = fields.String(load_default=None, validate=validate.OneOf(MESSAGE.states))
 
 

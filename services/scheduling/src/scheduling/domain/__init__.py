@@ -100,7 +100,20 @@ ATTENTION = (UNREACHABLE,) = ("unreachable",)
 MIN_OFFER_MINUTES = 5
 
 INDIVIDUAL, GROUP = "INDIVIDUAL", "GROUP"
-DISCIPLINES = ("PSYCHOLOGY", "OT", "ABA", "SLP", "MEDICAL", "NURSING")
+#: What providers are, and what service types need: the code, and its names in English and Arabic. A code means the same
+#: in every tenant, and stands in events; another one is one more line here.
+DISCIPLINES = {
+    "PSYCHOLOGY": ("Psychology", "علم النفس"),
+    "OT": ("Occupational therapy", "العلاج الوظيفي"),
+    "ABA": ("Applied behaviour analysis", "تحليل السلوك التطبيقي"),
+    "SLP": ("Speech and language therapy", "علاج النطق واللغة"),
+    "PHYSIOTHERAPY": ("Physiotherapy", "العلاج الطبيعي"),
+    "SOCIAL_WORK": ("Social work", "الخدمة الاجتماعية"),
+    "SPECIAL_EDUCATION": ("Special education", "التربية الخاصة"),
+    "DIETETICS": ("Dietetics", "التغذية العلاجية"),
+    "MEDICAL": ("Medicine", "الطب"),
+    "NURSING": ("Nursing", "التمريض"),
+}
 MAX_GROUP = 20
 MAX_MINUTES = 480
 MAX_BUFFER_MINUTES = 480

@@ -37,7 +37,10 @@ _PARTS = {
     "waitlist-entry": ("entry_id", ["waitlist_offers"]),
 }
 #: What says nothing to a reader: generated columns, surrogates, and the reason, which has a place of its own.
-_NOISE = {"id", "tenant_id", "during", "live", "closes_when_empty", "token_hash", "change_reason"}
+_NOISE = {
+    *("id", "tenant_id", "during", "live", "closes_when_empty", "token_hash", "change_reason"),
+    *("folded", "user_folded", "twin"),
+}
 _REASONS = (
     "change_reason",
     "cancel_reason",

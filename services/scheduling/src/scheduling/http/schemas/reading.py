@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import Day, DayOrInstant, Instant, Name
+from jalsa.web.fields import Day, DayOrInstant, Instant, Name, Words
+from jalsa.web.sheets import separator
 from scheduling.domain import PARTICIPANT
 from scheduling.http.schemas.sessions import PackagePlace, ParticipantAnswer
 from scheduling.queries.package_reports import MAX_SERVICES
@@ -27,7 +28,7 @@ class AppointmentArgs(PageArgs):
     starts_before = DayOrInstant(
         data_key="to", metadata={"description": "Before this instant, or until the end of this local day"}
     )
-    text = Name(max=60, validate=validate.Length(2), metadata={"description": "Part of the appointment's number"})
+    text = Words(metadata={"description": "Part of the appointment's number"})
 
 
 class QueueArgs(PageArgs):
@@ -180,6 +181,7 @@ class ReportArgs(Schema):
     format = fields.String(
         validate=validate.OneOf(["json", "csv"]), metadata={"description": "As the Accept header says if absent"}
     )
+    separator = separator()
 
     @validates_schema
     def _has_an_end(self, data: dict[str, Any], **_: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import DayOrInstant, FreeText, Instant, Name
+from jalsa.web.fields import DayOrInstant, FreeText, Instant, Name, Words
 from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION, WALK_IN_MINUTES
 from scheduling.domain.recurrence import SCOPES, THIS
 
@@ -312,12 +312,11 @@ class ParticipantAnswer(Schema):
 
 
 class SessionArgs(PageArgs):
-    text = Name(
-        max=60,
-        validate=validate.Length(2),
+    text = Words(
         metadata={
-            "description": "A part of a name (of provider, clinic, room or service type), or, with a digit in it, of"
-            " the session's or an appointment's number; upper and lower case are the same"
+            "description": "Words in any order, each a part of a name (of provider, clinic, room or service type); or a"
+            " part, with a digit in it, of the session's or an appointment's number. Case, diacritics, the forms of"
+            " alef, ya and ta marbuta, vowel signs, digits and the article make no difference"
         },
     )
     order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))

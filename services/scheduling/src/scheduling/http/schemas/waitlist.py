@@ -78,7 +78,7 @@ class WaitlistEntryAnswer(Schema):
     service_type = fields.String()
     clinic_id = fields.UUID(allow_none=True)
     provider_id = fields.UUID(allow_none=True)
-    weekdays = fields.List(fields.Integer())
+    weekdays = fields.List(fields.Integer(), metadata={"description": "0 = Sunday … 6 = Saturday; none means any"})
     part_of_day = fields.String(allow_none=True)
     from_date = fields.Date(allow_none=True)
     until_date = fields.Date(allow_none=True)

@@ -4,10 +4,10 @@ from alembic import op
 
 from jalsa.schema import guard_numbers, unguard_numbers
 
-revision = "0006"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
-SERVICE = "patient-files"
+SERVICE = "notifications"
 
 
 def upgrade() -> None:

@@ -4,10 +4,10 @@ from alembic import op
 
 from jalsa.schema import guard_numbers, unguard_numbers
 
-revision = "0007"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
-SERVICE = "billing"
+SERVICE = "clinical-notes"
 
 
 def upgrade() -> None:

@@ -4,10 +4,10 @@ from alembic import op
 
 from jalsa.schema import guard_numbers, unguard_numbers
 
-revision = "0009"
-down_revision = "0004"
+revision = "0003"
+down_revision = "0002"
 
-SERVICE = "notifications"
+SERVICE = "billing"
 
 
 def upgrade() -> None:

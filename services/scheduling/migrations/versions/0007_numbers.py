@@ -4,8 +4,8 @@ from alembic import op
 
 from jalsa.schema import guard_numbers, unguard_numbers
 
-revision = "0009"
-down_revision = "0003"
+revision = "0007"
+down_revision = "0006"
 
 SERVICE = "scheduling"
 

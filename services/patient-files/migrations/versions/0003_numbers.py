@@ -4,10 +4,10 @@ from alembic import op
 
 from jalsa.schema import guard_numbers, unguard_numbers
 
-revision = "0007"
+revision = "0003"
 down_revision = "0002"
 
-SERVICE = "clinical-notes"
+SERVICE = "patient-files"
 
 
 def upgrade() -> None:
