@@ -1,8 +1,11 @@
 """The application factory: what a service declares, and the Flask application made of it."""
 
+import copy
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -87,9 +90,13 @@ class JalsaApi(Api):  # type: ignore[misc]
         """Any HTTP error as a problem document; the headers of the error (Allow, …) are kept."""
         return _http_problem(error)
 
-    def document(self) -> dict[str, Any]:
-        """The OpenAPI document."""
-        document: dict[str, Any] = self.spec.to_dict()
+    @cached_property
+    def document(self) -> bytes:
+        """The OpenAPI document as JSON, built at the first call."""
+        return json.dumps(self._document(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def _document(self) -> dict[str, Any]:
+        document: dict[str, Any] = copy.deepcopy(self.spec.to_dict())  # apispec hands out dictionaries of its own
         document.setdefault("components", {})["parameters"] = _HEADERS
         for item in document["paths"].values():
             for method, name in _HEADER_OF.items():

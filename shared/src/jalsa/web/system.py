@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib.resources import files
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
@@ -57,13 +57,20 @@ def metrics_page() -> Response:
 
 def openapi() -> Response:
     """The OpenAPI 3.1 document."""
-    return jsonify(current_app.extensions["jalsa-api"].document())
+    return _unchanging(Response(current_app.extensions["jalsa-api"].document, mimetype="application/json"))
 
 
 def docs() -> Response:
     """A page that shows the OpenAPI document; it loads nothing from outside."""
-    page = files("jalsa.web").joinpath("docs.html").read_text()
-    return Response(page, mimetype="text/html", headers={"Content-Security-Policy": _POLICY})
+    return _unchanging(Response(_PAGE, mimetype="text/html", headers={"Content-Security-Policy": _POLICY}))
 
 
+def _unchanging(response: Response) -> Response:
+    """An answer that stays the same while the process lives: 304 for whoever names its ETag."""
+    response.add_etag()
+    response.headers["Cache-Control"] = "no-cache"  # it may be kept, and is asked for again by its ETag
+    return response.make_conditional(request)
+
+
+_PAGE = files("jalsa.web").joinpath("docs.html").read_bytes()
 _POLICY = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
