@@ -58,13 +58,14 @@ def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
     from prometheus_client import multiprocess
 
     from jalsa.web.app import create_app
+    from jalsa.web.edge import Patience
 
     class Gunicorn(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
             settings = {
                 "bind": f"{config.host}:{config.port}",
                 "workers": config.web_workers,
-                "threads": config.web_threads,
+                "threads": Patience().threads(config.web_threads),
                 "worker_class": "gthread",
                 "control_socket_disable": True,  # it would be written to $HOME, which is read-only
                 "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
@@ -106,10 +107,13 @@ def _worker(service: "Service", config: Config, _: argparse.Namespace) -> None:
 
 
 def _migrate(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
-    from jalsa.migrate import migrate
+    from jalsa.migrate import MigrationError, migrate
 
     config.require("database_owner_url")
-    migrate(migrations_folder(service), config.database_owner_url, arguments.revision)
+    try:
+        migrate(migrations_folder(service), config.database_owner_url, arguments.revision)
+    except MigrationError as error:
+        sys.exit(f"{service.name}: {error}")
     print(f"{service.name}: the database is at {arguments.revision}")
 
 
