@@ -214,6 +214,12 @@ def run(name: str) -> Any:
     return RUN[name](current_db())
 
 
+@routes.view("/run-long/<name>", "POST", permission="lamps.write", max_bytes=200_000, seconds=45.0)
+def run_long(name: str) -> Any:
+    """With a longer body, and statements that may take longer, than others have."""
+    return RUN[name](current_db())
+
+
 @routes.view("/nobody", permission="lamps.polish")
 def for_nobody() -> Any:
     return {}

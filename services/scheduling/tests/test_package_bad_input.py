@@ -177,7 +177,7 @@ def test_only_a_room_of_the_clinic_is_a_packages(desk: Desk, kind: str) -> None:
 def test_only_an_active_patient_of_the_tenant_has_a_package(
     desk: Desk, path: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scheduling.operations.participants.PATIENT_PATIENCE", 0.1)
+    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 0.1)
     patient = UNKNOWN
     if kind == "of another tenant":
         patient = Centre(desk.centre.kit, f"{desk.centre.tenant}x").create_patient()

@@ -57,6 +57,7 @@ def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
     from prometheus_client import multiprocess
 
     from jalsa.web.app import create_app
+    from jalsa.web.edge import Patience
     from jalsa.web.server import Server
 
     config.require("database_url", "jwks_url", "service_public_key")
@@ -65,7 +66,7 @@ def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
         stop_delay=config.stop_delay,
         bind=f"{config.host}:{config.port}",
         workers=config.web_workers,
-        threads=config.web_threads,
+        threads=Patience().threads(config.web_threads),
         proc_name=f"jalsa-{service.name}-web",
         child_exit=lambda _, worker: multiprocess.mark_process_dead(worker.pid),  # type: ignore[no-untyped-call]
     ).run()
@@ -105,10 +106,13 @@ def _leave(service: str) -> None:
 
 
 def _migrate(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
-    from jalsa.migrate import migrate
+    from jalsa.migrate import MigrationError, migrate
 
     config.require("database_owner_url")
-    migrate(migrations_folder(service), config.database_owner_url, arguments.revision)
+    try:
+        migrate(migrations_folder(service), config.database_owner_url, arguments.revision)
+    except MigrationError as error:
+        sys.exit(f"{service.name}: {error}")
     print(f"{service.name}: the database is at {arguments.revision}")
 
 

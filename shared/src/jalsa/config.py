@@ -62,7 +62,7 @@ class Config:
     port: int = setting("port of the web process", pattern=_PORT, default=8000)
     health_port: int = setting("port of the worker's /livez, /readyz and /metrics", pattern=_PORT, default=8001)
     web_workers: int = setting("gunicorn worker processes", pattern=_COUNT, default=2)
-    web_threads: int = setting("threads of each", pattern=_COUNT, default=8)
+    web_threads: int = setting("requests of each that use the database at once", pattern=_COUNT, default=8)
     stop_delay: float = setting(
         "seconds for which a web process that was told to stop is not ready but still lets callers in",
         pattern=_SECONDS,

@@ -48,12 +48,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(_: argparse.Namespace) -> None:
+    from jalsa.migrate import MigrationError
     from jalsa_local.database import DatabaseError
     from jalsa_local.run import run
 
     try:
         run()
-    except DatabaseError as error:
+    except (DatabaseError, MigrationError) as error:
         sys.exit(f"jalsa: {error}")
 
 

@@ -17,10 +17,14 @@ from jalsa.cli import migrations_folder
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.provision import provision
 from jalsa.web import Service
+from jalsa.web.edge import Patience
 from jalsa_local.database import EmbeddedPostgres
 from jalsa_local.gateway import gateway
 from jalsa_local.services import NAMES, load_all
 from jalsa_local.settings import Settings
+
+#: How many requests of each service use its database at once, and how they wait: all five share the threads.
+_PLACES, _PATIENCE = 4, Patience(waiting=60)
 
 
 def run() -> None:
@@ -96,7 +100,7 @@ def _prepare(service: Service, settings: Settings, issuer: Issuer, superuser_url
         "JWKS_URL": issuer.jwks_url,
         "SERVICE_KEY": issuer.service_key,
         "SERVICE_PUBLIC_KEY": issuer.service_public_key,
-        "WEB_THREADS": "4",
+        "WEB_THREADS": str(_PLACES),
     }
 
 
@@ -114,7 +118,7 @@ def _serve(
         lambda: _assemble(services, environments),
         bind=f"127.0.0.1:{settings.port}",
         workers=1,
-        threads=16,
+        threads=_PATIENCE.threads(_PLACES, len(services)),
         graceful_timeout=5,
         post_worker_init=lambda _: _announce(settings, issuer, began),
         worker_exit=lambda _, __: _stop_workers(),
@@ -132,7 +136,7 @@ def _assemble(services: dict[str, Service], environments: dict[str, dict[str, st
     mounts: dict[str, WSGIApplication] = {}
     for name, service in services.items():
         config = service.config.from_env(environments[name])
-        mounts[name] = create_app(service, config)
+        mounts[name] = create_app(service, config, patience=_PATIENCE)
         _workers.append(Worker(service, config))
     for worker in _workers:
         worker.start()

@@ -19,7 +19,7 @@ from jalsa.cli import migrations_folder
 from jalsa.config import Config
 from jalsa.context import Context, for_system
 from jalsa.contracts import FOLDER
-from jalsa.db import Database
+from jalsa.db import Database, Limits
 from jalsa.envelope import Envelope, parse
 from jalsa.ids import new_id
 from jalsa.inbox import Inbox
@@ -30,6 +30,7 @@ from jalsa.provision import drop_database, provision
 from jalsa.relay import place
 from jalsa.testing.servers import Servers
 from jalsa.web.app import Service, create_app
+from jalsa.web.edge import Patience
 
 T = TypeVar("T")
 
@@ -67,6 +68,9 @@ class Client:
 class ServiceKit:
     """One service with a database of its own."""
 
+    #: A machine that runs tests may be slow, and hundreds of requests at once must all be answered.
+    patience = Patience(turn=60.0, waiting=1_000, limits=Limits(lock=30.0, statement=60.0))
+
     def __init__(self, service: Service, config: Config, issuer: Issuer) -> None:
         self.service = service
         self.config = config
@@ -77,7 +81,7 @@ class ServiceKit:
     @cached_property
     def app(self) -> Flask:
         """The web application."""
-        app = create_app(self.service, self.config, self.database)
+        app = create_app(self.service, self.config, self.database, self.patience)
         app.testing = False
         return app
 

@@ -163,4 +163,5 @@ class Problem(Schema):
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     code = fields.String(required=True, metadata={"description": "Stable, kebab-case"})
-    errors = fields.Dict(metadata={"description": "Messages by field, with 422"})
+    errors = fields.Dict(metadata={"description": "Messages by field, with 422; 20 messages at most"})
+    more_errors = fields.Boolean(metadata={"description": "Present and true where there are further messages"})

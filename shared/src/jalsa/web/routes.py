@@ -9,11 +9,10 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 from webargs.core import missing
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest
 
-from jalsa import strictjson
 from jalsa.auth import PUBLIC
 from jalsa.errors import Problem
+from jalsa.web import bodies
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,14 +21,9 @@ class _Parser(FlaskParser):
     """webargs' parser, for strict JSON."""
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """The body's value; a 400 problem where it can not be read."""
+        """The body's value; raises what `bodies.parse` raises."""
         body = req.get_data()
-        if not body or not req.is_json:
-            return missing
-        try:
-            return strictjson.loads(body)
-        except ValueError:
-            raise BadRequest from None
+        return bodies.parse(body) if body and req.is_json else missing
 
 
 class Routes(Blueprint):  # type: ignore[misc]
@@ -51,14 +45,19 @@ class Routes(Blueprint):  # type: ignore[misc]
         answer: Schema | None = None,
         status: int = 200,
         texts: Sequence[str] = (),
+        max_bytes: int = bodies.MAX_BYTES,
+        seconds: float | None = None,
     ) -> Callable[[F], F]:
         """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name.
 
-        `texts` are the media types in which it answers as text, beside JSON or instead of it.
+        `texts` are the media types in which it answers as text, beside JSON or instead of it. `max_bytes` is the
+        length of its longest body, and `seconds` the time that each of its statements may take, where it needs more
+        than other views.
         """
 
         def register(view: F) -> F:
-            view.__dict__["permission"] = permission  # the decorators outside it copy it along
+            # the decorators outside it copy these along
+            view.__dict__.update(permission=permission, max_bytes=max_bytes, seconds=seconds)
             decorated = self.response(status, answer)(view)
             if texts:
                 content = {media_type: {"schema": {"type": "string"}} for media_type in texts}

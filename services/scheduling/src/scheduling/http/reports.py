@@ -14,6 +14,9 @@ from scheduling.queries import package_reports, reports, utilisation
 
 routes = Routes("reports", "Reports on local days of each clinic; of sessions, what was cancelled is not counted")
 
+
+#: A report may read what a large centre did in years.
+SECONDS = 30.0
 _UTILISATION = schemas.report_of(schemas.Utilisation)
 _NO_SHOWS = schemas.report_of(schemas.NoShows)
 _CAPACITY = schemas.report_of(schemas.Capacity)
@@ -30,6 +33,7 @@ _FIGURE = ("part", *_LABELS, "figure", "value")
     query=schemas.UtilisationArgs(),
     answer=_UTILISATION,
     texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_utilisation(args: dict[str, Any]) -> Response:
     """Booked minutes of the available ones, by provider or room."""
@@ -38,7 +42,12 @@ def report_utilisation(args: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/reports/no-shows", permission="reports.read", query=schemas.GroupedArgs(), answer=_NO_SHOWS, texts=(CSV,)
+    "/reports/no-shows",
+    permission="reports.read",
+    query=schemas.GroupedArgs(),
+    answer=_NO_SHOWS,
+    texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_no_shows(args: dict[str, Any]) -> Response:
     """Who did not come, of those whose place came to an outcome."""
@@ -46,7 +55,12 @@ def report_no_shows(args: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/reports/capacity", permission="reports.read", query=schemas.GroupedArgs(), answer=_CAPACITY, texts=(CSV,)
+    "/reports/capacity",
+    permission="reports.read",
+    query=schemas.GroupedArgs(),
+    answer=_CAPACITY,
+    texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_capacity(args: dict[str, Any]) -> Response:
     """Places used of the places offered in group sessions."""
@@ -54,7 +68,12 @@ def report_capacity(args: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/reports/lead-time", permission="reports.read", query=schemas.ReportArgs(), answer=_LEAD_TIME, texts=(CSV,)
+    "/reports/lead-time",
+    permission="reports.read",
+    query=schemas.ReportArgs(),
+    answer=_LEAD_TIME,
+    texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_lead_time(args: dict[str, Any]) -> Response:
     """Days from booking to start, by service type."""
@@ -67,6 +86,7 @@ def report_lead_time(args: dict[str, Any]) -> Response:
     query=schemas.PackageReportArgs(),
     answer=_PACKAGES,
     texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_packages(args: dict[str, Any]) -> Response:
     """Packages created in the period: what became of them and of their sessions, and how well they could be placed."""

@@ -1,6 +1,5 @@
 """Participants: book, confirm, reschedule, cancel."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.errors import NotYetKnown, Problem, conflict, invalid, not_found
 from jalsa.ids import new_id
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, PackageSession, Participant
@@ -21,9 +20,6 @@ from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.placing import absences, settle
 from scheduling.operations.sessions import close_place, place_session, reschedule_session
 from scheduling.queries import waitlist as waitlist_queries
-
-#: How long a patient who may have been registered a moment ago is looked for, in seconds.
-PATIENT_PATIENCE = 1.0
 
 _HOLD = text("SELECT * FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))")
 
@@ -234,14 +230,12 @@ def locked_participant(db: Session, participant_id: UUID, into: UUID | None = No
 def hold(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None) -> Row[Any]:
     """Lock the patient, before all else, and then the session; returns what the rules ask of both.
 
-    A patient whose registration may be on its way is waited for. Raises 422 `unknown-patient`.
+    Raises 422 `unknown-patient`: as NotYetKnown, where the patient's registration may be on its way here.
     """
-    deadline = time.monotonic() + PATIENT_PATIENCE
-    wanted = {"patient": patient_id, "session": session_id, "moving": moving}
-    while (held := db.execute(_HOLD, wanted).one()).active is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    held = db.execute(_HOLD, {"patient": patient_id, "session": session_id, "moving": moving}).one()
     if not held.active:
-        raise Problem(422, "unknown-patient", "There is no such active patient.")
+        kind = NotYetKnown if held.active is None else Problem
+        raise kind(422, "unknown-patient", "There is no such active patient.")
     return held
 
 
