@@ -181,6 +181,12 @@ def example(
     return parse(attributes)
 
 
+def renamed(envelope: Envelope, event: str, **data: Any) -> Envelope:
+    """The envelope as that of another event (`AppointmentCorrected.v1`) of its subject, with this data and no other."""
+    changes = {"type": f"jalsa.{envelope.service}.{event}", "data": json.loads(json.dumps(data, default=str))}
+    return parse({**envelope.attributes(), **changes})
+
+
 def eventually(look: Callable[[], T], *, within: float = 10.0) -> T:
     """The first true value that `look` returns, asked again and again until a deadline. Raises AssertionError."""
     deadline = time.monotonic() + within
