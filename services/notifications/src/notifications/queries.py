@@ -161,9 +161,15 @@ def facts(db: Session, subject: Appointment | Offer) -> Facts:
         name_en=clinic.name_en,
         name_ar=clinic.name_ar,
         timezone=clinic.timezone,
+        names_zone=_zones_differ(db),
         starts_at=subject.starts_at,
         expires_at=subject.expires_at if isinstance(subject, Offer) else None,
     )
+
+
+def _zones_differ(db: Session) -> bool:
+    """Whether the tenant's clinics lie in more than one time zone, so that a time alone could be misread."""
+    return (db.scalar(select(func.count(ClinicProjection.timezone.distinct()))) or 0) > 1
 
 
 def package_facts(db: Session, package: Package, numbers: Sequence[int] | None, now: datetime) -> PackageFacts:
@@ -186,6 +192,7 @@ def package_facts(db: Session, package: Package, numbers: Sequence[int] | None, 
         name_en=clinic.name_en,
         name_ar=clinic.name_ar,
         timezone=clinic.timezone,
+        names_zone=_zones_differ(db),
         sessions=tuple(s for s in to_come if numbers is None or s.number in numbers),
         unscheduled=package.unscheduled,
     )
