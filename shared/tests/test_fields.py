@@ -239,6 +239,13 @@ def test_pages_show_each_row_once_and_in_order(count: int, limit: int) -> None:
     assert seen == rows
 
 
+@pytest.mark.parametrize("value", ["2026-11-20T09:00:00", "2026-11-20", "tomorrow", "", 5])
+def test_what_is_no_instant_is_refused_in_plain_words(value: object) -> None:
+    with pytest.raises(ValidationError) as found:
+        Instant().deserialize(value)
+    assert found.value.messages == ["Must be an instant with its offset, such as 2026-11-20T09:00:00Z."]
+
+
 # States
 
 LAMP = states.table("lamp", "OFF", OFF="ON", ON="OFF BROKEN", BROKEN="")
@@ -253,6 +260,13 @@ def test_only_the_moves_of_the_table_are_allowed(current: str, target: str) -> N
         with pytest.raises(Problem) as found:
             LAMP.check(current, target)
         assert (found.value.status, found.value.code) == (409, "invalid-transition")
+
+
+@pytest.mark.parametrize(("name", "said"), [("invoice", "An invoice"), ("lamp", "A lamp"), ("offer", "An offer")])
+def test_a_move_that_is_not_in_the_table_is_refused_in_plain_words(name: str, said: str) -> None:
+    with pytest.raises(Problem) as found:
+        states.table(name, "OFF", OFF="").check("OFF", "ON")
+    assert found.value.detail == f"{said} that is OFF cannot become ON."
 
 
 def test_the_diagram_is_made_from_the_same_table() -> None:

@@ -11,12 +11,17 @@ from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.states import StateMachine
 from jalsa.testing.kit import ServiceKit
+from jalsa.testing.schema import assert_no_key_is_shared_by_tenants
 from jalsa.testing.servers import Servers
 from scheduling import domain
 from scheduling.app import SERVICE
+from scheduling.models import Base, ClearanceProjection, PatientProjection
 
 from .factories import Centre, Desk, at, ok
 from .waiting import WaitingDesk
+
+#: Whose ids scheduling makes itself; those of patients and clearances come from others.
+MADE_HERE = set(Base.metadata.tables) - {PatientProjection.__tablename__, ClearanceProjection.__tablename__}
 
 # everything that a migration could create in our schema, with what it may be used for
 _THINGS = text("""
@@ -141,3 +146,7 @@ def test_every_constraint_that_has_a_problem_of_its_own_exists(kit: ServiceKit) 
         names |= set(db.execute(text("SELECT relname FROM pg_class WHERE relkind = 'i'")).scalars())
         raised = db.execute(text("SELECT string_agg(prosrc, '') FROM pg_proc WHERE proname ~ '^check_'")).scalar_one()
     assert {name for name in SERVICE.constraints if name not in names and f"'{name}'" not in raised} == set()
+
+
+def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
+    assert_no_key_is_shared_by_tenants(kit, made_here=MADE_HERE)

@@ -8,8 +8,8 @@ from flask import Response, current_app, jsonify
 from marshmallow import Schema, fields, validate
 from sqlalchemy import text
 
-from jalsa.auth import PUBLIC
-from jalsa.errors import conflict, not_found
+from jalsa.auth import PUBLIC, SYSTEM
+from jalsa.errors import Problem, conflict, not_found
 from jalsa.outbox import COLUMNS, envelope_of
 from jalsa.web.edge import current_db, current_principal
 from jalsa.web.fields import Instant
@@ -27,6 +27,11 @@ _READ = text(f"""
       AND split_part(subject, '/', 1) <> ALL (:withheld)
     ORDER BY position LIMIT :limit
 """)  # noqa: S608 the columns are a constant
+# By the key of (tenant, subject, sequence): it costs the same however long the log is.
+_HEADS = text("""
+    SELECT subject, max(sequence) AS last FROM outbox
+    WHERE tenant_id = :tenant AND subject = ANY(:subjects) GROUP BY subject
+""")
 _KEPT = text("""
     SELECT id, source, subject, sequence, type, state, attempts, next_at, error, received_at FROM inbox
     WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:after AS uuid) IS NULL OR id > :after)
@@ -57,6 +62,26 @@ class FeedAnswer(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
+class HeadsBody(Schema):
+    """Of which subjects of a tenant to tell."""
+
+    tenant = fields.String(required=True, validate=_TOKEN)
+    subjects = fields.List(fields.String(validate=_TOKEN), required=True, validate=validate.Length(1, 500))
+
+
+class Head(Schema):
+    """The sequence of a subject's last event; a subject without any is left out."""
+
+    subject = fields.String()
+    last = fields.Integer()
+
+
+class HeadsAnswer(Schema):
+    """How far each subject is."""
+
+    items = fields.List(fields.Nested(Head()))
+
+
 class InboxArgs(PageArgs):
     """Which kept events to list."""
 
@@ -83,6 +108,7 @@ def feed_routes() -> Routes:
     routes = Routes("events", "The event log and the inbox")
     kept = "/events/inbox/<uuid:event_id>"
     routes.view("/events", permission="events.read", query=FeedArgs(), answer=FeedAnswer())(read_feed)
+    routes.view("/events/heads", "POST", permission="events.read", body=HeadsBody(), answer=HeadsAnswer())(read_heads)
     routes.view("/events/schemas/<event>", permission=PUBLIC)(read_schema)
     routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), answer=page_of(KeptEvent))(list_inbox)
     routes.view(f"{kept}/retry", "POST", permission="events.operate", status=204)(retry_dead)
@@ -102,6 +128,13 @@ def read_feed(args: dict[str, Any]) -> dict[str, Any]:
     values = {**args, "tenant": principal.tenant, "withheld": withheld}
     items = [envelope_of(row).attributes() for row in current_db().execute(_READ, values)]
     return {"items": items, "next_cursor": items[-1]["position"] if items else None}
+
+
+def read_heads(body: dict[str, Any]) -> dict[str, Any]:
+    """How far some subjects are, for our own services: with what is stored and has no position in the feed yet."""
+    if SYSTEM not in current_principal().roles:
+        raise Problem(403, "forbidden", "Only our own services may ask how far a subject is.")
+    return {"items": current_db().execute(_HEADS, body).all()}
 
 
 def read_schema(event: str) -> Response:

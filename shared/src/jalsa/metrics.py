@@ -32,6 +32,19 @@ DATABASE_UP = Gauge(
     "jalsa_database_up", "1 while the database answers the web process", ["pool"], multiprocess_mode="livemin"
 )
 REFUSED = Counter("jalsa_http_refused_total", "Requests that were not let in, by reason", ["service", "reason"])
+DUE_LATE = Gauge(
+    "jalsa_due_late_seconds",
+    "How long the longest due row of a work has waited",
+    ["service", "work"],
+    multiprocess_mode="livemax",
+)
+DUE_RESTING = Gauge(
+    "jalsa_due_resting",
+    "Due rows that are left alone after a failure",
+    ["service", "work"],
+    multiprocess_mode="livemax",
+)
+DUE_FAILURES = Counter("jalsa_due_failures_total", "Failures of a due row's work", ["service", "work"])
 LOOP_FAILURES = Counter("jalsa_worker_loop_failures_total", "Failures of a worker's loop", ["service", "loop"])
 
 

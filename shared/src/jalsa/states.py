@@ -21,7 +21,8 @@ class StateMachine:
     def check(self, current: str, target: str) -> None:
         """Raises the 409 problem `invalid-transition` unless the table has the move."""
         if target not in self.moves[current]:
-            raise conflict("invalid-transition", f"A {self.name} that is {current} can not become {target}.")
+            article = "An" if self.name[0] in "aeiou" else "A"
+            raise conflict("invalid-transition", f"{article} {self.name} that is {current} cannot become {target}.")
 
     def check_undo(self, current: str, target: str) -> None:
         """Raises the 409 problem `invalid-transition` unless the table has the move back."""

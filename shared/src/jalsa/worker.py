@@ -19,6 +19,7 @@ from jalsa.config import Config
 from jalsa.consumer import BusConsumer
 from jalsa.db import Database
 from jalsa.inbox import Inbox
+from jalsa.lookout import Lookout
 from jalsa.publishers import publisher_for
 from jalsa.reconcile import Reconciler
 from jalsa.relay import Relay
@@ -74,11 +75,13 @@ class Worker:
     def _loops(self) -> dict[str, Loop]:
         publisher = publisher_for(self.config.amqp_url, self.service.name, self._topology())
         relay = Relay(self.service.name, self.relay.engine, publisher)
-        tools = jobs.JobTools(self.app, self.relay, self.config)
-        purge = jobs.Job("purge-idempotency-keys", 3600, lambda t: 0 * jobs.purge_idempotency_keys(t.relay.engine))
+        reconciler = self._reconciler() if self.service.streams else None
+        lookout = Lookout(reconciler) if reconciler else None
+        tools = jobs.JobTools(self.app, self.relay, self.config, self.service.name, lookout=lookout)
+        purge = jobs.Job("purge-idempotency-keys", 3600, jobs.purge_idempotency_keys)
         loops: dict[str, Loop] = {"place": relay.place_loop, "publish": relay.publish_loop}
-        if self.service.streams:
-            loops |= self._inbox_loops()
+        if reconciler:
+            loops |= self._inbox_loops(reconciler)
         for job in (*self.service.jobs, purge):
             loops[job.name] = _job_loop(job, tools)
         return loops
@@ -86,12 +89,15 @@ class Worker:
     def _topology(self) -> bus.Topology:
         return replace(bus.load(), declares=self.config.amqp_declare == "yes")
 
-    def _inbox_loops(self) -> dict[str, Loop]:
+    def _reconciler(self) -> Reconciler:
         service, config = self.service, self.config
         inbox = Inbox(service.name, self.app, self.relay, service.streams, service.handlers)
-        self.consumer = consumer = BusConsumer(config.amqp_url, inbox, topology=self._topology())
         tokens = ServiceTokens(service.name, audience=config.jwt_audience, service_key=config.service_key)
-        reconciler = Reconciler(inbox, tokens, config.peer_url)
+        return Reconciler(inbox, tokens, config.peer_url)
+
+    def _inbox_loops(self, reconciler: Reconciler) -> dict[str, Loop]:
+        config, inbox = self.config, reconciler.inbox
+        self.consumer = consumer = BusConsumer(config.amqp_url, inbox, topology=self._topology())
         retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())
 
         def reconcile(stop: threading.Event) -> None:
@@ -122,7 +128,7 @@ class Worker:
 
 
 def _job_loop(job: jobs.Job, tools: jobs.JobTools) -> Loop:
-    return lambda stop: jobs.loop(job, tools, stop)
+    return lambda stop: jobs.loop(job, replace(tools, stop=stop), stop)
 
 
 def serve_health(worker: Worker, port: int) -> ThreadingHTTPServer:

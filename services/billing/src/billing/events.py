@@ -141,7 +141,14 @@ STREAMS = (
             "AppointmentCancelled.v1": CancelledFields(),
         },
         passes_over=frozenset(
-            {"AppointmentConfirmed.v1", "AppointmentArrived.v1", "AppointmentAttended.v1", "AppointmentNoShow.v1"}
+            {
+                "AppointmentConfirmed.v1",
+                "AppointmentArrived.v1",
+                "AppointmentAttended.v1",
+                "AppointmentNoShow.v1",
+                # an outcome changes no invoice, so neither does its correction
+                "AppointmentCorrected.v1",
+            }
         ),
     ),
     Stream(

@@ -9,17 +9,17 @@ from jalsa.inbox import Received
 
 def on_appointment_booked(db: Session, event: Received) -> None:
     """A patient has a place in a session: one invoice."""
-    invoices.invoice_appointment(db, event.data, now=clock.now())
+    invoices.invoice_appointment(db, event.data, now=clock.database_now(db))
 
 
 def on_appointment_rescheduled(db: Session, event: Received) -> None:
     """The place was moved to another time, perhaps of another clinic."""
-    invoices.move_appointment(db, event.data, now=clock.now())
+    invoices.move_appointment(db, event.data, now=clock.database_now(db))
 
 
 def on_appointment_cancelled(db: Session, event: Received) -> None:
     """The place was given up, alone or with its session."""
-    invoices.cancel_appointment(db, event.data["appointment_id"], now=clock.now())
+    invoices.cancel_appointment(db, event.data["appointment_id"], now=clock.database_now(db))
 
 
 def on_package_created(db: Session, event: Received) -> None:

@@ -51,6 +51,10 @@ class SessionFields(Fields):
     session_id = fields.UUID(required=True)
 
 
+class SessionCorrectedFields(SessionFields):
+    to_status = fields.String(required=True)
+
+
 class AppointmentPlaceFields(SessionPlaceFields):
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
@@ -60,6 +64,10 @@ class AppointmentPlaceFields(SessionPlaceFields):
 
 class AppointmentFields(Fields):
     appointment_id = fields.UUID(required=True)
+
+
+class AppointmentCorrectedFields(AppointmentFields):
+    to_status = fields.String(required=True)
 
 
 class ClinicFields(Fields):
@@ -94,6 +102,7 @@ STREAMS = (
             "SessionStarted.v1": SessionFields(),
             "SessionCompleted.v1": SessionFields(),
             "SessionCancelled.v1": SessionFields(),
+            "SessionCorrected.v1": SessionCorrectedFields(),
         },
         passes_over=frozenset({"SessionFilled.v1", "SessionSpotsOpened.v1"}),
     ),
@@ -108,6 +117,7 @@ STREAMS = (
             "AppointmentAttended.v1": AppointmentFields(),
             "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
+            "AppointmentCorrected.v1": AppointmentCorrectedFields(),
         },
     ),
     Stream(

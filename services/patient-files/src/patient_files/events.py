@@ -119,6 +119,10 @@ class AppointmentFields(Fields):
     appointment_id = fields.UUID(required=True)
 
 
+class CorrectedFields(AppointmentFields):
+    to_status = fields.String(required=True)
+
+
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicFields()}),
     Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderFields()}),
@@ -133,6 +137,7 @@ STREAMS = (
             "AppointmentAttended.v1": AppointmentFields(),
             "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
+            "AppointmentCorrected.v1": CorrectedFields(),
         },
     ),
 )

@@ -11,10 +11,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import pytest
 from flask import Flask
 from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
+from jalsa import clock
 from jalsa.cli import migrations_folder
 from jalsa.config import Config
 from jalsa.context import Context, for_system
@@ -33,6 +35,12 @@ from jalsa.web.app import Service, create_app
 from jalsa.web.edge import Patience
 
 T = TypeVar("T")
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    """It is that moment from now on, by the service's clock and by the database's; tokens stay valid."""
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    monkeypatch.setattr(clock, "database_now", lambda _: moment)
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,12 @@ def example(
     if time is not None:
         attributes["time"] = time.isoformat()
     return parse(attributes)
+
+
+def renamed(envelope: Envelope, event: str, **data: Any) -> Envelope:
+    """The envelope as that of another event (`AppointmentCorrected.v1`) of its subject, with this data and no other."""
+    changes = {"type": f"jalsa.{envelope.service}.{event}", "data": json.loads(json.dumps(data, default=str))}
+    return parse({**envelope.attributes(), **changes})
 
 
 def eventually(look: Callable[[], T], *, within: float = 10.0) -> T:

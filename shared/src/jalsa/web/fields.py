@@ -80,6 +80,10 @@ class FreeText(fields.String):
 class Instant(fields.AwareDateTime):
     """An RFC 3339 instant with its offset, between 1900 and 2200; loaded as UTC, written with `Z`."""
 
+    default_error_messages = dict.fromkeys(
+        ("invalid", "invalid_awareness"), "Must be an instant with its offset, such as 2026-11-20T09:00:00Z."
+    )
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format="iso", **kwargs)
 

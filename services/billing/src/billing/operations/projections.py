@@ -17,7 +17,7 @@ def save_patient(db: Session, data: Mapping[str, Any]) -> None:
     db.execute(
         insert(PatientProjection)
         .values(id=data["patient_id"], **values)
-        .on_conflict_do_update(index_elements=["id"], set_=values)
+        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_=values)
     )
 
 

@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from jalsa.web import PageArgs
 from jalsa.web.fields import FreeText, Instant, Name, Value
 from patient_files.domain import CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
+from patient_files.http.contacts import check_mailbox, check_price
 
 #: Where a number without a country code is dialled.
 _REGION = "SA"
@@ -28,6 +29,7 @@ class Phone(Value):
             number = None
         if number is None or not phonenumbers.is_valid_number(number):
             raise ValidationError("Must be a telephone number, such as +966500000001.")
+        check_price(number)
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -46,7 +48,7 @@ class Email(fields.Email, Value):
 
     def __init__(self, **kwargs: Any) -> None:
         visible = validate.Regexp(r"[!#-~]{3,254}\Z", error="Not a valid email address.")
-        super().__init__(validate=visible, **kwargs)
+        super().__init__(validate=[visible, check_mailbox], **kwargs)
 
 
 _sex = validate.OneOf(SEXES)
