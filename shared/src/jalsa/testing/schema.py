@@ -90,3 +90,8 @@ def assert_tables_are_as_the_models_say(kit: ServiceKit, base: type[DeclarativeB
     for table in tables.values():
         assert {(table.name, column.name) for column in table.columns} == {c for c in stored if c[0] == table.name}
     assert set(tables) <= forced
+
+
+def _schema(engine: Engine) -> list[list[tuple[object, ...]]]:
+    with engine.connect() as conn:
+        return [[tuple(map(str, row)) for row in conn.execute(text(part))] for part in _PARTS]
