@@ -80,7 +80,7 @@ def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
         def load(self) -> Any:
             return create_app(service, config)
 
-    config.require("database_url", "jwks_url", "service_public_key")
+    config.require("database_url", "jwks_url", "service_jwks_url")
     Gunicorn().run()
 
 

@@ -34,7 +34,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     token.add_argument("--sub", default="developer", help="the login (default: developer)")
     token.add_argument("--provider-id", help="for clinicians: the provider whom the login belongs to")
-    token.add_argument("--hours", type=float, default=24, help="how long it is valid (default: 24)")
+    token.add_argument(
+        "--events",
+        action="append",
+        metavar="SERVICE.AGGREGATE",
+        help="for subscribers: what is granted; may be given several times",
+    )
+    token.add_argument("--hours", type=float, default=24, help="how long it is valid (default: 24, which is the most)")
     token.set_defaults(run=_token)
     contracts = commands.add_parser("contracts", help="what is made from the services' declarations of their events")
     contracts.add_argument(
@@ -69,6 +75,7 @@ def _token(arguments: argparse.Namespace) -> None:
         arguments.role,
         subject=arguments.sub,
         provider_id=arguments.provider_id,
+        events=arguments.events,
         seconds=int(arguments.hours * 3600),
     )
     print(token)

@@ -1,6 +1,6 @@
 """Which role may do what; what is not named here is refused. Clinicians and records have no part in money."""
 
-from jalsa.auth import SYSTEM, Policy
+from jalsa.auth import SUBSCRIBER, SYSTEM, Policy
 
 _BILLING = frozenset({"biller", "manager"})
 _DESK = _BILLING | {"front-desk"}
@@ -14,6 +14,6 @@ POLICY: Policy = {
     "payments.write": _DESK,
     "clearance.read": _READERS,
     "clearance.write": _BILLING,
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }

@@ -1,6 +1,6 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.auth import SYSTEM, Policy
+from jalsa.auth import SUBSCRIBER, SYSTEM, Policy
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager"})
@@ -13,6 +13,6 @@ POLICY: Policy = {
     "preferences.write": _DESK | {"records"},
     # one's own notices only
     "inbox.own": _ALL,
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }

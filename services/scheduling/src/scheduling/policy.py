@@ -1,6 +1,6 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.auth import SYSTEM, Policy
+from jalsa.auth import SUBSCRIBER, SYSTEM, Policy
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager", "integration"})
@@ -25,6 +25,6 @@ POLICY: Policy = {
     "history.read": frozenset({"manager", "records", "front-desk", "clinician"}),
     # notes, which may be clinical, as they were
     "history.notes": frozenset({"manager", "clinician"}),
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.operate": _MANAGER,
 }

@@ -107,7 +107,7 @@ def create_app(service: Service, config: Config, database: Database | None = Non
     from jalsa.feed import feed_routes
     from jalsa.web.system import system_blueprint
 
-    config.require("database_url", "jwks_url", "service_public_key")
+    config.require("database_url", "jwks_url", "service_jwks_url")
     app = JalsaFlask(service.name, static_folder=None)
     app.config.update(
         API_TITLE=service.title,
@@ -125,7 +125,8 @@ def create_app(service: Service, config: Config, database: Database | None = Non
             issuer=config.jwt_issuer,
             audience=config.jwt_audience,
             jwks_url=config.jwks_url,
-            service_public_key=config.service_public_key,
+            service_jwks_url=config.service_jwks_url,
+            max_hours=config.jwt_max_hours,
         ),
     )
     api = JalsaApi(app)
