@@ -42,10 +42,10 @@ def loop(job: Job, tools: JobTools, stop: threading.Event) -> None:
             stop.wait(job.seconds)
 
 
-_PURGE = text("DELETE FROM idempotency_keys WHERE created_at < now() - interval '7 days'")
+_PURGE = text("DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'")
 
 
 def purge_idempotency_keys(engine: "Engine") -> int:
-    """Forget the keys of requests that are more than a week old."""
+    """Forget the keys of requests that are more than a day old."""
     with engine.begin() as conn:
         return conn.execute(_PURGE).rowcount

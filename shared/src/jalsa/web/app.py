@@ -93,7 +93,7 @@ class JalsaApi(Api):  # type: ignore[misc]
         document.setdefault("components", {})["parameters"] = _HEADERS
         for item in document["paths"].values():
             for method, name in _HEADER_OF.items():
-                if method in item:
+                if method in item and item[method].get("x-answer-kept", True):
                     item[method].setdefault("parameters", []).append({"$ref": f"#/components/parameters/{name}"})
         responses = document.get("components", {}).get("responses", {})
         for response in responses.values():

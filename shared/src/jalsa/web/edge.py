@@ -14,6 +14,7 @@ from jalsa.auth import PUBLIC, Principal, authorise
 from jalsa.context import Context, child_trace, request_id
 from jalsa.db import again, begin, commit, database_is_away, sqlstate
 from jalsa.errors import Problem, conflict
+from jalsa.web.restricted import as_seen_by
 
 log = structlog.get_logger()
 
@@ -49,7 +50,7 @@ class JalsaFlask(Flask):
         _trace()
         if request.routing_exception is not None or request.method == "OPTIONS" or request.endpoint == "static":
             return super().dispatch_request()
-        permission = getattr(self.view_functions[cast(str, request.endpoint)], "permission", None)
+        permission = self._view_says("permission")
         if permission == PUBLIC:
             return super().dispatch_request()
         self.enter(self.extensions["jalsa"].authenticator.principal(request.headers.get("Authorization")))
@@ -86,9 +87,9 @@ class JalsaFlask(Flask):
         with Session(database.engine, expire_on_commit=False, autoflush=False) as db:
             g.db = db
             begin(db, _context(g.principal))
-            key = idempotency.key_of(request)
+            key = idempotency.key_of(request) if self._view_says("kept") else None
             if key and (earlier := idempotency.earlier_response(db, request, key)):
-                return earlier
+                return self._as_seen_now(earlier)
             response = self.make_response(view())
             if response.status_code >= 400:
                 return response
@@ -96,6 +97,18 @@ class JalsaFlask(Flask):
                 idempotency.store_response(db, request, key, response)
             commit(db)
             return response
+
+    def _view_says(self, name: str) -> Any:
+        return getattr(self.view_functions[cast(str, request.endpoint)], name, None)
+
+    def _as_seen_now(self, earlier: Response) -> Response:
+        """A kept answer, without what the caller may not read any more; its tag was of what it showed then."""
+        schema, document = self._view_says("answer"), earlier.get_json(silent=True)
+        seen = as_seen_by(g.principal, schema, document) if schema is not None else document
+        if seen != document:
+            earlier.set_data(self.json.dumps(seen))
+            del earlier.headers["ETag"]
+        return earlier
 
     def _violation(self, error: IntegrityError) -> Problem:
         """A constraint caught what the operation did not: the same problem, from the service's table of them."""

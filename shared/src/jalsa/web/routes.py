@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest
 
 from jalsa import strictjson
 from jalsa.auth import PUBLIC
+from jalsa.web.restricted import check_declared
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,18 +50,27 @@ class Routes(Blueprint):  # type: ignore[misc]
         answer: Schema | None = None,
         status: int = 200,
         texts: Sequence[str] = (),
+        kept: bool = True,
     ) -> Callable[[F], F]:
         """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name.
 
-        `texts` are the media types in which it answers as text, beside JSON or instead of it.
+        `texts` are the media types in which it answers as text, beside JSON or instead of it. `kept` says whether the
+        answer of a POST is kept for a repeat with the same Idempotency-Key: not where it tells a secret once, where
+        nothing is changed, or where it was asked for by a person's data. Such a request is simply done again.
         """
 
+        if answer is not None:
+            check_declared(answer)
+
         def register(view: F) -> F:
-            view.__dict__["permission"] = permission  # the decorators outside it copy it along
+            # the decorators outside it copy these along
+            view.__dict__.update(permission=permission, kept=kept, answer=answer)
             decorated = self.response(status, answer)(view)
             if texts:
                 content = {media_type: {"schema": {"type": "string"}} for media_type in texts}
                 decorated = self.doc(responses={status: {"content": content}})(decorated)
+            if not kept:
+                decorated = self.doc(**{"x-answer-kept": False})(decorated)
             if permission == PUBLIC:
                 decorated = self.doc(security=[])(decorated)
             if query is not None:

@@ -27,7 +27,9 @@ _PLAN = schemas.PackagePlan()
 _PLANNED = tuple(schemas.PlannedSession().fields)
 
 
-@routes.view("/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), answer=_PLAN)
+@routes.view(
+    "/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), answer=_PLAN, kept=False
+)
 def plan_package(body: dict[str, Any]) -> dict[str, Any]:
     """Where every session would go, or why it has no place and what else there is; nothing is stored."""
     plan = operations.plan_package(current_db(), body, now=clock.now())

@@ -31,7 +31,7 @@ _OCCURRENCE = schemas.NewOccurrence()
 _MEMBER = schemas.MemberAnswer()
 
 
-@routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), answer=_PLAN)
+@routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), answer=_PLAN, kept=False)
 def plan_series(body: dict[str, Any]) -> dict[str, Any]:
     """Every occurrence that a series would have, with all that stands against it; nothing is stored."""
     check_override(body)
