@@ -6,7 +6,7 @@ from jalsa.ids import new_id
 
 from .factories import Office, answer, code_of
 
-_ALL = {"front-desk", "clinician", "biller", "records", "manager", "integration"}
+_ALL = {"front-desk", "clinician", "biller", "records", "manager", "integration", "subscriber"}
 _BILLING = {"biller", "manager"}
 _DESK = _BILLING | {"front-desk"}
 _READERS = _DESK | {"integration"}
@@ -25,7 +25,7 @@ _READERS = _DESK | {"integration"}
         ("GET", "/packages/{id}/balance", _READERS),
         ("GET", "/clearance/{id}", _READERS),
         ("POST", "/clearance/{id}", _BILLING),
-        ("GET", "/events", {"manager", "integration"}),
+        ("GET", "/events", {"manager", "integration", "subscriber"}),
         ("GET", "/events/inbox", {"manager"}),
     ],
 )

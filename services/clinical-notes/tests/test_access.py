@@ -13,7 +13,7 @@ from jalsa.testing.kit import Client, ServiceKit
 
 from .factories import Json, Story, refused
 
-OTHER_ROLES = ("front-desk", "biller", "records", "integration")
+OTHER_ROLES = ("front-desk", "biller", "records", "integration", "subscriber")
 
 
 def calls(story: Story, note: Json) -> dict[str, Callable[[Client], TestResponse]]:
@@ -153,6 +153,7 @@ def test_the_event_log_is_for_managers_and_subscribers(group: Story) -> None:
     for role, status in {
         "manager": 200,
         "integration": 200,
+        "subscriber": 200,
         "system": 200,
         "clinician": 403,
         "front-desk": 403,

@@ -1,6 +1,7 @@
 """Which role may do what; what is not named here is refused."""
 
 from jalsa.auth import SUBSCRIBER, SYSTEM, Policy
+from jalsa.web.restricted import Readers
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager"})
@@ -16,3 +17,6 @@ POLICY: Policy = {
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }
+
+#: Who reads to whom a message went, and what it says.
+CONTACT = Readers(_DESK)

@@ -1,6 +1,7 @@
 """Which role may do what; what is not named here is refused."""
 
 from jalsa.auth import SUBSCRIBER, SYSTEM, Policy
+from jalsa.web.restricted import Readers
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
 _MANAGER = frozenset({"manager"})
@@ -19,3 +20,6 @@ POLICY: Policy = {
     "events.read.patient": _MANAGER | {SUBSCRIBER, SYSTEM},
     "events.operate": _MANAGER,
 }
+
+#: Who reads why a consent was revoked.
+CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))

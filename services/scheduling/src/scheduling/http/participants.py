@@ -12,6 +12,7 @@ from jalsa.web.fields import EmptyBody
 from scheduling import queries
 from scheduling.http import represent
 from scheduling.http.overrides import check_override
+from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
 from scheduling.models import Participant
 from scheduling.operations import arrivals
@@ -33,6 +34,7 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 def book_appointment(body: dict[str, Any]) -> Response:
     """Book an individual session and its participant in one step."""
     check_override(body)
+    check_schedules(body["provider_id"])
     now = clock.now()
     booking = operations.book_appointment(current_db(), body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
@@ -92,6 +94,9 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
     """Move a participant to another session, or an individual session to another time; the number stays."""
     check_override(body)
     participant = operations.held_participant(current_db(), participant_id, body.get("session_id"))
+    own = participant.session.provider_id
+    check_schedules(own, body.get("provider_id", own))
+    check_session(body.get("session_id"))
     check_if_match(_shown(participant))
     return tagged(_shown(operations.reschedule(current_db(), participant, body, now=clock.now())))
 
@@ -144,6 +149,7 @@ def _found(participant_id: UUID) -> Participant:
 
 def _matched(participant_id: UUID) -> Participant:
     participant = operations.locked_participant(current_db(), participant_id)
+    check_schedules(participant.session.provider_id)
     check_if_match(_shown(participant))
     return participant
 

@@ -15,6 +15,7 @@ from scheduling import queries
 from scheduling.http import represent
 from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_override
+from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
 from scheduling.models import ClinicalSession
 from scheduling.operations import decisions, participants, scopes, sessions
@@ -30,6 +31,7 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 def create_session(body: dict[str, Any]) -> Response:
     """Schedule a session; it may start empty."""
     check_override(body)
+    check_schedules(body["provider_id"])
     session = sessions.create_session(current_db(), body, now=clock.now())
     return tagged(_shown(session), 201)
 
@@ -83,6 +85,7 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Move a session, with all its participants, to another time, provider or room."""
     check_override(body)
     now, chosen = _chosen(body, session_id, moving=True)
+    check_schedules(body.get("provider_id", chosen.session.provider_id))
     return _changed(chosen, scopes.reschedule(current_db(), chosen, body, now=now))
 
 
@@ -125,6 +128,8 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
 def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
     session = decisions.held_for_decision(current_db(), session_id, body.get("into_session_id"))
+    check_schedules(session.provider_id)
+    check_session(body.get("into_session_id"))
     check_if_match(_shown(session))
     return tagged(_shown(decisions.decide(current_db(), session, body, now=clock.now())))
 
@@ -139,6 +144,7 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     """Book a patient into a session."""
+    check_session(session_id)
     db, now = current_db(), clock.now()
     booking = participants.book(db, session_id, body["patient_id"], body["notes"], now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
@@ -178,6 +184,7 @@ def _found(session_id: UUID) -> ClinicalSession:
 
 def _matched(session_id: UUID) -> ClinicalSession:
     session = sessions.locked_session(current_db(), session_id)
+    check_schedules(session.provider_id)
     check_if_match(_shown(session))
     return session
 
@@ -186,6 +193,7 @@ def _chosen(body: dict[str, Any], session_id: UUID, *, moving: bool = False) -> 
     """The instant of the request, and the sessions in its scope, which is taken out of the body."""
     now = clock.now()
     chosen = scopes.choose(current_db(), session_id, body.pop("scope"), now=now, moving=moving)
+    check_schedules(*(session.provider_id for session in chosen.sessions))
     check_if_match(_shown(chosen.session))
     return now, chosen
 

@@ -12,6 +12,7 @@ from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_cursor
 from scheduling.http import represent
+from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import waitlist as schemas
 from scheduling.http.schemas.sessions import ParticipantAnswer
 from scheduling.models import WaitlistEntry
@@ -69,6 +70,7 @@ def accept_offer(_: dict[str, Any], entry_id: UUID) -> Response:
     """Book the patient into the place that is offered; the answer is the booking."""
     now = clock.now()
     booking = waitlist.accept(current_db(), _matched(entry_id), now=now)
+    check_schedules(booking.participant.session.provider_id)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
+from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import Day, FreeText, Instant, Name
 from scheduling.domain import ENTRY
 from scheduling.domain.hours import PARTS_OF_DAY
+from scheduling.policy import CARE
 
 _PRIORITY = {"description": "1 (most urgent) to 5"}
 
@@ -66,7 +67,7 @@ class OfferAnswer(Schema):
     expires_at = Instant(metadata={"description": "Until then the place is held"})
 
 
-class WaitlistEntryAnswer(Schema):
+class WaitlistEntryAnswer(Answer):
     id = fields.UUID()
     patient_id = fields.UUID()
     session_id = fields.UUID(allow_none=True)
@@ -78,7 +79,7 @@ class WaitlistEntryAnswer(Schema):
     from_date = fields.Date(allow_none=True)
     until_date = fields.Date(allow_none=True)
     priority = fields.Integer()
-    notes = fields.String(allow_none=True)
+    notes = restricted(CARE, fields.String(allow_none=True))
     status = fields.String()
     created_at = Instant()
     created_by = fields.String()
