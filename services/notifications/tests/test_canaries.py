@@ -10,7 +10,7 @@ HARMLESS = frozenset({"MessageAnswer.reason", "ReminderAnswer.reason"})
 
 
 def test_a_patients_contact_and_what_was_written_reach_the_desk_and_nobody_else(world: World, outside: Outside) -> None:
-    patient_id = world.patient(phone="+966500000942")
+    patient_id = world.patient(phone="+966500000942", preferred_language="en")
     booking = world.book(patient_id)
     world.dispatch()
     message = world.confirmation(booking)

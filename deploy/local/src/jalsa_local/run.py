@@ -85,9 +85,7 @@ def _password_secret(keys: Path) -> str:
     return path.read_text()
 
 
-def _prepare(
-    service: Service, settings: Settings, issuer: Issuer, secret: str, superuser_url: str
-) -> dict[str, str]:
+def _prepare(service: Service, settings: Settings, issuer: Issuer, secret: str, superuser_url: str) -> dict[str, str]:
     """Database, roles and migrations of a service; returns its environment."""
     from jalsa.migrate import migrate
 

@@ -43,9 +43,7 @@ def seen_by_role(
     return found
 
 
-def _requests(
-    path: str, ids: Mapping[str, Any], queries: list[dict[str, Any]]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _requests(path: str, ids: Mapping[str, Any], queries: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The path with its parameters filled in, once for each value of the first that has several; with each query."""
     names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     several = [name for name in names if isinstance(ids.get(name), list)]
