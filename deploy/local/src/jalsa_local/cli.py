@@ -1,6 +1,7 @@
 """The command `jalsa`: the local run, its tokens, and the contracts that are made from the code."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SERVICE.AGGREGATE",
         help="for subscribers: what is granted; may be given several times",
     )
-    token.add_argument("--hours", type=float, default=24, help="how long it is valid (default: 24, which is the most)")
+    token.add_argument("--hours", type=float, default=24, help="how long it is valid (default: 24, the most unless JWT_MAX_HOURS says otherwise)")
     token.set_defaults(run=_token)
     contracts = commands.add_parser("contracts", help="what is made from the services' declarations of their events")
     contracts.add_argument(
@@ -64,9 +65,13 @@ def _run(_: argparse.Namespace) -> None:
 
 
 def _token(arguments: argparse.Namespace) -> None:
+    from jalsa.config import Config
     from jalsa.issuer import Issuer
     from jalsa_local.settings import Settings
 
+    longest = int(os.environ.get("JWT_MAX_HOURS") or Config.jwt_max_hours)
+    if not 0 < arguments.hours <= longest:
+        sys.exit(f"jalsa: a token is valid for {longest} hours at most (JWT_MAX_HOURS).")
     keys = Settings.from_env().data / "keys"
     if not (keys / "issuer.pem").exists():
         sys.exit(f"jalsa: there are no keys in {keys}; start Jalsa first (make run).")
