@@ -150,6 +150,8 @@ def test_the_command_token_prints_a_token_that_is_good(run: LocalRun) -> None:
     api = Api(lambda service: f"http://127.0.0.1:{run.port}/{service}", done.stdout.strip())
     [clinic] = api.get("/scheduling/v1/clinics")["items"]
     assert clinic["name_ar"] == "علم النفس"
+    too_long = run.run("token", "--tenant", "rahma", "--role", "manager", "--hours", "25")
+    assert (too_long.returncode, "24 hours at most" in too_long.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("kill", [LocalRun.kill, LocalRun.kill_everything])

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session
 
 from jalsa import clock
-from jalsa.auth import PUBLIC, SYSTEM, Policy, Principal
+from jalsa.auth import PUBLIC, SUBSCRIBER, SYSTEM, Policy, Principal
 from jalsa.config import Config
 from jalsa.context import TENANT
 from jalsa.contracts import EventType, Fields, Stream
@@ -126,8 +126,8 @@ def lamp_attributes(
 POLICY: Policy = {
     "lamps.read": frozenset({"manager", "clinician"}),
     "lamps.write": frozenset({"manager"}),
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
-    "events.read.wire": frozenset({"manager", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
+    "events.read.wire": frozenset({"manager", SUBSCRIBER, SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }
 routes = Routes("lamps", "Lamps")
@@ -361,8 +361,8 @@ def kit_on(urls: Urls, service: Service, issuer: Issuer, **settings: Any) -> Ite
         "jwt_issuer": ISSUER,
         "jwt_audience": AUDIENCE,
         "jwks_url": issuer.jwks_url,
-        "service_key": issuer.service_key,
-        "service_public_key": issuer.service_public_key,
+        "service_key": issuer.service_key(service.name),
+        "service_jwks_url": issuer.service_jwks_url,
         **settings,
     }
     kit = ServiceKit(service, Config(**values), issuer)

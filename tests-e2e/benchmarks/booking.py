@@ -54,7 +54,7 @@ def web(kit: ServiceKit) -> Iterator[int]:
         **os.environ,
         "DATABASE_URL": config.database_url,
         "JWKS_URL": config.jwks_url,
-        "SERVICE_PUBLIC_KEY": config.service_public_key,
+        "SERVICE_JWKS_URL": config.service_jwks_url,
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "WEB_WORKERS": "2",

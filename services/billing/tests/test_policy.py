@@ -8,7 +8,7 @@ from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
 
 from .factories import Office, answer, code_of
 
-_ALL = {"front-desk", "clinician", "biller", "records", "manager", "integration"}
+_ALL = {"front-desk", "clinician", "biller", "records", "manager", "integration", "subscriber"}
 _BILLING = {"biller", "manager"}
 _DESK = _BILLING | {"front-desk"}
 _READERS = _DESK | {"integration"}
@@ -27,7 +27,7 @@ _READERS = _DESK | {"integration"}
         ("GET", "/packages/{id}/balance", _READERS),
         ("GET", "/clearance/{id}", _READERS),
         ("POST", "/clearance/{id}", _BILLING),
-        ("GET", "/events", {"manager", "integration"}),
+        ("GET", "/events", {"manager", "integration", "subscriber"}),
         ("GET", "/events/inbox", {"manager"}),
     ],
 )

@@ -14,7 +14,7 @@ from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
 
 from .factories import Json, Story, refused
 
-OTHER_ROLES = ("front-desk", "biller", "records", "integration")
+OTHER_ROLES = ("front-desk", "biller", "records", "integration", "subscriber")
 
 
 def calls(story: Story, note: Json) -> dict[str, Callable[[Client], TestResponse]]:
@@ -154,6 +154,7 @@ def test_the_event_log_is_for_managers_and_subscribers(group: Story) -> None:
     for role, status in {
         "manager": 200,
         "integration": 200,
+        "subscriber": 200,
         "system": 200,
         "clinician": 403,
         "front-desk": 403,

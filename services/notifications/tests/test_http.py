@@ -44,6 +44,7 @@ MAY = {
         "reminders", "reminder", "messages", "message", "preferences", "prefer", "inbox", "events", "kept",
     },
     "integration": {"reminders", "reminder", "inbox", "events"},
+    "subscriber": {"events"},
 }  # fmt: skip
 
 

@@ -40,8 +40,7 @@ MAY = {
     "calendar-links.write": {"manager", "front-desk", "clinician"},
     "reports.read": {"manager", "integration"},
     "history.read": {"manager", "records", "front-desk", "clinician"},
-    "history.notes": {"manager", "clinician"},
-    "events.read": {"manager", "integration"},
+    "events.read": {"manager", "integration", "subscriber"},
     "events.operate": {"manager"},
 }
 

@@ -101,16 +101,18 @@ def test_a_sessions_history_has_its_participants_where_they_are_asked_for(desk: 
     assert list(problem(refused, 422, "validation-error")["errors"]) == ["include"]
 
 
-def test_notes_are_shown_to_clinicians_and_managers_and_only_said_to_have_changed_to_others(desk: Desk) -> None:
+def test_notes_are_shown_to_who_reads_them_in_the_record_and_only_said_to_have_changed_to_others(desk: Desk) -> None:
     session = desk.create_session(group_notes="before")
     participant = desk.create_participant(session, notes="before")
     for path, patch in ((f"/sessions/{session['id']}", "group_notes"), (f"/participants/{participant['id']}", "notes")):
         etag = desk.centre.get(path).headers["ETag"]
         ok(desk.centre.client().patch(path, {patch: SECRET}, etag))
     path = f"/history/session/{session['id']}"
-    for role in ("clinician", "manager", "front-desk", "records"):
-        answer = desk.centre.client(role).get(path, include="participants")
-        shown = role in ("clinician", "manager")
+    provider = desk.centre.kit.client(desk.centre.tenant, "clinician", provider_id=desk.provider["id"])
+    callers = {role: desk.centre.client(role) for role in ("clinician", "manager", "front-desk", "records")}
+    for role, caller in {**callers, "provider": provider}.items():
+        answer = caller.get(path, include="participants")
+        shown = role in ("provider", "manager", "front-desk")
         assert (SECRET in answer.text) is shown
         assert ("before" in {c["before"] for e in ok(answer)["items"] for c in e["changes"]}) is shown
         changed = [c for e in ok(answer)["items"] for c in e["changes"] if e["action"] == "CHANGED"]

@@ -60,7 +60,7 @@ def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
     from jalsa.web.edge import Patience
     from jalsa.web.server import Server
 
-    config.require("database_url", "jwks_url", "service_public_key")
+    config.require("database_url", "jwks_url", "service_jwks_url")
     Server(
         lambda: create_app(service, config),
         stop_delay=config.stop_delay,

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 import socket
 import sys
 import threading
@@ -78,16 +79,28 @@ def _run(settings: Settings, began: float) -> None:
     postgres.start()
     _say("the five databases are brought up to date")
     services = load_all()
-    environments = {name: _prepare(service, settings, issuer, postgres.url) for name, service in services.items()}
+    secret = _password_secret(issuer.folder)
+    environments = {
+        name: _prepare(service, settings, issuer, secret, postgres.url) for name, service in services.items()
+    }
     _say("the services start")
     _serve(settings, services, environments, issuer, began)
 
 
-def _prepare(service: Service, settings: Settings, issuer: Issuer, superuser_url: str) -> dict[str, str]:
+def _password_secret(keys: Path) -> str:
+    """What the database roles' passwords follow from. Before services had keys of their own it was their shared key."""
+    path = keys / "service.pem"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32))
+    return path.read_text()
+
+
+def _prepare(service: Service, settings: Settings, issuer: Issuer, secret: str, superuser_url: str) -> dict[str, str]:
     """Database, roles and migrations of a service; returns its environment."""
     from jalsa.migrate import migrate
 
-    urls = provision(superuser_url, service.name.replace("-", "_"), secret=issuer.service_key)
+    urls = provision(superuser_url, service.name.replace("-", "_"), secret=secret)
     migrate(migrations_folder(service), urls.owner)
     return {
         **{name: value for name, value in os.environ.items() if name != "PORT"},
@@ -98,8 +111,8 @@ def _prepare(service: Service, settings: Settings, issuer: Issuer, superuser_url
         "JWT_ISSUER": ISSUER,
         "JWT_AUDIENCE": AUDIENCE,
         "JWKS_URL": issuer.jwks_url,
-        "SERVICE_KEY": issuer.service_key,
-        "SERVICE_PUBLIC_KEY": issuer.service_public_key,
+        "SERVICE_KEY": issuer.service_key(service.name),
+        "SERVICE_JWKS_URL": issuer.service_jwks_url,
         "WEB_THREADS": str(_PLACES),
     }
 

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from jalsa.auth import SYSTEM, Policy, Principal
+from jalsa.auth import SUBSCRIBER, SYSTEM, Policy, Principal
+from jalsa.web.restricted import Readers
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager", "integration"})
@@ -30,9 +31,7 @@ POLICY: Policy = {
     "calendar-links.write": frozenset({"manager", "front-desk", "clinician"}),
     "reports.read": frozenset({"manager", "integration"}),
     "history.read": frozenset({"manager", "records", "front-desk", "clinician"}),
-    # notes, which may be clinical, as they were
-    "history.notes": frozenset({"manager", "clinician"}),
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.operate": _MANAGER,
 }
 
@@ -50,3 +49,9 @@ def provider_of(principal: Principal) -> UUID | None:
         return UUID(principal.provider_id or "")
     except ValueError:
         return None
+
+
+#: Who reads what may be clinical: notes, and why something was changed, given up, missed or set aside.
+CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
+#: Why a provider is away.
+ABSENCE = Readers(_MANAGER, own="provider_id")

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,9 +98,18 @@ class ServiceKit:
         """The inbox, under the application's and the relay's role."""
         return Inbox(self.service.name, self.database, self.relay, self.service.streams, self.service.handlers)
 
-    def client(self, tenant: str, *roles: str, provider_id: str | None = None, subject: str = "tester") -> Client:
+    def client(
+        self,
+        tenant: str,
+        *roles: str,
+        provider_id: str | None = None,
+        subject: str = "tester",
+        events: Iterable[str] | None = None,
+    ) -> Client:
         """A caller; a manager unless roles are given."""
-        token = self.issuer.token(tenant, roles or ("manager",), subject=subject, provider_id=provider_id)
+        token = self.issuer.token(
+            tenant, roles or ("manager",), subject=subject, provider_id=provider_id, events=events
+        )
         return Client(self.app, token)
 
     def transaction(self, tenant: str) -> Any:
@@ -141,8 +150,8 @@ def service_kit(service: Service, servers: Servers, issuer: Issuer) -> Iterator[
         jwt_issuer=ISSUER,
         jwt_audience=AUDIENCE,
         jwks_url=issuer.jwks_url,
-        service_key=issuer.service_key,
-        service_public_key=issuer.service_public_key,
+        service_key=issuer.service_key(service.name),
+        service_jwks_url=issuer.service_jwks_url,
     )
     kit = ServiceKit(service, config, issuer)
     try:

@@ -99,7 +99,7 @@ class JalsaApi(Api):  # type: ignore[misc]
         document.setdefault("components", {})["parameters"] = _HEADERS
         for item in document["paths"].values():
             for method, name in _HEADER_OF.items():
-                if method in item:
+                if method in item and item[method].get("x-answer-kept", True):
                     item[method].setdefault("parameters", []).append({"$ref": f"#/components/parameters/{name}"})
         responses = document.get("components", {}).get("responses", {})
         for response in responses.values():
@@ -118,7 +118,7 @@ def create_app(
     from jalsa.feed import feed_routes
     from jalsa.web.system import system_blueprint
 
-    config.require("database_url", "jwks_url", "service_public_key")
+    config.require("database_url", "jwks_url", "service_jwks_url")
     app = JalsaFlask(service.name, static_folder=None)
     app.config.update(
         API_TITLE=service.title,
@@ -135,7 +135,8 @@ def create_app(
             issuer=config.jwt_issuer,
             audience=config.jwt_audience,
             jwks_url=config.jwks_url,
-            service_public_key=config.service_public_key,
+            service_jwks_url=config.service_jwks_url,
+            max_hours=config.jwt_max_hours,
         ),
     )
     watched = database is None

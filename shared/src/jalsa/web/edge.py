@@ -31,6 +31,7 @@ from jalsa.errors import NotYetKnown, Problem, conflict
 from jalsa.pulse import Pulse
 from jalsa.web import bodies
 from jalsa.web.gate import Gate, NoPlace
+from jalsa.web.restricted import as_seen_by
 
 log = structlog.get_logger()
 
@@ -184,9 +185,9 @@ class JalsaFlask(Flask):
         with Session(self.database.engine, expire_on_commit=False, autoflush=False) as db:
             g.db = db
             begin(db, _context(g.principal), self._limits())
-            key = idempotency.key_of(request)
+            key = idempotency.key_of(request) if self._declared("kept") else None
             if key and (earlier := idempotency.earlier_response(db, request, key)):
-                return earlier
+                return self._as_seen_now(earlier)
             response = self.make_response(view())
             if response.status_code >= 400:
                 return response
@@ -206,6 +207,15 @@ class JalsaFlask(Flask):
     def _limits(self) -> Limits:
         limits = self.patience.limits
         return Limits(limits.lock, self._declared("seconds") or limits.statement)
+
+    def _as_seen_now(self, earlier: Response) -> Response:
+        """A kept answer, without what the caller may not read any more; its tag was of what it showed then."""
+        schema, document = self._declared("answer"), earlier.get_json(silent=True)
+        seen = as_seen_by(g.principal, schema, document) if schema is not None else document
+        if seen != document:
+            earlier.set_data(self.json.dumps(seen))
+            del earlier.headers["ETag"]
+        return earlier
 
     def _violation(self, error: IntegrityError) -> Problem:
         """A constraint caught what the operation did not: the same problem, from the service's table of them."""

@@ -5,9 +5,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
+from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import Instant, Value
 from notifications.domain import LANGUAGES, MESSAGE
+from notifications.policy import CONTACT
 
 _number = validate.Length(1, 60)
 
@@ -38,7 +39,7 @@ class MessageArgs(PageArgs):
     status = fields.String(load_default=None, validate=validate.OneOf(MESSAGE.states))
 
 
-class MessageAnswer(Schema):
+class MessageAnswer(Answer):
     """Channel, recipient, language and text are null until the message is about to be sent."""
 
     id = fields.UUID()
@@ -50,10 +51,10 @@ class MessageAnswer(Schema):
     package_id = fields.UUID(allow_none=True, metadata={"description": "The package, where it is about a whole one"})
     package_number = fields.String(allow_none=True)
     channel = fields.String(allow_none=True)
-    recipient = fields.String(allow_none=True)
+    recipient = restricted(CONTACT, fields.String(allow_none=True))
     language = fields.String(allow_none=True)
-    subject = fields.String(allow_none=True, metadata={"description": "Of an email"})
-    body = fields.String(allow_none=True)
+    subject = restricted(CONTACT, fields.String(allow_none=True, metadata={"description": "Of an email"}))
+    body = restricted(CONTACT, fields.String(allow_none=True))
     status = fields.String()
     attempts = fields.Integer()
     created_at = Instant()

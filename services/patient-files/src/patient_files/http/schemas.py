@@ -7,10 +7,11 @@ from typing import Any
 import phonenumbers
 from marshmallow import Schema, ValidationError, fields, validate
 
-from jalsa.web import PageArgs
+from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import FreeText, Instant, Name, Value
 from patient_files.domain import CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
 from patient_files.http.contacts import check_mailbox, check_price
+from patient_files.policy import CARE
 
 #: Where a number without a country code is dialled.
 _REGION = "SA"
@@ -161,7 +162,7 @@ class ConsentArgs(PageArgs):
     state = fields.String(load_default=None, validate=validate.OneOf(CONSENT.states))
 
 
-class ConsentAnswer(Schema):
+class ConsentAnswer(Answer):
     id = fields.UUID()
     patient_id = fields.UUID()
     consent_type = fields.String()
@@ -172,6 +173,6 @@ class ConsentAnswer(Schema):
     status = fields.String(metadata={"description": "VALID, EXPIRED or REVOKED"})
     revoked_at = Instant(allow_none=True)
     revoked_by = fields.String(allow_none=True)
-    revoke_reason = fields.String(allow_none=True)
+    revoke_reason = restricted(CARE, fields.String(allow_none=True))
     created_at = Instant()
     created_by = fields.String()

@@ -12,6 +12,7 @@ from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_o
 from jalsa.web.paging import decode_id_cursor
 from scheduling import queries
 from scheduling.http.answers import told_beside
+from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import setup as schemas
 from scheduling.http.schemas.proposals import NewClosureAnswer, NewTimeOffAnswer, ProposedFor
 from scheduling.models import Closure, Provider, TimeOff
@@ -37,7 +38,9 @@ _SETTINGS = schemas.SettingsBody()
 def add_time_off(body: dict[str, Any], provider_id: UUID) -> Response:
     """A provider is away; the answer names the sessions that are booked then, and proposes what becomes of them."""
     db, now = current_db(), clock.now()
-    absence = absences.add_time_off(db, _provider(provider_id), body, now=now)
+    provider = _provider(provider_id)
+    check_schedules(provider.id)
+    absence = absences.add_time_off(db, provider, body, now=now)
     return told_beside(shown_time_off(absence), 201, affected_sessions=_proposed(absence, now))
 
 
@@ -66,6 +69,7 @@ def get_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
 def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
     """The provider is not away after all."""
     absence = found_time_off(provider_id, time_off_id, lock=True)
+    check_schedules(absence.provider_id)
     check_if_match(shown_time_off(absence))
     absences.remove(current_db(), absence, now=clock.now())
     return Response(status=204)

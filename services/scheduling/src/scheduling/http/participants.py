@@ -11,9 +11,10 @@ from jalsa.web import Routes, check_if_match, current_db, tagged
 from jalsa.web.fields import EmptyBody
 from scheduling import queries
 from scheduling.http import represent
-from scheduling.http.acting import check_acts_in, check_may_undo
 from scheduling.http.overrides import check_entry, check_override
+from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
+from scheduling.http.undoing import check_may_undo
 from scheduling.models import Participant
 from scheduling.operations import arrivals, corrections
 from scheduling.operations import participants as operations
@@ -33,6 +34,7 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 )
 def book_appointment(body: dict[str, Any]) -> Response:
     """Book an individual session and its participant in one step; or enter a visit that began or took place."""
+    check_schedules(body["provider_id"])
     now = clock.now()
     check_entry(body, body["starts_at"], "appointments.write", now=now)
     booking = operations.book_appointment(current_db(), body, now=now)
@@ -94,6 +96,9 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
     """Move a participant to another session, or an individual session to another time; the number stays."""
     check_override(body)
     participant = operations.held_participant(current_db(), participant_id, body.get("session_id"))
+    own = participant.session.provider_id
+    check_schedules(own, body.get("provider_id", own))
+    check_session(body.get("session_id"))
     check_if_match(_shown(participant))
     return tagged(_shown(operations.reschedule(current_db(), participant, body, now=clock.now())))
 
@@ -107,7 +112,7 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
 )
 def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient has arrived; also late, and also after being missed while the session lasts."""
-    override_reason, participant = check_override(body), _acted_on(participant_id)
+    override_reason, participant = check_override(body), _matched(participant_id)
     return tagged(_shown(arrivals.check_in(current_db(), participant, override_reason, now=clock.now())))
 
 
@@ -120,7 +125,7 @@ def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response
 )
 def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     """The patient, who had arrived, took part."""
-    return tagged(_shown(arrivals.attend(current_db(), _acted_on(participant_id), now=clock.now())))
+    return tagged(_shown(arrivals.attend(current_db(), _matched(participant_id), now=clock.now())))
 
 
 @routes.view(
@@ -132,7 +137,7 @@ def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
 )
 def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient did not come, and the session has begun."""
-    override_reason, participant = check_override(body), _acted_on(participant_id)
+    override_reason, participant = check_override(body), _matched(participant_id)
     missed = arrivals.no_show(current_db(), participant, body["reason"], override_reason, now=clock.now())
     return tagged(_shown(missed))
 
@@ -147,7 +152,7 @@ def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
 def undo_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Take the last outcome back: an arrival, an attendance or a no-show; later than on its day for managers only."""
     seen = _found(participant_id).status
-    participant, now = _acted_on(participant_id), clock.now()
+    participant, now = _matched(participant_id), clock.now()
     of_today = corrections.is_of_today(participant, participant.session.clinic.timezone, now)
     check_may_undo(of_today=of_today, reason=body["reason"])
     return tagged(_shown(corrections.undo_participant(current_db(), participant, body["reason"], seen=seen, now=now)))
@@ -160,16 +165,9 @@ def _found(participant_id: UUID) -> Participant:
     return participant
 
 
-def _acted_on(participant_id: UUID) -> Participant:
-    """As `_matched`, for those who may say what happens in the participant's session."""
-    participant = operations.locked_participant(current_db(), participant_id)
-    check_acts_in(participant.session)
-    check_if_match(_shown(participant))
-    return participant
-
-
 def _matched(participant_id: UUID) -> Participant:
     participant = operations.locked_participant(current_db(), participant_id)
+    check_schedules(participant.session.provider_id)
     check_if_match(_shown(participant))
     return participant
 

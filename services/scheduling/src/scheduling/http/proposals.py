@@ -11,6 +11,7 @@ from scheduling.http import represent
 from scheduling.http.absences import found_closure, found_time_off, shown_time_off
 from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_override
+from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import proposals as schemas
 from scheduling.models import Closure, TimeOff
 from scheduling.operations import proposals as operations
@@ -61,8 +62,10 @@ def apply(body: dict[str, Any], provider_id: UUID, time_off_id: UUID) -> Respons
     """
     check_override(body)
     db, absence = current_db(), found_time_off(provider_id, time_off_id, lock=True)
+    check_schedules(absence.provider_id)
     check_if_match(lambda: shown_time_off(absence))
     changed = operations.apply(db, absence, body, now=clock.now())
+    check_schedules(*(session.provider_id for session in changed))
     shown = represent.sessions(db, changed)
     applied = [{"action": item["action"], "session": shown[item["session_id"]]} for item in body["items"]]
     return told_beside(shown_time_off(absence), applied=_APPLIED.dump(applied, many=True))

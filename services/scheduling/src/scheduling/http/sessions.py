@@ -12,10 +12,11 @@ from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_o
 from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from scheduling import queries
 from scheduling.http import represent
-from scheduling.http.acting import check_acts_in, check_may_undo
 from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_entry, check_override
+from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
+from scheduling.http.undoing import check_may_undo
 from scheduling.models import ClinicalSession
 from scheduling.operations import corrections, decisions, participants, scopes, sessions
 
@@ -32,6 +33,7 @@ def create_session(body: dict[str, Any]) -> Response:
     """Schedule a session; it may start empty. Or enter one that began or took place."""
     now = clock.now()
     check_entry(body, body["starts_at"], "sessions.write", now=now)
+    check_schedules(body["provider_id"])
     session = sessions.create_session(current_db(), body, now=now)
     return tagged(_shown(session), 201)
 
@@ -85,6 +87,7 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Move a session, with all its participants, to another time, provider or room."""
     check_override(body)
     now, chosen = _chosen(body, session_id, moving=True)
+    check_schedules(body.get("provider_id", chosen.session.provider_id))
     return _changed(scopes.reschedule(current_db(), chosen, body, now=now))
 
 
@@ -151,6 +154,8 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
     override_reason = check_override(body)
     session = decisions.held_for_decision(current_db(), session_id, body.get("into_session_id"))
+    check_schedules(session.provider_id)
+    check_session(body.get("into_session_id"))
     check_if_match(_shown(session))
     return tagged(_shown(decisions.decide(current_db(), session, body, override_reason, now=clock.now())))
 
@@ -165,6 +170,7 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     """Book a patient into a session; or enter a visit to one that began or took place."""
+    check_session(session_id)
     db, now = current_db(), clock.now()
     # a booking like most need not know when the session begins: what has begun, it is refused for
     begins = _found(session_id).starts_at if body["walk_in"] or "override" in body else None
@@ -208,7 +214,7 @@ def _found(session_id: UUID) -> ClinicalSession:
 def _acted_on(session_id: UUID, held: ClinicalSession | None = None) -> ClinicalSession:
     """The locked session, for those who may say what happens in it."""
     session = held or sessions.locked_session(current_db(), session_id)
-    check_acts_in(session)
+    check_schedules(session.provider_id)
     check_if_match(_shown(session))
     return session
 
@@ -217,6 +223,7 @@ def _chosen(body: dict[str, Any], session_id: UUID, *, moving: bool = False) -> 
     """The instant of the request, and the sessions in its scope, which is taken out of the body."""
     now = clock.now()
     chosen = scopes.choose(current_db(), session_id, body.pop("scope"), now=now, moving=moving)
+    check_schedules(*(session.provider_id for session in chosen.sessions))
     check_if_match(_shown(chosen.session))
     return now, chosen
 

@@ -14,6 +14,7 @@ from jalsa.web.paging import decode_cursor
 from scheduling.domain import UNREACHABLE
 from scheduling.http import represent
 from scheduling.http.overrides import check_override
+from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import waitlist as schemas
 from scheduling.http.schemas.sessions import ParticipantAnswer
 from scheduling.models import WaitlistEntry
@@ -72,6 +73,7 @@ def accept_offer(body: dict[str, Any], entry_id: UUID) -> Response:
     check_override(body)
     now = clock.now()
     booking = waitlist.accept(current_db(), _matched(entry_id), body.get("override"), now=now)
+    check_schedules(booking.participant.session.provider_id)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 

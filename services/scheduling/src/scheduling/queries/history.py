@@ -41,7 +41,8 @@ _NOISE = {
     *("id", "tenant_id", "during", "live", "closes_when_empty", "token_hash", "change_reason"),
     *("folded", "user_folded", "twin"),
 }
-_REASONS = (
+#: Columns with a reason, in the order in which one is looked for.
+REASONS = (
     "change_reason",
     "cancel_reason",
     "no_show_reason",
@@ -150,19 +151,22 @@ def differences(row: Row[Any]) -> list[Difference]:
     ]
 
 
-def reason(row: Row[Any]) -> str | None:
-    """Why a change was made, where somebody said so: a reason that came with it, or with the request's next step."""
+def reason(row: Row[Any]) -> tuple[str, str] | None:
+    """Why a change was made, where somebody said so: a reason that came with it, or with the request's next step.
+
+    It comes with the name of the column in which it stands.
+    """
     given = _new_reason(row.before or {}, row.after or {})
     if given is None and row.action == "UPDATE":
         given = _new_reason(row.after, row.later or {})
     return given
 
 
-def _new_reason(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+def _new_reason(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, str] | None:
     """A reason that is there now and was not before; rescheduling for the same reason twice is a reason twice."""
     again = any(before.get(name) != after.get(name) for name in _WITH_A_REASON)
-    for name in _REASONS:
+    for name in REASONS:
         given: str | None = after.get(name)
         if given and (given != before.get(name) or (again and name == "change_reason")):
-            return given
+            return name, given
     return None

@@ -56,6 +56,12 @@ def coming(
     return list(db.scalars(query.order_by(ClinicalSession.starts_at, ClinicalSession.id)))
 
 
+def providers_to_come(db: Session, series_id: UUID, *, now: datetime) -> Sequence[UUID]:
+    """Who holds the sessions of a series that have not begun: single ones may have been given to somebody else."""
+    query = select(ClinicalSession.provider_id).distinct()
+    return db.scalars(query.where(ClinicalSession.id.in_(coming(db, series_id, since=now, now=now)))).all()
+
+
 def current_member(db: Session, series_id: UUID, patient_id: UUID) -> SeriesMember | None:
     """The patient's membership, if the patient has not left the series."""
     return db.scalar(

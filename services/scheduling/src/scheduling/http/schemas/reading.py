@@ -326,10 +326,12 @@ class Change(Schema):
     field = fields.String()
     before = fields.Raw(allow_none=True)
     after = fields.Raw(allow_none=True)
-    withheld = fields.Boolean(metadata={"description": "It changed, but may be clinical: the values are not shown"})
+    withheld = fields.Boolean(metadata={"description": "It changed, but is not for you: the values are not shown"})
 
 
 class HistoryEntry(Schema):
+    """Its changes and its reason are for who may read these fields of the record itself."""
+
     at = Instant()
     by = fields.String(metadata={"description": "The login, or system:<what>"})
     request_id = fields.String()
@@ -338,6 +340,9 @@ class HistoryEntry(Schema):
     action = fields.String(metadata={"description": "CREATED, CHANGED or REMOVED"})
     changes = fields.List(fields.Nested(Change()))
     reason = fields.String(allow_none=True)
+    withheld = fields.List(
+        fields.String(), metadata={"description": "`reason`, where there is one that you may not read"}
+    )
 
 
 def report_of(row: type[Schema]) -> Schema:

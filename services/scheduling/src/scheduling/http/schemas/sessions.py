@@ -4,10 +4,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
+from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import DayOrInstant, FreeText, Instant, Name, Words
 from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION, WALK_IN_MINUTES
 from scheduling.domain.recurrence import SCOPES, THIS
+from scheduling.policy import CARE
 
 _minutes = validate.Range(1, MAX_MINUTES)
 group_places = validate.Range(1, MAX_GROUP)
@@ -176,7 +177,7 @@ class AppointmentBody(_Place):
     notes = FreeText(allow_none=True, load_default=None)
 
 
-class SessionAnswer(Schema):
+class SessionAnswer(Answer):
     id = fields.UUID()
     session_number = fields.String()
     session_type = fields.String()
@@ -191,7 +192,7 @@ class SessionAnswer(Schema):
     timezone = fields.String()
     max_capacity = fields.Integer()
     min_participants = fields.Integer(allow_none=True)
-    group_notes = fields.String(allow_none=True)
+    group_notes = restricted(CARE, fields.String(allow_none=True))
     current_capacity = fields.Integer(metadata={"description": "Live participants"})
     held_spots = fields.Integer(metadata={"description": "Held by open offers to those who wait"})
     available_spots = fields.Integer()
@@ -208,15 +209,17 @@ class SessionAnswer(Schema):
     created_by = fields.String()
     cancelled_at = Instant(allow_none=True)
     cancelled_by = fields.String(allow_none=True)
-    cancel_reason = fields.String(allow_none=True)
+    cancel_reason = restricted(CARE, fields.String(allow_none=True))
     started_at = Instant(allow_none=True)
     completed_at = Instant(allow_none=True)
     corrected_at = Instant(allow_none=True, metadata={"description": "When a slip was taken back last"})
     corrected_by = fields.String(allow_none=True)
     reschedule_count = fields.Integer()
-    change_reason = fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    change_reason = restricted(
+        CARE, fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    )
     overridden = fields.List(fields.String(), metadata={"description": "Rules that a manager set aside"})
-    override_reason = fields.String(allow_none=True)
+    override_reason = restricted(CARE, fields.String(allow_none=True))
     decision_at = Instant(allow_none=True)
     decision = fields.String(allow_none=True, metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"})
     series_id = fields.UUID(allow_none=True)
@@ -256,11 +259,11 @@ class CheckInBody(Schema):
     override = fields.Nested(Override(), metadata={"description": "Managers only: in spite of the blockers"})
 
 
-class CheckIn(Schema):
+class CheckIn(Answer):
     by = fields.String()
     finance_cleared = fields.Boolean()
     consent_verified = fields.Boolean()
-    override_reason = fields.String(allow_none=True)
+    override_reason = restricted(CARE, fields.String(allow_none=True))
 
 
 class BlockerDetail(Schema):
@@ -278,12 +281,12 @@ class PackagePlace(Schema):
     total_sessions = fields.Integer()
 
 
-class ParticipantAnswer(Schema):
+class ParticipantAnswer(Answer):
     id = fields.UUID(metadata={"description": "`appointment_id` in the other services"})
     appointment_number = fields.String()
     patient_id = fields.UUID()
     status = fields.String()
-    notes = fields.String(allow_none=True)
+    notes = restricted(CARE, fields.String(allow_none=True))
     finance_cleared = fields.Boolean()
     consent_verified = fields.Boolean()
     can_check_in = fields.Boolean()
@@ -294,17 +297,19 @@ class ParticipantAnswer(Schema):
     confirmed_at = Instant(allow_none=True)
     cancelled_at = Instant(allow_none=True)
     cancelled_by = fields.String(allow_none=True)
-    cancel_reason = fields.String(allow_none=True)
+    cancel_reason = restricted(CARE, fields.String(allow_none=True))
     arrived_at = Instant(allow_none=True)
     late_minutes = fields.Integer(metadata={"description": "After the start, on arrival"})
     check_in = fields.Nested(CheckIn(), allow_none=True, metadata={"description": "What was known on arrival"})
     attended_at = Instant(allow_none=True)
     no_show_at = Instant(allow_none=True)
-    no_show_reason = fields.String(allow_none=True)
+    no_show_reason = restricted(CARE, fields.String(allow_none=True))
     corrected_at = Instant(allow_none=True, metadata={"description": "When a slip was taken back last"})
     corrected_by = fields.String(allow_none=True)
     reschedule_count = fields.Integer()
-    change_reason = fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    change_reason = restricted(
+        CARE, fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    )
     package = fields.Nested(
         PackagePlace(), allow_none=True, metadata={"description": "Which session of which package it is, if of one"}
     )

@@ -5,9 +5,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_dump, validate, validates_schema
 
-from jalsa.web import PageArgs
+from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import Day, FreeText, Instant, Name, PlaceZone, code
 from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
+from scheduling.policy import ABSENCE
 
 #: What every schema says that asks for one.
 WEEKDAY = "0 = Sunday … 6 = Saturday"
@@ -167,9 +168,10 @@ class Affected(Schema):
     ends_at = Instant()
 
 
-class TimeOffAnswer(TimeOffBody):
+class TimeOffAnswer(Answer, TimeOffBody):
     id = fields.UUID()
     provider_id = fields.UUID()
+    reason = restricted(ABSENCE, FreeText(allow_none=True))
     created_at = Instant()
     created_by = fields.String()
     affected_sessions = fields.List(

@@ -4,11 +4,12 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
+from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import Day, FreeText, Instant, Name
 from scheduling.domain import ATTENTION, ENTRY
 from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override
+from scheduling.policy import CARE
 
 _PRIORITY = {"description": "1 (most urgent) to 5"}
 
@@ -71,7 +72,7 @@ class OfferAnswer(Schema):
     expires_at = Instant(metadata={"description": "Until then the place is held"})
 
 
-class WaitlistEntryAnswer(Schema):
+class WaitlistEntryAnswer(Answer):
     id = fields.UUID()
     patient_id = fields.UUID()
     session_id = fields.UUID(allow_none=True)
@@ -83,7 +84,7 @@ class WaitlistEntryAnswer(Schema):
     from_date = fields.Date(allow_none=True)
     until_date = fields.Date(allow_none=True)
     priority = fields.Integer()
-    notes = fields.String(allow_none=True)
+    notes = restricted(CARE, fields.String(allow_none=True))
     status = fields.String(
         metadata={
             "description": "ACCEPTED: the offered place was taken. FULFILLED: the patient was booked by another way,"

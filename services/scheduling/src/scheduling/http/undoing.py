@@ -1,15 +1,8 @@
-"""Whose session it is: who may say what happens in it, and until when a slip is taken back."""
+"""Until when, and by whom, a slip is taken back."""
 
 from jalsa.errors import Problem, invalid
 from jalsa.web import current_principal
-from scheduling.models import ClinicalSession
-from scheduling.policy import POLICY, acts_for
-
-
-def check_acts_in(session: ClinicalSession) -> None:
-    """Raises 403 `forbidden` for a clinician who is not the provider of the session as it is now."""
-    if not acts_for(current_principal(), session.provider_id):
-        raise Problem(403, "forbidden", "Only the session's provider, the desk and managers act in it.")
+from scheduling.policy import POLICY
 
 
 def check_may_undo(*, of_today: bool, reason: str | None) -> None:
