@@ -56,8 +56,9 @@ def remove(db: Session, absence: TimeOff | Closure, *, now: datetime) -> None:
     hit = _held(db, absence, now)
     db.delete(absence)
     db.flush()
+    there = queries.places(db, [session.id for session in hit])
     for session in hit:
-        if free := places.available(db, session):
+        if free := there[session.id].available:
             places.free(db, session, were_available=free, now=now)
 
 
