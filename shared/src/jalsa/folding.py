@@ -105,6 +105,8 @@ def _is_dropped(character: str) -> bool:
 
 #: What each character becomes; those that are not in it stay.
 TABLE = _table()
+#: What most names are made of, the commonest first.
+_COMMON = " الميةنرحعدسهبتكوقفأشصجإزطخثضآىغذظئؤء" + "aeinrlohtsmdukycgbfwjpvzqx" + "0123456789'-."
 _TRANSLATION = str.maketrans(TABLE)
 _ARTICLE = re.compile(r"(ال|al-)(?=.{3})")
 
@@ -122,7 +124,8 @@ def words(text: str) -> list[str]:
 
 def function_body() -> str:
     """The same in PL/pgSQL, for a parameter `value`; ASCII, which much text is, needs one step less."""
-    one: dict[str, str] = {}
+    # `translate` looks for each character from the front
+    one = {character: folded for character in _COMMON if len(folded := fold(character) or character) == 1}
     several: dict[str, str] = {}
     for character, folded in TABLE.items():
         if not character.isascii() and folded:
