@@ -41,7 +41,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SERVICE.AGGREGATE",
         help="for subscribers: what is granted; may be given several times",
     )
-    token.add_argument("--hours", type=float, default=24, help="how long it is valid (default: 24, the most unless JWT_MAX_HOURS says otherwise)")
+    token.add_argument(
+        "--hours",
+        type=float,
+        default=24,
+        help="how long it is valid (default: 24, the most unless JWT_MAX_HOURS says otherwise)",
+    )
     token.set_defaults(run=_token)
     contracts = commands.add_parser("contracts", help="what is made from the services' declarations of their events")
     contracts.add_argument(

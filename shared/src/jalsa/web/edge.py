@@ -50,7 +50,7 @@ class JalsaFlask(Flask):
         _trace()
         if request.routing_exception is not None or request.method == "OPTIONS" or request.endpoint == "static":
             return super().dispatch_request()
-        permission = self._view_says("permission")
+        permission = self._declared("permission")
         if permission == PUBLIC:
             return super().dispatch_request()
         self.enter(self.extensions["jalsa"].authenticator.principal(request.headers.get("Authorization")))
@@ -87,7 +87,7 @@ class JalsaFlask(Flask):
         with Session(database.engine, expire_on_commit=False, autoflush=False) as db:
             g.db = db
             begin(db, _context(g.principal))
-            key = idempotency.key_of(request) if self._view_says("kept") else None
+            key = idempotency.key_of(request) if self._declared("kept") else None
             if key and (earlier := idempotency.earlier_response(db, request, key)):
                 return self._as_seen_now(earlier)
             response = self.make_response(view())
@@ -98,16 +98,17 @@ class JalsaFlask(Flask):
             commit(db)
             return response
 
-    def _view_says(self, name: str) -> Any:
+    def _declared(self, name: str) -> Any:
+        """What the view declares of itself; None where it says nothing."""
         return getattr(self.view_functions[cast(str, request.endpoint)], name, None)
 
     def _as_seen_now(self, earlier: Response) -> Response:
         """A kept answer, without what the caller may not read any more; its tag was of what it showed then."""
-        schema, document = self._view_says("answer"), earlier.get_json(silent=True)
+        schema, document = self._declared("answer"), earlier.get_json(silent=True)
         seen = as_seen_by(g.principal, schema, document) if schema is not None else document
         if seen != document:
             earlier.set_data(self.json.dumps(seen))
-            del earlier.headers["ETag"]
+            earlier.headers.pop("ETag", None)
         return earlier
 
     def _violation(self, error: IntegrityError) -> Problem:
