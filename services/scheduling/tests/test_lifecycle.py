@@ -46,6 +46,7 @@ def test_check_in_waits_for_finance_and_consent(today: Desk, finance: bool, cons
             "finance_cleared": True,
             "consent_verified": True,
             "override_reason": None,
+            "withheld": [],
         }
 
 
@@ -67,6 +68,7 @@ def test_a_manager_checks_in_with_a_reason_and_what_was_known_is_kept(today: Des
         "finance_cleared": False,
         "consent_verified": True,
         "override_reason": "Pays after the session",
+        "withheld": [],
     }
     today.clear(participant)  # what is known later does not change what was known then
     assert today.participant(participant["id"])["check_in"] == arrived["check_in"]

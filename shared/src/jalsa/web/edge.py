@@ -214,7 +214,7 @@ class JalsaFlask(Flask):
         seen = as_seen_by(g.principal, schema, document) if schema is not None else document
         if seen != document:
             earlier.set_data(self.json.dumps(seen))
-            del earlier.headers["ETag"]
+            earlier.headers.pop("ETag", None)
         return earlier
 
     def _violation(self, error: IntegrityError) -> Problem:
