@@ -93,7 +93,7 @@ def test_a_process_that_was_stopped_itself_has_waited_for_nobody(urls: Urls, mon
     """Looks are counted while the process runs; a clock would have gone on."""
     database = Database(urls.app, name="alpha-web")
     pulse = Pulse(database)
-    pulse._asking = True
+    pulse._open_question(module.PATIENCE)
     stops = iter([False] * (module.PATIENCE - 1) + [True])
     monkeypatch.setattr(pulse._stop, "wait", lambda _: next(stops))
     pulse._look_loop()
@@ -101,6 +101,10 @@ def test_a_process_that_was_stopped_itself_has_waited_for_nobody(urls: Urls, mon
     stops = iter([False, True])
     pulse._look_loop()
     assert database.away
+    pulse._open_question(module.PATIENCE_TO_WRITE)
+    stops = iter([False] * module.PATIENCE + [True])
+    pulse._look_loop()
+    assert not database.away, "a busy disk may take longer"
 
 
 def test_a_database_that_is_gone_is_known_so_at_once(cluster: PrivatePostgres, urls: Urls) -> None:

@@ -17,14 +17,14 @@ log = structlog.get_logger()
 
 #: Seconds between two questions, and between two looks at how long the present one has been open.
 ASK_EVERY, LOOK_EVERY = 0.5, 0.1
-#: So many looks at an open question make a database that does not answer: a second.
-PATIENCE = 10
+#: So many looks at an open question make a database that does not answer: a second; five, where it is to write.
+PATIENCE, PATIENCE_TO_WRITE = 10, 50
 #: Seconds between two trials whether the database can write to its disk.
 WRITE_EVERY = 2.0
 #: Seconds for which the database counts as full after a request found it so.
 FULL_FOR = 10.0
 
-OK, NO_ANSWER, FULL = "ok", "no-answer", "disk-full"
+OK, NO_ANSWER, FULL, ENDED = "ok", "no-answer", "disk-full", "not-watched"
 #: What stands for the answer at the very beginning, and while there is none.
 _UNKNOWN = "unknown"
 
@@ -58,10 +58,9 @@ class Pulse:
         self._connection: Connection | None = None
         self._found = _UNKNOWN
         self._reachable = True
-        self._open_for = 0
-        self._asking = False
+        self._open_for = self._patience = 0  # in looks; no question is open while there is no patience
         self._wrote_at = self._full_until = float("-inf")
-        self._alone = threading.Lock()
+        self._alone, self._changing = threading.Lock(), threading.Lock()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -82,7 +81,9 @@ class Pulse:
             with self._alone:
                 self._ask()
                 self._hang_up()
-        if self._open_for >= PATIENCE:
+        elif not all(thread.is_alive() for thread in self._threads):
+            return ENDED
+        if self._is_overdue() or (self._database.away and self._found == OK):
             return NO_ANSWER
         if self._found == OK and time.monotonic() < self._full_until:
             return FULL
@@ -100,27 +101,39 @@ class Pulse:
 
     def _look_loop(self) -> None:
         while not self._stop.wait(LOOK_EVERY):
-            # looks are counted, not seconds: a process that was stopped itself has waited for nobody
-            self._open_for = self._open_for + 1 if self._asking else 0
-            self._note(away=not self._reachable or self._open_for >= PATIENCE)
+            with self._changing:
+                # looks are counted, not seconds: a process that was stopped itself has waited for nobody
+                self._open_for = self._open_for + 1 if self._patience else 0
+                self._note()
+            if self._database.away:
+                self._database.break_off()
 
-    def _note(self, *, away: bool) -> None:
+    def _open_question(self, patience: int) -> None:
+        with self._changing:
+            self._open_for, self._patience = 0, patience
+
+    def _is_overdue(self) -> bool:
+        return 0 < self._patience <= self._open_for
+
+    def _note(self) -> None:
+        away = not self._reachable or self._is_overdue()
         if away != self._database.away:
-            log.warning("database-away" if away else "database-back", state=self.state())
-        self._database.away = away
+            self._database.away = away
+            log.warning("database-away" if away else "database-back", pool=self._database.name, state=self.state())
         metrics.DATABASE_UP.labels(self._database.name).set(not away)
-        if away:
-            self._database.break_off()
 
     def _ask(self) -> None:
-        self._open_for, self._asking = 0, True
+        self._open_question(PATIENCE)
         try:
             found = self._answer()
         except SQLAlchemyError:  # its connection may have been ended by an operator; a new one tells
             self._hang_up()
             found = self._answer_or_error()
-        self._found, self._reachable = found
-        self._open_for, self._asking = 0, False
+        with self._changing:
+            self._open_for, self._patience = 0, 0
+            self._found, self._reachable = found
+            if self._threads:
+                self._note()
 
     def _answer_or_error(self) -> tuple[str, bool]:
         try:
@@ -145,6 +158,7 @@ class Pulse:
         if self._found == OK and time.monotonic() - self._wrote_at < WRITE_EVERY:
             return OK
         self._wrote_at = time.monotonic()
+        self._open_question(PATIENCE_TO_WRITE)  # a busy disk makes writers wait
         try:
             with connection.begin():
                 connection.execute(_LITTLE_MEMORY)
