@@ -165,6 +165,11 @@ def test_a_body_beyond_one_mebibyte_is_refused_with_a_problem_document(container
     _assert_problem(answer, 413, "request-entity-too-large")
 
 
+def test_what_nginx_itself_refuses_is_a_problem_document(containers: Containers) -> None:
+    _assert_problem(containers.get("scheduling/v1/%00"), 400, "malformed-request")
+    _assert_problem(containers.get(f"scheduling/v1/{'a' * 9000}"), 414, "request-uri-too-large")
+
+
 def test_the_gateway_reports_a_missing_service_and_finds_it_again(containers: Containers) -> None:
     assert containers.get("billing/livez").status == 200
     containers.compose("rm", "--stop", "--force", "billing-web")

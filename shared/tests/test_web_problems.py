@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from jalsa.errors import Problem, conflict, invalid
-from jalsa.ids import new_id
 from jalsa.testing.kit import Client, ServiceKit
 
 
@@ -98,7 +97,7 @@ def test_another_tenants_record_is_a_404_like_one_that_never_was(
     lamp_id = client.post("/lamps", {"name": "a"}).get_json()["id"]
     stranger = alpha.client(f"{tenant}b")
     foreign = problem(stranger.get(f"/lamps/{lamp_id}"), 404, "not-found")
-    assert foreign == problem(stranger.get(f"/lamps/{new_id()}"), 404, "not-found")
+    assert foreign == problem(stranger.get("/lamps/01a1f000-0000-7000-8000-000000000001"), 404, "not-found")
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/lamps/1", "/lamps/../../etc/passwd", "/lamps/%00", "/"])
@@ -213,15 +212,15 @@ def test_what_a_view_raises_is_a_500_that_says_nothing_and_is_logged_without_its
     ("method", "path"),
     [
         ("GET", "/lamps"),
-        ("GET", f"/lamps/{new_id()}"),
+        ("GET", "/lamps/01a1f000-0000-7000-8000-000000000001"),
         ("GET", "/events"),
         ("GET", "/events/inbox"),
         ("GET", "/events/schemas/LampSwitched.v1"),
         ("GET", "/open/alpha/lamps"),
         ("POST", "/lamps"),
         ("POST", "/run/anything"),
-        ("PATCH", f"/lamps/{new_id()}"),
-        ("DELETE", f"/lamps/{new_id()}"),
+        ("PATCH", "/lamps/01a1f000-0000-7000-8000-000000000001"),
+        ("DELETE", "/lamps/01a1f000-0000-7000-8000-000000000001"),
     ],
 )
 def test_a_parameter_that_does_not_exist_is_named_and_its_value_is_not(
