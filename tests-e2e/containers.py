@@ -107,7 +107,9 @@ def api_for(containers: Containers, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_one_command_brings_up_a_stack_that_gets_healthy_and_stays_so(containers: Containers) -> None:
-    expected = {"gateway", "postgres", "rabbitmq"} | {f"{s}-{kind}" for s in SERVICES for kind in ("web", "worker")}
+    expected = {"gateway", "postgres", "rabbitmq", "topology"} | {
+        f"{s}-{kind}" for s in SERVICES for kind in ("web", "worker")
+    }
 
     def states() -> dict[str, str]:
         return {name: each["State"].get("Health", {}).get("Status") for name, each in containers.inspect().items()}

@@ -13,8 +13,9 @@ from typing import Any
 
 import psutil
 import pytest
+import urllib3
 from scene import Scene, eventually, new_tenant
-from stack import Api
+from stack import SERVICES, Api
 
 from jalsa.issuer import Issuer
 from jalsa.testing.servers.processes import free_ports
@@ -149,6 +150,8 @@ def test_the_command_token_prints_a_token_that_is_good(run: LocalRun) -> None:
     api = Api(lambda service: f"http://127.0.0.1:{run.port}/{service}", done.stdout.strip())
     [clinic] = api.get("/scheduling/v1/clinics")["items"]
     assert clinic["name_ar"] == "علم النفس"
+    too_long = run.run("token", "--tenant", "rahma", "--role", "manager", "--hours", "25")
+    assert (too_long.returncode, "24 hours at most" in too_long.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("kill", [LocalRun.kill, LocalRun.kill_everything])
@@ -166,6 +169,32 @@ def test_what_was_booked_a_moment_before_kill_9_is_there_and_has_its_consequence
     found = run.api(tenant).get(f"/scheduling/v1/participants/{participant['id']}")
     assert found["appointment_number"] == participant["appointment_number"]
     eventually(lambda: scene.has_followed(participant))
+
+
+def test_with_a_frozen_database_health_is_answered_and_requests_are_refused_until_it_returns(run: LocalRun) -> None:
+    api = run.api("agdar")
+    paths = [f"/{service}/v1/events?limit=1" for service in SERVICES]
+    assert {api.call("GET", path).status for path in paths} == {200}
+    [server] = [process for process in run.processes() if process.name() == "postgres"]
+    frozen = [server, *server.children(recursive=True)]
+    for process in frozen:
+        process.suspend()
+    try:
+        eventually(lambda: {health(run, service, "readyz") for service in SERVICES} == {503}, within=5)
+        began = time.monotonic()
+        answers = [api.call("GET", path) for path in paths]
+        assert time.monotonic() - began < 2
+        assert {(answer.status, answer.code) for answer in answers} == {(503, "temporarily-unavailable")}
+        assert {health(run, service, "livez") for service in SERVICES} == {200}
+    finally:
+        for process in frozen:
+            process.resume()
+    eventually(lambda: {health(run, service, "readyz") for service in SERVICES} == {200}, within=3)
+    assert {api.call("GET", path).status for path in paths} == {200}
+
+
+def health(run: LocalRun, service: str, path: str) -> int:
+    return urllib3.request("GET", f"http://127.0.0.1:{run.port}/{service}/{path}", retries=False, timeout=2).status
 
 
 def test_a_second_start_on_the_same_data_says_so_in_one_line_and_harms_nothing(run: LocalRun) -> None:

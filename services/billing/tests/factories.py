@@ -93,6 +93,9 @@ class Package:
     def completed(self, sequence: int = 2) -> Envelope:
         return self._event("PackageCompleted", sequence)
 
+    def reopened(self, sequence: int = 3) -> Envelope:
+        return self._event("PackageReopened", sequence)
+
     def cancelled(self, sequence: int = 2) -> Envelope:
         return self._event("PackageCancelled", sequence)
 

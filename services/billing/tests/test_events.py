@@ -47,6 +47,7 @@ def test_every_event_that_is_read_has_a_golden_example() -> None:
         "AppointmentCancelled",
         "PackageCreated",
         "PackageCompleted",
+        "PackageReopened",
         "PackageCancelled",
         "PatientRegistered",
         "PatientUpdated",
@@ -77,7 +78,7 @@ def _first_of_its_subject(name: str, tenant: str, subject_id: UUID) -> Envelope 
     """What was announced before an event that never comes first."""
     if name in ("AppointmentRescheduled", "AppointmentCancelled"):
         return Appointment(tenant, subject_id).booked()
-    if name in ("PackageCompleted", "PackageCancelled"):
+    if name in ("PackageCompleted", "PackageReopened", "PackageCancelled"):
         return Package(tenant, id=subject_id).created()
     return None
 

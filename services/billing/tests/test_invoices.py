@@ -98,7 +98,7 @@ def test_a_booking_without_a_price_waits_as_a_draft(office: Office) -> None:
         "reason": "no-price",
         "manual": False,
     }
-    assert office.published() == []
+    assert office.published() == ["FinancialClearanceChanged"]
 
 
 def test_a_fitting_price_issues_the_waiting_drafts_in_the_order_of_booking(office: Office) -> None:
@@ -112,7 +112,7 @@ def test_a_fitting_price_issues_the_waiting_drafts_in_the_order_of_booking(offic
     assert [i["invoice_number"][-5:] for i in issued] == ["00001", "00002"]
     assert [i["total"] for i in issued] == [sar("100.00")] * 2
     assert office.invoice(cancelled)["status"] == "VOID"
-    assert office.published() == ["InvoiceIssued", "InvoiceIssued"]
+    assert [name for name in office.published() if name.startswith("Invoice")] == ["InvoiceIssued", "InvoiceIssued"]
     assert office.clearance(booked[0])["reason"] == "payment-due"
 
 
@@ -165,7 +165,7 @@ def test_cancelling_a_draft_makes_it_void_without_a_word_or_a_number(office: Off
     office.cancel(appointment)
     invoice = office.invoice(appointment)
     assert (invoice["status"], invoice["invoice_number"]) == ("VOID", None)
-    assert office.published() == []
+    assert set(office.published()) == {"FinancialClearanceChanged"}
 
 
 @pytest.mark.parametrize(("amount", "status"), [("100", "PARTIALLY_PAID"), ("345.00", "PAID")])

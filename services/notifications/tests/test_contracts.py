@@ -193,6 +193,7 @@ def _package_session(told: dict[str, Any]) -> PackageSession:
         ("SessionScheduled", "SessionSpotsOpened.v1"),
         ("PackageCreated", "PackageCreated.v1"),
         ("PackageCompleted", "PackageCompleted.v1"),
+        ("PackageReopened", "PackageReopened.v1"),
         ("PatientRegistered", "ConsentStandingChanged.v1"),
     ],
 )

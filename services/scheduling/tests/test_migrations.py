@@ -1,7 +1,8 @@
 """The migrations go up, down and up again, and leave nothing behind; the database agrees with the code."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, text
@@ -16,7 +17,8 @@ from scheduling import domain
 from scheduling.app import SERVICE
 from scheduling.models import Base, ClearanceProjection, PatientProjection
 
-from .factories import Centre, Desk
+from .factories import Centre, Desk, at, ok
+from .waiting import WaitingDesk
 
 #: Whose ids scheduling makes itself; those of patients and clearances come from others.
 MADE_HERE = set(Base.metadata.tables) - {PatientProjection.__tablename__, ClearanceProjection.__tablename__}
@@ -72,6 +74,26 @@ def test_down_and_up_again_leave_no_residue_and_miss_nothing(scratch_kit: Servic
     Desk(Centre(scratch_kit, f"{tenant}b")).create_appointment()
 
 
+def test_an_existing_database_knows_afterwards_when_its_series_have_their_sessions(
+    scratch_kit: ServiceKit, tenant: str, connect: Callable[..., AbstractContextManager[Connection]]
+) -> None:
+    desk = WaitingDesk(Centre(scratch_kit, tenant))
+    sessions = desk.series_sessions(desk.create_series())
+    ok(desk.move(sessions[2], "reschedule", starts_at=at(5)))
+    fulfilled = desk.wait()
+    desk.create_participant(sessions[0], fulfilled["patient_id"])
+    scratch_kit.database.dispose()
+    folder, owner = migrations_folder(SERVICE), scratch_kit.config.database_owner_url
+    migrate(folder, owner, "0003")
+    migrate(folder, owner)
+    with connect() as conn:
+        rows = conn.execute(text("SELECT series_starts_at FROM sessions ORDER BY occurs_on")).scalars()
+        assert list(rows) == [datetime.fromisoformat(session["starts_at"]) for session in sessions]
+    assert desk.statuses(fulfilled) == ["CANCELLED"]  # the older one knew no better
+    kept = ok(desk.move(sessions[1], "reschedule", room_id=desk.room["id"], scope="ALL"))["kept"]
+    assert [one["id"] for one in kept] == [sessions[2]["id"]]
+
+
 def allowed(kit: ServiceKit, constraint: str) -> set[str]:
     """The values that a CHECK of the form `column IN (…)` lets pass."""
     with kit.transaction("anybody") as db:
@@ -88,6 +110,8 @@ def allowed(kit: ServiceKit, constraint: str) -> set[str]:
         ("participants_status_check", domain.PARTICIPANT),
         ("packages_status_check", domain.PACKAGE),
         ("package_sessions_status_check", domain.PACKAGE_SESSION),
+        ("waitlist_entries_status_check", domain.ENTRY),
+        ("waitlist_offers_status_check", domain.OFFER),
     ],
 )
 def test_the_database_knows_the_states_of_the_tables_in_the_code(
@@ -105,7 +129,8 @@ def test_the_database_counts_as_live_what_the_domain_does(desk: Desk) -> None:
           arrived_at = CASE WHEN :status IN ('ARRIVED', 'ATTENDED') THEN now() END,
           arrived_cleared = true, arrived_consented = true,
           attended_at = CASE WHEN :status = 'ATTENDED' THEN now() END,
-          no_show_at = now()
+          confirmed_at = CASE WHEN :status <> 'BOOKED' THEN now() END,
+          no_show_at = CASE WHEN :status = 'NO_SHOW' THEN now() END
         WHERE id = :id RETURNING live
     """)
     with desk.centre.kit.transaction(desk.centre.tenant) as db:

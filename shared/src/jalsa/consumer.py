@@ -31,10 +31,12 @@ class BusConsumer:
         self.topology = topology or bus.load()
         self.bus_up = threading.Event()
         self._connections = 0
+        self._stop = threading.Event()
 
     def loop(self, stop: threading.Event) -> None:
         """Consume until told to stop. The loop is our own: kombu's mixin does not stop while the broker is down."""
         pause = 0.5
+        self._stop = stop
         while not stop.is_set():
             try:
                 self._consume(stop)
@@ -86,6 +88,8 @@ class BusConsumer:
                 declared = now
 
     def _take(self, message: Message) -> None:
+        if self._stop.is_set():
+            return  # the library still hands over what it has prefetched; it goes back with the connection
         try:
             envelope = decode(_body(message))
             if not self.inbox.follows(envelope):

@@ -214,10 +214,10 @@ def _alone(tools: JobTools, work: str, row: Due, do_one: DoOne, give_up: DoOne |
     return done
 
 
-_PURGE = text("DELETE FROM idempotency_keys WHERE created_at < now() - interval '7 days'")
+_PURGE = text("DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'")
 
 
 def purge_idempotency_keys(tools: JobTools) -> int:
-    """Forget the keys of requests that are more than a week old. Returns how many."""
+    """Forget the keys of requests that are more than a day old. Returns how many."""
     with tools.relay.engine.begin() as conn:
         return conn.execute(_PURGE).rowcount

@@ -67,18 +67,18 @@ class Reconciler:
         while not stop.is_set():
             present = connection()
             if waited >= (seconds if present and complete else seconds_down) or present not in (0, last):
-                complete = self.read_all()
+                complete = self.read_all(stop)
                 waited = 0.0
             last = present
             stop.wait(0.5)
             waited += 0.5
 
-    def read_all(self) -> bool:
-        """Read every source's feed to its end. Returns whether all of them answered."""
+    def read_all(self, stop: threading.Event | None = None) -> bool:
+        """Read every source's feed to its end, or until told to stop. Returns whether all of them answered."""
         complete = True
         for source in self.sources:
             try:
-                while self.read_page(source):
+                while not (stop and stop.is_set()) and self.read_page(source):
                     pass
             except (FeedAway, urllib3.exceptions.HTTPError) as error:
                 log.info("feed-away", source=source, error=type(error).__name__)

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from jalsa import jobs, metrics
+from jalsa import topology as bus
 from jalsa.auth import ServiceTokens
 from jalsa.config import Config
 from jalsa.consumer import BusConsumer
@@ -72,7 +73,8 @@ class Worker:
         return states
 
     def _loops(self) -> dict[str, Loop]:
-        relay = Relay(self.service.name, self.relay.engine, publisher_for(self.config.amqp_url, self.service.name))
+        publisher = publisher_for(self.config.amqp_url, self.service.name, self._topology())
+        relay = Relay(self.service.name, self.relay.engine, publisher)
         reconciler = self._reconciler() if self.service.streams else None
         lookout = Lookout(reconciler) if reconciler else None
         tools = jobs.JobTools(self.app, self.relay, self.config, self.service.name, lookout=lookout)
@@ -84,6 +86,9 @@ class Worker:
             loops[job.name] = _job_loop(job, tools)
         return loops
 
+    def _topology(self) -> bus.Topology:
+        return replace(bus.load(), declares=self.config.amqp_declare == "yes")
+
     def _reconciler(self) -> Reconciler:
         service, config = self.service, self.config
         inbox = Inbox(service.name, self.app, self.relay, service.streams, service.handlers)
@@ -92,7 +97,7 @@ class Worker:
 
     def _inbox_loops(self, reconciler: Reconciler) -> dict[str, Loop]:
         config, inbox = self.config, reconciler.inbox
-        self.consumer = consumer = BusConsumer(config.amqp_url, inbox)
+        self.consumer = consumer = BusConsumer(config.amqp_url, inbox, topology=self._topology())
         retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())
 
         def reconcile(stop: threading.Event) -> None:

@@ -75,6 +75,7 @@ class ClinicFields(Fields):
     code = fields.String(required=True)
     name_en = fields.String(required=True)
     name_ar = fields.String(required=True)
+    timezone = fields.String()
 
 
 class ProviderFields(Fields):

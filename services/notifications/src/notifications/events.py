@@ -187,7 +187,7 @@ STREAMS = (
         "scheduling",
         "package",
         reads={"PackageScheduled.v1": PackageScheduledFields(), "PackageCancelled.v1": PackageFields()},
-        passes_over=frozenset({"PackageCreated.v1", "PackageCompleted.v1"}),
+        passes_over=frozenset({"PackageCreated.v1", "PackageCompleted.v1", "PackageReopened.v1"}),
     ),
     Stream(
         "scheduling",

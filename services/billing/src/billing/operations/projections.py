@@ -35,8 +35,8 @@ def create_package(db: Session, data: Mapping[str, Any]) -> None:
     )
 
 
-def end_package(db: Session, package_id: UUID, status: str) -> None:
-    """Keep how a package ended, COMPLETED or CANCELLED.
+def set_package_status(db: Session, package_id: UUID, status: str) -> None:
+    """Keep whether a package is OPEN, or how it ended: COMPLETED or CANCELLED.
 
     It is known: the same subject's first event created it.
     """

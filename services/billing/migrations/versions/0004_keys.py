@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 #: Their ids are given by other services, so only together with the tenant are they ours to take for unique.
 KEYED_BY_OTHERS = ("patients", "clearances")
