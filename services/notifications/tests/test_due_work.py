@@ -19,7 +19,7 @@ from jalsa.testing.kit import eventually
 from notifications import domain, jobs, queries, texts
 from notifications.domain import OUTCOME_UNKNOWN
 
-from .factories import Booking, Outside, World, at, in_days
+from .factories import Booking, Crash, Outside, World, at, in_days
 
 DAY = timedelta(days=1)
 _OF_A_SENDER = """
@@ -95,6 +95,21 @@ def test_a_message_whose_news_never_comes_ends_when_it_is_of_no_use(world: World
     with at(booking.starts_at):
         world.dispatch()
         assert world.confirmation(booking)["reason"] == "too-late"
+
+
+def test_a_message_whose_sender_was_lost_ends_although_its_news_never_comes(world: World, outside: Outside) -> None:
+    booking = world.book(world.patient())
+    outside.failures = [Crash()]  # type: ignore[list-item]
+    with pytest.raises(Crash):
+        jobs.send(world.tools)
+    world.source.answer = False
+    with at(clock.now() + domain.SENDER_LOOKED_AFTER):
+        world.dispatch()
+        assert world.confirmation(booking)["status"] == "QUEUED"
+    with at(booking.starts_at):
+        world.dispatch()
+        assert world.confirmation(booking)["reason"] == "too-late"
+    assert len(outside.delivered) == 1
 
 
 def test_a_source_that_does_not_answer_is_waited_for_for_a_minute(world: World, outside: Outside) -> None:

@@ -49,10 +49,12 @@ JOBS = (Job("remind", 0.5, remind), Job("send", 0.5, send))
 
 
 def _send(tools: JobTools, row: Due) -> bool:
-    if not _is_up_to_date(tools, row):
+    try:
+        step = messages.claim if _is_up_to_date(tools, row) else messages.withhold
+    except SourceAway:
         return False
     with _held(tools, row.id) as is_ours:
-        outgoing = _transaction(tools, row, messages.claim) if is_ours else None
+        outgoing = _transaction(tools, row, step) if is_ours else None
         if outgoing is None:
             return False
         assert isinstance(tools.config, NotificationsConfig)
@@ -65,18 +67,16 @@ def _send(tools: JobTools, row: Due) -> bool:
 def _is_up_to_date(tools: JobTools, row: Due) -> bool:
     """Whether all that scheduling has said of what a message is about is known here, so that it may leave.
 
-    Where scheduling does not answer, a message waits for up to a minute, and then leaves by what is known.
+    Where scheduling does not answer, what is known is enough after a minute; until then raises SourceAway.
     """
     assert tools.lookout is not None
     subjects, now = _transaction(tools, row, lambda db, row_id, now: (queries.subjects_of(db, row_id), now))
     try:
-        is_up_to_date = tools.lookout.has_all("scheduling", row.tenant_id, subjects)
+        return tools.lookout.has_all("scheduling", row.tenant_id, subjects)
     except SourceAway:
-        return bool(now - row.due_at >= domain.WAIT_FOR_SOURCE)
-    if not is_up_to_date:
-        log.info("message-withheld", message_id=str(row.id))
-        _transaction(tools, row, messages.withhold)
-    return is_up_to_date
+        if now - row.due_at < domain.WAIT_FOR_SOURCE:
+            raise
+    return True
 
 
 _BOUND = text("SELECT set_config('idle_in_transaction_session_timeout', :limit, true)")

@@ -81,11 +81,17 @@ def claim(db: Session, message_id: UUID, *, now: datetime) -> Outgoing | None:
 
 
 def withhold(db: Session, message_id: UUID, *, now: datetime) -> None:
-    """Put off a due message of whose subject there is news that is not applied yet, unless it is of no use by then."""
+    """Put off a due message of whose subject there is news that is not applied yet, unless it is of no use by then.
+
+    As with `claim`, the caller has the right to send it.
+    """
     claimed = queries.claim_message(db, message_id, now)
-    if claimed is None or claimed[0].status != "QUEUED":
+    if claimed is None:
         return
     message, subject = claimed
+    if message.status == "SENDING" and not _take_over(db, message, subject, now):
+        return
+    log.info("message-withheld", message_id=str(message.id))
     if _is_too_late(message, subject, now):
         _fail(db, message, domain.TOO_LATE, now)
     else:
