@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.jobs import purge_idempotency_keys
+from jalsa.jobs import JobTools, purge_idempotency_keys
 from jalsa.provision import Urls
 from jalsa.testing.kit import Client, ServiceKit
 
@@ -160,6 +160,6 @@ def test_keys_are_forgotten_after_a_week(make_kit: MakeKit, tenant: str) -> None
         conn.execute(text("SELECT set_config('jalsa.tenant', :tenant, true)"), {"tenant": tenant})
         conn.execute(text("UPDATE idempotency_keys SET created_at = now() - interval '8 days'"))
     create(client, "new", "b")
-    assert purge_idempotency_keys(kit.relay.engine) == 1
+    assert purge_idempotency_keys(JobTools(kit.database, kit.relay, kit.config)) == 1
     assert create(client, "new", "b").headers["Idempotent-Replayed"]
     assert create(client, "old").status_code == 409, "the key is free again, and the lamp is there"

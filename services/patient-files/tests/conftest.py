@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from jalsa import clock
 from jalsa.issuer import Issuer
 from jalsa.testing.kit import Client, ServiceKit, example, service_kit
+from jalsa.testing.kit import set_clock as travel
 from jalsa.testing.servers import Servers
 from patient_files import operations
 from patient_files.app import SERVICE
@@ -73,7 +74,7 @@ def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     """Sets the service's clock, which stands still from then on."""
-    return lambda now: monkeypatch.setattr(clock, "now", lambda: now)
+    return partial(travel, monkeypatch)
 
 
 @pytest.fixture

@@ -174,7 +174,8 @@ def test_the_patients_of_every_tenant_are_found(
     assert [announced(kit, name) for name in names] == [[(True, []), (False, [])]] * 2
 
 
-def test_a_standing_that_can_not_be_brought_up_to_date_keeps_no_other(
+@pytest.mark.parametrize("fault", [DataError("refresh", None, Exception()), KeyError("Sara"), RuntimeError("Sara")])
+def test_a_standing_that_cannot_be_brought_up_to_date_keeps_no_other(
     kit: ServiceKit,
     desk: Client,
     tenant: str,
@@ -183,6 +184,7 @@ def test_a_standing_that_can_not_be_brought_up_to_date_keeps_no_other(
     set_clock: SetClock,
     tools: JobTools,
     monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
 ) -> None:
     faulty, sound = register(desk), register(desk)
     for patient in (faulty, sound):
@@ -191,7 +193,7 @@ def test_a_standing_that_can_not_be_brought_up_to_date_keeps_no_other(
 
     def fail_for_one(db: Session, patient_id: UUID, *, now: datetime) -> None:
         if str(patient_id) == faulty["id"]:
-            raise DataError("refresh", None, Exception())
+            raise fault
         refresh(db, patient_id, now=now)
 
     monkeypatch.setattr(operations, "refresh_standing", fail_for_one)
@@ -307,6 +309,7 @@ def test_control_without_the_claim_workers_side_by_side_announce_an_expiry_twice
         return found
 
     monkeypatch.setattr(queries, "claim_patient", lambda *_: True)
+    monkeypatch.setattr("jalsa.jobs._claim", lambda *_: True)
     monkeypatch.setattr(queries, "valid_treatment_consents", look_together)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: jobs.expire_consents(tools), range(2)))
@@ -333,8 +336,8 @@ def meet_after_finding(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let both workers find what is due, of this tenant alone, before either claims it."""
     both_have_found, find = threading.Barrier(2, timeout=10), queries.due_standings
 
-    def found(conn: Any, now: datetime, _: int) -> list[Any]:
-        rows = [row for row in find(conn, now, 10_000) if row.tenant_id == tenant]
+    def found(conn: Any, now: datetime, passed: Any, _: int) -> list[Any]:
+        rows = [row for row in find(conn, now, passed, 10_000) if row.tenant_id == tenant]
         both_have_found.wait()
         return rows
 

@@ -8,7 +8,9 @@ import pytest
 
 from jalsa import clock
 from jalsa.jobs import JobTools
-from scheduling import jobs
+from jalsa.testing.kit import set_clock
+from scheduling import jobs, queries
+from scheduling.operations import arrivals, decisions
 
 from .factories import Centre, Desk, as_json, at, noon_zone, ok, problem
 
@@ -21,7 +23,7 @@ def tools(desk: Desk) -> JobTools:
 def run_at(desk: Desk, monkeypatch: pytest.MonkeyPatch, job: Any, moment: Any) -> None:
     """Run a job as if it were later."""
     with monkeypatch.context() as patched:
-        patched.setattr(clock, "now", lambda: moment)
+        set_clock(patched, moment)
         job(tools(desk))
 
 
@@ -147,6 +149,42 @@ def test_who_has_not_come_within_the_grace_is_a_no_show(today: Desk, monkeypatch
     assert [e.data["automatic"] for e in told] == [True, True]
 
 
+@pytest.mark.parametrize("fault", [KeyError("Sara"), AssertionError("Sara")])
+def test_a_no_show_that_cannot_be_marked_keeps_no_other(
+    today: Desk, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    first, second = (today.create_today(n) for n in (30, 90))
+    mark = arrivals.no_show
+
+    def fail_for_the_first(db: Any, participant: Any, *args: Any, **kwargs: Any) -> None:
+        if str(participant.id) == first["id"]:
+            raise fault
+        mark(db, participant, *args, **kwargs)
+
+    monkeypatch.setattr(arrivals, "no_show", fail_for_the_first)
+    run_at(today, monkeypatch, jobs.mark_no_shows, clock.now() + timedelta(days=1))
+    assert today.participant(first["id"])["status"] == "BOOKED"
+    assert today.participant(second["id"])["status"] == "NO_SHOW"
+
+
+def test_a_session_that_cannot_be_flagged_keeps_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (
+        desk.create_session(min_participants=2, decision_at=at(0) + timedelta(seconds=n), starts_at=at(2 + n))
+        for n in range(2)
+    )
+    places = queries.places
+
+    def fail_for_the_first(db: Any, ids: Any) -> Any:
+        if [str(row_id) for row_id in ids] == [first["id"]]:
+            raise LookupError
+        return places(db, ids)
+
+    monkeypatch.setattr(decisions.queries, "places", fail_for_the_first)
+    run_at(desk, monkeypatch, jobs.flag_decisions, at(1))
+    monkeypatch.undo()
+    assert [desk.session(s["id"])["decision"] for s in (first, second)] == [None, "NEEDED"]
+
+
 def test_each_tenant_has_its_own_grace(today: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     ok(today.centre.client().put(
         "/settings", {"no_show_grace_minutes": 5, "offer_minutes": 120, "decision_lead_hours": 24}
@@ -159,7 +197,7 @@ def test_each_tenant_has_its_own_grace(today: Desk, monkeypatch: pytest.MonkeyPa
 def test_several_workers_mark_each_no_show_once(today: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = [today.create_today(30 + 60 * n) for n in range(8)]
     end = clock.now() + timedelta(days=1)
-    monkeypatch.setattr(clock, "now", lambda: end)
+    set_clock(monkeypatch, end)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: jobs.mark_no_shows(tools(today)), range(4)))
     told = [e.data["appointment_id"] for e in today.centre.kit.events(today.centre.tenant, "AppointmentNoShow")]

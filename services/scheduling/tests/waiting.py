@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from jalsa import clock
 from jalsa.jobs import Job, JobTools
+from jalsa.testing.kit import set_clock
 from scheduling import jobs
 
 from .factories import Desk, at, created, ok
@@ -64,7 +64,7 @@ class WaitingDesk(Desk):
 
 def travel(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     """It is that moment now, for the service; tokens stay valid."""
-    monkeypatch.setattr(clock, "now", lambda: moment)
+    set_clock(monkeypatch, moment)
 
 
 def instant(text: str) -> datetime:

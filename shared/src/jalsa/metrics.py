@@ -22,6 +22,19 @@ INBOX = Gauge(
 )
 SET_ASIDE = Counter("jalsa_messages_set_aside_total", "Messages dead-lettered, by reason", ["service", "reason"])
 BUS_UP = Gauge("jalsa_bus_up", "1 while the worker is consuming", ["service"], multiprocess_mode="livemax")
+DUE_LATE = Gauge(
+    "jalsa_due_late_seconds",
+    "How long the longest due row of a work has waited",
+    ["service", "work"],
+    multiprocess_mode="livemax",
+)
+DUE_RESTING = Gauge(
+    "jalsa_due_resting",
+    "Due rows that are left alone after a failure",
+    ["service", "work"],
+    multiprocess_mode="livemax",
+)
+DUE_FAILURES = Counter("jalsa_due_failures_total", "Failures of a due row's work", ["service", "work"])
 LOOP_FAILURES = Counter("jalsa_worker_loop_failures_total", "Failures of a worker's loop", ["service", "loop"])
 
 

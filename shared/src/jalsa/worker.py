@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
@@ -71,8 +72,8 @@ class Worker:
 
     def _loops(self) -> dict[str, Loop]:
         relay = Relay(self.service.name, self.relay.engine, publisher_for(self.config.amqp_url, self.service.name))
-        tools = jobs.JobTools(self.app, self.relay, self.config)
-        purge = jobs.Job("purge-idempotency-keys", 3600, lambda t: 0 * jobs.purge_idempotency_keys(t.relay.engine))
+        tools = jobs.JobTools(self.app, self.relay, self.config, self.service.name)
+        purge = jobs.Job("purge-idempotency-keys", 3600, jobs.purge_idempotency_keys)
         loops: dict[str, Loop] = {"place": relay.place_loop, "publish": relay.publish_loop}
         if self.service.streams:
             loops |= self._inbox_loops()
@@ -116,7 +117,7 @@ class Worker:
 
 
 def _job_loop(job: jobs.Job, tools: jobs.JobTools) -> Loop:
-    return lambda stop: jobs.loop(job, tools, stop)
+    return lambda stop: jobs.loop(job, replace(tools, stop=stop), stop)
 
 
 def serve_health(worker: Worker, port: int) -> ThreadingHTTPServer:

@@ -15,7 +15,8 @@ _WITH_ITS_FILE = joinedload(Patient.file, innerjoin=True)
 
 # Read by the relay role, which sees where a standing is due to change, but not what it is.
 _DUE_STANDINGS = text("""
-    SELECT id, tenant_id FROM consent_standings WHERE due_at <= :now ORDER BY due_at LIMIT :limit
+    SELECT id, tenant_id, due_at FROM consent_standings
+    WHERE due_at <= :now AND id <> ALL (CAST(:passed AS uuid[])) ORDER BY due_at, id LIMIT :limit
 """)
 
 
@@ -78,9 +79,9 @@ def valid_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Se
     return db.scalars(select(Consent).where(*of_patient, *_in_state(VALID, now))).all()
 
 
-def due_standings(conn: Connection, now: datetime, limit: int) -> Sequence[Any]:
-    """Patients (id, tenant_id) whose standing is due to change, of all tenants."""
-    return conn.execute(_DUE_STANDINGS, {"now": now, "limit": limit}).all()
+def due_standings(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Any]:
+    """Patients (id, tenant_id, due_at) whose standing is due to change, of all tenants."""
+    return conn.execute(_DUE_STANDINGS, {"now": now, "passed": passed, "limit": limit}).all()
 
 
 def _in_state(state: str, now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -11,10 +11,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import pytest
 from flask import Flask
 from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
+from jalsa import clock
 from jalsa.cli import migrations_folder
 from jalsa.config import Config
 from jalsa.context import Context, for_system
@@ -32,6 +34,12 @@ from jalsa.testing.servers import Servers
 from jalsa.web.app import Service, create_app
 
 T = TypeVar("T")
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    """It is that moment from now on, by the service's clock and by the database's; tokens stay valid."""
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    monkeypatch.setattr(clock, "database_now", lambda _: moment)
 
 
 @dataclass(frozen=True)

@@ -305,23 +305,25 @@ def sessions_hit(db: Session, absence: TimeOff | Closure) -> Sequence[Row[Any]]:
 
 
 _OVERDUE = text("""
-    SELECT p.tenant_id, p.id FROM participants p LEFT JOIN settings s ON s.tenant_id = p.tenant_id
-    WHERE p.status IN ('BOOKED', 'CONFIRMED')
+    SELECT p.tenant_id, p.id, p.starts_at + coalesce(s.no_show_grace_minutes, :grace) * interval '1 minute' AS due_at
+    FROM participants p LEFT JOIN settings s ON s.tenant_id = p.tenant_id
+    WHERE p.status IN ('BOOKED', 'CONFIRMED') AND p.id <> ALL (CAST(:passed AS uuid[]))
       AND p.starts_at <= :now - coalesce(s.no_show_grace_minutes, :grace) * interval '1 minute'
-    ORDER BY p.starts_at, p.id
+    ORDER BY p.starts_at, p.id LIMIT :limit
 """)
 _TO_DECIDE = text("""
-    SELECT tenant_id, id FROM sessions
-    WHERE decision IS NULL AND decision_at <= :now AND status = 'SCHEDULED' ORDER BY decision_at, id
+    SELECT tenant_id, id, decision_at AS due_at FROM sessions
+    WHERE decision IS NULL AND decision_at <= :now AND status = 'SCHEDULED' AND id <> ALL (CAST(:passed AS uuid[]))
+    ORDER BY decision_at, id LIMIT :limit
 """)
 
 
-def overdue_participants(conn: Connection, now: datetime) -> list[tuple[str, UUID]]:
-    """Tenant and id of everybody who has not arrived within the grace after the start; read by the relay role."""
-    asked = {"now": now, "grace": DEFAULT_SETTINGS["no_show_grace_minutes"]}
-    return [(row.tenant_id, row.id) for row in conn.execute(_OVERDUE, asked)]
+def overdue_participants(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
+    """Those who have not arrived within the grace after the start (id, tenant_id, due_at); read by the relay role."""
+    asked = {"now": now, "passed": passed, "limit": limit, "grace": DEFAULT_SETTINGS["no_show_grace_minutes"]}
+    return conn.execute(_OVERDUE, asked).all()
 
 
-def sessions_to_decide(conn: Connection, now: datetime) -> list[tuple[str, UUID]]:
-    """Tenant and id of the sessions whose time of decision has come; read by the relay role."""
-    return [(row.tenant_id, row.id) for row in conn.execute(_TO_DECIDE, {"now": now})]
+def sessions_to_decide(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
+    """The sessions whose time of decision has come (id, tenant_id, due_at); read by the relay role."""
+    return conn.execute(_TO_DECIDE, {"now": now, "passed": passed, "limit": limit}).all()

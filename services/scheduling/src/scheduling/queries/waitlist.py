@@ -113,20 +113,25 @@ def offers_shown(db: Session, entry_ids: Sequence[UUID]) -> dict[UUID, Row[Any]]
 
 
 _EXPIRED = text("""
-    SELECT tenant_id, id FROM waitlist_offers WHERE status = 'OPEN' AND expires_at <= :now ORDER BY expires_at, id
+    SELECT tenant_id, id, expires_at AS due_at FROM waitlist_offers
+    WHERE status = 'OPEN' AND expires_at <= :now AND id <> ALL (CAST(:passed AS uuid[]))
+    ORDER BY expires_at, id LIMIT :limit
 """)
 _PAST = text("""
-    SELECT e.tenant_id, e.id FROM waitlist_entries e LEFT JOIN sessions s ON s.id = e.session_id
+    SELECT e.tenant_id, e.id, least(s.starts_at, e.until_date + 2, :now) AS due_at
+    FROM waitlist_entries e LEFT JOIN sessions s ON s.id = e.session_id
     WHERE e.status = 'WAITING' AND (e.until_date < :today OR s.status <> 'SCHEDULED' OR s.starts_at <= :now)
-    ORDER BY e.id
+      AND e.id <> ALL (CAST(:passed AS uuid[]))
+    ORDER BY due_at, e.id LIMIT :limit
 """)
 
 
-def expired_offers(conn: Connection, now: datetime) -> list[tuple[str, UUID]]:
-    """Tenant and id of the open offers that were not accepted in time; read by the relay role."""
-    return [(row.tenant_id, row.id) for row in conn.execute(_EXPIRED, {"now": now})]
+def expired_offers(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
+    """The open offers that were not accepted in time (id, tenant_id, due_at); read by the relay role."""
+    return conn.execute(_EXPIRED, {"now": now, "passed": passed, "limit": limit}).all()
 
 
-def past_entries(conn: Connection, now: datetime) -> list[tuple[str, UUID]]:
-    """Tenant and id of those who wait for what is past; read by the relay role."""
-    return [(row.tenant_id, row.id) for row in conn.execute(_PAST, {"now": now, "today": earliest_today(now)})]
+def past_entries(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
+    """The entries that wait for what is past (id, tenant_id, due_at); read by the relay role."""
+    asked = {"now": now, "today": earliest_today(now), "passed": passed, "limit": limit}
+    return conn.execute(_PAST, asked).all()
