@@ -33,7 +33,7 @@ def test_packages_go_and_come_back_and_their_invoices_stay(scratch_kit: ServiceK
     office = Office(scratch_kit, tenant)
     office.set_price()
     invoice = office.invoice(office.book(package=office.create_package().session(1)))
-    migrate(folder, owner_url, "-1")
+    migrate(folder, owner_url, "-2")
     assert "packages" not in _tables(scratch_kit)
     migrate(folder, owner_url)
     [kept] = office.invoices()

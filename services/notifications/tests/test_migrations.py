@@ -27,7 +27,7 @@ def test_the_way_back_from_offers_keeps_the_messages_about_appointments(scratch_
     world.dispatch()
     owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
 
-    migrate(folder, owner_url, "-3")
+    migrate(folder, owner_url, "-4")
     migrate(folder, owner_url)
 
     listed = items(world.desk.get("/messages", patient_id=str(patient_id)))
@@ -44,7 +44,7 @@ def test_the_way_back_from_packages_keeps_what_is_about_appointments(scratch_kit
     assert len(world.course_messages(course)) == 1
     owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
 
-    migrate(folder, owner_url, "-1")
+    migrate(folder, owner_url, "-2")
     migrate(folder, owner_url)
 
     listed = items(world.desk.get("/messages", patient_id=str(course.patient_id)))
