@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from marshmallow import Schema, fields, validate
 from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
@@ -19,12 +19,11 @@ from jalsa.contracts import EventType, Fields, Stream
 from jalsa.db import TenantRow
 from jalsa.envelope import Envelope, parse
 from jalsa.errors import not_found
-from jalsa.ids import new_id
 from jalsa.inbox import Handler, Received
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.outbox import publish
 from jalsa.provision import Urls, drop_database, provision
-from jalsa.schema import create_folding, create_mechanisms, guard_numbers, protect
+from jalsa.schema import create_folding, create_mechanisms, create_sources, guard_numbers, protect
 from jalsa.testing.kit import ServiceKit
 from jalsa.testing.servers import Postgres
 from jalsa.topology import Topology
@@ -104,7 +103,7 @@ def lamp_attributes(
     """The same as the JSON object that travels."""
     return {
         "specversion": "1.0",
-        "id": str(new_id()),
+        "id": str(uuid5(lamp_id, f"{tenant} {sequence}")),
         "source": "/jalsa/alpha",
         "type": f"jalsa.alpha.{event}",
         "subject": f"lamp/{lamp_id}",
@@ -317,6 +316,7 @@ def create_tables(execute: Callable[[str], None], service: str) -> None:
     create_mechanisms(execute, service)
     guard_numbers(execute, service, ("LMP",))
     create_folding(execute, service)
+    create_sources(execute, service)
     execute(TABLES)
     protect(execute, "lamps", service)
     protect(execute, "lights", service, audited=False)
@@ -339,7 +339,7 @@ def empty(urls: Urls) -> None:
     """Make a database as it was when it was fresh; faster than another one."""
     with as_owner(urls) as conn:
         _execute(conn, "TRUNCATE feed_checkpoints, inbox, inbox_heads, outbox, outbox_heads, idempotency_keys, numbers")
-        _execute(conn, "TRUNCATE audit_log, lamps, lights")
+        _execute(conn, "TRUNCATE audit_log, lamps, lights, stopped_sources")
         _execute(conn, "UPDATE relay_state SET position = 0")
 
 

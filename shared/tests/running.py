@@ -48,10 +48,13 @@ def serving(app: Flask) -> Iterator[str]:
 
 
 @contextmanager
-def working(kit: ServiceKit, amqp_url: str, peers: str = NOWHERE, **settings: Any) -> Iterator[Worker]:
+def working(
+    kit: ServiceKit, amqp_url: str, peers: str = NOWHERE, *, start_empty: bool = False, **settings: Any
+) -> Iterator[Worker]:
     """The service's worker process as threads of this one: relay, consumer, retries, reconciliation."""
     values: dict[str, Any] = {"reconcile_seconds": 60.0, "reconcile_down_seconds": 0.3, **settings}
-    worker = Worker(kit.service, replace(kit.config, amqp_url=amqp_url, peer_url=peers, **values))
+    config = replace(kit.config, amqp_url=amqp_url, peer_url=peers, **values)
+    worker = Worker(kit.service, config, start_empty=start_empty)
     worker.start()
     try:
         yield worker

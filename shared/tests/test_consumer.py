@@ -3,8 +3,11 @@
 import json
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from struct import pack
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +16,18 @@ import pytest
 from lamps import TOPOLOGY, MakeKit, beta, kept, lamp_attributes, on_lamp_switched, trail
 from sqlalchemy.orm import Session
 
+from jalsa import metrics
 from jalsa.consumer import BusConsumer
-from jalsa.contracts import EXCHANGE
+from jalsa.contracts import EXCHANGE, routing_key
+from jalsa.delivery import Delivery
+from jalsa.envelope import CONTENT_TYPE, Unreadable, decode
 from jalsa.ids import new_id
 from jalsa.inbox import Received
 from jalsa.testing.kit import ServiceKit, eventually
 from jalsa.testing.servers import Servers, Vhost
 
+#: Stands for an instant after the year 9999.
+BEYOND = datetime(2001, 9, 9, tzinfo=UTC)
 KEY = "agdar.alpha.lamp.LampSwitched.v1"
 
 
@@ -53,13 +61,32 @@ def set_aside(bus: Vhost) -> Callable[[], int]:
     return lambda: bus.depth("beta.dead")
 
 
-def send(vhost: Vhost, *bodies: bytes, key: str = KEY, **properties: Any) -> None:
+def send(vhost: Vhost, *bodies: bytes, key: str | bytes | None = None, **properties: Any) -> None:
+    """Publish as a relay does, except for what is given."""
     connection = pika.BlockingConnection(pika.URLParameters(vhost.amqp_url))
     channel = connection.channel()
     channel.confirm_delivery()
+    said = Properties(**{"content_type": CONTENT_TYPE, **properties})
     for body in bodies:
-        channel.basic_publish(EXCHANGE, key, body, pika.BasicProperties(**properties), mandatory=True)
+        channel.basic_publish(EXCHANGE, key or own_key(body), body, said, mandatory=True)
     connection.close()
+
+
+class Properties(pika.BasicProperties):
+    """Properties that can name a time which Python does not know."""
+
+    def encode(self) -> list[bytes]:
+        within, beyond = (pack(">cQ", b"T", seconds) for seconds in (int(BEYOND.timestamp()), 2**62))
+        return [piece.replace(within, beyond) for piece in super().encode()]
+
+
+def own_key(body: bytes) -> str:
+    """The routing key that an event must have; that of some event, where it is none."""
+    try:
+        envelope = decode(body)
+    except Unreadable:
+        return KEY
+    return routing_key(envelope.tenant, envelope.subject, envelope.type) if envelope.aggregate == "lamp" else KEY
 
 
 def encoded(attributes: Any) -> bytes:
@@ -150,26 +177,143 @@ def test_what_can_not_be_read_is_set_aside_and_the_next_message_handled_within_f
 
 
 @pytest.mark.parametrize(
-    "properties",
+    ("said", "reason"),
     [
-        {"headers": {"compression": "bogus"}},
-        {"headers": {"compression": "application/x-gzip"}},
-        {"content_encoding": "utf-7"},
+        ({"headers": {"compression": "bogus"}}, "packed"),
+        ({"headers": {"compression": "application/x-gzip"}}, "packed"),
+        ({"headers": {"compression": ""}}, "packed"),
+        ({"content_encoding": "utf-7"}, "packed"),
+        ({"content_encoding": "punycode"}, "packed"),
+        ({"content_encoding": "gzip"}, "packed"),
+        ({"content_type": None}, "wrong-content-type"),
+        ({"content_type": "application/json"}, "wrong-content-type"),
+        ({"content_type": "application/x-python-serialize"}, "wrong-content-type"),
+        ({"key": "other.alpha.lamp.LampSwitched.v1"}, "wrong-routing-key"),
+        ({"key": "TENANT.alpha.lamp.LampMoved.v1"}, "wrong-routing-key"),
     ],
     ids=str,
 )
-def test_a_message_whose_properties_lie_is_set_aside(
-    properties: dict[str, Any],
+def test_a_message_whose_wrapping_is_not_its_contents_is_set_aside(
+    said: dict[str, Any],
+    reason: str,
     bus: Vhost,
     set_aside: Callable[[], int],
     follower: ServiceKit,
     tenant: str,
     lamp: UUID,
 ) -> None:
-    send(bus, b"+2AA-", **properties)
-    send(bus, encoded(lamp_attributes(tenant, lamp, 1)))
-    eventually(lambda: trail(follower, tenant, lamp) == "1", within=5)
+    good = new_id()
+    refused = metrics.SET_ASIDE.labels("beta", reason)._value.get
+    before = refused()
+    if "key" in said:
+        said = {"key": said["key"].replace("TENANT", tenant)}
+    send(bus, encoded(lamp_attributes(tenant, lamp, 1)), **said)
+    send(bus, encoded(lamp_attributes(tenant, good, 1)))
+    eventually(lambda: trail(follower, tenant, good) == "1", within=5)
     eventually(lambda: set_aside() == 1, within=5)
+    assert refused() == before + 1
+    assert trail(follower, tenant, lamp) == ""
+
+
+@pytest.mark.parametrize("said", [{"content_encoding": "utf-8"}, {"content_type": f"{CONTENT_TYPE}; charset=UTF-8"}])
+def test_what_says_of_itself_what_it_is_is_taken(
+    said: dict[str, Any], bus: Vhost, set_aside: Callable[[], int], follower: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    send(bus, encoded(lamp_attributes(tenant, lamp, 1)), **said)
+    eventually(lambda: trail(follower, tenant, lamp) == "1", within=5)
+
+
+def test_a_body_that_would_unpack_to_much_more_is_never_unpacked(
+    bus: Vhost, set_aside: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked: list[object] = []
+    monkeypatch.setattr("kombu.message.decompress", lambda *args: unpacked.append(args))
+    packed = zlib.compress(b" " * 10_000_000)
+    send(bus, packed, headers={"compression": "application/x-gzip"})
+    eventually(lambda: set_aside() == 1, within=5)
+    assert unpacked == []
+
+
+def test_who_sends_in_the_name_of_another_service_is_set_aside(
+    bus: Vhost, set_aside: Callable[[], int], follower: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    good = new_id()
+    send(bus, encoded(lamp_attributes(tenant, lamp, 1)), user_id=bus.broker.username)
+    send(bus, encoded(lamp_attributes(tenant, good, 1)))
+    eventually(lambda: trail(follower, tenant, good) == "1", within=5)
+    eventually(lambda: set_aside() == 1, within=5)
+    assert trail(follower, tenant, lamp) == ""
+
+
+@pytest.mark.parametrize(("user_id", "taken"), [(None, True), ("alpha", True), ("beta", False), ("alpha2", False)])
+def test_a_sender_is_its_events_source(tenant: str, lamp: UUID, user_id: str | None, taken: bool) -> None:
+    body = encoded(lamp_attributes(tenant, lamp, 1))
+    delivery = Delivery(1, own_key(body), body, CONTENT_TYPE, None, None, user_id)
+    with nullcontext() if taken else pytest.raises(Unreadable, match="wrong-sender"):
+        assert delivery.open().tenant == tenant
+
+
+UNDECODABLE: dict[str, dict[str, Any]] = {
+    "message id": {"message_id": b"\xff\xfe"},
+    "user's own header": {"headers": {b"\xff": "x"}},
+    "key of a nested header": {"headers": {"a": {b"\xff": "x"}}},
+    "user": {"reply_to": b"\xc3"},
+    "time beyond the years": {"headers": {"at": BEYOND}},
+    "routing key": {"key": b"\xff.alpha.lamp.LampSwitched.v1"},
+}
+
+
+@pytest.mark.parametrize("name", UNDECODABLE)
+def test_what_the_client_library_cannot_decode_is_set_aside_and_its_neighbours_handled_within_five_seconds(
+    name: str, follower: ServiceKit, vhost: Vhost, tenant: str
+) -> None:
+    lamps = [new_id() for _ in range(60)]
+    bodies = [encoded(lamp_attributes(tenant, lamp, 1)) for lamp in lamps]
+    with consuming(follower, vhost.amqp_url) as consumer:
+        assert consumer.bus_up.wait(10)
+        began = time.monotonic()
+        send(vhost, *bodies[:30])
+        send(vhost, b"{}", **UNDECODABLE[name])
+        send(vhost, *bodies[30:])
+        eventually(lambda: all(trail(follower, tenant, lamp) == "1" for lamp in lamps), within=5)
+        assert time.monotonic() - began < 5
+        eventually(lambda: vhost.depth("beta.dead") == 1, within=5)
+        assert vhost.depth("beta.events") == 0
+
+
+def test_many_messages_that_cannot_be_decoded_cost_their_neighbours_a_single_delivery(
+    follower: ServiceKit, vhost: Vhost, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jalsa.topology.DELIVERY_LIMIT", 3)
+    lamps = [new_id() for _ in range(10)]
+    with consuming(follower, vhost.amqp_url) as consumer:
+        assert consumer.bus_up.wait(10)
+        for lamp in lamps:
+            send(vhost, b"{}", message_id=b"\xff")
+            send(vhost, encoded(lamp_attributes(tenant, lamp, 1)))
+        eventually(lambda: all(trail(follower, tenant, lamp) == "1" for lamp in lamps), within=15)
+        eventually(lambda: vhost.depth("beta.dead") == len(lamps), within=15)
+
+
+def test_after_a_while_messages_are_taken_many_at_a_time_again(
+    follower: ServiceKit, vhost: Vhost, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jalsa.consumer.CAREFUL_SECONDS", 1.0)
+    prefetched: list[int] = []
+    subscribe = BusConsumer._subscribe
+
+    def spy(self: BusConsumer, connection: Any, prefetch: int) -> None:
+        prefetched.append(prefetch)
+        subscribe(self, connection, prefetch)
+
+    monkeypatch.setattr(BusConsumer, "_subscribe", spy)
+    with consuming(follower, vhost.amqp_url) as consumer:
+        assert consumer.bus_up.wait(10)
+        send(vhost, b"{}", message_id=b"\xff")
+        eventually(lambda: prefetched[-1] == 50 and len(prefetched) > 1)
+        send(vhost, encoded(lamp_attributes(tenant, lamp, 1)))
+        eventually(lambda: trail(follower, tenant, lamp) == "1")
+    assert prefetched == [50, 1, 1, 50]
 
 
 @pytest.mark.parametrize("event", ["LampMelted.v1", "LampSwitched.v2"])

@@ -72,6 +72,43 @@ def audited(kit: ServiceKit, tenant: str) -> list[tuple[str, str, str, str | Non
         return [(r.action, r.actor, r.before, r.after) for r in db.execute(read)]
 
 
+def test_an_event_far_ahead_of_its_subject_is_shown_with_its_age_and_can_be_dropped(
+    kit: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    receive(kit, tenant, lamp, 1, 5_000_000_000)
+    with kit.transaction(tenant) as db:
+        db.execute(text("UPDATE inbox SET received_at = now() - interval '3 hours'"))
+    [shown] = kit.client(tenant).get("/events/inbox", state="waiting").get_json()["items"]
+    assert (shown["sequence"], shown["expected_sequence"]) == (5_000_000_000, 2)
+    assert 10_800 <= shown["age_seconds"] < 10_860
+
+    drop = f"/events/inbox/{shown['id']}/drop"
+    assert kit.client(tenant, "clinician").post(drop).status_code == 403
+    assert kit.client(f"{tenant}b").post(drop).status_code == 404
+    assert kit.client(tenant).post(drop).status_code == 204
+    assert kit.client(tenant).post(drop).status_code == 404
+
+    assert kept(kit, tenant) == []
+    assert audited(kit, tenant)[-1] == ("DELETE", "tester", "waiting", None)
+    receive(kit, tenant, lamp, 2)
+    assert trail(kit, tenant, lamp) == "1,2"
+
+
+def test_only_what_waits_can_be_dropped(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
+    event_id = dead(kit, tenant, lamp)
+    answer = kit.client(tenant).post(f"/events/inbox/{event_id}/drop")
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "invalid-transition")
+    assert kept(kit, tenant) == [(1, "dead", 1), (2, "waiting", 0), (3, "waiting", 0)]
+
+
+def test_what_the_inbox_does_with_a_waiting_event_by_itself_is_not_audited(
+    kit: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    receive(kit, tenant, lamp, 2, 1)
+    assert trail(kit, tenant, lamp) == "1,2"
+    assert audited(kit, tenant) == []
+
+
 @pytest.mark.parametrize("what", ["retry", "skip"])
 def test_only_a_manager_of_the_tenant_may_retry_or_skip_and_only_what_is_dead(
     what: str, kit: ServiceKit, tenant: str, lamp: UUID

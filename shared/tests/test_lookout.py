@@ -78,7 +78,7 @@ def test_a_source_that_does_not_answer_is_away_and_is_not_asked_again_at_once(
         asked.append(answer)
         return ({"items": [{"subject": 1}]}, 200) if answer == "nonsense" else ({}, 503)
 
-    app.add_url_rule("/v1/events/heads", view_func=heads, methods=["POST"])
+    app.add_url_rule("/v1/events/subjects", view_func=heads, methods=["POST"])
     with serving(app) as address:
         look = looking_at(kit, "http://127.0.0.1:1" if answer == "nothing" else address)
         for _ in range(3):
@@ -105,11 +105,11 @@ def test_only_our_own_services_may_ask_how_far_a_subject_is(
 ) -> None:
     switched(source, tenant, lamp, 1)
     body = {"tenant": tenant, "subjects": [f"lamp/{lamp}"]}
-    answer = source.client(tenant, role).post("/events/heads", body)
+    answer = source.client(tenant, role).post("/events/subjects", body)
     assert (answer.status_code, (answer.json or {})["code"]) == (403, "forbidden")
 
 
 @pytest.mark.parametrize("subjects", [[], ["lamp/1"] * 501, ["lamp/\n1"], "lamp/1"])
 def test_bad_subjects_are_refused(source: ServiceKit, tenant: str, subjects: object) -> None:
-    answer = source.client(tenant).post("/events/heads", {"tenant": tenant, "subjects": subjects})
+    answer = source.client(tenant).post("/events/subjects", {"tenant": tenant, "subjects": subjects})
     assert answer.status_code == 422

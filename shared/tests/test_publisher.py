@@ -1,7 +1,12 @@
 """The way to RabbitMQ: what counts as confirmed, and what is declared again by itself."""
 
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pika
@@ -110,6 +115,110 @@ def test_only_the_events_before_the_first_unconfirmed_count(publisher: PikaPubli
     unbind(vhost)
     batch = [message("agdar.alpha.wire.WireCut.v1"), message(), message("agdar.alpha.wire.WireCut.v1")]
     assert publisher.publish(batch) == 1
+
+
+class Narrow:
+    """A way to the broker for so many bytes a second in each direction; it counts the messages that went through."""
+
+    def __init__(self, vhost: Vhost) -> None:
+        self._to = urlsplit(vhost.amqp_url)
+        self.speed = 1e9
+        self.stopped = threading.Event()
+        self.sent = bytearray()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def url(self) -> str:
+        host, port = self._listener.getsockname()
+        return self._to._replace(netloc=f"{self._to.username}:{self._to.password}@{host}:{port}").geturl()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection((self._to.hostname or "", self._to.port or 5672))
+            for pair in ((client, server, self.sent), (server, client, bytearray())):
+                self._threads.append(threading.Thread(target=self._carry, args=pair))
+                self._threads[-1].start()
+
+    def _carry(self, source: socket.socket, target: socket.socket, seen: bytearray) -> None:
+        with suppress(OSError), source, target:
+            while data := source.recv(2048):
+                while self.stopped.is_set():
+                    time.sleep(0.01)
+                time.sleep(len(data) / self.speed)
+                target.sendall(data)
+                seen += data
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self.stopped.clear()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(10)
+
+
+@pytest.fixture
+def narrow(vhost: Vhost) -> Iterator[Narrow]:
+    made = Narrow(vhost)
+    yield made
+    made.close()
+
+
+def test_a_slow_broker_gets_each_message_once(narrow: Narrow, vhost: Vhost) -> None:
+    publisher = PikaPublisher(narrow.url, "alpha", timeout=0.5, topology=TOPOLOGY)
+    assert publisher.publish([message()]) == 1
+    taken(vhost)
+    narrow.speed = 40_000
+    batch = [Message(str(uuid4()), KEY, b"x" * 200) for _ in range(400)]
+    began = time.monotonic()
+    done = 0
+    while done < len(batch):
+        more = publisher.publish(batch[done:])
+        assert more > 0
+        done += more
+    assert time.monotonic() - began > 2, "a broker as slow as this is what the test is about"
+    assert ids(vhost) == [m.id for m in batch]
+    publisher.close()
+
+
+def test_a_broker_that_stalls_again_and_again_gets_at_most_twice_a_window_again(
+    narrow: Narrow, vhost: Vhost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jalsa.publishers.WINDOW", 64)
+    publisher = PikaPublisher(narrow.url, "alpha", timeout=0.5, topology=TOPOLOGY)
+    assert publisher.publish([message()]) == 1
+    taken(vhost)
+    batch = [message() for _ in range(300)]
+    done = 0
+    connect = publisher._connect
+
+    def connect_and_stall() -> None:
+        narrow.stopped.clear()
+        connect()
+        narrow.stopped.set()
+
+    monkeypatch.setattr(publisher, "_connect", connect_and_stall)
+    narrow.stopped.set()
+    for _ in range(4):
+        done += publisher.publish(batch[done:])
+    narrow.stopped.clear()
+    monkeypatch.undo()
+    monkeypatch.setattr("jalsa.publishers.WINDOW", 64)
+    assert publisher._window == 4
+    assert done < 64
+    while done < len(batch):
+        done += publisher.publish(batch[done:])
+    assert publisher._window > 4, "it grows again"
+    arrived = ids(vhost)
+    assert set(arrived) == {m.id for m in batch}
+    assert len(arrived) <= len(batch) + 2 * 64
+    publisher.close()
 
 
 def test_a_nack_of_a_full_queue_is_no_confirm(vhost: Vhost) -> None:

@@ -27,7 +27,7 @@ class Peers:
         self.events: list[Envelope] = []
         self.app = Flask("peers")
         self.app.add_url_rule("/v1/events", view_func=self.feed)
-        self.app.add_url_rule("/v1/events/heads", view_func=self.heads, methods=["POST"])
+        self.app.add_url_rule("/v1/events/subjects", view_func=self.heads, methods=["POST"])
 
     def feed(self) -> Json:
         after = int(request.args["after"])

@@ -1,4 +1,4 @@
-"""The command line of a service: `python -m scheduling web | worker | migrate | config`."""
+"""The command line of a service: `python -m scheduling web | worker | migrate | resume | config`."""
 
 import argparse
 import importlib
@@ -37,7 +37,12 @@ def _parser(package: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {package}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("web", help="answer HTTP requests (gunicorn)")
-    commands.add_parser("worker", help="consume events, publish the outbox, do what is due")
+    worker = commands.add_parser("worker", help="consume events, publish the outbox, do what is due")
+    worker.add_argument("--start-empty", action="store_true", help="although others have had events of this service")
+    resume = commands.add_parser(
+        "resume", help="follow a source again that was stopped: docs/runbooks/restored-source.md"
+    )
+    resume.add_argument("source", help="its name, as /readyz of the worker shows it")
     migrate = commands.add_parser("migrate", help="bring the database to a revision")
     migrate.add_argument("revision", nargs="?", default="head", help="head (default), base, or a revision")
     commands.add_parser("config", help="show the settings, where they come from, and their values but for secrets")
@@ -72,7 +77,7 @@ def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
     ).run()
 
 
-def _worker(service: "Service", config: Config, _: argparse.Namespace) -> None:
+def _worker(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
     from jalsa.worker import Worker, serve_health
 
     stopping = threading.Event()
@@ -82,7 +87,7 @@ def _worker(service: "Service", config: Config, _: argparse.Namespace) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    worker = Worker(service, config)
+    worker = Worker(service, config, start_empty=arguments.start_empty)
     try:
         health = serve_health(worker, config.health_port)
     except OSError as error:
@@ -116,6 +121,19 @@ def _migrate(service: "Service", config: Config, arguments: argparse.Namespace) 
     print(f"{service.name}: the database is at {arguments.revision}")
 
 
+def _resume(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
+    from jalsa import sources
+    from jalsa.db import Database
+
+    config.require("database_relay_url")
+    relay = Database(config.database_relay_url, name=f"{service.name}-resume")
+    stopped = sources.resume(relay.engine, arguments.source)
+    relay.dispose()
+    if not stopped:
+        raise ConfigError(f"the source {arguments.source} is not stopped")
+    print(f"{service.name}: {arguments.source} is followed again, from the start of its feed")
+
+
 def migrations_folder(service: "Service") -> Path:
     """Where a service's migrations are: beside its `src`."""
     package = importlib.import_module(service.name.replace("-", "_"))
@@ -131,4 +149,4 @@ def _config(_: "Service", config: Config, __: argparse.Namespace) -> None:
         print(f"{f.name.upper():24} {shown!s:40} {f.metadata['help']}")
 
 
-_COMMANDS = {"web": _web, "worker": _worker, "migrate": _migrate, "config": _config}
+_COMMANDS = {"web": _web, "worker": _worker, "migrate": _migrate, "resume": _resume, "config": _config}

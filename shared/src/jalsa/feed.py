@@ -13,7 +13,7 @@ from jalsa.errors import Problem, conflict, not_found
 from jalsa.outbox import COLUMNS, envelope_of
 from jalsa.web.edge import current_db, current_principal
 from jalsa.web.fields import Instant
-from jalsa.web.paging import PageArgs, decode_id_cursor, page, page_of
+from jalsa.web.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
 from jalsa.web.routes import Routes
 
 if TYPE_CHECKING:
@@ -32,19 +32,31 @@ _READ = text(f"""
     ORDER BY position LIMIT :limit
 """)  # noqa: S608 the columns are a constant
 # By the key of (tenant, subject, sequence): it costs the same however long the log is.
-_HEADS = text("""
+_LAST_PUBLISHED = text("""
     SELECT subject, max(sequence) AS last FROM outbox
     WHERE tenant_id = :tenant AND subject = ANY(:subjects) GROUP BY subject
 """)
 _KEPT = text("""
-    SELECT id, source, subject, sequence, type, state, attempts, next_at, error, received_at FROM inbox
-    WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:after AS uuid) IS NULL OR id > :after)
-    ORDER BY id LIMIT :limit
+    SELECT i.id, source, subject, i.sequence, i.type, i.state, i.attempts, i.next_at, i.error, i.received_at,
+           CAST(extract(epoch FROM now() - i.received_at) AS bigint) AS age_seconds, h.last + 1 AS expected_sequence
+    FROM inbox i JOIN inbox_heads h USING (tenant_id, source, subject)
+    WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:after AS uuid) IS NULL OR i.id > :after)
+    ORDER BY i.id LIMIT :limit
 """)
-_DEAD = text("SELECT state, source, subject, sequence FROM inbox WHERE id = :id FOR UPDATE")
+_KEPT_ONE = text("""
+    SELECT state, source, subject, sequence, envelope->>'id' AS event_id FROM inbox WHERE id = :id FOR UPDATE
+""")
 _RETRY = text("UPDATE inbox SET state = 'retrying', attempts = 0, next_at = now() WHERE id = :id")
 _SKIP = text("DELETE FROM inbox WHERE id = :id")
-_PASS = text("UPDATE inbox_heads SET last = :sequence WHERE source = :source AND subject = :subject")
+_PASS = text("""
+    UPDATE inbox_heads SET last = :sequence, last_id = CAST(:event_id AS uuid)
+    WHERE source = :source AND subject = :subject
+""")
+_HEADS = text("""
+    SELECT tenant_id, subject, last, last_id FROM inbox_heads
+    WHERE source = '/jalsa/' || :source AND last > 0 AND (tenant_id, subject) > (:tenant, :after)
+    ORDER BY tenant_id, subject LIMIT :limit
+""")
 
 
 _TOKEN = validate.Regexp(r"[!-~]{1,200}\Z", error="Must be 1 to 200 printable ASCII characters.")
@@ -66,24 +78,24 @@ class FeedAnswer(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
-class HeadsBody(Schema):
+class SubjectsBody(Schema):
     """Of which subjects of a tenant to tell."""
 
     tenant = fields.String(required=True, validate=_TOKEN)
     subjects = fields.List(fields.String(validate=_TOKEN), required=True, validate=validate.Length(1, 500))
 
 
-class Head(Schema):
+class PublishedSubject(Schema):
     """The sequence of a subject's last event; a subject without any is left out."""
 
     subject = fields.String()
     last = fields.Integer()
 
 
-class HeadsAnswer(Schema):
+class SubjectsAnswer(Schema):
     """How far each subject is."""
 
-    items = fields.List(fields.Nested(Head()))
+    items = fields.List(fields.Nested(PublishedSubject()))
 
 
 class InboxArgs(PageArgs):
@@ -105,6 +117,23 @@ class KeptEvent(Schema):
     next_at = Instant(allow_none=True)
     error = fields.String(allow_none=True)
     received_at = Instant()
+    age_seconds = fields.Integer(metadata={"description": "How long it has been kept."})
+    expected_sequence = fields.Integer(metadata={"description": "The sequence whose turn it is in its subject."})
+
+
+class HeadsArgs(PageArgs):
+    """Of which source the heads are asked for."""
+
+    source = fields.String(required=True, validate=validate.Regexp(r"[a-z][a-z0-9-]{0,60}\Z"))
+
+
+class HeadAnswer(Schema):
+    """The last event of a subject that this service has applied."""
+
+    tenant = fields.String()
+    subject = fields.String()
+    sequence = fields.Integer()
+    id = fields.UUID(allow_none=True)
 
 
 def feed_routes() -> Routes:
@@ -112,11 +141,15 @@ def feed_routes() -> Routes:
     routes = Routes("events", "The event log and the inbox")
     kept = "/events/inbox/<uuid:event_id>"
     routes.view("/events", permission="events.read", query=FeedArgs(), answer=FeedAnswer())(read_feed)
-    routes.view("/events/heads", "POST", permission="events.read", body=HeadsBody(), answer=HeadsAnswer())(read_heads)
+    routes.view("/events/subjects", "POST", permission="events.read", body=SubjectsBody(), answer=SubjectsAnswer())(
+        read_subjects
+    )
     routes.view("/events/schemas/<event>", permission=PUBLIC)(read_schema)
     routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), answer=page_of(KeptEvent))(list_inbox)
     routes.view(f"{kept}/retry", "POST", permission="events.operate", status=204)(retry_dead)
     routes.view(f"{kept}/skip", "POST", permission="events.operate", status=204)(skip_dead)
+    routes.view(f"{kept}/drop", "POST", permission="events.operate", status=204)(drop_waiting)
+    routes.view("/events/heads", permission="events.read", query=HeadsArgs(), answer=page_of(HeadAnswer))(read_heads)
     return routes
 
 
@@ -133,11 +166,11 @@ def read_feed(args: dict[str, Any]) -> dict[str, Any]:
     return {"items": items, "next_cursor": items[-1]["position"] if items else None}
 
 
-def read_heads(body: dict[str, Any]) -> dict[str, Any]:
+def read_subjects(body: dict[str, Any]) -> dict[str, Any]:
     """How far some subjects are, for our own services: with what is stored and has no position in the feed yet."""
     if SYSTEM not in current_principal().roles:
         raise Problem(403, "forbidden", "Only our own services may ask how far a subject is.")
-    return {"items": current_db().execute(_HEADS, body).all()}
+    return {"items": current_db().execute(_LAST_PUBLISHED, body).all()}
 
 
 def _granted(service: "Service", principal: Principal) -> list[str] | None:
@@ -175,7 +208,7 @@ def list_inbox(args: dict[str, Any]) -> dict[str, Any]:
 def retry_dead(event_id: UUID) -> None:
     """Try a dead event again, from its first attempt; the worker takes it up within seconds."""
     db = current_db()
-    _dead(event_id)
+    _kept(event_id, "dead", "Only a dead event can be retried or skipped.")
     db.execute(_RETRY, {"id": event_id})
     log.info("dead-event-retried", inbox_id=str(event_id))
 
@@ -183,16 +216,38 @@ def retry_dead(event_id: UUID) -> None:
 def skip_dead(event_id: UUID) -> None:
     """Give a dead event up, so that what waits behind it can go on."""
     db = current_db()
-    dead = _dead(event_id)
+    dead = _kept(event_id, "dead", "Only a dead event can be retried or skipped.")
     db.execute(_SKIP, {"id": event_id})
-    db.execute(_PASS, {"sequence": dead.sequence, "source": dead.source, "subject": dead.subject})
+    passed = {"sequence": dead.sequence, "event_id": dead.event_id, "source": dead.source, "subject": dead.subject}
+    db.execute(_PASS, passed)
     log.info("dead-event-skipped", inbox_id=str(event_id))
 
 
-def _dead(event_id: UUID) -> Any:
-    row = current_db().execute(_DEAD, {"id": event_id}).one_or_none()
+def drop_waiting(event_id: UUID) -> None:
+    """Forget an event that waits for one that will never come. If it was real, its feed has to bring it again."""
+    _kept(event_id, "waiting", "Only an event that waits can be dropped.")
+    current_db().execute(_SKIP, {"id": event_id})
+    log.info("waiting-event-dropped", inbox_id=str(event_id))
+
+
+def _kept(event_id: UUID, state: str, otherwise: str) -> Any:
+    row = current_db().execute(_KEPT_ONE, {"id": event_id}).one_or_none()
     if row is None:
         raise not_found("event")
-    if row.state != "dead":
-        raise conflict("invalid-transition", "Only a dead event can be retried or skipped.")
+    if row.state != state:
+        raise conflict("invalid-transition", otherwise)
     return row
+
+
+def read_heads(args: dict[str, Any]) -> dict[str, Any]:
+    """How far this service has come with a source's events, of all tenants; for our own services alone."""
+    if current_principal().tenant != "*":
+        raise Problem(403, "forbidden", "Only Jalsa's own services may ask this.")
+    tenant, _, after = decode_cursor(args["cursor"]).partition(" ") if args["cursor"] else ("", "", "")
+    values = {"source": args["source"], "tenant": tenant, "after": after, "limit": args["limit"] + 1}
+    rows = current_db().execute(_HEADS, values).all()
+    return page(rows, args["limit"], lambda row: f"{row.tenant_id} {row.subject}", _head)
+
+
+def _head(row: Any) -> dict[str, Any]:
+    return {"tenant": row.tenant_id, "subject": row.subject, "sequence": row.last, "id": row.last_id}

@@ -10,16 +10,17 @@ from uuid import UUID
 
 import structlog
 from marshmallow import ValidationError
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from jalsa import clock, metrics
+from jalsa import clock, metrics, sources
 from jalsa.context import Context, for_system
 from jalsa.contracts import Stream
 from jalsa.db import Database, again, begin, commit, database_is_away
 from jalsa.envelope import Envelope, parse
 from jalsa.ids import new_id
 from jalsa.logging import describe
+from jalsa.sources import SourceChanged
 
 log = structlog.get_logger()
 
@@ -42,11 +43,12 @@ Handler = Callable[[Session, Received], None]
 _LOCK_HEAD = text("""
     INSERT INTO inbox_heads AS h (tenant_id, source, subject, last) VALUES (:tenant, :source, :subject, 0)
     ON CONFLICT (tenant_id, source, subject) DO UPDATE SET last = h.last
-    RETURNING last, (SELECT state FROM inbox i WHERE i.tenant_id = :tenant AND i.source = :source
-                     AND i.subject = :subject AND i.sequence = :sequence) AS state
+    RETURNING last, last_id, (SELECT state FROM inbox i WHERE i.tenant_id = :tenant AND i.source = :source
+                              AND i.subject = :subject AND i.sequence = :sequence) AS state,
+              EXISTS (SELECT FROM stopped_sources s WHERE s.source = :service) AS stopped
 """)
 _ADVANCE = text("""
-    WITH head AS (UPDATE inbox_heads SET last = :sequence
+    WITH head AS (UPDATE inbox_heads SET last = :sequence, last_id = :id
                   WHERE tenant_id = :tenant AND source = :source AND subject = :subject),
          done AS (DELETE FROM inbox WHERE tenant_id = :tenant AND source = :source AND subject = :subject
                   AND sequence = :sequence)
@@ -71,12 +73,13 @@ _ATTEMPTS = text("""
 _DUE = text("""
     SELECT i.id, i.tenant_id FROM inbox i JOIN inbox_heads h USING (tenant_id, source, subject)
     WHERE i.sequence = h.last + 1 AND (i.state = 'waiting' OR (i.state = 'retrying' AND i.next_at <= :now))
+      AND NOT EXISTS (SELECT FROM stopped_sources s WHERE i.source = '/jalsa/' || s.source)
     ORDER BY i.received_at LIMIT 100
 """)
 _ALONE = text("SELECT pg_try_advisory_xact_lock(7424)")
 _COUNTS = text("SELECT state, count(*) FROM inbox GROUP BY state")
 _HEADS = text("""
-    SELECT tenant_id, subject, last FROM inbox_heads WHERE source = :source AND subject = ANY(:subjects)
+    SELECT tenant_id, subject, last, last_id FROM inbox_heads WHERE source = :source AND subject = ANY(:subjects)
 """)
 
 
@@ -141,12 +144,22 @@ class Inbox:
         return len(due)
 
     def not_yet_applied(self, source: str, envelopes: Sequence[Envelope]) -> list[Envelope]:
-        """Those of a feed's page that are not known as applied already (a cheap filter, not the decision)."""
+        """Those of a feed's page that are not known as applied already (a cheap filter, not the decision).
+
+        Raises SourceChanged where an event has the place of another one.
+        """
         followed = [e for e in envelopes if self.follows(e)]
         with self.relay.engine.connect() as conn:
             rows = conn.execute(_HEADS, {"source": source, "subjects": list({e.subject for e in followed})})
-            heads = {(row.tenant_id, row.subject): row.last for row in rows}
-        return [e for e in followed if e.sequence > heads.get((e.tenant, e.subject), 0)]
+            heads = {(row.tenant_id, row.subject): row for row in rows}
+        missing = []
+        for envelope in followed:
+            head = heads.get((envelope.tenant, envelope.subject))
+            if head is not None:
+                _same_story(envelope, head)
+            if head is None or envelope.sequence > head.last:
+                missing.append(envelope)
+        return missing
 
     def _retry(self, event_id: UUID, tenant: str) -> None:
         following, due = self._load(event_id, tenant), True
@@ -160,15 +173,19 @@ class Inbox:
 
     def _take(self, envelope: Envelope, *, due: bool) -> Envelope | None:
         """Returns the event that waits directly behind, if this one was applied."""
-        try:
-            return again(lambda: self._apply(envelope, due=due))
-        except Exception as error:
-            if database_is_away(error):
-                raise
-            # whatever a handler raises is its event's failure: kept with the event, shown, and tried again
-            failure = error
-        again(lambda: self._record_failure(envelope, failure))
-        return None
+        with structlog.contextvars.bound_contextvars(tenant=envelope.tenant):
+            try:
+                return again(lambda: self._apply(envelope, due=due))
+            except SourceChanged as changed:
+                sources.stop(self.relay.engine, self.service, changed)
+                return None
+            except Exception as error:
+                if database_is_away(error):
+                    raise
+                # whatever a handler raises is its event's failure: kept with the event, shown, and tried again
+                failure = error
+            again(lambda: self._record_failure(envelope, failure))
+            return None
 
     def _apply(self, envelope: Envelope, *, due: bool) -> Envelope | None:
         context = self._context(envelope)
@@ -176,6 +193,10 @@ class Inbox:
         with Session(self.app.engine, expire_on_commit=False, autoflush=False) as db:
             begin(db, context)
             head = db.execute(_LOCK_HEAD, key).one()
+            if head.stopped:
+                metrics.EVENTS_APPLIED.labels(self.service, "stopped").inc()
+                return None
+            _same_story(envelope, head)
             if envelope.sequence <= head.last:
                 metrics.EVENTS_APPLIED.labels(self.service, "duplicate").inc()
                 return None
@@ -188,7 +209,7 @@ class Inbox:
                 return None
             self._handle(db, envelope)
             db.flush()
-            following = db.execute(_ADVANCE, key).scalar()
+            following = db.execute(_ADVANCE, {**key, "id": envelope.id}).scalar()
             commit(db)
         metrics.EVENTS_APPLIED.labels(self.service, "applied").inc()
         return parse(following) if following else None
@@ -232,10 +253,16 @@ class Inbox:
         return Context(**{**made.__dict__, "correlation_id": envelope.correlation_id})
 
 
+def _same_story(envelope: Envelope, head: Row[Any]) -> None:
+    if envelope.sequence == head.last and head.last_id not in (None, envelope.id):
+        raise SourceChanged(envelope.service, "another event with the sequence of one that was applied")
+
+
 def _key(envelope: Envelope) -> dict[str, Any]:
     return {
         "tenant": envelope.tenant,
         "source": envelope.source,
+        "service": envelope.service,
         "subject": envelope.subject,
         "sequence": envelope.sequence,
     }

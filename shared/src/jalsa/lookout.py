@@ -65,7 +65,7 @@ class Lookout:
     def _ask(self, source: str, tenant: str, subjects: Sequence[str]) -> dict[str, int]:
         response = self._http.request(
             "POST",
-            f"{self.reconciler.addresses[source]}/v1/events/heads",
+            f"{self.reconciler.addresses[source]}/v1/events/subjects",
             json={"tenant": tenant, "subjects": list(subjects)},
             headers={"Authorization": f"Bearer {self.reconciler.tokens.token()}"},
         )

@@ -21,6 +21,9 @@ INBOX = Gauge(
     "jalsa_inbox_events", "Events kept in the inbox, by state", ["service", "state"], multiprocess_mode="livemax"
 )
 SET_ASIDE = Counter("jalsa_messages_set_aside_total", "Messages dead-lettered, by reason", ["service", "reason"])
+SOURCE_STOPPED = Gauge(
+    "jalsa_source_stopped", "1 while a source waits for a person", ["service", "source"], multiprocess_mode="livemax"
+)
 BUS_UP = Gauge("jalsa_bus_up", "1 while the worker is consuming", ["service"], multiprocess_mode="livemax")
 POOL_IN_USE = Gauge(
     "jalsa_database_connections_in_use",

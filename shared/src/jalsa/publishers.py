@@ -18,6 +18,11 @@ from jalsa.relay import Message, Publisher
 
 log = structlog.get_logger()
 
+#: How many messages may be on their way to the broker, unconfirmed.
+WINDOW = 500
+#: For how many time limits confirms may go on trickling in: the relay's transaction lasts as long.
+PATIENCE = 12
+
 
 def publisher_for(url: str, service: str, topology: bus.Topology | None = None) -> Publisher:
     """The publisher for an AMQP URL, or for `memory://`."""
@@ -31,10 +36,11 @@ class NotConfirmed(Exception):
 
 
 class PikaPublisher:
-    """Pipelined publisher confirms, matched to delivery tags, with a time limit.
+    """Pipelined publisher confirms, matched to delivery tags, with a time limit for the next one.
 
     After any time-out, return or nack the connection is thrown away: a late confirm can then never be taken for
-    another message's.
+    another message's. What was on its way is sent again, so only so much is on its way at once: half as much after each
+    failure, and slowly more while all goes well. Sending ends with the time limit: what is left is for the next time.
     """
 
     def __init__(self, url: str, service: str, *, timeout: float = 5.0, topology: bus.Topology | None = None) -> None:
@@ -49,24 +55,38 @@ class PikaPublisher:
         self._failure: str | None = None
         self._published = 0
         self._unconfirmed: dict[int, str] = {}
+        self._window = WINDOW
+        self._heard = 0.0
         self._returned: set[str] = set()
         self._confirmed: set[str] = set()
         self._routed: dict[str, bool] = {}
 
     def publish(self, messages: Sequence[Message]) -> int:
-        """Publish in order; returns how many, counted from the first, the broker has confirmed within the limit."""
+        """Publish in order, for at most the time limit; returns how many, from the first, the broker has confirmed."""
         self._confirmed.clear()
+        sent = 0
         try:
             if self._connection is None:
                 self._connect()
-            self._send(messages)
+            until = time.monotonic() + self.timeout
+            for message in messages:
+                self._send(message)
+                sent += 1
+                if len(self._unconfirmed) >= self._window:
+                    self._pump(lambda: len(self._unconfirmed) < self._window)
+                    self._window = min(WINDOW, self._window + 1)
+                    if time.monotonic() > until:
+                        break
             self._pump(lambda: not self._unconfirmed)
         except (NotConfirmed, AMQPError, *bus.BUS_ERRORS) as error:
             reason = str(error) if isinstance(error, NotConfirmed) else type(error).__name__
-            log.warning("bus-publish-failed", reason=reason)
+            if self._unconfirmed:
+                self._window = max(1, self._window // 2)
+            log.warning("bus-publish-failed", reason=reason, window=self._window)
+            self.close()
         open_at = (i for i, message in enumerate(messages) if message.id not in self._confirmed)
         done = next(open_at, len(messages))
-        if done < len(messages):
+        if done < sent:
             self.close()
         return done
 
@@ -129,18 +149,17 @@ class PikaPublisher:
 
         channel.confirm_delivery(self._on_confirm, callback=ready)
 
-    def _send(self, messages: Sequence[Message]) -> None:
+    def _send(self, message: Message) -> None:
         self._raise_failure()
-        for message in messages:
-            self._published += 1
-            self._unconfirmed[self._published] = message.id
-            self._channel.basic_publish(
-                EXCHANGE,
-                message.key,
-                message.body,
-                self._properties(message),
-                mandatory=self._mandatory(message.key),
-            )
+        self._published += 1
+        self._unconfirmed[self._published] = message.id
+        self._channel.basic_publish(
+            EXCHANGE,
+            message.key,
+            message.body,
+            self._properties(message),
+            mandatory=self._mandatory(message.key),
+        )
 
     def _properties(self, message: Message) -> pika.BasicProperties:
         """The broker takes no other `user_id` than the connection's own user, so a consumer can rely on it."""
@@ -158,6 +177,7 @@ class PikaPublisher:
         return self._routed[key]
 
     def _on_confirm(self, frame: Any) -> None:
+        self._heard = time.monotonic()
         tag = frame.method.delivery_tag
         tags = list(takewhile(tag.__ge__, self._unconfirmed)) if frame.method.multiple else [tag]
         ids = {self._unconfirmed.pop(t) for t in tags if t in self._unconfirmed}
@@ -175,10 +195,10 @@ class PikaPublisher:
             raise NotConfirmed(self._failure)
 
     def _pump(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + self.timeout
+        self._heard = began = time.monotonic()
         while not done():
             self._raise_failure()
-            left = deadline - time.monotonic()
+            left = min(self._heard + self.timeout, began + PATIENCE * self.timeout) - time.monotonic()
             if left <= 0:
                 raise NotConfirmed("time-out")
             self._poll(left)

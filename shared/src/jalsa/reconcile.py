@@ -2,15 +2,18 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 import urllib3
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
+from jalsa import sources
 from jalsa.auth import ServiceTokens
 from jalsa.config import ConfigError
-from jalsa.envelope import Unreadable, parse
+from jalsa.envelope import Envelope, Unreadable, parse
 from jalsa.inbox import Inbox
+from jalsa.sources import SourceChanged
 
 log = structlog.get_logger()
 
@@ -18,11 +21,13 @@ PAGE = 500
 _ENSURE = text("INSERT INTO feed_checkpoints (source) VALUES (:source) ON CONFLICT DO NOTHING")
 # A service that follows more of a source than it did begins again: what it missed lies before its checkpoint.
 _LEAD = text("""
-    SELECT CASE WHEN follows = :follows THEN position ELSE 0 END FROM feed_checkpoints
-    WHERE source = :source FOR UPDATE SKIP LOCKED
+    SELECT CASE WHEN follows = :follows THEN position ELSE 0 END AS position, last_id FROM feed_checkpoints
+    WHERE source = :source AND NOT EXISTS (SELECT FROM stopped_sources s WHERE s.source = feed_checkpoints.source)
+    FOR UPDATE SKIP LOCKED
 """)
 _ADVANCE = text("""
-    UPDATE feed_checkpoints SET position = :position, follows = :follows, read_at = now() WHERE source = :source
+    UPDATE feed_checkpoints SET position = :position, last_id = :last_id, follows = :follows, read_at = now()
+    WHERE source = :source
 """)
 
 
@@ -80,6 +85,8 @@ class Reconciler:
             try:
                 while not (stop and stop.is_set()) and self.read_page(source):
                     pass
+            except SourceChanged as changed:
+                sources.stop(self.inbox.relay.engine, self.inbox.service, changed)
             except (FeedAway, urllib3.exceptions.HTTPError) as error:
                 log.info("feed-away", source=source, error=type(error).__name__)
                 complete = False
@@ -90,35 +97,50 @@ class Reconciler:
         with self.inbox.relay.engine.begin() as conn:
             conn.execute(_ENSURE, {"source": source})
         with self.inbox.relay.engine.begin() as conn:
-            after = conn.execute(_LEAD, {"source": source, "follows": self.follows[source]}).scalar()
-            if after is None:
+            checkpoint = conn.execute(_LEAD, {"source": source, "follows": self.follows[source]}).one_or_none()
+            if checkpoint is None:
                 return False
-            items = self._fetch(source, after)
-            if not items:
-                return False
-            try:
-                envelopes = [parse(item) for item in items]
-            except Unreadable as error:
-                raise FeedAway(error.reason) from None
+            # the event at the checkpoint is read once more: it tells whether this is still the same log
+            found = self._fetch(source, max(checkpoint.position - 1, 0))
+            envelopes = _behind(checkpoint, source, found)
             for envelope in self.inbox.not_yet_applied(f"/jalsa/{source}", envelopes):
                 self.inbox.receive(envelope)
-            progress = {"position": envelopes[-1].position, "follows": self.follows[source]}
+            if source in sources.stopped(conn):
+                return False
+            last = envelopes[-1] if envelopes else None
+            progress = {
+                "position": last.position if last else checkpoint.position,
+                "last_id": last.id if last else checkpoint.last_id,
+                "follows": self.follows[source],
+            }
             conn.execute(_ADVANCE, {"source": source, **progress})
-            return len(items) == PAGE
+            return len(found) > PAGE
 
-    def _fetch(self, source: str, after: int) -> list[object]:
+    def _fetch(self, source: str, after: int) -> list[Envelope]:
         response = self._http.request(
             "GET",
             f"{self.addresses[source]}/v1/events",
-            fields={"after": str(after), "limit": str(PAGE)},
+            fields={"after": str(after), "limit": str(PAGE + 1)},
             headers={"Authorization": f"Bearer {self.tokens.token()}"},
         )
         if response.status != 200:
             raise FeedAway(str(response.status))
         try:
-            items = response.json()["items"]
+            return [parse(item) for item in response.json()["items"]]
         except (ValueError, TypeError, LookupError):
             raise FeedAway("no items") from None
-        if not isinstance(items, list):
-            raise FeedAway("no items")
-        return items
+        except Unreadable as error:
+            raise FeedAway(error.reason) from None
+
+
+def _behind(checkpoint: Row[Any], source: str, found: list[Envelope]) -> list[Envelope]:
+    """What lies behind the checkpoint. Raises SourceChanged where the log is not the one that was read before."""
+    if not checkpoint.position:
+        return found
+    if not found:
+        raise SourceChanged(source, "the feed ends below the checkpoint")
+    if found[0].position != checkpoint.position:
+        return found  # the event at the checkpoint is not shown to us any more
+    if checkpoint.last_id not in (None, found[0].id):
+        raise SourceChanged(source, "another event at the checkpoint")
+    return found[1:]

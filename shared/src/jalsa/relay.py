@@ -78,7 +78,7 @@ def place(engine: Engine) -> int:
 
 
 def publish_placed(engine: Engine, publisher: Publisher) -> int | None:
-    """Publish the next events, in order, and record what was confirmed. Returns how many; None if not all were."""
+    """Publish the next events, in order, and record what was confirmed. Returns how many; None if none of them was."""
     with engine.begin() as conn:
         confirmed = conn.execute(_LEAD, {"work": "publish"}).scalar()
         if confirmed is None:
@@ -89,7 +89,7 @@ def publish_placed(engine: Engine, publisher: Publisher) -> int | None:
         done = publisher.publish([_message(row) for row in rows])
         if done:
             conn.execute(_ADVANCE, {"work": "publish", "position": rows[done - 1].position})
-        return done if done == len(rows) else None
+        return done or None
 
 
 def _message(row: Row[Any]) -> Message:

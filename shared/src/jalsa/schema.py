@@ -271,6 +271,53 @@ def drop_folding(execute: Execute) -> None:
     execute("DROP FUNCTION fold(text)")
 
 
+_SOURCES = """
+-- The id of the last event that was applied: a source that was restored gives its sequence to another one.
+ALTER TABLE inbox_heads ADD COLUMN last_id uuid;
+ALTER TABLE feed_checkpoints ADD COLUMN last_id uuid;
+CREATE TABLE stopped_sources (
+  source text PRIMARY KEY,
+  because text NOT NULL,
+  at timestamptz NOT NULL DEFAULT now()
+);
+DROP TRIGGER audit_dead ON inbox;
+-- What an operator does with a kept event is a change of a record; what the system does with one that waits is none.
+CREATE TRIGGER audit_operated AFTER UPDATE OR DELETE ON inbox FOR EACH ROW
+  WHEN (OLD.state = 'dead' OR left(current_setting('jalsa.actor', true), 7) <> 'system:')
+  EXECUTE FUNCTION jalsa_audit();
+"""
+
+_DROP_SOURCES = """
+DROP TRIGGER audit_operated ON inbox;
+CREATE TRIGGER audit_dead AFTER UPDATE OR DELETE ON inbox
+  FOR EACH ROW WHEN (OLD.state = 'dead') EXECUTE FUNCTION jalsa_audit();
+DROP POLICY heads ON inbox_heads;
+DROP TABLE stopped_sources;
+ALTER TABLE feed_checkpoints DROP COLUMN last_id;
+ALTER TABLE inbox_heads DROP COLUMN last_id;
+"""
+
+
+def create_sources(execute: Execute, service: str) -> None:
+    """Let heads and checkpoints keep the id of their last event, and a source that has changed be stopped."""
+    app, relay = roles(service)
+    execute(_SOURCES)
+    # our own services may ask, under the tenant `*`, how far this one has come with their events
+    execute(f"""
+        CREATE POLICY heads ON inbox_heads FOR SELECT TO {app} USING (current_setting('jalsa.tenant', true) = '*');
+        GRANT SELECT ON stopped_sources TO {app};
+        GRANT SELECT, INSERT, DELETE ON stopped_sources TO {relay};
+        GRANT UPDATE (last_id) ON inbox_heads TO {relay};
+    """)
+
+
+def drop_sources(execute: Execute, service: str) -> None:
+    """The way back from create_sources."""
+    _, relay = roles(service)
+    execute(f"REVOKE UPDATE (last_id) ON inbox_heads FROM {relay}")
+    execute(_DROP_SOURCES)
+
+
 def roles(service: str) -> tuple[str, str]:
     """The application's and the relay's role of a service."""
     stem = service.replace("-", "_")

@@ -49,6 +49,10 @@ class Topology:
         words = "".join(_words(key))
         return any(_pattern(binding).fullmatch(words) for keys in self.bindings.values() for binding in keys)
 
+    def followers(self, service: str) -> list[str]:
+        """The services that follow events of one, in order."""
+        return sorted(name for name, keys in self.bindings.items() if any(k.split(".")[1] == service for k in keys))
+
     def as_json(self) -> str:
         """The committed form."""
         return json.dumps({"exchange": EXCHANGE, "queues": self.bindings}, indent=2, sort_keys=True) + "\n"

@@ -9,10 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from jalsa import jobs, metrics
+from jalsa import jobs, metrics, origin, sources
 from jalsa import topology as bus
 from jalsa.auth import ServiceTokens
 from jalsa.config import Config
@@ -33,10 +32,11 @@ Loop = Callable[[threading.Event], None]
 class Worker:
     """All the loops of one service's worker. A loop that fails is logged, counted and started again."""
 
-    def __init__(self, service: Service, config: Config) -> None:
+    def __init__(self, service: Service, config: Config, *, start_empty: bool = False) -> None:
         config.require("database_url", "database_relay_url", "amqp_url", "service_key")
         self.service = service
         self.config = config
+        self.start_empty = start_empty
         self.app = Database(config.database_url, pool_size=4, name=f"{service.name}-worker")
         self.relay = Database(config.database_relay_url, pool_size=4, name=f"{service.name}-relay")
         self.stop = threading.Event()
@@ -44,7 +44,9 @@ class Worker:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start every loop."""
+        """Start every loop. Raises ConfigError for a database that is empty, although others know events of it."""
+        if self.service.publishes and not self.start_empty:
+            origin.check(self.service.name, self.relay.engine, self._tokens(), self.config.peer_url, bus.load())
         for name, loop in self._loops().items():
             thread = threading.Thread(target=self._keep, args=(name, loop), name=f"{self.service.name}-{name}")
             thread.start()
@@ -64,8 +66,9 @@ class Worker:
         states = {thread.name: "ok" if thread.is_alive() else "ended" for thread in self._threads}
         try:
             with self.relay.engine.connect() as conn:
-                conn.execute(text("SELECT FROM relay_state LIMIT 1"))
+                stopped = sources.stopped(conn)
             states["database"] = "ok"
+            states |= {f"source-{source}": f"stopped: see {sources.RUNBOOK}" for source in stopped}
         except SQLAlchemyError as error:
             states["database"] = type(error).__name__
         if self.consumer is not None:
@@ -92,8 +95,7 @@ class Worker:
     def _reconciler(self) -> Reconciler:
         service, config = self.service, self.config
         inbox = Inbox(service.name, self.app, self.relay, service.streams, service.handlers)
-        tokens = ServiceTokens(service.name, audience=config.jwt_audience, service_key=config.service_key)
-        return Reconciler(inbox, tokens, config.peer_url)
+        return Reconciler(inbox, self._tokens(), config.peer_url)
 
     def _inbox_loops(self, reconciler: Reconciler) -> dict[str, Loop]:
         config, inbox = self.config, reconciler.inbox
@@ -108,6 +110,10 @@ class Worker:
             "retry": _job_loop(retry, jobs.JobTools(self.app, self.relay, config)),
             "reconcile": reconcile,
         }
+
+    def _tokens(self) -> ServiceTokens:
+        config = self.config
+        return ServiceTokens(self.service.name, audience=config.jwt_audience, service_key=config.service_key)
 
     def _keep(self, name: str, loop: Loop) -> None:
         structlog.contextvars.bind_contextvars(service=self.service.name, loop=name)

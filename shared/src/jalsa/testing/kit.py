@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import pytest
 from flask import Flask
@@ -23,7 +23,6 @@ from jalsa.context import Context, for_system
 from jalsa.contracts import FOLDER
 from jalsa.db import Database, Limits
 from jalsa.envelope import Envelope, parse
-from jalsa.ids import new_id
 from jalsa.inbox import Inbox
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.migrate import migrate
@@ -178,14 +177,18 @@ def example(
     time: datetime | None = None,
     **data: Any,
 ) -> Envelope:
-    """A golden example as a fresh event of a tenant; `data` replaces top-level members of its data."""
+    """A golden example as an event of a tenant; `data` replaces top-level members of its data.
+
+    The same sequence of a subject is the same event, with the same id, however often it is made.
+    """
     attributes = golden(event, name)
     aggregate, original_id = attributes["subject"].split("/", 1)
+    subject = f"{aggregate}/{subject_id or original_id}"
     attributes |= {
-        "id": str(new_id()),
+        "id": str(uuid5(NAMESPACE_OID, f"{tenant} {attributes['source']} {subject} {sequence}")),
         "tenantid": tenant,
         "sequence": str(sequence),
-        "subject": f"{aggregate}/{subject_id or original_id}",
+        "subject": subject,
         "correlationid": str(uuid4()),
         "data": {**attributes["data"], **json.loads(json.dumps(data, default=str))},
     }

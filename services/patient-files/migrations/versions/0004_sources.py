@@ -1,0 +1,18 @@
+"""Heads and checkpoints keep the id of their last event, so that a source that was restored is noticed."""
+
+from alembic import op
+
+from jalsa.schema import create_sources, drop_sources
+
+revision = "0004"
+down_revision = "0003"
+
+SERVICE = "patient-files"
+
+
+def upgrade() -> None:
+    create_sources(op.execute, SERVICE)
+
+
+def downgrade() -> None:
+    drop_sources(op.execute, SERVICE)
