@@ -92,3 +92,13 @@ def test_one_byte_too_many_is_too_large() -> None:
 def test_its_parts_have_names() -> None:
     envelope = parse(lamp_attributes("agdar", UUID(int=1), 1))
     assert (envelope.service, envelope.aggregate, envelope.event) == ("alpha", "lamp", "LampSwitched.v1")
+
+
+def test_a_message_that_says_something_twice_is_unreadable() -> None:
+    """Two readers of it could each believe another one of the two."""
+    written = parse(lamp_attributes("agdar", UUID(int=1), 1)).encode()
+    assert decode(written).sequence == 1
+    for once, twice in ((b'{"', b'{"specversion":"1.0","'), (b'"level":', b'"level":2,"level":')):
+        assert once in written
+        with pytest.raises(Unreadable, match="not-json"):
+            decode(written.replace(once, twice, 1))
