@@ -83,6 +83,9 @@ class Pulse:
                 self._hang_up()
         elif not all(thread.is_alive() for thread in self._threads):
             return ENDED
+        return self._known()
+
+    def _known(self) -> str:
         if self._is_overdue() or (self._database.away and self._found == OK):
             return NO_ANSWER
         if self._found == OK and time.monotonic() < self._full_until:
@@ -119,7 +122,7 @@ class Pulse:
         away = not self._reachable or self._is_overdue()
         if away != self._database.away:
             self._database.away = away
-            log.warning("database-away" if away else "database-back", pool=self._database.name, state=self.state())
+            log.warning("database-away" if away else "database-back", pool=self._database.name, state=self._known())
         metrics.DATABASE_UP.labels(self._database.name).set(not away)
 
     def _ask(self) -> None:
