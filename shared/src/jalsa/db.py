@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from typing import TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Engine, create_engine, func, text
+from sqlalchemy import Engine, create_engine, event, func, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from jalsa import metrics
 from jalsa.context import Context
 from jalsa.ids import new_id
 from jalsa.outbox import flush_events
@@ -57,6 +58,9 @@ class Database:
                 "options": "-c plan_cache_mode=force_generic_plan -c jit=off",
             },
         )
+        in_use = metrics.POOL_IN_USE.labels(name)
+        event.listen(self.engine, "checkout", lambda *_: in_use.inc())
+        event.listen(self.engine, "checkin", lambda *_: in_use.dec())
 
     @contextmanager
     def transaction(self, context: Context) -> Iterator[Session]:

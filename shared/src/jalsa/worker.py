@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from jalsa import jobs, metrics, origin, sources, topology
+from jalsa import jobs, metrics, origin, sources, topology, watch
 from jalsa.auth import ServiceTokens
 from jalsa.config import Config
 from jalsa.consumer import BusConsumer
@@ -24,7 +25,9 @@ from jalsa.web.app import Service
 
 log = structlog.get_logger()
 
-Loop = Callable[[threading.Event], None]
+Loop = Callable[[jobs.Stop], None]
+#: A loop that has not come round for so long does not live any more.
+HANGING_SECONDS = 120.0
 
 
 class Worker:
@@ -40,13 +43,17 @@ class Worker:
         self.stop = threading.Event()
         self.consumer: BusConsumer | None = None
         self._threads: list[threading.Thread] = []
+        self._rounds: dict[str, jobs.Round] = {}
+        metrics.BUILD.labels(service.name, version("jalsa")).set(1)
 
     def start(self) -> None:
         """Start every loop. Raises ConfigError for a database that is empty, although others know events of it."""
         if self.service.publishes and not self.start_empty:
             origin.check(self.service.name, self.relay.engine, self._tokens(), self.config.peer_url, topology.load())
         for name, loop in self._loops().items():
-            thread = threading.Thread(target=self._keep, args=(name, loop), name=f"{self.service.name}-{name}")
+            thread_name = f"{self.service.name}-{name}"
+            self._rounds[thread_name] = stop = jobs.Round(self.stop)
+            thread = threading.Thread(target=self._keep, args=(name, loop, stop), name=thread_name)
             thread.start()
             self._threads.append(thread)
 
@@ -61,7 +68,7 @@ class Worker:
 
     def checks(self) -> dict[str, str]:
         """The state of each dependency and loop, by name."""
-        states = {thread.name: "ok" if thread.is_alive() else "ended" for thread in self._threads}
+        states = {thread.name: self._state(thread) for thread in self._threads}
         try:
             with self.relay.engine.connect() as conn:
                 stopped = sources.stopped(conn)
@@ -73,6 +80,11 @@ class Worker:
             states["bus"] = "ok" if self.consumer.bus_up.is_set() else "away"
         return states
 
+    def _state(self, thread: threading.Thread) -> str:
+        if not thread.is_alive():
+            return "ended"
+        return "hanging" if self._rounds[thread.name].late() > HANGING_SECONDS else "ok"
+
     def _loops(self) -> dict[str, Loop]:
         relay = Relay(self.service.name, self.relay.engine, publisher_for(self.config.amqp_url, self.service.name))
         tools = jobs.JobTools(self.app, self.relay, self.config, self.service.name)
@@ -80,7 +92,8 @@ class Worker:
         loops: dict[str, Loop] = {"place": relay.place_loop, "publish": relay.publish_loop}
         if self.service.streams:
             loops |= self._inbox_loops()
-        for job in (*self.service.jobs, purge):
+        measure = jobs.Job("measure", 5, watch.measure)
+        for job in (*self.service.jobs, purge, measure):
             loops[job.name] = _job_loop(job, tools)
         return loops
 
@@ -88,10 +101,10 @@ class Worker:
         service, config = self.service, self.config
         inbox = Inbox(service.name, self.app, self.relay, service.streams, service.handlers)
         self.consumer = consumer = BusConsumer(config.amqp_url, inbox)
-        reconciler = Reconciler(inbox, self._tokens(), config.peer_url)
+        reconciler = Reconciler(inbox, self._tokens(), config.peer_url, on_missed=consumer.declare_soon)
         retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())
 
-        def reconcile(stop: threading.Event) -> None:
+        def reconcile(stop: jobs.Stop) -> None:
             reconciler.loop(stop, consumer.connection, config.reconcile_seconds, config.reconcile_down_seconds)
 
         return {
@@ -104,13 +117,13 @@ class Worker:
         config = self.config
         return ServiceTokens(self.service.name, audience=config.jwt_audience, service_key=config.service_key)
 
-    def _keep(self, name: str, loop: Loop) -> None:
+    def _keep(self, name: str, loop: Loop, stop: jobs.Stop) -> None:
         structlog.contextvars.bind_contextvars(service=self.service.name, loop=name)
         pause = 0.5
-        while not self.stop.is_set():
+        while not stop.is_set():
             began = time.monotonic()
             try:
-                loop(self.stop)
+                loop(stop)
             except DBAPIError as error:
                 log.warning("loop-lost-database", exc_info=error)
             except Exception as error:  # a fault in one loop must not end the others; it is logged and counted
@@ -119,7 +132,7 @@ class Worker:
                 continue
             metrics.LOOP_FAILURES.labels(self.service.name, name).inc()
             pause = 0.5 if time.monotonic() - began > 60 else min(pause * 2, 10)
-            self.stop.wait(pause)
+            stop.wait(pause)
 
 
 def _job_loop(job: jobs.Job, tools: jobs.JobTools) -> Loop:
@@ -135,7 +148,9 @@ def serve_health(worker: Worker, port: int) -> ThreadingHTTPServer:
                 self._answer(200, metrics.exposition(), CONTENT_TYPE_LATEST)
             elif self.path in ("/livez", "/readyz"):
                 checks = worker.checks()
-                needed = checks if self.path == "/readyz" else {n: s for n, s in checks.items() if s == "ended"}
+                needed = (
+                    checks if self.path == "/readyz" else {n: s for n, s in checks.items() if s in ("ended", "hanging")}
+                )
                 well = all(state == "ok" for state in needed.values())
                 body = json.dumps({"status": "ok" if well else "unavailable", "checks": checks}).encode()
                 self._answer(200 if well else 503, body, "application/json")
