@@ -93,7 +93,7 @@ class Reconciler:
         complete = True
         for source in self.sources:
             try:
-                while self.read_page(source) and not (stop and stop.is_set()):
+                while self.read_page(source, stop):
                     pass
             except SourceChanged as changed:
                 sources.stop(self.inbox.relay.engine, self.inbox.service, changed)
@@ -102,7 +102,7 @@ class Reconciler:
                 complete = False
         return complete
 
-    def read_page(self, source: str) -> bool:
+    def read_page(self, source: str, stop: Stop | None = None) -> bool:
         """Take in one page after the checkpoint. Returns whether more is to be read. Raises FeedAway."""
         with self.inbox.relay.engine.begin() as conn:
             conn.execute(_ENSURE, {"source": source})
@@ -116,6 +116,8 @@ class Reconciler:
             missing = self.inbox.not_yet_applied(f"/jalsa/{source}", envelopes)
             self._count_missed(source, missing)
             for envelope in missing:
+                if stop is not None and stop.is_set():
+                    return False
                 self.inbox.receive(envelope)
             if source in sources.stopped(conn):
                 return False

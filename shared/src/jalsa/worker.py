@@ -148,10 +148,8 @@ def serve_health(worker: Worker, port: int) -> ThreadingHTTPServer:
                 self._answer(200, metrics.exposition(), CONTENT_TYPE_LATEST)
             elif self.path in ("/livez", "/readyz"):
                 checks = worker.checks()
-                needed = (
-                    checks if self.path == "/readyz" else {n: s for n, s in checks.items() if s in ("ended", "hanging")}
-                )
-                well = all(state == "ok" for state in needed.values())
+                ill = {state for state in checks.values() if state != "ok"}
+                well = not (ill if self.path == "/readyz" else ill & {"ended", "hanging"})
                 body = json.dumps({"status": "ok" if well else "unavailable", "checks": checks}).encode()
                 self._answer(200 if well else 503, body, "application/json")
             else:
