@@ -107,7 +107,9 @@ def api_for(containers: Containers, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_one_command_brings_up_a_stack_that_gets_healthy_and_stays_so(containers: Containers) -> None:
-    expected = {"gateway", "postgres", "rabbitmq"} | {f"{s}-{kind}" for s in SERVICES for kind in ("web", "worker")}
+    expected = {"gateway", "postgres", "rabbitmq", "topology"} | {
+        f"{s}-{kind}" for s in SERVICES for kind in ("web", "worker")
+    }
 
     def states() -> dict[str, str]:
         return {name: each["State"].get("Health", {}).get("Status") for name, each in containers.inspect().items()}
@@ -161,6 +163,11 @@ def test_a_body_beyond_one_mebibyte_is_refused_with_a_problem_document(container
     )
 
     _assert_problem(answer, 413, "request-entity-too-large")
+
+
+def test_what_nginx_itself_refuses_is_a_problem_document(containers: Containers) -> None:
+    _assert_problem(containers.get("scheduling/v1/%00"), 400, "malformed-request")
+    _assert_problem(containers.get(f"scheduling/v1/{'a' * 9000}"), 414, "request-uri-too-large")
 
 
 def test_the_gateway_reports_a_missing_service_and_finds_it_again(containers: Containers) -> None:

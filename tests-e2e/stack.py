@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,7 +44,7 @@ class Api:
     def __init__(self, address: Callable[[str], str], token: str) -> None:
         self.address = address
         self.token = token
-        self.http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=2, read=30))
+        self.http = urllib3.PoolManager(retries=False, maxsize=20, timeout=urllib3.Timeout(connect=2, read=30))
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """`/scheduling/v1/sessions` …; `Idempotency_Key="…"` is the header Idempotency-Key."""
@@ -106,7 +106,7 @@ class Stack:
         return Api(self.address, self.issuer.token(tenant, roles or ("manager",), **claims))
 
     def start(self, service: str, role: str) -> None:
-        """Start one process; `worker-2` is a second worker beside the first."""
+        """Start one process; `worker-2` and `web-2` are seconds beside the first."""
         if (service, role) not in self.ports:
             [self.ports[service, role]] = free_ports(1)
         with (self.folder / f"{service}-{role}.log").open("ab") as log:
@@ -124,6 +124,16 @@ class Stack:
         process = self.processes.pop((service, role))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def stop_gently(self, service: str, role: str, *, within: float = 30) -> int:
+        """SIGTERM to a process, as a container's engine sends it; its exit code. 30 s are the containers' grace."""
+        process = self.processes.pop((service, role))
+        process.terminate()
+        try:
+            return process.wait(within)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def wait_ready(self, *, within: float = 60) -> None:
         """Wait until every process that was started answers its /readyz."""
@@ -162,10 +172,10 @@ class Stack:
             "JWT_ISSUER": ISSUER,
             "JWT_AUDIENCE": AUDIENCE,
             "JWKS_URL": self.issuer.jwks_url,
-            "SERVICE_KEY_FILE": str(self.issuer.folder / "service.pem"),
-            "SERVICE_PUBLIC_KEY": self.issuer.service_public_key,
+            "SERVICE_KEY": self.issuer.service_key(service),
+            "SERVICE_JWKS_URL": self.issuer.service_jwks_url,
             "HOST": "127.0.0.1",
-            "PORT": str(self.ports[service, "web"]),
+            "PORT": str(self.ports[service, role]),
             "HEALTH_PORT": str(self.ports[service, role]),
             "WEB_WORKERS": "1",
             **self.extra,

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,8 +14,9 @@ from typing import Any
 
 import psutil
 import pytest
+import urllib3
 from scene import Scene, eventually, new_tenant
-from stack import Api
+from stack import SERVICES, Api
 
 from jalsa.issuer import Issuer
 from jalsa.testing.servers.processes import free_ports
@@ -149,6 +151,8 @@ def test_the_command_token_prints_a_token_that_is_good(run: LocalRun) -> None:
     api = Api(lambda service: f"http://127.0.0.1:{run.port}/{service}", done.stdout.strip())
     [clinic] = api.get("/scheduling/v1/clinics")["items"]
     assert clinic["name_ar"] == "علم النفس"
+    too_long = run.run("token", "--tenant", "rahma", "--role", "manager", "--hours", "25")
+    assert (too_long.returncode, "24 hours at most" in too_long.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("kill", [LocalRun.kill, LocalRun.kill_everything])
@@ -166,6 +170,64 @@ def test_what_was_booked_a_moment_before_kill_9_is_there_and_has_its_consequence
     found = run.api(tenant).get(f"/scheduling/v1/participants/{participant['id']}")
     assert found["appointment_number"] == participant["appointment_number"]
     eventually(lambda: scene.has_followed(participant))
+
+
+def test_with_a_frozen_database_health_is_answered_and_requests_are_refused_until_it_returns(run: LocalRun) -> None:
+    api = run.api("agdar")
+    paths = [f"/{service}/v1/events?limit=1" for service in SERVICES]
+    assert {api.call("GET", path).status for path in paths} == {200}
+    [server] = [process for process in run.processes() if process.name() == "postgres"]
+    frozen = [server, *server.children(recursive=True)]
+    for process in frozen:
+        process.suspend()
+    try:
+        eventually(lambda: {health(run, service, "readyz") for service in SERVICES} == {503}, within=5)
+        began = time.monotonic()
+        answers = [api.call("GET", path) for path in paths]
+        assert time.monotonic() - began < 2
+        assert {(answer.status, answer.code) for answer in answers} == {(503, "temporarily-unavailable")}
+        assert {health(run, service, "livez") for service in SERVICES} == {200}
+    finally:
+        for process in frozen:
+            process.resume()
+    eventually(lambda: {health(run, service, "readyz") for service in SERVICES} == {200}, within=3)
+    assert {api.call("GET", path).status for path in paths} == {200}
+
+
+def health(run: LocalRun, service: str, path: str) -> int:
+    return urllib3.request("GET", f"http://127.0.0.1:{run.port}/{service}/{path}", retries=False, timeout=2).status
+
+
+def test_its_data_and_its_log_are_for_their_owner_alone(run: LocalRun) -> None:
+    """Also those that an earlier version left open."""
+    run.interrupt(within=30)
+    run.data.chmod(0o755)
+    (run.data / "jalsa.log").chmod(0o644)
+    run.start()
+    kept = [run.data, *run.data.iterdir(), *(run.data / "keys").iterdir()]
+    assert {path.name: oct(path.stat().st_mode & 0o077) for path in kept} == dict.fromkeys(
+        [p.name for p in kept], "0o0"
+    )
+
+
+def test_what_is_no_request_is_a_problem_and_its_address_is_not_logged(run: LocalRun) -> None:
+    mark = f"Zz{time.monotonic_ns()}"
+    with socket.create_connection(("127.0.0.1", run.port), timeout=10) as client:
+        client.sendall(f"GET /patient-files/v1/patients?name={mark}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in answer
+    log = (run.data / "jalsa.log").read_text()
+    assert "request-refused" in log
+    assert mark not in log
+    assert mark not in run.printed()
+
+
+@pytest.mark.parametrize("path", ["metrics", "/metrics", "v1/..//metrics", "%2fmetrics"])
+def test_metrics_are_not_published(run: LocalRun, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", run.port), timeout=10) as client:
+        client.sendall(f"GET /scheduling/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert client.recv(12) == b"HTTP/1.1 404"
 
 
 def test_a_second_start_on_the_same_data_says_so_in_one_line_and_harms_nothing(run: LocalRun) -> None:

@@ -136,7 +136,7 @@ def user(stack: Stack, bus: Vhost, scene: Scene) -> str:
 def subscriber(user: str, scene: Scene, api_for: ApiFor, tmp_path: Path) -> Subscriber:
     """The example, set up as its README says."""
     token = tmp_path / "token"
-    token.write_text(api_for(scene.tenant, "integration").token)
+    token.write_text(api_for(scene.tenant, "subscriber").token)
     eventually(lambda: scene.api.get("/scheduling/v1/events")["items"])  # the scene's own
     return Subscriber(
         tmp_path,
@@ -375,17 +375,19 @@ def test_a_subscriber_publishes_nothing_on_the_bus(user: str, bus: Vhost, scene:
     assert not refused(writer, lambda channel: channel.basic_publish(EXCHANGE, harmless, b"{}"))
 
 
-def test_the_feed_withholds_patients_from_an_integration(scene: Scene, api_for: ApiFor) -> None:
+def test_the_feed_withholds_patients_from_outside_systems(scene: Scene, api_for: ApiFor) -> None:
     patient_id = scene.patient()
     scene.book(scene.group()["id"], patient_id)  # opens a sub-file, whose event is not withheld
     feed = "/patient-files/v1/events?limit=1000"
 
-    def kinds(*roles: str) -> set[str]:
-        items = api_for(scene.tenant, *roles).get(feed)["items"]
+    def kinds(*roles: str, **claims: Any) -> set[str]:
+        items = api_for(scene.tenant, *roles, **claims).get(feed)["items"]
         return {event["subject"].split("/")[0] for event in items}
 
     eventually(lambda: kinds("manager") == {"patient", "file"})
-    assert kinds("integration") == {"file"}
+    assert kinds("integration") == kinds("subscriber") == {"file"}
+    assert kinds("subscriber", events=["patient-files.patient"]) == {"patient"}
+    assert kinds("subscriber", events=["scheduling.session"]) == set()
     assert api_for(scene.tenant, "integration").get(f"{feed}&subject=patient/{patient_id}")["items"] == []
 
 

@@ -7,6 +7,9 @@ import pytest
 from scene import Scene, eventually, new_tenant, noon_zone, soon
 from stack import ApiFor
 
+#: A manager's reason for an outcome before the start.
+EARLY = {"override": {"reason": "Rang to say so"}}
+
 
 @pytest.fixture
 def today(api_for: ApiFor) -> Scene:
@@ -31,8 +34,8 @@ def test_a_patient_who_has_paid_and_consented_is_checked_in_and_attends(today: S
     eventually(lambda: shown(today, participant)["can_check_in"])
     assert today.do(participant, "check-in")["status"] == "ARRIVED"
     session = f"/scheduling/v1/sessions/{participant['session']['id']}"
-    assert today.api.post(f"{session}/start", {})["status"] == "IN_PROGRESS"
-    assert today.api.post(f"{session}/complete", {})["status"] == "COMPLETED"
+    assert today.api.post(f"{session}/start", EARLY)["status"] == "IN_PROGRESS"
+    assert today.api.post(f"{session}/complete", EARLY)["status"] == "COMPLETED"
     assert shown(today, participant)["status"] == "ATTENDED"
 
 
@@ -78,7 +81,7 @@ def test_one_seat_that_moves_leaves_the_rest_of_the_group_alone(scene: Scene) ->
 def test_no_reminder_is_left_for_one_who_does_not_come(scene: Scene) -> None:
     participant = scene.appointment()
     scene.await_consequences(participant)
-    scene.do(participant, "no-show", {"reason": "Rang to say so"})
+    scene.do(participant, "no-show", EARLY)
     number = participant["appointment_number"]
     eventually(lambda: {r["status"] for r in scene.reminders(number)} == {"CANCELLED"})
     assert [i["status"] for i in scene.invoices(number)] == ["ISSUED"]

@@ -13,6 +13,7 @@ import hmac
 import json
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,6 +36,10 @@ def main() -> None:
     token.add_argument("--role", required=True, action="append", dest="roles")
     token.add_argument("--subject", default="developer")
     token.add_argument("--provider-id")
+    token.add_argument("--events", action="append", metavar="SERVICE.AGGREGATE", help="a subscriber's grant")
+    rotate = commands.add_parser("rotate", help="change the key with which a service signs, in three steps")
+    rotate.add_argument("step", choices=["prepare", "switch", "finish"])
+    rotate.add_argument("service", choices=SERVICES)
     password = commands.add_parser("password", help="print a password, of the bus or of the database")
     password.add_argument("user", help="jalsa-admin, agdar-lab, postgres, billing_app, …")
     arguments = parser.parse_args()
@@ -45,21 +50,54 @@ def main() -> None:
     if arguments.command == "token":
         print(
             issuer.token(
-                arguments.tenant, arguments.roles, subject=arguments.subject, provider_id=arguments.provider_id
+                arguments.tenant,
+                arguments.roles,
+                subject=arguments.subject,
+                provider_id=arguments.provider_id,
+                events=arguments.events,
             )
         )
     elif arguments.command == "password":
         print(_password(secret, arguments.user))
+    elif arguments.command == "rotate":
+        rotate_service_key(issuer, arguments.service, arguments.step)
+        _make(issuer, secret)
     else:
         _make(issuer, secret)
 
 
 def _make(issuer: Issuer, secret: bytes) -> None:
+    for service in SERVICES:
+        issuer.service_key(service)  # all of them first: each web process is given the set of all
     _store(KEYS / "postgres", {role: _password(secret, role) for role in _database_users()})
     _store(KEYS / "rabbitmq", {"definitions.json": _definitions(secret)})
+    # as no service has it: who may declare a queue may also read it
+    declaring = f"amqp://jalsa-topology:{_password(secret, 'jalsa-topology')}@rabbitmq:5672/%2F"
+    _store(KEYS / "topology", {"amqp_url": declaring}, USERS["worker"])
     for service in SERVICES:
         for process, files in _of_service(service, issuer, secret).items():
             _store(KEYS / service / process, files, USERS[process])
+
+
+def rotate_service_key(issuer: Issuer, service: str, step: str) -> None:
+    """One step of three (docs/runbooks/service-keys.md). Raises SystemExit where it is not this step's turn.
+
+    prepare: a next key is accepted beside the one in use; switch: the service signs with it, the old one is still
+    accepted; finish: the old one is not accepted any more.
+    """
+    folder = issuer.folder / "services"
+    used, following, old = (folder / f"{service}{mark}.pem" for mark in ("", ".next", ".old"))
+    needs, in_the_way = {"prepare": (used, following), "switch": (following, old), "finish": (old, following)}[step]
+    if not needs.exists() or in_the_way.exists():
+        sys.exit(f"keys: {service} is not at this step; the steps are prepare, switch, finish")
+    if step == "prepare":
+        issuer.service_key(f"{service}.next")
+    elif step == "switch":
+        used.rename(old)
+        following.rename(used)
+    else:
+        old.unlink()
+    issuer.list_service_keys()
 
 
 def _database_users() -> list[str]:
@@ -74,12 +112,12 @@ def _of_service(service: str, issuer: Issuer, secret: bytes) -> dict[str, dict[s
     )
     jwks = (issuer.folder / "jwks.json").read_text()
     return {
-        "web": {"database_url": app, "service_public_key": issuer.service_public_key, "jwks.json": jwks},
+        "web": {"database_url": app, "services.json": issuer.list_service_keys(), "jwks.json": jwks},
         "worker": {
             "database_url": app,
             "database_relay_url": relay,
             "amqp_url": f"amqp://{service}:{_password(secret, service)}@rabbitmq:5672/%2F",
-            "service_key": issuer.service_key,
+            "service_key": issuer.service_key(service),
         },
         "migrate": {"database_owner_url": owner},
     }

@@ -10,5 +10,6 @@ for service in scheduling patient_files clinical_notes billing notifications; do
 \set app_password \`cat /keys/${service}_app\`
 \set relay_password \`cat /keys/${service}_relay\`
 \i /deploy/postgres/roles.sql
+\i /deploy/postgres/limits.sql
 SQL
 done

@@ -15,3 +15,5 @@ CREATE ROLE :"service_relay" LOGIN PASSWORD :'relay_password' NOSUPERUSER NOCREA
 CREATE DATABASE :"database" OWNER :"service_owner" TEMPLATE template0 ENCODING 'UTF8';
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"database" TO :"service_app", :"service_relay";
+-- Everybody may connect to a cluster's own databases unless that is taken away; our roles have nothing to do there.
+REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;

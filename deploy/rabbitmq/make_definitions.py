@@ -20,21 +20,27 @@ from jalsa.topology import Topology
 FILE = Path(__file__).parent / "definitions.json"
 VHOST = "/"
 ADMINISTRATOR = "jalsa-admin"
+DECLARER = "jalsa-topology"
 SUBSCRIBER_LIMITS = {"max-connections": 5, "max-channels": 20}
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """An outside system: the queues whose names begin with its own, one tenant's events, of some aggregates."""
+    """An outside system: its queues, one tenant's events, of some aggregates.
+
+    RabbitMQ 3.10 knows no limit on a user's queues, but a user can make none that its permissions do not name: so its
+    queues are listed (`<name>.appointments`), and that is how many it can have.
+    """
 
     name: str
     tenant: str
     aggregates: tuple[str, ...]
+    queues: tuple[str, ...] = ("appointments", "encounters", "events", "sessions")
 
     @property
-    def queues(self) -> str:
-        """A pattern of queue names."""
-        return rf"^{re.escape(self.name)}\."
+    def names(self) -> str:
+        """A pattern of its queues' names."""
+        return rf"^{re.escape(self.name)}\.({'|'.join(map(re.escape, sorted(self.queues)))})$"
 
     @property
     def events(self) -> str:
@@ -66,11 +72,12 @@ def definitions(bus: Topology, subscribers: Iterable[Subscriber]) -> dict[str, A
     subscribers = tuple(subscribers)
     services = _services(bus)
     for subscriber in subscribers:
-        if "." in subscriber.name or subscriber.name in {"jalsa", "amq", *services}:
+        if "." in subscriber.name or subscriber.name in {"jalsa", "amq", ADMINISTRATOR, DECLARER, *services}:
             raise ValueError(f"a subscriber may not be called {subscriber.name}")
     return {
         "users": [
             {"name": ADMINISTRATOR, "password_hash": "", "tags": "administrator"},
+            {"name": DECLARER, "password_hash": "", "tags": ""},
             *({"name": service, "password_hash": "", "tags": ""} for service in services),
             *(
                 {"name": subscriber.name, "password_hash": "", "tags": "", "limits": SUBSCRIBER_LIMITS}
@@ -80,39 +87,38 @@ def definitions(bus: Topology, subscribers: Iterable[Subscriber]) -> dict[str, A
         "vhosts": [{"name": VHOST}],
         "permissions": [
             _permission(ADMINISTRATOR, ".*", ".*", ".*"),
+            _declarer_permission(bus),
             *(_service_permission(service, bus) for service in services),
             *(_subscriber_permission(subscriber) for subscriber in subscribers),
         ],
         "topic_permissions": [
-            *(_topic_permission(service, write=rf"^[^.]+\.{re.escape(service)}\.", read=".*") for service in services),
+            _topic_permission(DECLARER, write="^$", read=".*"),
+            *(_topic_permission(service, write=rf"^[^.]+\.{re.escape(service)}\.", read="^$") for service in services),
             *(_topic_permission(subscriber.name, write="^$", read=subscriber.events) for subscriber in subscribers),
         ],
         "policies": [_bounds(subscriber) for subscriber in subscribers],
-        "exchanges": [
-            {
-                "name": EXCHANGE,
-                "vhost": VHOST,
-                "type": "topic",
-                "durable": True,
-                "auto_delete": False,
-                "internal": False,
-                "arguments": {},
-            }
-        ],
+        "exchanges": [_exchange(EXCHANGE, "topic"), _exchange(topology.DEAD_EXCHANGE, "direct")],
         "queues": list(_queues(bus)),
-        "bindings": [
-            {
-                "source": EXCHANGE,
-                "vhost": VHOST,
-                "destination": topology.queue_name(service),
-                "destination_type": "queue",
-                "routing_key": key,
-                "arguments": {},
-            }
-            for service, keys in sorted(bus.bindings.items())
-            for key in keys
-        ],
+        "bindings": list(_bindings(bus)),
     }
+
+
+def _exchange(name: str, kind: str) -> dict[str, Any]:
+    fixed = {"durable": True, "auto_delete": False, "internal": False, "arguments": {}}
+    return {"name": name, "vhost": VHOST, "type": kind, **fixed}
+
+
+def _bindings(bus: Topology) -> Iterator[dict[str, Any]]:
+    for service, keys in sorted(bus.bindings.items()):
+        dead = topology.dead_queue_name(service)
+        yield _binding(topology.DEAD_EXCHANGE, dead, dead)
+        for key in keys:
+            yield _binding(EXCHANGE, topology.queue_name(service), key)
+
+
+def _binding(source: str, queue: str, key: str) -> dict[str, Any]:
+    destination = {"destination": queue, "destination_type": "queue"}
+    return {"source": source, "vhost": VHOST, **destination, "routing_key": key, "arguments": {}}
 
 
 def _services(bus: Topology) -> list[str]:
@@ -135,19 +141,23 @@ def _permission(user: str, configure: str, write: str, read: str) -> dict[str, s
 
 
 def _service_permission(service: str, bus: Topology) -> dict[str, str]:
-    """Every service declares the whole topology, so that any of them restores what was deleted on the broker.
+    """It publishes under keys that the topic permission narrows to its own, reads its queue, and declares nothing."""
+    queue = re.escape(topology.queue_name(service))
+    return _permission(service, "^$", f"^{re.escape(EXCHANGE)}$", f"^{queue}$" if service in bus.bindings else "^$")
 
-    A queue with a dead-letter exchange is declared only by those who may read the queue and write to that exchange,
-    which is the default one.
+
+def _declarer_permission(bus: Topology) -> dict[str, str]:
+    """It restores what was deleted on the broker. A queue with a dead-letter exchange is declared only by those who may
+    read the queue and write to that exchange.
     """
     queues = "|".join(sorted(map(re.escape, bus.bindings)))
-    declared = rf"{re.escape(EXCHANGE)}|({queues})\.(events|dead)"
-    return _permission(service, f"^({declared})$", rf"^({declared}|amq\.default)$", f"^({declared})$")
+    declared = rf"^({re.escape(EXCHANGE)}|{re.escape(topology.DEAD_EXCHANGE)}|({queues})\.(events|dead))$"
+    return _permission(DECLARER, declared, declared, declared)
 
 
 def _subscriber_permission(subscriber: Subscriber) -> dict[str, str]:
-    read = rf"{subscriber.queues}|^{re.escape(EXCHANGE)}$"
-    return _permission(subscriber.name, subscriber.queues, subscriber.queues, read)
+    read = rf"{subscriber.names}|^{re.escape(EXCHANGE)}$"
+    return _permission(subscriber.name, subscriber.names, subscriber.names, read)
 
 
 def _topic_permission(user: str, *, write: str, read: str) -> dict[str, str]:
@@ -159,7 +169,7 @@ def _bounds(subscriber: Subscriber) -> dict[str, Any]:
     return {
         "vhost": VHOST,
         "name": f"bounds-of-{subscriber.name}",
-        "pattern": subscriber.queues,
+        "pattern": subscriber.names,
         "apply-to": "queues",
         "priority": 0,
         "definition": {"max-length-bytes": 50_000_000, "expires": 7 * 24 * 3_600_000},

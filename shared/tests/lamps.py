@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session
 
 from jalsa import clock
-from jalsa.auth import PUBLIC, SYSTEM, Policy, Principal
+from jalsa.auth import PUBLIC, SUBSCRIBER, SYSTEM, Policy, Principal
 from jalsa.config import Config
 from jalsa.context import TENANT
 from jalsa.contracts import EventType, Fields, Stream
@@ -23,7 +23,7 @@ from jalsa.inbox import Handler, Received
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.outbox import publish
 from jalsa.provision import Urls, drop_database, provision
-from jalsa.schema import create_mechanisms, create_sources, protect
+from jalsa.schema import create_folding, create_mechanisms, create_sources, guard_numbers, protect
 from jalsa.testing.kit import ServiceKit
 from jalsa.testing.servers import Postgres
 from jalsa.topology import Topology
@@ -125,8 +125,8 @@ def lamp_attributes(
 POLICY: Policy = {
     "lamps.read": frozenset({"manager", "clinician"}),
     "lamps.write": frozenset({"manager"}),
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
-    "events.read.wire": frozenset({"manager", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
+    "events.read.wire": frozenset({"manager", SUBSCRIBER, SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }
 routes = Routes("lamps", "Lamps")
@@ -210,6 +210,12 @@ def list_openly(tenant: str) -> Any:
 
 @routes.view("/run/<name>", "POST", permission="lamps.write")
 def run(name: str) -> Any:
+    return RUN[name](current_db())
+
+
+@routes.view("/run-long/<name>", "POST", permission="lamps.write", max_bytes=200_000, seconds=45.0)
+def run_long(name: str) -> Any:
+    """With a longer body, and statements that may take longer, than others have."""
     return RUN[name](current_db())
 
 
@@ -308,6 +314,8 @@ Logs = list[MutableMapping[str, Any]]
 
 def create_tables(execute: Callable[[str], None], service: str) -> None:
     create_mechanisms(execute, service)
+    guard_numbers(execute, service, ("LMP",))
+    create_folding(execute, service)
     create_sources(execute, service)
     execute(TABLES)
     protect(execute, "lamps", service)
@@ -353,8 +361,8 @@ def kit_on(urls: Urls, service: Service, issuer: Issuer, **settings: Any) -> Ite
         "jwt_issuer": ISSUER,
         "jwt_audience": AUDIENCE,
         "jwks_url": issuer.jwks_url,
-        "service_key": issuer.service_key,
-        "service_public_key": issuer.service_public_key,
+        "service_key": issuer.service_key(service.name),
+        "service_jwks_url": issuer.service_jwks_url,
         **settings,
     }
     kit = ServiceKit(service, Config(**values), issuer)

@@ -159,6 +159,33 @@ def test_restricted_aggregates_are_withheld_from_who_may_not_read_them(
     assert levels(system(alpha), subject=f"wire/{lamp}") == [2]
 
 
-@pytest.mark.parametrize("role", sorted(ROLES - {"manager", "integration"}))
+def test_a_subscriber_reads_what_the_token_grants_and_without_a_grant_what_is_not_restricted(
+    alpha: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    with alpha.transaction(tenant) as db:
+        switch(db, lamp, 1)
+        switch(db, lamp, 2, WIRE_CUT)
+    alpha.events(tenant)
+
+    def granted(events: list[str] | None, *more_roles: str) -> list[int]:
+        return levels(alpha.client(tenant, "subscriber", *more_roles, events=events))
+
+    assert granted(None) == [1], "as anybody who may not read what is restricted"
+    assert granted(["alpha.lamp"]) == [1]
+    assert granted(["alpha.wire"]) == [2]
+    assert granted(["alpha.lamp", "alpha.wire"]) == [1, 2]
+    for elsewhere in ([], ["beta.lamp"], ["alpha.lam"], ["alpha.lampx"]):
+        assert granted(elsewhere) == [], elsewhere
+    assert granted([], "manager") == [1, 2], "a grant takes nothing from another role"
+    assert granted(["alpha.wire"], "integration") == [1], "nor does it give anything to one"
+
+
+def test_a_subscriber_reads_nothing_but_the_feed(alpha: ServiceKit, tenant: str) -> None:
+    for method, path in (("GET", "/lamps"), ("POST", "/lamps"), ("GET", "/events/inbox")):
+        client = alpha.client(tenant, "subscriber", events=["alpha.lamp"])
+        assert client.call(method, path, json={"name": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize("role", sorted(ROLES - {"manager", "integration", "subscriber"}))
 def test_other_roles_may_not_read_the_feed(role: str, alpha: ServiceKit, tenant: str) -> None:
     assert alpha.client(tenant, role).get("/events").status_code == 403

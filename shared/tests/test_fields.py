@@ -10,10 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from jalsa import states
+from jalsa import states, zones
+from jalsa.characters import clean_value
 from jalsa.errors import Problem
 from jalsa.ids import new_id
-from jalsa.web.fields import Day, DayOrInstant, FreeText, Instant, Name, Zone, code
+from jalsa.web.fields import Day, DayOrInstant, FreeText, Instant, Name, PlaceZone, Words, Zone, code
 from jalsa.web.paging import decode_cursor, decode_id_cursor, encode_cursor, page
 
 
@@ -32,6 +33,8 @@ anything = st.none() | st.booleans() | st.integers() | st.floats() | st.lists(st
 @example("a\u2028b")
 @example("\u202egnirts")
 @example("a\ud800")
+@example("\u200d a\u200c \u200cb\u200d\n")
+@example("e\u200b\u0301")
 def test_a_name_is_one_visible_line_in_composed_form(value: Any) -> None:
     name = loaded(Name(), value)
     if name is not None:
@@ -47,6 +50,88 @@ def test_a_name_is_one_visible_line_in_composed_form(value: Any) -> None:
 def test_names_of_people_are_taken(name: str) -> None:
     assert loaded(Name(), f"  {name} ") == name
     assert loaded(Name(), unicodedata.normalize("NFD", name)) == unicodedata.normalize("NFC", name)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "name"),
+    [
+        ("\u202aسارة العتيبي\u202c", "سارة العتيبي"),
+        ("\u200fسارة\u200e", "سارة"),
+        ("\u2067Sara\u2069", "Sara"),
+        ("\ufeffSara", "Sara"),
+        ("Sa\u200bra\u00ad", "Sara"),
+        ("Sara\u00a0Al\u202fOtaibi", "Sara Al Otaibi"),
+        ("محمد\u200cعلی", "محمد\u200cعلی"),
+        ("\u200dمحمد\u200c \u200cعلی\u200d", "محمد علی"),
+        ("a\u200c\u200db", "a\u200cb"),
+        ("👩\u200d⚕️", "👩\u200d⚕️"),
+        ("O\u2019Neill-Åström (2) ™", "O\u2019Neill-Åström (2) ™"),
+    ],
+    ids=ascii,
+)
+def test_a_pasted_name_is_freed_of_what_can_not_be_seen(pasted: str, name: str) -> None:
+    assert loaded(Name(), pasted) == name
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        *("\u200e", "\u200b\ufeff", "\u00ad", "\u2060", "\u00a0", "\u3000", "\u200c", "\u200d\u200d", "\u061c \u202e"),
+        *(
+            "\u3164",
+            "\uffa0",
+            "\u115f\u1160",
+            "\u2800",
+            "\u0301",
+            "\u064b\u0651",
+            "\ufe0f",
+            "\U000e0041",
+            "\u034f",
+            "\ue000",
+        ),
+    ],
+    ids=ascii,
+)
+def test_a_name_of_which_nothing_is_seen_is_refused(unseen: str) -> None:
+    assert loaded(Name(), unseen) is None
+    with pytest.raises(ValidationError):
+        Name(allow_none=True).deserialize(unseen)
+
+
+@pytest.mark.parametrize("punctuation", [".", "-", "—", "؟", "«»", " . ", "\u200e-"], ids=ascii)
+def test_punctuation_alone_is_no_name_and_where_there_need_be_none_it_stands_for_none(punctuation: str) -> None:
+    with pytest.raises(ValidationError):
+        Name().deserialize(punctuation)
+    assert Name(allow_none=True).deserialize(punctuation) is None
+
+
+@pytest.mark.parametrize("control", ["a\x85b", "a\x9bb", "a\x80b", "a\x00b", "a\x1bb", "a\x7fb"], ids=ascii)
+def test_no_text_has_a_control_character_of_either_set(control: str) -> None:
+    for field in (Name(), FreeText(), Words()):
+        assert loaded(field, control) is None
+
+
+@pytest.mark.parametrize(
+    ("pasted", "value"),
+    [
+        ("\u202a+966 50 123 4567\u202c", "+966 50 123 4567"),
+        ("050\u00a0123\u00a04567", "050 123 4567"),
+        ("٠٥٠١٢٣٤٥٦٧", "0501234567"),
+        ("۱۲۳", "123"),
+        ("\ufeffsara@example.com\u200b", "sara@example.com"),
+        ("A\u200c1", "A1"),
+    ],
+    ids=ascii,
+)
+def test_a_pasted_number_or_address_is_freed_of_what_can_not_be_seen(pasted: str, value: str) -> None:
+    assert clean_value(pasted) == value
+
+
+def test_what_is_looked_for_may_be_punctuation() -> None:
+    assert loaded(Words(), " %% ") == "%%"
+    assert loaded(Words(), "\u202aليلى\u202c") == "ليلى"
+    for wrong in ("a", "\u200e\u200ea", "a" * 61, "", None):
+        assert loaded(Words(), wrong) is None
 
 
 @given(anything)
@@ -100,9 +185,19 @@ def test_a_zone_is_one_that_the_world_knows(value: Any) -> None:
 
 
 def test_zones() -> None:
-    assert loaded(Zone(), "Asia/Riyadh") == "Asia/Riyadh"
-    for wrong in ("Mars/Olympus", "+03:00", "", "../../etc/passwd", "asia/riyadh"):
-        assert loaded(Zone(), wrong) is None
+    for field in (Zone(), PlaceZone()):
+        for right in ("Asia/Riyadh", "UTC", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "Etc/GMT-3"):
+            assert loaded(field, right) == right
+        for wrong in ("Mars/Olympus", "+03:00", "", "../../etc/passwd", "asia/riyadh", "right/UTC", "posix/UTC"):
+            assert loaded(field, wrong) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["localtime", "Factory", "posixrules", "EST5EDT", "GMT+0", "GMT0", "AST-3", "right/UTC"]
+)
+def test_the_zone_of_a_place_is_no_machines_own_and_no_written_rule(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(zones, "is_known", lambda _: True)
+    assert loaded(PlaceZone(), name) is None
 
 
 @given(anything | st.from_regex(r"[A-Z0-9_-]{1,25}\n?", fullmatch=True))
@@ -144,6 +239,13 @@ def test_pages_show_each_row_once_and_in_order(count: int, limit: int) -> None:
     assert seen == rows
 
 
+@pytest.mark.parametrize("value", ["2026-11-20T09:00:00", "2026-11-20", "tomorrow", "", 5])
+def test_what_is_no_instant_is_refused_in_plain_words(value: object) -> None:
+    with pytest.raises(ValidationError) as found:
+        Instant().deserialize(value)
+    assert found.value.messages == ["Must be an instant with its offset, such as 2026-11-20T09:00:00Z."]
+
+
 # States
 
 LAMP = states.table("lamp", "OFF", OFF="ON", ON="OFF BROKEN", BROKEN="")
@@ -158,6 +260,13 @@ def test_only_the_moves_of_the_table_are_allowed(current: str, target: str) -> N
         with pytest.raises(Problem) as found:
             LAMP.check(current, target)
         assert (found.value.status, found.value.code) == (409, "invalid-transition")
+
+
+@pytest.mark.parametrize(("name", "said"), [("invoice", "An invoice"), ("lamp", "A lamp"), ("offer", "An offer")])
+def test_a_move_that_is_not_in_the_table_is_refused_in_plain_words(name: str, said: str) -> None:
+    with pytest.raises(Problem) as found:
+        states.table(name, "OFF", OFF="").check("OFF", "ON")
+    assert found.value.detail == f"{said} that is OFF cannot become ON."
 
 
 def test_the_diagram_is_made_from_the_same_table() -> None:

@@ -70,7 +70,7 @@ class Worker:
         """What the retry loop does in time."""
         self.fault = None
         real = clock.now
-        with patch("jalsa.clock.now", lambda: real() + timedelta(hours=1)):
+        with patch("jalsa.clock.database_now", lambda _: real() + timedelta(hours=1)):
             while self.inbox.retry_due():
                 pass
 

@@ -1,5 +1,7 @@
 """Migrations: up, down and up again, two at once, and never a queue behind a table that others use."""
 
+import os
+import re
 import subprocess
 import sys
 import threading
@@ -8,10 +10,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from jalsa import migrate as module
-from jalsa.migrate import migrate
+from jalsa.migrate import MigrationError, migrate
 from jalsa.provision import Urls, drop_database, provision
 from jalsa.testing.servers import Servers
 
@@ -122,6 +123,33 @@ def test_a_long_migration_elsewhere_is_waited_for_longer_than_a_table(
     assert "lamps" in tables(urls)
 
 
+def test_another_migration_is_waited_for_longer_than_the_owners_limit(
+    urls: Urls, folder: Path, servers: Servers
+) -> None:
+    with psycopg.connect(servers.postgres.url, autocommit=True) as superuser:
+        database = urls.owner.rpartition("/")[2]
+        superuser.execute(f"ALTER ROLE alpha_owner IN DATABASE {database} SET lock_timeout = '50ms'".encode())
+    with psycopg.connect(urls.owner) as other:
+        other.execute("SELECT pg_advisory_lock(7423)")
+        timer = threading.Timer(0.6, other.close)
+        timer.start()
+        migrate(folder, urls.owner)
+        timer.join()
+    assert "lamps" in tables(urls)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:5432"])
+def test_without_a_database_the_command_ends_with_one_clear_line(address: str) -> None:
+    environment = {**os.environ, "DATABASE_OWNER_URL": f"postgresql://owner:hidden@{address}/billing"}
+    done = subprocess.run(
+        [sys.executable, "-m", "billing", "migrate"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"billing: the database can not be reached: .+\n", done.stderr), done.stderr
+    assert "hidden" not in done.stderr
+    assert done.stdout == ""
+
+
 def test_a_table_that_others_use_is_not_waited_for_at_length(
     urls: Urls, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +157,6 @@ def test_a_table_that_others_use_is_not_waited_for_at_length(
     migrate(folder, urls.owner)
     with psycopg.connect(urls.owner) as other:
         other.execute("LOCK TABLE lamps IN ACCESS SHARE MODE")
-        with pytest.raises(OperationalError, match="lock timeout"):
+        with pytest.raises(MigrationError, match="in use for more than 100ms"):
             migrate(folder, urls.owner, "-1")
     assert "lamps" in tables(urls), "and nothing was changed"

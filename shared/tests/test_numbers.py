@@ -4,8 +4,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from jalsa.numbers import loose_number, next_number
@@ -14,6 +16,11 @@ from jalsa.testing.kit import ServiceKit
 
 class Refused(Exception):
     pass
+
+
+def constraint_of(error: IntegrityError) -> object:
+    assert isinstance(error.orig, psycopg.Error)
+    return error.orig.diag.constraint_name
 
 
 def take(kit: ServiceKit, tenant: str, kind: str = "invoice") -> int:
@@ -111,3 +118,48 @@ def test_a_number_without_gaps_waits_for_it(alpha: ServiceKit, tenant: str) -> N
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
         assert waiting.result(10) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE numbers SET last = last - 1",
+        "UPDATE numbers SET last = last + 2",
+        "UPDATE numbers SET last = last",
+        "INSERT INTO numbers VALUES (current_setting('jalsa.tenant'), 'credit-note', 7)",
+        "INSERT INTO numbers VALUES (current_setting('jalsa.tenant'), 'invoice', 0) "
+        "ON CONFLICT (tenant_id, kind) DO UPDATE SET last = 1",
+    ],
+)
+def test_a_counter_only_rises_by_one(alpha: ServiceKit, tenant: str, change: str) -> None:
+    take(alpha, tenant)
+    take(alpha, tenant)
+    with alpha.transaction(tenant) as db, pytest.raises(IntegrityError) as caught:
+        db.execute(text(change))
+    assert constraint_of(caught.value) == "numbers_rise"
+    assert take(alpha, tenant) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["UPDATE numbers SET kind = 'other'", "UPDATE numbers SET tenant_id = 'other'", "DELETE FROM numbers"],
+)
+def test_a_counter_is_neither_renamed_nor_forgotten(alpha: ServiceKit, tenant: str, change: str) -> None:
+    take(alpha, tenant)
+    with alpha.transaction(tenant) as db, pytest.raises(ProgrammingError, match="permission denied"):
+        db.execute(text(change))
+    assert take(alpha, tenant) == 2
+
+
+@pytest.mark.parametrize(("prefix", "year"), [("XYZ", 2026), ("", 2026), ("LMP", 1999), ("LMP", 2201)])
+def test_loose_numbers_are_of_known_kinds_and_of_years_near_ours(
+    alpha: ServiceKit, tenant: str, prefix: str, year: int
+) -> None:
+    with alpha.transaction(tenant) as db, pytest.raises(IntegrityError):
+        db.execute(select(loose_number(prefix, year)))
+
+
+def test_loose_numbers_are_for_the_application_alone(alpha: ServiceKit) -> None:
+    asked = text("SELECT loose_number('LMP', 2026) FROM set_config('jalsa.tenant', 'agdar', true)")
+    with alpha.relay.engine.connect() as conn, pytest.raises(ProgrammingError, match="permission denied for function"):
+        conn.execute(asked)

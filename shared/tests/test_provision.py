@@ -3,16 +3,16 @@
 import re
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine, make_url, text
 
-from jalsa.provision import ROLES_SQL, drop_database, provision
+from jalsa.provision import LIMITS_SQL, ROLES_SQL, drop_database, provision
 from jalsa.testing.servers import PrivatePostgres, postgres, private_postgres
 
 
@@ -76,6 +76,52 @@ def test_the_roles_of_another_service_may_not_even_connect(cluster: PrivatePostg
             psycopg.connect(intruder)
 
 
+def test_a_services_roles_may_connect_to_no_database_of_the_cluster_but_theirs(
+    cluster: PrivatePostgres, service: str
+) -> None:
+    urls = provision(cluster.url, service, secret="s")
+    with psycopg.connect(cluster.url) as connection:
+        databases = [name for (name,) in connection.execute("SELECT datname FROM pg_database WHERE datallowconn")]
+    assert {"postgres", "template1"} < set(databases)
+    for url in (urls.owner, urls.app, urls.relay):
+        for database in set(databases) - {service}:
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(make_url(url).set(database=database).render_as_string(hide_password=False))
+
+
+LIMITS = {
+    "app": {"statement_timeout": "30s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "1min"},
+    "relay": {"statement_timeout": "1min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "10min"},
+    "owner": {"statement_timeout": "0", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "10min"},
+}
+PLANNING = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
+
+
+def settings(url: str, names: Iterable[str]) -> dict[str, str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT name, current_setting(name) FROM unnest(%s::text[]) name", [list(names)])
+        return dict(rows.fetchall())
+
+
+def test_each_role_has_its_limits_and_its_way_of_planning_without_asking_for_them(
+    cluster: PrivatePostgres, service: str
+) -> None:
+    urls = provision(cluster.url, service, secret="s")
+    for role, limits in LIMITS.items():
+        wanted = limits | (PLANNING if role != "owner" else {})
+        assert settings(getattr(urls, role), wanted) == wanted
+
+
+def test_a_database_of_before_gets_the_limits_at_the_next_start(cluster: PrivatePostgres, service: str) -> None:
+    urls = provision(cluster.url, service, secret="s")
+    with psycopg.connect(cluster.url, autocommit=True) as connection:
+        for role in ("app", "relay", "owner"):
+            connection.execute(f"ALTER ROLE {service}_{role} RESET ALL".encode())
+    assert settings(urls.app, ["lock_timeout"]) == {"lock_timeout": "0"}
+    provision(cluster.url, service, secret="s")
+    assert settings(urls.app, ["lock_timeout"]) == {"lock_timeout": "10s"}
+
+
 def test_another_secret_gives_other_passwords(cluster: PrivatePostgres, service: str) -> None:
     provision(cluster.url, service, secret="s")
     wrong = provision(cluster.url, service, secret="another")
@@ -125,9 +171,12 @@ def test_psql_runs_the_same_script(cluster: PrivatePostgres, service: str) -> No
     binaries = postgres.postgres_binaries()
     assert binaries is not None
     variables = {"service": service, "owner_password": "o'o", "app_password": "a", "relay_password": "r"}
-    settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-    command: list[str | Path] = [binaries / "psql", cluster.url, "-v", "ON_ERROR_STOP=1", *settings, "-f", ROLES_SQL]
-    subprocess.run(command, check=True, capture_output=True)
+    given = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
+    command: list[str | Path] = [binaries / "psql", cluster.url, "-v", "ON_ERROR_STOP=1", *given]
+    subprocess.run([*command, "-f", ROLES_SQL, "-f", LIMITS_SQL], check=True, capture_output=True)
+    subprocess.run([*command, "-f", LIMITS_SQL], check=True, capture_output=True)
     address = cluster.url.split("@")[1].removesuffix("/postgres")
     assert who(f"postgresql://{service}_owner:o%27o@{address}/{service}") == (f"{service}_owner", service)
-    assert who(f"postgresql://{service}_app:a@{address}/{service}") == (f"{service}_app", service)
+    app = f"postgresql://{service}_app:a@{address}/{service}"
+    assert who(app) == (f"{service}_app", service)
+    assert settings(app, LIMITS["app"]) == LIMITS["app"]

@@ -88,7 +88,10 @@ def test_declaring_twice_changes_nothing_and_what_was_deleted_is_there_again(vho
     vhost.delete_exchange(EXCHANGE)
     declare()
     assert set(vhost.queues()) == {"beta.events", "beta.dead"}
-    assert [(b.destination, b.routing_key) for b in vhost.bindings()] == [("beta.events", "*.alpha.lamp.#")]
+    assert {(b.source, b.destination, b.routing_key) for b in vhost.bindings()} == {
+        (EXCHANGE, "beta.events", "*.alpha.lamp.#"),
+        (topology.DEAD_EXCHANGE, "beta.dead", "beta.dead"),
+    }
 
 
 def test_a_message_that_kills_its_consumer_too_often_is_set_aside(vhost: Vhost) -> None:

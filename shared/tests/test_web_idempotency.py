@@ -151,14 +151,14 @@ def test_where_the_first_fails_the_one_that_waited_does_the_work(client: Client)
     assert names(client) == ["lamp 2"]
 
 
-def test_keys_are_forgotten_after_a_week(make_kit: MakeKit, tenant: str) -> None:
+def test_keys_are_forgotten_after_a_day(make_kit: MakeKit, tenant: str) -> None:
     kit = make_kit()
     config = kit.config
     client = kit.client(tenant)
     create(client, "old")
     with as_owner(Urls(config.database_owner_url, config.database_url, config.database_relay_url)) as conn:
         conn.execute(text("SELECT set_config('jalsa.tenant', :tenant, true)"), {"tenant": tenant})
-        conn.execute(text("UPDATE idempotency_keys SET created_at = now() - interval '8 days'"))
+        conn.execute(text("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'"))
     create(client, "new", "b")
     assert purge_idempotency_keys(JobTools(kit.database, kit.relay, kit.config)) == 1
     assert create(client, "new", "b").headers["Idempotent-Replayed"]

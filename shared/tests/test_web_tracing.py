@@ -156,6 +156,17 @@ def test_the_openapi_document_describes_views_and_problems(alpha: ServiceKit) ->
         assert set(response.get("content", {"application/problem+json": {}})) == {"application/problem+json"}, name
 
 
+@pytest.mark.parametrize("path", ["/v1/openapi.json", "/v1/docs"])
+def test_what_does_not_change_is_the_same_at_every_call_and_is_not_sent_twice(path: str, alpha: ServiceKit) -> None:
+    anyone = alpha.app.test_client()
+    answers = [anyone.get(path) for _ in range(100)]
+    assert {(answer.status_code, answer.headers["ETag"]) for answer in answers} == {(200, answers[0].headers["ETag"])}
+    assert answers[1].data == answers[99].data == answers[0].data
+    again = anyone.get(path, headers={"If-None-Match": answers[0].headers["ETag"]})
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", answers[0].headers["ETag"])
+    assert anyone.get(path, headers={"If-None-Match": '"another"'}).data == answers[0].data
+
+
 def test_logs_on_the_standard_output_are_lines_of_json_without_values() -> None:
     program = """
 import logging, structlog

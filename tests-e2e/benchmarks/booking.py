@@ -1,4 +1,4 @@
-"""Bookings per second over HTTP, with everything on, against the bare application; and the race for the last seat."""
+"""Bookings per second over HTTP, with everything on, against the bare application; and the races for one place."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import load
 import psycopg
@@ -40,8 +41,8 @@ def measure(servers: Servers, issuer: Issuer, *, bookings: int, rounds: int) -> 
                 our_rates.append(_book_ours(ours, our_port, token, bookings).per_second)
                 bare_rates.append(_book_bare(bare, bare_port, bookings).per_second)
                 ratios.append(our_rates[-1] / bare_rates[-1])
-            race = _race(ours, our_port, token)
-    return {"ratio": sorted(ratios)[len(ratios) // 2], "ours": our_rates, "bare": bare_rates, "race": race}
+            races = {"race": _race(ours, our_port, token), "slot": _slot_race(ours, our_port, token)}
+    return {"ratio": sorted(ratios)[len(ratios) // 2], "ours": our_rates, "bare": bare_rates, **races}
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def web(kit: ServiceKit) -> Iterator[int]:
         **os.environ,
         "DATABASE_URL": config.database_url,
         "JWKS_URL": config.jwks_url,
-        "SERVICE_PUBLIC_KEY": config.service_public_key,
+        "SERVICE_JWKS_URL": config.service_jwks_url,
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "WEB_WORKERS": "2",
@@ -100,33 +101,32 @@ def _make_bare(kit: ServiceKit, postgres: Postgres) -> str:
     return url
 
 
+def _desk(kit: ServiceKit) -> tuple[UUID, UUID, UUID, str]:
+    """A clinic, a provider who works round the clock there, a service type, and the code of both clinic and type."""
+    clinic, provider, kind = new_id(), new_id(), new_id()
+    code = str(clinic)[-6:].upper()
+    names = {"clinic": clinic, "provider": provider, "kind": kind, "code": code}
+    with kit.transaction(TENANT) as db:
+        for statement in (
+            "INSERT INTO clinics (id, code, name_en, name_ar, timezone, active) "
+            "VALUES (:clinic, :code, 'c', 'c', 'Asia/Riyadh', true)",
+            "INSERT INTO providers (id, name_en, name_ar, user_id, discipline, active) "
+            "VALUES (:provider, 'p', 'p', :provider, 'OT', true)",
+            "INSERT INTO provider_clinics (id, provider_id, clinic_id) VALUES (gen_random_uuid(), :provider, :clinic)",
+            "INSERT INTO working_hours (id, provider_id, clinic_id, weekday, starts, ends) "
+            "SELECT gen_random_uuid(), :provider, :clinic, day, '00:00', '00:00' FROM generate_series(0, 6) AS day",
+            "INSERT INTO service_types (id, code, name_en, name_ar, discipline, default_duration_minutes, "
+            "buffer_before_minutes, buffer_after_minutes, active) "
+            "VALUES (:kind, :code, 's', 's', 'OT', 60, 0, 0, true)",
+        ):
+            db.execute(text(statement), names)
+    return clinic, provider, kind, code
+
+
 def _sessions(kit: ServiceKit, count: int, capacity: int) -> list[tuple[str, datetime]]:
     """Group sessions one after another, stored directly: setting up is not what is measured."""
+    clinic, provider, kind, suffix = _desk(kit)
     with kit.transaction(TENANT) as db:
-        clinic, provider, kind = new_id(), new_id(), new_id()
-        suffix = str(clinic)[-6:].upper()
-        db.execute(
-            text(
-                "INSERT INTO clinics (id, code, name_en, name_ar, timezone, active) "
-                "VALUES (:id, :code, 'c', 'c', 'Asia/Riyadh', true)"
-            ),
-            {"id": clinic, "code": suffix},
-        )
-        db.execute(
-            text(
-                "INSERT INTO providers (id, name_en, name_ar, user_id, discipline, active) "
-                "VALUES (:id, 'p', 'p', :id, 'OT', true)"
-            ),
-            {"id": provider},
-        )
-        db.execute(
-            text(
-                "INSERT INTO service_types (id, code, name_en, name_ar, discipline, default_duration_minutes, "
-                "buffer_before_minutes, buffer_after_minutes, active) "
-                "VALUES (:id, :code, 's', 's', 'OT', 60, 0, 0, true)"
-            ),
-            {"id": kind, "code": suffix},
-        )
         start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=30)
         rows: list[dict[str, Any]] = [
             {
@@ -204,6 +204,23 @@ def _race(kit: ServiceKit, port: int, token: str) -> dict[str, Any]:
         load.request(
             port, "POST", f"/v1/sessions/{session_id}/participants", token, json.dumps({"patient_id": patient}).encode()
         )
+        for patient in _patients(kit, 200)
+    ]
+    result = load.run(port, requests, clients=200)
+    return {"seconds": result.seconds, "statuses": dict(result.statuses)}
+
+
+def _slot_race(kit: ServiceKit, port: int, token: str) -> dict[str, Any]:
+    """200 clients for one individual slot of one provider."""
+    clinic, provider, _, code = _desk(kit)
+    place = {
+        "clinic_id": str(clinic),
+        "provider_id": str(provider),
+        "service_type": code,
+        "starts_at": (datetime.now(UTC) + timedelta(days=30)).isoformat(),
+    }
+    requests = [
+        load.request(port, "POST", "/v1/appointments", token, json.dumps({**place, "patient_id": patient}).encode())
         for patient in _patients(kit, 200)
     ]
     result = load.run(port, requests, clients=200)

@@ -65,8 +65,8 @@ def _compared(what: str, found: dict[str, Any]) -> None:
 def _booking(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, rounds: int) -> None:
     found = booking.measure(servers, issuer, bookings=1000, rounds=rounds)
     _compared("bookings per second over HTTP / bare Flask and Core", found)
-    race = found["race"]
-    _line("200 clients for the last seat", f"{race['seconds']:.2f} s, {race['statuses']}", "one 201, 2 s")
+    for what, race in (("the last seat", found["race"]), ("one individual slot", found["slot"])):
+        _line(f"200 clients for {what}", f"{race['seconds']:.2f} s, {race['statuses']}", "one 201, 2 s")
 
 
 def _relay(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, rounds: int) -> None:

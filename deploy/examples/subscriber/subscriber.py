@@ -9,7 +9,7 @@ environment:
   FEED_URLS   <service>=<URL of its feed>, separated by commas:
               scheduling=https://jalsa.example/scheduling/v1/events
   TENANT      agdar
-  TOKEN       a token of the role `integration`; or TOKEN_FILE, a file that is read again for each request
+  TOKEN       a token of the role `subscriber`; or TOKEN_FILE, a file that is read again for each request
   BINDINGS    the aggregates to follow, <service>.<aggregate>, separated by commas; each wholly, as it was granted
               (default: scheduling.appointment)
   STORE       the SQLite file that keeps what was received (default: subscriber.sqlite3)

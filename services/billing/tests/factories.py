@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from jalsa.envelope import Envelope
 from jalsa.ids import new_id
-from jalsa.testing.kit import Client, ServiceKit, example, golden
+from jalsa.testing.kit import Client, ServiceKit, example, golden, renamed
 
 SERVICE_TYPE = "OT-GROUP"
 CLINIC = UUID(golden("AppointmentBooked", "group")["data"]["clinic"]["id"])
@@ -30,13 +30,17 @@ def code_of(response: TestResponse, status: int) -> str:
 
 @dataclass(frozen=True)
 class Appointment:
-    """The golden appointment with an id of its own."""
+    """The golden appointment with an id and a number of its own."""
 
     tenant: str
     id: UUID = field(default_factory=new_id)
 
+    @property
+    def number(self) -> str:
+        return f"APT-{self.tenant.upper()}-2026-{self.id.int % 10**9:09}"
+
     def booked(self, sequence: int = 1, **data: Any) -> Envelope:
-        return self._event("AppointmentBooked", "group", sequence, **data)
+        return self._event("AppointmentBooked", "group", sequence, **{"appointment_number": self.number, **data})
 
     def confirmed(self, sequence: int = 2) -> Envelope:
         return self._event("AppointmentConfirmed", "default", sequence)
@@ -49,6 +53,16 @@ class Appointment:
 
     def cancelled(self, sequence: int = 2) -> Envelope:
         return self._event("AppointmentCancelled", "default", sequence)
+
+    def no_show(self, sequence: int = 2) -> Envelope:
+        return self._event("AppointmentNoShow", "default", sequence)
+
+    def attended(self, sequence: int = 2) -> Envelope:
+        return self._event("AppointmentAttended", "default", sequence)
+
+    def corrected(self, sequence: int, from_status: str, to_status: str) -> Envelope:
+        said = {"appointment_id": self.id, "from_status": from_status, "to_status": to_status}
+        return renamed(self.confirmed(sequence), "AppointmentCorrected.v1", **said)
 
     def _event(self, event: str, name: str, sequence: int, **data: Any) -> Envelope:
         given = {"appointment_id": self.id, **data}
@@ -78,6 +92,9 @@ class Package:
 
     def completed(self, sequence: int = 2) -> Envelope:
         return self._event("PackageCompleted", sequence)
+
+    def reopened(self, sequence: int = 3) -> Envelope:
+        return self._event("PackageReopened", sequence)
 
     def cancelled(self, sequence: int = 2) -> Envelope:
         return self._event("PackageCancelled", sequence)
@@ -109,6 +126,11 @@ class Office:
         appointment = Appointment(self.tenant)
         self.kit.inbox.receive(appointment.booked(**data))
         return appointment
+
+    def register(self, patient_id: UUID, **data: Any) -> None:
+        """A patient of this id is registered."""
+        given = {"subject_id": patient_id, "patient_id": patient_id, **data}
+        self.kit.inbox.receive(example("PatientRegistered", "default", self.tenant, **given))
 
     def create_package(self, **overrides: Any) -> Package:
         package = Package(self.tenant, **overrides)

@@ -16,6 +16,30 @@ def test_not_being_cleared_is_what_everything_starts_from_and_is_not_announced(o
     assert office.announced_clearances() == []
 
 
+def reasons(office: Office) -> list[tuple[bool, str | None]]:
+    events = office.kit.events(office.tenant, "FinancialClearanceChanged")
+    return [(e.data["cleared"], e.data.get("reason")) for e in events]
+
+
+def test_why_an_appointment_is_not_cleared_is_announced_unless_it_is_that_something_is_to_be_paid(
+    office: Office,
+) -> None:
+    appointment = office.book()
+    assert reasons(office) == [(False, "no-price")]
+    office.set_price("300.00")
+    assert office.clearance(appointment)["reason"] == "payment-due"
+    assert reasons(office)[1:] == [(False, "payment-due")]
+    answer(office.pay(office.invoice(appointment), "45.00"), 201)
+    answer(office.pay(office.invoice(appointment), "300.00"), 201)
+    assert reasons(office)[2:] == [(True, None)]
+
+
+def test_what_somebody_wrote_who_cleared_by_hand_is_not_announced(office: Office) -> None:
+    appointment, _ = office.book_and_issue()
+    answer(office.biller.post(f"/clearance/{appointment.id}", {"reason": "Guarantee letter received"}))
+    assert reasons(office) == [(True, None)]
+
+
 def test_an_appointment_that_costs_nothing_is_cleared_at_once(office: Office) -> None:
     appointment, invoice = office.book_and_issue("0")
     assert invoice["status"] == "ISSUED"
@@ -45,9 +69,12 @@ def test_somebody_may_clear_by_hand_with_a_reason(office: Office) -> None:
         "cleared": True,
         "reason": "Guarantee letter received",
         "manual": True,
+        "withheld": [],
     }
-    assert made == expected
-    assert office.clearance(appointment) == expected
+    desk = office.kit.client(office.tenant, "front-desk")
+    assert answer(desk.get(f"/clearance/{appointment.id}")) == expected
+    withheld = {**expected, "reason": None, "withheld": ["reason"]}
+    assert made == office.clearance(appointment) == withheld
     assert office.announced_clearances() == [True]
     assert office.invoice(appointment) == invoice
 

@@ -13,14 +13,14 @@ import pytest
 
 from billing.app import SERVICE
 from billing.events import STREAMS
-from billing.models import Invoice
+from billing.models import Invoice, PatientProjection
 from billing.operations import invoices, payments, prices
 from jalsa.contracts import FOLDER
 from jalsa.envelope import Envelope, parse
 from jalsa.ids import new_id
 from jalsa.testing.kit import ServiceKit, golden
 
-from .factories import Appointment, Office, Package
+from .factories import Appointment, Office, Package, answer
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -47,6 +47,7 @@ def test_every_event_that_is_read_has_a_golden_example() -> None:
         "AppointmentCancelled",
         "PackageCreated",
         "PackageCompleted",
+        "PackageReopened",
         "PackageCancelled",
         "PatientRegistered",
         "PatientUpdated",
@@ -77,7 +78,7 @@ def _first_of_its_subject(name: str, tenant: str, subject_id: UUID) -> Envelope 
     """What was announced before an event that never comes first."""
     if name in ("AppointmentRescheduled", "AppointmentCancelled"):
         return Appointment(tenant, subject_id).booked()
-    if name in ("PackageCompleted", "PackageCancelled"):
+    if name in ("PackageCompleted", "PackageReopened", "PackageCancelled"):
         return Package(tenant, id=subject_id).created()
     return None
 
@@ -117,6 +118,55 @@ def test_any_order_and_any_repetition_ends_as_a_perfect_delivery(office: Office,
     assert office.published() == ["InvoiceIssued", "InvoiceVoided"]
 
 
+@pytest.mark.parametrize("outcome", ["no_show", "attended"])
+def test_an_outcome_and_its_correction_lose_no_invoice_and_make_no_second_one(office: Office, outcome: str) -> None:
+    office.set_price()
+    appointment = office.book()
+    told = office.published()
+    story = [getattr(appointment, outcome)(2), appointment.corrected(3, outcome.upper(), "BOOKED")]
+    for event in (*story, *story):
+        office.kit.inbox.receive(event)
+        assert office.kit.inbox.knows(event)
+    assert office.invoice(appointment)["status"] == "ISSUED"
+    assert office.published() == told
+    office.kit.inbox.receive(appointment.cancelled(4))
+    assert office.invoice(appointment)["status"] == "VOID"
+
+
+def test_a_visit_that_was_entered_afterwards_is_invoiced(office: Office) -> None:
+    office.set_price()
+    session = {**golden("AppointmentBooked", "group")["data"]["session"], "starts_at": "2026-11-02T07:00:00Z"}
+    appointment = office.book(session=session, recorded_late=True)
+    assert office.invoice(appointment)["status"] == "ISSUED"
+
+
+def test_the_invoices_of_two_appointments_never_show_one_number(office: Office) -> None:
+    """Such as come from a source that was restored, and gives its numbers a second time."""
+    first = office.book()
+    second = Appointment(office.tenant)
+    office.kit.inbox.receive(second.booked(appointment_number=first.number))
+    assert [i["appointment_id"] for i in office.invoices()] == [str(first.id)]
+    [kept] = answer(office.kit.client(office.tenant).get("/events/inbox"))["items"]
+    assert (kept["subject"], kept["state"]) == (f"appointment/{second.id}", "retrying")
+    Office(office.kit, f"{office.tenant}-b").book(
+        appointment_number=first.number
+    )  # another tenant's numbers are its own
+    assert len(Office(office.kit, f"{office.tenant}-b").invoices()) == 1
+
+
+def test_two_tenants_may_know_a_patient_and_an_appointment_by_the_same_id(office: Office) -> None:
+    other = Office(office.kit, f"{office.tenant}-b")
+    patient_id, appointment_id = new_id(), new_id()
+    for one, name in ((office, "Here"), (other, "There")):
+        one.set_price("0")
+        one.register(patient_id, first_name_en=name)
+        one.kit.inbox.receive(Appointment(one.tenant, appointment_id).booked())
+    for one, name in ((office, "Here"), (other, "There")):
+        with one.kit.transaction(one.tenant) as db:
+            assert db.get_one(PatientProjection, patient_id).first_name_en == name
+        assert one.clearance(Appointment(one.tenant, appointment_id))["reason"] == "nothing-to-pay"
+
+
 def test_what_is_published_equals_the_golden_examples(office: Office) -> None:
     paid, void = Appointment(office.tenant), Appointment(office.tenant)
     with office.kit.transaction(office.tenant) as db:
@@ -128,7 +178,8 @@ def test_what_is_published_equals_the_golden_examples(office: Office) -> None:
             "vat_category": "S",
         }
         prices.create_price(db, data, now=NOW)
-        first = invoices.invoice_appointment(db, _read(paid.booked()), now=NOW)
+        number = golden("InvoiceIssued", "default")["data"]["appointment_number"]
+        first = invoices.invoice_appointment(db, _read(paid.booked(appointment_number=number)), now=NOW)
         part = {"amount": Decimal("45.00"), "method": "CASH", "reference": None}
         payments.record_payment(db, first, part, now=NOW)
         payments.record_payment(db, first, {**part, "amount": Decimal("300.00"), "method": "CARD"}, now=NOW)

@@ -22,7 +22,7 @@ from .factories import CLINIC, Appointment, Office, answer, code_of, sar
 def test_a_booking_is_invoiced_at_the_valid_price(office: Office) -> None:
     appointment, invoice = office.book_and_issue("300.00")
     assert invoice["invoice_number"] == f"INV-{office.tenant.upper()}-{clock.now().year}-00001"
-    assert (invoice["status"], invoice["appointment_number"]) == ("ISSUED", "APT-AGDAR-2026-00001")
+    assert (invoice["status"], invoice["appointment_number"]) == ("ISSUED", appointment.number)
     amounts = {name: invoice[name] for name in ("net", "vat", "total", "paid", "balance")}
     assert amounts == {
         "net": sar("300.00"),
@@ -98,7 +98,7 @@ def test_a_booking_without_a_price_waits_as_a_draft(office: Office) -> None:
         "reason": "no-price",
         "manual": False,
     }
-    assert office.published() == []
+    assert office.published() == ["FinancialClearanceChanged"]
 
 
 def test_a_fitting_price_issues_the_waiting_drafts_in_the_order_of_booking(office: Office) -> None:
@@ -112,7 +112,7 @@ def test_a_fitting_price_issues_the_waiting_drafts_in_the_order_of_booking(offic
     assert [i["invoice_number"][-5:] for i in issued] == ["00001", "00002"]
     assert [i["total"] for i in issued] == [sar("100.00")] * 2
     assert office.invoice(cancelled)["status"] == "VOID"
-    assert office.published() == ["InvoiceIssued", "InvoiceIssued"]
+    assert [name for name in office.published() if name.startswith("Invoice")] == ["InvoiceIssued", "InvoiceIssued"]
     assert office.clearance(booked[0])["reason"] == "payment-due"
 
 
@@ -165,7 +165,7 @@ def test_cancelling_a_draft_makes_it_void_without_a_word_or_a_number(office: Off
     office.cancel(appointment)
     invoice = office.invoice(appointment)
     assert (invoice["status"], invoice["invoice_number"]) == ("VOID", None)
-    assert office.published() == []
+    assert set(office.published()) == {"FinancialClearanceChanged"}
 
 
 @pytest.mark.parametrize(("amount", "status"), [("100", "PARTIALLY_PAID"), ("345.00", "PAID")])

@@ -6,6 +6,7 @@ from billing.app import SERVICE
 from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.testing.kit import ServiceKit
+from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, back_to
 
 from .factories import Office
 
@@ -33,7 +34,7 @@ def test_packages_go_and_come_back_and_their_invoices_stay(scratch_kit: ServiceK
     office = Office(scratch_kit, tenant)
     office.set_price()
     invoice = office.invoice(office.book(package=office.create_package().session(1)))
-    migrate(folder, owner_url, "-2")
+    migrate(folder, owner_url, back_to("0001", folder))
     assert "packages" not in _tables(scratch_kit)
     migrate(folder, owner_url)
     [kept] = office.invoices()
@@ -48,3 +49,7 @@ def test_every_table_forces_row_level_security_on_its_owner(scratch_kit: Service
             WHERE n.nspname = 'public' AND c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
         """)
         assert rows.fetchall() == []
+
+
+def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
+    assert_no_key_is_shared_by_tenants(kit, made_here={"prices", "invoices", "invoice_lines", "payments"})

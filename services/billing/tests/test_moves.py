@@ -40,7 +40,7 @@ def test_a_draft_goes_along_and_is_issued_where_a_price_fits(office: Office) -> 
     issued = office.invoice(appointment)
     assert (issued["status"], issued["clinic_id"], issued["net"]) == ("ISSUED", str(elsewhere), sar("500.00"))
     assert office.clearance(appointment)["reason"] == "payment-due"
-    assert office.published() == ["InvoiceIssued"]
+    assert [name for name in office.published() if name.startswith("Invoice")] == ["InvoiceIssued"]
 
 
 def test_a_draft_waits_for_the_price_of_the_clinic_to_which_it_was_moved(office: Office) -> None:

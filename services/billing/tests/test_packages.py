@@ -202,6 +202,8 @@ def test_the_end_of_a_package_makes_nothing_void_by_itself(office: Office) -> No
     assert [office.invoice(appointment) for appointment in kept] == before
     ends = [office.package_balance(package)["status"] for package in (cancelled, completed)]
     assert ends == ["CANCELLED", "COMPLETED"]
+    office.kit.inbox.receive(completed.reopened())
+    assert office.package_balance(completed)["status"] == "OPEN"
 
 
 def test_an_appointment_is_invoiced_before_its_package_is_known(office: Office) -> None:

@@ -62,7 +62,7 @@ def test_an_unknown_invoice_can_not_be_paid(office: Office) -> None:
 _BAD: dict[str, list[Any]] = {
     "amount": ["0", "0.00", "-1", "1.234", "x", "", None, True, sar("1.00"), 0.1 + 0.2],
     "method": ["cash", "CHEQUE", "", None, 1],
-    "reference": ["x" * 500, "a\u0000b", "\u202eabc", "\u200f1", 5],
+    "reference": ["x" * 500, "a\u0000b", "\u202e\u200f", "a\x85b", 5],
     "currency": ["SAR"],
 }
 

@@ -3,10 +3,12 @@
 import pytest
 
 from jalsa.ids import new_id
+from jalsa.testing.kit import ServiceKit
+from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
 
 from .factories import Office, answer, code_of
 
-_ALL = {"front-desk", "clinician", "biller", "records", "manager", "integration"}
+_ALL = {"front-desk", "clinician", "biller", "records", "manager", "integration", "subscriber"}
 _BILLING = {"biller", "manager"}
 _DESK = _BILLING | {"front-desk"}
 _READERS = _DESK | {"integration"}
@@ -25,7 +27,7 @@ _READERS = _DESK | {"integration"}
         ("GET", "/packages/{id}/balance", _READERS),
         ("GET", "/clearance/{id}", _READERS),
         ("POST", "/clearance/{id}", _BILLING),
-        ("GET", "/events", {"manager", "integration"}),
+        ("GET", "/events", {"manager", "integration", "subscriber"}),
         ("GET", "/events/inbox", {"manager"}),
     ],
 )
@@ -51,3 +53,7 @@ def test_the_front_desk_takes_a_payment(office: Office) -> None:
 def test_nobody_without_a_token_reads_anything(office: Office) -> None:
     refused = office.biller.call("GET", "/invoices", headers={"Authorization": ""})
     assert code_of(refused, 401) == "unauthenticated"
+
+
+def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
+    assert_no_read_takes_an_unknown_parameter(kit, tenant)

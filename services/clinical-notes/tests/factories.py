@@ -8,7 +8,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from jalsa.envelope import Envelope
-from jalsa.testing.kit import Client, ServiceKit, example, golden
+from jalsa.testing.kit import Client, ServiceKit, example, golden, renamed
 
 Json = dict[str, Any]
 
@@ -95,6 +95,14 @@ class Story:
 
     def cancelled(self, sequence: int = 3) -> Envelope:
         return self._of_appointment("AppointmentCancelled", sequence)
+
+    def corrected(self, sequence: int, from_status: str, to_status: str) -> Envelope:
+        said = {"appointment_id": self.participant_id, "from_status": from_status, "to_status": to_status}
+        return renamed(self.arrived(sequence), "AppointmentCorrected.v1", **said)
+
+    def session_corrected(self, sequence: int, from_status: str, to_status: str) -> Envelope:
+        said = {"session_id": self.session_id, "from_status": from_status, "to_status": to_status}
+        return renamed(self.session_started(sequence), "SessionCorrected.v1", **said)
 
     def registered(self) -> Envelope:
         return self._of_patient("PatientRegistered", 1)

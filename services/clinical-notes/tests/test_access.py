@@ -10,10 +10,11 @@ from werkzeug.test import TestResponse
 from clinical_notes.app import SERVICE
 from clinical_notes.models import Note
 from jalsa.testing.kit import Client, ServiceKit
+from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
 
 from .factories import Json, Story, refused
 
-OTHER_ROLES = ("front-desk", "biller", "records", "integration")
+OTHER_ROLES = ("front-desk", "biller", "records", "integration", "subscriber")
 
 
 def calls(story: Story, note: Json) -> dict[str, Callable[[Client], TestResponse]]:
@@ -153,6 +154,7 @@ def test_the_event_log_is_for_managers_and_subscribers(group: Story) -> None:
     for role, status in {
         "manager": 200,
         "integration": 200,
+        "subscriber": 200,
         "system": 200,
         "clinician": 403,
         "front-desk": 403,
@@ -172,3 +174,7 @@ def test_every_route_names_a_permission_of_the_policy(kit: ServiceKit) -> None:
     for endpoint, view in kit.app.view_functions.items():
         permission = getattr(view, "permission", None)
         assert permission == "public" or permission in SERVICE.policy, endpoint
+
+
+def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
+    assert_no_read_takes_an_unknown_parameter(kit, tenant)

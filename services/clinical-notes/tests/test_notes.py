@@ -59,6 +59,8 @@ def test_an_individual_session_has_an_individual_note_and_no_group_note(individu
         ("content", "x" * 20_001),
         ("content", "nul \x00"),
         ("content", "override \u202e"),
+        ("content", "control \x9b"),
+        ("content", "\u200b\u3164\n\u00a0"),
         ("discipline", "DENTAL"),
         ("discipline", None),
         ("scope", "BOTH"),
@@ -79,6 +81,11 @@ def test_a_note_that_does_not_fit_is_refused_by_field_and_stores_nothing(
     named = "participant_id" if value == "GROUP" else field
     assert list(problem["errors"]) == [named]
     assert group.kit.count(group.tenant, Note) == 0
+
+
+@pytest.mark.parametrize("discipline", ["PHYSIOTHERAPY", "SOCIAL_WORK", "SPECIAL_EDUCATION", "DIETETICS"])
+def test_a_note_is_written_of_every_discipline(group: Story, discipline: str) -> None:
+    assert group.create_signed_note(discipline=discipline)["discipline"] == discipline
 
 
 @pytest.mark.parametrize("field", ["discipline", "scope", "session_id", "content"])

@@ -38,6 +38,21 @@ STORIES: dict[str, Tell] = {
     "came": lambda s: [s.scheduled(), s.session_started(), s.booked(), s.arrived(2), s.attended(3)],
     "did not come": lambda s: [s.scheduled(), s.session_started(), s.session_completed(), s.booked(), s.no_show(2)],
     "came late": lambda s: [s.scheduled(), s.session_started(), s.booked(), s.no_show(2), s.arrived(3)],
+    "a slip of the desk": lambda s: [
+        s.scheduled(),
+        s.booked(),
+        s.confirmed(),
+        s.no_show(3),
+        s.corrected(4, "NO_SHOW", "CONFIRMED"),
+    ],
+    "a slip of the therapist": lambda s: [
+        s.scheduled(),
+        s.session_started(2),
+        s.session_corrected(3, "IN_PROGRESS", "SCHEDULED"),
+        s.booked(),
+        s.attended(2),
+        s.corrected(3, "ATTENDED", "BOOKED"),
+    ],
     "two patients": lambda s: [s.scheduled(), s.booked(), s.booked(str(uuid4()), str(uuid4()))],
 }
 
@@ -51,6 +66,8 @@ END: dict[str, set[tuple[str, str | None]]] = {
     "came": {("IN_PROGRESS", "ATTENDED")},
     "did not come": {("COMPLETED", "NO_SHOW")},
     "came late": {("IN_PROGRESS", "ARRIVED")},
+    "a slip of the desk": {("SCHEDULED", "CONFIRMED")},
+    "a slip of the therapist": {("SCHEDULED", "BOOKED")},
     "two patients": {("SCHEDULED", "BOOKED")},
 }
 
@@ -84,6 +101,25 @@ def test_a_note_can_be_written_as_soon_as_the_booking_alone_has_arrived(kit: Ser
     note = story.create_note()
     story.tell([story.scheduled()])
     assert story.provider.post(f"/notes/{note['id']}/sign").status_code == 200
+
+
+def test_a_note_signed_before_a_correction_stays_and_the_next_one_can_be_written(kit: ServiceKit, tenant: str) -> None:
+    story = Story(kit, tenant).told()
+    story.tell([story.session_started(2), story.session_completed(3), story.arrived(3), story.attended(4)])
+    note = story.create_signed_note()
+    story.tell([story.corrected(5, "ATTENDED", "CONFIRMED"), story.session_corrected(4, "COMPLETED", "IN_PROGRESS")])
+    assert [(row["session"], row["participant"]) for row in story.state()] == [("IN_PROGRESS", "CONFIRMED")]
+    kept = story.provider.get(f"/notes/{note['id']}").json
+    assert (kept["status"], kept["content"], kept["signed_at"]) == ("SIGNED", note["content"], note["signed_at"])
+    assert story.create_note(scope="GROUP", participant_id=None)["status"] == "DRAFT"
+
+
+def test_a_place_taken_for_missed_can_be_documented_again(kit: ServiceKit, tenant: str) -> None:
+    story = Story(kit, tenant).told()
+    story.tell([story.no_show(3)])
+    assert story.provider.post("/notes", story.note_body()).status_code == 409
+    story.tell([story.corrected(4, "NO_SHOW", "ARRIVED")])
+    assert story.create_note()["status"] == "DRAFT"
 
 
 def test_the_sessions_own_stream_has_the_last_word_over_what_a_booking_told(kit: ServiceKit, tenant: str) -> None:

@@ -2,6 +2,8 @@
 
 from uuid import uuid4
 
+import pytest
+
 from jalsa.testing.kit import ServiceKit, example
 
 from .factories import Json, Story, refused
@@ -34,6 +36,25 @@ def test_a_session_is_listed_with_its_roster_clinic_and_provider(group: Story) -
         "status": "CONFIRMED",
         "note": {"id": None, "status": "MISSING"},
     }
+
+
+def test_a_corrected_zone_of_the_clinic_is_the_sessions_too_whatever_comes_last(kit: ServiceKit, tenant: str) -> None:
+    """Nothing orders the clinic's events and those of its sessions, which name the zone of their own time."""
+    story = Story(kit, tenant).told()
+    corrected = {"subject_id": story.clinic_id, "clinic_id": story.clinic_id, "timezone": "Asia/Dubai"}
+    story.tell([example("ClinicSaved", "default", tenant, sequence=2, **corrected), story.session_rescheduled()])
+    assert item(story)["timezone"] == "Asia/Dubai"
+
+
+@pytest.mark.parametrize(
+    "discipline", ["PHYSIOTHERAPY", "SOCIAL_WORK", "SPECIAL_EDUCATION", "DIETETICS", "YET_ANOTHER"]
+)
+def test_a_session_of_any_discipline_is_followed(kit: ServiceKit, tenant: str, discipline: str) -> None:
+    story = Story(kit, tenant)
+    block = {**story.block, "session": {**story.block["session"], "discipline": discipline}}
+    story.tell([story.session_rescheduled(1, **block)])
+    assert item(story)["discipline"] == discipline
+    assert kit.client(tenant).get("/events/inbox", state="dead").json["items"] == []
 
 
 def test_a_worklist_says_which_notes_are_missing_begun_and_signed(group: Story) -> None:

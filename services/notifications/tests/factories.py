@@ -15,7 +15,7 @@ from jalsa import clock
 from jalsa.envelope import Envelope
 from jalsa.ids import new_id
 from jalsa.jobs import JobTools
-from jalsa.testing.kit import Client, ServiceKit, example, golden
+from jalsa.testing.kit import Client, ServiceKit, example, golden, renamed
 from notifications import channels, jobs, queries
 from notifications.config import NotificationsConfig
 from notifications.domain import Outgoing
@@ -55,7 +55,8 @@ class World:
     def __init__(self, kit: ServiceKit, tenant: str) -> None:
         self.kit = kit
         self.tenant = tenant
-        self.tools = JobTools(kit.database, kit.relay, kit.config)
+        self.source = Source()
+        self.tools = JobTools(kit.database, kit.relay, kit.config, "notifications", lookout=self.source)
         self._sequences: dict[str, int] = {}
 
     def configure(self, **settings: str) -> None:
@@ -171,6 +172,12 @@ class World:
         found = items(self.desk.get("/messages", patient_id=str(course.patient_id)))
         return [message for message in found if message["package_id"] == str(course.id)]
 
+    def correct(self, booking: Booking, from_status: str, to_status: str) -> None:
+        """What was said of an appointment's outcome was a slip."""
+        like = self.event("AppointmentConfirmed", "default", booking.id)
+        said = {"appointment_id": booking.id, "from_status": from_status, "to_status": to_status}
+        self.kit.inbox.receive(renamed(like, "AppointmentCorrected.v1", **said))
+
     def tell(self, event: str, booking: Booking) -> None:
         """One of the events that say no more than what became of an appointment."""
         self.kit.inbox.receive(self.event(event, "default", booking.id, appointment_id=booking.id))
@@ -235,6 +242,20 @@ class World:
         return items(self.kit.client(self.tenant, "clinician", subject=user_id).get("/inbox"))
 
 
+class Source:
+    """Stands in for a look at scheduling: all that it has said is applied here, unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.answer: bool | Exception = True
+        self.asked: list[tuple[str, str, list[str]]] = []
+
+    def has_all(self, source: str, tenant: str, subjects: Sequence[str]) -> bool:
+        self.asked.append((source, tenant, list(subjects)))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
 class Outside:
     """Stands in for the outside world: keeps what was delivered, and fails as it is told to."""
 
@@ -257,8 +278,8 @@ class Outside:
         return {"WHATSAPP": self, "SMS": self, "EMAIL": self}
 
 
-class Crash(Exception):
-    """The worker dies here."""
+class Crash(BaseException):
+    """The worker dies here: no handler of errors sees it."""
 
 
 def only_of(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,8 +291,8 @@ def only_of(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def _restrict(name: str, tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = getattr(queries, name)
 
-    def due(conn: Any, now: datetime, _: int) -> list[Any]:
-        return [row for row in real(conn, now, 10_000) if row.tenant_id == tenant]
+    def due(conn: Any, now: datetime, passed: Sequence[UUID], _: int) -> list[Any]:
+        return [row for row in real(conn, now, passed, 10_000) if row.tenant_id == tenant]
 
     monkeypatch.setattr(queries, name, due)
 
@@ -287,8 +308,9 @@ def in_days(days: float) -> datetime:
 
 @contextmanager
 def at(instant: datetime) -> Iterator[None]:
-    """The clock stands at an instant."""
-    with time_machine.travel(instant, tick=False):
+    """The service's clock and the database's stand at an instant."""
+    with time_machine.travel(instant, tick=False), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "database_now", lambda _: clock.now())
         yield
 
 

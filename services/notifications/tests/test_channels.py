@@ -337,7 +337,11 @@ def test_a_booking_leaves_by_the_configured_channels_and_none_is_called_sent_tha
     [
         ({"SMTP_URL": "mail.example:25", "MAIL_FROM": "a@b.example"}, "SMTP_URL must be a URL"),
         ({"SMTP_URL": "smtp://mail.example:port", "MAIL_FROM": "a@b.example"}, "SMTP_URL must be a URL"),
-        ({"SMTP_URL": "smtp://mail.example"}, "MAIL_FROM must be an email address"),
+        ({"SMTP_URL": "smtps://mail.example"}, "MAIL_FROM must be an email address"),
+        ({"SMTP_URL": "smtp://mail.example:25", "MAIL_FROM": "a@b.example"}, "SMTP_URL must begin with smtp.starttls"),
+        ({"SMTP_URL": "smtp://127.0.0.1.mail.example", "MAIL_FROM": "a@b.example"}, "without TLS only this machine"),
+        ({"SMS_GATEWAY_URL": "http://sms.example"}, "SMS_GATEWAY_URL must begin with https://"),
+        ({"WHATSAPP_GATEWAY_URL": "http://10.0.0.5/"}, "WHATSAPP_GATEWAY_URL must begin with https://"),
         ({"SMS_GATEWAY_URL": "ftp://sms.example"}, "SMS_GATEWAY_URL must be a URL"),
         ({"WHATSAPP_GATEWAY_URL": "https://"}, "WHATSAPP_GATEWAY_URL must be a URL"),
     ],
@@ -350,3 +354,9 @@ def test_a_bad_setting_stops_the_start_with_one_clear_line(settings: dict[str, s
 def test_empty_settings_are_none() -> None:
     config = NotificationsConfig.from_env({"SMTP_URL": "", "SMS_GATEWAY_URL": ""})
     assert (config.smtp_url, config.sms_gateway_url) == ("", "")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_without_tls_a_server_on_the_same_machine_is_accepted(host: str) -> None:
+    settings = {"SMTP_URL": f"smtp://{host}:25", "MAIL_FROM": "a@b.example", "SMS_GATEWAY_URL": f"http://{host}/"}
+    assert NotificationsConfig.from_env(settings).sms_gateway_url == f"http://{host}/"

@@ -112,6 +112,7 @@ _STATUS = {
     "AppointmentAttended": "ATTENDED",
     "AppointmentNoShow": "NO_SHOW",
     "AppointmentCancelled": "CANCELLED",
+    "AppointmentCorrected": "as the event says",
 }
 #: What a subject's story begins with.
 _FIRST = {
@@ -167,7 +168,9 @@ def _expected(name: str, data: dict[str, Any]) -> tuple[Any, ...]:
     told = data if "session" in data else golden("AppointmentBooked", "group")["data"]
     starts_at = datetime.fromisoformat(told["session"]["starts_at"])
     place = starts_at, UUID(told["clinic"]["id"]), UUID(told["provider"]["id"])
-    return (data["status"] if name == "AppointmentRescheduled" else _STATUS[name], *place)
+    if name == "AppointmentRescheduled":
+        return data["status"], *place
+    return data.get("to_status", _STATUS[name]), *place
 
 
 def _package_session(told: dict[str, Any]) -> PackageSession:
@@ -186,9 +189,11 @@ def _package_session(told: dict[str, Any]) -> PackageSession:
     ("like", "passed_over"),
     [
         ("SessionScheduled", "SessionScheduled.v1"),
+        ("SessionScheduled", "SessionCorrected.v1"),
         ("SessionScheduled", "SessionSpotsOpened.v1"),
         ("PackageCreated", "PackageCreated.v1"),
         ("PackageCompleted", "PackageCompleted.v1"),
+        ("PackageReopened", "PackageReopened.v1"),
         ("PatientRegistered", "ConsentStandingChanged.v1"),
     ],
 )

@@ -12,7 +12,7 @@ from jalsa.ids import new_id
 from jalsa.testing.kit import ServiceKit
 from notifications import domain, jobs, texts
 from notifications.channels.failure import NotSent
-from notifications.domain import EMAIL, LEASE, OUTCOME_UNKNOWN, REJECTED, UNREACHABLE
+from notifications.domain import EMAIL, OUTCOME_UNKNOWN, REJECTED, SENDER_LOOKED_AFTER, UNREACHABLE
 from notifications.models import Appointment, Attempt, Message
 from notifications.operations import messages
 
@@ -196,7 +196,7 @@ def test_after_a_crash_in_the_middle_a_gateway_gets_the_same_message_under_the_s
     crash_while_sending(world, outside)
     world.dispatch()
     assert world.confirmation(booking)["status"] == "SENDING"
-    with at(clock.now() + LEASE):
+    with at(clock.now() + SENDER_LOOKED_AFTER):
         world.dispatch()
     assert world.confirmation(booking)["status"] == "SENT"
     first, second = outside.delivered
@@ -207,7 +207,7 @@ def test_after_a_crash_in_the_middle_a_gateway_gets_the_same_message_under_the_s
 def test_after_a_crash_in_the_middle_an_email_is_not_sent_again(world: World, outside: Outside) -> None:
     booking = world.book(world.patient(phone=None))
     crash_while_sending(world, outside)
-    with at(clock.now() + LEASE):
+    with at(clock.now() + SENDER_LOOKED_AFTER):
         world.dispatch()
         world.dispatch()
     assert world.confirmation(booking)["channel"] == EMAIL
@@ -219,7 +219,7 @@ def test_a_message_whose_sender_was_lost_is_not_sent_again_after_a_cancellation(
     booking = world.book(world.patient())
     crash_while_sending(world, outside)
     world.cancel(booking)
-    with at(clock.now() + LEASE):
+    with at(clock.now() + SENDER_LOOKED_AFTER):
         world.dispatch()
     assert world.confirmation(booking)["reason"] == OUTCOME_UNKNOWN
     assert [m.subject for m in outside.delivered] == ["تم حجز موعدك", "تم إلغاء موعدك"]
@@ -241,7 +241,7 @@ def test_the_claim_is_stored_before_the_outside_is_called(world: World, monkeypa
 def test_an_attempt_that_outlived_its_lease_changes_nothing(world: World, outside: Outside) -> None:
     booking = world.book(world.patient())
     crash_while_sending(world, outside)
-    with at(clock.now() + LEASE):
+    with at(clock.now() + SENDER_LOOKED_AFTER):
         outside.failures = [final()]
         world.dispatch()
     late = outside.delivered[0]

@@ -255,4 +255,16 @@ def test_a_clinic_that_was_renamed_and_moved_is_named_as_it_is_now(world: World)
     world.dispatch()
     body = world.confirmation(booking)["body"]
     assert "Hand therapy" in body
-    assert "(Gulf Standard Time)" in body
+    assert f"{booking.starts_at + timedelta(hours=4):%-I:%M}" in body
+    assert "Standard Time" not in body  # no clinic of this tenant lies elsewhere
+
+
+def test_the_zone_is_named_as_soon_as_the_tenants_clinics_lie_in_more_than_one(world: World) -> None:
+    other = new_id()
+    first = world.book(world.patient(preferred_language="en"))
+    world.dispatch()
+    world.kit.inbox.receive(world.event("ClinicSaved", "default", other, clinic_id=other, timezone="Asia/Dubai"))
+    second = world.book(world.patient(preferred_language="en"))
+    world.dispatch()
+    assert "Standard Time" not in world.confirmation(first)["body"]
+    assert "(Arabian Standard Time)" in world.confirmation(second)["body"]

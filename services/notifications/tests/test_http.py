@@ -10,6 +10,7 @@ from jalsa.auth import ROLES
 from jalsa.ids import new_id
 from jalsa.testing.kit import Client, ServiceKit, example
 from jalsa.testing.servers import Servers
+from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
 from notifications.models import Appointment, Attempt, Message, Notice, PatientProjection, Preferences, Reminder
 
 from .factories import Json, World, items
@@ -43,6 +44,7 @@ MAY = {
         "reminders", "reminder", "messages", "message", "preferences", "prefer", "inbox", "events", "kept",
     },
     "integration": {"reminders", "reminder", "inbox", "events"},
+    "subscriber": {"events"},
 }  # fmt: skip
 
 
@@ -230,3 +232,7 @@ def test_the_application_can_not_delete_what_was_said(world: World) -> None:
             """)
         )
         assert set(rights.scalars()) == {"inbox"}  # of events, which forgets what was applied
+
+
+def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
+    assert_no_read_takes_an_unknown_parameter(kit, tenant)

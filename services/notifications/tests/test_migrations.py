@@ -3,7 +3,12 @@
 from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_migrations_go_both_ways, assert_tables_are_as_the_models_say
+from jalsa.testing.schema import (
+    assert_migrations_go_both_ways,
+    assert_no_key_is_shared_by_tenants,
+    assert_tables_are_as_the_models_say,
+    back_to,
+)
 from jalsa.testing.servers import Servers
 from notifications.app import SERVICE
 from notifications.models import Base
@@ -27,7 +32,7 @@ def test_the_way_back_from_offers_keeps_the_messages_about_appointments(scratch_
     world.dispatch()
     owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
 
-    migrate(folder, owner_url, "-4")
+    migrate(folder, owner_url, back_to("0001", folder))
     migrate(folder, owner_url)
 
     listed = items(world.desk.get("/messages", patient_id=str(patient_id)))
@@ -44,9 +49,13 @@ def test_the_way_back_from_packages_keeps_what_is_about_appointments(scratch_kit
     assert len(world.course_messages(course)) == 1
     owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
 
-    migrate(folder, owner_url, "-2")
+    migrate(folder, owner_url, back_to("0003", folder))
     migrate(folder, owner_url)
 
     listed = items(world.desk.get("/messages", patient_id=str(course.patient_id)))
     assert [message["id"] for message in listed] == [world.confirmation(booking)["id"]]
     assert [notice["kind"] for notice in world.notices()] == ["APPOINTMENT_BOOKED"]
+
+
+def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
+    assert_no_key_is_shared_by_tenants(kit, made_here=set())

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -34,6 +35,7 @@ def facts(sessions: Iterable[PackageSession], unscheduled: int = 0, timezone: st
         name_en="Occupational {therapy}",
         name_ar="العلاج الوظيفي",
         timezone=timezone,
+        names_zone=True,
         sessions=tuple(sessions),
         unscheduled=unscheduled,
     )
@@ -161,11 +163,20 @@ def test_no_text_is_longer_than_its_channel_takes_whatever_the_names(kind: str, 
         name_en="C" * 120,
         name_ar="ع" * 120,
         timezone="Asia/Dubai",
+        names_zone=True,
         sessions=tuple(dates),
         unscheduled=99,
     )
     for channel in (WHATSAPP, SMS):
         assert len(body(kind, language, told, channel)) <= BODY_LIMITS[channel]
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_zone_is_not_named_where_no_other_could_be_meant(language: str) -> None:
+    named = facts(weekly(2))
+    told = body("PACKAGE_SCHEDULED", language, replace(named, names_zone=False))
+    assert "(" not in told
+    assert "(" in body("PACKAGE_SCHEDULED", language, named)
 
 
 def test_dates_are_told_by_the_clinics_clock_across_midnight_and_a_change_of_clocks() -> None:

@@ -13,7 +13,7 @@ from jalsa import clock
 from jalsa.ids import new_id
 from notifications import domain, jobs
 from notifications.channels.failure import NotSent
-from notifications.domain import EMAIL, LEASE
+from notifications.domain import EMAIL, SENDER_LOOKED_AFTER
 from notifications.models import Package
 from notifications.operations import appointments
 
@@ -282,9 +282,9 @@ def test_another_therapist_is_named_with_the_dates_that_changed_and_what_was_que
     world.dispatch()
     assert states(world, course) == [("PACKAGE_SCHEDULED", "SENT"), ("PACKAGE_SUBSTITUTED", "SENT")]
     booked, substituted = (message["body"] for message in world.course_messages(course))
-    assert "Sessions to come: 3 (" in booked
+    assert "Sessions to come: 3\n" in booked
     assert booked.count("Omar Aziz") == 1
-    assert "Sessions to come: 1, with Omar Aziz (" in substituted
+    assert "Sessions to come: 1, with Omar Aziz\n" in substituted
     assert "Layla" not in substituted
 
 
@@ -420,7 +420,7 @@ def test_a_message_whose_sender_was_lost_is_not_sent_again_after_the_package_was
         jobs.send(world.tools)
     with at(clock.now() + timedelta(seconds=1)):
         world.cancel_course(course)
-    with at(clock.now() + LEASE):
+    with at(clock.now() + SENDER_LOOKED_AFTER):
         world.dispatch()
     assert states(world, course) == [("PACKAGE_SCHEDULED", "FAILED"), ("PACKAGE_CANCELLED", "SENT")]
     assert [m.subject for m in outside.delivered] == ["تم حجز جلساتك", "تم إلغاء جلساتك"]

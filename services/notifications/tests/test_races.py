@@ -1,8 +1,9 @@
 """Workers side by side do each piece of work once; each promise with the control that shows it can fail."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -55,8 +56,15 @@ def owner_executes(kit: ServiceKit, *statements: str) -> None:
     engine.dispose()
 
 
+@contextmanager
+def _always_held(*_: Any) -> Iterator[bool]:
+    yield True
+
+
 def without_the_claim(kind: Any, name: str, parties: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first so many claims take no locks: the row is read by all before any of them goes on."""
+    monkeypatch.setattr(jobs, "_held", _always_held)
+    monkeypatch.setattr("jalsa.jobs._claim", lambda *_: True)
     barrier, calls, real = threading.Barrier(parties), count(1), getattr(queries, name)
     row = select(kind, Appointment).join(Appointment, Appointment.id == kind.appointment_id)
 

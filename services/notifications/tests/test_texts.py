@@ -13,6 +13,7 @@ FACTS = Facts(
     name_en="Occupational {therapy}",
     name_ar="العلاج الوظيفي",
     timezone="Asia/Riyadh",
+    names_zone=True,
     starts_at=datetime(2026, 11, 23, 21, 30, tzinfo=UTC),
 )
 
@@ -56,13 +57,18 @@ def test_an_offer_names_clinic_time_and_until_when_it_is_held_by_the_clinics_clo
 
 
 def test_the_time_is_the_one_that_the_clinics_clock_will_show() -> None:
-    winter, summer = datetime(2026, 1, 15, 9, tzinfo=UTC), datetime(2026, 7, 15, 9, tzinfo=UTC)
-    assert texts.when(winter, "Asia/Beirut", "en") == (
-        "Thursday, January 15, 2026, 11:00 AM (Eastern European Standard Time)"
+    winter, summer = (
+        replace(FACTS, timezone="Asia/Beirut", starts_at=datetime(2026, month, 15, 9, tzinfo=UTC)).in_language("en")
+        for month in (1, 7)
     )
-    assert texts.when(summer, "Asia/Beirut", "en") == (
-        "Wednesday, July 15, 2026, 12:00 PM (Eastern European Summer Time)"
-    )
+    assert winter["when"] == "Thursday, January 15, 2026, 11:00 AM (Eastern European Standard Time)"
+    assert summer["when"] == "Wednesday, July 15, 2026, 12:00 PM (Eastern European Summer Time)"
+
+
+def test_the_zone_is_not_named_where_no_other_could_be_meant() -> None:
+    plain = replace(FACTS, names_zone=False)
+    assert plain.in_language("en")["when"] == "Tuesday, November 24, 2026, 12:30 AM"
+    assert plain.in_language("ar")["when"] == "الثلاثاء، 24 نوفمبر 2026، 12:30 ص"
 
 
 def test_there_is_a_text_for_every_kind_of_message_and_notice_in_every_language() -> None:

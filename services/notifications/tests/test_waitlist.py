@@ -6,7 +6,7 @@ import pytest
 
 from jalsa import clock
 from notifications import jobs
-from notifications.domain import LEASE
+from notifications.domain import SENDER_LOOKED_AFTER
 
 from .factories import PHONE, Crash, Outside, World, at, in_days
 
@@ -101,7 +101,7 @@ def test_an_offer_whose_sender_was_lost_is_not_told_again_once_it_has_ended(worl
     with pytest.raises(Crash):
         jobs.send(world.tools)
     world.end_offer(offer)
-    with at(clock.now() + LEASE):
+    with at(clock.now() + SENDER_LOOKED_AFTER):
         world.dispatch()
     assert [m["reason"] for m in world.offer_messages(offer)] == ["outcome-unknown"]
     assert len(outside.delivered) == 1

@@ -1,12 +1,18 @@
 """The worker as it runs in production, by the real clock."""
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from flask import Flask, request
+from werkzeug.serving import make_server
 
 from jalsa import clock
+from jalsa.envelope import Envelope
+from jalsa.lookout import Lookout
 from jalsa.testing.kit import ServiceKit, eventually
 from jalsa.testing.servers import Vhost
 from jalsa.worker import Worker
@@ -14,16 +20,52 @@ from jalsa.worker import Worker
 from .factories import Booking, Json, World
 
 
+class Peers:
+    """Where the other services answer. They have nothing to tell, unless a test gives them events."""
+
+    def __init__(self) -> None:
+        self.events: list[Envelope] = []
+        self.app = Flask("peers")
+        self.app.add_url_rule("/v1/events", view_func=self.feed)
+        self.app.add_url_rule("/v1/events/subjects", view_func=self.heads, methods=["POST"])
+
+    def feed(self) -> Json:
+        after = int(request.args["after"])
+        return {"items": [event.attributes() for event in self.events if (event.position or 0) > after]}
+
+    def heads(self) -> Json:
+        return {"items": [{"subject": event.subject, "last": event.sequence} for event in self.events]}
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        server = make_server("127.0.0.1", 0, self.app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
 @pytest.fixture
-def worlds(scratch_kit: ServiceKit, tenant: str, vhost: Vhost) -> Iterator[list[World]]:
-    """Two tenants of a service with two workers."""
-    config = replace(scratch_kit.config, amqp_url=vhost.amqp_url, peer_url="http://127.0.0.1:1/{service}")
-    workers = [Worker(scratch_kit.service, config) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    yield [World(scratch_kit, f"{tenant}-{name}") for name in ("a", "b")]
-    for worker in workers:
-        worker.shut_down()
+def peers() -> Peers:
+    return Peers()
+
+
+@pytest.fixture
+def worlds(scratch_kit: ServiceKit, tenant: str, vhost: Vhost, peers: Peers) -> Iterator[list[World]]:
+    """Two tenants of a service with two workers, to whom the bus brings nothing."""
+    with peers.serving() as address:
+        where = f"scheduling={address},patient-files={address}"
+        config = replace(scratch_kit.config, amqp_url=vhost.amqp_url, peer_url=where)
+        workers = [Worker(scratch_kit.service, config) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        yield [World(scratch_kit, f"{tenant}-{name}") for name in ("a", "b")]
+        for worker in workers:
+            worker.shut_down()
 
 
 def wait_until_reminded(world: World, booking: Booking) -> None:
@@ -45,3 +87,29 @@ def test_two_workers_send_each_reminder_of_every_tenant_once_and_when_it_is_due(
             ("BOOKING_CONFIRMATION", "SENT", 1),
             ("REMINDER_24H", "SENT", 1),
         ]
+
+
+def cancelled_unheard(world: World, peers: Peers) -> Booking:
+    """An appointment that scheduling has cancelled, with an answer, while the bus brings nothing; a reminder is due."""
+    booking = world.book(world.patient(), clock.now() + timedelta(hours=24, seconds=3))
+    eventually(lambda: world.confirmation(booking)["status"] == "SENT")
+    peers.events.append(replace(world.cancelled(booking), position=1))
+    return booking
+
+
+def test_a_reminder_does_not_leave_after_a_cancellation_that_the_bus_did_not_bring(
+    worlds: list[World], peers: Peers
+) -> None:
+    booking = cancelled_unheard(worlds[0], peers)
+    eventually(lambda: worlds[0].reminder_states(booking)["24H"] != "SCHEDULED", within=30)
+    assert worlds[0].reminder_states(booking) == {"24H": "CANCELLED", "2H": "CANCELLED"}
+    told = {message["kind"]: message["status"] for message in worlds[0].messages(booking)}
+    assert told.get("REMINDER_24H") in (None, "CANCELLED")
+
+
+def test_control_without_the_look_the_reminder_leaves(
+    worlds: list[World], peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lookout, "has_all", lambda *_: True)
+    booking = cancelled_unheard(worlds[0], peers)
+    wait_until_reminded(worlds[0], booking)

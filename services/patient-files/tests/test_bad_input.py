@@ -10,20 +10,36 @@ from sqlalchemy import text
 
 from jalsa.config import ConfigError
 from jalsa.testing.kit import Client, ServiceKit
+from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
 from patient_files import operations
 from patient_files.config import PatientFilesConfig
 
 Json = dict[str, Any]
 Register = Callable[..., Json]
 
-_NAMES = ["", " ", "x" * 500, "Sa\x00ra", "Sa\u200fra", "Sa\u202era", "Sa\nra", "\ud800", None, 7, ["Sara"]]
+_NAMES = [
+    "",
+    " ",
+    "x" * 500,
+    "Sa\x00ra",
+    "\u200f\u202e",
+    "\u3164",
+    "\u0301",
+    "Sa\x9bra",
+    "Sa\nra",
+    "\ud800",
+    None,
+    7,
+    ["Sara"],
+]
 _CASES = [
     *[("first_name_en", value) for value in _NAMES],
     *[("last_name_ar", value) for value in _NAMES if value is not None],
     ("national_id", "12"),
     ("national_id", "1" * 21),
     ("national_id", "10987\x0065432"),
-    ("national_id", "١٠٩٨٧٦٥٤٣٢"),
+    ("national_id", "\u200e\u202c"),
+    ("national_id", "10987\x8565432"),
     ("date_of_birth", "1899-12-31"),
     ("date_of_birth", "2015-02-30"),
     ("date_of_birth", "yesterday"),
@@ -34,13 +50,16 @@ _CASES = [
     ("phone", "0500000001 ext 5"),
     ("phone", "call 0500000001"),
     ("phone", "0500000001\x00"),
-    ("phone", "\u202e0500000001"),
+    ("phone", "\u202e\u200e"),
+    ("phone", "0500\x85000001"),
     ("phone", "+999500000001"),
     ("phone", "0" * 500),
     ("email", "sara"),
     ("email", "sara@example.com\nBcc: all@example.com"),
     ("email", '"sa ra"@example.com'),
     ("email", "sara@example.com\x00"),
+    ("email", "sara@\x85example.com"),
+    ("email", "\u200esa\u0301ra@example.com"),
     ("email", f"{'x' * 250}@example.com"),
     ("preferred_language", "fr"),
     ("preferred_language", None),
@@ -74,6 +93,44 @@ def test_a_missing_field_is_named(kit: ServiceKit, desk: Client, tenant: str, bo
 
     assert (response.status_code, list((response.json or {})["errors"])) == (422, [field])
     assert not any(_stored(kit, tenant))
+
+
+@pytest.mark.parametrize(
+    ("field", "pasted", "stored"),
+    [
+        ("first_name_en", "\u202aSara\u202c", "Sara"),
+        ("last_name_ar", "\u200fآل\u00a0سعود\u200f", "آل سعود"),
+        ("first_name_ar", "محمد\u200cعلی\u200d", "محمد\u200cعلی"),
+        ("last_name_ar", ".", None),
+        ("phone", "\u202a+966\u00a050\u00a0123\u00a04567\u202c", "+966501234567"),
+        ("phone", "٠٥٠١٢٣٤٥٦٧", "+966501234567"),
+        ("email", "\ufeffsara@example.com\u200b\u00a0", "sara@example.com"),
+        ("national_id", "\u200e١٠٩٨٧٦٥٤٣٢\u200e", "1098765432"),
+    ],
+    ids=ascii,
+)
+def test_what_was_pasted_with_marks_is_stored_without_them(
+    desk: Client, body: Json, field: str, pasted: str, stored: str | None
+) -> None:
+    response = desk.post("/patients", {**body, field: pasted})
+
+    assert response.status_code == 201, response.json
+    assert (response.json or {})[field] == stored
+
+
+def test_an_identity_is_taken_in_whatever_digits_it_is_written(desk: Client, body: Json) -> None:
+    assert desk.post("/patients", {**body, "national_id": "1098765432"}).status_code == 201
+    again = desk.post("/patients", {**body, "national_id": "۱۰۹۸۷۶۵۴۳۲"})
+
+    assert (again.status_code, (again.json or {})["code"]) == (409, "national-id-taken")
+
+
+def test_a_parameter_that_does_not_exist_shows_nobody(desk: Client, body: Json) -> None:
+    assert desk.post("/patients", body).status_code == 201
+    response = desk.get("/patients", national_id="1098765432")
+
+    assert (response.status_code, list((response.json or {})["errors"])) == (422, ["national_id"])
+    assert "1098765432" not in response.text
 
 
 def test_nobody_is_born_tomorrow(kit: ServiceKit, desk: Client, tenant: str, body: Json) -> None:
@@ -165,3 +222,7 @@ def test_a_time_zone_that_does_not_exist_stops_the_start() -> None:
     assert PatientFilesConfig.from_env({"DEFAULT_TIMEZONE": "Africa/Cairo"}).default_timezone == "Africa/Cairo"
     with pytest.raises(ConfigError, match=r"^DEFAULT_TIMEZONE is not a valid TimeZone"):
         PatientFilesConfig.from_env({"DEFAULT_TIMEZONE": "Riyadh"})
+
+
+def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
+    assert_no_read_takes_an_unknown_parameter(kit, tenant)

@@ -53,6 +53,38 @@ def expire(tools: JobTools) -> None:
         pass
 
 
+def ended(kit: ServiceKit, tenant: str) -> list[list[tuple[str | None, str]]]:
+    """What each ConsentStandingChanged has said of consents that are no more."""
+    events = sorted(kit.events(tenant, "ConsentStandingChanged"), key=lambda e: e.sequence)
+    return [[(one["clinic_id"], one["reason"]) for one in e.data.get("ended", [])] for e in events]
+
+
+def test_how_consents_ended_is_announced_the_latest_last(
+    kit: ServiceKit, desk: Client, tenant: str, patient: Json, consent_to: Make, open_clinic: Callable[..., str]
+) -> None:
+    one, two = open_clinic(), open_clinic()
+    consent_to(desk, patient, expires_on="2026-06-01", clinic_id=one)  # on file, but over
+    here, there, everywhere = (consent_to(desk, patient, clinic_id=clinic) for clinic in (one, two, None))
+    revoke(desk, here)
+    revoke(desk, everywhere)
+    revoke(desk, there)
+    assert ended(kit, tenant)[-2:] == [
+        [(one, "revoked"), (None, "revoked")],
+        [(one, "revoked"), (None, "revoked"), (two, "revoked")],
+    ]
+    consent_to(desk, patient)
+    assert ended(kit, tenant)[-1] == []  # nothing is missing
+
+
+def test_a_consent_that_has_expired_is_announced_as_such(
+    kit: ServiceKit, desk: Client, tenant: str, patient: Json, consent_to: Make, tools: JobTools, set_clock: SetClock
+) -> None:
+    consent_to(desk, patient, expires_on="2026-12-31")
+    set_clock(NEW_YEAR)
+    expire(tools)
+    assert ended(kit, tenant)[-1] == [(None, "expired")]
+
+
 def test_the_standing_is_announced_when_it_changes_and_only_then(
     kit: ServiceKit, desk: Client, tenant: str, patient: Json, consent_to: Make, open_clinic: Callable[..., str]
 ) -> None:

@@ -1,7 +1,11 @@
 """The schema goes up, down without a trace, and up again to the same; and it is as the models say."""
 
 from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_migrations_go_both_ways, assert_tables_are_as_the_models_say
+from jalsa.testing.schema import (
+    assert_migrations_go_both_ways,
+    assert_no_key_is_shared_by_tenants,
+    assert_tables_are_as_the_models_say,
+)
 from jalsa.testing.servers import Servers
 from patient_files.app import SERVICE
 from patient_files.models import Base
@@ -13,3 +17,7 @@ def test_migrations_go_up_down_and_up_again(servers: Servers) -> None:
 
 def test_every_table_is_as_the_models_say_and_forces_row_level_security(kit: ServiceKit) -> None:
     assert_tables_are_as_the_models_say(kit, Base)
+
+
+def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
+    assert_no_key_is_shared_by_tenants(kit, made_here=set())

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from jalsa import clock
 from jalsa.envelope import Envelope
-from jalsa.testing.kit import Client, ServiceKit, eventually, example
+from jalsa.testing.kit import Client, ServiceKit, eventually, example, renamed
 from patient_files import operations, queries
 from patient_files.models import AppointmentProjection, MainFile, SubFile
 
@@ -50,6 +51,12 @@ def cancelled(booking: Envelope) -> Envelope:
         appointment_id=appointment,
         patient_id=booking.data["patient_id"],
     )
+
+
+def corrected(booking: Envelope, sequence: int, from_status: str, to_status: str) -> Envelope:
+    """What was said of the appointment's outcome was a slip."""
+    said = {"appointment_id": booking.data["appointment_id"], "from_status": from_status, "to_status": to_status}
+    return renamed(replace(cancelled(booking), sequence=sequence, id=uuid4()), "AppointmentCorrected.v1", **said)
 
 
 def rescheduled(booking: Envelope, sequence: int = 2, **data: Any) -> Envelope:
@@ -316,6 +323,9 @@ def test_it_is_known_what_has_become_of_an_appointment(
         seen.append(status(kit, booking))
 
     assert seen == ["NO_SHOW", "ARRIVED", "ATTENDED"]
+
+    kit.inbox.receive(corrected(booking, 5, "ATTENDED", "CONFIRMED"))
+    assert status(kit, booking) == "CONFIRMED"
 
 
 def status(kit: ServiceKit, booking: Envelope) -> str:

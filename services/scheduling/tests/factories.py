@@ -15,6 +15,8 @@ from jalsa.testing.kit import Client, ServiceKit
 from scheduling.operations.projections import save_patient, set_clearance, set_consent
 
 ALL_WEEK = range(7)
+#: What a manager sends for an outcome that comes before the start.
+EARLY = {"override": {"reason": "Told before its time"}}
 
 
 # Read once, so that no test's days change when it runs past midnight.

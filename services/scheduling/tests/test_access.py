@@ -26,6 +26,9 @@ MAY = {
     "setup.write": {"manager"},
     "absences.write": BOOKERS,
     "schedule.override": {"manager"},
+    "schedule.enter": BOOKERS | {"records"},
+    "schedule.walk-in": {"front-desk", "manager", "integration"},
+    "schedule.past": {"manager", "records"},
     "sessions.read": READERS,
     "sessions.write": BOOKERS,
     "appointments.read": READERS,
@@ -37,8 +40,7 @@ MAY = {
     "calendar-links.write": {"manager", "front-desk", "clinician"},
     "reports.read": {"manager", "integration"},
     "history.read": {"manager", "records", "front-desk", "clinician"},
-    "history.notes": {"manager", "clinician"},
-    "events.read": {"manager", "integration"},
+    "events.read": {"manager", "integration", "subscriber"},
     "events.operate": {"manager"},
 }
 

@@ -16,7 +16,7 @@ LONG = "x" * 500
 RIGHT_TO_LEFT = "Layla\u202edaddaH"
 NUL = "Lay\u0000la"
 LONE_SURROGATE = "Lay\ud800la"
-BAD_NAMES = [LONG, RIGHT_TO_LEFT, NUL, LONE_SURROGATE, "", "   ", "two\nlines", "\u200b", 7, None, ["x"]]
+BAD_NAMES = [LONG, "\u202e\u200f", "a\x85b", NUL, LONE_SURROGATE, "", "   ", "two\nlines", "\u200b", 7, None, ["x"]]
 
 
 def refused(desk: Desk, path: str, body: dict[str, Any], status: int = 422, code: str = "validation-error") -> Any:
@@ -127,7 +127,7 @@ def _close(desk: Desk, field: str) -> None:
 def test_only_an_active_patient_of_the_tenant_can_be_booked(
     desk: Desk, path: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scheduling.operations.participants.PATIENT_PATIENCE", 0.1)
+    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 0.1)
     patient = str(uuid4())
     if kind == "foreign":
         patient = Centre(desk.centre.kit, f"{desk.centre.tenant}x").create_patient()
@@ -317,8 +317,8 @@ BODIES: list[tuple[str, bytes, str, int, str]] = [
     ("invalid-json", b'{"code": "OT",', "application/json", 400, "malformed-request"),
     ("two-values", b"{} {}", "application/json", 400, "malformed-request"),
     ("not-utf-8", b'{"code": "\xff\xfe"}', "application/json", 400, "malformed-request"),
-    ("nested", b"[" * 100_000, "application/json", 400, "malformed-request"),
-    ("nested-closed", b'{"a":' * 50_000 + b"1" + b"}" * 50_000, "application/json", 400, "malformed-request"),
+    ("nested", b"[" * 50_000, "application/json", 400, "malformed-request"),
+    ("nested-closed", b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "application/json", 400, "malformed-request"),
     ("list", b"[]", "application/json", 422, "validation-error"),
     ("text", b'"OT"', "application/json", 422, "validation-error"),
     ("null", b"null", "application/json", 422, "validation-error"),

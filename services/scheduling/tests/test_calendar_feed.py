@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,12 +11,13 @@ from uuid import uuid4
 
 import pytest
 from icalendar import Calendar
-from sqlalchemy import text
+from sqlalchemy import create_engine, make_url, text
 from structlog.testing import CapturingLogger
 from werkzeug.test import TestResponse
 
 from jalsa import clock
 from jalsa.testing.kit import ServiceKit
+from jalsa.testing.servers import Servers
 
 from .factories import Centre, Desk, at, created, ok, problem
 from .test_privacy import SECRET, lines, written
@@ -217,3 +220,140 @@ def test_a_language_that_is_not_spoken_is_refused_whoever_asks(desk: Desk) -> No
         assert list(problem(read(desk.centre.kit, f"{path}&language=fr"), 422, "validation-error")["errors"]) == [
             "language"
         ]
+
+
+# What a calendar program goes by: LAST-MODIFIED and SEQUENCE
+
+Change = Callable[[Desk, dict[str, Any], dict[str, Any]], Any]
+
+
+def _patched(kind: str, **body: Any) -> Change:
+    """A change of the desk's clinic, room, provider or service type."""
+
+    def change(desk: Desk, *_: Any) -> None:
+        path = f"/{kind.replace('_', '-')}s/{getattr(desk, kind)['id']}"
+        ok(desk.centre.client().patch(path, body, desk.centre.get(path).headers["ETag"]))
+
+    return change
+
+
+def _elsewhere(desk: Desk, session: dict[str, Any], participant: dict[str, Any]) -> None:
+    other = desk.create_session(starts_at=at(5))
+    ok(desk.do(participant, "reschedule", session_id=other["id"]))
+
+
+SEEN: dict[str, Change] = {
+    "a booking": lambda desk, session, _: desk.create_participant(session),
+    "a place given up": lambda desk, _, participant: ok(desk.do(participant, "cancel")),
+    "a place missed": lambda desk, _, participant: mark_missed(desk, participant),
+    "a place moved to another session": _elsewhere,
+    "a capacity": lambda desk, session, _: ok(desk.patch(session, max_capacity=9)),
+    "a service type's name": _patched("service_type", name_en="Play"),
+    "a clinic's name": _patched("clinic", name_en="North"),
+    "a room's name": _patched("room", name="Blue"),
+}
+MOVED: dict[str, Change] = {
+    "a move": lambda desk, session, _: ok(desk.move(session, "reschedule", starts_at=at(3))),
+    "a cancellation": lambda desk, session, _: ok(desk.move(session, "cancel")),
+    "another room": lambda desk, session, _: ok(
+        desk.move(session, "reschedule", starts_at=at(1), room_id=desk.centre.create_room(desk.clinic)["id"])
+    ),
+}
+
+
+def mark_missed(desk: Desk, participant: dict[str, Any]) -> None:
+    with desk.centre.kit.transaction(desk.centre.tenant) as db:
+        missed = "UPDATE participants SET status = 'NO_SHOW', no_show_at = now() WHERE id = :id"
+        db.execute(text(missed), {"id": participant["id"]})
+
+
+@pytest.fixture
+def an_hour_later(servers: Servers, kit: ServiceKit) -> Callable[[Desk], None]:
+    """Makes all that has happened at a desk an hour old: a calendar knows whole seconds, and no test waits for them."""
+    database = make_url(kit.config.database_url).database
+    engine = create_engine(make_url(servers.postgres.url).set(drivername="postgresql", database=database))
+
+    def age(desk: Desk) -> None:
+        with engine.begin() as conn:
+            for table, column in (("audit_log", "at"), ("roster_changes", "changed_at"), ("sessions", "created_at")):
+                older = f"UPDATE {table} SET {column} = {column} - interval '1 hour' WHERE tenant_id = :tenant"
+                conn.execute(text("SET session_replication_role = replica"))  # a test's trick leaves no audit row
+                conn.execute(text(older), {"tenant": desk.centre.tenant})
+        engine.dispose()
+
+    return age
+
+
+@pytest.mark.parametrize("what", [*SEEN, *MOVED])
+def test_whatever_is_seen_to_change_says_when_and_a_move_or_cancellation_counts_up(
+    desk: Desk, an_hour_later: Callable[[Desk], None], what: str
+) -> None:
+    path = make_link(desk)
+    session = desk.create_session(room_id=desk.room["id"], max_capacity=5)
+    bystander = desk.create_session(starts_at=at(7))
+    participant = desk.create_participant(session)
+
+    def shown() -> dict[str, Any]:
+        return {str(event["UID"]): event for event in events(read(desk.centre.kit, path))}
+
+    an_hour_later(desk)
+    before = shown()
+    assert clock.now() - before[session["id"]]["LAST-MODIFIED"].dt > timedelta(minutes=59)
+    {**SEEN, **MOVED}[what](desk, session, participant)
+    after = shown()
+    old, new = before[session["id"]], after[session["id"]]
+    visible = ("SUMMARY", "LOCATION", "DTSTART", "DTEND", "STATUS")
+    assert [old[name].to_ical() for name in visible] != [new[name].to_ical() for name in visible]
+    for name in ("LAST-MODIFIED", "DTSTAMP"):
+        assert new[name].dt - old[name].dt > timedelta(minutes=59), name
+    assert new["SEQUENCE"] == old["SEQUENCE"] + (what in MOVED)
+    if what not in ("a service type's name", "a clinic's name"):
+        assert after[bystander["id"]].to_ical() == before[bystander["id"]].to_ical()
+
+
+def test_a_cancelled_session_that_was_moved_before_counts_both(desk: Desk) -> None:
+    session, path, counted = desk.create_session(), make_link(desk), []
+    for day in (3, 4):
+        ok(desk.move(session, "reschedule", starts_at=at(day)))
+        [event] = events(read(desk.centre.kit, path))
+        counted.append(event["SEQUENCE"])
+    ok(desk.move(session, "cancel"))
+    [event] = events(read(desk.centre.kit, path))
+    assert [*counted, event["SEQUENCE"]] == [1, 2, 3]
+
+
+def test_a_renamed_provider_changes_the_calendar(desk: Desk, an_hour_later: Callable[[Desk], None]) -> None:
+    desk.create_session()
+    path = make_link(desk)
+    an_hour_later(desk)
+    before = Calendar.from_ical(read(desk.centre.kit, path).data)
+    _patched("provider", name_en="Layla Nasser")(desk, {}, {})
+    after = Calendar.from_ical(read(desk.centre.kit, path).data)
+    assert (before["X-WR-CALNAME"], after["X-WR-CALNAME"]) == ("Layla Haddad", "Layla Nasser")
+    assert after["LAST-MODIFIED"].dt - before["LAST-MODIFIED"].dt > timedelta(minutes=59)
+
+
+HOSTILE = "a,b;c\\d\r\nBEGIN:VALARM\rX:1\nY\x85Z\u2028\x00\x1b" + "é" * 100 + "\\n"
+
+
+def test_no_name_breaks_out_of_its_property(desk: Desk) -> None:
+    """Names that were imported hold what the old system held."""
+    session = desk.create_session(room_id=desk.room["id"])
+    path = make_link(desk)
+    imported = HOSTILE.replace("\x00", "")
+    with desk.centre.kit.transaction(desk.centre.tenant) as db:
+        db.execute(text("UPDATE rooms SET name = :name"), {"name": imported})
+        for table in ("providers", "clinics", "service_types"):
+            db.execute(text(f"UPDATE {table} SET name_en = :name, name_ar = :name"), {"name": imported})
+    for language in ("en", "ar"):
+        answer = read(desk.centre.kit, f"{path}&language={language}")
+        [event] = events(answer)
+        text_of = "a,b;c\\d\nBEGIN:VALARM\nX:1\nY\nZ\n" + "é" * 100 + "\\n"
+        assert event["SUMMARY"] == f"{text_of} {session['session_number']} (0/3)"
+        assert event["LOCATION"] == f"{text_of}, {text_of}"
+        escaped = re.sub(r"([\\,;])", r"\\\1", text_of).replace("\n", "\\n")
+        assert f"\nX-WR-CALNAME:{escaped}\r\n" in answer.data.replace(b"\r\n ", b"").decode()
+        lines = answer.data.split(b"\r\n")
+        assert lines.pop() == b""
+        assert all(len(line) <= 75 and b"\n" not in line and b"\r" not in line for line in lines)
+        assert [line for line in lines if line.startswith(b"BEGIN:")] == [b"BEGIN:VCALENDAR", b"BEGIN:VEVENT"]

@@ -194,7 +194,7 @@ def test_an_overlap_can_not_be_overridden(desk: Desk, who: str) -> None:
 def test_a_capacity_can_not_be_overridden(desk: Desk) -> None:
     session = desk.create_session(max_capacity=1)
     desk.create_participant(session)
-    problem(desk.book(session, **OVERRIDE), 422, "validation-error")
+    problem(desk.book(session, **OVERRIDE), 409, "session-full")
 
 
 def test_an_override_that_nothing_needs_leaves_no_trace(desk: Desk) -> None:

@@ -27,6 +27,7 @@ from scheduling.events.streams import STREAMS
 from scheduling.models import ClearanceProjection, PatientProjection
 from scheduling.operations import (
     arrivals,
+    corrections,
     offers,
     package_changes,
     packages,
@@ -114,10 +115,11 @@ class Story:
         projections.save_patient(self.db, patient, file_number="FILE-2026-000001", active=True)
         self.ids(participants, told["appointment_id"])
         if told["session"]["type"] == "INDIVIDUAL":
-            place = {**self.place(told), "patient_id": patient}
+            late = {"override": {"reason": "A day on paper"}} if told.get("recorded_late") else {}
+            place = {**self.place(told), "patient_id": patient, **late}
             booking = participants.book_appointment(self.db, place, now=self.now)
         else:
-            booking = participants.book(self.db, self.session(told).id, patient, None, now=self.now)
+            booking = participants.book(self.db, self.session(told).id, {"patient_id": patient}, now=self.now)
         return participants.locked_participant(self.db, booking.participant.id)
 
     def session_of(self, capacity: int) -> Any:
@@ -158,6 +160,17 @@ class Story:
         sessions.start_session(self.db, session, now=self.later)
         sessions.complete_session(self.db, session, now=self.later)
 
+    def undo(self, participant: Any) -> None:
+        """The outcome of a participant was a slip."""
+        status = participant.status
+        held = participants.locked_participant(self.db, participant.id)
+        corrections.undo_participant(self.db, held, None, seen=status, now=self.later)
+
+    def undo_completion(self) -> None:
+        self.complete()
+        session = corrections.held_for_undo(self.db, UUID(self.data["session_id"]))
+        corrections.undo_session(self.db, session, None, seen="COMPLETED", now=self.later)
+
     def package(self, **overrides: Any) -> Any:
         """Three sessions on Mondays and Wednesdays of one week: none is left for the third, unless said otherwise."""
         place = self.place({**golden("AppointmentBooked", "package")["data"], "room": None})
@@ -184,12 +197,13 @@ class Story:
         made = packages.create_package(self.db, {**place, **asked, **overrides}, now=self.now)
         return packages.held_package(self.db, made.package.id)
 
-    def complete_package(self) -> None:
-        """All three sessions, one a day, are attended in the end."""
+    def complete_package(self) -> Any:
+        """All three sessions, one a day, are attended in the end; returns the last participant."""
         for _, participant in self.package(preferred_days=[]).placed():
             held = participants.locked_participant(self.db, participant.id)
             arrivals.check_in(self.db, held, "Told by an example", now=self.later)
             arrivals.attend(self.db, held, now=self.later)
+        return held
 
     def offer(self) -> Any:
         """Somebody waits for the only place of the session, and is offered it; returns the entry."""
@@ -227,12 +241,14 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "SessionStarted default": lambda s: sessions.start_session(s.db, s.session(s.booked), now=s.later),
     "SessionCompleted default": Story.complete,
     "SessionCancelled default": lambda s: sessions.cancel_session(s.db, s.session(s.booked), None, now=s.later),
+    "SessionCorrected default": Story.undo_completion,
     "SessionFilled default": lambda s: s.session_of(1),
     "SessionSpotsOpened default": lambda s: participants.cancel(
         s.db, queries.live_participants(s.db, s.session_of(1).id)[0], None, now=s.later
     ),
     "AppointmentBooked group": lambda s: s.book(s.data),
     "AppointmentBooked individual": lambda s: s.book(s.data),
+    "AppointmentBooked recorded-late": lambda s: s.book(s.data),
     "AppointmentBooked package": Story.package,
     "AppointmentConfirmed default": lambda s: participants.confirm(s.db, s.book(s.booked), now=s.later),
     "AppointmentRescheduled session": lambda s: s.move(s.book(s.booked).session),
@@ -244,10 +260,13 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "AppointmentNoShow automatic": lambda s: arrivals.miss(s.db, s.book(s.booked).id, now=s.later),
     "AppointmentCancelled default": lambda s: participants.cancel(s.db, s.book(s.booked), None, now=s.later),
     "AppointmentCancelled package": lambda s: package_changes.cancel(s.db, s.package(), None, now=s.later),
+    "AppointmentCorrected default": lambda s: s.undo(arrivals.no_show(s.db, s.book(s.booked), None, now=s.later)),
+    "AppointmentCorrected attended": lambda s: s.undo(arrivals.attend(s.db, s.arrive(), now=s.later)),
     "PackageCreated default": Story.package,
     "PackageScheduled default": Story.package,
     "PackageScheduled paused": lambda s: package_changes.pause(s.db, s.package(), {"reason": None}, now=s.later),
     "PackageCompleted default": Story.complete_package,
+    "PackageReopened default": lambda s: s.undo(s.complete_package()),
     "PackageCancelled default": lambda s: package_changes.cancel(s.db, s.package(), None, now=s.later),
     "WaitlistOffered default": Story.offer,
     "WaitlistOfferExpired default": Story.lapse,
@@ -309,6 +328,7 @@ READ = [
     ("PatientRegistered", "default"),
     ("PatientUpdated", "default"),
     ("FinancialClearanceChanged", "default"),
+    ("FinancialClearanceChanged", "no-price"),
     ("ConsentStandingChanged", "default"),
     ("ConsentStandingChanged", "clinic"),
     ("ConsentStandingChanged", "ended"),
@@ -336,11 +356,13 @@ def test_examples_of_the_others_are_applied_also_with_a_field_that_nobody_knows(
     told = golden(event, name)["data"]
     with kit.transaction(tenant) as db:
         if event == "FinancialClearanceChanged":
-            assert db.get_one(ClearanceProjection, subject).cleared is told["cleared"]
+            known = db.get_one(ClearanceProjection, subject)
+            assert (known.cleared, known.reason) == (told["cleared"], told.get("reason"))
         elif event == "ConsentStandingChanged":
             patient = db.get_one(PatientProjection, subject)
             clinics = [str(clinic_id) for clinic_id in patient.consented_clinics]
             assert (patient.consented, clinics) == (told["consented"], told["clinic_ids"])
+            assert patient.ended_consents == told.get("ended", [])
         else:
             patient = db.get_one(PatientProjection, subject)
             assert (patient.file_number, patient.active) == (told["file_number"], told["active"])
@@ -393,7 +415,7 @@ def registration(tenant: str) -> Envelope:
 def test_a_patient_whose_registration_is_on_its_way_is_waited_for(
     kit: ServiceKit, desk: Desk, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(participants, "PATIENT_PATIENCE", 10.0)  # however slow the machine
+    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 10.0)  # however slow the machine
     session = desk.create_session(provider_id=desk.centre.create_provider(desk.clinic)["id"])
     event = registration(desk.centre.tenant)
     body = desk.place() if path == "/appointments" else {}
@@ -417,6 +439,6 @@ def test_a_patient_who_is_not_announced_within_a_second_is_unknown(desk: Desk) -
 
 
 def test_an_inactive_patient_is_refused_without_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(participants, "PATIENT_PATIENCE", 60.0)
+    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 60.0)
     body = desk.place(patient_id=desk.centre.create_patient(active=False))
     problem(desk.centre.post("/appointments", body), 422, "unknown-patient")

@@ -14,7 +14,12 @@ from scheduling.app import SERVICE
 RIYADH, BERLIN = "Asia/Riyadh", "Europe/Berlin"
 
 # written out a second time on purpose: a slip in the table must not correct its own test
-SESSION_MOVES = {("SCHEDULED", "IN_PROGRESS"), ("SCHEDULED", "CANCELLED"), ("IN_PROGRESS", "COMPLETED")}
+SESSION_MOVES = {
+    ("SCHEDULED", "IN_PROGRESS"),
+    ("SCHEDULED", "CANCELLED"),
+    ("IN_PROGRESS", "COMPLETED"),
+    ("IN_PROGRESS", "CANCELLED"),
+}
 PARTICIPANT_MOVES = {
     ("BOOKED", "CONFIRMED"),
     ("BOOKED", "ARRIVED"),
@@ -27,6 +32,8 @@ PARTICIPANT_MOVES = {
     ("NO_SHOW", "ARRIVED"),
 }
 ENTRY_MOVES = {
+    ("WAITING", "FULFILLED"),
+    ("OFFERED", "FULFILLED"),
     ("WAITING", "OFFERED"),
     ("WAITING", "LAPSED"),
     ("WAITING", "CANCELLED"),
@@ -80,6 +87,34 @@ def test_only_the_moves_of_the_table_are_allowed(machine: StateMachine, allowed:
         else:
             with pytest.raises(Problem) as refused:
                 machine.check(*move)
+            assert (refused.value.status, refused.value.code) == (409, "invalid-transition")
+
+
+UNDO_MOVES = {
+    "session": {("IN_PROGRESS", "SCHEDULED"), ("COMPLETED", "IN_PROGRESS")},
+    "participant": {
+        ("ARRIVED", "BOOKED"),
+        ("ARRIVED", "CONFIRMED"),
+        ("ARRIVED", "NO_SHOW"),
+        ("ATTENDED", "ARRIVED"),
+        ("NO_SHOW", "BOOKED"),
+        ("NO_SHOW", "CONFIRMED"),
+    },
+    "package": {("IN_PROGRESS", "SCHEDULED")},
+    "package session": {("COMPLETED", "SCHEDULED")},
+}
+
+
+@pytest.mark.parametrize("machine", SERVICE.machines, ids=lambda machine: machine.name)
+def test_only_an_undo_makes_the_moves_back_and_it_makes_no_others(machine: StateMachine) -> None:
+    back = UNDO_MOVES.get(machine.name, set())
+    assert not back & {(state, target) for state, targets in machine.moves.items() for target in targets}
+    for move in product(machine.states, repeat=2):
+        if move in back:
+            machine.check_undo(*move)
+        else:
+            with pytest.raises(Problem) as refused:
+                machine.check_undo(*move)
             assert (refused.value.status, refused.value.code) == (409, "invalid-transition")
 
 

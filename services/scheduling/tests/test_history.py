@@ -10,7 +10,7 @@ from jalsa.ids import new_id
 from scheduling.models import SeriesMember, SessionSeries, WaitlistEntry
 from scheduling.queries.history import KINDS
 
-from .factories import Centre, Desk, at, created, hours_on, ok, problem
+from .factories import EARLY, Centre, Desk, at, created, hours_on, ok, problem
 from .test_privacy import SECRET
 
 SINCE = {"override": {"reason": "father has signed"}}
@@ -64,8 +64,13 @@ def test_the_same_reason_twice_is_a_reason_twice_and_an_old_one_is_not_repeated(
     path = f"/sessions/{session['id']}"
     for day in (2, 3):
         ok(desk.centre.post(f"{path}/reschedule", {"starts_at": at(day).isoformat(), "reason": "the heating"}))
-    ok(desk.centre.post(f"{path}/start"))
-    assert [e["reason"] for e in history(desk, "session", session["id"])] == [None, "the heating", "the heating", None]
+    ok(desk.centre.post(f"{path}/start", EARLY))
+    assert [e["reason"] for e in history(desk, "session", session["id"])] == [
+        None,
+        "the heating",
+        "the heating",
+        EARLY["override"]["reason"],
+    ]
 
 
 def test_overrides_check_ins_and_no_shows_tell_their_reasons(desk: Desk) -> None:
@@ -74,10 +79,10 @@ def test_overrides_check_ins_and_no_shows_tell_their_reasons(desk: Desk) -> None
     session = desk.create_session(**override)
     come, missed = desk.create_participant(session), desk.create_participant(session)
     ok(desk.centre.post(f"/participants/{come['id']}/check-in", SINCE))
-    ok(desk.centre.post(f"/participants/{missed['id']}/no-show", {"reason": "ill"}))
+    ok(desk.centre.post(f"/participants/{missed['id']}/no-show", {"reason": "ill", **EARLY}))
     assert history(desk, "session", session["id"])[0]["reason"] == "an emergency"
     assert history(desk, "participant", come["id"])[-1]["reason"] == "father has signed"
-    assert history(desk, "participant", missed["id"])[-1]["reason"] == "ill"
+    assert history(desk, "participant", missed["id"])[-1]["reason"] == EARLY["override"]["reason"]
 
 
 def test_a_sessions_history_has_its_participants_where_they_are_asked_for(desk: Desk) -> None:
@@ -96,16 +101,18 @@ def test_a_sessions_history_has_its_participants_where_they_are_asked_for(desk: 
     assert list(problem(refused, 422, "validation-error")["errors"]) == ["include"]
 
 
-def test_notes_are_shown_to_clinicians_and_managers_and_only_said_to_have_changed_to_others(desk: Desk) -> None:
+def test_notes_are_shown_to_who_reads_them_in_the_record_and_only_said_to_have_changed_to_others(desk: Desk) -> None:
     session = desk.create_session(group_notes="before")
     participant = desk.create_participant(session, notes="before")
     for path, patch in ((f"/sessions/{session['id']}", "group_notes"), (f"/participants/{participant['id']}", "notes")):
         etag = desk.centre.get(path).headers["ETag"]
         ok(desk.centre.client().patch(path, {patch: SECRET}, etag))
     path = f"/history/session/{session['id']}"
-    for role in ("clinician", "manager", "front-desk", "records"):
-        answer = desk.centre.client(role).get(path, include="participants")
-        shown = role in ("clinician", "manager")
+    provider = desk.centre.kit.client(desk.centre.tenant, "clinician", provider_id=desk.provider["id"])
+    callers = {role: desk.centre.client(role) for role in ("clinician", "manager", "front-desk", "records")}
+    for role, caller in {**callers, "provider": provider}.items():
+        answer = caller.get(path, include="participants")
+        shown = role in ("provider", "manager", "front-desk")
         assert (SECRET in answer.text) is shown
         assert ("before" in {c["before"] for e in ok(answer)["items"] for c in e["changes"]}) is shown
         changed = [c for e in ok(answer)["items"] for c in e["changes"] if e["action"] == "CHANGED"]

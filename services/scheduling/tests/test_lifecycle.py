@@ -11,7 +11,7 @@ from jalsa.ids import new_id
 from jalsa.testing.kit import example
 from scheduling.domain import PARTICIPANT, SESSION
 
-from .factories import Centre, Desk, at, noon_zone, ok, problem
+from .factories import EARLY, Centre, Desk, at, noon_zone, ok, problem
 
 PARTS = timedelta(minutes=30)
 
@@ -46,6 +46,7 @@ def test_check_in_waits_for_finance_and_consent(today: Desk, finance: bool, cons
             "finance_cleared": True,
             "consent_verified": True,
             "override_reason": None,
+            "withheld": [],
         }
 
 
@@ -67,6 +68,7 @@ def test_a_manager_checks_in_with_a_reason_and_what_was_known_is_kept(today: Des
         "finance_cleared": False,
         "consent_verified": True,
         "override_reason": "Pays after the session",
+        "withheld": [],
     }
     today.clear(participant)  # what is known later does not change what was known then
     assert today.participant(participant["id"])["check_in"] == arrived["check_in"]
@@ -123,9 +125,13 @@ def in_status(desk: Desk, status: str) -> dict[str, Any]:
         "CANCELLED": ["cancel"],
     }
     for step in steps[status]:
-        participant = ok(desk.do(participant, step))
+        participant = ok(desk.do(participant, step, **_early(step)))
     assert participant["status"] == status
     return participant
+
+
+def _early(verb: str) -> dict[str, Any]:
+    return EARLY if verb in ("no-show", "start", "complete") else {}
 
 
 VERBS = {
@@ -142,7 +148,7 @@ VERBS = {
 def test_a_participant_moves_as_the_table_says_and_not_otherwise(today: Desk, status: str, target: str) -> None:
     participant = in_status(today, status)
     before = today.centre.state()
-    answer = today.do(participant, VERBS[target])
+    answer = today.do(participant, VERBS[target], **_early(VERBS[target]))
     if target in PARTICIPANT.moves[status]:
         assert ok(answer)["status"] == target
     else:
@@ -159,9 +165,9 @@ TO_SESSION = {"SCHEDULED": [], "IN_PROGRESS": ["start"], "COMPLETED": ["start", 
 def test_a_session_moves_as_the_table_says_and_not_otherwise(desk: Desk, status: str, target: str) -> None:
     session = desk.create_session()
     for verb in TO_SESSION[status]:
-        ok(desk.move(session, verb))
+        ok(desk.move(session, verb, **_early(verb)))
     before = desk.centre.state()
-    answer = desk.move(session, SESSION_VERBS[target])
+    answer = desk.move(session, SESSION_VERBS[target], **EARLY)
     if target in SESSION.moves[status]:
         assert ok(answer)["status"] == target
     else:
@@ -176,8 +182,8 @@ def test_completing_a_session_settles_everybody_in_it(today: Desk) -> None:
     ok(today.do(here, "check-in"))
     ok(today.do(confirmed, "confirm"))
     ok(today.do(gone, "cancel"))
-    ok(today.move(group, "start"))
-    ok(today.move(group, "complete"))
+    ok(today.move(group, "start", **EARLY))
+    ok(today.move(group, "complete", **EARLY))
     statuses = {p["id"]: today.participant(p["id"])["status"] for p in (here, booked, confirmed, gone)}
     assert statuses == {
         here["id"]: "ATTENDED",
@@ -217,7 +223,7 @@ def test_a_no_show_whose_place_was_given_away_finds_the_session_full(today: Desk
     group = today.create_session(starts_at=clock.now() + PARTS, max_capacity=1)
     late = today.create_participant(group)
     today.clear(late)
-    ok(today.do(late, "no-show"))
+    ok(today.do(late, "no-show", **EARLY))
     today.create_participant(group)
     problem(today.do(late, "check-in"), 409, "session-full")
 
@@ -263,8 +269,8 @@ def test_capacity_is_raised_and_lowered_to_no_less_than_those_who_take_part(desk
 
 def test_the_notes_that_a_group_shares_can_be_changed_at_any_time(desk: Desk) -> None:
     session = desk.create_session()
-    ok(desk.move(session, "start"))
-    ok(desk.move(session, "complete"))
+    ok(desk.move(session, "start", **EARLY))
+    ok(desk.move(session, "complete", **EARLY))
     assert ok(desk.patch(session, group_notes="Went well"))["group_notes"] == "Went well"
     problem(desk.patch(session, max_capacity=5), 409, "invalid-transition")
 

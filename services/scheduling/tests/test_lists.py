@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from jalsa import clock
+from jalsa.testing.kit import ServiceKit
+from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
 
 from .factories import Centre, Desk, at, ok, problem
 
@@ -180,3 +182,7 @@ def test_days_are_local_days_of_each_clinic_and_both_are_included(desk: Desk, pa
     assert found(at(2).date(), fourth) == sorted([first, *own.values()])
     assert found(at(3), late) == []  # an instant is exact, and the last is not included
     assert found(late, at(4)) == sorted(own.values())
+
+
+def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
+    assert_no_read_takes_an_unknown_parameter(kit, tenant)

@@ -1,7 +1,8 @@
 """The migrations go up, down and up again, and leave nothing behind; the database agrees with the code."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, text
@@ -10,11 +11,17 @@ from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.states import StateMachine
 from jalsa.testing.kit import ServiceKit
+from jalsa.testing.schema import assert_no_key_is_shared_by_tenants
 from jalsa.testing.servers import Servers
 from scheduling import domain
 from scheduling.app import SERVICE
+from scheduling.models import Base, ClearanceProjection, PatientProjection
 
-from .factories import Centre, Desk
+from .factories import Centre, Desk, at, ok
+from .waiting import WaitingDesk
+
+#: Whose ids scheduling makes itself; those of patients and clearances come from others.
+MADE_HERE = set(Base.metadata.tables) - {PatientProjection.__tablename__, ClearanceProjection.__tablename__}
 
 # everything that a migration could create in our schema, with what it may be used for
 _THINGS = text("""
@@ -67,6 +74,27 @@ def test_down_and_up_again_leave_no_residue_and_miss_nothing(scratch_kit: Servic
     Desk(Centre(scratch_kit, f"{tenant}b")).create_appointment()
 
 
+def test_an_existing_database_knows_afterwards_when_its_series_have_their_sessions(
+    scratch_kit: ServiceKit, tenant: str, connect: Callable[..., AbstractContextManager[Connection]]
+) -> None:
+    desk = WaitingDesk(Centre(scratch_kit, tenant))
+    sessions = desk.series_sessions(desk.create_series())
+    ok(desk.move(sessions[2], "reschedule", starts_at=at(5)))
+    fulfilled = desk.wait()
+    desk.create_participant(sessions[0], fulfilled["patient_id"])
+    scratch_kit.database.dispose()
+    folder, owner = migrations_folder(SERVICE), scratch_kit.config.database_owner_url
+    later = sum(path.name >= "0005" for path in (folder / "versions").glob("[0-9]*.py"))
+    migrate(folder, owner, f"-{later}")
+    migrate(folder, owner)
+    with connect() as conn:
+        rows = conn.execute(text("SELECT series_starts_at FROM sessions ORDER BY occurs_on")).scalars()
+        assert list(rows) == [datetime.fromisoformat(session["starts_at"]) for session in sessions]
+    assert desk.statuses(fulfilled) == ["CANCELLED"]  # the older one knew no better
+    kept = ok(desk.move(sessions[1], "reschedule", room_id=desk.room["id"], scope="ALL"))["kept"]
+    assert [one["id"] for one in kept] == [sessions[2]["id"]]
+
+
 def allowed(kit: ServiceKit, constraint: str) -> set[str]:
     """The values that a CHECK of the form `column IN (…)` lets pass."""
     with kit.transaction("anybody") as db:
@@ -83,6 +111,8 @@ def allowed(kit: ServiceKit, constraint: str) -> set[str]:
         ("participants_status_check", domain.PARTICIPANT),
         ("packages_status_check", domain.PACKAGE),
         ("package_sessions_status_check", domain.PACKAGE_SESSION),
+        ("waitlist_entries_status_check", domain.ENTRY),
+        ("waitlist_offers_status_check", domain.OFFER),
     ],
 )
 def test_the_database_knows_the_states_of_the_tables_in_the_code(
@@ -100,7 +130,8 @@ def test_the_database_counts_as_live_what_the_domain_does(desk: Desk) -> None:
           arrived_at = CASE WHEN :status IN ('ARRIVED', 'ATTENDED') THEN now() END,
           arrived_cleared = true, arrived_consented = true,
           attended_at = CASE WHEN :status = 'ATTENDED' THEN now() END,
-          no_show_at = now()
+          confirmed_at = CASE WHEN :status <> 'BOOKED' THEN now() END,
+          no_show_at = CASE WHEN :status = 'NO_SHOW' THEN now() END
         WHERE id = :id RETURNING live
     """)
     with desk.centre.kit.transaction(desk.centre.tenant) as db:
@@ -116,3 +147,7 @@ def test_every_constraint_that_has_a_problem_of_its_own_exists(kit: ServiceKit) 
         names |= set(db.execute(text("SELECT relname FROM pg_class WHERE relkind = 'i'")).scalars())
         raised = db.execute(text("SELECT string_agg(prosrc, '') FROM pg_proc WHERE proname ~ '^check_'")).scalar_one()
     assert {name for name in SERVICE.constraints if name not in names and f"'{name}'" not in raised} == set()
+
+
+def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
+    assert_no_key_is_shared_by_tenants(kit, made_here=MADE_HERE)

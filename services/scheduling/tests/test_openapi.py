@@ -1,61 +1,18 @@
 """The OpenAPI document is valid, and what the service answers is what it says, whatever is sent."""
 
-from collections import Counter
 from typing import Any
 
-import jsonschema
-import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from schemathesis.checks import not_a_server_error
-from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
-from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
-
-from jalsa.auth import PUBLIC
+from jalsa.testing.conformance import check_document, described_operations, openapi, send_anything, served_operations
 from jalsa.testing.kit import ServiceKit
 
 from .absences import away
 from .factories import Desk, at, created
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
-
-@pytest.fixture(scope="module")
-def document(kit: ServiceKit) -> dict[str, Any]:
-    answer = kit.app.test_client().get("/v1/openapi.json")
-    assert answer.status_code == 200
-    document: dict[str, Any] = answer.get_json()
-    return document
-
-
-def test_the_document_is_valid_openapi_3_1_and_its_schemas_are_json_schema(document: dict[str, Any]) -> None:
-    assert document["openapi"].startswith("3.1")
-    OPENAPI_31_VALIDATOR.validate(document)
-    for schema in document["components"]["schemas"].values():
-        jsonschema.Draft202012Validator.check_schema(schema)
-
-
-def test_the_document_describes_every_route_that_asks_for_a_permission(
-    kit: ServiceKit, document: dict[str, Any]
-) -> None:
-    described = {
-        (method.upper(), path)
-        for path, item in document["paths"].items()
-        for method in item
-        if method.upper() in METHODS
-    }
-    served = set()
-    for rule in kit.app.url_map.iter_rules():
-        if getattr(kit.app.view_functions[rule.endpoint], "permission", None) != PUBLIC:
-            path = rule.rule.replace("<uuid:", "{").replace("<int:", "{").replace("<", "{").replace(">", "}")
-            served |= {(method, path) for method in (rule.methods or set()) & METHODS}
+def test_the_document_is_valid_and_describes_every_route_that_asks_for_a_permission(kit: ServiceKit) -> None:
+    document = openapi(kit)
+    check_document(document)
+    described, served = described_operations(document), served_operations(kit)
     assert served <= described
     assert {path for _, path in described - served} == {
         "/v1/events/schemas/{event}",
@@ -64,34 +21,7 @@ def test_the_document_describes_every_route_that_asks_for_a_permission(
 
 
 def test_whatever_is_sent_is_answered_as_described_and_never_with_a_fault_of_ours(desk: Desk) -> None:
-    schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", desk.centre.kit.app)
-    schema.config.update(base_url="http://localhost")  # not behind the gateway
-    operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
-    assert len(operations) > 30
-    answered: Counter[int] = Counter()
-    known = known_values(desk)
-    headers = {"Authorization": f"Bearer {desk.centre.client().token}"}
-
-    for operation in operations:
-
-        @settings(
-            max_examples=8,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(case=operation.as_strategy(), real=st.booleans(), tag=st.sampled_from([None, '"stale"', "*"]))
-        def send(case: schemathesis.Case[Any], real: bool, tag: str | None) -> None:
-            if real:  # chance alone would never name a record that exists
-                for parameters in (case.path_parameters, case.query, case.body):
-                    if isinstance(parameters, dict):
-                        parameters.update({k: v for k, v in known.items() if k in parameters})
-            given_headers = {**headers, **({"If-Match": tag} if tag else {})}
-            answered[case.call_and_validate(headers=given_headers, checks=CHECKS).status_code] += 1
-
-        send()
+    answered = send_anything(desk.centre.client(), known_values(desk))
     assert {200, 201, 404, 409, 412, 422} <= set(answered)
 
 

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from scheduling.operations import progress
 
-from .factories import Desk, at, created, ok, problem
+from .factories import EARLY, Desk, at, created, ok, problem
 from .test_package_changes import create, read
 from .test_races import overlaps
 
@@ -45,6 +45,11 @@ class Seat:
     provider: str
     start: datetime
     status: str = "BOOKED"
+    before: list[str] = field(default_factory=list)  # each outcome
+
+    def become(self, outcome: str) -> None:
+        self.before.append(self.status)
+        self.status = outcome
 
     def meets(self, start: datetime) -> bool:
         return self.start < start + HOUR and start < self.start + HOUR
@@ -94,6 +99,12 @@ class Model:
     def begin(self) -> None:
         self.status = "IN_PROGRESS" if self.status in ("SCHEDULED", "COMPLETED") else self.status
 
+    def go_back(self) -> None:
+        self.begin()
+        begun = any(seat.status in ("ARRIVED", "ATTENDED", "NO_SHOW") for _, seat in self.seats)
+        if self.status == "IN_PROGRESS" and not begun:
+            self.status = "SCHEDULED"
+
     def finish(self) -> None:
         left = any(step.outstanding or step.status == "SCHEDULED" for step in self.steps)
         if self.status == "IN_PROGRESS" and not left:
@@ -136,7 +147,8 @@ class Course(RuleBasedStateMachine):
             problem(answer, 409, "invalid-transition")
             return
         ok(answer)
-        seat.status, step.status, step.owed, step.seat = "ARRIVED", "SCHEDULED", True, seat
+        seat.become("ARRIVED")
+        step.status, step.owed, step.seat = "SCHEDULED", True, seat
         model.begin()
         self._check()
 
@@ -144,7 +156,8 @@ class Course(RuleBasedStateMachine):
     def attend(self, which: int) -> None:
         step, seat = self._seat(which, "ARRIVED")
         if self._told(self._act(seat, "attend"), None if seat.status == "ARRIVED" else "invalid-transition"):
-            seat.status, step.status = "ATTENDED", "COMPLETED"
+            seat.become("ATTENDED")
+            step.status = "COMPLETED"
             self.model.begin()
             self.model.finish()
             self._check()
@@ -152,12 +165,36 @@ class Course(RuleBasedStateMachine):
     @rule(which=seats)
     def miss(self, which: int) -> None:
         step, seat = self._seat(which, "BOOKED")
-        if self._told(self._act(seat, "no-show"), None if seat.status == "BOOKED" else "invalid-transition"):
-            seat.status = "NO_SHOW"
+        if self._told(self._act(seat, "no-show", EARLY), None if seat.status == "BOOKED" else "invalid-transition"):
+            seat.become("NO_SHOW")
             self.model.give_up(step, "CANCELLED", owed=self.model.make_up and self.model.status != "CANCELLED")
             self.model.begin()
             self.model.finish()
             self._check()
+
+    @rule(which=seats)
+    def undo(self, which: int) -> None:
+        model, (step, seat) = self.model, self._seat(which, "ARRIVED", "ATTENDED", "NO_SHOW")
+        answer = self._act(seat, "undo")
+        if not seat.before or seat.status == "CANCELLED":
+            problem(answer, 409, "invalid-transition")
+            return
+        if seat.status == "NO_SHOW":
+            again = step.seat is not seat and step.seat is not None and step.seat.status in LIVE
+            others = any(s.meets(seat.start) for _, s in model.seats if s is not seat and s.status in LIVE)
+            if again or others:
+                problem(answer, 409, "already-enrolled" if again else "patient-busy")
+                return
+        ok(answer)
+        seat.status = seat.before.pop()
+        if seat.status == "NO_SHOW":
+            model.give_up(step, "CANCELLED", owed=model.make_up and model.status != "CANCELLED")
+            model.begin()
+            model.finish()
+        else:
+            step.status, step.owed, step.seat = "SCHEDULED", True, seat
+            model.go_back()
+        self._check()
 
     @rule(which=seats)
     def cancel_appointment(self, which: int) -> None:
@@ -385,10 +422,10 @@ def test_control_an_appointment_that_its_package_does_not_follow_is_refused(
     participant = {"id": package["sessions"][0]["appointment_id"]}
     if verb == "attend":
         ok(desk.do(participant, "check-in", override={"reason": "Long before the day"}))
-    before = desk.centre.state()
+    before, given = desk.centre.state(), EARLY if verb == "no-show" else {}
     with monkeypatch.context() as patched:
         patched.setattr(progress, "follow", lambda *_, **__: None)
-        problem(desk.do(participant, verb), 409, "conflict")
+        problem(desk.do(participant, verb, **given), 409, "conflict")
     assert desk.centre.state() == before
-    ok(desk.do(participant, verb))
+    ok(desk.do(participant, verb, **given))
     assert read(desk, package)["scheduled_sessions_count"] == 3

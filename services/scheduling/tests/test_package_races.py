@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from jalsa.testing.kit import eventually
 
-from .factories import Desk, at, ok
+from .factories import EARLY, Desk, at, ok
 from .test_package_changes import create, of, read, starts
 from .test_package_progress import OUT_OF_STEP
 from .test_races import Post, at_once, deadlocks, overlaps
@@ -88,8 +88,8 @@ def test_sessions_that_end_while_the_package_is_cancelled_end_before_or_after(de
         package = create(desk, total_sessions=8)
         begun = of(package, "session_id")[1:]
         for session in begun:
-            ok(desk.centre.post(f"/sessions/{session}/start"))
-        ends = [Post(desk.centre.client(), f"/sessions/{session}/complete") for session in begun]
+            ok(desk.centre.post(f"/sessions/{session}/start", EARLY))
+        ends = [Post(desk.centre.client(), f"/sessions/{session}/complete", EARLY) for session in begun]
         assert at_once(post(desk, package, "cancel"), *ends) == {(200, None): 8}
         assert set(of(read(desk, package), "status")) == {"CANCELLED"}
     assert deadlocks(desk.centre.kit) == before
@@ -146,12 +146,16 @@ def test_whatever_is_done_to_packages_at_once_nobody_deadlocks_and_all_stay_in_s
                     ("substitute", {"from_session_number": number, "provider_id": chance.choice(providers)}),
                     ("pause", {}),
                     ("resume", {}),
-                    ("participant", chance.choice(["cancel", "confirm", "no-show"])),
+                    ("participant", chance.choice(["cancel", "confirm", "no-show", "undo"])),
                 ]
             )
             if what == "participant":
                 seat = read(desk, package)["sessions"][number - 1].get("appointment_id")
-                answer = caller.post(f"/participants/{seat}/{given}", {}) if seat else caller.get("/packages")
+                answer = (
+                    caller.post(f"/participants/{seat}/{given}", EARLY if given == "no-show" else {})
+                    if seat
+                    else caller.get("/packages")
+                )
             else:
                 loosely = {"all_or_nothing": False} if what in ("shift", "substitute") else {}
                 answer = caller.post(f"/packages/{package['id']}/{what}", {**given, **loosely})

@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 from jalsa import clock
 from jalsa.testing.kit import ServiceKit
 
-from .factories import Centre, Desk, at, hours_on, ok, problem
+from .factories import EARLY, Centre, Desk, at, hours_on, ok, problem
 
 NOBODY = "01a1f000-0000-7000-8000-00000000dead"  # the same in every process that collects these tests
 SINCE = {"override": {"reason": "known at the desk"}}
@@ -210,7 +210,7 @@ def test_a_session_is_its_holders_not_its_assigned_providers_and_a_missed_one_is
     package = desk.create_package()
     attended, missed, moved, cancelled = appointments(package)
     attend(desk, attended)
-    ok(desk.do(missed, "no-show"))
+    ok(desk.do(missed, "no-show", **EARLY))
     ok(desk.do(cancelled, "cancel"))
     substitute = desk.centre.create_provider(desk.clinic, name_en="Maryam")
     ok(desk.do(moved, "reschedule", starts_at=at(6), provider_id=substitute["id"]))

@@ -8,7 +8,7 @@ import pytest
 from scheduling.queries import proposals
 
 from .absences import apply, away, item, office, proposed, provider, refused, set_hours, start_of
-from .factories import Centre, Desk, as_json, at, created, hours_on, ok
+from .factories import EARLY, Centre, Desk, as_json, at, created, hours_on, ok
 from .test_series import clock_change
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -80,7 +80,7 @@ def test_an_absence_that_hits_nothing_proposes_nothing(desk: Desk) -> None:
 def test_nothing_is_proposed_for_a_session_that_has_begun(desk: Desk) -> None:
     provider(desk)
     begun = desk.create_session()
-    ok(desk.move(begun, "start"))
+    ok(desk.move(begun, "start", **EARLY))
     absence = away(desk, at(1, 8), at(1, 12))
     assert proposed(absence) == [None]
     assert ok(desk.centre.get(f"{absence['path']}/proposals"))["items"] == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jalsa import clock
 
-from .factories import Centre, Desk, at, ok, problem
+from .factories import EARLY, Centre, Desk, at, ok, problem
 from .test_lists import ids, pages
 
 SINCE = {"override": {"reason": "known at the desk"}}
@@ -65,9 +65,9 @@ def test_who_is_done_or_in_another_clinic_does_not_wait_here(desk: Desk, monkeyp
         arrive(desk, participant, at(1, 8), monkeypatch)
     ok(desk.centre.post(f"/participants/{attended['id']}/attend"))
     for verb in ("start", "complete"):
-        ok(desk.centre.post(f"/sessions/{over['id']}/{verb}"))
+        ok(desk.centre.post(f"/sessions/{over['id']}/{verb}", EARLY))
     assert ids(desk.centre, "/queue", clinic_id=desk.clinic["id"]) == [waiting["id"]]
-    ok(desk.centre.post(f"/sessions/{session['id']}/start"))
+    ok(desk.centre.post(f"/sessions/{session['id']}/start", EARLY))
     assert ids(desk.centre, "/queue", clinic_id=desk.clinic["id"]) == [waiting["id"]]
     assert ids(desk.centre, "/queue", clinic_id=elsewhere["id"]) == [elsewhere_["id"]]
     stranger = Centre(desk.centre.kit, f"{desk.centre.tenant}x")

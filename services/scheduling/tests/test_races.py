@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from jalsa.issuer import Issuer
 from jalsa.testing.kit import Client, ServiceKit, eventually, service_kit
 from jalsa.testing.servers import Servers
 from scheduling.app import SERVICE
+from scheduling.operations.locks import lock
 
 from .factories import Centre, Desk, at, created
 
@@ -146,6 +148,22 @@ def test_control_without_locks_and_constraints_the_race_double_books(weakened: W
         for day, shared in enumerate(KINDS, 1):
             assert at_once(*bookings(desk, shared, 4, day))[201, None] > 1, shared
         assert overlaps(desk) >= 3
+
+
+@pytest.mark.parametrize("way", ["/appointments", "/sessions", "reschedule"])
+def test_what_is_visibly_taken_is_refused_while_others_hold_the_locks(desk: Desk, way: str) -> None:
+    """Row 36: two hundred who wanted one slot waited for each other, each to hear that it was taken."""
+    desk.create_appointment()
+    other = desk.create_session(starts_at=at(2))
+    wanted = {
+        "/appointments": Post(desk.centre.client(), way, desk.place(patient_id=desk.centre.create_patient())),
+        "/sessions": Post(desk.centre.client(), way, desk.session_body()),
+        "reschedule": Post(desk.centre.client(), f"/sessions/{other['id']}/{way}", {"starts_at": at().isoformat()}),
+    }
+    with ThreadPoolExecutor(1) as pool, desk.centre.kit.transaction(desk.centre.tenant) as db:
+        lock(db, providers=[UUID(desk.provider["id"])])
+        answer = pool.submit(wanted[way]).result(timeout=10)
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "provider-busy")
 
 
 def last_seat(desk: Desk, count: int) -> Counter[tuple[int, str | None]]:

@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 
 from jalsa import clock
+from jalsa.web.sheets import SEPARATORS
 
-from .factories import Centre, Desk, at, created, hours_on, ok, problem
+from .factories import EARLY, Centre, Desk, at, created, hours_on, ok, problem
 
 DAY = at(1).date()
 REPORTS = ("utilisation", "no-shows", "capacity", "lead-time")
@@ -29,7 +30,8 @@ def sheet(centre: Centre, name: str, **query: Any) -> list[dict[str, str]]:
     assert answer.status_code == 200, answer.text
     assert answer.content_type == "text/csv; charset=utf-8"
     assert answer.data.startswith(b"\xef\xbb\xbf")
-    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    delimiter = SEPARATORS[query.get("separator", "comma")]
+    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig")), delimiter=delimiter))
 
 
 def worked(desk: Desk, start: str = "09:00", end: str = "17:00") -> dict[str, Any]:
@@ -104,7 +106,7 @@ def test_no_shows_are_counted_of_those_whose_place_came_to_an_outcome(desk: Desk
         ok(desk.centre.post(f"/participants/{participant['id']}/check-in", SINCE))
     ok(desk.centre.post(f"/participants/{attended['id']}/attend"))
     for participant in (missed, also_missed):
-        ok(desk.centre.post(f"/participants/{participant['id']}/no-show"))
+        ok(desk.centre.post(f"/participants/{participant['id']}/no-show", EARLY))
     ok(desk.centre.post(f"/participants/{gone['id']}/cancel"))
     counted = {"attended": 1, "arrived": 1, "no_shows": 2, "expected": 4, "no_show_percent": 50.0}
     weekday = DAY.isoweekday() % 7
@@ -166,7 +168,7 @@ def test_a_report_is_of_one_clinic_or_provider_and_of_one_tenant(desk: Desk, nam
     provider = desk.centre.create_provider(clinic, hours=[hours_on(day, clinic, "00:00", "14:00") for day in range(7)])
     place = {"clinic_id": clinic["id"], "provider_id": provider["id"]}
     for session in (desk.create_session(), desk.create_session(**place)):
-        ok(desk.centre.post(f"/participants/{desk.create_participant(session)['id']}/no-show"))
+        ok(desk.centre.post(f"/participants/{desk.create_participant(session)['id']}/no-show", EARLY))
         desk.create_participant(session)
     whole = report(desk.centre, name)
     part = report(desk.centre, name, clinic_id=clinic["id"])
@@ -184,7 +186,7 @@ def test_a_report_is_of_one_clinic_or_provider_and_of_one_tenant(desk: Desk, nam
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_is_the_same_in_a_spreadsheet_also_in_arabic(desk: Desk, name: str) -> None:
     session = desk.create_session()
-    ok(desk.centre.post(f"/participants/{desk.create_participant(session)['id']}/no-show"))
+    ok(desk.centre.post(f"/participants/{desk.create_participant(session)['id']}/no-show", EARLY))
     desk.create_participant(session)
     [row] = report(desk.centre, name)
     [written] = sheet(desk.centre, name)
@@ -193,12 +195,38 @@ def test_a_report_is_the_same_in_a_spreadsheet_also_in_arabic(desk: Desk, name: 
 
 
 def test_a_name_that_a_spreadsheet_would_run_is_only_text(desk: Desk) -> None:
-    names = ('=HYPERLINK("http://x.example")', "+1", "-1", "@SUM(1)")
+    names = ('=HYPERLINK("http://x.example")', "+1", "-1", "@SUM(1)", "＝1+1", "＋1", "－1", "＠A1", "−1", '"=1')
     for name in names:
         desk.centre.create_provider(desk.clinic, name_en=name, name_ar=name)
-    found = {row["name_en"] for row in sheet(desk.centre, "utilisation")}
-    assert found == {"Layla Haddad", *(f"'{name}" for name in names)}
-    assert {row["name_en"] for row in report(desk.centre, "utilisation")} == {"Layla Haddad", *names}
+    desk.centre.create_provider(desk.clinic, name_en="a;=1, -2 b-c", name_ar="س؛=1")
+    for separator in SEPARATORS:
+        found = {row["name_en"] for row in sheet(desk.centre, "utilisation", separator=separator)}
+        assert found == {"Layla Haddad", "a;'=1,' -2 b-c", *(f"'{name}" for name in names)}
+    assert {row["name_en"] for row in report(desk.centre, "utilisation")} == {"Layla Haddad", "a;=1, -2 b-c", *names}
+
+
+@pytest.mark.parametrize(("name", "character"), SEPARATORS.items())
+@pytest.mark.parametrize("which", [*REPORTS, "packages"])
+def test_cells_are_separated_as_asked_and_texts_alone_are_quoted(
+    desk: Desk, name: str, character: str, which: str
+) -> None:
+    desk.create_participant(desk.create_session())
+    asked = {"from": DAY, "to": DAY, "format": "csv", "separator": name}
+    lines = desk.centre.get(f"/reports/{which}", **asked).data.decode("utf-8-sig").splitlines()
+    columns = lines[0].split(character)
+    assert all(column == f'"{column.strip(chr(34))}"' for column in columns)
+    assert len(columns) > 3
+    for line in lines[1:]:
+        cells = line.split(character)
+        assert len(cells) == len(columns)
+        assert all((cell.startswith('"') and cell.endswith('"')) or float(cell) >= 0 for cell in cells)
+
+
+@pytest.mark.parametrize("which", [*REPORTS, "packages"])
+def test_an_unknown_separator_is_refused(calm: Desk, which: str) -> None:
+    for separator in (",", ";", "pipe", ""):
+        answer = calm.centre.get(f"/reports/{which}", **{"from": DAY, "to": DAY, "separator": separator})
+        assert list(problem(answer, 422, "validation-error")["errors"]) == ["separator"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .factories import Desk, as_json, at, created, ok, problem
+from .factories import EARLY, Desk, as_json, at, created, ok, problem
 
 
 def events(desk: Desk, name: str) -> list[Any]:
@@ -76,7 +76,7 @@ def test_a_move_that_is_refused_changes_nothing(desk: Desk, who: str) -> None:
         new["provider_id"] = desk.centre.create_provider(desk.clinic, hours=[])["id"]
         expected = (409, "outside-working-hours")
     elif who == "begun":
-        ok(desk.move(session, "start"))
+        ok(desk.move(session, "start", **EARLY))
         expected = (409, "invalid-transition")
     else:
         new["starts_at"] = session["starts_at"] if who == "same" else at() - timedelta(days=30)

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from scheduling.models import Participant, SeriesMember
 
-from .factories import Desk, at, created, ok, problem
+from .factories import EARLY, Desk, at, created, ok, problem
 from .test_races import Post, at_once, deadlocks
 from .test_series import conflicts, day
 
@@ -72,7 +72,7 @@ def test_history_is_neither_booked_nor_freed(desk: Desk) -> None:
     first = created(join(desk, series))
     arrived = first["appointments"][2]["participant_id"]
     ok(desk.centre.post(f"/participants/{arrived}/check-in", {"override": {"reason": "Early"}}))
-    ok(desk.centre.post(f"/sessions/{begun['id']}/start"))
+    ok(desk.centre.post(f"/sessions/{begun['id']}/start", EARLY))
     ok(desk.centre.post(f"/sessions/{cancelled['id']}/cancel"))
     second = created(join(desk, series, from_date="2000-01-01"))
     assert [a["session_id"] for a in second["appointments"]] == [s["id"] for s in desk.series_sessions(series)[2:]]
@@ -148,7 +148,7 @@ def test_nobody_joins_after_the_last_session(desk: Desk, body: dict[str, str]) -
 
 
 def test_only_an_active_patient_joins(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.operations.participants.PATIENT_PATIENCE", 0.1)
+    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 0.1)
     series = desk.create_series()
     for patient in (str(uuid4()), desk.centre.create_patient(active=False)):
         problem(join(desk, series, patient, skip_conflicts=True), 422, "unknown-patient")

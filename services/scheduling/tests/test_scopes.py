@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from .factories import Desk, at, created, ok, problem
+from .factories import EARLY, Desk, at, created, ok, problem
 from .test_races import Post, at_once, deadlocks, overlaps
 from .test_series import WEEK, clock_change, conflicts, day
 
@@ -48,7 +48,7 @@ def test_this_the_following_or_all_are_moved(desk: Desk, scope: str | None, hour
         f"/sessions/{sessions[1]['id']}/reschedule", {**body, **({"scope": scope} if scope else {})}
     )
     told = ok(answer)
-    assert told.pop("changed_sessions") == sum(map(bool, hours))
+    assert (told.pop("changed_sessions"), told.pop("kept")) == (sum(map(bool, hours)), [])
     read = desk.centre.get(f"/sessions/{sessions[1]['id']}")
     assert (told, answer.headers["ETag"]) == (ok(read), read.headers["ETag"])
     assert moved(desk, series, before) == [n * HOUR for n in hours]
@@ -66,7 +66,7 @@ def test_this_the_following_or_all_are_moved(desk: Desk, scope: str | None, hour
 def test_what_has_begun_or_is_cancelled_stays_as_it_is(desk: Desk, scope: str) -> None:
     series = desk.create_series()
     begun, cancelled, third, _ = desk.series_sessions(series)
-    ok(desk.centre.post(f"/sessions/{begun['id']}/start"))
+    ok(desk.centre.post(f"/sessions/{begun['id']}/start", EARLY))
     ok(desk.centre.post(f"/sessions/{cancelled['id']}/cancel", {"reason": "Holiday"}))
     history = [desk.session(session["id"]) for session in (begun, cancelled)]
     assert ok(reschedule(desk, third, HOUR, scope))["changed_sessions"] == 2
@@ -149,7 +149,7 @@ def test_every_conflict_of_a_move_is_told_and_nothing_moves(desk: Desk) -> None:
 def test_sessions_that_would_meet_each_other_are_refused(desk: Desk) -> None:
     series, other = desk.create_series(), desk.centre.create_provider(desk.clinic)
     sessions = desk.series_sessions(series)
-    ok(reschedule(desk, sessions[1], 5 * HOUR - WEEK, "THIS", provider_id=other["id"]))
+    ok(reschedule(desk, sessions[1], 5 * HOUR - WEEK, "FOLLOWING", provider_id=other["id"]))
     state = desk.centre.state()
     assert conflicts(reschedule(desk, sessions[0], HOUR, "ALL")) == [(day(1), "series-overlap")]
     assert desk.centre.state() == state
@@ -223,6 +223,103 @@ def test_where_somebody_has_arrived_nothing_is_cancelled(desk: Desk) -> None:
     answer = desk.centre.post(f"/sessions/{sessions[0]['id']}/cancel", {"scope": "ALL"})
     assert conflicts(answer) == [(day(1), "invalid-transition")]
     assert desk.centre.state() == state
+
+
+@pytest.mark.parametrize("scope", ["FOLLOWING", "ALL"])
+def test_a_change_of_the_room_alone_leaves_each_its_own_time(desk: Desk, scope: str) -> None:
+    """Row 1: what was moved alone got the series' time again, and its patients were told."""
+    series = desk.create_series()
+    _, second, third, fourth = desk.series_sessions(series)
+    ok(reschedule(desk, third, 2 * DAY + 5 * HOUR, "THIS"))
+    seats = [desk.create_participant(session) for session in (second, third, fourth)]
+    ok(patch(desk, fourth, max_capacity=5))
+    before = starts(desk, series)
+    body = {"room_id": desk.room["id"], "scope": scope}
+    answer = ok(desk.centre.post(f"/sessions/{second['id']}/reschedule", body))
+    moved_alone = desk.session(third["id"])
+    assert answer["kept"] == [{name: moved_alone[name] for name in ("id", "session_number", "starts_at")}]
+    assert starts(desk, series) == before
+    shown = desk.series_sessions(series)
+    assert {s["room_id"] for s in shown if s["id"] != shown[0]["id"]} == {desk.room["id"]}
+    assert [s["max_capacity"] for s in shown] == [3, 3, 3, 5]
+    told = desk.centre.kit.events(desk.centre.tenant, "AppointmentRescheduled")[-3:]
+    assert {event.data["appointment_id"] for event in told} == {seat["id"] for seat in seats}
+    assert all(event.data["previous"]["starts_at"] == event.data["session"]["starts_at"] for event in told)
+
+
+def test_a_new_time_of_the_series_passes_over_what_was_moved_alone(desk: Desk) -> None:
+    series = desk.create_series()
+    _, second, third, _ = desk.series_sessions(series)
+    before = starts(desk, series)
+    ok(reschedule(desk, third, 2 * DAY + 5 * HOUR, "THIS"))
+    desk.create_participant(third)
+    told = len(desk.centre.kit.events(desk.centre.tenant, "AppointmentRescheduled"))
+    answer = ok(reschedule(desk, second, HOUR, "FOLLOWING"))
+    assert (answer["changed_sessions"], [kept["id"] for kept in answer["kept"]]) == (2, [third["id"]])
+    assert moved(desk, series, before) == [timedelta(), HOUR, 2 * DAY + 5 * HOUR, HOUR]
+    assert len(desk.centre.kit.events(desk.centre.tenant, "AppointmentRescheduled")) == told
+    # the next change takes it along, as far as the others have gone since
+    answer = ok(reschedule(desk, desk.session(second["id"]), HOUR, "FOLLOWING", include_moved=True))
+    assert (answer["changed_sessions"], answer["kept"]) == (3, [])
+    assert moved(desk, series, before) == [timedelta(), 2 * HOUR, 2 * HOUR, 2 * HOUR]
+
+
+def test_the_named_session_moves_also_where_it_was_moved_alone_and_the_series_with_it(desk: Desk) -> None:
+    series = desk.create_series()
+    before, third = starts(desk, series), desk.series_sessions(series)[2]
+    ok(reschedule(desk, third, 2 * DAY, "THIS"))
+    now = desk.session(third["id"])
+    body = {"scope": "FOLLOWING", "starts_at": now["starts_at"], "duration_minutes": 90}
+    shown = ok(desk.centre.post(f"/sessions/{third['id']}/reschedule", body))
+    assert (shown["changed_sessions"], len(shown["kept"])) == (2, 1)
+    assert moved(desk, series, before) == [timedelta(), timedelta(), 2 * DAY, timedelta()]
+    shown = ok(reschedule(desk, now, HOUR, "FOLLOWING"))
+    assert (shown["changed_sessions"], shown["kept"]) == (2, [])
+    assert moved(desk, series, before) == [timedelta(), timedelta(), 2 * DAY + HOUR, 2 * DAY + HOUR]
+
+
+@pytest.mark.parametrize("verb", ["reschedule", "cancel", "patch"])
+def test_the_following_are_those_that_the_rule_has_later(desk: Desk, verb: str) -> None:
+    """The third was moved before the second, and the first behind it."""
+    series = desk.create_series()
+    first, second, third, fourth = desk.series_sessions(series)
+    ok(reschedule(desk, third, -WEEK - DAY, "THIS"))
+    ok(reschedule(desk, first, WEEK + DAY, "THIS"))
+    path = f"/sessions/{second['id']}"
+    if verb == "patch":
+        shown = ok(patch(desk, second, max_capacity=9, scope="FOLLOWING"))
+        assert [kept["id"] for kept in shown["kept"]] == [third["id"]]
+    else:
+        body = {"room_id": desk.room["id"]} if verb == "reschedule" else {}
+        shown = ok(desk.centre.post(f"{path}/{verb}", {**body, "scope": "FOLLOWING"}))
+    assert shown["changed_sessions"] == 3
+    reached = {
+        s["id"]
+        for s in desk.series_sessions(series)
+        if s["status"] == "CANCELLED" or s["room_id"] == desk.room["id"] or s["max_capacity"] == 9
+    }
+    assert reached == {second["id"], third["id"], fourth["id"]}
+
+
+def test_sessions_that_would_change_places_are_refused(desk: Desk) -> None:
+    series = desk.create_series(rrule=f"{EVERY_DAY};COUNT=2")
+    first, second = desk.series_sessions(series)
+    ok(reschedule(desk, second, -2 * DAY, "THIS"))  # to the day before the first
+    state = desk.centre.state()
+    answer = reschedule(desk, first, -DAY, "ALL", include_moved=True)
+    assert sorted(conflicts(answer)) == [
+        (first["occurs_on"], "change-of-places"),
+        (second["occurs_on"], "change-of-places"),
+    ]
+    assert desk.centre.state() == state
+
+
+@pytest.mark.parametrize("scope", [None, "THIS", "FOLLOWING", "ALL"])
+def test_a_change_without_a_change_is_refused(desk: Desk, scope: str | None) -> None:
+    first = desk.series_sessions(desk.create_series())[0]
+    body = {"scope": scope} if scope else {}
+    refused = problem(desk.centre.post(f"/sessions/{first['id']}/reschedule", body), 422, "validation-error")
+    assert list(refused["errors"]) == ["starts_at"]
 
 
 @pytest.mark.parametrize("scope", ["FOLLOWING", "ALL"])
@@ -300,21 +397,30 @@ def test_whatever_moves_it_is_as_the_local_clock_says_or_refused_for_an_overlap(
         hour=st.integers(0, 23),
         minutes=st.sampled_from([60, 300, 480]),
         following=st.booleans(),
+        include=st.booleans(),
     )
-    def move(apart: tuple[int, int, int], named: int, by_days: int, hour: int, minutes: int, following: bool) -> None:
+    def move(
+        apart: tuple[int, int, int], named: int, by_days: int, hour: int, minutes: int, following: bool, include: bool
+    ) -> None:
         series = desk.create_series(starts_on=at(10).date().isoformat(), rrule=f"{EVERY_DAY};COUNT=5")
         sessions = desk.series_sessions(series)
-        alone = datetime.fromisoformat(sessions[apart[0]]["starts_at"]).astimezone(zone) + apart[1] * DAY
+        regular = [start.astimezone(zone) for start in starts(desk, series)]
+        alone = regular[apart[0]] + apart[1] * DAY
         body: dict[str, Any] = {"starts_at": alone.replace(hour=apart[2]).isoformat()}
         desk.centre.post(f"/sessions/{sessions[apart[0]]['id']}/reschedule", body)  # or it stays where it is
-        sessions = desk.series_sessions(series)
-        before = [datetime.fromisoformat(s["starts_at"]).astimezone(zone) for s in sessions]
-        length = [timedelta(minutes=minutes if not following or n >= named else 60) for n in range(5)]
-        wanted = [
-            (start + by_days * DAY).replace(hour=hour) if not following or n >= named else start
-            for n, start in enumerate(before)
-        ]
-        body = {"starts_at": wanted[named].isoformat(), "duration_minutes": minutes}
+        before = [start.astimezone(zone) for start in starts(desk, series)]
+        target = (before[named] + by_days * DAY).replace(hour=hour)
+        by = target.date() - regular[named].date()
+
+        def wanted_of(n: int) -> datetime:
+            keeps = n != named and before[n] != regular[n] and not include
+            if target == before[named] or keeps or (following and n < named):
+                return before[n]
+            return target if n == named else (regular[n] + by).replace(hour=hour)
+
+        wanted = [wanted_of(n) for n in range(5)]
+        length = [timedelta(minutes=60 if following and n < named else minutes) for n in range(5)]
+        body = {"starts_at": target.isoformat(), "duration_minutes": minutes, "include_moved": include}
         body["scope"] = "FOLLOWING" if following else "ALL"
         answer = desk.centre.post(f"/sessions/{sessions[named]['id']}/reschedule", body)
         answered[answer.status_code] += 1
@@ -323,10 +429,15 @@ def test_whatever_moves_it_is_as_the_local_clock_says_or_refused_for_an_overlap(
             assert {code for _, code in conflicts(answer)} <= {"series-overlap", "provider-busy"}
         elif answer.status_code == 422:
             assert (wanted, minutes) == (before, 60)
+        elif answer.status_code == 409:
+            assert {code for _, code in conflicts(answer)} == {"change-of-places"}
         else:
-            ok(answer)
-            now = {s["id"]: datetime.fromisoformat(s["starts_at"]) for s in desk.series_sessions(series)}
-            assert [now[s["id"]] for s in sessions] == wanted
+            shown = ok(answer)
+            assert starts(desk, series) == wanted
+            in_scope = [n for n in range(5) if not following or n >= named]
+            place = [target if n == named else (regular[n] + by).replace(hour=hour) for n in range(5)]
+            place = regular if target == before[named] else place
+            assert {k["id"] for k in shown["kept"]} == {sessions[n]["id"] for n in in_scope if wanted[n] != place[n]}
         ok(desk.centre.post(f"/sessions/{sessions[0]['id']}/cancel", {"scope": "ALL"}))
 
     move()

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from scheduling.domain import EXPECTED, PARTICIPANT, SESSION
 from scheduling.domain import LIVE_PARTICIPANT as LIVE
 
-from .factories import Desk, at, created, ok, problem
+from .factories import EARLY, Desk, at, created, ok, problem
 
 providers = st.integers(0, 1)
 rooms = st.sampled_from([None, 0, 1])
@@ -33,6 +33,9 @@ VERBS = {
     "cancel": "CANCELLED",
 }
 SESSION_VERBS = {"start": "IN_PROGRESS", "complete": "COMPLETED", "cancel": "CANCELLED"}
+OUTCOMES = ("ARRIVED", "ATTENDED", "NO_SHOW")
+#: All of this is long before the start: without a manager's reason these are refused.
+UNTIMELY = ("no-show", "start", "complete")
 AT_THE_END = {"BOOKED": "NO_SHOW", "CONFIRMED": "NO_SHOW", "ARRIVED": "ATTENDED"}
 
 
@@ -49,6 +52,7 @@ class Held:
     status: str = "SCHEDULED"
     of_one: bool = False  # made in one step with its appointment
     places: "list[Place]" = field(default_factory=list)
+    settled: "list[Place]" = field(default_factory=list)  # by its completion
 
     @property
     def length(self) -> timedelta:
@@ -66,6 +70,15 @@ class Place:
     patient: int
     session: Held
     status: str = "BOOKED"
+    before: list[str] = field(default_factory=list)  # each outcome
+
+    def become(self, status: str) -> None:
+        if status in OUTCOMES:
+            self.before.append(self.status)
+        self.status = status
+
+    def undo(self) -> None:
+        self.status = self.before.pop()
 
 
 @dataclass
@@ -114,24 +127,49 @@ class Scheduling(RuleBasedStateMachine):
             self._place(held, created(answer)["id"], patient)
 
     @precondition(lambda self: self.places)
-    @rule(which=any_of, verb=st.sampled_from(list(VERBS)))
-    def act(self, which: int, verb: str) -> None:
+    @rule(which=any_of, verb=st.sampled_from(list(VERBS)), reason=st.booleans())
+    def act(self, which: int, verb: str, reason: bool) -> None:
         place = self.places[which % len(self.places)]
         target = VERBS[verb]
-        body = {"override": {"reason": "It is long before the day"}} if verb == "check-in" else {}
-        answer = self._post(f"/participants/{place.id}/{verb}", body)
-        if self._told(answer, self._no_move(place, target)):
+        overriding = verb == "check-in" or (reason and verb in ("no-show", "cancel"))
+        answer = self._post(f"/participants/{place.id}/{verb}", EARLY if overriding else {})
+        begun = verb == "cancel" and place.session.status == "IN_PROGRESS"
+        untimely = (begun or verb in UNTIMELY) and not overriding
+        if self._told(answer, "invalid-transition" if untimely else self._no_move(place, target)):
             assert ok(answer)["status"] == target
-            place.status = target
+            place.become(target)
             if target == "CANCELLED":
                 self._freed(place.session)
+
+    @precondition(lambda self: self.places)
+    @rule(which=any_of)
+    def undo(self, which: int) -> None:
+        """Any, but mostly one that has an outcome."""
+        some = [place for place in self.places if which % 5 and place.status in OUTCOMES] or self.places
+        place = some[which % len(some)]
+        if self._told(self._post(f"/participants/{place.id}/undo", {}), self._no_undo(place)):
+            place.undo()
+
+    @precondition(lambda self: self.sessions)
+    @rule(which=any_of)
+    def undo_session(self, which: int) -> None:
+        held = self.sessions[which % len(self.sessions)]
+        lost = any(p.status == "NO_SHOW" and self._busy(held, p.patient) for p in held.settled)
+        refusal = "undo-refused" if lost else None
+        if held.status not in ("IN_PROGRESS", "COMPLETED"):
+            refusal = "invalid-transition"
+        if self._told(self._post(f"/sessions/{held.id}/undo", {}), refusal):
+            held.status = "SCHEDULED" if held.status == "IN_PROGRESS" else "IN_PROGRESS"
+            while held.settled:
+                held.settled.pop().undo()
 
     @precondition(lambda self: self.places and self.sessions)
     @rule(which=any_of, into=any_of)
     def change_seat(self, which: int, into: int) -> None:
         place, target = self.places[which % len(self.places)], self.sessions[into % len(self.sessions)]
         answer = self._post(f"/participants/{place.id}/reschedule", {"session_id": target.id})
-        refusal = "invalid-transition" if place.status not in EXPECTED else self._refusal(target, place.patient, place)
+        movable = place.status in EXPECTED and place.session.status == "SCHEDULED"
+        refusal = self._refusal(target, place.patient, place) if movable else "invalid-transition"
         if self._told(answer, refusal):
             old = place.session
             old.places.remove(place)
@@ -166,20 +204,24 @@ class Scheduling(RuleBasedStateMachine):
             held.capacity = capacity
 
     @precondition(lambda self: self.sessions)
-    @rule(which=any_of, verb=st.sampled_from(list(SESSION_VERBS)))
-    def act_on_session(self, which: int, verb: str) -> None:
+    @rule(which=any_of, verb=st.sampled_from(list(SESSION_VERBS)), reason=st.booleans())
+    def act_on_session(self, which: int, verb: str, reason: bool) -> None:
         held = self.sessions[which % len(self.sessions)]
         target = SESSION_VERBS[verb]
         here = any(place.status in ("ARRIVED", "ATTENDED") for place in held.places)
         allowed = target in SESSION.moves[held.status] and not (target == "CANCELLED" and here)
-        if not self._told(self._post(f"/sessions/{held.id}/{verb}", {}), None if allowed else "invalid-transition"):
+        begun = verb == "cancel" and held.status == "IN_PROGRESS"
+        allowed = allowed and (reason or not (begun or verb in UNTIMELY))
+        answer = self._post(f"/sessions/{held.id}/{verb}", EARLY if reason else {})
+        if not self._told(answer, None if allowed else "invalid-transition"):
             return
         held.status = target
         for place in held.places:
             if target == "CANCELLED" and place.status in EXPECTED:
                 place.status = "CANCELLED"
-            elif target == "COMPLETED":
-                place.status = AT_THE_END.get(place.status, place.status)
+            elif target == "COMPLETED" and place.status in AT_THE_END:
+                place.become(AT_THE_END[place.status])
+                held.settled.append(place)
 
     def teardown(self) -> None:
         """Whatever was done, the service shows what the model holds, and nothing overlaps."""
@@ -232,7 +274,8 @@ class Scheduling(RuleBasedStateMachine):
         self.places.append(place)
 
     def _freed(self, held: Held) -> None:
-        if held.of_one and held.status == "SCHEDULED" and not held.taken():
+        nobody = all(place.status == "CANCELLED" for place in held.places)
+        if held.of_one and held.status in ("SCHEDULED", "IN_PROGRESS") and nobody:
             held.status = "CANCELLED"
 
     def _overlapping(self, held: Held, moving: Held | None = None) -> list[Held]:
@@ -282,6 +325,18 @@ class Scheduling(RuleBasedStateMachine):
                 return "session-full"
             return "patient-busy" if again else self._busy(held, place.patient)
         return None
+
+    def _no_undo(self, place: Place) -> str | None:
+        held = place.session
+        if place.status not in OUTCOMES or held.status not in ("SCHEDULED", "IN_PROGRESS"):
+            return "invalid-transition"
+        if place.status != "NO_SHOW":
+            return None
+        if any(p.patient == place.patient and p.status in LIVE for p in held.places):
+            return "already-enrolled"
+        if held.taken() >= held.capacity:
+            return "session-full"
+        return self._busy(held, place.patient)
 
     def _shares(self, a: Held, b: Held) -> bool:
         if not (a.start < b.end and b.start < a.end):

@@ -10,11 +10,9 @@ from jalsa import clock
 from scheduling.domain.hours import part_of_day
 
 from .factories import Centre, Desk, at, created, ok, problem
-from .waiting import WaitingDesk, before_start, instant, travel
+from .waiting import FRIDAY, FRIDAY_9, WaitingDesk, before_start, instant, travel
 
 NOBODY = "01a1f000-0000-7000-8000-00000000dead"  # the same in every process that collects these tests
-
-FRIDAY_9 = "2031-01-03T06:00:00+00:00"  # 09:00 in Riyadh
 
 
 @pytest.fixture
@@ -107,7 +105,7 @@ def test_a_provider_who_is_waited_for_fits_the_service_type_and_the_clinic(desk:
 
 @pytest.mark.parametrize("kind", ["unknown", "inactive"])
 def test_only_an_active_patient_waits(desk: WaitingDesk, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.operations.participants.PATIENT_PATIENCE", 0.1)
+    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 0.1)
     patient = str(uuid4()) if kind == "unknown" else desk.centre.create_patient(active=False)
     body = {"patient_id": patient, "service_type": desk.service_type["code"]}
     problem(desk.centre.post("/waitlist", body), 422, "unknown-patient")
@@ -225,9 +223,9 @@ def test_those_who_wait_for_the_session_and_for_its_service_type_stand_in_one_li
         ({"part_of_day": "MORNING"}, True),
         ({"part_of_day": "AFTERNOON"}, False),
         ({"part_of_day": "EVENING"}, False),
-        ({"from_date": "2031-01-03", "until_date": "2031-01-03"}, True),
-        ({"from_date": "2031-01-04"}, False),
-        ({"until_date": "2031-01-02"}, False),
+        ({"from_date": FRIDAY.isoformat(), "until_date": FRIDAY.isoformat()}, True),
+        ({"from_date": (FRIDAY + timedelta(days=1)).isoformat()}, False),
+        ({"until_date": (FRIDAY - timedelta(days=1)).isoformat()}, False),
         ({"provider_id": "{own}"}, True),
         ({"provider_id": "{other}"}, False),
         ({"clinic_id": "{own clinic}", "weekdays": [5, 6], "part_of_day": "MORNING"}, True),
@@ -261,7 +259,9 @@ def test_a_part_of_the_day_is_that_of_the_clinics_clock(wall: str, part: str) ->
 def test_who_can_not_come_is_passed_over_and_keeps_waiting(desk: WaitingDesk) -> None:
     session, inside = desk.full(2)
     elsewhere = desk.create_session(
-        provider_id=desk.centre.create_provider(desk.clinic)["id"], starts_at=at() + timedelta(minutes=59)
+        provider_id=desk.centre.create_provider(desk.clinic)["id"],
+        starts_at=at() + timedelta(minutes=59),
+        service_type=desk.centre.create_service_type()["code"],
     )
     busy, enrolled, offered, gone, free = (desk.wait() for _ in range(5))
     desk.create_participant(elsewhere, busy["patient_id"])

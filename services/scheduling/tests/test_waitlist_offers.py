@@ -9,10 +9,8 @@ import pytest
 from jalsa import clock
 from scheduling.operations import decisions
 
-from .factories import Centre, at, created, ok, problem
-from .waiting import OFFER_MINUTES, WaitingDesk, after_expiry, instant, travel
-
-FRIDAY_9 = "2031-01-03T06:00:00+00:00"  # 09:00 in Riyadh
+from .factories import EARLY, Centre, at, created, ok, problem
+from .waiting import FRIDAY_9, OFFER_MINUTES, WaitingDesk, after_expiry, instant, travel
 
 
 @pytest.fixture
@@ -275,7 +273,7 @@ def test_a_session_that_moves_withdraws_its_offers_and_offers_anew(desk: Waiting
 
 def test_a_session_that_begins_early_withdraws_its_offers(desk: WaitingDesk) -> None:
     session, entry = desk.offered()
-    ok(desk.centre.post(f"/sessions/{session['id']}/start"))
+    ok(desk.centre.post(f"/sessions/{session['id']}/start", EARLY))
     assert [told["cause"] for told in desk.told("WaitlistOfferExpired")] == ["WITHDRAWN"]
     desk.run("waitlist")
     assert desk.statuses(entry) == ["LAPSED"]

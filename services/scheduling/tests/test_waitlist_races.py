@@ -23,7 +23,7 @@ from jalsa.errors import Problem
 from scheduling.operations import waitlist
 
 from . import test_races
-from .factories import Centre, at, ok, problem
+from .factories import EARLY, Centre, at, ok, problem
 from .test_races import NO_ADVISORY_LOCKS, Post, Weakened, at_once, deadlocks
 from .waiting import WaitingDesk, after_expiry, instant, travel
 
@@ -324,7 +324,7 @@ class Waitlist(RuleBasedStateMachine):
     @rule(session=which, verb=st.sampled_from(["start", "cancel"]))
     def end_session(self, session: int, verb: str) -> None:
         """It is cancelled, or begins early; another one takes its place in this game."""
-        self._post(f"/sessions/{self._session(session)}/{verb}")
+        self._post(f"/sessions/{self._session(session)}/{verb}", **EARLY)
         self.sessions[session % 2] = self._full(next(self.hours))
 
     @rule(minutes=st.sampled_from([10, 130]), job=st.sampled_from(["offers", "waitlist"]))

@@ -12,6 +12,9 @@ from scheduling import jobs
 from .factories import Desk, at, created, ok
 
 OFFER_MINUTES = 120
+#: Friday, in five weeks at the latest, at 09:00 in Riyadh.
+FRIDAY = next(at(day).date() for day in range(21, 28) if at(day).isoweekday() == 5)
+FRIDAY_9 = f"{FRIDAY}T06:00:00+00:00"
 
 
 class WaitingDesk(Desk):

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jalsa.config import Config, ConfigError
 
@@ -59,34 +59,22 @@ def _configure_logging(config: Config, service: str) -> None:
 
 
 def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
-    from gunicorn.app.base import BaseApplication
     from prometheus_client import multiprocess
 
     from jalsa.web.app import create_app
+    from jalsa.web.edge import Patience
+    from jalsa.web.server import Server
 
-    class Gunicorn(BaseApplication):  # type: ignore[misc]
-        def load_config(self) -> None:
-            settings = {
-                "bind": f"{config.host}:{config.port}",
-                "workers": config.web_workers,
-                "threads": config.web_threads,
-                "worker_class": "gthread",
-                "control_socket_disable": True,  # it would be written to $HOME, which is read-only
-                "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
-                "graceful_timeout": 20,
-                "keepalive": 75,  # longer than the gateway's, so that it is never the one that closes
-                "proc_name": f"jalsa-{service.name}-web",
-                "child_exit": lambda _, worker: multiprocess.mark_process_dead(worker.pid),  # type: ignore[no-untyped-call]
-                "loglevel": "warning",
-            }
-            for name, value in settings.items():
-                self.cfg.set(name, value)
-
-        def load(self) -> Any:
-            return create_app(service, config)
-
-    config.require("database_url", "jwks_url", "service_public_key")
-    Gunicorn().run()
+    config.require("database_url", "jwks_url", "service_jwks_url")
+    Server(
+        lambda: create_app(service, config),
+        stop_delay=config.stop_delay,
+        bind=f"{config.host}:{config.port}",
+        workers=config.web_workers,
+        threads=Patience().threads(config.web_threads),
+        proc_name=f"jalsa-{service.name}-web",
+        child_exit=lambda _, worker: multiprocess.mark_process_dead(worker.pid),  # type: ignore[no-untyped-call]
+    ).run()
 
 
 def _worker(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
@@ -108,13 +96,28 @@ def _worker(service: "Service", config: Config, arguments: argparse.Namespace) -
     stopping.wait()
     health.shutdown()
     worker.shut_down()
+    _leave(service.name)
+
+
+def _leave(service: str) -> None:
+    """End although a loop still hangs, say in a frozen database; the log names it."""
+    from structlog import get_logger
+
+    hanging = [each.name for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]
+    if hanging:
+        get_logger().warning("loops-left-behind", service=service, loops=hanging)
+        sys.stdout.flush()
+        os._exit(1)
 
 
 def _migrate(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
-    from jalsa.migrate import migrate
+    from jalsa.migrate import MigrationError, migrate
 
     config.require("database_owner_url")
-    migrate(migrations_folder(service), config.database_owner_url, arguments.revision)
+    try:
+        migrate(migrations_folder(service), config.database_owner_url, arguments.revision)
+    except MigrationError as error:
+        sys.exit(f"{service.name}: {error}")
     print(f"{service.name}: the database is at {arguments.revision}")
 
 

@@ -14,6 +14,7 @@ class ConfigError(Exception):
 _POSTGRESQL = r"postgresql(\+psycopg)?://.*"
 _PORT = r"0*[1-9]\d{0,4}"
 _COUNT = r"0*[1-9]\d*"
+_KEY_SET = "(https?|file)://.*"
 _SECONDS = r"\d+(\.\d+)?"
 
 
@@ -41,23 +42,38 @@ class Config:
         pattern="(amqps?|memory)://.*",
         default="",
     )
+    amqp_declare: str = setting(
+        "yes: the worker declares exchanges, queues and bindings; no: jalsa.declarer does it with a user of its own",
+        pattern="yes|no",
+        default="yes",
+    )
     peer_url: str = setting(
         "where the other services answer: a template, or `billing=http://…,…`", default="http://{service}-web:8000"
     )
     jwt_issuer: str = setting("the `iss` of callers' tokens", default="https://issuer.jalsa.test")
     jwt_audience: str = setting("the `aud` of callers' tokens", default="jalsa")
+    jwt_max_hours: int = setting("the longest that a caller's token may be valid", pattern=_COUNT, default=24)
     jwks_url: str = setting(
-        "JSON Web Key Set of that issuer (http, https or file URL)", pattern="(https?|file)://.*", default=""
+        "JSON Web Key Set of that issuer (https or file URL; http on this machine)", pattern=_KEY_SET, default=""
     )
     service_key: str = setting(
-        "EC P-256 private key, PEM, shared by our own services' workers", secret=True, default=""
+        "EC P-256 private key, PEM, of this service alone, which signs its tokens (worker)", secret=True, default=""
     )
-    service_public_key: str = setting("its public half, PEM, with which web processes check tokens", default="")
+    service_jwks_url: str = setting(
+        "JSON Web Key Set of our own services' public keys, each with its `service` (file or https URL; web)",
+        pattern=_KEY_SET,
+        default="",
+    )
     host: str = setting("address that the web process binds", default="0.0.0.0")  # noqa: S104 a container's own
     port: int = setting("port of the web process", pattern=_PORT, default=8000)
     health_port: int = setting("port of the worker's /livez, /readyz and /metrics", pattern=_PORT, default=8001)
     web_workers: int = setting("gunicorn worker processes", pattern=_COUNT, default=2)
-    web_threads: int = setting("threads of each", pattern=_COUNT, default=8)
+    web_threads: int = setting("requests of each that use the database at once", pattern=_COUNT, default=8)
+    stop_delay: float = setting(
+        "seconds for which a web process that was told to stop is not ready but still lets callers in",
+        pattern=_SECONDS,
+        default=0.0,
+    )
     trusted_proxies: int = setting(
         "reverse proxies in front whose X-Forwarded-* headers count", pattern=r"\d+", default=0
     )

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
+from amqp.exceptions import ChannelError
 from kombu import Connection
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,6 +45,7 @@ class BusConsumer:
         self.topology = topology or bus.load()
         self.bus_up = threading.Event()
         self._connections = 0
+        self._stop: Stop = threading.Event()
         self._channel: Any = None
         self._last_tag = 0
         self._careful_until = 0.0
@@ -52,6 +54,7 @@ class BusConsumer:
     def loop(self, stop: Stop) -> None:
         """Consume until told to stop. The loop is our own: kombu's mixin does not stop while the broker is down."""
         pause = 0.5
+        self._stop = stop
         while not stop.is_set():
             try:
                 self._consume(stop)
@@ -125,12 +128,14 @@ class BusConsumer:
 
     def _measure(self, connection: Connection) -> None:
         service = self.inbox.service
-        with connection.channel() as channel:
+        with suppress(ChannelError), connection.channel() as channel:  # one that is not there is another's to declare
             for queue, name in (("events", bus.queue_name(service)), ("dead", bus.dead_queue_name(service))):
                 _, ready, _ = channel.queue_declare(name, passive=True)
                 metrics.QUEUE_MESSAGES.labels(service, queue).set(ready)
 
     def _take(self, message: Any) -> None:
+        if self._stop.is_set():
+            return  # the library still hands over what it has prefetched; it goes back with the connection
         delivery = read(message)
         self._handle(delivery)
         self._last_tag = delivery.tag

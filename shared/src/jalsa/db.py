@@ -1,10 +1,15 @@
 """Database access: one transaction per request or event, with tenant and actor set for as long as it lasts."""
 
+import os
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar, cast
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Engine, create_engine, event, func, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -18,15 +23,22 @@ from jalsa.outbox import flush_events
 
 T = TypeVar("T")
 
-_SET = text("""
+_NAMES = """
     SELECT set_config('jalsa.tenant', :tenant, true), set_config('jalsa.actor', :actor, true),
            set_config('jalsa.request', :request, true)
-""")
+"""
+_SET = text(_NAMES)
+_SET_WITH_LIMITS = text(
+    f"{_NAMES}, set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true)"
+)
 
 #: Two transactions that stood in each other's way; the loser may simply run again.
 RETRYABLE = frozenset({"40001", "40P01"})
 #: A statement that took too long, or that an operator ended: the database is there.
-_CANCELED = "57014"
+CANCELED = "57014"
+#: A lock was not given within `lock_timeout`.
+LOCKED = "55P03"
+DISK_FULL = "53100"
 
 
 class TenantRow:
@@ -39,10 +51,30 @@ class TenantRow:
 Instant = TIMESTAMP(timezone=True)
 
 
-class Database:
-    """One role's connections to the service's database."""
+@dataclass(frozen=True)
+class Limits:
+    """How long, in seconds, a transaction's statements may wait for a lock, and how long they may take at all."""
 
-    def __init__(self, url: str, *, pool_size: int = 8, name: str = "jalsa") -> None:
+    lock: float
+    statement: float
+
+    def settings(self) -> dict[str, str]:
+        """The same as PostgreSQL reads it."""
+        return {"lock": f"{self.lock * 1e3:.0f}ms", "statement": f"{self.statement * 1e3:.0f}ms"}
+
+
+class Database:
+    """One role's connections to the service's database.
+
+    Each role's limits and its way of planning are settings of the role (`deploy/postgres/limits.sql`): a pooler such
+    as PgBouncer refuses options at start-up. `connect_timeout` is in whole seconds.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8, name: str = "jalsa", connect_timeout: int = 5) -> None:
+        self.size = pool_size
+        self.name = name
+        #: Whether it is known not to answer (`jalsa.pulse`): then nobody waits for a new connection either.
+        self.away = False
         self.engine: Engine = create_engine(
             url,
             pool_size=pool_size,
@@ -51,16 +83,38 @@ class Database:
             hide_parameters=True,
             connect_args={
                 "application_name": name,
-                "connect_timeout": 5,
+                "connect_timeout": connect_timeout,
                 "tcp_user_timeout": 15_000,  # milliseconds; a server that is gone without a word is noticed by then
                 "keepalives_idle": 15,  # seconds
-                # a generic plan costs more than it does, and would be compiled: milliseconds for nothing
-                "options": "-c plan_cache_mode=force_generic_plan -c jit=off",
             },
         )
-        in_use = metrics.POOL_IN_USE.labels(name)
-        event.listen(self.engine, "checkout", lambda *_: in_use.inc())
-        event.listen(self.engine, "checkin", lambda *_: in_use.dec())
+        self._in_use: dict[int, Any] = {}
+        self._in_use_lock = threading.Lock()
+        event.listen(self.engine, "checkout", self._taken)
+        event.listen(self.engine, "checkin", self._given_back)
+        event.listen(self.engine, "do_connect", self._refuse_while_away)
+
+    def break_off(self) -> None:
+        """Break off the connections that are in use: whoever waits for an answer on one gets an error at once."""
+        with self._in_use_lock:
+            for connection in self._in_use.values():
+                # it may have ended by itself meanwhile
+                with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as peer:
+                    peer.shutdown(socket.SHUT_RDWR)
+
+    def _taken(self, connection: Any, record: Any, _: Any) -> None:
+        with self._in_use_lock:
+            self._in_use[id(record)] = connection
+            metrics.POOL_IN_USE.labels(self.name).set(len(self._in_use))
+
+    def _given_back(self, _: Any, record: Any) -> None:
+        with self._in_use_lock:
+            self._in_use.pop(id(record), None)
+            metrics.POOL_IN_USE.labels(self.name).set(len(self._in_use))
+
+    def _refuse_while_away(self, *_: Any) -> None:
+        if self.away:
+            raise psycopg.OperationalError("The database does not answer.")
 
     @contextmanager
     def transaction(self, context: Context) -> Iterator[Session]:
@@ -78,21 +132,24 @@ class Database:
         self.engine.dispose()
 
 
-def begin(db: Session, context: Context) -> None:
-    """Set tenant and actor for the transaction that this begins.
+def begin(db: Session, context: Context, limits: Limits | None = None) -> None:
+    """Set tenant and actor for the transaction that this begins, and its limits where they are not the role's.
 
     It is the transaction's first statement, so it also finds out whether the pooled connection still lives: where the
     database was restarted meanwhile, it is simply sent again over a new one.
     """
     db.info["context"] = context
-    names = {"tenant": context.tenant, "actor": context.actor, "request": context.request_id}
+    values = {"tenant": context.tenant, "actor": context.actor, "request": context.request_id}
+    statement = _SET
+    if limits is not None:
+        values, statement = {**values, **limits.settings()}, _SET_WITH_LIMITS
     try:
-        db.execute(_SET, names)
+        db.execute(statement, values)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
         db.rollback()
-        db.execute(_SET, names)
+        db.execute(statement, values)
 
 
 def commit(db: Session) -> None:
@@ -119,7 +176,7 @@ def database_is_away(error: BaseException) -> bool:
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     state = sqlstate(error)
-    return state is None or (state[:2] in ("08", "53", "57") and state != _CANCELED)
+    return state is None or (state[:2] in ("08", "53", "57") and state != CANCELED)
 
 
 def again(work: Callable[[], T], *, attempts: int = 4) -> T:

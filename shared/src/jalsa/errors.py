@@ -1,7 +1,12 @@
 """Errors that a caller may see: RFC 9457 problem details with a stable, kebab-case `code`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
+
+#: How many messages an answer has at most, and how many characters of a name that the caller made up.
+MAX_ERRORS = 20
+MAX_NAME = 100
 
 
 class Problem(Exception):
@@ -36,8 +41,45 @@ class Problem(Exception):
             **self.extra,
         }
         if self.errors is not None:
-            body["errors"] = self.errors
+            messages = _messages(self.errors)
+            body["errors"] = _tree(islice(messages, MAX_ERRORS))
+            if next(messages, None) is not None:
+                body["more_errors"] = True
         return body
+
+
+class NotYetKnown(Problem):
+    """A refusal that may be over in a moment: what is asked for may be on its way here as an event.
+
+    The edge rolls back, waits outside of any transaction, and runs the request again before it answers this.
+    """
+
+
+def _messages(errors: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every message with the names that lead to it."""
+    if isinstance(errors, Mapping):
+        for name, below in errors.items():
+            yield from _messages(below, (*path, _shortened(str(name))))
+    elif isinstance(errors, list):
+        for message in errors:
+            yield path, message
+    else:
+        yield path, errors
+
+
+def _tree(messages: Iterator[tuple[tuple[str, ...], Any]]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, message in messages:
+        *above, last = path
+        branch = tree
+        for name in above:
+            branch = branch.setdefault(name, {})
+        branch.setdefault(last, []).append(message)
+    return tree
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…"
 
 
 def not_found(what: str) -> Problem:

@@ -1,6 +1,6 @@
 """The feed: the outbox read as the service's event log, and the inbox as its operator sees it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
@@ -8,13 +8,16 @@ from flask import Response, current_app, jsonify
 from marshmallow import Schema, fields, validate
 from sqlalchemy import text
 
-from jalsa.auth import PUBLIC
+from jalsa.auth import PUBLIC, SUBSCRIBER, SYSTEM, Principal
 from jalsa.errors import Problem, conflict, not_found
 from jalsa.outbox import COLUMNS, envelope_of
 from jalsa.web.edge import current_db, current_principal
 from jalsa.web.fields import Instant
 from jalsa.web.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
 from jalsa.web.routes import Routes
+
+if TYPE_CHECKING:
+    from jalsa.web.app import Service
 
 log = structlog.get_logger()
 
@@ -25,8 +28,14 @@ _READ = text(f"""
       AND (CAST(:type AS text) IS NULL OR type = :type)
       AND (CAST(:subject AS text) IS NULL OR subject = :subject)
       AND split_part(subject, '/', 1) <> ALL (:withheld)
+      AND (CAST(:granted AS text[]) IS NULL OR split_part(subject, '/', 1) = ANY (CAST(:granted AS text[])))
     ORDER BY position LIMIT :limit
 """)  # noqa: S608 the columns are a constant
+# By the key of (tenant, subject, sequence): it costs the same however long the log is.
+_LAST_PUBLISHED = text("""
+    SELECT subject, max(sequence) AS last FROM outbox
+    WHERE tenant_id = :tenant AND subject = ANY(:subjects) GROUP BY subject
+""")
 _KEPT = text("""
     SELECT i.id, source, subject, i.sequence, i.type, i.state, i.attempts, i.next_at, i.error, i.received_at,
            CAST(extract(epoch FROM now() - i.received_at) AS bigint) AS age_seconds, h.last + 1 AS expected_sequence
@@ -67,6 +76,26 @@ class FeedAnswer(Schema):
 
     items = fields.List(fields.Dict())
     next_cursor = fields.String(allow_none=True)
+
+
+class SubjectsBody(Schema):
+    """Of which subjects of a tenant to tell."""
+
+    tenant = fields.String(required=True, validate=_TOKEN)
+    subjects = fields.List(fields.String(validate=_TOKEN), required=True, validate=validate.Length(1, 500))
+
+
+class PublishedSubject(Schema):
+    """The sequence of a subject's last event; a subject without any is left out."""
+
+    subject = fields.String()
+    last = fields.Integer()
+
+
+class SubjectsAnswer(Schema):
+    """How far each subject is."""
+
+    items = fields.List(fields.Nested(PublishedSubject()))
 
 
 class InboxArgs(PageArgs):
@@ -112,6 +141,9 @@ def feed_routes() -> Routes:
     routes = Routes("events", "The event log and the inbox")
     kept = "/events/inbox/<uuid:event_id>"
     routes.view("/events", permission="events.read", query=FeedArgs(), answer=FeedAnswer())(read_feed)
+    routes.view("/events/subjects", "POST", permission="events.read", body=SubjectsBody(), answer=SubjectsAnswer())(
+        read_subjects
+    )
     routes.view("/events/schemas/<event>", permission=PUBLIC)(read_schema)
     routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), answer=page_of(KeptEvent))(list_inbox)
     routes.view(f"{kept}/retry", "POST", permission="events.operate", status=204)(retry_dead)
@@ -124,15 +156,36 @@ def feed_routes() -> Routes:
 def read_feed(args: dict[str, Any]) -> dict[str, Any]:
     """Events in the order of their positions, after the one that the caller has last."""
     principal = current_principal()
-    service = current_app.extensions["jalsa"].service
+    service: Service = current_app.extensions["jalsa"].service
+    granted = _granted(service, principal)
     withheld = [
-        aggregate
-        for aggregate in service.restricted
-        if not service.policy.get(f"events.read.{aggregate}", frozenset()) & principal.roles
+        one for one in service.restricted if not _may_read(service, principal, one, by_name=granted is not None)
     ]
-    values = {**args, "tenant": principal.tenant, "withheld": withheld}
+    values = {**args, "tenant": principal.tenant, "withheld": withheld, "granted": granted}
     items = [envelope_of(row).attributes() for row in current_db().execute(_READ, values)]
     return {"items": items, "next_cursor": items[-1]["position"] if items else None}
+
+
+def read_subjects(body: dict[str, Any]) -> dict[str, Any]:
+    """How far some subjects are, for our own services: with what is stored and has no position in the feed yet."""
+    if SYSTEM not in current_principal().roles:
+        raise Problem(403, "forbidden", "Only our own services may ask how far a subject is.")
+    return {"items": current_db().execute(_LAST_PUBLISHED, body).all()}
+
+
+def _granted(service: "Service", principal: Principal) -> list[str] | None:
+    """The aggregates of this service that a token grants to a subscriber; None where no such list binds the caller."""
+    held = service.policy.get("events.read", frozenset()) & principal.roles
+    if held != {SUBSCRIBER} or principal.events is None:
+        return None
+    named = (event.partition(".") for event in principal.events)
+    return [aggregate for owner, _, aggregate in named if owner == service.name]
+
+
+def _may_read(service: "Service", principal: Principal, aggregate: str, *, by_name: bool) -> bool:
+    """Whether a restricted aggregate is for the caller; for a subscriber it is if the token grants it by name."""
+    holders = service.policy.get(f"events.read.{aggregate}", frozenset()) & principal.roles
+    return bool(holders) and (by_name or holders != {SUBSCRIBER})
 
 
 def read_schema(event: str) -> Response:

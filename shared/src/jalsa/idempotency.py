@@ -1,4 +1,7 @@
-"""Idempotency keys: the response of a POST, stored in the transaction of its effect, and given again to a repeat."""
+"""Idempotency keys: the response of a POST, stored in the transaction of its effect, and given again to a repeat.
+
+Whether a view's answer is kept is said where it is registered (`Routes.view`); what a repeat shows is decided anew.
+"""
 
 import hashlib
 import json

@@ -138,7 +138,7 @@ class Inbox:
                 metrics.INBOX.labels(self.service, state).set(counts.get(state, 0))
             if not conn.execute(_ALONE).scalar_one():
                 return 0
-            due = conn.execute(_DUE, {"now": clock.now()}).all()
+            due = conn.execute(_DUE, {"now": clock.database_now(conn)}).all()
             for row in due:
                 self._retry(row.id, row.tenant_id)
         return len(due)
@@ -240,7 +240,7 @@ class Inbox:
                 envelope,
                 state="dead" if dead else "retrying",
                 attempts=1,
-                next_at=None if dead else clock.now() + delay,
+                next_at=None if dead else clock.database_now(db) + delay,
                 error=describe(error),
             )
         metrics.EVENTS_APPLIED.labels(self.service, "failed").inc()

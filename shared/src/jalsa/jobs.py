@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from jalsa import clock, metrics
@@ -89,9 +90,19 @@ class Resting:
             return {row_id for (name, row_id), (_, until) in self._rows.items() if name == work and until > present}
 
 
+class Looks(Protocol):
+    """A look at what a source has said: see jalsa.lookout."""
+
+    def has_all(self, source: str, tenant: str, subjects: Sequence[str]) -> bool:
+        """Whether every event that the source has stored of these subjects is applied here. Raises SourceAway."""
+
+
 @dataclass(frozen=True)
 class JobTools:
-    """What a job works with: the application role for one tenant's work, the relay role to see where work is due."""
+    """What a job works with: the application role for one tenant's work, the relay role to see where work is due.
+
+    `lookout` is there where the service follows others.
+    """
 
     app: Database
     relay: Database
@@ -99,6 +110,7 @@ class JobTools:
     service: str = ""
     stop: Stop = field(default_factory=threading.Event)
     resting: Resting = field(default_factory=Resting)
+    lookout: Looks | None = None
 
 
 @dataclass(frozen=True)
@@ -148,8 +160,8 @@ def run_due(
     """Do all that is due, each row by itself, `at_once` of them side by side. Returns how many rows were done.
 
     Whatever a row's work raises is that row's failure: it is logged and counted, and the row rests, longer each time,
-    while all others are done; with `give_up`, that ends the row instead. Only a database that is away ends the turn:
-    its error is raised. Time goes by the database's clock.
+    while all others are done; with `give_up`, that ends the row instead, unless the database was only too busy. Only a
+    database that is away ends the turn: its error is raised. Time goes by the database's clock.
     """
     done, visited, passed = 0, set[UUID](), tools.resting.of(work)
     while rows := _find(tools, work, find, passed, first=not visited):
@@ -219,15 +231,17 @@ def _alone(tools: JobTools, work: str, row: Due, do_one: DoOne, give_up: DoOne |
             failures = tools.resting.failed(work, row.id)
             metrics.DUE_FAILURES.labels(tools.service, work).inc()
             log.error("due-work-failed", work=work, row_id=str(row.id), failures=failures, exc_info=error)
-            return give_up is not None and _alone(tools, work, row, give_up, None)
+            if give_up is None or isinstance(error, OperationalError):  # a lock or a time limit says nothing of the row
+                return False
+            return _alone(tools, work, row, give_up, None)
     tools.resting.done(work, row.id)
     return done
 
 
-_PURGE = text("DELETE FROM idempotency_keys WHERE created_at < now() - interval '7 days'")
+_PURGE = text("DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'")
 
 
 def purge_idempotency_keys(tools: JobTools) -> int:
-    """Forget the keys of requests that are more than a week old. Returns how many."""
+    """Forget the keys of requests that are more than a day old. Returns how many."""
     with tools.relay.engine.begin() as conn:
         return conn.execute(_PURGE).rowcount

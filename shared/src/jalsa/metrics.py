@@ -48,11 +48,18 @@ EVENTS_MISSED = Counter(
 QUEUE_MESSAGES = Gauge(
     "jalsa_queue_messages", "Messages ready in the service's queues", ["service", "queue"], multiprocess_mode="livemax"
 )
-POOL_IN_USE = Gauge(
-    "jalsa_database_connections_in_use", "Connections taken from a pool", ["pool"], multiprocess_mode="livesum"
-)
 BUILD = Gauge("jalsa_build_info", "Always 1", ["service", "version"], multiprocess_mode="livemax")
 BUS_UP = Gauge("jalsa_bus_up", "1 while the worker is consuming", ["service"], multiprocess_mode="livemax")
+POOL_IN_USE = Gauge(
+    "jalsa_database_connections_in_use",
+    "Database connections that are in use, by the pool's name",
+    ["pool"],
+    multiprocess_mode="livesum",
+)
+DATABASE_UP = Gauge(
+    "jalsa_database_up", "1 while the database answers the web process", ["pool"], multiprocess_mode="livemin"
+)
+REFUSED = Counter("jalsa_http_refused_total", "Requests that were not let in, by reason", ["service", "reason"])
 DUE_LATE = Gauge(
     "jalsa_due_late_seconds",
     "How long the longest due row of a work has waited",

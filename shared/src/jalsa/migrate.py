@@ -5,13 +5,38 @@ from pathlib import Path
 from alembic import command, context
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine, pool, text
+from sqlalchemy.exc import DBAPIError
+
+from jalsa.db import LOCKED, database_is_away, sqlstate
 
 #: How long a migration waits for a table that others use, before it gives up and changes nothing.
 LOCK_TIMEOUT = "10s"
 
 
+class MigrationError(Exception):
+    """The database cannot be brought to the revision now; the message is one line for the operator."""
+
+
 def migrate(folder: Path, owner_url: str, revision: str = "head") -> None:
-    """Bring a database to a revision: `head`, `base`, or a name. Two that run at once wait for each other."""
+    """Bring a database to a revision: `head`, `base`, or a name. Two that run at once wait for each other.
+
+    Raises MigrationError where the database does not answer, or others use a table for too long.
+    """
+    try:
+        _migrate(folder, owner_url, revision)
+    except DBAPIError as error:
+        if database_is_away(error):
+            raise MigrationError(f"the database can not be reached: {_first_line(error)}") from error
+        if sqlstate(error) == LOCKED:
+            raise MigrationError(f"a table was in use for more than {LOCK_TIMEOUT}: nothing was changed") from error
+        raise
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).partition("\n")[0]
+
+
+def _migrate(folder: Path, owner_url: str, revision: str) -> None:
     config = AlembicConfig()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.attributes["owner_url"] = owner_url
@@ -20,9 +45,14 @@ def migrate(folder: Path, owner_url: str, revision: str = "head") -> None:
 
 def run_env() -> None:
     """What a service's `migrations/env.py` calls."""
-    engine = create_engine(context.config.attributes["owner_url"], poolclass=pool.NullPool, hide_parameters=True)
+    url = context.config.attributes["owner_url"]
+    # a migration may wait for as long as the server is there
+    network = {"connect_timeout": 10, "tcp_user_timeout": 15_000, "keepalives_idle": 15}  # s, ms, s
+    engine = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=network)
     with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(7423)"))  # released with the connection; waited for at length
+        # another migration is waited for at length, whatever its role's limit; the lock is released with the connection
+        connection.execute(text("SET lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_lock(7423)"))
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.commit()
         context.configure(connection=connection, transaction_per_migration=True)

@@ -1,4 +1,4 @@
-"""A service's database and its three roles, made from `deploy/postgres/roles.sql`, for the local run and for tests."""
+"""A service's database and its three roles, for the local run and for tests: from the scripts in `deploy/postgres`."""
 
 import hashlib
 import hmac
@@ -12,7 +12,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
-ROLES_SQL = Path(__file__).parents[3] / "deploy" / "postgres" / "roles.sql"
+_SCRIPTS = Path(__file__).parents[3] / "deploy" / "postgres"
+ROLES_SQL, LIMITS_SQL = _SCRIPTS / "roles.sql", _SCRIPTS / "limits.sql"
 
 # One at a time per cluster: parallel test workers create the same roles.
 _LOCK = 0x6A616C7361
@@ -29,6 +30,8 @@ class Urls:
 
 def provision(superuser_url: str, database: str, *, secret: str, service: str | None = None) -> Urls:
     """Creates what is missing of a database and its roles `<service>_owner`, `_app` and `_relay`; leaves what exists.
+
+    The roles' limits are set again each time.
 
     Each password follows from `secret` and the role's name, so that a later call with the same secret returns URLs
     that work, and no password needs keeping. `service` is the database's name unless given; databases of one
@@ -47,6 +50,8 @@ def provision(superuser_url: str, database: str, *, secret: str, service: str | 
         for statement in _statements(ROLES_SQL.read_text(), variables):
             with suppress(psycopg.errors.DuplicateObject, psycopg.errors.DuplicateDatabase):
                 connection.execute(statement)
+        for statement in _statements(LIMITS_SQL.read_text(), variables):
+            connection.execute(statement)
     base = make_url(superuser_url).set(drivername="postgresql", database=database)
     return Urls(**{kind: _render(base.set(username=roles[kind], password=passwords[kind])) for kind in roles})
 

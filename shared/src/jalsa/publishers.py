@@ -24,9 +24,11 @@ WINDOW = 500
 PATIENCE = 12
 
 
-def publisher_for(url: str, service: str) -> Publisher:
+def publisher_for(url: str, service: str, topology: bus.Topology | None = None) -> Publisher:
     """The publisher for an AMQP URL, or for `memory://`."""
-    return MemoryPublisher(url) if url.startswith("memory:") else PikaPublisher(url, service)
+    if url.startswith("memory:"):
+        return MemoryPublisher(url, topology=topology)
+    return PikaPublisher(url, service, topology=topology)
 
 
 class NotConfirmed(Exception):
@@ -44,6 +46,8 @@ class PikaPublisher:
     def __init__(self, url: str, service: str, *, timeout: float = 5.0, topology: bus.Topology | None = None) -> None:
         self.url = url
         self.name = f"{service}-relay"
+        # where all services share a user (tests, a developer's broker) its name says nothing
+        self._user_id = service if pika.URLParameters(url).credentials.username == service else None
         self.timeout = timeout
         self.topology = topology or bus.load()
         self._connection: pika.SelectConnection | None = None
@@ -115,8 +119,9 @@ class PikaPublisher:
         connection.ioloop.close()
 
     def _connect(self) -> None:
-        with bus.connection(self.url) as declaring:
-            bus.declare(declaring, self.topology)
+        if self.topology.declares:
+            with bus.connection(self.url) as declaring:
+                bus.declare(declaring, self.topology)
         parameters = pika.URLParameters(self.url)
         parameters.heartbeat = 10
         # less than ours, so that it is pika that gives up a connection half made, and tidies up after itself
@@ -152,8 +157,17 @@ class PikaPublisher:
             EXCHANGE,
             message.key,
             message.body,
-            pika.BasicProperties(content_type=CONTENT_TYPE, delivery_mode=2, message_id=message.id),
+            self._properties(message),
             mandatory=self._mandatory(message.key),
+        )
+
+    def _properties(self, message: Message) -> pika.BasicProperties:
+        """The broker takes no other `user_id` than the connection's own user, so a consumer can rely on it."""
+        return pika.BasicProperties(
+            content_type=CONTENT_TYPE,
+            delivery_mode=2,
+            message_id=message.id,
+            user_id=self._user_id,
         )
 
     def _mandatory(self, key: str) -> bool:

@@ -95,17 +95,25 @@ class Reconciler:
             try:
                 while self.read_page(source, stop):
                     pass
-            except SourceChanged as changed:
-                sources.stop(self.inbox.relay.engine, self.inbox.service, changed)
             except (FeedAway, urllib3.exceptions.HTTPError) as error:
                 log.info("feed-away", source=source, error=type(error).__name__)
                 complete = False
         return complete
 
     def read_page(self, source: str, stop: Stop | None = None) -> bool:
-        """Take in one page after the checkpoint. Returns whether more is to be read. Raises FeedAway."""
+        """Take in one page after the checkpoint. Returns whether more is to be read. Raises FeedAway.
+
+        A source that tells another story than before is stopped.
+        """
         with self.inbox.relay.engine.begin() as conn:
             conn.execute(_ENSURE, {"source": source})
+        try:
+            return self._read_page(source, stop)
+        except SourceChanged as changed:
+            sources.stop(self.inbox.relay.engine, self.inbox.service, changed)
+            return False
+
+    def _read_page(self, source: str, stop: Stop | None) -> bool:
         with self.inbox.relay.engine.begin() as conn:
             checkpoint = conn.execute(_LEAD, {"source": source, "follows": self.follows[source]}).one_or_none()
             if checkpoint is None:

@@ -5,6 +5,8 @@ Migrations are history: a later change is a new function here (`create_mechanism
 
 from collections.abc import Callable
 
+from jalsa import folding
+
 Execute = Callable[[str], None]
 
 _MECHANISMS_V1 = """
@@ -187,6 +189,86 @@ def drop_mechanisms(execute: Execute, service: str) -> None:
     execute(_DROP_MECHANISMS_V1)
     app, relay = roles(service)
     execute(f"REVOKE USAGE ON SCHEMA public FROM {app}, {relay}")
+
+
+_NUMBERS_RISE = """
+CREATE FUNCTION numbers_rise() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  IF NEW.last = (CASE WHEN TG_OP = 'UPDATE' THEN OLD.last ELSE 0 END) + 1 THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'numbers_rise',
+    MESSAGE = 'a number begins at 1 and rises by 1';
+END $$;
+CREATE TRIGGER rise BEFORE INSERT OR UPDATE ON numbers FOR EACH ROW EXECUTE FUNCTION numbers_rise();
+"""
+
+# Each kind and year makes a sequence, which nothing ever removes: so what may be asked for is bounded.
+_LOOSE_NUMBER = """
+CREATE OR REPLACE FUNCTION loose_number(prefix text, year int) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+DECLARE
+  stem text := prefix || '-' || upper(current_setting('jalsa.tenant')) || '-' || year || '-';
+  name text := 'loose_' || md5(stem);
+BEGIN
+  {check}
+  IF to_regclass(name) IS NULL THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended(name, 0));
+    EXECUTE format('CREATE SEQUENCE IF NOT EXISTS %I', name);
+  END IF;
+  RETURN stem || to_char(nextval(name), 'FM99999999900000');
+END $$;
+"""
+
+
+def guard_numbers(execute: Execute, service: str, kinds: tuple[str, ...] = ()) -> None:
+    """Let counters only rise by one, and give loose numbers of these kinds and of years near ours to the app alone."""
+    app, _ = roles(service)
+    known = ", ".join(f"'{kind}'" for kind in kinds)
+    check = f"""
+  IF prefix <> ALL (ARRAY[{known}]::text[]) OR year NOT BETWEEN 2000 AND 2200 THEN
+    RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'loose_number_kind',
+      MESSAGE = 'there are no such numbers';
+  END IF;"""
+    execute(_NUMBERS_RISE)
+    execute(_LOOSE_NUMBER.replace("{check}", check))
+    execute(f"""
+        REVOKE UPDATE ON numbers FROM {app};
+        GRANT UPDATE (last) ON numbers TO {app};
+        REVOKE EXECUTE ON FUNCTION loose_number(text, int), jalsa_audit() FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION loose_number(text, int) TO {app};
+    """)
+
+
+def unguard_numbers(execute: Execute, service: str) -> None:
+    """The way back from guard_numbers."""
+    app, _ = roles(service)
+    execute("DROP TRIGGER rise ON numbers; DROP FUNCTION numbers_rise()")
+    execute(_LOOSE_NUMBER.replace("{check}", ""))
+    execute(f"""
+        REVOKE UPDATE (last) ON numbers FROM {app};
+        GRANT UPDATE ON numbers TO {app};
+        REVOKE EXECUTE ON FUNCTION loose_number(text, int) FROM {app};
+        GRANT EXECUTE ON FUNCTION loose_number(text, int), jalsa_audit() TO PUBLIC;
+    """)
+
+
+def create_folding(execute: Execute, service: str) -> None:
+    """Create the function `fold(text)`, which makes one text of what people take for the same spelling.
+
+    It is `jalsa.folding.fold`, for stored generated columns and their indexes.
+    """
+    app, _ = roles(service)
+    execute(f"""
+        CREATE FUNCTION fold(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+        AS $fold${folding.function_body()}$fold$
+    """)
+    execute(f"REVOKE EXECUTE ON FUNCTION fold(text) FROM PUBLIC; GRANT EXECUTE ON FUNCTION fold(text) TO {app}")
+
+
+def drop_folding(execute: Execute) -> None:
+    """The way back from create_folding, once no column is made by it."""
+    execute("DROP FUNCTION fold(text)")
 
 
 _SOURCES = """

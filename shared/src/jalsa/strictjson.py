@@ -1,4 +1,8 @@
-"""JSON as RFC 8259 has it, from people that we do not know: UTF-8, finite numbers, and no nesting without end."""
+"""JSON as RFC 8259 has it, from people that we do not know.
+
+It is UTF-8, its numbers are finite, its nesting has an end, and no name stands twice in one object: two programs that
+read such an object may take it for two different ones.
+"""
 
 import json
 import math
@@ -35,4 +39,11 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(members)
+    if len(value) != len(members):
+        raise ValueError("a name stands twice in an object")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_object)

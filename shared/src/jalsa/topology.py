@@ -1,4 +1,4 @@
-"""The bus's topology: one durable topic exchange, one quorum queue and one dead-letter queue per consuming service.
+"""The bus's topology: a durable topic exchange for events, a direct one for dead letters, two queues per consumer.
 
 It is data (`shared/contracts/topology.json`), made from what the services declare that they read, so that a relay can
 declare every queue and binding before the first event is published.
@@ -12,11 +12,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import structlog
+from amqp.exceptions import PreconditionFailed
 from kombu import Connection
 from kombu.exceptions import KombuError
 from kombu.transport.pyamqp import Transport
 
 from jalsa.contracts import EXCHANGE, FOLDER, Stream
+
+log = structlog.get_logger()
+
+#: Where refused messages go, each queue's under the name of its dead-letter queue. A queue may only name an exchange
+#: that its declarer may write to, and nobody should need that right on the default one, which reaches every queue.
+DEAD_EXCHANGE = "jalsa.dead"
 
 #: How often a message may kill its consumer. Every message prefetched at a crash counts one, so it is generous; what
 #: is set aside without cause comes back through the feed.
@@ -28,9 +36,13 @@ BUS_ERRORS: tuple[type[Exception], ...] = (*Transport.connection_errors, *Transp
 
 @dataclass(frozen=True)
 class Topology:
-    """The binding keys of each consuming service's queue."""
+    """The binding keys of each consuming service's queue.
+
+    `declares` is False for a process that may declare nothing: another one (`jalsa.declarer`) does it for all.
+    """
 
     bindings: Mapping[str, tuple[str, ...]]
+    declares: bool = True
 
     def routes(self, key: str) -> bool:
         """Whether any of our own queues is bound to a routing key."""
@@ -75,7 +87,7 @@ def queue_arguments(service: str) -> dict[str, Any]:
     return {
         "x-queue-type": "quorum",
         "x-delivery-limit": DELIVERY_LIMIT,
-        "x-dead-letter-exchange": "",
+        "x-dead-letter-exchange": DEAD_EXCHANGE,
         "x-dead-letter-routing-key": dead_queue_name(service),
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
@@ -88,18 +100,35 @@ def dead_queue_arguments() -> dict[str, Any]:
 
 
 def declare(connection: Connection, topology: Topology) -> None:
-    """Declare all of it on a channel of its own; what exists stays as it is, what was deleted is there again."""
+    """Declare all of it; what exists stays as it is, what was deleted is there again."""
+    if not topology.declares:
+        return
     with connection.channel() as channel:
         channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
-        for service, keys in topology.bindings.items():
-            _declare_queue(channel, dead_queue_name(service), dead_queue_arguments())
-            _declare_queue(channel, queue_name(service), queue_arguments(service))
+        channel.exchange_declare(DEAD_EXCHANGE, "direct", durable=True, auto_delete=False)
+    for service, keys in topology.bindings.items():
+        _declare_queue(connection, dead_queue_name(service), dead_queue_arguments())
+        _declare_queue(connection, queue_name(service), queue_arguments(service))
+        with connection.channel() as channel:
+            channel.queue_bind(dead_queue_name(service), DEAD_EXCHANGE, dead_queue_name(service))
             for key in keys:
                 channel.queue_bind(queue_name(service), EXCHANGE, key)
 
 
-def _declare_queue(channel: Any, name: str, arguments: dict[str, Any]) -> None:
-    channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+def _declare_queue(connection: Connection, name: str, arguments: dict[str, Any]) -> None:
+    """A queue's arguments cannot be changed: one that an earlier version made otherwise gives way to a new one.
+
+    Events that were in it come back through the feeds. Dead letters stay where they are: their queue has no other
+    arguments than it always had.
+    """
+    try:
+        with connection.channel() as channel:
+            channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+    except PreconditionFailed:
+        log.warning("queue-made-anew", queue=name)
+        with connection.channel() as channel:
+            channel.queue_delete(name)
+            channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
 
 
 def connection(url: str) -> Connection:

@@ -12,12 +12,14 @@ import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from jalsa import jobs, metrics, origin, sources, topology, watch
+from jalsa import jobs, metrics, origin, sources, watch
+from jalsa import topology as bus
 from jalsa.auth import ServiceTokens
 from jalsa.config import Config
 from jalsa.consumer import BusConsumer
 from jalsa.db import Database
 from jalsa.inbox import Inbox
+from jalsa.lookout import Lookout
 from jalsa.publishers import publisher_for
 from jalsa.reconcile import Reconciler
 from jalsa.relay import Relay
@@ -49,7 +51,7 @@ class Worker:
     def start(self) -> None:
         """Start every loop. Raises ConfigError for a database that is empty, although others know events of it."""
         if self.service.publishes and not self.start_empty:
-            origin.check(self.service.name, self.relay.engine, self._tokens(), self.config.peer_url, topology.load())
+            origin.check(self.service.name, self.relay.engine, self._tokens(), self.config.peer_url, bus.load())
         for name, loop in self._loops().items():
             thread_name = f"{self.service.name}-{name}"
             self._rounds[thread_name] = stop = jobs.Round(self.stop)
@@ -86,22 +88,32 @@ class Worker:
         return "hanging" if self._rounds[thread.name].late() > HANGING_SECONDS else "ok"
 
     def _loops(self) -> dict[str, Loop]:
-        relay = Relay(self.service.name, self.relay.engine, publisher_for(self.config.amqp_url, self.service.name))
-        tools = jobs.JobTools(self.app, self.relay, self.config, self.service.name)
+        publisher = publisher_for(self.config.amqp_url, self.service.name, self._topology())
+        relay = Relay(self.service.name, self.relay.engine, publisher)
+        reconciler = self._reconciler() if self.service.streams else None
+        lookout = Lookout(reconciler) if reconciler else None
+        tools = jobs.JobTools(self.app, self.relay, self.config, self.service.name, lookout=lookout)
         purge = jobs.Job("purge-idempotency-keys", 3600, jobs.purge_idempotency_keys)
         loops: dict[str, Loop] = {"place": relay.place_loop, "publish": relay.publish_loop}
-        if self.service.streams:
-            loops |= self._inbox_loops()
+        if reconciler:
+            loops |= self._inbox_loops(reconciler)
         measure = jobs.Job("measure", 5, watch.measure)
         for job in (*self.service.jobs, purge, measure):
             loops[job.name] = _job_loop(job, tools)
         return loops
 
-    def _inbox_loops(self) -> dict[str, Loop]:
+    def _topology(self) -> bus.Topology:
+        return replace(bus.load(), declares=self.config.amqp_declare == "yes")
+
+    def _reconciler(self) -> Reconciler:
         service, config = self.service, self.config
         inbox = Inbox(service.name, self.app, self.relay, service.streams, service.handlers)
-        self.consumer = consumer = BusConsumer(config.amqp_url, inbox)
-        reconciler = Reconciler(inbox, self._tokens(), config.peer_url, on_missed=consumer.declare_soon)
+        return Reconciler(inbox, self._tokens(), config.peer_url)
+
+    def _inbox_loops(self, reconciler: Reconciler) -> dict[str, Loop]:
+        config, inbox = self.config, reconciler.inbox
+        self.consumer = consumer = BusConsumer(config.amqp_url, inbox, topology=self._topology())
+        reconciler.on_missed = consumer.declare_soon
         retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())
 
         def reconcile(stop: jobs.Stop) -> None:

@@ -1,6 +1,7 @@
 """The command `jalsa`: the local run, its tokens, and the contracts that are made from the code."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -34,7 +35,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     token.add_argument("--sub", default="developer", help="the login (default: developer)")
     token.add_argument("--provider-id", help="for clinicians: the provider whom the login belongs to")
-    token.add_argument("--hours", type=float, default=24, help="how long it is valid (default: 24)")
+    token.add_argument(
+        "--events",
+        action="append",
+        metavar="SERVICE.AGGREGATE",
+        help="for subscribers: what is granted; may be given several times",
+    )
+    token.add_argument(
+        "--hours",
+        type=float,
+        default=24,
+        help="how long it is valid (default: 24, the most unless JWT_MAX_HOURS says otherwise)",
+    )
     token.set_defaults(run=_token)
     contracts = commands.add_parser("contracts", help="what is made from the services' declarations of their events")
     contracts.add_argument(
@@ -48,19 +60,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(_: argparse.Namespace) -> None:
+    from jalsa.migrate import MigrationError
     from jalsa_local.database import DatabaseError
     from jalsa_local.run import run
 
     try:
         run()
-    except DatabaseError as error:
+    except (DatabaseError, MigrationError) as error:
         sys.exit(f"jalsa: {error}")
 
 
 def _token(arguments: argparse.Namespace) -> None:
+    from jalsa.config import Config
     from jalsa.issuer import Issuer
     from jalsa_local.settings import Settings
 
+    longest = int(os.environ.get("JWT_MAX_HOURS") or Config.jwt_max_hours)
+    if not 0 < arguments.hours <= longest:
+        sys.exit(f"jalsa: a token is valid for {longest} hours at most (JWT_MAX_HOURS).")
     keys = Settings.from_env().data / "keys"
     if not (keys / "issuer.pem").exists():
         sys.exit(f"jalsa: there are no keys in {keys}; start Jalsa first (make run).")
@@ -69,6 +86,7 @@ def _token(arguments: argparse.Namespace) -> None:
         arguments.role,
         subject=arguments.sub,
         provider_id=arguments.provider_id,
+        events=arguments.events,
         seconds=int(arguments.hours * 3600),
     )
     print(token)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,7 @@ _SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
+_ENTERING = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 #: Waits until we are gone, whatever ended us, then asks the server for a fast shutdown.
 _GUARD = 'cat >/dev/null; kill -INT "$1" 2>/dev/null'
 
@@ -71,6 +73,8 @@ class EmbeddedPostgres:
 
     def _make_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.account and not self._may_enter:
+            self.folder.parent.chmod(0o711)  # nobody else may list it, but the account must pass through
         if self.account:
             shutil.chown(self.folder, self.account.pw_uid, self.account.pw_gid)
         password = self.folder / "password"
@@ -136,13 +140,20 @@ class EmbeddedPostgres:
         """The prefix that gives root's rights up, but for entering folders (a checkout below /root)."""
         if self.account is None:
             return []
+        return [*self._as_nobody(), *(_ENTERING if self._may_enter else [])]
+
+    @cached_property
+    def _may_enter(self) -> bool:
+        """Whether root may let the account enter folders that are closed to it: not in every container."""
+        command = [*self._as_nobody(), *_ENTERING, "true"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def _as_nobody(self) -> list[str]:
+        assert self.account is not None
         setpriv = shutil.which("setpriv")
         if setpriv is None:
             raise DatabaseError("As root the program setpriv (util-linux) is needed; or run Jalsa as a normal user.")
-        ids = [f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups"]
-        entering = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-        allowed = subprocess.run([setpriv, *ids, *entering, "true"], capture_output=True, check=False).returncode == 0
-        return [setpriv, *ids, *(entering if allowed else [])]
+        return [setpriv, f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups"]
 
 
 def _unprivileged_account() -> "pwd.struct_passwd | None":

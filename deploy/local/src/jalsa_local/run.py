@@ -1,17 +1,16 @@
 """`jalsa run`: the five services in one process behind one port, their workers beside them."""
 
 import fcntl
-import json
 import os
+import secrets
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import WSGIApplication
 
 import urllib3
 
@@ -19,21 +18,34 @@ from jalsa.cli import migrations_folder
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.provision import provision
 from jalsa.web import Service
+from jalsa.web.edge import Patience
 from jalsa_local.database import EmbeddedPostgres
+from jalsa_local.gateway import gateway
 from jalsa_local.services import NAMES, load_all
 from jalsa_local.settings import Settings
 
-WSGIApplication = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
+#: How many requests of each service use its database at once, and how they wait: all five share the threads.
+_PLACES, _PATIENCE = 4, Patience(waiting=60)
 
 
 def run() -> None:
     """Start everything and serve until Ctrl-C. State is kept in the data folder."""
     settings = Settings.from_env()
     began = time.monotonic()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    _keep_private(settings.data)
     with _alone_on(settings.data):
         _await_port(settings.port)
         _run(settings, began)
+
+
+def _keep_private(data: Path) -> None:
+    """What is written from now on is its owner's alone: records, keys, the log. What an older run left follows."""
+    os.umask(0o077)
+    data.mkdir(parents=True, exist_ok=True)
+    data.chmod(0o700)
+    for path in data.iterdir():
+        if path.is_file():
+            path.chmod(0o600)
 
 
 def _alone_on(data: Path) -> IO[str]:
@@ -67,16 +79,28 @@ def _run(settings: Settings, began: float) -> None:
     postgres.start()
     _say("the five databases are brought up to date")
     services = load_all()
-    environments = {name: _prepare(service, settings, issuer, postgres.url) for name, service in services.items()}
+    secret = _password_secret(issuer.folder)
+    environments = {
+        name: _prepare(service, settings, issuer, secret, postgres.url) for name, service in services.items()
+    }
     _say("the services start")
     _serve(settings, services, environments, issuer, began)
 
 
-def _prepare(service: Service, settings: Settings, issuer: Issuer, superuser_url: str) -> dict[str, str]:
+def _password_secret(keys: Path) -> str:
+    """What the database roles' passwords follow from. Before services had keys of their own it was their shared key."""
+    path = keys / "service.pem"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32))
+    return path.read_text()
+
+
+def _prepare(service: Service, settings: Settings, issuer: Issuer, secret: str, superuser_url: str) -> dict[str, str]:
     """Database, roles and migrations of a service; returns its environment."""
     from jalsa.migrate import migrate
 
-    urls = provision(superuser_url, service.name.replace("-", "_"), secret=issuer.service_key)
+    urls = provision(superuser_url, service.name.replace("-", "_"), secret=secret)
     migrate(migrations_folder(service), urls.owner)
     return {
         **{name: value for name, value in os.environ.items() if name != "PORT"},
@@ -87,9 +111,9 @@ def _prepare(service: Service, settings: Settings, issuer: Issuer, superuser_url
         "JWT_ISSUER": ISSUER,
         "JWT_AUDIENCE": AUDIENCE,
         "JWKS_URL": issuer.jwks_url,
-        "SERVICE_KEY": issuer.service_key,
-        "SERVICE_PUBLIC_KEY": issuer.service_public_key,
-        "WEB_THREADS": "4",
+        "SERVICE_KEY": issuer.service_key(service.name),
+        "SERVICE_JWKS_URL": issuer.service_jwks_url,
+        "WEB_THREADS": str(_PLACES),
     }
 
 
@@ -100,33 +124,18 @@ def _serve(
     issuer: Issuer,
     began: float,
 ) -> None:
-    from gunicorn.app.base import BaseApplication
+    from jalsa.web.server import Server
 
-    log_path = settings.data / "jalsa.log"
-
-    class LocalServer(BaseApplication):  # type: ignore[misc]
-        def load_config(self) -> None:
-            options = {
-                "bind": f"127.0.0.1:{settings.port}",
-                "workers": 1,
-                "threads": 16,
-                "worker_class": "gthread",
-                "control_socket_disable": True,
-                "errorlog": str(log_path),
-                "loglevel": "warning",
-                "graceful_timeout": 5,
-                "keepalive": 75,
-                "post_worker_init": lambda _: _announce(settings, issuer, began),
-                "worker_exit": lambda _, __: _stop_workers(),
-            }
-            for name, value in options.items():
-                self.cfg.set(name, value)
-
-        def load(self) -> Any:
-            _log_to(log_path)
-            return _assemble(services, environments)
-
-    LocalServer().run()
+    _log_to(settings.data / "jalsa.log")
+    Server(
+        lambda: _assemble(services, environments),
+        bind=f"127.0.0.1:{settings.port}",
+        workers=1,
+        threads=_PATIENCE.threads(_PLACES, len(services)),
+        graceful_timeout=5,
+        post_worker_init=lambda _: _announce(settings, issuer, began),
+        worker_exit=lambda _, __: _stop_workers(),
+    ).run()
 
 
 _workers: list[Any] = []
@@ -134,36 +143,17 @@ _workers: list[Any] = []
 
 def _assemble(services: dict[str, Service], environments: dict[str, dict[str, str]]) -> WSGIApplication:
     """One WSGI application of all five, after the fork; their workers' threads start beside it."""
-    from werkzeug.middleware.dispatcher import DispatcherMiddleware
-
     from jalsa.web import create_app
     from jalsa.worker import Worker
 
     mounts: dict[str, WSGIApplication] = {}
     for name, service in services.items():
         config = service.config.from_env(environments[name])
-        mounts[f"/{name}"] = create_app(service, config)
-        mounts[f"/{name}/metrics"] = _index  # not published, as by the gateway
+        mounts[name] = create_app(service, config, patience=_PATIENCE)
         _workers.append(Worker(service, config))
     for worker in _workers:
         worker.start()
-    return DispatcherMiddleware(_index, mounts)
-
-
-def _index(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-    """What is outside the five services: an index at `/`, a problem document elsewhere."""
-    if environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") in ("", "/"):
-        start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps({"services": {name: f"/{name}/v1/docs" for name in NAMES}}).encode()]
-    problem = {
-        "type": "urn:jalsa:problem:not-found",
-        "title": "Not found",
-        "status": 404,
-        "detail": "There is no such service.",
-        "code": "not-found",
-    }
-    start_response("404 Not Found", [("Content-Type", "application/problem+json")])
-    return [json.dumps(problem).encode()]
+    return gateway(mounts)
 
 
 def _stop_workers() -> None:

@@ -111,15 +111,27 @@ def status_after_payment(status: str, balance: Decimal, amount: Decimal) -> str:
     return target
 
 
+#: Why an appointment is not cleared: the first is taken for granted where nothing was announced.
+PAYMENT_DUE, NO_PRICE = "payment-due", "no-price"
+
+
 def clearance_of(status: str, total: Decimal | None) -> tuple[bool, str]:
     """Whether an invoice in this state lets its patient check in, and why."""
     if status == "DRAFT":
-        return False, "no-price"
+        return False, NO_PRICE
     if status == "VOID":
         return False, "invoice-void"
     if status == "PAID":
         return True, "invoice-paid"
-    return (True, "nothing-to-pay") if total == 0 else (False, "payment-due")
+    return (True, "nothing-to-pay") if total == 0 else (False, PAYMENT_DUE)
+
+
+def announced(cleared: bool, reason: str) -> tuple[bool, bool]:
+    """What others are told of a clearance when it changes: whether it is there, and whether it is a price that lacks.
+
+    That an invoice which nobody has paid becomes void is told by the invoice.
+    """
+    return cleared, not cleared and reason == NO_PRICE
 
 
 def money(amount: Decimal, currency: str) -> dict[str, str]:

@@ -57,10 +57,13 @@ class InvoiceVoidedData(_InvoiceData):
 
 
 class FinancialClearanceChangedData(Schema):
-    """The reason stays here: where somebody cleared by hand, it is free text."""
+    """Why it is cleared stays here: where somebody cleared by hand, that is free text."""
 
     appointment_id = fields.UUID(required=True)
     cleared = fields.Boolean(required=True)
+    reason = fields.String(
+        metadata={"description": "Why it is not cleared: payment-due, no-price or invoice-void; absent if it is"}
+    )
 
 
 INVOICE_ISSUED = EventType("billing", "invoice", "InvoiceIssued", InvoiceIssuedData())
@@ -114,7 +117,7 @@ class PackageCreatedFields(Fields):
     total_sessions = fields.Integer(required=True)
 
 
-class PackageEndedFields(Fields):
+class PackageFields(Fields):
     package_id = fields.UUID(required=True)
 
 
@@ -138,7 +141,14 @@ STREAMS = (
             "AppointmentCancelled.v1": CancelledFields(),
         },
         passes_over=frozenset(
-            {"AppointmentConfirmed.v1", "AppointmentArrived.v1", "AppointmentAttended.v1", "AppointmentNoShow.v1"}
+            {
+                "AppointmentConfirmed.v1",
+                "AppointmentArrived.v1",
+                "AppointmentAttended.v1",
+                "AppointmentNoShow.v1",
+                # an outcome changes no invoice, so neither does its correction
+                "AppointmentCorrected.v1",
+            }
         ),
     ),
     Stream(
@@ -146,8 +156,9 @@ STREAMS = (
         "package",
         reads={
             "PackageCreated.v1": PackageCreatedFields(),
-            "PackageCompleted.v1": PackageEndedFields(),
-            "PackageCancelled.v1": PackageEndedFields(),
+            "PackageCompleted.v1": PackageFields(),
+            "PackageReopened.v1": PackageFields(),
+            "PackageCancelled.v1": PackageFields(),
         },
         passes_over=frozenset({"PackageScheduled.v1"}),
     ),
@@ -198,6 +209,8 @@ def invoice_voided(db: Session, invoice: Invoice, now: datetime) -> None:
 def clearance_changed(db: Session, clearance: Clearance, now: datetime) -> None:
     """Publish FinancialClearanceChanged."""
     data = {"appointment_id": clearance.id, "cleared": clearance.cleared}
+    if not clearance.cleared:
+        data["reason"] = clearance.reason
     publish(db, CLEARANCE_CHANGED, clearance.id, data, now=now)
 
 

@@ -9,17 +9,17 @@ from jalsa.inbox import Received
 
 def on_appointment_booked(db: Session, event: Received) -> None:
     """A patient has a place in a session: one invoice."""
-    invoices.invoice_appointment(db, event.data, now=clock.now())
+    invoices.invoice_appointment(db, event.data, now=clock.database_now(db))
 
 
 def on_appointment_rescheduled(db: Session, event: Received) -> None:
     """The place was moved to another time, perhaps of another clinic."""
-    invoices.move_appointment(db, event.data, now=clock.now())
+    invoices.move_appointment(db, event.data, now=clock.database_now(db))
 
 
 def on_appointment_cancelled(db: Session, event: Received) -> None:
     """The place was given up, alone or with its session."""
-    invoices.cancel_appointment(db, event.data["appointment_id"], now=clock.now())
+    invoices.cancel_appointment(db, event.data["appointment_id"], now=clock.database_now(db))
 
 
 def on_package_created(db: Session, event: Received) -> None:
@@ -29,12 +29,17 @@ def on_package_created(db: Session, event: Received) -> None:
 
 def on_package_completed(db: Session, event: Received) -> None:
     """All sessions of a package are over."""
-    projections.end_package(db, event.data["package_id"], "COMPLETED")
+    projections.set_package_status(db, event.data["package_id"], "COMPLETED")
+
+
+def on_package_reopened(db: Session, event: Received) -> None:
+    """A package that was over goes on, because an outcome was taken back or the patient came late."""
+    projections.set_package_status(db, event.data["package_id"], "OPEN")
 
 
 def on_package_cancelled(db: Session, event: Received) -> None:
     """The rest of a package was given up; its appointments' own cancellations make their invoices void."""
-    projections.end_package(db, event.data["package_id"], "CANCELLED")
+    projections.set_package_status(db, event.data["package_id"], "CANCELLED")
 
 
 def on_patient_saved(db: Session, event: Received) -> None:
@@ -48,6 +53,7 @@ HANDLERS = {
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
     "scheduling.PackageCreated.v1": on_package_created,
     "scheduling.PackageCompleted.v1": on_package_completed,
+    "scheduling.PackageReopened.v1": on_package_reopened,
     "scheduling.PackageCancelled.v1": on_package_cancelled,
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,

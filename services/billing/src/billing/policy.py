@@ -1,6 +1,7 @@
 """Which role may do what; what is not named here is refused. Clinicians and records have no part in money."""
 
-from jalsa.auth import SYSTEM, Policy
+from jalsa.auth import SUBSCRIBER, SYSTEM, Policy
+from jalsa.web.restricted import Readers
 
 _BILLING = frozenset({"biller", "manager"})
 _DESK = _BILLING | {"front-desk"}
@@ -14,6 +15,11 @@ POLICY: Policy = {
     "payments.write": _DESK,
     "clearance.read": _READERS,
     "clearance.write": _BILLING,
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }
+
+#: Who reads why somebody let a patient in unpaid, which tells of the patient's life; and not of a code of our own.
+GRANT = Readers(frozenset({"front-desk", "clinician", "manager"}), only_if="manual")
+#: Who reads why an invoice was made void.
+VOID = Readers(_DESK)

@@ -13,7 +13,19 @@ LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
 CANCELLED = "CANCELLED"
 
 INDIVIDUAL, GROUP = "INDIVIDUAL", "GROUP"
-DISCIPLINES = ("PSYCHOLOGY", "OT", "ABA", "SLP", "MEDICAL", "NURSING")
+#: What notes may be of: the disciplines of scheduling. A session may be of any other; what is known of it is kept.
+DISCIPLINES = (
+    "PSYCHOLOGY",
+    "OT",
+    "ABA",
+    "SLP",
+    "PHYSIOTHERAPY",
+    "SOCIAL_WORK",
+    "SPECIAL_EDUCATION",
+    "DIETETICS",
+    "MEDICAL",
+    "NURSING",
+)
 MAX_CONTENT = 20_000
 
 #: How a worklist shows a note that nobody has begun.

@@ -51,6 +51,10 @@ class SessionFields(Fields):
     session_id = fields.UUID(required=True)
 
 
+class SessionCorrectedFields(SessionFields):
+    to_status = fields.String(required=True)
+
+
 class AppointmentPlaceFields(SessionPlaceFields):
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
@@ -62,11 +66,16 @@ class AppointmentFields(Fields):
     appointment_id = fields.UUID(required=True)
 
 
+class AppointmentCorrectedFields(AppointmentFields):
+    to_status = fields.String(required=True)
+
+
 class ClinicFields(Fields):
     clinic_id = fields.UUID(required=True)
     code = fields.String(required=True)
     name_en = fields.String(required=True)
     name_ar = fields.String(required=True)
+    timezone = fields.String()
 
 
 class ProviderFields(Fields):
@@ -93,6 +102,7 @@ STREAMS = (
             "SessionStarted.v1": SessionFields(),
             "SessionCompleted.v1": SessionFields(),
             "SessionCancelled.v1": SessionFields(),
+            "SessionCorrected.v1": SessionCorrectedFields(),
         },
         passes_over=frozenset({"SessionFilled.v1", "SessionSpotsOpened.v1"}),
     ),
@@ -107,6 +117,7 @@ STREAMS = (
             "AppointmentAttended.v1": AppointmentFields(),
             "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
+            "AppointmentCorrected.v1": AppointmentCorrectedFields(),
         },
     ),
     Stream(

@@ -46,6 +46,11 @@ def on_session_cancelled(db: Session, event: Received) -> None:
     projections.set_session_status(db, event.data["session_id"], "CANCELLED")
 
 
+def on_session_corrected(db: Session, event: Received) -> None:
+    """That a session had begun or was over was a slip, and is taken back; a note signed meanwhile stays."""
+    projections.set_session_status(db, event.data["session_id"], event.data["to_status"])
+
+
 def on_appointment_booked(db: Session, event: Received) -> None:
     """A patient has a place in a session, which may not have been heard of yet."""
     projections.expect_session(db, event.data)
@@ -83,6 +88,11 @@ def on_appointment_cancelled(db: Session, event: Received) -> None:
     projections.set_participant_status(db, event.data["appointment_id"], "CANCELLED")
 
 
+def on_appointment_corrected(db: Session, event: Received) -> None:
+    """What was said of a patient's coming was a slip, and is taken back; a note signed meanwhile stays."""
+    projections.set_participant_status(db, event.data["appointment_id"], event.data["to_status"])
+
+
 HANDLERS = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.ProviderSaved.v1": on_provider_saved,
@@ -91,6 +101,7 @@ HANDLERS = {
     "scheduling.SessionStarted.v1": on_session_started,
     "scheduling.SessionCompleted.v1": on_session_completed,
     "scheduling.SessionCancelled.v1": on_session_cancelled,
+    "scheduling.SessionCorrected.v1": on_session_corrected,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
     "scheduling.AppointmentConfirmed.v1": on_appointment_confirmed,
     "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
@@ -98,6 +109,7 @@ HANDLERS = {
     "scheduling.AppointmentAttended.v1": on_appointment_attended,
     "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+    "scheduling.AppointmentCorrected.v1": on_appointment_corrected,
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
 }

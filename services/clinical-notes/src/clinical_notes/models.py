@@ -20,6 +20,7 @@ class ClinicProjection(TenantRow, Base):
     code: Mapped[str]
     name_en: Mapped[str]
     name_ar: Mapped[str]
+    timezone: Mapped[str | None]  # unknown until the clinic is next saved, where it was heard of long ago
 
 
 class ProviderProjection(TenantRow, Base):

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from clinical_notes.domain import Reader
-from jalsa.auth import SYSTEM, Policy, Principal
+from jalsa.auth import SUBSCRIBER, SYSTEM, Policy, Principal
 from jalsa.errors import Problem
 
 _CLINICIAN = frozenset({"clinician"})
@@ -12,7 +12,7 @@ _MANAGER = frozenset({"manager"})
 POLICY: Policy = {
     "notes.read": _CLINICIAN | _MANAGER,
     "notes.write": _CLINICIAN,
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.operate": _MANAGER,
 }
 

@@ -40,6 +40,8 @@ APPOINTMENT_KINDS = (
     CANCELLATION,
     *(f"REMINDER_{kind}" for kind in REMINDERS),
 )
+#: What tells a patient where and when an appointment is.
+NEWS_KINDS = (BOOKING_CONFIRMATION, RESCHEDULING)
 #: What sets, moves or takes away several dates of a package at once.
 PACKAGE_CAUSES = ("SCHEDULED", "RESCHEDULED", "SUBSTITUTED", "PAUSED", "RESUMED")
 PACKAGE_KINDS = (*(f"PACKAGE_{cause}" for cause in PACKAGE_CAUSES), "PACKAGE_CANCELLED")
@@ -60,8 +62,12 @@ _USELESS_FROM = {
 NEWS = timedelta(days=1)
 #: How long a message waits for a patient whose registration may still be on its way.
 PATIENCE = timedelta(minutes=10)
-#: How long a message may be in sending before its sender counts as lost; longer than any attempt can take.
-LEASE = timedelta(minutes=5)
+#: From how long after its claim on another worker looks whether a message's sender is still there.
+SENDER_LOOKED_AFTER = timedelta(seconds=5)
+#: Longer than any attempt can take: a sender of whom nothing is heard for so long counts as lost.
+LONGEST_ATTEMPT = timedelta(minutes=5)
+#: How long a message waits for a source that does not say whether there is news of what the message is about.
+WAIT_FOR_SOURCE = timedelta(minutes=1)
 MAX_ATTEMPTS = 12
 
 # Why a message was not sent.

@@ -84,6 +84,7 @@ class BookedFields(_Announced):
     session = fields.Nested(_Session(), required=True)
     clinic = fields.Nested(_Clinic(), required=True)
     provider = fields.Nested(_Provider(), required=True)
+    recorded_late = fields.Boolean(load_default=False)
 
 
 class RescheduledFields(BookedFields):
@@ -96,6 +97,10 @@ class AppointmentFields(Fields):
 
 class CancelledFields(AppointmentFields, _Announced):
     pass
+
+
+class CorrectedFields(AppointmentFields):
+    to_status = fields.String(required=True)
 
 
 class _NamedProvider(_Provider):
@@ -132,6 +137,7 @@ class _OfferedSession(Fields):
 
 
 class OfferedFields(Fields):
+    entry_id = fields.UUID(required=True)
     offer_id = fields.UUID(required=True)
     patient_id = fields.UUID(required=True)
     expires_at = Instant(required=True)
@@ -157,6 +163,7 @@ STREAMS = (
                 "SessionStarted.v1",
                 "SessionCompleted.v1",
                 "SessionCancelled.v1",
+                "SessionCorrected.v1",
                 "SessionFilled.v1",
                 "SessionSpotsOpened.v1",
             }
@@ -173,13 +180,14 @@ STREAMS = (
             "AppointmentAttended.v1": AppointmentFields(),
             "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": CancelledFields(),
+            "AppointmentCorrected.v1": CorrectedFields(),
         },
     ),
     Stream(
         "scheduling",
         "package",
         reads={"PackageScheduled.v1": PackageScheduledFields(), "PackageCancelled.v1": PackageFields()},
-        passes_over=frozenset({"PackageCreated.v1", "PackageCompleted.v1"}),
+        passes_over=frozenset({"PackageCreated.v1", "PackageCompleted.v1", "PackageReopened.v1"}),
     ),
     Stream(
         "scheduling",

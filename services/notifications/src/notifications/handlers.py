@@ -43,7 +43,7 @@ def on_provider_saved(db: Session, event: Received) -> None:
 
 def on_appointment_booked(db: Session, event: Received) -> None:
     """A patient was booked into a session."""
-    appointments.book(db, event.data, announced_at=event.time, now=clock.now())
+    appointments.book(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
 def on_appointment_confirmed(db: Session, event: Received) -> None:
@@ -53,7 +53,7 @@ def on_appointment_confirmed(db: Session, event: Received) -> None:
 
 def on_appointment_rescheduled(db: Session, event: Received) -> None:
     """An appointment was moved, alone or with its session."""
-    appointments.reschedule(db, event.data, announced_at=event.time, now=clock.now())
+    appointments.reschedule(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
 def on_appointment_arrived(db: Session, event: Received) -> None:
@@ -73,22 +73,28 @@ def on_appointment_no_show(db: Session, event: Received) -> None:
 
 def on_appointment_cancelled(db: Session, event: Received) -> None:
     """An appointment was cancelled, alone or with its session."""
-    appointments.cancel(db, event.data, announced_at=event.time, now=clock.now())
+    appointments.cancel(db, event.data, announced_at=event.time, now=clock.database_now(db))
+
+
+def on_appointment_corrected(db: Session, event: Received) -> None:
+    """What was said of a patient's coming was a slip, and is taken back."""
+    data = event.data
+    appointments.correct(db, data["appointment_id"], data["to_status"], now=clock.database_now(db))
 
 
 def on_package_scheduled(db: Session, event: Received) -> None:
     """Dates of a package were set, moved or given up, several at once."""
-    packages.schedule(db, event.data, announced_at=event.time, now=clock.now())
+    packages.schedule(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
 def on_package_cancelled(db: Session, event: Received) -> None:
     """A package was cancelled, with all that was to come of it."""
-    packages.cancel(db, event.data["package_id"], announced_at=event.time, now=clock.now())
+    packages.cancel(db, event.data["package_id"], announced_at=event.time, now=clock.database_now(db))
 
 
 def on_waitlist_offered(db: Session, event: Received) -> None:
     """A place is held for a patient on the waitlist."""
-    waitlist.offer(db, event.data, announced_at=event.time, now=clock.now())
+    waitlist.offer(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
 def on_waitlist_offer_ended(db: Session, event: Received) -> None:
@@ -108,6 +114,7 @@ HANDLERS = {
     "scheduling.AppointmentAttended.v1": on_appointment_attended,
     "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+    "scheduling.AppointmentCorrected.v1": on_appointment_corrected,
     "scheduling.PackageScheduled.v1": on_package_scheduled,
     "scheduling.PackageCancelled.v1": on_package_cancelled,
     "scheduling.WaitlistOffered.v1": on_waitlist_offered,

@@ -3,20 +3,21 @@
 The relay role finds what is due for all tenants; each piece is then done by the application role for its tenant.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from jalsa import clock
 from jalsa.context import for_system
 from jalsa.db import again
-from jalsa.jobs import Job, JobTools
-from notifications import queries
+from jalsa.jobs import Due, Job, JobTools, in_transaction, run_due
+from jalsa.lookout import SourceAway
+from notifications import domain, queries
 from notifications.channels import Channel, channels
 from notifications.channels.failure import NotSent
 from notifications.config import NotificationsConfig
@@ -27,91 +28,103 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-BATCH = 50
+ACTOR = "dispatch"
 #: How many messages one worker delivers at once, so that a slow one does not hold up the others.
 SENDERS = 4
 
 
 def remind(tools: JobTools) -> int:
     """Make the messages of the reminders that are due. Returns how many."""
-    with tools.relay.engine.connect() as conn:
-        due = queries.due_reminders(conn, clock.now(), BATCH)
-    return sum(_remind(tools, row) for row in due)
+    make, give_up = (in_transaction(work, ACTOR) for work in (reminders.make_message, reminders.give_up))
+    return run_due(tools, "remind", queries.due_reminders, make, give_up=give_up)
 
 
 def send(tools: JobTools) -> int:
     """Send the messages that are due. Returns how many were tried."""
-    with tools.relay.engine.connect() as conn:
-        due = queries.due_messages(conn, clock.now(), BATCH)
-    return sum(_side_by_side(lambda row: _send(tools, row), due)) if due else 0
+    give_up = in_transaction(messages.give_up, ACTOR)
+    return run_due(tools, "send", queries.due_messages, _send, give_up=give_up, at_once=SENDERS)
 
 
 JOBS = (Job("remind", 0.5, remind), Job("send", 0.5, send))
 
 
-def _side_by_side(work: Callable[[Any], int], rows: Sequence[Any]) -> list[int]:
-    with ThreadPoolExecutor(SENDERS, thread_name_prefix="notifications-send") as pool:
-        return list(pool.map(work, rows))
-
-
-def _remind(tools: JobTools, row: Any) -> int:
-    return int(bool(_alone(tools, row, reminders.make_message, reminders.give_up)))
-
-
-def _send(tools: JobTools, row: Any) -> int:
-    outgoing = _alone(tools, row, messages.claim, messages.give_up)
-    if outgoing is None:
-        return 0
-    assert isinstance(tools.config, NotificationsConfig)
-    # no transaction is open while the outside world is called
-    record = _attempt(channels(tools.config)[outgoing.channel], outgoing)
-    _transaction(tools, row.tenant_id, record)
-    return 1
-
-
-def _alone(tools: JobTools, row: Any, work: Callable[..., T], give_up: Callable[..., None]) -> T | None:
-    """Do one row's work. A fault that is its own is logged and ends it, and not the rows beside it."""
+def _send(tools: JobTools, row: Due) -> bool:
     try:
-        return _transaction(tools, row.tenant_id, lambda db: work(db, row.id, now=clock.now()))
-    except Exception as error:
-        if _passes(error):
+        step = messages.claim if _is_up_to_date(tools, row) else messages.withhold
+    except SourceAway:
+        return False
+    with _held(tools, row.id) as is_ours:
+        outgoing = _transaction(tools, row, step) if is_ours else None
+        if outgoing is None:
+            return False
+        assert isinstance(tools.config, NotificationsConfig)
+        # no row is locked while the outside world is called
+        record = _attempt(channels(tools.config)[outgoing.channel], outgoing)
+        _transaction(tools, row, record)
+    return True
+
+
+def _is_up_to_date(tools: JobTools, row: Due) -> bool:
+    """Whether all that scheduling has said of what a message is about is known here, so that it may leave.
+
+    Where scheduling does not answer, what is known is enough after a minute; until then raises SourceAway.
+    """
+    assert tools.lookout is not None
+    subjects, now = _transaction(tools, row, lambda db, row_id, now: (queries.subjects_of(db, row_id), now))
+    try:
+        return tools.lookout.has_all("scheduling", row.tenant_id, subjects)
+    except SourceAway:
+        if now - row.due_at < domain.WAIT_FOR_SOURCE:
             raise
-        log.error("due-work-failed", work=work.__qualname__, row_id=str(row.id), exc_info=error)
-    _transaction(tools, row.tenant_id, lambda db: give_up(db, row.id, now=clock.now()))
-    return None
+    return True
 
 
-def _attempt(channel: Channel, outgoing: Outgoing) -> Callable[[Session], None]:
+_BOUND = text("SELECT set_config('idle_in_transaction_session_timeout', :limit, true)")
+_HOLD = text("SELECT pg_try_advisory_xact_lock(hashtextextended('message:' || :id, 0))")
+
+
+@contextmanager
+def _held(tools: JobTools, message_id: UUID) -> Iterator[bool]:
+    """The right to send a message, if no other sender has it. It ends with the connection, and so with the worker.
+
+    The lock is a transaction's, not a session's, which a connection pooler would leave behind; the transaction has no
+    other lock, and no snapshot.
+    """
+    conn = tools.app.engine.connect()
+    try:
+        conn.detach()  # a connection of its own: those of the pool are for what is done meanwhile
+        conn.execute(_BOUND, {"limit": f"{domain.LONGEST_ATTEMPT.total_seconds():.0f}s"})
+        yield bool(conn.execute(_HOLD, {"id": str(message_id)}).scalar_one())
+    finally:
+        with suppress(DBAPIError):  # it was lost already: another sender looks after the message then
+            conn.close()
+
+
+def _attempt(channel: Channel, outgoing: Outgoing) -> Callable[..., None]:
     """Deliver; returns what is to be recorded of it."""
-    message_id: UUID = outgoing.id
-    known = {"message_id": str(message_id), "channel": outgoing.channel, "attempt": outgoing.attempt}
+    known = {"message_id": str(outgoing.id), "channel": outgoing.channel, "attempt": outgoing.attempt}
     try:
         reference = channel(outgoing)
     except NotSent as error:
         failure = error
     else:
         log.info("message-sent", **known)
-        return lambda db: messages.record_sent(db, message_id, outgoing.attempt, reference, now=clock.now())
+        return lambda db, message_id, now: messages.record_sent(db, message_id, outgoing.attempt, reference, now=now)
     log.warning("message-not-sent", **known, outcome=failure.outcome, again=failure.again)
-    return lambda db: messages.record_failure(
+    return lambda db, message_id, now: messages.record_failure(
         db,
         message_id,
         outgoing.attempt,
         outcome=failure.outcome,
         reason=failure.reason,
         again=failure.again,
-        now=clock.now(),
+        now=now,
     )
 
 
-def _passes(error: Exception) -> bool:
-    """Whether an error says nothing of the row that was worked on: the database is away, busy, or lost a race."""
-    return isinstance(error, SQLAlchemyError) and not isinstance(error, IntegrityError | DataError)
-
-
-def _transaction(tools: JobTools, tenant: str, work: Callable[[Session], T]) -> T:
+def _transaction(tools: JobTools, row: Due, work: Callable[..., T]) -> T:
     def once() -> T:
-        with tools.app.transaction(for_system(tenant, "dispatch")) as db:
-            return work(db)
+        with tools.app.transaction(for_system(row.tenant_id, ACTOR)) as db:
+            return work(db, row.id, now=clock.database_now(db))
 
     return again(once)

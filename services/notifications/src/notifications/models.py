@@ -121,10 +121,11 @@ class Package(TenantRow, Base):
 
 
 class Offer(TenantRow, Base):
-    """A place offered to a patient on the waitlist, held until `expires_at`."""
+    """A place offered to a patient on the waitlist, held until `expires_at`; `entry_id` is the waitlist entry's."""
 
     __tablename__ = "offers"
 
+    entry_id: Mapped[UUID | None]
     patient_id: Mapped[UUID]
     clinic_id: Mapped[UUID]
     status: Mapped[str]

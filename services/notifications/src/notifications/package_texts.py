@@ -111,13 +111,14 @@ _NOTICE_LIMIT = 10_000
 class PackageFacts:
     """What a text tells of a package: its number, the clinic's names, the dates, how many sessions have none yet.
 
-    Dates are told in the clinic's zone, in their order.
+    Dates are told in the clinic's zone, which is named where the tenant's clinics lie in more than one, in their order.
     """
 
     number: str
     name_en: str
     name_ar: str
     timezone: str
+    names_zone: bool
     sessions: tuple[PackageSession, ...]
     unscheduled: int
 
@@ -180,7 +181,8 @@ def _to_come(facts: PackageFacts, language: str) -> Iterator[str]:
     names = [session.provider_ar if language == "ar" else session.provider_en for session in facts.sessions]
     differ = len(set(names)) > 1
     provider = "" if differ else words["provider"].format(provider=names[0])
-    heading = f"{count}{provider} ({get_timezone_name(zone, zone_variant='generic', locale=language)})"
+    named = f" ({get_timezone_name(zone, zone_variant='generic', locale=language)})" if facts.names_zone else ""
+    heading = f"{count}{provider}{named}"
     starts = [session.starts_at.astimezone(zone) for session in facts.sessions]
     dates = [_Date(local, name if differ else "") for local, name in zip(starts, names, strict=True)]
     for told in _ways_to_tell(dates, language):

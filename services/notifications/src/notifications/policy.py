@@ -1,6 +1,7 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.auth import SYSTEM, Policy
+from jalsa.auth import SUBSCRIBER, SYSTEM, Policy
+from jalsa.web.restricted import Readers
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager"})
@@ -13,6 +14,9 @@ POLICY: Policy = {
     "preferences.write": _DESK | {"records"},
     # one's own notices only
     "inbox.own": _ALL,
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }
+
+#: Who reads to whom a message went, and what it says.
+CONTACT = Readers(_DESK)

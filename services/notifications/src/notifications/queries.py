@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from notifications.domain import EXPECTED, PackageSession, QuietHours, Reach
+from notifications.domain import EXPECTED, NEWS_KINDS, PackageSession, QuietHours, Reach
 from notifications.models import (
     Appointment,
     ClinicProjection,
@@ -33,23 +33,40 @@ NoticeRow = tuple[Notice, Appointment | None, Package | None]
 
 # Read by the relay role, which sees where work is due for every tenant, but nothing of it.
 _DUE_REMINDERS = text("""
-    SELECT id, tenant_id FROM reminders WHERE status = 'SCHEDULED' AND message_id IS NULL AND due_at <= :now
-    ORDER BY due_at LIMIT :limit
+    SELECT id, tenant_id, due_at FROM reminders
+    WHERE status = 'SCHEDULED' AND message_id IS NULL AND due_at <= :now AND id <> ALL (CAST(:passed AS uuid[]))
+    ORDER BY due_at, id LIMIT :limit
 """)
 _DUE_MESSAGES = text("""
-    SELECT id, tenant_id FROM messages WHERE status IN ('QUEUED', 'SENDING') AND next_at <= :now
-    ORDER BY next_at LIMIT :limit
+    SELECT id, tenant_id, next_at AS due_at FROM messages
+    WHERE status IN ('QUEUED', 'SENDING') AND next_at <= :now AND id <> ALL (CAST(:passed AS uuid[]))
+    ORDER BY next_at, id LIMIT :limit
 """)
 
 
-def due_reminders(conn: Connection, now: datetime, limit: int) -> Sequence[Any]:
-    """Reminders (id, tenant_id) whose message is to be made, of all tenants."""
-    return conn.execute(_DUE_REMINDERS, {"now": now, "limit": limit}).all()
+def due_reminders(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Any]:
+    """Reminders (id, tenant_id, due_at) whose message is to be made, of all tenants."""
+    return conn.execute(_DUE_REMINDERS, {"now": now, "passed": passed, "limit": limit}).all()
 
 
-def due_messages(conn: Connection, now: datetime, limit: int) -> Sequence[Any]:
-    """Messages (id, tenant_id) that are to be sent, of all tenants."""
-    return conn.execute(_DUE_MESSAGES, {"now": now, "limit": limit}).all()
+def due_messages(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Any]:
+    """Messages (id, tenant_id, due_at) that are to be sent, or whose sender may be lost, of all tenants."""
+    return conn.execute(_DUE_MESSAGES, {"now": now, "passed": passed, "limit": limit}).all()
+
+
+def subjects_of(db: Session, message_id: UUID) -> list[str]:
+    """The subjects of scheduling's events that say whether a message is still true.
+
+    Of an offer from before its entry was kept there is none.
+    """
+    message = db.get_one(Message, message_id)
+    if message.offer_id:
+        entry_id = db.get_one(Offer, message.offer_id).entry_id
+        return [f"waitlist/{entry_id}"] if entry_id else []
+    if message.package_id:
+        sessions = db.get_one(Package, message.package_id).sessions
+        return [f"package/{message.package_id}", *(f"appointment/{session.appointment_id}" for session in sessions)]
+    return [f"appointment/{message.appointment_id}"]
 
 
 def claim_reminder(db: Session, reminder_id: UUID, now: datetime) -> tuple[Reminder, Appointment] | None:
@@ -63,6 +80,18 @@ def claim_reminder(db: Session, reminder_id: UUID, now: datetime) -> tuple[Remin
         query.where(Reminder.message_id.is_(None)).with_for_update(skip_locked=True, key_share=True)
     ).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+def kept_reminder_kinds(db: Session, appointment: Appointment) -> set[str]:
+    """The kinds of which an appointment has, or had, a reminder of its present time that was not cancelled."""
+    query = select(Reminder.kind).where(Reminder.appointment_id == appointment.id, Reminder.status != "CANCELLED")
+    return set(db.scalars(query.where(Reminder.starts_at == appointment.starts_at)))
+
+
+def latest_news(db: Session, appointment: Appointment) -> Message | None:
+    """The last message that told an appointment's patient, or was to tell, where and when it is."""
+    query = select(Message).where(Message.appointment_id == appointment.id, Message.kind.in_(NEWS_KINDS))
+    return db.scalar(query.order_by(Message.id.desc()).limit(1))
 
 
 def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message, Subject] | None:
@@ -132,9 +161,15 @@ def facts(db: Session, subject: Appointment | Offer) -> Facts:
         name_en=clinic.name_en,
         name_ar=clinic.name_ar,
         timezone=clinic.timezone,
+        names_zone=_zones_differ(db),
         starts_at=subject.starts_at,
         expires_at=subject.expires_at if isinstance(subject, Offer) else None,
     )
+
+
+def _zones_differ(db: Session) -> bool:
+    """Whether the tenant's clinics lie in more than one time zone, so that a time alone could be misread."""
+    return (db.scalar(select(func.count(ClinicProjection.timezone.distinct()))) or 0) > 1
 
 
 def package_facts(db: Session, package: Package, numbers: Sequence[int] | None, now: datetime) -> PackageFacts:
@@ -157,6 +192,7 @@ def package_facts(db: Session, package: Package, numbers: Sequence[int] | None, 
         name_en=clinic.name_en,
         name_ar=clinic.name_ar,
         timezone=clinic.timezone,
+        names_zone=_zones_differ(db),
         sessions=tuple(s for s in to_come if numbers is None or s.number in numbers),
         unscheduled=package.unscheduled,
     )

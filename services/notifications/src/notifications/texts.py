@@ -74,13 +74,14 @@ COMMA = {"en": ", ", "ar": "، "}
 class Facts:
     """What a text tells: an appointment's number, the clinic's names, the start, an offer's end.
 
-    Instants are told in the clinic's zone.
+    Instants are told in the clinic's zone, which is named where the tenant's clinics lie in more than one.
     """
 
     number: str | None
     name_en: str
     name_ar: str
     timezone: str
+    names_zone: bool
     starts_at: datetime
     expires_at: datetime | None = None
 
@@ -89,17 +90,16 @@ class Facts:
         known = {
             "number": self.number,
             "clinic": self.name_ar if language == "ar" else self.name_en,
-            "when": when(self.starts_at, self.timezone, language),
-            "until": when(self.expires_at, self.timezone, language) if self.expires_at else None,
+            "when": self._when(self.starts_at, language),
+            "until": self._when(self.expires_at, language) if self.expires_at else None,
         }
         return {place: value for place, value in known.items() if value is not None}
 
-
-def when(starts_at: datetime, zone: str, language: str) -> str:
-    """`Monday, November 23, 2026, 10:00 AM (Arabian Standard Time)`, or the same in Arabic."""
-    local = starts_at.astimezone(ZoneInfo(zone))
-    day = format_date(local, "full", locale=language)
-    return f"{day}{COMMA[language]}{hour(local, language)} ({get_timezone_name(local, locale=language)})"
+    def _when(self, instant: datetime, language: str) -> str:
+        """`Monday, November 23, 2026, 10:00 AM (Arabian Standard Time)`, or the same in Arabic."""
+        local = instant.astimezone(ZoneInfo(self.timezone))
+        zone = f" ({get_timezone_name(local, locale=language)})" if self.names_zone else ""
+        return f"{format_date(local, 'full', locale=language)}{COMMA[language]}{hour(local, language)}{zone}"
 
 
 def hour(local: datetime, language: str) -> str:

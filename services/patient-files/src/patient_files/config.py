@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from typing import Self
-from zoneinfo import available_timezones
 
+from jalsa import zones
 from jalsa.config import Config, setting
 
 
 class TimeZone(str):
-    """The name of an IANA time zone. Raises ValueError for any other text."""
+    """The name of the IANA time zone of a place. Raises ValueError for any other text."""
 
     __slots__ = ()
 
     def __new__(cls, name: str) -> Self:
-        if name not in available_timezones():
+        if not zones.is_place(name):
             raise ValueError(name)
         return super().__new__(cls, name)
 

@@ -1,5 +1,6 @@
 """What patient files publish, and the few fields that they read of what scheduling publishes."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -45,6 +46,13 @@ class SubFileOpenedData(Schema):
     opened_at = Instant(required=True)
 
 
+class EndedConsent(Schema):
+    clinic_id = fields.UUID(
+        required=True, allow_none=True, metadata={"description": "Null for the consent to every clinic"}
+    )
+    reason = fields.String(required=True, metadata={"description": "expired or revoked"})
+
+
 class ConsentStandingData(Schema):
     """What a patient's valid consents to treatment say now, all of them together."""
 
@@ -54,6 +62,10 @@ class ConsentStandingData(Schema):
         fields.UUID(), required=True, metadata={"description": "The clinics with a valid consent of their own"}
     )
     changed_at = Instant(required=True)
+    ended = fields.List(
+        fields.Nested(EndedConsent()),
+        metadata={"description": "How the last consents ended, the latest last; absent where there is none to tell of"},
+    )
 
 
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData())
@@ -107,6 +119,10 @@ class AppointmentFields(Fields):
     appointment_id = fields.UUID(required=True)
 
 
+class CorrectedFields(AppointmentFields):
+    to_status = fields.String(required=True)
+
+
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicFields()}),
     Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderFields()}),
@@ -121,6 +137,7 @@ STREAMS = (
             "AppointmentAttended.v1": AppointmentFields(),
             "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
+            "AppointmentCorrected.v1": CorrectedFields(),
         },
     ),
 )
@@ -151,14 +168,18 @@ def sub_file_opened(db: Session, sub_file: SubFile, main_file: MainFile, now: da
     publish(db, SUB_FILE_OPENED, main_file.id, data, now=now)
 
 
-def consent_standing_changed(db: Session, patient_id: UUID, standing: Standing, now: datetime) -> None:
-    """Publish ConsentStandingChanged."""
-    data = {
+def consent_standing_changed(
+    db: Session, patient_id: UUID, standing: Standing, ended: Mapping[UUID | None, str], now: datetime
+) -> None:
+    """Publish ConsentStandingChanged; `ended` says how consents ended, by their clinic, the latest last."""
+    data: dict[str, Any] = {
         "patient_id": patient_id,
         "consented": standing.consented,
         "clinic_ids": standing.clinic_ids,
         "changed_at": now,
     }
+    if ended:
+        data["ended"] = [{"clinic_id": clinic_id, "reason": reason} for clinic_id, reason in ended.items()]
     publish(db, CONSENT_STANDING_CHANGED, patient_id, data, now=now)
 
 

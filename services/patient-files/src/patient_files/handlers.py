@@ -33,7 +33,7 @@ def on_appointment_placed(db: Session, event: Received) -> None:
         clinic_id=clinic["id"],
         clinic_code=clinic["code"],
         provider_id=provider["id"],
-        now=clock.now(),
+        now=clock.database_now(db),
     )
     values = {
         "appointment_number": data["appointment_number"],
@@ -71,6 +71,11 @@ def on_appointment_cancelled(db: Session, event: Received) -> None:
     operations.set_appointment_status(db, event.data["appointment_id"], "CANCELLED")
 
 
+def on_appointment_corrected(db: Session, event: Received) -> None:
+    """What was said of an appointment's outcome was a slip, and is taken back."""
+    operations.set_appointment_status(db, event.data["appointment_id"], event.data["to_status"])
+
+
 HANDLERS = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.ProviderSaved.v1": on_provider_saved,
@@ -81,4 +86,5 @@ HANDLERS = {
     "scheduling.AppointmentAttended.v1": on_appointment_attended,
     "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
+    "scheduling.AppointmentCorrected.v1": on_appointment_corrected,
 }

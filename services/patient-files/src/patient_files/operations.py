@@ -163,8 +163,18 @@ def refresh_standing(db: Session, patient_id: UUID, *, now: datetime) -> None:
     known.due_at = min((consent.ends_at for consent in valid if consent.ends_at), default=None)
     if standing != domain.Standing(known.consented, tuple(known.clinic_ids)):
         known.consented, known.clinic_ids = standing.consented, list(standing.clinic_ids)
-        events.consent_standing_changed(db, patient_id, standing, now)
+        ended = {} if standing.consented else _ended(db, patient_id, now)
+        events.consent_standing_changed(db, patient_id, standing, ended, now)
     db.flush()
+
+
+def _ended(db: Session, patient_id: UUID, now: datetime) -> dict[UUID | None, str]:
+    """How the last consent to treatment ended in each clinic, with None for that to every clinic; the latest last."""
+    ended: dict[UUID | None, str] = {}
+    for consent in queries.ended_treatment_consents(db, patient_id, now):
+        ended.pop(consent.clinic_id, None)
+        ended[consent.clinic_id] = domain.consent_state(consent.revoked_at, consent.ends_at, now).lower()
+    return ended
 
 
 def _consents_changed(db: Session, consent: Consent, now: datetime) -> None:

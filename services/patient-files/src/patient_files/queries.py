@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, or_, select, text
+from sqlalchemy import ColumnElement, Connection, func, or_, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from patient_files.domain import EXPIRED, REVOKED, TREATMENT, VALID
@@ -77,6 +77,14 @@ def valid_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Se
     """A patient's consents to treatment that are valid at `now`."""
     of_patient = (Consent.patient_id == patient_id, Consent.consent_type == TREATMENT)
     return db.scalars(select(Consent).where(*of_patient, *_in_state(VALID, now))).all()
+
+
+def ended_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Sequence[Consent]:
+    """A patient's consents to treatment that have expired or were revoked, in the order in which they ended."""
+    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == TREATMENT)
+    ended = or_(Consent.revoked_at.is_not(None), Consent.ends_at <= now)
+    query = select(Consent).where(*of_patient, ended)
+    return db.scalars(query.order_by(func.coalesce(Consent.revoked_at, Consent.ends_at), Consent.id)).all()
 
 
 def due_standings(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Any]:

@@ -59,6 +59,8 @@ SERVICE = Service(
         "participants_package_session_once": ("already-enrolled", "This session of the package has an appointment."),
         "clinics_code_key": ("code-taken", "Another clinic has this code."),
         "rooms_name_key": ("name-taken", "Another room of the clinic has this name."),
+        "rooms_name_folded": ("name-taken", "Another room of the clinic has this name."),
+        "providers_user_folded": ("user-taken", "Another provider has this user_id."),
         "providers_user_key": ("user-taken", "Another provider has this user_id."),
         "service_types_code_key": ("code-taken", "Another service type has this code."),
     },

@@ -8,21 +8,32 @@ from scheduling.operations import projections
 
 def on_patient_saved(db: Session, event: Received) -> None:
     """A patient was registered or changed."""
+    contacts = [event.data[name] for name in ("phone", "email") if name in event.data]
     projections.save_patient(
-        db, event.data["patient_id"], file_number=event.data["file_number"], active=event.data["active"]
+        db,
+        event.data["patient_id"],
+        file_number=event.data["file_number"],
+        active=event.data["active"],
+        reachable=any(contacts) if contacts else None,
     )
 
 
 def on_consent_standing_changed(db: Session, event: Received) -> None:
     """A patient's consent to treatment was given, revoked, or expired."""
     projections.set_consent(
-        db, event.data["patient_id"], consented=event.data["consented"], clinic_ids=event.data["clinic_ids"]
+        db,
+        event.data["patient_id"],
+        consented=event.data["consented"],
+        clinic_ids=event.data["clinic_ids"],
+        ended=event.data["ended"],
     )
 
 
 def on_financial_clearance_changed(db: Session, event: Received) -> None:
     """Billing cleared an appointment, or took the clearance back."""
-    projections.set_clearance(db, event.data["appointment_id"], cleared=event.data["cleared"])
+    projections.set_clearance(
+        db, event.data["appointment_id"], cleared=event.data["cleared"], reason=event.data["reason"]
+    )
 
 
 HANDLERS = {

@@ -1,6 +1,9 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.auth import SYSTEM, Policy
+from uuid import UUID
+
+from jalsa.auth import SUBSCRIBER, SYSTEM, Policy, Principal
+from jalsa.web.restricted import Readers
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager", "integration"})
@@ -19,12 +22,36 @@ POLICY: Policy = {
     "waitlist.read": _ALL,
     "waitlist.write": _DESK | {"clinician"},
     "schedule.override": _MANAGER,
+    # to ask for it at all; what is to come takes the right to write sessions or appointments, too
+    "schedule.enter": _DESK | {"clinician", "records"},
+    # what has begun: within the hour, and any earlier with a reason
+    "schedule.walk-in": _DESK,
+    "schedule.past": frozenset({"manager", "records"}),
     # managers and the desk for every provider, clinicians for themselves
     "calendar-links.write": frozenset({"manager", "front-desk", "clinician"}),
     "reports.read": frozenset({"manager", "integration"}),
     "history.read": frozenset({"manager", "records", "front-desk", "clinician"}),
-    # notes, which may be clinical, as they were
-    "history.notes": frozenset({"manager", "clinician"}),
-    "events.read": frozenset({"manager", "integration", SYSTEM}),
+    "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.operate": _MANAGER,
 }
+
+
+def acts_for(principal: Principal, provider_id: UUID) -> bool:
+    """Whether a caller acts in a provider's sessions: the desk and managers do, and the provider, but no colleague."""
+    return bool(_DESK & principal.roles) or provider_of(principal) == provider_id
+
+
+def provider_of(principal: Principal) -> UUID | None:
+    """The provider who calls; nobody without the role, or where the token's `provider_id` is no id."""
+    if "clinician" not in principal.roles:
+        return None
+    try:
+        return UUID(principal.provider_id or "")
+    except ValueError:
+        return None
+
+
+#: Who reads what may be clinical: notes, and why something was changed, given up, missed or set aside.
+CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
+#: Why a provider is away.
+ABSENCE = Readers(_MANAGER, own="provider_id")

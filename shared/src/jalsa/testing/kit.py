@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ from jalsa.cli import migrations_folder
 from jalsa.config import Config
 from jalsa.context import Context, for_system
 from jalsa.contracts import FOLDER
-from jalsa.db import Database
+from jalsa.db import Database, Limits
 from jalsa.envelope import Envelope, parse
 from jalsa.inbox import Inbox
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
@@ -31,6 +31,7 @@ from jalsa.provision import drop_database, provision
 from jalsa.relay import place
 from jalsa.testing.servers import Servers
 from jalsa.web.app import Service, create_app
+from jalsa.web.edge import Patience
 
 T = TypeVar("T")
 
@@ -74,6 +75,9 @@ class Client:
 class ServiceKit:
     """One service with a database of its own."""
 
+    #: A machine that runs tests may be slow, and hundreds of requests at once must all be answered.
+    patience = Patience(turn=60.0, waiting=1_000, limits=Limits(lock=30.0, statement=60.0))
+
     def __init__(self, service: Service, config: Config, issuer: Issuer) -> None:
         self.service = service
         self.config = config
@@ -84,7 +88,7 @@ class ServiceKit:
     @cached_property
     def app(self) -> Flask:
         """The web application."""
-        app = create_app(self.service, self.config, self.database)
+        app = create_app(self.service, self.config, self.database, self.patience)
         app.testing = False
         return app
 
@@ -93,9 +97,18 @@ class ServiceKit:
         """The inbox, under the application's and the relay's role."""
         return Inbox(self.service.name, self.database, self.relay, self.service.streams, self.service.handlers)
 
-    def client(self, tenant: str, *roles: str, provider_id: str | None = None, subject: str = "tester") -> Client:
+    def client(
+        self,
+        tenant: str,
+        *roles: str,
+        provider_id: str | None = None,
+        subject: str = "tester",
+        events: Iterable[str] | None = None,
+    ) -> Client:
         """A caller; a manager unless roles are given."""
-        token = self.issuer.token(tenant, roles or ("manager",), subject=subject, provider_id=provider_id)
+        token = self.issuer.token(
+            tenant, roles or ("manager",), subject=subject, provider_id=provider_id, events=events
+        )
         return Client(self.app, token)
 
     def transaction(self, tenant: str) -> Any:
@@ -136,8 +149,8 @@ def service_kit(service: Service, servers: Servers, issuer: Issuer) -> Iterator[
         jwt_issuer=ISSUER,
         jwt_audience=AUDIENCE,
         jwks_url=issuer.jwks_url,
-        service_key=issuer.service_key,
-        service_public_key=issuer.service_public_key,
+        service_key=issuer.service_key(service.name),
+        service_jwks_url=issuer.service_jwks_url,
     )
     kit = ServiceKit(service, config, issuer)
     try:
@@ -182,6 +195,12 @@ def example(
     if time is not None:
         attributes["time"] = time.isoformat()
     return parse(attributes)
+
+
+def renamed(envelope: Envelope, event: str, **data: Any) -> Envelope:
+    """The envelope as that of another event (`AppointmentCorrected.v1`) of its subject, with this data and no other."""
+    changes = {"type": f"jalsa.{envelope.service}.{event}", "data": json.loads(json.dumps(data, default=str))}
+    return parse({**envelope.attributes(), **changes})
 
 
 def eventually(look: Callable[[], T], *, within: float = 10.0) -> T:

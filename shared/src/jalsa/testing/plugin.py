@@ -13,8 +13,11 @@ from jalsa.testing.servers import ServerError, Servers, Vhost, ensure_servers, s
 _OWN_SYSTEM = {
     "shared/tests/test_broker_faults.py",
     "shared/tests/test_database_faults.py",
+    "shared/tests/test_pulse.py",
+    "shared/tests/test_web_hanging.py",
     "shared/tests/test_servers.py",
     "tests-e2e/faults/test_faults.py",
+    "tests-e2e/faults/test_rolling_restart.py",
     "tests-e2e/test_local_run.py",
 }
 

@@ -1,6 +1,7 @@
 """Checks of a service's migrations: up, down without a trace, up again to the same; and as the models say."""
 
 import secrets
+from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import DeclarativeBase
@@ -27,6 +28,14 @@ _GRANTS = """
     WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2, 3
 """
 _FUNCTIONS = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
+_KEYS_WITHOUT_TENANT = """
+    SELECT c.relname AS table_name, string_agg(a.attname, ', ' ORDER BY a.attnum) AS columns
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY(i.indkey)
+    WHERE i.indisprimary AND c.relnamespace = 'public'::regnamespace
+      AND EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant_id')
+    GROUP BY i.indexrelid, c.relname HAVING NOT bool_or(a.attname = 'tenant_id')
+"""
 _PARTS = (_COLUMNS, _CONSTRAINTS, _POLICIES, _TRIGGERS, _GRANTS, _FUNCTIONS)
 
 
@@ -48,6 +57,25 @@ def assert_migrations_go_both_ways(service: Service, servers: Servers) -> None:
     finally:
         engine.dispose()
         drop_database(servers.postgres.url, name)
+
+
+def back_to(revision: str, folder: Path) -> str:
+    """The way back to a revision, however many have come since: for `migrate`."""
+    later = [file for file in (folder / "versions").glob("[0-9]*.py") if file.name[: len(revision)] > revision]
+    return f"-{len(later)}"
+
+
+def assert_no_key_is_shared_by_tenants(kit: ServiceKit, made_here: set[str]) -> None:
+    """Every primary key has the tenant in it, so that no tenant can be in another's way.
+
+    Only tables that are named in `made_here` may have `id` alone as their key: their ids are made by this service, as
+    UUIDs, and come from nobody else. So are those of the mechanisms' rows.
+    """
+    with kit.database.engine.connect() as conn:
+        shared = {(row.table_name, row.columns) for row in conn.execute(text(_KEYS_WITHOUT_TENANT))}
+    allowed = {(name, "id") for name in made_here | {"outbox", "inbox", "audit_log"}}
+    wrong = sorted(shared - allowed)
+    assert not wrong, wrong
 
 
 def assert_tables_are_as_the_models_say(kit: ServiceKit, base: type[DeclarativeBase]) -> None:

@@ -4,10 +4,13 @@ from jalsa.web.app import Service, create_app
 from jalsa.web.edge import current_db, current_principal, run_as
 from jalsa.web.etags import check_if_match, tagged
 from jalsa.web.paging import PageArgs, page, page_of
+from jalsa.web.restricted import Answer, Readers, restricted
 from jalsa.web.routes import Routes
 
 __all__ = [
+    "Answer",
     "PageArgs",
+    "Readers",
     "Routes",
     "Service",
     "check_if_match",
@@ -16,6 +19,7 @@ __all__ = [
     "current_principal",
     "page",
     "page_of",
+    "restricted",
     "run_as",
     "tagged",
 ]

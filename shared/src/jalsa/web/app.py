@@ -1,12 +1,15 @@
 """The application factory: what a service declares, and the Flask application made of it."""
 
+import copy
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Response, current_app, g, jsonify, request
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -20,13 +23,12 @@ from jalsa.errors import Problem
 from jalsa.inbox import Handler
 from jalsa.jobs import Job
 from jalsa.states import StateMachine
-from jalsa.web import fields
-from jalsa.web.edge import JalsaFlask
+from jalsa.web import bodies, fields
+from jalsa.web.edge import JalsaFlask, Patience
 from jalsa.web.routes import Routes
 
 log = structlog.get_logger()
 
-MAX_BODY_BYTES = 1 << 20
 _HEADERS = {
     "IdempotencyKey": {
         "in": "header",
@@ -43,6 +45,7 @@ _HEADERS = {
     },
 }
 _HEADER_OF = {"post": "IdempotencyKey", "patch": "IfMatch", "delete": "IfMatch"}
+_PATIENCE = Patience()
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -74,7 +77,6 @@ class Wiring:
 
     service: Service
     config: Config
-    database: Database
     authenticator: Authenticator
 
 
@@ -87,13 +89,17 @@ class JalsaApi(Api):  # type: ignore[misc]
         """Any HTTP error as a problem document; the headers of the error (Allow, …) are kept."""
         return _http_problem(error)
 
-    def document(self) -> dict[str, Any]:
-        """The OpenAPI document."""
-        document: dict[str, Any] = self.spec.to_dict()
+    @cached_property
+    def document(self) -> bytes:
+        """The OpenAPI document as JSON, built at the first call."""
+        return json.dumps(self._document(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def _document(self) -> dict[str, Any]:
+        document: dict[str, Any] = copy.deepcopy(self.spec.to_dict())  # apispec hands out dictionaries of its own
         document.setdefault("components", {})["parameters"] = _HEADERS
         for item in document["paths"].values():
             for method, name in _HEADER_OF.items():
-                if method in item:
+                if method in item and item[method].get("x-answer-kept", True):
                     item[method].setdefault("parameters", []).append({"$ref": f"#/components/parameters/{name}"})
         responses = document.get("components", {}).get("responses", {})
         for response in responses.values():
@@ -102,31 +108,41 @@ class JalsaApi(Api):  # type: ignore[misc]
         return document
 
 
-def create_app(service: Service, config: Config, database: Database | None = None) -> Flask:
-    """The web application of a service; the application role's `database` is made from `config` if absent."""
+def create_app(
+    service: Service, config: Config, database: Database | None = None, patience: Patience = _PATIENCE
+) -> JalsaFlask:
+    """The web application of a service.
+
+    The application role's `database` is made from `config` if absent, and is then watched by threads of this process.
+    """
     from jalsa.feed import feed_routes
     from jalsa.web.system import system_blueprint
 
-    config.require("database_url", "jwks_url", "service_public_key")
+    config.require("database_url", "jwks_url", "service_jwks_url")
     app = JalsaFlask(service.name, static_folder=None)
     app.config.update(
         API_TITLE=service.title,
         API_VERSION="1",
         OPENAPI_VERSION="3.1.0",
-        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_CONTENT_LENGTH=bodies.MAX_BYTES,
         API_SPEC_OPTIONS=_spec_options(service),
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["jalsa"] = Wiring(
         service,
         config,
-        database or Database(config.database_url, pool_size=config.web_threads, name=f"{service.name}-web"),
         Authenticator(
             issuer=config.jwt_issuer,
             audience=config.jwt_audience,
             jwks_url=config.jwks_url,
-            service_public_key=config.service_public_key,
+            service_jwks_url=config.service_jwks_url,
+            max_hours=config.jwt_max_hours,
         ),
+    )
+    watched = database is None
+    name = f"{service.name}-web"
+    app.guard(
+        database or Database(config.database_url, pool_size=config.web_threads, name=name, connect_timeout=2), patience
     )
     api = JalsaApi(app)
     app.extensions["jalsa-api"] = api
@@ -140,6 +156,8 @@ def create_app(service: Service, config: Config, database: Database | None = Non
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
         )
+    if watched:
+        app.pulse.start()
     return app
 
 

@@ -1,37 +1,64 @@
 """marshmallow fields with the conventions of the HTTP surface."""
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
-# control characters and unpaired surrogates can not be stored or shown; bidirectional marks can disguise a name
-_FORBIDDEN_IN_NAMES = re.compile(
-    "[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
-    "\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-_FORBIDDEN_IN_TEXT = re.compile("[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+from jalsa import zones
+from jalsa.characters import clean_line, clean_value, is_blank, is_text, is_visible
 
 
 class Name(fields.String):
-    """One line of 1 to `max` characters (120), trimmed, in Unicode's composed form, without invisible marks."""
+    """One line of 1 to `max` characters (120), as `clean_line` leaves it, that shows a letter, a digit or a symbol.
+
+    Punctuation alone stands for nothing where null does: it is loaded as None.
+    """
 
     def __init__(self, *, max: int = 120, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.max = max
 
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = _line(super()._deserialize(value, attr, data, **kwargs), 1, self.max)
+        if is_visible(text):
+            return text
+        if self.allow_none and not is_blank(text):
+            return None
+        raise ValidationError("Must contain a letter, a digit or a symbol.")
+
+
+class Words(fields.String):
+    """What somebody looks for: one line of 2 to `max` characters, as `clean_line` leaves it."""
+
+    def __init__(self, *, max: int = 60, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max = max
+
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        text = unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **kwargs) or "").strip()
-        if _FORBIDDEN_IN_NAMES.search(text):
-            raise ValidationError("Must not contain control characters or text-direction marks.")
-        if not 1 <= len(text) <= self.max:
-            raise ValidationError(f"Must be 1 to {self.max} characters.")
-        return text
+        return _line(super()._deserialize(value, attr, data, **kwargs), 2, self.max)
+
+
+def _line(given: str | None, least: int, most: int) -> str:
+    try:
+        text = clean_line(given or "")
+    except ValueError:
+        raise ValidationError("Must not contain control characters.") from None
+    if not least <= len(text) <= most:
+        raise ValidationError(f"Must be {least} to {most} characters.")
+    return text
+
+
+class Value(fields.String):
+    """A number, an identifier or an address, as people paste it: loaded as `clean_value` leaves it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        try:
+            return clean_value(super()._deserialize(value, attr, data, **kwargs) or "")
+        except ValueError:
+            raise ValidationError("Must not contain control characters.") from None
 
 
 class FreeText(fields.String):
@@ -43,7 +70,7 @@ class FreeText(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs) or ""
-        if _FORBIDDEN_IN_TEXT.search(text):
+        if not is_text(text):
             raise ValidationError("Must not contain control characters or text-direction overrides.")
         if len(text) > self.max:
             raise ValidationError(f"Must be at most {self.max} characters.")
@@ -52,6 +79,10 @@ class FreeText(fields.String):
 
 class Instant(fields.AwareDateTime):
     """An RFC 3339 instant with its offset, between 1900 and 2200; loaded as UTC, written with `Z`."""
+
+    default_error_messages = dict.fromkeys(
+        ("invalid", "invalid_awareness"), "Must be an instant with its offset, such as 2026-11-20T09:00:00Z."
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format="iso", **kwargs)
@@ -90,26 +121,31 @@ class DayOrInstant(fields.String):
         return kind.deserialize(value, attr, data, **kwargs)
 
 
-@cache
-def _zones() -> frozenset[str]:
-    """The zones' names, from the disk once: finding them takes milliseconds."""
-    return frozenset(available_timezones())
-
-
 class Zone(fields.String):
-    """The name of an IANA time zone."""
+    """The name of a time zone in which this machine can reckon, as events have it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs) or ""
-        if name not in _zones():
+        if not self._fits(name):
             raise ValidationError("Must be the name of an IANA time zone, such as Asia/Riyadh.")
         return ZoneInfo(name).key
 
+    def _fits(self, name: str) -> bool:
+        return zones.is_known(name)
 
-def code(max: int = 20) -> fields.String:
+
+class PlaceZone(Zone):
+    """The name of the IANA time zone of a place, or UTC, as a caller may choose it."""
+
+    def _fits(self, name: str) -> bool:
+        return zones.is_place(name)
+
+
+def code(max: int = 20, *, required: bool = True, description: str | None = None) -> fields.String:
     """A short code: capital letters, digits, `-` and `_`; it stands in numbers."""
     return fields.String(
-        required=True,
+        required=required,
+        metadata={"description": description} if description else {},
         validate=validate.Regexp(
             rf"[A-Z][A-Z0-9_-]{{0,{max - 1}}}\Z", error="Must be capital letters, digits, - or _."
         ),
@@ -121,11 +157,15 @@ class EmptyBody(Schema):
 
 
 class Problem(Schema):
-    """RFC 9457 problem details."""
+    """RFC 9457 problem details. Some problems have further members, such as `rule`, `blockers` or `conflicts`."""
+
+    class Meta:
+        unknown = INCLUDE
 
     type = fields.String(required=True)
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     code = fields.String(required=True, metadata={"description": "Stable, kebab-case"})
-    errors = fields.Dict(metadata={"description": "Messages by field, with 422"})
+    errors = fields.Dict(metadata={"description": "Messages by field, with 422; 20 messages at most"})
+    more_errors = fields.Boolean(metadata={"description": "Present and true where there are further messages"})

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from importlib.resources import files
+from typing import cast
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from jalsa import metrics
 from jalsa.auth import PUBLIC
+from jalsa.web.edge import JalsaFlask
 
 
 def system_blueprint() -> Blueprint:
@@ -35,19 +35,13 @@ def livez() -> Response:
 
 
 def readyz() -> tuple[Response, int]:
-    """Whether requests can be served: each dependency by name. The broker is none: web processes never talk to it."""
-    checks = {"database": _database()}
+    """Whether requests can be served: each dependency by name. The broker is none: web processes never talk to it.
+
+    No connection of the requests' is taken: what the pulse knows is shown.
+    """
+    checks = {"database": cast(JalsaFlask, current_app).pulse.state()}
     ready = all(state == "ok" for state in checks.values())
     return jsonify({"status": "ok" if ready else "unavailable", "checks": checks}), 200 if ready else 503
-
-
-def _database() -> str:
-    try:
-        with current_app.extensions["jalsa"].database.engine.connect() as conn:
-            conn.execute(text("SELECT 1 FROM idempotency_keys LIMIT 0"))
-    except SQLAlchemyError as error:
-        return type(error).__name__
-    return "ok"
 
 
 def metrics_page() -> Response:
@@ -57,13 +51,21 @@ def metrics_page() -> Response:
 
 def openapi() -> Response:
     """The OpenAPI 3.1 document."""
-    return jsonify(current_app.extensions["jalsa-api"].document())
+    return _unchanging(Response(current_app.extensions["jalsa-api"].document, mimetype="application/json"))
 
 
 def docs() -> Response:
     """A page that shows the OpenAPI document; it loads nothing from outside."""
-    page = files("jalsa.web").joinpath("docs.html").read_text()
-    return Response(page, mimetype="text/html", headers={"Content-Security-Policy": _POLICY})
+    return _unchanging(Response(_PAGE, mimetype="text/html", headers={"Content-Security-Policy": _POLICY}))
 
 
+def _unchanging(response: Response) -> Response:
+    """An answer that stays the same while the process lives: 304 for whoever names its ETag."""
+    response.add_etag()
+    response.headers["Cache-Control"] = "no-cache"  # it may be kept, and is asked for again by its ETag
+    response.make_conditional(request)
+    return response
+
+
+_PAGE = files("jalsa.web").joinpath("docs.html").read_bytes()
 _POLICY = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

@@ -16,7 +16,7 @@ _MONEY = ("net", "vat", "total", "paid", "balance")
 def invoice(row: Invoice) -> dict[str, Any]:
     """An invoice with its lines and payments, every amount with the currency."""
     return {
-        **{name: getattr(row, name) for name in _FIELDS},
+        **{name: getattr(row, name, None) for name in _FIELDS},
         **{name: row.money(getattr(row, name)) for name in _MONEY},
         "lines": [_line(row, line) for line in row.lines],
         "payments": [_payment(row, payment) for payment in row.payments],

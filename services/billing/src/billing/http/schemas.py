@@ -9,8 +9,9 @@ from babel.numbers import get_currency_precision, is_currency
 from marshmallow import Schema, ValidationError, fields, validate
 
 from billing.domain import INVOICE, METHODS, VAT_RATES
-from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant, Name, code
+from billing.policy import GRANT, VOID
+from jalsa.web import Answer, PageArgs, restricted
+from jalsa.web.fields import FreeText, Instant, Name, Value, code
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 
@@ -109,7 +110,7 @@ class PackageSessionAnswer(Schema):
     total_sessions = fields.Integer()
 
 
-class InvoiceAnswer(Schema):
+class InvoiceAnswer(Answer):
     """A draft has no number, no lines and no amounts: it waits for a price."""
 
     id = fields.UUID()
@@ -137,12 +138,12 @@ class InvoiceAnswer(Schema):
     paid_at = Instant(allow_none=True)
     voided_at = Instant(allow_none=True)
     voided_by = fields.String(allow_none=True)
-    void_reason = fields.String(allow_none=True)
+    void_reason = restricted(VOID, fields.String(allow_none=True))
 
 
 class InvoiceArgs(PageArgs):
-    appointment_number = fields.String(load_default=None)
-    package_number = fields.String(
+    appointment_number = Value(load_default=None)
+    package_number = Value(
         load_default=None, validate=validate.Regexp(r"PKG-[0-9]{8}-[0-9]{4,9}\Z", error="Not a package number.")
     )
     patient_id = fields.UUID(load_default=None)
@@ -157,14 +158,18 @@ class ClearanceBody(Schema):
     reason = Name(max=500, required=True, metadata={"description": "Why the patient may come in unpaid"})
 
 
-class ClearanceAnswer(Schema):
+class ClearanceAnswer(Answer):
     appointment_id = fields.UUID()
     cleared = fields.Boolean()
-    reason = fields.String(
-        metadata={
-            "description": "invoice-paid, nothing-to-pay, payment-due, no-price or invoice-void; "
-            "where `manual` is true, what was written"
-        }
+    reason = restricted(
+        GRANT,
+        fields.String(
+            allow_none=True,
+            metadata={
+                "description": "invoice-paid, nothing-to-pay, payment-due, no-price or invoice-void; "
+                "where `manual` is true, what was written, for those who may read that"
+            },
+        ),
     )
     manual = fields.Boolean(metadata={"description": "Somebody cleared the appointment by hand"})
 

@@ -12,7 +12,10 @@ from billing.models import Clearance, Invoice
 
 
 def follow_invoice(db: Session, invoice: Invoice, *, now: datetime) -> None:
-    """Bring the clearance in line with its invoice; publishes FinancialClearanceChanged where it changes."""
+    """Bring the clearance in line with its invoice.
+
+    Publishes FinancialClearanceChanged where it changes, or where it is not there for want of a price, or not any more.
+    """
     clearance = _of(db, invoice)
     if not clearance.manual:
         cleared, reason = domain.clearance_of(invoice.status, invoice.total)
@@ -30,14 +33,14 @@ def clear_by_hand(db: Session, invoice: Invoice, reason: str, *, now: datetime) 
 def _of(db: Session, invoice: Invoice) -> Clearance:
     clearance = db.get(Clearance, invoice.appointment_id)
     if clearance is None:
-        # not cleared is what everybody takes for granted: it is not announced
-        clearance = Clearance(id=invoice.appointment_id, cleared=False, manual=False)
+        # that something is to be paid is what everybody takes for granted: it is not announced
+        clearance = Clearance(id=invoice.appointment_id, cleared=False, reason=domain.PAYMENT_DUE, manual=False)
         db.add(clearance)
     return clearance
 
 
 def _set(db: Session, clearance: Clearance, cleared: bool, reason: str, now: datetime) -> None:
-    changed = clearance.cleared != cleared
+    changed = domain.announced(clearance.cleared, clearance.reason) != domain.announced(cleared, reason)
     clearance.cleared, clearance.reason = cleared, reason
     db.flush()
     if changed:

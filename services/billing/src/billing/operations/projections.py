@@ -17,7 +17,7 @@ def save_patient(db: Session, data: Mapping[str, Any]) -> None:
     db.execute(
         insert(PatientProjection)
         .values(id=data["patient_id"], **values)
-        .on_conflict_do_update(index_elements=["id"], set_=values)
+        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_=values)
     )
 
 
@@ -35,8 +35,8 @@ def create_package(db: Session, data: Mapping[str, Any]) -> None:
     )
 
 
-def end_package(db: Session, package_id: UUID, status: str) -> None:
-    """Keep how a package ended, COMPLETED or CANCELLED.
+def set_package_status(db: Session, package_id: UUID, status: str) -> None:
+    """Keep whether a package is OPEN, or how it ended: COMPLETED or CANCELLED.
 
     It is known: the same subject's first event created it.
     """

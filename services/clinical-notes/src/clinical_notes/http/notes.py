@@ -17,11 +17,21 @@ from jalsa.web.paging import decode_id_cursor
 
 routes = Routes("notes", "Session notes")
 
+#: A note's characters may be written as `\\ud83d\\ude00`, twelve bytes each.
+MAX_NOTE_BYTES = 256 * 1024
 _NOTE = schemas.NoteAnswer()
 _NOTES = page_of(schemas.NoteAnswer)
 
 
-@routes.view("/notes", "POST", permission="notes.write", body=schemas.NoteBody(), answer=_NOTE, status=201)
+@routes.view(
+    "/notes",
+    "POST",
+    permission="notes.write",
+    body=schemas.NoteBody(),
+    answer=_NOTE,
+    status=201,
+    max_bytes=MAX_NOTE_BYTES,
+)
 def write_note(body: dict[str, Any]) -> Response:
     """Begin a note, as a draft; only the session's provider does."""
     author = policy.author_of(current_principal())
@@ -43,7 +53,14 @@ def get_note(note_id: UUID) -> Response:
     return tagged(_NOTE.dump(note))
 
 
-@routes.view("/notes/<uuid:note_id>", "PATCH", permission="notes.write", body=schemas.NotePatch(), answer=_NOTE)
+@routes.view(
+    "/notes/<uuid:note_id>",
+    "PATCH",
+    permission="notes.write",
+    body=schemas.NotePatch(),
+    answer=_NOTE,
+    max_bytes=MAX_NOTE_BYTES,
+)
 def change_note(body: dict[str, Any], note_id: UUID) -> Response:
     """Change a draft."""
     note = operations.change_note(current_db(), _matched(note_id), body["content"], now=clock.now())

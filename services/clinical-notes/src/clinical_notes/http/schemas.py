@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from clinical_notes.domain import DISCIPLINES, DRAFT, GROUP, INDIVIDUAL, MAX_CONTENT, MISSING, SIGNED
+from jalsa.characters import is_blank
 from jalsa.web import PageArgs
 from jalsa.web.fields import FreeText, Instant
 
@@ -14,7 +15,7 @@ _status = validate.OneOf([DRAFT, SIGNED])
 
 
 def _not_blank(text: str) -> None:
-    if not text.strip():
+    if is_blank(text):
         raise ValidationError("Must not be blank.")
 
 

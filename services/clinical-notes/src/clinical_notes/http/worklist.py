@@ -16,7 +16,7 @@ from jalsa.web.paging import decode_instant_cursor, instant_cursor
 
 routes = Routes("worklist", "What is to be written")
 
-_OF_THE_SESSION = ("session_number", "session_type", "discipline", "status", "starts_at", "ends_at", "timezone")
+_OF_THE_SESSION = ("session_number", "session_type", "discipline", "status", "starts_at", "ends_at")
 
 
 @routes.view("/worklist", permission="notes.read", query=schemas.WorklistArgs(), answer=page_of(schemas.WorklistItem))
@@ -58,6 +58,8 @@ def _shown(db: Session, rows: Sequence[queries.SessionRow]) -> list[dict[str, An
     return [
         {
             **{name: getattr(session, name) for name in _OF_THE_SESSION},
+            # the clinic's may have been corrected since
+            "timezone": clinic.timezone if clinic and clinic.timezone else session.timezone,
             "session_id": session.id,
             "clinic": clinic,
             "provider": provider,

@@ -24,7 +24,8 @@ from jalsa.db import TenantRow
 
 def save_clinic(db: Session, data: Mapping[str, Any]) -> None:
     """Store or replace a clinic."""
-    _save(db, ClinicProjection, data["clinic_id"], _only(data, "code", "name_en", "name_ar"))
+    values = {**_only(data, "code", "name_en", "name_ar"), "timezone": data.get("timezone")}
+    _save(db, ClinicProjection, data["clinic_id"], values)
 
 
 def save_provider(db: Session, data: Mapping[str, Any]) -> None:

@@ -5,15 +5,16 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
-from jalsa.web.fields import Instant
+from jalsa.web import Answer, PageArgs, restricted
+from jalsa.web.fields import Instant, Value
 from notifications.domain import LANGUAGES, MESSAGE
+from notifications.policy import CONTACT
 
 _number = validate.Length(1, 60)
 
 
 class ReminderArgs(PageArgs):
-    appointment_number = fields.String(load_default=None, validate=_number)
+    appointment_number = Value(load_default=None, validate=_number)
 
 
 class ReminderAnswer(Schema):
@@ -34,11 +35,11 @@ class ReminderAnswer(Schema):
 
 class MessageArgs(PageArgs):
     patient_id = fields.UUID(load_default=None)
-    appointment_number = fields.String(load_default=None, validate=_number)
+    appointment_number = Value(load_default=None, validate=_number)
     status = fields.String(load_default=None, validate=validate.OneOf(MESSAGE.states))
 
 
-class MessageAnswer(Schema):
+class MessageAnswer(Answer):
     """Channel, recipient, language and text are null until the message is about to be sent."""
 
     id = fields.UUID()
@@ -50,10 +51,10 @@ class MessageAnswer(Schema):
     package_id = fields.UUID(allow_none=True, metadata={"description": "The package, where it is about a whole one"})
     package_number = fields.String(allow_none=True)
     channel = fields.String(allow_none=True)
-    recipient = fields.String(allow_none=True)
+    recipient = restricted(CONTACT, fields.String(allow_none=True))
     language = fields.String(allow_none=True)
-    subject = fields.String(allow_none=True, metadata={"description": "Of an email"})
-    body = fields.String(allow_none=True)
+    subject = restricted(CONTACT, fields.String(allow_none=True, metadata={"description": "Of an email"}))
+    body = restricted(CONTACT, fields.String(allow_none=True))
     status = fields.String()
     attempts = fields.Integer()
     created_at = Instant()

@@ -16,12 +16,17 @@ from notifications.operations.projections import learn_of_clinic, learn_of_provi
 def book(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
     """Keep an appointment, schedule its reminders, and tell patient and provider, unless it is old news.
 
-    Here and below, nobody is told of an appointment that is announced with its package: see `packages`.
+    The patient is told of nothing that has begun, and nobody of a visit that was entered afterwards or is over. Here
+    and below, nobody is told of an appointment that is announced with its package: see `packages`.
     """
     appointment = _keep(db, data)
+    if data["recorded_late"]:
+        return
     reminders.schedule(db, appointment, now=now)
-    if _is_told(data, announced_at, now):
+    is_news = _is_told(data, announced_at, now)
+    if is_news and appointment.starts_at > now:
         messages.queue(db, domain.BOOKING_CONFIRMATION, appointment, now=now)
+    if is_news and appointment.ends_at > now:
         notices.notify_provider(db, "APPOINTMENT_BOOKED", appointment, now=now)
 
 
@@ -34,7 +39,8 @@ def reschedule(db: Session, data: Mapping[str, Any], *, announced_at: datetime, 
     """Move an appointment, and its reminders to the new time.
 
     Patient and provider are told, unless it is old news or over, or they would hear nothing new: the patient of another
-    time or clinic, the provider of another provider, too. Who was the provider before hears of the time that it had.
+    time or clinic that is still to come, the provider of another provider, too. Who was the provider before hears of
+    the time that it had.
     """
     appointment = _locked(db, data["appointment_id"])
     is_news = _is_told(data, announced_at, now) and data["session"]["ends_at"] > now
@@ -53,7 +59,7 @@ def reschedule(db: Session, data: Mapping[str, Any], *, announced_at: datetime, 
             appointment.moved_alone_at = announced_at
         _end_what_was_to_come(db, appointment)
         reminders.schedule(db, appointment, now=now)
-    if is_news and moved:
+    if is_news and moved and appointment.starts_at > now:
         messages.queue(db, domain.RESCHEDULING, appointment, now=now)
     if is_news and (moved or reassigned):
         notices.notify_provider(db, "APPOINTMENT_RESCHEDULED", appointment, now=now)
@@ -64,6 +70,15 @@ def end(db: Session, appointment_id: UUID, status: str) -> None:
     appointment = _locked(db, appointment_id)
     appointment.status = status
     _end_what_was_to_come(db, appointment)
+
+
+def correct(db: Session, appointment_id: UUID, status: str, *, now: datetime) -> None:
+    """The patient's coming or not was a slip: what was to come before it is to come again, unless it is late by now."""
+    appointment = _locked(db, appointment_id)
+    was_expected, appointment.status = appointment.status in domain.EXPECTED, status
+    if status in domain.EXPECTED and not was_expected:
+        messages.queue_again(db, appointment, now=now)
+        reminders.schedule(db, appointment, now=now)
 
 
 def cancel(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:

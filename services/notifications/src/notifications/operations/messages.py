@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from jalsa.ids import new_id
 from notifications import domain, events, package_texts, queries, texts
 from notifications.domain import Outgoing
-from notifications.models import Attempt, Message, Offer, Package, Reminder
+from notifications.models import Appointment, Attempt, Message, Offer, Package, Reminder
 from notifications.queries import Subject
 
 log = structlog.get_logger()
@@ -50,10 +50,20 @@ def cancel_queued(db: Session, subject: Subject) -> None:
     )
 
 
+def queue_again(db: Session, appointment: Appointment, *, now: datetime) -> None:
+    """Queue once more what was still to be told of where and when an appointment is, as it was cancelled unsent."""
+    news = queries.latest_news(db, appointment)
+    if news is None or news.status != "CANCELLED":
+        return
+    if not _is_obsolete(db, news, appointment, now) and not _is_too_late(news, appointment, now):
+        queue(db, news.kind, appointment, now=now)
+
+
 def claim(db: Session, message_id: UUID, *, now: datetime) -> Outgoing | None:
     """Take a due message for one attempt, which is stored before anything leaves. None where nothing is to be sent.
 
-    Everything that speaks against sending is judged here, under the locks of the message and what it is about.
+    Everything that speaks against sending is judged here, under the locks of the message and what it is about. The
+    caller has the right to send it, so whoever was sending it before is lost.
     """
     claimed = queries.claim_message(db, message_id, now)
     if claimed is None:
@@ -68,6 +78,24 @@ def claim(db: Session, message_id: UUID, *, now: datetime) -> Outgoing | None:
     elif _is_ready(db, message, subject, now):
         return _start_attempt(db, message, now)
     return None
+
+
+def withhold(db: Session, message_id: UUID, *, now: datetime) -> None:
+    """Put off a due message of whose subject there is news that is not applied yet, unless it is of no use by then.
+
+    As with `claim`, the caller has the right to send it.
+    """
+    claimed = queries.claim_message(db, message_id, now)
+    if claimed is None:
+        return
+    message, subject = claimed
+    if message.status == "SENDING" and not _take_over(db, message, subject, now):
+        return
+    log.info("message-withheld", message_id=str(message.id))
+    if _is_too_late(message, subject, now):
+        _fail(db, message, domain.TOO_LATE, now)
+    else:
+        message.next_at = now + timedelta(seconds=1)
 
 
 def record_sent(db: Session, message_id: UUID, attempt: int, reference: str, *, now: datetime) -> None:
@@ -94,7 +122,7 @@ def record_failure(
 
 
 def give_up(db: Session, message_id: UUID, *, now: datetime) -> None:
-    """Fail a message that can not be prepared, by a fault of our own."""
+    """Fail a message that cannot be prepared, by a fault of our own."""
     claimed = queries.claim_message(db, message_id, now)
     if claimed is not None:
         _fail(db, claimed[0], domain.INTERNAL_ERROR, now)
@@ -182,7 +210,7 @@ def _settle(db: Session, message: Message, subject: Subject, contact: tuple[str,
 
 def _start_attempt(db: Session, message: Message, now: datetime) -> Outgoing:
     domain.MESSAGE.check(message.status, "SENDING")
-    message.status, message.next_at = "SENDING", now + domain.LEASE
+    message.status, message.next_at = "SENDING", now + domain.SENDER_LOOKED_AFTER
     message.attempts += 1
     db.add(Attempt(id=new_id(), message_id=message.id, number=message.attempts, started_at=now))
     db.flush()

@@ -13,8 +13,14 @@ from notifications.operations import messages
 
 
 def schedule(db: Session, appointment: Appointment, *, now: datetime) -> None:
-    """Schedule the reminders of an appointment at its present time that are still in the future."""
+    """Schedule the reminders of an appointment at its present time that are still in the future.
+
+    One that was sent, has failed, or is on its way out is not scheduled again.
+    """
+    kept = queries.kept_reminder_kinds(db, appointment)
     for kind, due_at in domain.reminders_for(appointment.starts_at, now):
+        if kind in kept:
+            continue
         db.add(
             Reminder(
                 id=new_id(),

@@ -18,6 +18,7 @@ def offer(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: 
     learn_of_clinic(db, data["clinic"], data["session"]["timezone"])
     made = Offer(
         id=data["offer_id"],
+        entry_id=data["entry_id"],
         patient_id=data["patient_id"],
         clinic_id=data["clinic"]["id"],
         status="OPEN",

@@ -68,5 +68,5 @@ def _shown(consent: Consent, now: datetime) -> Any:
 
 
 def _values(consent: Consent, now: datetime) -> dict[str, Any]:
-    stored = {name: getattr(consent, name) for name in _CONSENT.fields if name != "status"}
+    stored = {name: getattr(consent, name, None) for name in _CONSENT.fields if name != "status"}
     return {**stored, "status": domain.consent_state(consent.revoked_at, consent.ends_at, now)}

@@ -6,12 +6,14 @@ from uuid import UUID
 from flask import Response, current_app
 
 from jalsa import clock
+from jalsa.auth import authorise
 from jalsa.errors import not_found
-from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web import Routes, check_if_match, current_db, current_principal, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from patient_files import operations, queries
 from patient_files.http import schemas
 from patient_files.models import Patient
+from patient_files.policy import POLICY
 
 routes = Routes("patients", "Patients")
 
@@ -30,7 +32,12 @@ def register_patient(body: dict[str, Any]) -> Response:
     "/patients", permission="patients.read", query=schemas.PatientArgs(), answer=page_of(schemas.PatientAnswer)
 )
 def list_patients(args: dict[str, Any]) -> dict[str, Any]:
-    """The tenant's patients, in the order of their registration, or the one with a file number."""
+    """The tenant's patients, in the order of their registration, or the one with a file number.
+
+    Without a file number it is for front-desk, records and managers: it gives everybody's identifiers.
+    """
+    if args["file_number"] is None:
+        authorise(POLICY, "patients.list", current_principal())
     after, limit = decode_id_cursor(args["cursor"]), args["limit"]
     rows = queries.list_patients(current_db(), file_number=args["file_number"], after=after, limit=limit + 1)
     return page(rows, limit, lambda row: str(row.id), lambda row: row)

@@ -7,44 +7,49 @@ from typing import Any
 import phonenumbers
 from marshmallow import Schema, ValidationError, fields, validate
 
-from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant, Name
+from jalsa.web import Answer, PageArgs, restricted
+from jalsa.web.fields import FreeText, Instant, Name, Value
 from patient_files.domain import CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
+from patient_files.http.contacts import check_mailbox, check_price
+from patient_files.policy import CARE
 
 #: Where a number without a country code is dialled.
 _REGION = "SA"
-# nothing that the library would drop in silence: letters, extensions, invisible marks
+# nothing that the library would drop in silence: letters, extensions
 _DIALLED = re.compile(r"[+\d(][\d ().-]{3,31}")
 
 
-class Phone(fields.String):
+class Phone(Value):
     """A telephone number as it is dialled in Saudi Arabia, or international; loaded as E.164."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        dialled = (super()._deserialize(value, attr, data, **kwargs) or "").strip()
+        dialled = super()._deserialize(value, attr, data, **kwargs)
         try:
             number = phonenumbers.parse(dialled, _REGION) if _DIALLED.fullmatch(dialled) else None
         except phonenumbers.NumberParseException:
             number = None
         if number is None or not phonenumbers.is_valid_number(number):
             raise ValidationError("Must be a telephone number, such as +966500000001.")
+        check_price(number)
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-class NationalId(fields.String):
+class NationalId(Value):
     """An identity card's, residence permit's or passport's number: letters, digits and `-`; loaded in capitals."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        number = (super()._deserialize(value, attr, data, **kwargs) or "").strip().upper()
+        number = super()._deserialize(value, attr, data, **kwargs).upper()
         if not re.fullmatch(r"[A-Z0-9-]{4,20}", number):
             raise ValidationError("Must be 4 to 20 letters, digits or -.")
         return number
 
 
-def _email(**kwargs: Any) -> fields.Email:
-    # visible ASCII: what every mail server takes, and nothing that could end a header
-    visible = validate.Regexp(r"[!#-~]{3,254}\Z", error="Not a valid email address.")
-    return fields.Email(validate=visible, **kwargs)
+class Email(fields.Email, Value):
+    """An address of visible ASCII: what every mail server takes, and nothing that could end a header."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        visible = validate.Regexp(r"[!#-~]{3,254}\Z", error="Not a valid email address.")
+        super().__init__(validate=[visible, check_mailbox], **kwargs)
 
 
 _sex = validate.OneOf(SEXES)
@@ -64,7 +69,7 @@ class PatientBody(Schema):
     )
     sex = fields.String(required=True, validate=_sex, metadata={"description": "M: male, F: female"})
     phone = Phone(allow_none=True, load_default=None, metadata={"description": "Answered as E.164"})
-    email = _email(allow_none=True, load_default=None)
+    email = Email(allow_none=True, load_default=None)
     preferred_language = fields.String(required=True, validate=_language)
 
 
@@ -74,7 +79,7 @@ class PatientPatch(Schema):
     first_name_ar = Name(allow_none=True)
     last_name_ar = Name(allow_none=True)
     phone = Phone(allow_none=True)
-    email = _email(allow_none=True)
+    email = Email(allow_none=True)
     preferred_language = fields.String(validate=_language)
     active = fields.Boolean()
 
@@ -104,7 +109,7 @@ class PatientAnswer(Schema):
 class PatientArgs(PageArgs):
     """No search by name or contact here: a URL is logged on its way, and a patient's data must not be."""
 
-    file_number = fields.String(
+    file_number = Value(
         load_default=None, validate=validate.Regexp(r"FILE-[0-9]{4}-[0-9]{6,9}\Z", error="Not a file number.")
     )
 
@@ -157,7 +162,7 @@ class ConsentArgs(PageArgs):
     state = fields.String(load_default=None, validate=validate.OneOf(CONSENT.states))
 
 
-class ConsentAnswer(Schema):
+class ConsentAnswer(Answer):
     id = fields.UUID()
     patient_id = fields.UUID()
     consent_type = fields.String()
@@ -168,6 +173,6 @@ class ConsentAnswer(Schema):
     status = fields.String(metadata={"description": "VALID, EXPIRED or REVOKED"})
     revoked_at = Instant(allow_none=True)
     revoked_by = fields.String(allow_none=True)
-    revoke_reason = fields.String(allow_none=True)
+    revoke_reason = restricted(CARE, fields.String(allow_none=True))
     created_at = Instant()
     created_by = fields.String()

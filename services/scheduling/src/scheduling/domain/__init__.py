@@ -3,17 +3,28 @@
 Wall times and intervals are in `hours`.
 """
 
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from jalsa.states import table
 
+#: What has begun is cancelled by a manager alone.
 SESSION = table(
-    "session", "SCHEDULED", SCHEDULED="IN_PROGRESS CANCELLED", IN_PROGRESS="COMPLETED", COMPLETED="", CANCELLED=""
+    "session",
+    "SCHEDULED",
+    undo={"IN_PROGRESS": "SCHEDULED", "COMPLETED": "IN_PROGRESS"},
+    SCHEDULED="IN_PROGRESS CANCELLED",
+    IN_PROGRESS="COMPLETED CANCELLED",
+    COMPLETED="",
+    CANCELLED="",
 )
 PARTICIPANT = table(
     "participant",
     "BOOKED",
+    undo={"ARRIVED": "BOOKED CONFIRMED NO_SHOW", "ATTENDED": "ARRIVED", "NO_SHOW": "BOOKED CONFIRMED"},
     BOOKED="CONFIRMED ARRIVED CANCELLED NO_SHOW",
     CONFIRMED="ARRIVED CANCELLED NO_SHOW",
     ARRIVED="ATTENDED",
@@ -25,9 +36,10 @@ PARTICIPANT = table(
 ENTRY = table(
     "waitlist entry",
     "WAITING",
-    WAITING="OFFERED LAPSED CANCELLED",
-    OFFERED="WAITING ACCEPTED DECLINED LAPSED CANCELLED",
+    WAITING="OFFERED FULFILLED LAPSED CANCELLED",
+    OFFERED="WAITING ACCEPTED FULFILLED DECLINED LAPSED CANCELLED",
     ACCEPTED="",
+    FULFILLED="",
     DECLINED="",
     LAPSED="",
     CANCELLED="",
@@ -46,6 +58,7 @@ OFFER = table(
 PACKAGE = table(
     "package",
     "DRAFT",
+    undo={"IN_PROGRESS": "SCHEDULED"},
     DRAFT="SCHEDULED CANCELLED",
     SCHEDULED="IN_PROGRESS CANCELLED",
     IN_PROGRESS="COMPLETED CANCELLED",
@@ -56,6 +69,7 @@ PACKAGE = table(
 PACKAGE_SESSION = table(
     "package session",
     "PENDING",
+    undo={"COMPLETED": "SCHEDULED"},
     PENDING="SCHEDULED FAILED CANCELLED",
     SCHEDULED="COMPLETED CANCELLED PENDING",
     FAILED="SCHEDULED CANCELLED",
@@ -71,19 +85,35 @@ EXPECTED = ("BOOKED", "CONFIRMED")
 
 #: Those who wait, and those of them to whom a place is offered.
 OPEN_ENTRY = ("WAITING", "OFFERED")
-#: How an offer ends that is not accepted: what it becomes, and what an entry becomes that waits for that one session.
-#: An entry for a service type goes on waiting.
+#: How an offer ends that is not accepted: what it becomes, and what an entry becomes that waits for that one session,
+#: and one for a service type, which goes on waiting unless the patient was booked into what was waited for.
 OFFER_ENDS = {
-    "LAPSED": ("LAPSED", "LAPSED"),
-    "DECLINED": ("DECLINED", "DECLINED"),
-    "SESSION_CANCELLED": ("WITHDRAWN", "CANCELLED"),
-    "WITHDRAWN": ("WITHDRAWN", "WAITING"),
+    "LAPSED": ("LAPSED", "LAPSED", "WAITING"),
+    "DECLINED": ("DECLINED", "DECLINED", "WAITING"),
+    "SESSION_CANCELLED": ("WITHDRAWN", "CANCELLED", "WAITING"),
+    "WITHDRAWN": ("WITHDRAWN", "WAITING", "WAITING"),
+    "FULFILLED": ("WITHDRAWN", "FULFILLED", "FULFILLED"),
 }
+#: Why somebody at the desk has to do something about an entry: a place was free, and the patient could not be told.
+ATTENTION = (UNREACHABLE,) = ("unreachable",)
 #: A place is not offered any more when its session starts sooner than this.
 MIN_OFFER_MINUTES = 5
 
 INDIVIDUAL, GROUP = "INDIVIDUAL", "GROUP"
-DISCIPLINES = ("PSYCHOLOGY", "OT", "ABA", "SLP", "MEDICAL", "NURSING")
+#: What providers are, and what service types need: the code, and its names in English and Arabic. A code means the same
+#: in every tenant, and stands in events; another one is one more line here.
+DISCIPLINES = {
+    "PSYCHOLOGY": ("Psychology", "علم النفس"),
+    "OT": ("Occupational therapy", "العلاج الوظيفي"),
+    "ABA": ("Applied behaviour analysis", "تحليل السلوك التطبيقي"),
+    "SLP": ("Speech and language therapy", "علاج النطق واللغة"),
+    "PHYSIOTHERAPY": ("Physiotherapy", "العلاج الطبيعي"),
+    "SOCIAL_WORK": ("Social work", "الخدمة الاجتماعية"),
+    "SPECIAL_EDUCATION": ("Special education", "التربية الخاصة"),
+    "DIETETICS": ("Dietetics", "التغذية العلاجية"),
+    "MEDICAL": ("Medicine", "الطب"),
+    "NURSING": ("Nursing", "التمريض"),
+}
 MAX_GROUP = 20
 MAX_MINUTES = 480
 MAX_BUFFER_MINUTES = 480
@@ -94,15 +124,60 @@ DEFAULT_SETTINGS = {
     "offer_minutes": 120,
     "decision_lead_hours": 24,
     "make_up_no_shows": False,
+    "early_start_minutes": 15,
 }
 
 #: What a manager may override with a reason. A capacity, and an overlap of provider, room or patient, never.
 WORKING_HOURS, TIME_OFF, CLOSURE, BUFFER = "working-hours", "time-off", "closure", "buffer"
+#: Outcomes are not recorded before the start, and nothing is cancelled after it, unless a manager overrides these.
+BEFORE_START, AFTER_START = "before-start", "after-start"
+#: That nothing is entered after its start: a visit that took place is, with a reason.
+PAST = "past"
+#: The desk enters a walk-in so long after the start without a reason.
+WALK_IN_MINUTES = 60
+#: Why clearance or consent is not there, where nothing else was announced.
+PAYMENT_DUE, MISSING = "payment-due", "missing"
 
 
 def local_year(now: datetime, zone: str) -> int:
     """The year in which a number is taken, by the clinic's clock."""
     return now.astimezone(ZoneInfo(zone)).year
+
+
+def state_before(status: str, *, confirmed: bool, missed: bool) -> str | None:
+    """What a participant was before the last outcome; None where there has been none that could be taken back.
+
+    `confirmed` says whether the patient had confirmed to come, `missed` whether the patient was a no-show once.
+    """
+    if status not in PARTICIPANT.undo:
+        return None
+    if status == "ATTENDED":
+        return "ARRIVED"
+    if status == "ARRIVED" and missed:
+        return "NO_SHOW"
+    return "CONFIRMED" if confirmed else "BOOKED"
+
+
+def consent_reason(ended: Iterable[Mapping[str, Any]], clinic_id: UUID) -> str:
+    """Why there is no consent in a clinic: how the last that held there ended, or that there has been none.
+
+    `ended` are `clinic_id` (None for that to every clinic) and `reason`, the latest last.
+    """
+    reason = MISSING
+    for consent in ended:
+        if consent["clinic_id"] in (None, str(clinic_id)):
+            reason = consent["reason"]
+    return reason
+
+
+def past_rules(data: Mapping[str, Any], starts_at: datetime, now: datetime) -> list[str] | None:
+    """The rules that a request to enter what begins then sets aside; None where it may not be entered.
+
+    Of what has begun, a `walk_in` within WALK_IN_MINUTES of the start sets none aside, and an `override` PAST.
+    """
+    if starts_at > now or (data.get("walk_in") and now - starts_at <= timedelta(minutes=WALK_IN_MINUTES)):
+        return []
+    return [PAST] if data.get("override") else None
 
 
 def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zone: str, now: datetime) -> list[str]:

@@ -15,6 +15,10 @@ from zoneinfo import ZoneInfo
 
 Interval = tuple[datetime, datetime]
 
+#: How many local days ahead the last one is on which a session may begin, however it is placed.
+MAX_DAYS_AHEAD = 732
+TOO_FAR_AHEAD = f"Must be at most {MAX_DAYS_AHEAD} days from today."
+
 #: The hours of the wall time that each is made of: from the first, until before the second.
 PARTS_OF_DAY = {"MORNING": (0, 12), "AFTERNOON": (12, 17), "EVENING": (17, 24)}
 
@@ -73,6 +77,11 @@ def exists(day: date, wall: time, tz: ZoneInfo) -> bool:
 def day_of(instant: datetime, zone: str) -> date:
     """The local day of an instant."""
     return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def last_day(now: datetime, zone: str) -> date:
+    """The last local day on which a session may begin."""
+    return day_of(now, zone) + timedelta(days=MAX_DAYS_AHEAD)
 
 
 def part_of_day(instant: datetime, zone: str) -> str:

@@ -19,8 +19,7 @@ from scheduling.domain.slots import Grid
 
 MIN_SESSIONS, MAX_SESSIONS = 2, 100
 #: Without an end, a package is planned over so many days from its start.
-HORIZON_DAYS = 90
-MAX_PERIOD_DAYS = 732
+OPEN_PERIOD_DAYS = 90
 STEP_MINUTES = 15
 
 T = TypeVar("T")

@@ -125,6 +125,12 @@ def session_cancelled(db: Session, session: ClinicalSession, now: datetime) -> N
     publish(db, catalogue.SESSION_CANCELLED, session.id, data, now=now)
 
 
+def session_corrected(db: Session, session: ClinicalSession, from_status: str, now: datetime) -> None:
+    """Publish SessionCorrected; each appointment whose status changes with it says so itself."""
+    data = {**_numbered(session), **_correction(session, from_status)}
+    publish(db, catalogue.SESSION_CORRECTED, session.id, data, now=now)
+
+
 def appointment_booked(db: Session, participant: Participant, session: ClinicalSession, now: datetime) -> None:
     """Publish AppointmentBooked: all that the four other services need to do their part."""
     data = {
@@ -135,6 +141,7 @@ def appointment_booked(db: Session, participant: Participant, session: ClinicalS
         **_where_and_when(session),
         "package": _package(participant),
         **_announced(db, participant),
+        **({"recorded_late": True} if participant.recorded_late else {}),
     }
     publish(db, catalogue.APPOINTMENT_BOOKED, participant.id, data, now=now)
 
@@ -215,6 +222,16 @@ def appointment_cancelled(db: Session, participant: Participant, *, session_canc
     publish(db, catalogue.APPOINTMENT_CANCELLED, participant.id, data, now=now)
 
 
+def appointment_corrected(db: Session, participant: Participant, from_status: str, now: datetime) -> None:
+    """Publish AppointmentCorrected: an outcome that was recorded by mistake was taken back."""
+    data = {
+        **_appointment(participant),
+        "session_id": participant.session_id,
+        **_correction(participant, from_status),
+    }
+    publish(db, catalogue.APPOINTMENT_CORRECTED, participant.id, data, now=now)
+
+
 def waitlist_offered(
     db: Session, entry: WaitlistEntry, offer: WaitlistOffer, session: ClinicalSession, now: datetime
 ) -> None:
@@ -229,7 +246,7 @@ def waitlist_offered(
 
 
 def waitlist_offer_expired(db: Session, entry: WaitlistEntry, offer: WaitlistOffer, cause: str, now: datetime) -> None:
-    """Publish WaitlistOfferExpired; `cause` is LAPSED, DECLINED, WITHDRAWN or SESSION_CANCELLED."""
+    """Publish WaitlistOfferExpired; `cause` is one of `domain.OFFER_ENDS`."""
     data = {**_offer(entry, offer), "session_id": offer.session_id, "expired_at": offer.closed_at, "cause": cause}
     publish(db, catalogue.WAITLIST_OFFER_EXPIRED, entry.id, data, now=now)
 
@@ -268,6 +285,15 @@ def _offer(entry: WaitlistEntry, offer: WaitlistOffer) -> dict[str, Any]:
 
 def _numbered(session: ClinicalSession) -> dict[str, Any]:
     return {"session_id": session.id, "session_number": session.session_number}
+
+
+def _correction(corrected: ClinicalSession | Participant, from_status: str) -> dict[str, Any]:
+    return {
+        "from_status": from_status,
+        "to_status": corrected.status,
+        "corrected_at": corrected.corrected_at,
+        "corrected_by": corrected.corrected_by,
+    }
 
 
 def _rescheduled(db: Session, moved: ClinicalSession | Participant, now: datetime) -> dict[str, Any]:

@@ -103,6 +103,12 @@ class AppointmentBookedData(_Appointment, _WhereAndWhen, _Announced):
     booked_at = Instant(required=True)
     booked_by = fields.String(required=True)
     package = fields.Nested(_Package(), required=True, allow_none=True)
+    recorded_late = fields.Boolean(
+        metadata={
+            "description": "True for a visit that was entered when its time had begun, or after it; otherwise it is not"
+            " there. Nobody is to be told or reminded of it; it is billed and documented like any other"
+        }
+    )
 
 
 class AppointmentConfirmedData(_Appointment):
@@ -198,6 +204,23 @@ class AppointmentNoShowData(_Appointment):
     automatic = fields.Boolean(required=True)
 
 
+class _Correction(Schema):
+    """A slip was taken back. The reason stays here: it is free text, and may be clinical."""
+
+    from_status = fields.String(required=True, metadata={"description": "What was recorded by mistake"})
+    to_status = fields.String(required=True, metadata={"description": "What it was before, and is again"})
+    corrected_at = Instant(required=True)
+    corrected_by = fields.String(required=True)
+
+
+class SessionCorrectedData(_SessionMoment, _Correction):
+    """Each appointment whose status changes with it says so itself."""
+
+
+class AppointmentCorrectedData(_Appointment, _Correction):
+    session_id = fields.UUID(required=True)
+
+
 class _PackageMoment(Schema):
     package_id = fields.UUID(required=True)
     package_number = fields.String(required=True)
@@ -257,6 +280,14 @@ class PackageCompletedData(_PackageMoment):
     completed_at = Instant(required=True)
 
 
+class PackageReopenedData(_PackageMoment):
+    """A completed package goes on: the outcome that had completed it was taken back, or the patient came late."""
+
+    completed_sessions = fields.Integer(required=True)
+    reopened_at = Instant(required=True)
+    reopened_by = fields.String(required=True)
+
+
 class PackageCancelledData(_PackageMoment):
     """The reason stays here: it is free text, and may be clinical."""
 
@@ -299,6 +330,7 @@ SESSION_RESCHEDULED = EventType("scheduling", "session", "SessionRescheduled", S
 SESSION_STARTED = EventType("scheduling", "session", "SessionStarted", SessionStartedData())
 SESSION_COMPLETED = EventType("scheduling", "session", "SessionCompleted", SessionCompletedData())
 SESSION_CANCELLED = EventType("scheduling", "session", "SessionCancelled", SessionCancelledData())
+SESSION_CORRECTED = EventType("scheduling", "session", "SessionCorrected", SessionCorrectedData())
 SESSION_FILLED = EventType("scheduling", "session", "SessionFilled", SessionFilledData())
 SESSION_SPOTS_OPENED = EventType("scheduling", "session", "SessionSpotsOpened", SessionSpotsOpenedData())
 APPOINTMENT_BOOKED = EventType("scheduling", "appointment", "AppointmentBooked", AppointmentBookedData())
@@ -308,9 +340,11 @@ APPOINTMENT_ARRIVED = EventType("scheduling", "appointment", "AppointmentArrived
 APPOINTMENT_ATTENDED = EventType("scheduling", "appointment", "AppointmentAttended", AppointmentAttendedData())
 APPOINTMENT_NO_SHOW = EventType("scheduling", "appointment", "AppointmentNoShow", AppointmentNoShowData())
 APPOINTMENT_CANCELLED = EventType("scheduling", "appointment", "AppointmentCancelled", AppointmentCancelledData())
+APPOINTMENT_CORRECTED = EventType("scheduling", "appointment", "AppointmentCorrected", AppointmentCorrectedData())
 PACKAGE_CREATED = EventType("scheduling", "package", "PackageCreated", PackageCreatedData())
 PACKAGE_SCHEDULED = EventType("scheduling", "package", "PackageScheduled", PackageScheduledData())
 PACKAGE_COMPLETED = EventType("scheduling", "package", "PackageCompleted", PackageCompletedData())
+PACKAGE_REOPENED = EventType("scheduling", "package", "PackageReopened", PackageReopenedData())
 PACKAGE_CANCELLED = EventType("scheduling", "package", "PackageCancelled", PackageCancelledData())
 WAITLIST_OFFERED = EventType("scheduling", "waitlist", "WaitlistOffered", WaitlistOfferedData())
 WAITLIST_OFFER_EXPIRED = EventType("scheduling", "waitlist", "WaitlistOfferExpired", WaitlistOfferExpiredData())
@@ -323,6 +357,7 @@ PUBLISHES = (
     SESSION_STARTED,
     SESSION_COMPLETED,
     SESSION_CANCELLED,
+    SESSION_CORRECTED,
     SESSION_FILLED,
     SESSION_SPOTS_OPENED,
     APPOINTMENT_BOOKED,
@@ -332,9 +367,11 @@ PUBLISHES = (
     APPOINTMENT_ATTENDED,
     APPOINTMENT_NO_SHOW,
     APPOINTMENT_CANCELLED,
+    APPOINTMENT_CORRECTED,
     PACKAGE_CREATED,
     PACKAGE_SCHEDULED,
     PACKAGE_COMPLETED,
+    PACKAGE_REOPENED,
     PACKAGE_CANCELLED,
     WAITLIST_OFFERED,
     WAITLIST_OFFER_EXPIRED,

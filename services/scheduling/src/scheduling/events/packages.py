@@ -59,6 +59,17 @@ def package_completed(db: Session, package: Package, completed_sessions: int, no
     publish(db, catalogue.PACKAGE_COMPLETED, package.id, data, now=now)
 
 
+def package_reopened(db: Session, package: Package, completed_sessions: int, now: datetime) -> None:
+    """Publish PackageReopened."""
+    data = {
+        **_package(package),
+        "completed_sessions": completed_sessions,
+        "reopened_at": now,
+        "reopened_by": context_of(db).actor,
+    }
+    publish(db, catalogue.PACKAGE_REOPENED, package.id, data, now=now)
+
+
 def package_cancelled(
     db: Session, package: Package, completed_sessions: int, cancelled_appointments: int, now: datetime
 ) -> None:

@@ -1,5 +1,6 @@
 """Providers' time off, closures and public holidays, and the tenant's own rules."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,9 @@ from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_o
 from jalsa.web.paging import decode_id_cursor
 from scheduling import queries
 from scheduling.http.answers import told_beside
+from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import setup as schemas
-from scheduling.http.schemas.proposals import NewTimeOffAnswer, ProposedFor
+from scheduling.http.schemas.proposals import NewClosureAnswer, NewTimeOffAnswer, ProposedFor
 from scheduling.models import Closure, Provider, TimeOff
 from scheduling.operations import absences
 from scheduling.queries.proposals import propose
@@ -36,11 +38,10 @@ _SETTINGS = schemas.SettingsBody()
 def add_time_off(body: dict[str, Any], provider_id: UUID) -> Response:
     """A provider is away; the answer names the sessions that are booked then, and proposes what becomes of them."""
     db, now = current_db(), clock.now()
-    absence = absences.add_time_off(db, _provider(provider_id), body, now=now)
-    hit = queries.sessions_hit(db, absence)
-    proposals = propose(db, absence, hit, now=now)
-    affected = [{**s._asdict(), "proposal": proposals.get(s.id)} for s in hit]
-    return told_beside(shown_time_off(absence), 201, affected_sessions=_PROPOSED_FOR.dump(affected, many=True))
+    provider = _provider(provider_id)
+    check_schedules(provider.id)
+    absence = absences.add_time_off(db, provider, body, now=now)
+    return told_beside(shown_time_off(absence), 201, affected_sessions=_proposed(absence, now))
 
 
 @routes.view(
@@ -68,15 +69,20 @@ def get_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
 def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
     """The provider is not away after all."""
     absence = found_time_off(provider_id, time_off_id, lock=True)
+    check_schedules(absence.provider_id)
     check_if_match(shown_time_off(absence))
-    absences.remove(current_db(), absence)
+    absences.remove(current_db(), absence, now=clock.now())
     return Response(status=204)
 
 
-@routes.view("/closures", "POST", permission="setup.write", body=schemas.ClosureBody(), answer=_CLOSURE, status=201)
+@routes.view(
+    "/closures", "POST", permission="setup.write", body=schemas.ClosureBody(), answer=NewClosureAnswer(), status=201
+)
 def add_closure(body: dict[str, Any]) -> Response:
-    """Close a clinic, or all of them, for some days; the answer names the sessions that are booked then."""
-    return tagged(_CLOSURE.dump(_with_affected(absences.add_closure(current_db(), body, now=clock.now()))), 201)
+    """Close a clinic, or all of them, for some days; the answer proposes a new slot for each session booked then."""
+    now = clock.now()
+    closure = absences.add_closure(current_db(), body, now=now)
+    return told_beside(_shown_closure(closure), 201, affected_sessions=_proposed(closure, now))
 
 
 @routes.view("/closures", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ClosureAnswer))
@@ -90,15 +96,15 @@ def list_closures(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/closures/<uuid:closure_id>", permission="setup.read", answer=_CLOSURE)
 def get_closure(closure_id: UUID) -> Response:
     """One closure."""
-    return tagged(_CLOSURE.dump(_with_affected(_closure(closure_id))))
+    return tagged(_shown_closure(found_closure(closure_id)))
 
 
 @routes.view("/closures/<uuid:closure_id>", "DELETE", permission="setup.write", status=204)
 def remove_closure(closure_id: UUID) -> Response:
     """The clinic is open after all."""
-    closure = _closure(closure_id, lock=True)
-    check_if_match(_CLOSURE.dump(_with_affected(closure)))
-    absences.remove(current_db(), closure)
+    closure = found_closure(closure_id, lock=True)
+    check_if_match(_shown_closure(closure))
+    absences.remove(current_db(), closure, now=clock.now())
     return Response(status=204)
 
 
@@ -130,7 +136,8 @@ def found_time_off(provider_id: UUID, time_off_id: UUID, *, lock: bool = False) 
     return absence
 
 
-def _closure(closure_id: UUID, *, lock: bool = False) -> Closure:
+def found_closure(closure_id: UUID, *, lock: bool = False) -> Closure:
+    """A closure; with `lock` until the transaction ends, before all other locks. Raises 404."""
     closure = current_db().get(Closure, closure_id, with_for_update=lock or None)
     if closure is None:
         raise not_found("closure")
@@ -140,6 +147,18 @@ def _closure(closure_id: UUID, *, lock: bool = False) -> Closure:
 def shown_time_off(absence: TimeOff) -> Any:
     """An absence as answers show it, with the sessions that it hits now."""
     return _TIME_OFF.dump(_with_affected(absence))
+
+
+def _shown_closure(closure: Closure) -> Any:
+    return _CLOSURE.dump(_with_affected(closure))
+
+
+def _proposed(absence: TimeOff | Closure, now: datetime) -> Any:
+    """The sessions that an absence hits, each with what is proposed for it."""
+    db = current_db()
+    hit = queries.sessions_hit(db, absence)
+    proposals = propose(db, absence, hit, now=now)
+    return _PROPOSED_FOR.dump([{**s._asdict(), "proposal": proposals.get(s.id)} for s in hit], many=True)
 
 
 def _with_affected(absence: TimeOff | Closure) -> dict[str, Any]:

@@ -50,10 +50,19 @@ def get_calendar(args: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    _PATH, "POST", permission="calendar-links.write", body=EmptyBody(), answer=schemas.NewLinkAnswer(), status=201
+    _PATH,
+    "POST",
+    permission="calendar-links.write",
+    body=EmptyBody(),
+    answer=schemas.NewLinkAnswer(),
+    status=201,
+    kept=False,
 )
 def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
-    """Make the secret address of a provider's feed; the one before is not good any more."""
+    """Make the secret address of a provider's feed; the one before is not good any more.
+
+    The address is kept nowhere, so a repeat with the same Idempotency-Key makes another one.
+    """
     link, token = calendar_links.make(current_db(), _own_provider(provider_id), now=clock.now())
     path = url_for("calendar.read_feed", provider_id=provider_id, token=token)
     return told_beside(_LINK.dump(link), 201, path=path)

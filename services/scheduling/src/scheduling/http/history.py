@@ -8,16 +8,34 @@ from sqlalchemy import Row
 from jalsa.errors import invalid, not_found
 from jalsa.web import PageArgs, Routes, current_db, current_principal, page, page_of
 from jalsa.web.paging import decode_cursor
+from jalsa.web.restricted import readers_of
 from scheduling.http.schemas import reading as schemas
-from scheduling.policy import POLICY
+from scheduling.http.schemas.packages import AssignmentAnswer, PackageAnswer
+from scheduling.http.schemas.series import MemberAnswer, SeriesAnswer
+from scheduling.http.schemas.sessions import CheckIn, ParticipantAnswer, SessionAnswer
+from scheduling.http.schemas.setup import TimeOffAnswer
+from scheduling.http.schemas.waitlist import WaitlistEntryAnswer
+from scheduling.policy import CARE
 from scheduling.queries import history
 
 routes = Routes("history", "Every change of a record")
 
 _KIND_OF = {table: kind for kind, table in history.KINDS.items()}
 _ACTIONS = {"INSERT": "CREATED", "UPDATE": "CHANGED", "DELETE": "REMOVED"}
-#: What may be clinical.
-_NOTES = {"notes", "group_notes"}
+#: Who reads which column: as the answers' schemas say of the field.
+_READERS = {
+    "sessions": readers_of(SessionAnswer()),
+    "participants": {
+        **readers_of(ParticipantAnswer()),
+        "check_in_override_reason": readers_of(CheckIn())["override_reason"],
+    },
+    "packages": readers_of(PackageAnswer()),
+    "provider_assignments": readers_of(AssignmentAnswer()),
+    "session_series": readers_of(SeriesAnswer()),
+    "series_members": readers_of(MemberAnswer()),
+    "time_off": readers_of(TimeOffAnswer()),
+    "waitlist_entries": readers_of(WaitlistEntryAnswer()),
+}
 
 
 @routes.view(
@@ -60,8 +78,7 @@ def _page(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, Any]:
     )
     if not rows and not history.is_known(db, kind, record_id):
         raise not_found(kind)
-    shows_notes = bool(POLICY["history.notes"] & current_principal().roles)
-    return page(rows, limit, lambda row: str(row.id), lambda row: _entry(row, shows_notes=shows_notes))
+    return page(rows, limit, lambda row: str(row.id), _entry)
 
 
 def _after(cursor: str | None) -> int:
@@ -72,7 +89,9 @@ def _after(cursor: str | None) -> int:
         raise invalid("cursor", "Not a cursor of this list.") from None
 
 
-def _entry(row: Row[Any], *, shows_notes: bool) -> dict[str, Any]:
+def _entry(row: Row[Any]) -> dict[str, Any]:
+    column, reason = history.reason(row) or (None, None)
+    withheld = column is not None and not _may_read(row, column)
     return {
         "at": row.at,
         "by": row.actor,
@@ -80,11 +99,16 @@ def _entry(row: Row[Any], *, shows_notes: bool) -> dict[str, Any]:
         "kind": _KIND_OF[row.table_name],
         "id": row.row_id,
         "action": _ACTIONS[row.action],
-        "changes": [
-            _change(change, withheld=change.field in _NOTES and not shows_notes) for change in history.differences(row)
-        ],
-        "reason": history.reason(row),
+        "changes": [_change(change, withheld=not _may_read(row, change.field)) for change in history.differences(row)],
+        "reason": None if withheld else reason,
+        "withheld": ["reason"] if withheld else [],
     }
+
+
+def _may_read(row: Row[Any], column: str) -> bool:
+    # a reason that no answer shows as a field of its own is one all the same
+    readers = _READERS.get(row.table_name, {}).get(column, CARE if column in history.REASONS else None)
+    return readers is None or readers.include(current_principal(), row.after or row.before)
 
 
 def _change(change: history.Difference, *, withheld: bool) -> dict[str, Any]:

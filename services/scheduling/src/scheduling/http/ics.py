@@ -1,10 +1,11 @@
 """A provider's sessions as iCalendar (RFC 5545). Of those who take part it tells how many they are, never who."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vText
 from sqlalchemy import Row
 
 from scheduling.domain import GROUP
@@ -12,16 +13,21 @@ from scheduling.models import Provider
 
 #: How often a calendar program should look again.
 REFRESH = timedelta(minutes=15)
+#: What no text of a calendar may hold; the ends of lines are written as RFC 5545 has them.
+_LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def calendar_of(provider: Provider, sessions: Iterable[Row[Any]], language: str) -> bytes:
+def calendar_of(provider: Provider, sessions: Sequence[Row[Any]], language: str) -> bytes:
     """The feed, in `en` or `ar`. It is the same until something in it changes."""
     calendar = Calendar()
     calendar.add("prodid", "-//Jalsa//Scheduling//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", getattr(provider, f"name_{language}"))
+    calendar.add("x-wr-calname", _text(getattr(provider, f"name_{language}")))
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
+    if sessions:
+        calendar.add("last-modified", max(session.changed_at for session in sessions).astimezone(UTC))
     for session in sessions:
         calendar.add_component(_event(session, language))
     return bytes(calendar.to_ical())
@@ -30,14 +36,14 @@ def calendar_of(provider: Provider, sessions: Iterable[Row[Any]], language: str)
 def _event(session: Row[Any], language: str) -> Event:
     event = Event()
     event.add("uid", str(session.id))
-    event.add("sequence", session.reschedule_count)
+    event.add("sequence", session.sequence)
     event.add("dtstamp", session.changed_at.astimezone(UTC))
     event.add("last-modified", session.changed_at.astimezone(UTC))
     event.add("dtstart", session.starts_at.astimezone(UTC))
     event.add("dtend", session.ends_at.astimezone(UTC))
-    event.add("summary", _summary(session, language))
+    event.add("summary", _text(_summary(session, language)))
     place = (session.room, session.clinic_ar if language == "ar" else session.clinic_en)
-    event.add("location", ", ".join(filter(None, place)))
+    event.add("location", _text(", ".join(filter(None, place))))
     event.add("status", "CANCELLED" if session.status == "CANCELLED" else "CONFIRMED")
     return event
 
@@ -46,3 +52,8 @@ def _summary(session: Row[Any], language: str) -> str:
     service = session.service_ar if language == "ar" else session.service_en
     places = f" ({session.taken}/{session.max_capacity})" if session.session_type == GROUP else ""
     return f"{service} {session.session_number}{places}"
+
+
+def _text(text: str) -> vText:
+    """A TEXT value, which the library escapes and folds: names that were imported may hold anything."""
+    return vText(_CONTROL.sub("", _LINE_END.sub("\n", text)))

@@ -13,6 +13,7 @@ from jalsa.errors import not_found
 from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from scheduling.domain.planning import Failure, Occurrence, Planned
+from scheduling.http.schedules import check_package, check_session
 from scheduling.http.schemas import packages as schemas
 from scheduling.models import Package, PackageSession, Participant
 from scheduling.operations import packages as operations
@@ -27,7 +28,9 @@ _PLAN = schemas.PackagePlan()
 _PLANNED = tuple(schemas.PlannedSession().fields)
 
 
-@routes.view("/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), answer=_PLAN)
+@routes.view(
+    "/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), answer=_PLAN, kept=False
+)
 def plan_package(body: dict[str, Any]) -> dict[str, Any]:
     """Where every session would go, or why it has no place and what else there is; nothing is stored."""
     plan = operations.plan_package(current_db(), body, now=clock.now())
@@ -44,7 +47,7 @@ def plan_package(body: dict[str, Any]) -> dict[str, Any]:
 def create_package(body: dict[str, Any]) -> Response:
     """Plan and book a package in one step: what fits, or with `all_or_nothing` only the whole of it."""
     db = current_db()
-    return tagged(shown(db, operations.create_package(db, body, now=clock.now())), 201)
+    return tagged(changed(db, operations.create_package(db, body, now=clock.now())), 201)
 
 
 @routes.view(
@@ -80,14 +83,25 @@ def schedule_package(body: dict[str, Any], package_id: UUID) -> Response:
     db = current_db()
     held = held_package(db, package_id)
     operations.schedule(db, held, body, now=clock.now())
-    return tagged(shown(db, held))
+    return tagged(changed(db, held))
 
 
-def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> read.Whole:
-    """The package to change, and another session. Raises 404, 412 where it is not as the caller saw it."""
+def held_package(db: Session, package_id: UUID, into: UUID | None = None, *, number: int | None = None) -> read.Whole:
+    """The package to change, or one of its sessions, and another session.
+
+    Raises 404, 403 where it is not the caller's to change, and 412 where it is not as the caller saw it.
+    """
     held = operations.held_package(db, package_id, into)
+    check_package(held, number)
+    check_session(into)
     check_if_match(lambda: shown(db, held))
     return held
+
+
+def changed(db: Session, held: read.Whole, *, number: int | None = None) -> Any:
+    """A package as its answer tells it after a change, which may not have put it into other people's schedules."""
+    check_package(held, number)
+    return shown(db, held)
 
 
 def shown(db: Session, held: read.Whole) -> Any:

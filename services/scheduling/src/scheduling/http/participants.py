@@ -11,10 +11,12 @@ from jalsa.web import Routes, check_if_match, current_db, tagged
 from jalsa.web.fields import EmptyBody
 from scheduling import queries
 from scheduling.http import represent
-from scheduling.http.overrides import check_override
+from scheduling.http.overrides import check_entry, check_override
+from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
+from scheduling.http.undoing import check_may_undo
 from scheduling.models import Participant
-from scheduling.operations import arrivals
+from scheduling.operations import arrivals, corrections
 from scheduling.operations import participants as operations
 
 routes = Routes("participants", "Participants and appointments")
@@ -25,15 +27,16 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 @routes.view(
     "/appointments",
     "POST",
-    permission="appointments.write",
+    permission="schedule.enter",
     body=schemas.AppointmentBody(),
     answer=_PARTICIPANT,
     status=201,
 )
 def book_appointment(body: dict[str, Any]) -> Response:
-    """Book an individual session and its participant in one step."""
-    check_override(body)
+    """Book an individual session and its participant in one step; or enter a visit that began or took place."""
+    check_schedules(body["provider_id"])
     now = clock.now()
+    check_entry(body, body["starts_at"], "appointments.write", now=now)
     booking = operations.book_appointment(current_db(), body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
@@ -72,13 +75,14 @@ def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     "/participants/<uuid:participant_id>/cancel",
     "POST",
     permission="appointments.write",
-    body=schemas.ReasonBody(),
+    body=schemas.OverridingBody(),
     answer=_PARTICIPANT,
 )
 def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
-    """Give a place up."""
-    participant = _matched(participant_id)
-    return tagged(_shown(operations.cancel(current_db(), participant, body["reason"], now=clock.now())))
+    """Give a place up, before the session begins."""
+    override_reason, participant = check_override(body), _matched(participant_id)
+    cancelled = operations.cancel(current_db(), participant, body["reason"], override_reason, now=clock.now())
+    return tagged(_shown(cancelled))
 
 
 @routes.view(
@@ -92,6 +96,9 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
     """Move a participant to another session, or an individual session to another time; the number stays."""
     check_override(body)
     participant = operations.held_participant(current_db(), participant_id, body.get("session_id"))
+    own = participant.session.provider_id
+    check_schedules(own, body.get("provider_id", own))
+    check_session(body.get("session_id"))
     check_if_match(_shown(participant))
     return tagged(_shown(operations.reschedule(current_db(), participant, body, now=clock.now())))
 
@@ -105,9 +112,8 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
 )
 def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient has arrived; also late, and also after being missed while the session lasts."""
-    check_override(body)
-    reason = body["override"]["reason"] if "override" in body else None
-    return tagged(_shown(arrivals.check_in(current_db(), _matched(participant_id), reason, now=clock.now())))
+    override_reason, participant = check_override(body), _matched(participant_id)
+    return tagged(_shown(arrivals.check_in(current_db(), participant, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -126,13 +132,30 @@ def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     "/participants/<uuid:participant_id>/no-show",
     "POST",
     permission="appointments.write",
-    body=schemas.ReasonBody(),
+    body=schemas.OverridingBody(),
     answer=_PARTICIPANT,
 )
 def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
-    """The patient did not come."""
-    participant = _matched(participant_id)
-    return tagged(_shown(arrivals.no_show(current_db(), participant, body["reason"], now=clock.now())))
+    """The patient did not come, and the session has begun."""
+    override_reason, participant = check_override(body), _matched(participant_id)
+    missed = arrivals.no_show(current_db(), participant, body["reason"], override_reason, now=clock.now())
+    return tagged(_shown(missed))
+
+
+@routes.view(
+    "/participants/<uuid:participant_id>/undo",
+    "POST",
+    permission="appointments.write",
+    body=schemas.ReasonBody(),
+    answer=_PARTICIPANT,
+)
+def undo_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+    """Take the last outcome back: an arrival, an attendance or a no-show; later than on its day for managers only."""
+    seen = _found(participant_id).status
+    participant, now = _matched(participant_id), clock.now()
+    of_today = corrections.is_of_today(participant, participant.session.clinic.timezone, now)
+    check_may_undo(of_today=of_today, reason=body["reason"])
+    return tagged(_shown(corrections.undo_participant(current_db(), participant, body["reason"], seen=seen, now=now)))
 
 
 def _found(participant_id: UUID) -> Participant:
@@ -144,6 +167,7 @@ def _found(participant_id: UUID) -> Participant:
 
 def _matched(participant_id: UUID) -> Participant:
     participant = operations.locked_participant(current_db(), participant_id)
+    check_schedules(participant.session.provider_id)
     check_if_match(_shown(participant))
     return participant
 

@@ -8,10 +8,12 @@ from flask import Response
 from jalsa import clock
 from jalsa.web import Routes, check_if_match, current_db
 from scheduling.http import represent
-from scheduling.http.absences import found_time_off, shown_time_off
+from scheduling.http.absences import found_closure, found_time_off, shown_time_off
 from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_override
+from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import proposals as schemas
+from scheduling.models import Closure, TimeOff
 from scheduling.operations import proposals as operations
 from scheduling.queries import proposals as queries
 from scheduling.queries import sessions_hit
@@ -28,7 +30,17 @@ _APPLIED = schemas.Applied()
 )
 def list_proposals(provider_id: UUID, time_off_id: UUID) -> dict[str, Any]:
     """A substitute and a new slot for each session that the absence hits, as things stand now; nothing is held."""
-    db, absence, now = current_db(), found_time_off(provider_id, time_off_id), clock.now()
+    return _proposals(found_time_off(provider_id, time_off_id))
+
+
+@routes.view("/closures/<uuid:closure_id>/proposals", permission="sessions.read", answer=schemas.ProposalsAnswer())
+def list_closure_proposals(closure_id: UUID) -> dict[str, Any]:
+    """A new slot of its provider for each session that the closure hits, as things stand now; nothing is held."""
+    return _proposals(found_closure(closure_id))
+
+
+def _proposals(absence: TimeOff | Closure) -> dict[str, Any]:
+    db, now = current_db(), clock.now()
     hit = sessions_hit(db, absence)
     proposals = queries.propose(db, absence, hit, now=now)
     items = [{**s._asdict(), "proposal": proposals[s.id]} for s in hit if s.id in proposals]
@@ -50,8 +62,10 @@ def apply(body: dict[str, Any], provider_id: UUID, time_off_id: UUID) -> Respons
     """
     check_override(body)
     db, absence = current_db(), found_time_off(provider_id, time_off_id, lock=True)
+    check_schedules(absence.provider_id)
     check_if_match(lambda: shown_time_off(absence))
     changed = operations.apply(db, absence, body, now=clock.now())
+    check_schedules(*(session.provider_id for session in changed))
     shown = represent.sessions(db, changed)
     applied = [{"action": item["action"], "session": shown[item["session_id"]]} for item in body["items"]]
     return told_beside(shown_time_off(absence), applied=_APPLIED.dump(applied, many=True))

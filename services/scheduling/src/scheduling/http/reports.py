@@ -1,7 +1,5 @@
 """Reports, as JSON and as CSV."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,14 +7,16 @@ from flask import Response, jsonify, request
 from marshmallow import Schema
 
 from jalsa.web import Routes, current_db
+from jalsa.web.sheets import MEDIA_TYPE as CSV
+from jalsa.web.sheets import sheet
 from scheduling.http.schemas import reading as schemas
 from scheduling.queries import package_reports, reports, utilisation
 
 routes = Routes("reports", "Reports on local days of each clinic; of sessions, what was cancelled is not counted")
 
-CSV = "text/csv"
-#: A spreadsheet would take a cell that begins so for a formula, and run it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+#: A report may read what a large centre did in years.
+SECONDS = 30.0
 _UTILISATION = schemas.report_of(schemas.Utilisation)
 _NO_SHOWS = schemas.report_of(schemas.NoShows)
 _CAPACITY = schemas.report_of(schemas.Capacity)
@@ -33,6 +33,7 @@ _FIGURE = ("part", *_LABELS, "figure", "value")
     query=schemas.UtilisationArgs(),
     answer=_UTILISATION,
     texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_utilisation(args: dict[str, Any]) -> Response:
     """Booked minutes of the available ones, by provider or room."""
@@ -41,7 +42,12 @@ def report_utilisation(args: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/reports/no-shows", permission="reports.read", query=schemas.GroupedArgs(), answer=_NO_SHOWS, texts=(CSV,)
+    "/reports/no-shows",
+    permission="reports.read",
+    query=schemas.GroupedArgs(),
+    answer=_NO_SHOWS,
+    texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_no_shows(args: dict[str, Any]) -> Response:
     """Who did not come, of those whose place came to an outcome."""
@@ -49,7 +55,12 @@ def report_no_shows(args: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/reports/capacity", permission="reports.read", query=schemas.GroupedArgs(), answer=_CAPACITY, texts=(CSV,)
+    "/reports/capacity",
+    permission="reports.read",
+    query=schemas.GroupedArgs(),
+    answer=_CAPACITY,
+    texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_capacity(args: dict[str, Any]) -> Response:
     """Places used of the places offered in group sessions."""
@@ -57,7 +68,12 @@ def report_capacity(args: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/reports/lead-time", permission="reports.read", query=schemas.ReportArgs(), answer=_LEAD_TIME, texts=(CSV,)
+    "/reports/lead-time",
+    permission="reports.read",
+    query=schemas.ReportArgs(),
+    answer=_LEAD_TIME,
+    texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_lead_time(args: dict[str, Any]) -> Response:
     """Days from booking to start, by service type."""
@@ -70,13 +86,14 @@ def report_lead_time(args: dict[str, Any]) -> Response:
     query=schemas.PackageReportArgs(),
     answer=_PACKAGES,
     texts=(CSV,),
+    seconds=SECONDS,
 )
 def report_packages(args: dict[str, Any]) -> Response:
     """Packages created in the period: what became of them and of their sessions, and how well they could be placed."""
     period = package_reports.PackagePeriod(**vars(_period(args)), service_type=args["service_type"])
     parts = _PACKAGES.dump(package_reports.packages(current_db(), period))
     if _wants_csv(args):
-        return _sheet(args, "packages", _FIGURE, _figures(parts))
+        return _download(args, "packages", _FIGURE, _figures(parts))
     return jsonify({"from": str(args["first"]), "to": str(args["last"]), **parts})
 
 
@@ -87,7 +104,7 @@ def _period(args: dict[str, Any]) -> reports.Period:
 def _answer(args: dict[str, Any], name: str, shape: Schema, rows: list[dict[str, Any]]) -> Response:
     items = shape.dump(rows, many=True)
     if _wants_csv(args):
-        return _sheet(args, name, list(shape.fields), items)
+        return _download(args, name, list(shape.fields), items)
     return jsonify({"from": str(args["first"]), "to": str(args["last"]), "items": items})
 
 
@@ -104,24 +121,11 @@ def _wants_csv(args: dict[str, Any]) -> bool:
     return (args.get("format") or ("csv" if _prefers_csv() else "json")) == "csv"
 
 
-def _sheet(args: dict[str, Any], name: str, columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Response:
-    response = Response(_csv(columns, items), content_type=f"{CSV}; charset=utf-8")
+def _download(args: dict[str, Any], name: str, columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Response:
+    response = Response(sheet(columns, items, separator=args["separator"]), content_type=f"{CSV}; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{args["first"]}-{args["last"]}.csv"'
     return response
 
 
 def _prefers_csv() -> bool:
     return request.accept_mimetypes.best_match(["application/json", CSV], "application/json") == CSV
-
-
-def _csv(columns: Sequence[str], items: Iterable[dict[str, Any]]) -> bytes:
-    """With the mark by which Excel knows UTF-8, and Arabic with it."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows([_cell(item[column]) for column in columns] for item in items)
-    return text.getvalue().encode("utf-8-sig")
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -11,7 +11,7 @@ from scheduling import queries
 from scheduling.domain import PARTICIPANT, check_in_blockers
 from scheduling.http.schemas.sessions import ParticipantAnswer, SessionAnswer
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations.arrivals import late_minutes
+from scheduling.operations.arrivals import blocker_details, late_minutes
 
 # the answers' fields: those that a row does not have are computed here
 _SESSION = tuple(SessionAnswer().fields)
@@ -19,9 +19,10 @@ _PARTICIPANT = tuple(ParticipantAnswer().fields)
 
 
 def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, dict[str, Any]]:
-    """Sessions with their places counted."""
-    places = queries.places(db, [row.id for row in rows])
-    return {row.id: _session(row, places[row.id]) for row in rows}
+    """Sessions with their places counted, and what stands over them."""
+    ids = [row.id for row in rows]
+    places, blocked = queries.places(db, ids), queries.blocked(db, ids)
+    return {row.id: _session(row, places[row.id], blocked[row.id]) for row in rows}
 
 
 def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dict[UUID, dict[str, Any]]:
@@ -30,7 +31,7 @@ def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dic
     return {row.id: participant(row, standings[row.id], now) for row in rows}
 
 
-def _session(row: ClinicalSession, places: queries.Places) -> dict[str, Any]:
+def _session(row: ClinicalSession, places: queries.Places, blocked: Sequence[str]) -> dict[str, Any]:
     return {
         **{name: getattr(row, name, None) for name in _SESSION},
         "service_type": row.service_type.code,
@@ -40,6 +41,7 @@ def _session(row: ClinicalSession, places: queries.Places) -> dict[str, Any]:
         "available_spots": places.available,
         "is_full": not places.available,
         "capacity_percentage": round(100 * places.taken / row.max_capacity, 1),
+        "blocked_by": blocked,
     }
 
 
@@ -58,10 +60,11 @@ def participant(row: Participant, standing: queries.Standing, now: datetime) -> 
         "consent_verified": standing.consented,
         "can_check_in": not blockers and "ARRIVED" in PARTICIPANT.moves[row.status],
         "check_in_blockers": blockers,
+        "check_in_blocker_details": blocker_details(row, standing, blockers),
         "late_minutes": late_minutes(row),
         "check_in": _check_in(row) if row.arrived_at else None,
         "package": standing.package,
-        "session": _session(row.session, standing.places),
+        "session": _session(row.session, standing.places, standing.blocked),
     }
 
 

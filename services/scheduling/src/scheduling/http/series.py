@@ -16,6 +16,7 @@ from scheduling.domain.hours import day_of
 from scheduling.http import represent
 from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_override
+from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import series as schemas
 from scheduling.http.schemas.sessions import SessionAnswer
 from scheduling.models import SeriesMember, SessionSeries
@@ -31,7 +32,7 @@ _OCCURRENCE = schemas.NewOccurrence()
 _MEMBER = schemas.MemberAnswer()
 
 
-@routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), answer=_PLAN)
+@routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), answer=_PLAN, kept=False)
 def plan_series(body: dict[str, Any]) -> dict[str, Any]:
     """Every occurrence that a series would have, with all that stands against it; nothing is stored."""
     check_override(body)
@@ -50,6 +51,7 @@ def plan_series(body: dict[str, Any]) -> dict[str, Any]:
 def create_series(body: dict[str, Any]) -> Response:
     """Schedule a group session for every occurrence of a rule, or none of them (409 `series-conflicts`)."""
     check_override(body)
+    check_schedules(body["provider_id"])
     db = current_db()
     created = operations.create_series(db, body, now=clock.now())
     made = [{**_occurrence(planned), "session_id": session.id} for planned, session in created.sessions]
@@ -97,7 +99,9 @@ def list_series_sessions(args: dict[str, Any], series_id: UUID) -> dict[str, Any
 )
 def join_series(body: dict[str, Any], series_id: UUID) -> Response:
     """Book a patient into every later session of a series, or none of them (409 `series-conflicts`)."""
+    check_override(body)
     series = _found(series_id)
+    _check_own(series)
     joined = roster.join(current_db(), series, body, now=clock.now())
     return told_beside(_shown_member(series, joined.member), 201, skipped=joined.skipped)
 
@@ -135,6 +139,7 @@ def get_member(series_id: UUID, member_id: UUID) -> Response:
 def leave_series(body: dict[str, Any], series_id: UUID, member_id: UUID) -> Response:
     """Give up a patient's later seats in a series."""
     db, series = current_db(), _found(series_id)
+    _check_own(series)
     member = roster.held_member(db, series.id, member_id)
     check_if_match(_shown_member(series, member))
     return tagged(_shown_member(series, roster.leave(db, series, member, body, now=clock.now())))
@@ -145,6 +150,11 @@ def _found(series_id: UUID) -> SessionSeries:
     if series is None:
         raise not_found("series")
     return series
+
+
+def _check_own(series: SessionSeries) -> None:
+    """A clinician changes the roster of a series whose sessions to come are all the own."""
+    check_schedules(series.provider_id, *read.providers_to_come(current_db(), series.id, now=clock.now()))
 
 
 def _occurrence(planned: operations.Planned) -> dict[str, Any]:
@@ -180,5 +190,5 @@ def _represent_members(series: SessionSeries, rows: Sequence[SeriesMember]) -> d
         days = ((seat, day_of(seat.starts_at, series.clinic.timezone)) for seat in seats.get(member.patient_id, ()))
         return [s for s, day in days if member.joined_on <= day and (member.left_on is None or day < member.left_on)]
 
-    fields = set(_MEMBER.fields) - {"appointments"}
+    fields = set(_MEMBER.fields) - {"appointments", "withheld"}
     return {row.id: {**{name: getattr(row, name) for name in fields}, "appointments": during(row)} for row in rows}

@@ -9,28 +9,32 @@ from flask import Response
 from jalsa import clock
 from jalsa.errors import not_found
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
-from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from scheduling import queries
 from scheduling.http import represent
 from scheduling.http.answers import told_beside
-from scheduling.http.overrides import check_override
+from scheduling.http.overrides import check_entry, check_override
+from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
+from scheduling.http.undoing import check_may_undo
 from scheduling.models import ClinicalSession
-from scheduling.operations import decisions, participants, scopes, sessions
+from scheduling.operations import corrections, decisions, participants, scopes, sessions
 
 routes = Routes("sessions", "Sessions and who takes part in them")
 
 _SESSION = schemas.SessionAnswer()
 _CHANGED = schemas.ChangedSessionAnswer()
+_KEPT = schemas.KeptSession()
 _PARTICIPANT = schemas.ParticipantAnswer()
 
 
-@routes.view("/sessions", "POST", permission="sessions.write", body=schemas.SessionBody(), answer=_SESSION, status=201)
+@routes.view("/sessions", "POST", permission="schedule.enter", body=schemas.SessionBody(), answer=_SESSION, status=201)
 def create_session(body: dict[str, Any]) -> Response:
-    """Schedule a session; it may start empty."""
-    check_override(body)
-    session = sessions.create_session(current_db(), body, now=clock.now())
+    """Schedule a session; it may start empty. Or enter one that began or took place."""
+    now = clock.now()
+    check_entry(body, body["starts_at"], "sessions.write", now=now)
+    check_schedules(body["provider_id"])
+    session = sessions.create_session(current_db(), body, now=now)
     return tagged(_shown(session), 201)
 
 
@@ -49,7 +53,7 @@ def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     answer=page_of(schemas.SessionAnswer),
 )
 def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
-    """Sessions that have not begun and have a free place."""
+    """Sessions that have not begun and have a free place, under no absence."""
     return _list(args, clock.now())
 
 
@@ -69,7 +73,7 @@ def get_session(session_id: UUID) -> Response:
 def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Change a session's capacity, minimum, time of decision or group notes."""
     now, chosen = _chosen(body, session_id)
-    return _changed(chosen, scopes.update(current_db(), chosen, body, now=now))
+    return _changed(scopes.update(current_db(), chosen, body, now=now))
 
 
 @routes.view(
@@ -83,23 +87,46 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Move a session, with all its participants, to another time, provider or room."""
     check_override(body)
     now, chosen = _chosen(body, session_id, moving=True)
-    return _changed(chosen, scopes.reschedule(current_db(), chosen, body, now=now))
+    check_schedules(body.get("provider_id", chosen.session.provider_id))
+    return _changed(scopes.reschedule(current_db(), chosen, body, now=now))
 
 
 @routes.view(
-    "/sessions/<uuid:session_id>/start", "POST", permission="sessions.write", body=EmptyBody(), answer=_SESSION
+    "/sessions/<uuid:session_id>/start",
+    "POST",
+    permission="sessions.write",
+    body=schemas.UntimelyBody(),
+    answer=_SESSION,
 )
-def start_session(_: dict[str, Any], session_id: UUID) -> Response:
-    """The session begins."""
-    return tagged(_shown(sessions.start_session(current_db(), _matched(session_id), now=clock.now())))
+def start_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """The session begins; not earlier than the tenant's `early_start_minutes` before its start."""
+    override_reason, session = check_override(body), _acted_on(session_id)
+    return tagged(_shown(sessions.start_session(current_db(), session, override_reason, now=clock.now())))
 
 
 @routes.view(
-    "/sessions/<uuid:session_id>/complete", "POST", permission="sessions.write", body=EmptyBody(), answer=_SESSION
+    "/sessions/<uuid:session_id>/complete",
+    "POST",
+    permission="sessions.write",
+    body=schemas.UntimelyBody(),
+    answer=_SESSION,
 )
-def complete_session(_: dict[str, Any], session_id: UUID) -> Response:
-    """The session ends: who has arrived attended, who has not is a no-show."""
-    return tagged(_shown(sessions.complete_session(current_db(), _matched(session_id), now=clock.now())))
+def complete_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """The session ends: who has arrived attended, who has not is a no-show; not before its start."""
+    override_reason, session = check_override(body), _acted_on(session_id)
+    return tagged(_shown(sessions.complete_session(current_db(), session, override_reason, now=clock.now())))
+
+
+@routes.view(
+    "/sessions/<uuid:session_id>/undo", "POST", permission="sessions.write", body=schemas.ReasonBody(), answer=_SESSION
+)
+def undo_session(body: dict[str, Any], session_id: UUID) -> Response:
+    """Take the start back, or the completion with all that it settled; later than on its day for managers only."""
+    db, seen = current_db(), _found(session_id).status
+    session = _acted_on(session_id, corrections.held_for_undo(db, session_id))
+    now = clock.now()
+    check_may_undo(of_today=corrections.is_of_today(session, session.clinic.timezone, now), reason=body["reason"])
+    return tagged(_shown(corrections.undo_session(db, session, body["reason"], seen=seen, now=now)))
 
 
 @routes.view(
@@ -110,9 +137,10 @@ def complete_session(_: dict[str, Any], session_id: UUID) -> Response:
     answer=_CHANGED,
 )
 def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
-    """Cancel a session and every place in it."""
+    """Cancel a session and every place in it, before it begins."""
+    override_reason = check_override(body)
     now, chosen = _chosen(body, session_id)
-    return _changed(chosen, scopes.cancel(current_db(), chosen, body["reason"], now=now))
+    return _changed(scopes.cancel(current_db(), chosen, body["reason"], override_reason, now=now))
 
 
 @routes.view(
@@ -124,23 +152,30 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
 )
 def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
+    override_reason = check_override(body)
     session = decisions.held_for_decision(current_db(), session_id, body.get("into_session_id"))
+    check_schedules(session.provider_id)
+    check_session(body.get("into_session_id"))
     check_if_match(_shown(session))
-    return tagged(_shown(decisions.decide(current_db(), session, body, now=clock.now())))
+    return tagged(_shown(decisions.decide(current_db(), session, body, override_reason, now=clock.now())))
 
 
 @routes.view(
     "/sessions/<uuid:session_id>/participants",
     "POST",
-    permission="appointments.write",
+    permission="schedule.enter",
     body=schemas.ParticipantBody(),
     answer=_PARTICIPANT,
     status=201,
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
-    """Book a patient into a session."""
+    """Book a patient into a session; or enter a visit to one that began or took place."""
+    check_session(session_id)
     db, now = current_db(), clock.now()
-    booking = participants.book(db, session_id, body["patient_id"], body["notes"], now=now)
+    # a booking like most need not know when the session begins: what has begun, it is refused for
+    begins = _found(session_id).starts_at if body["walk_in"] or "override" in body else None
+    check_entry(body, begins, "appointments.write", now=now)
+    booking = participants.book(db, session_id, body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
@@ -176,8 +211,10 @@ def _found(session_id: UUID) -> ClinicalSession:
     return session
 
 
-def _matched(session_id: UUID) -> ClinicalSession:
-    session = sessions.locked_session(current_db(), session_id)
+def _acted_on(session_id: UUID, held: ClinicalSession | None = None) -> ClinicalSession:
+    """The locked session, for those who may say what happens in it."""
+    session = held or sessions.locked_session(current_db(), session_id)
+    check_schedules(session.provider_id)
     check_if_match(_shown(session))
     return session
 
@@ -186,12 +223,13 @@ def _chosen(body: dict[str, Any], session_id: UUID, *, moving: bool = False) -> 
     """The instant of the request, and the sessions in its scope, which is taken out of the body."""
     now = clock.now()
     chosen = scopes.choose(current_db(), session_id, body.pop("scope"), now=now, moving=moving)
+    check_schedules(*(session.provider_id for session in chosen.sessions))
     check_if_match(_shown(chosen.session))
     return now, chosen
 
 
-def _changed(chosen: scopes.Chosen, count: int) -> Response:
-    return told_beside(_shown(chosen.session), changed_sessions=count)
+def _changed(done: scopes.Changed) -> Response:
+    return told_beside(_shown(done.session), changed_sessions=done.count, kept=_KEPT.dump(done.kept, many=True))
 
 
 def _shown(session: ClinicalSession) -> Any:

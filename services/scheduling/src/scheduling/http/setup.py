@@ -12,6 +12,7 @@ from jalsa.errors import not_found
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from scheduling import queries
+from scheduling.domain import DISCIPLINES
 from scheduling.domain.hours import WorkingHours
 from scheduling.http.schemas import setup as schemas
 from scheduling.models import Clinic, Provider, Room, ServiceType
@@ -48,7 +49,7 @@ def get_clinic(clinic_id: UUID) -> Response:
 
 @routes.view("/clinics/<uuid:clinic_id>", "PATCH", permission="setup.write", body=schemas.ClinicPatch(), answer=_CLINIC)
 def update_clinic(body: dict[str, Any], clinic_id: UUID) -> Response:
-    """Change a clinic's names, or close it."""
+    """Change a clinic's names, close it, or correct its code or zone with a reason."""
     clinic = _matched(Clinic, clinic_id, "clinic", _CLINIC)
     return tagged(_CLINIC.dump(operations.update_clinic(current_db(), clinic, body, now=clock.now())))
 
@@ -100,7 +101,7 @@ def get_provider(provider_id: UUID) -> Response:
     "/providers/<uuid:provider_id>", "PATCH", permission="setup.write", body=schemas.ProviderPatch(), answer=_PROVIDER
 )
 def update_provider(body: dict[str, Any], provider_id: UUID) -> Response:
-    """Change a provider's names or clinics, or end the engagement."""
+    """Change a provider's names or clinics, end the engagement, or correct login or discipline with a reason."""
     provider = _matched(Provider, provider_id, "provider", _PROVIDER)
     return tagged(_PROVIDER.dump(operations.update_provider(current_db(), provider, body, now=clock.now())))
 
@@ -152,6 +153,13 @@ def update_service_type(body: dict[str, Any], service_type_id: UUID) -> Response
     """Change a service type, or take it out of use."""
     service_type = _matched(ServiceType, service_type_id, "service type", _SERVICE_TYPE)
     return tagged(_SERVICE_TYPE.dump(operations.update_service_type(current_db(), service_type, body)))
+
+
+@routes.view("/disciplines", permission="setup.read", answer=page_of(schemas.Discipline))
+def list_disciplines() -> dict[str, Any]:
+    """What providers may be and service types may need: all of them on one page."""
+    items = [{"code": code, "name_en": en, "name_ar": ar} for code, (en, ar) in DISCIPLINES.items()]
+    return {"items": items, "next_cursor": None}
 
 
 def _list(kind: type[R], args: dict[str, Any], **equal: Any) -> dict[str, Any]:

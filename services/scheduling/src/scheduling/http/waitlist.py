@@ -11,7 +11,10 @@ from jalsa.errors import invalid, not_found
 from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_cursor
+from scheduling.domain import UNREACHABLE
 from scheduling.http import represent
+from scheduling.http.overrides import check_override
+from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import waitlist as schemas
 from scheduling.http.schemas.sessions import ParticipantAnswer
 from scheduling.models import WaitlistEntry
@@ -61,14 +64,16 @@ def update_entry(body: dict[str, Any], entry_id: UUID) -> Response:
     "/waitlist/<uuid:entry_id>/accept",
     "POST",
     permission="waitlist.write",
-    body=EmptyBody(),
+    body=schemas.AcceptBody(),
     answer=_PARTICIPANT,
     status=201,
 )
-def accept_offer(_: dict[str, Any], entry_id: UUID) -> Response:
+def accept_offer(body: dict[str, Any], entry_id: UUID) -> Response:
     """Book the patient into the place that is offered; the answer is the booking."""
+    check_override(body)
     now = clock.now()
-    booking = waitlist.accept(current_db(), _matched(entry_id), now=now)
+    booking = waitlist.accept(current_db(), _matched(entry_id), body.get("override"), now=now)
+    check_schedules(booking.participant.session.provider_id)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
@@ -95,12 +100,16 @@ def _shown(entry: WaitlistEntry) -> Any:
 
 
 def _represented(rows: Sequence[WaitlistEntry]) -> dict[UUID, dict[str, Any]]:
-    offers = queries.offers_shown(current_db(), [row.id for row in rows])
+    db = current_db()
+    offers = queries.offers_shown(db, [row.id for row in rows])
+    passed_over = [row.patient_id for row in rows if row.status == "WAITING" and row.passed_over_at]
+    unreachable = queries.unreachable(db, passed_over) if passed_over else set()
     return {
         row.id: {
             **{name: getattr(row, name, None) for name in _ENTRY.fields},
             "service_type": row.service_type.code,
             "offer": offers.get(row.id),
+            "attention": UNREACHABLE if row.patient_id in unreachable and row.passed_over_at else None,
         }
         for row in rows
     }

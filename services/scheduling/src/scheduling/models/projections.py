@@ -1,8 +1,10 @@
 """What scheduling knows of what other services own."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jalsa.db import TenantRow
@@ -18,11 +20,15 @@ class PatientProjection(TenantRow, Base):
     active: Mapped[bool]
     consented: Mapped[bool] = mapped_column(default=False)
     consented_clinics: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
+    # how consents ended, as `clinic_id` (none for that to every clinic) and `reason`, the latest last
+    ended_consents: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    reachable: Mapped[bool | None]  # by telephone or e-mail; unknown until the patient's next event says so
 
 
 class ClearanceProjection(TenantRow, Base):
-    """Whether billing has cleared an appointment; the id is the appointment's."""
+    """Whether billing has cleared an appointment, else why not; the id is the appointment's."""
 
     __tablename__ = "clearances"
 
     cleared: Mapped[bool]
+    reason: Mapped[str | None]

@@ -49,6 +49,8 @@ class ClinicalSession(TenantRow, Base):
     closes_when_empty: Mapped[bool] = mapped_column(default=False)
     series_id: Mapped[UUID | None]
     occurs_on: Mapped[date | None]  # the local day that the series' rule gave it
+    # when its series has it: a scoped change of the time moves this too, a move of the session alone does not
+    series_starts_at: Mapped[datetime | None] = mapped_column(Instant)
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     started_by: Mapped[str | None]
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -59,6 +61,8 @@ class ClinicalSession(TenantRow, Base):
     override_reason: Mapped[str | None]
     decision_at: Mapped[datetime | None] = mapped_column(Instant)
     decision: Mapped[str | None]
+    corrected_at: Mapped[datetime | None] = mapped_column(Instant)  # when a slip was taken back last
+    corrected_by: Mapped[str | None]
 
     clinic: Mapped[Clinic] = relationship(viewonly=True, primaryjoin="foreign(ClinicalSession.clinic_id) == Clinic.id")
     provider: Mapped[Provider] = relationship(
@@ -73,6 +77,11 @@ class ClinicalSession(TenantRow, Base):
     def duration_minutes(self) -> int:
         """From the start to the end."""
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+    @property
+    def moved_singly(self) -> bool:
+        """Whether it begins at another time than its series has it, because it was moved alone."""
+        return self.series_starts_at is not None and self.starts_at != self.series_starts_at
 
 
 class Participant(TenantRow, Base):
@@ -113,7 +122,17 @@ class Participant(TenantRow, Base):
     no_show_at: Mapped[datetime | None] = mapped_column(Instant)
     no_show_by: Mapped[str | None]
     no_show_reason: Mapped[str | None]
+    corrected_at: Mapped[datetime | None] = mapped_column(Instant)  # when a slip was taken back last
+    corrected_by: Mapped[str | None]
     package_session_id: Mapped[UUID | None]
+    # the rules that were set aside to book the place, which the session's own are not
+    booking_overridden: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    booking_override_reason: Mapped[str | None]
+
+    @property
+    def recorded_late(self) -> bool:
+        """Whether it was entered when its time had begun: as a walk-in, or as a visit that took place."""
+        return self.starts_at <= self.booked_at
 
     session: Mapped[ClinicalSession] = relationship(
         viewonly=True, primaryjoin="foreign(Participant.session_id) == ClinicalSession.id"

@@ -3,14 +3,19 @@
 from datetime import date, datetime, time
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, LargeBinary, Time
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import Computed, ForeignKeyConstraint, LargeBinary, Time
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column, relationship
 
 from jalsa.db import Instant, TenantRow
 
 
 class Base(DeclarativeBase):
     """This service's own tables: others have some of the same name, and may live in the same process."""
+
+
+def _folded(names: str) -> MappedColumn[str]:
+    """What is looked for and compared; the database makes it, and nobody reads it here."""
+    return mapped_column(Computed(f"fold({names})", persisted=True), deferred=True)
 
 
 class Clinic(TenantRow, Base):
@@ -23,6 +28,8 @@ class Clinic(TenantRow, Base):
     name_ar: Mapped[str]
     timezone: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
+    change_reason: Mapped[str | None]  # of the last correction: the audit log keeps those before
+    folded: Mapped[str] = _folded("name_en || ' ' || name_ar")
 
 
 class Room(TenantRow, Base):
@@ -33,6 +40,9 @@ class Room(TenantRow, Base):
     clinic_id: Mapped[UUID]
     name: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
+    # it was named before names were compared as folded, and another room of the clinic is its namesake
+    twin: Mapped[bool] = mapped_column(default=False)
+    folded: Mapped[str] = _folded("name")
 
 
 class Provider(TenantRow, Base):
@@ -45,6 +55,10 @@ class Provider(TenantRow, Base):
     user_id: Mapped[str]
     discipline: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
+    change_reason: Mapped[str | None]  # of the last correction: the audit log keeps those before
+    twin: Mapped[bool] = mapped_column(default=False)  # as a room's, of the login
+    folded: Mapped[str] = _folded("name_en || ' ' || name_ar")
+    user_folded: Mapped[str] = _folded("user_id")
     clinics: Mapped[list["ProviderClinic"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
 
     @property
@@ -117,6 +131,7 @@ class Settings(TenantRow, Base):
     offer_minutes: Mapped[int]
     decision_lead_hours: Mapped[int]
     make_up_no_shows: Mapped[bool]
+    early_start_minutes: Mapped[int]
 
 
 class ServiceType(TenantRow, Base):
@@ -132,6 +147,7 @@ class ServiceType(TenantRow, Base):
     buffer_before_minutes: Mapped[int] = mapped_column(default=0)
     buffer_after_minutes: Mapped[int] = mapped_column(default=0)
     active: Mapped[bool] = mapped_column(default=True)
+    folded: Mapped[str] = _folded("name_en || ' ' || name_ar")
 
 
 class CalendarLink(TenantRow, Base):

@@ -31,6 +31,9 @@ class WaitlistEntry(TenantRow, Base):
     created_by: Mapped[str]
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     closed_by: Mapped[str | None]
+    # when a place was last not offered, in which session, because the patient could not be told of it
+    passed_over_at: Mapped[datetime | None] = mapped_column(Instant)
+    passed_over_session_id: Mapped[UUID | None]
 
     service_type: Mapped[ServiceType] = relationship(
         viewonly=True, primaryjoin="foreign(WaitlistEntry.service_type_id) == ServiceType.id", lazy="joined"

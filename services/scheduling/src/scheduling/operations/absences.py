@@ -1,6 +1,6 @@
 """When nobody can be booked: a provider's time off, a clinic's closures and public holidays. And the tenant's rules."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,37 +8,65 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
+from jalsa.errors import conflict
 from jalsa.ids import new_id
 from scheduling import queries
-from scheduling.models import Clinic, Closure, Provider, Settings, TimeOff
-from scheduling.operations.locks import lock
+from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Settings, TimeOff
+from scheduling.operations import places
+from scheduling.operations.locks import lock, lock_sessions
 from scheduling.operations.setup import active_clinic
+from scheduling.queries.met import same_closure
 
 
 def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, now: datetime) -> TimeOff:
-    """Store a provider's absence. Sessions that are booked stay; `queries.sessions_between` lists them."""
-    lock(db, providers=[provider.id])
+    """Store a provider's absence. Sessions that are booked stay; `queries.sessions_between` lists them.
+
+    What is offered of them to those who wait is not offered any more.
+    """
     absence = TimeOff(id=new_id(), provider_id=provider.id, created_at=now, created_by=context_of(db).actor, **data)
+    hit = _held(db, absence, now)
+    lock(db, providers=[provider.id])
     db.add(absence)
     db.flush()
+    places.withdraw(db, hit, now=now)
     return absence
 
 
 def add_closure(db: Session, data: Mapping[str, Any], *, now: datetime) -> Closure:
-    """Store days on which a clinic, or every clinic, is closed; what is booked stays. Raises 422 for the clinic."""
+    """Store days on which a clinic, or every clinic, is closed; what is booked stays.
+
+    What is offered of it to those who wait is not offered any more. Raises 422 for the clinic; 409 `already-closed` for
+    one of the same clinic, kind and days.
+    """
     clinic_id = data.get("clinic_id")
     clinics = [active_clinic(db, clinic_id).id] if clinic_id else list(db.scalars(select(Clinic.id)))
-    lock(db, closing_clinics=clinics)
     closure = Closure(id=new_id(), created_at=now, created_by=context_of(db).actor, **data)
+    hit = _held(db, closure, now)
+    lock(db, closing_clinics=clinics)
+    if known := same_closure(db, clinic_id, data):
+        raise conflict("already-closed", "There is such a closure already.", closure_id=str(known.id))
     db.add(closure)
     db.flush()
+    places.withdraw(db, hit, now=now)
     return closure
 
 
-def remove(db: Session, absence: TimeOff | Closure) -> None:
-    """Take an absence back; the audit log keeps it."""
+def remove(db: Session, absence: TimeOff | Closure, *, now: datetime) -> None:
+    """Take an absence back; the audit log keeps it. Free places under it are offered to those who wait."""
+    hit = _held(db, absence, now)
     db.delete(absence)
     db.flush()
+    there = queries.places(db, [session.id for session in hit])
+    for session in hit:
+        if free := there[session.id].available:
+            places.free(db, session, were_available=free, now=now)
+
+
+def _held(db: Session, absence: TimeOff | Closure, now: datetime) -> Sequence[ClinicalSession]:
+    """The sessions to come that an absence hits, their rows locked: nothing of them is offered meanwhile."""
+    ids = [s.id for s in queries.sessions_hit(db, absence) if s.status == "SCHEDULED" and s.starts_at > now]
+    lock_sessions(db, ids)
+    return [s for s in queries.find_sessions(db, ids) if s.status == "SCHEDULED"]
 
 
 def put_settings(db: Session, data: Mapping[str, Any]) -> Settings:

@@ -1,5 +1,6 @@
 """Who comes and who does not: check-in, attendance, no-shows. The session's row is locked before the participant's."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from jalsa.db import context_of
 from jalsa.errors import conflict
 from scheduling import domain, events, queries
 from scheduling.models import Participant
-from scheduling.operations import progress
+from scheduling.operations import places, progress, timing
 
 
 def check_in(
@@ -17,8 +18,8 @@ def check_in(
 ) -> Participant:
     """The patient has arrived; what was known of clearance and consent is stored with it. Publishes AppointmentArrived.
 
-    Raises 409 `check-in-blocked` with the `blockers`, unless a manager's reason overrides them; `invalid-transition`,
-    also for a session that is over; `session-full` where a no-show's place was given away.
+    Raises 409 `check-in-blocked` with the `blockers` and their `blocker_details`, unless a manager's reason overrides
+    them; `invalid-transition`, also for a session that is over; `session-full` where a no-show's place was given away.
     """
     domain.PARTICIPANT.check(participant.status, "ARRIVED")
     session = participant.session
@@ -36,7 +37,12 @@ def check_in(
         now=now,
     )
     if blockers and override_reason is None:
-        raise conflict("check-in-blocked", "The patient can not be checked in yet.", blockers=blockers)
+        raise conflict(
+            "check-in-blocked",
+            "The patient can not be checked in yet.",
+            blockers=blockers,
+            blocker_details=blocker_details(participant, standing, blockers),
+        )
     participant.status, participant.arrived_at, participant.arrived_by = "ARRIVED", now, context_of(db).actor
     participant.arrived_cleared, participant.arrived_consented = standing.cleared, standing.consented
     participant.check_in_override_reason = override_reason if blockers else None
@@ -47,9 +53,24 @@ def check_in(
     return participant
 
 
+def blocker_details(
+    participant: Participant, standing: queries.Standing, blockers: Sequence[str]
+) -> list[dict[str, str]]:
+    """Why each of a participant's blockers stands, and the address behind the gateway at which to look."""
+    known = {
+        "finance": (standing.clearance_reason, f"/billing/v1/clearance/{participant.id}"),
+        "consent": (standing.consent_reason, f"/patient-files/v1/consents?patient_id={participant.patient_id}"),
+        "too-early": ("before-its-day", f"/scheduling/v1/sessions/{participant.session_id}"),
+    }
+    return [{"blocker": name, "reason": known[name][0], "look_at": known[name][1]} for name in blockers]
+
+
 def late_minutes(participant: Participant) -> int:
-    """How many whole minutes after the start the patient arrived; 0 for one who was in time or has not arrived."""
-    if participant.arrived_at is None:
+    """How many whole minutes after the start the patient arrived; 0 for one who was in time or has not arrived.
+
+    When one arrived who was entered after the start is not known.
+    """
+    if participant.arrived_at is None or participant.recorded_late:
         return 0
     return max(int((participant.arrived_at - participant.starts_at) / timedelta(minutes=1)), 0)
 
@@ -66,12 +87,35 @@ def attend(db: Session, participant: Participant, *, now: datetime) -> Participa
 
 
 def no_show(
-    db: Session, participant: Participant, reason: str | None, *, now: datetime, automatic: bool = False
+    db: Session, participant: Participant, reason: str | None, override_reason: str | None = None, *, now: datetime
 ) -> Participant:
-    """BOOKED or CONFIRMED → NO_SHOW with its reason, and publish AppointmentNoShow. Raises 409 `invalid-transition`."""
+    """BOOKED or CONFIRMED → NO_SHOW with its reason, and publish AppointmentNoShow.
+
+    Raises 409 `invalid-transition`, also before the start, unless a manager's reason overrides that; the place is free
+    for others then.
+    """
+    domain.PARTICIPANT.check(participant.status, "NO_SHOW")
+    session = participant.session
+    timing.check_begun(session, override_reason, now=now)
+    were_available = places.available(db, session)
+    mark_missed(db, participant, reason or override_reason, override_reason, now=now)
+    places.free(db, session, were_available=were_available, now=now)
+    return participant
+
+
+def mark_missed(
+    db: Session,
+    participant: Participant,
+    reason: str | None,
+    override_reason: str | None = None,
+    *,
+    now: datetime,
+    automatic: bool = False,
+) -> Participant:
+    """BOOKED or CONFIRMED → NO_SHOW in a session that has begun, and publish AppointmentNoShow."""
     domain.PARTICIPANT.check(participant.status, "NO_SHOW")
     participant.status, participant.no_show_at, participant.no_show_by = "NO_SHOW", now, context_of(db).actor
-    participant.no_show_reason = participant.change_reason = reason
+    participant.no_show_reason, participant.change_reason = reason, override_reason or reason
     db.flush()
     events.appointment_no_show(db, participant, automatic=automatic, now=now)
     progress.follow(db, participant, now=now)
@@ -79,15 +123,20 @@ def no_show(
 
 
 def miss(db: Session, participant_id: UUID, *, now: datetime) -> bool:
-    """Make one who is overdue a no-show, unless something else happened meanwhile. Returns whether it did."""
+    """Make one who is overdue a no-show, unless something else happened meanwhile. Returns whether it did.
+
+    The tenant's grace counts from the start, or from when a person took an outcome back after it. One who was entered
+    after the start has come, or will have: somebody says so.
+    """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
         return False
     queries.find_session(db, participant.session_id, lock=True)
     queries.find_participant(db, participant_id, lock=True)
     grace = queries.settings(db).no_show_grace_minutes
-    overdue = participant.starts_at + timedelta(minutes=grace) <= now
-    if participant.status not in domain.EXPECTED or not overdue:
+    since = max(participant.starts_at, participant.corrected_at or participant.starts_at)
+    overdue = since + timedelta(minutes=grace) <= now
+    if participant.status not in domain.EXPECTED or participant.recorded_late or not overdue:
         return False
-    no_show(db, participant, f"not arrived {grace} minutes after the start", now=now, automatic=True)
+    mark_missed(db, participant, f"not arrived {grace} minutes after the start", now=now, automatic=True)
     return True

@@ -13,6 +13,7 @@ from scheduling.models import ClinicalSession
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.participants import move_participant
 from scheduling.operations.sessions import cancel_session, locked_session
+from scheduling.queries.waitlist import sessions_offered_to
 
 
 def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
@@ -29,38 +30,52 @@ def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
 
 
 def held_for_decision(db: Session, session_id: UUID, into: UUID | None) -> ClinicalSession:
-    """The session, locked with its patients and the session into which it may be merged. Raises 404."""
-    lock_patients(db, queries.live_patients(db, [session_id]))
-    lock_sessions(db, [session_id, *filter(None, [into])])
+    """The session, locked with its patients and the session into which it may be merged. Raises 404.
+
+    With that, also those in which the patients are offered places, which they may give up for it.
+    """
+    patients = queries.live_patients(db, [session_id])
+    lock_patients(db, patients)
+    others = {into, *sessions_offered_to(db, patients)} if into else set()
+    lock_sessions(db, {session_id, *others})
     return locked_session(db, session_id)
 
 
-def decide(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
+def decide(
+    db: Session,
+    session: ClinicalSession,
+    data: Mapping[str, Any],
+    override_reason: str | None = None,
+    *,
+    now: datetime,
+) -> ClinicalSession:
     """RUN a held session with those it has, MERGE it into another of the same service type, or CANCEL it.
 
-    Raises 409 `invalid-transition` where nothing is to be decided; for MERGE also 422 for the other session, and 409
-    `merge-refused` with a `refusals` item for each participant who has no place there. Nothing is merged in part.
+    Raises 409 `invalid-transition` where nothing is to be decided, and what `cancel_session` raises, unless it is to
+    RUN; for MERGE also 422 for the other session, and 409 `merge-refused` with a `refusals` item for each participant
+    who has no place there. Nothing is merged in part.
     """
     action, reason = data["action"], data.get("reason")
     if session.decision != "NEEDED":
         raise conflict("invalid-transition", "There is nothing to decide about this session.")
     if action == "MERGE":
-        _move_all(db, session, data["into_session_id"], reason, now)
+        _move_all(db, session, data, now)
     if action != "RUN":
-        cancel_session(db, session, reason, now=now)
+        cancel_session(db, session, reason, override_reason, now=now)
     session.decision = {"RUN": "RUN", "MERGE": "MERGED", "CANCEL": "CANCELLED"}[action]
     session.change_reason = reason
     db.flush()
     return session
 
 
-def _move_all(db: Session, session: ClinicalSession, into: UUID, reason: str | None, now: datetime) -> None:
+def _move_all(db: Session, session: ClinicalSession, data: Mapping[str, Any], now: datetime) -> None:
+    into: UUID = data["into_session_id"]
     if into == session.id:
         raise invalid("into_session_id", "Must be another session.")
     refusals = []
     for participant in queries.live_participants(db, session.id):
         try:
-            move_participant(db, participant, session, into, reason, now=now)
+            move_participant(db, participant, session, into, data, now=now)
         except Problem as problem:
             if problem.status != 409:
                 raise

@@ -18,11 +18,13 @@ _LOCK = text("""
     FROM unnest(CAST(:keys AS text[])) AS key
 """)
 _LOCK_ROWS = text("SELECT FROM sessions WHERE id = ANY (CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
+_LOCK_FREE_ROW = text("SELECT id FROM sessions WHERE id = :id FOR UPDATE SKIP LOCKED")
+_LOSE = text("DO $$ BEGIN RAISE 'a row is taken' USING ERRCODE = 'serialization_failure'; END $$")
 
 _LOCK_PACKAGES = text("""
     SELECT FROM packages WHERE id IN (
       SELECT step.package_id FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
-      WHERE p.live AND p.session_id = ANY (CAST(:ids AS uuid[]))
+      WHERE p.status <> 'CANCELLED' AND p.session_id = ANY (CAST(:ids AS uuid[]))
     ) ORDER BY id FOR UPDATE
 """)
 
@@ -55,11 +57,21 @@ def lock_patients(db: Session, patients: Iterable[UUID]) -> None:
 
 def lock_sessions(db: Session, session_ids: Iterable[UUID]) -> None:
     """Lock the rows of several sessions, in one fixed order; after their patients."""
-    db.execute(_LOCK_ROWS, {"ids": list(session_ids)})
+    if ids := list(session_ids):
+        db.execute(_LOCK_ROWS, {"ids": ids})
+
+
+def lock_session_at_once(db: Session, session_id: UUID) -> None:
+    """Lock one more session's row, whatever is locked already: without waiting, so that nobody waits in a circle.
+
+    Where somebody else has it, the transaction fails as one that has lost against another, and is run again.
+    """
+    if db.execute(_LOCK_FREE_ROW, {"id": session_id}).first() is None:
+        db.execute(_LOSE)
 
 
 def lock_packages(db: Session, session_ids: Iterable[UUID]) -> None:
-    """Lock the packages that have appointments in several sessions, before any of those is cancelled.
+    """Lock the packages that have appointments in several sessions, before any of those is cancelled or settled.
 
     After the sessions' rows. One by one they would be locked after the waitlist, in which others wait with a package.
     """

@@ -17,17 +17,25 @@ from scheduling.queries import waitlist as waitlist_queries
 def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> int:
     """Offer a session's free places to those who wait, in order, and publish WaitlistOffered. Returns how many.
 
-    An offer holds its place for the tenant's `offer_minutes`, but no longer than until the session starts.
+    An offer holds its place for the tenant's `offer_minutes`, but no longer than until the session starts. Who can not
+    be told of it is passed over, and the entry is somebody's work. A session under an absence is offered to nobody.
     """
     soon = session.starts_at - now < timedelta(minutes=domain.MIN_OFFER_MINUTES)
     if soon or not free or waitlist_queries.next_in_line(db, session) is None:
         return 0
+    if queries.blocked(db, [session.id])[session.id]:
+        return 0
     lock_waitlist(db)
     lasts = timedelta(minutes=queries.settings(db).offer_minutes)
-    made = 0
-    while made < free and (entry := waitlist_queries.next_in_line(db, session)):
-        _offer(db, entry, session, min(now + lasts, session.starts_at), now)
-        made += 1
+    made, passed_over = 0, set[UUID]()
+    while made < free and (entry := waitlist_queries.next_in_line(db, session, but=passed_over)):
+        if waitlist_queries.can_be_told(db, entry.patient_id):
+            _offer(db, entry, session, min(now + lasts, session.starts_at), now)
+            made += 1
+        else:
+            entry.passed_over_at, entry.passed_over_session_id = now, session.id
+            passed_over.add(entry.id)
+    db.flush()
     return made
 
 
@@ -53,10 +61,10 @@ def end(db: Session, offer_id: UUID, cause: str, *, now: datetime) -> None:
     """
     lock_waitlist(db)
     offer, entry = waitlist_queries.offer_and_entry(db, offer_id)
-    becomes, entry_becomes = domain.OFFER_ENDS[cause]
+    becomes, for_session, for_service_type = domain.OFFER_ENDS[cause]
     _close(db, offer, becomes, now)
     if entry.status == "OFFERED":
-        move_entry(db, entry, entry_becomes if entry.session_id else "WAITING", now=now)
+        move_entry(db, entry, for_session if entry.session_id else for_service_type, now=now)
     db.flush()
     events.waitlist_offer_expired(db, entry, offer, cause, now)
 

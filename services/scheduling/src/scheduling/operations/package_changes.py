@@ -126,6 +126,7 @@ def shift(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -
     if "days" in data:
         zone = ZoneInfo(package.clinic.timezone)
         wanted = [_days_later(packages.occurrence(*one), data["days"], zone) for one in placed]
+        packages.check_near(task, wanted, "days")
         places = planning.checked(db, task, wanted)
     else:
         task = _from_day(task, placed, data["start_date"])

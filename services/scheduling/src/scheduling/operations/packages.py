@@ -13,11 +13,12 @@ from jalsa.errors import Problem, conflict, invalid, not_found
 from jalsa.ids import new_id
 from jalsa.numbers import loose_numbers, next_number
 from scheduling import domain, events
-from scheduling.domain.hours import day_of
-from scheduling.domain.planning import DEFAULT_WISHES, MAX_PERIOD_DAYS, Failure, Occurrence, Planned
+from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
+from scheduling.domain.planning import DEFAULT_WISHES, Failure, Occurrence, Planned
 from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ServiceType
 from scheduling.operations import planning
+from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.participants import hold
 from scheduling.operations.placing import Place, active_provider, active_room, active_service_type
@@ -27,6 +28,7 @@ from scheduling.operations.sessions import new_session
 from scheduling.operations.setup import active_clinic
 from scheduling.queries import packages as read
 from scheduling.queries.packages import Whole
+from scheduling.queries.waitlist import sessions_offered_to, waits
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Wh
     `all_or_nothing` nothing is stored then. Raises 422 problems for what is unknown, inactive, or does not belong
     together, `unknown-patient`; 409 `package-conflicts` with all `conflicts`.
     """
-    hold(db, data["patient_id"], None)
+    lock_sessions(db, hold(db, data["patient_id"], None).elsewhere)
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
     places = _places(db, task, data) if package.auto_schedule or "sessions" in data else []
@@ -139,13 +141,14 @@ def announce(db: Session, held: Whole, cause: str, changed: Collection[int], *, 
 def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Whole:
     """The package, locked with its patient, the rows of its sessions that are to come, and its own. Raises 404.
 
-    `into` is another session whose row is locked with them.
+    `into` is another session whose row is locked with them, as are those in which the patient is offered a place.
     """
     package = db.get(Package, package_id)
     if package is None:
         raise not_found("package")
     lock_patients(db, [package.patient_id])
-    lock_sessions(db, {*read.sessions_to_come(db, package_id), *filter(None, [into])})
+    offered = sessions_offered_to(db, [package.patient_id])
+    lock_sessions(db, {*read.sessions_to_come(db, package_id), *offered, *filter(None, [into])})
     return read.whole(db, locked_package(db, package_id))
 
 
@@ -264,19 +267,19 @@ def check_start(day: date, clinic: Clinic, now: datetime) -> None:
 
 
 def _check_near(start: date, clinic: Clinic, now: datetime) -> None:
-    if start > day_of(now, clinic.timezone) + timedelta(days=MAX_PERIOD_DAYS):
-        raise invalid("start_date", f"Must be at most {MAX_PERIOD_DAYS} days from today.")
+    if start > last_day(now, clinic.timezone):
+        raise invalid("start_date", TOO_FAR_AHEAD)
 
 
 def check_period(package: Package, now: datetime) -> None:
-    """Raises 422 for a start that is too far ahead, for an end that is before the start, or too long after it."""
+    """Raises 422 for a start or an end that is too far ahead, and for an end that is before the start."""
     _check_near(package.start_date, package.clinic, now)
     if package.end_date is None:
         return
     if package.end_date < package.start_date:
         raise invalid("end_date", "Must not be before the start.")
-    if package.end_date > package.start_date + timedelta(days=MAX_PERIOD_DAYS):
-        raise invalid("end_date", f"Must be at most {MAX_PERIOD_DAYS} days after the start.")
+    if package.end_date > last_day(now, package.clinic.timezone):
+        raise invalid("end_date", TOO_FAR_AHEAD)
 
 
 def _assigned(db: Session, data: Mapping[str, Any], clinic: Clinic, service_type: ServiceType) -> dict[int, UUID]:
@@ -302,26 +305,31 @@ def _places(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
     """What of the places that the caller names can be had, or where the sessions go; providers and rooms are locked."""
     if "sessions" not in data:
         return planning.planned(db, task, locked=True)
-    wanted = _wanted(db, task.package, data["sessions"])
+    wanted = _wanted(db, task, data["sessions"])
     return planning.checked(db, task, wanted) if wanted else []
 
 
-def _wanted(db: Session, package: Package, places: Sequence[Mapping[str, Any]]) -> list[Occurrence]:
+def _wanted(db: Session, task: Task, places: Sequence[Mapping[str, Any]]) -> list[Occurrence]:
     """The places that a caller names, each as long as all of the package, in its room unless it names another.
 
     Raises 422 problems for who and what does not belong there, and for a day that is too far ahead.
     """
+    package = task.package
     length = timedelta(minutes=package.session_duration_minutes)
-    latest = package.start_date + timedelta(days=MAX_PERIOD_DAYS)
     wanted = []
     for one in (one for one in places if one["starts_at"]):
         start, room_id = one["starts_at"], one["room_id"] or package.room_id
         qualified_provider(db, one["provider_id"], package.clinic, package.service_type, "sessions")
         active_room(db, room_id, package.clinic, "sessions")
-        if day_of(start, package.clinic.timezone) > latest:
-            raise invalid("sessions", f"Must be at most {MAX_PERIOD_DAYS} days after the package's start.")
         wanted.append(Occurrence(one["session_number"], start, start + length, one["provider_id"], room_id))
+    check_near(task, wanted, "sessions")
     return wanted
+
+
+def check_near(task: Task, wanted: Sequence[Occurrence], field: str) -> None:
+    """Raises a 422 problem of that field where one of the places is too far ahead."""
+    if any(day_of(one.starts_at, task.package.clinic.timezone) > task.horizon for one in wanted):
+        raise invalid(field, TOO_FAR_AHEAD)
 
 
 def _store(db: Session, package: Package, steps: Sequence[PackageSession]) -> None:
@@ -380,6 +388,8 @@ def _book(
         for participant in booked.values():
             events.session_scheduled(db, participant.session, now)
             events.appointment_booked(db, participant, participant.session, now)
+    if waits(db, package.patient_id):
+        fulfil(db, package.patient_id, [participant.session for participant in booked.values()], now=now)
     return booked
 
 

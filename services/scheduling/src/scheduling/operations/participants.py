@@ -1,8 +1,7 @@
 """Participants: book, confirm, reschedule, cancel."""
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,27 +10,28 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.errors import NotYetKnown, Problem, conflict, invalid, not_found
 from jalsa.ids import new_id
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, PackageSession, Participant
-from scheduling.operations import offers, places, progress
+from scheduling.operations import offers, places, progress, timing
+from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_patients, lock_sessions
+from scheduling.operations.placing import absences, settle
 from scheduling.operations.sessions import close_place, place_session, reschedule_session
-
-#: How long a patient who may have been registered a moment ago is looked for, in seconds.
-PATIENT_PATIENCE = 1.0
+from scheduling.queries import waitlist as waitlist_queries
 
 _HOLD = text("SELECT * FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))")
 
 # The unit of work would put a statement together for every row; this is where bookings per second are made.
 _INSERT = text("""
     INSERT INTO participants (id, appointment_number, session_id, patient_id, status, notes, starts_at, ends_at,
-                              booked_at, booked_by, package_session_id)
+                              booked_at, booked_by, package_session_id, booking_overridden, booking_override_reason)
     VALUES (:id, loose_number('APT', :year), :session_id, :patient_id, :status, :notes, :starts_at, :ends_at,
-            :booked_at, :booked_by, :package_session_id)
+            :booked_at, :booked_by, :package_session_id, :booking_overridden, :booking_override_reason)
     RETURNING appointment_number
 """)
+_NOTHING_OVERRIDDEN: Mapping[str, Any] = {"booking_overridden": [], "booking_override_reason": None}
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,24 @@ class Booking:
     standing: queries.Standing
 
 
-def book(db: Session, session_id: UUID, patient_id: UUID, notes: str | None, *, now: datetime) -> Booking:
-    """Book a patient into a session and publish AppointmentBooked.
+def book(db: Session, session_id: UUID, data: Mapping[str, Any], *, now: datetime) -> Booking:
+    """Book a patient (`patient_id`, with `notes`) into a session and publish AppointmentBooked.
 
-    A place that is held for the patient by an open offer is the patient's: the offer is accepted. Raises 404 for the
-    session, 422 `unknown-patient`, 409 `session-full`, `already-enrolled`, `patient-busy`, `offer-expired`,
-    `invalid-transition` (the session has begun or is cancelled).
+    A place that is held for the patient by an open offer is the patient's: the offer is accepted. What else the patient
+    waits for and now has is fulfilled. Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`,
+    `already-enrolled`, `patient-busy`, `offer-expired`, `invalid-transition` (the session is over or cancelled; or it
+    has begun, and it is no `walk_in`); `outside-working-hours` under an absence. An `override`, with a reason, sets an
+    absence and the past aside.
     """
+    patient_id: UUID = data["patient_id"]
     held = hold(db, patient_id, session_id)
     session = queries.find_session(db, session_id)
     if session is None:
         raise not_found("session")
-    check_open(session, now)
-    booking = _take_place(db, session, held, patient_id, notes, now)
-    if not held.offered and not booking.standing.places.available:
+    past = _past_rules(session, data, now)
+    overridden = _overridden(held, data.get("override"), past)
+    booking = _take_place(db, session, held, patient_id, data.get("notes"), now, overridden=overridden)
+    if session.starts_at > now and not held.offered and not booking.standing.places.available:
         events.session_filled(db, session, now)
     return booking
 
@@ -65,10 +69,11 @@ def book_appointment(
 ) -> Booking:
     """An individual session and its participant in one step; raises what `create_session` and `book` raise.
 
-    The session is the appointment's own: it is cancelled with it. `step` is the session of a package that it is.
+    It may have begun as a session of `create_session` may. The session is the appointment's own: it is cancelled with
+    it. `step` is the session of a package that it is.
     """
     patient_id: UUID = data["patient_id"]
-    hold(db, patient_id, None)
+    lock_sessions(db, hold(db, patient_id, None).elsewhere)
     session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now, closes_when_empty=True)
     events.session_scheduled(db, session, now)
     return _take_place(db, session, hold(db, patient_id, session.id), patient_id, data.get("notes"), now, step)
@@ -90,11 +95,19 @@ def confirm(db: Session, participant: Participant, *, now: datetime) -> Particip
     return participant
 
 
-def cancel(db: Session, participant: Participant, reason: str | None, *, now: datetime) -> Participant:
-    """BOOKED or CONFIRMED → CANCELLED, and publish AppointmentCancelled. Raises 409 `invalid-transition`."""
+def cancel(
+    db: Session, participant: Participant, reason: str | None, override_reason: str | None = None, *, now: datetime
+) -> Participant:
+    """BOOKED or CONFIRMED → CANCELLED, and publish AppointmentCancelled.
+
+    Raises 409 `invalid-transition`, also from the session's start on, unless a manager's reason overrides that.
+    """
+    domain.PARTICIPANT.check(participant.status, "CANCELLED")
     session = participant.session
+    timing.check_not_begun(session, override_reason, now=now)
     were_available = places.available(db, session)
-    close_place(participant, context_of(db).actor, reason, now)
+    close_place(participant, context_of(db).actor, reason or override_reason, now)
+    participant.change_reason = override_reason or reason
     db.flush()
     events.appointment_cancelled(db, participant, session_cancelled=False, now=now)
     progress.follow(db, participant, now=now)
@@ -112,7 +125,7 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
     if (into := data.get("session_id")) is not None:
         old = participant.session
         were_available = places.available(db, old)
-        move_participant(db, participant, old, into, data.get("reason"), now=now)
+        move_participant(db, participant, old, into, data, now=now)
         places.free(db, old, were_available=were_available, now=now)
         return participant
     if participant.session.session_type != domain.INDIVIDUAL:
@@ -134,13 +147,14 @@ def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Pa
 
 
 def move_participant(
-    db: Session, participant: Participant, old: ClinicalSession, into: UUID, reason: str | None, *, now: datetime
+    db: Session, participant: Participant, old: ClinicalSession, into: UUID, data: Mapping[str, Any], *, now: datetime
 ) -> Participant:
     """Give a participant a place in another session for the one in `old`; the patient and both rows are locked.
 
-    What becomes of the old place is the caller's to say. Raises 422 for a session that is unknown or of another
-    service type; 409 `session-full`, `already-enrolled`, `patient-busy`, `offer-expired`, `invalid-transition`.
+    The request says the `reason`, and may `override` an absence. What becomes of the old place is the caller's to say.
+    Raises 422 for a session that is unknown or of another service type; 409 as `book`.
     """
+    reason = data.get("reason")
     _check_movable(participant)
     session = queries.find_session(db, into)
     if session is None:
@@ -149,10 +163,13 @@ def move_participant(
         raise invalid("session_id", "The session is of another service type.")
     check_open(session, now)
     held = hold(db, participant.patient_id, into, moving=participant.id)
-    _check_place(session, held)
+    overridden = _overridden(held, data.get("override"))
+    check_place(session, held)
     if held.offered:
         offers.accept(db, held.offered, participant.id, now=now)
     previous = events.Held.of(old)
+    for name, value in overridden.items():
+        setattr(participant, name, value)
     participant.session_id, participant.session = session.id, session
     participant.starts_at, participant.ends_at = session.starts_at, session.ends_at
     participant.reschedule_count += 1
@@ -162,31 +179,50 @@ def move_participant(
     progress.note_provider(db, participant, reason, now=now)
     if not held.offered and held.taken + held.held + 1 >= session.max_capacity:
         events.session_filled(db, session, now)
+    if held.waits:
+        fulfil(db, participant.patient_id, [session], now=now)
     return participant
 
 
 def _check_movable(participant: Participant) -> None:
     if participant.status not in domain.EXPECTED:
         raise conflict("invalid-transition", f"A participant who is {participant.status} can not be rescheduled.")
+    if participant.session.status != "SCHEDULED":
+        raise conflict("invalid-transition", "A place in a session that was started cannot be given for another.")
 
 
 def check_open(session: ClinicalSession, now: datetime) -> None:
     """Raises 409 `invalid-transition` for a session that has begun or is cancelled."""
     if session.status != "SCHEDULED" or session.starts_at <= now:
-        raise conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
+        raise _not_open()
+
+
+def _past_rules(session: ClinicalSession, data: Mapping[str, Any], now: datetime) -> list[str]:
+    """The rules that are set aside to join a session that has begun. Raises 409 `invalid-transition`."""
+    if session.status == "SCHEDULED" and session.starts_at > now:
+        return []
+    rules = domain.past_rules(data, min(session.starts_at, now), now)
+    if session.status not in ("SCHEDULED", "IN_PROGRESS") or rules is None:
+        raise _not_open()
+    return rules
+
+
+def _not_open() -> Problem:
+    return conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
 
 
 def locked_participant(db: Session, participant_id: UUID, into: UUID | None = None) -> Participant:
     """The participant, locked with its patient, its session's row, and that of another session, if one is named.
 
-    Raises 404.
+    With that, also where the patient is offered a place: it may be given up for the other. Raises 404.
     """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
         raise not_found("participant")
     lock_patients(db, [participant.patient_id])
     db.refresh(participant, ["session_id"])  # nobody moves a participant whose patient is locked
-    lock_sessions(db, {participant.session_id, *filter(None, [into])})
+    others = {into, *waitlist_queries.sessions_offered_to(db, [participant.patient_id])} if into else set()
+    lock_sessions(db, {participant.session_id, *others})
     queries.find_participant(db, participant_id, lock=True)
     return participant
 
@@ -194,14 +230,12 @@ def locked_participant(db: Session, participant_id: UUID, into: UUID | None = No
 def hold(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None) -> Row[Any]:
     """Lock the patient, before all else, and then the session; returns what the rules ask of both.
 
-    A patient whose registration may be on its way is waited for. Raises 422 `unknown-patient`.
+    Raises 422 `unknown-patient`: as NotYetKnown, where the patient's registration may be on its way here.
     """
-    deadline = time.monotonic() + PATIENT_PATIENCE
-    wanted = {"patient": patient_id, "session": session_id, "moving": moving}
-    while (held := db.execute(_HOLD, wanted).one()).active is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    held = db.execute(_HOLD, {"patient": patient_id, "session": session_id, "moving": moving}).one()
     if not held.active:
-        raise Problem(422, "unknown-patient", "There is no such active patient.")
+        kind = NotYetKnown if held.active is None else Problem
+        raise kind(422, "unknown-patient", "There is no such active patient.")
     return held
 
 
@@ -213,8 +247,9 @@ def _take_place(
     notes: str | None,
     now: datetime,
     step: PackageSession | None = None,
+    overridden: Mapping[str, Any] = _NOTHING_OVERRIDDEN,
 ) -> Booking:
-    _check_place(session, held)
+    check_place(session, held)
     row: dict[str, Any] = {
         "id": new_id(),
         "session_id": session.id,
@@ -226,6 +261,7 @@ def _take_place(
         "booked_at": now,
         "booked_by": context_of(db).actor,
         "package_session_id": step.id if step else None,
+        **overridden,
     }
     if held.offered:
         offers.accept(db, held.offered, row["id"], now=now)
@@ -235,12 +271,25 @@ def _take_place(
         **row, appointment_number=number, session=session, package_session=step, reschedule_count=0
     )
     events.appointment_booked(db, participant, session, now)
+    if held.waits:
+        fulfil(db, patient_id, [session], now=now)
     # an appointment that is only now made can not have been cleared
     now_there = queries.Places(session.max_capacity, held.taken + 1, held.held)
-    return Booking(participant, queries.Standing(now_there, cleared=False, consented=held.consented))
+    standing = queries.Standing(now_there, cleared=False, consented=held.consented, blocked=held.blocked)
+    if not held.consented:
+        ended = queries.ended_consents(db, patient_id)
+        standing = replace(standing, consent_reason=domain.consent_reason(ended, session.clinic_id))
+    return Booking(participant, standing)
 
 
-def _check_place(session: ClinicalSession, held: Row[Any]) -> None:
+def _overridden(held: Row[Any], override: Mapping[str, Any] | None, others: Sequence[str] = ()) -> dict[str, Any]:
+    """What a participant keeps of the rules that are set aside. Raises the 409 problem of an absence that is not."""
+    rules = [*settle(absences(held.blocked), override), *others]
+    return {"booking_overridden": rules, "booking_override_reason": override["reason"] if override and rules else None}
+
+
+def check_place(session: ClinicalSession, held: Row[Any]) -> None:
+    """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no place there."""
     if held.enrolled:
         raise conflict("already-enrolled", "The patient has a place in this session.")
     if held.taken + held.held >= session.max_capacity:

@@ -1,7 +1,7 @@
 """Where and when a session may be: what is asked for, what stands against it, and what a manager may override."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from jalsa.errors import Problem, conflict, invalid
 from scheduling import domain, queries
-from scheduling.domain.hours import covered, day_of, open_intervals
+from scheduling.domain.hours import TOO_FAR_AHEAD, covered, day_of, last_day, open_intervals
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.operations.locks import lock
 from scheduling.operations.setup import active_clinic
+from scheduling.queries.met import closure_on, session_met
 
 # No session is longer than MAX_MINUTES and no buffer than MAX_BUFFER_MINUTES, so what stands in the way has begun at
 # most that long before: a range of a B-tree, many times cheaper than the exclusion constraints' own index.
@@ -36,6 +37,7 @@ _AGAINST = text("""
       EXISTS (SELECT FROM closures WHERE (clinic_id IS NULL OR clinic_id = :clinic)
               AND starts_on <= :last_day AND ends_on >= :first_day) AS closed
 """)
+_TOO_LATE = f"A walk-in began at most {domain.WALK_IN_MINUTES} minutes ago."
 _MARGIN = timedelta(minutes=domain.MAX_MINUTES + domain.MAX_BUFFER_MINUTES)
 
 
@@ -65,28 +67,36 @@ class Place:
 
 @dataclass(frozen=True)
 class Conflict:
-    """One thing that stands against a place: the code and detail of its problem, and the rule to override, if any."""
+    """One thing that stands against a place: the code and detail of its problem, and the rule to override, if any.
+
+    `met` says what it is that the place meets, as further members of the problem.
+    """
 
     code: str
     detail: str
     rule: str | None = None
+    met: Mapping[str, Any] = field(default_factory=dict)
 
     def problem(self) -> Problem:
         """The 409 problem that says so."""
-        return conflict(self.code, self.detail, rule=self.rule or "overlap", overridable=self.rule is not None)
+        overridable = self.rule is not None
+        return conflict(self.code, self.detail, rule=self.rule or "overlap", overridable=overridable, **self.met)
 
 
-def place_of(db: Session, data: Mapping[str, Any], *, now: datetime) -> Place:
+def place_of(db: Session, data: Mapping[str, Any], *, now: datetime, past: bool = False) -> Place:
     """The place that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
 
-    Raises 422 problems for what is unknown, inactive, past, or does not belong together.
+    It may be `past`, as far as `domain.past_rules` lets it. Raises 422 problems for what is unknown, inactive, past,
+    too far ahead, or does not belong together.
     """
     clinic = active_clinic(db, data["clinic_id"])
     provider = active_provider(db, data["provider_id"], clinic)
     room = active_room(db, data.get("room_id"), clinic)
     service_type = active_service_type(db, data["service_type"], provider)
-    if data["starts_at"] <= now:
-        raise invalid("starts_at", "Must be in the future.")
+    if data["starts_at"] <= now and (not past or domain.past_rules(data, data["starts_at"], now) is None):
+        raise invalid("starts_at", _TOO_LATE if data.get("walk_in") else "Must be in the future.")
+    if day_of(data["starts_at"], clinic.timezone) > last_day(now, clinic.timezone):
+        raise invalid("starts_at", TOO_FAR_AHEAD)
     minutes = data.get("duration_minutes") or service_type.default_duration_minutes
     return Place(
         clinic=clinic,
@@ -126,6 +136,17 @@ def lock_places(db: Session, places: Sequence[Place]) -> None:
     )
 
 
+def take(db: Session, place: Place, override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()) -> list[str]:
+    """Lock a place that can be had; returns the rules that the override sets aside. Raises the 409 problem of `settle`.
+
+    It is looked at twice: what is visibly taken is refused without waiting behind all others who want it, and what is
+    visibly free is free only under the locks.
+    """
+    settle(conflicts(db, place, moving), override)
+    lock_places(db, [place])
+    return settle(conflicts(db, place, moving), override)
+
+
 def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Conflict]:
     """All that stands against a place, read under its locks; the sessions `moving` away stand in nobody's way."""
     against = db.execute(_AGAINST, _asked(place, moving)).one()
@@ -136,12 +157,23 @@ def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Co
     if against.away:
         found.append(Conflict("outside-working-hours", "The provider is away at that time.", domain.TIME_OFF))
     if against.closed:
-        found.append(Conflict("outside-working-hours", "The clinic is closed on that day.", domain.CLOSURE))
+        found.append(_closed(db, place))
     if against.provider:
-        found.append(_busy("provider-busy", "The provider has another session", against.provider))
-    if against.room:
-        found.append(_busy("room-busy", "The room is taken", against.room))
+        met = _met(db, place, moving, provider_id=place.provider.id)
+        found.append(_busy("provider-busy", "The provider has another session", against.provider, met))
+    if against.room and place.room:
+        met = _met(db, place, moving, room_id=place.room.id)
+        found.append(_busy("room-busy", "The room is taken", against.room, met))
     return found
+
+
+def absences(rules: Iterable[str]) -> list[Conflict]:
+    """The same for the absences that stand over a session where it is: see `queries.blocked`."""
+    details = {
+        domain.TIME_OFF: "The provider is away at the time of the session.",
+        domain.CLOSURE: "The clinic is closed on the day of the session.",
+    }
+    return [Conflict("outside-working-hours", details[rule], rule) for rule in rules]
 
 
 def clashes(place: Place, other: Place) -> list[Conflict]:
@@ -169,10 +201,42 @@ def standing(found: Sequence[Conflict], override: Mapping[str, Any] | None) -> l
     return [c for c in found if override is None or c.rule is None]
 
 
-def _busy(code: str, what: str, severity: int) -> Conflict:
+def _busy(code: str, what: str, severity: int, met: Mapping[str, Any] | None = None) -> Conflict:
     if severity > 1:
-        return Conflict(code, f"{what} at that time.")
-    return Conflict(code, f"{what} so near that time that the service types' buffers overlap.", domain.BUFFER)
+        return Conflict(code, f"{what} at that time.", met=met or {})
+    detail = f"{what} so near that time that the service types' buffers overlap."
+    return Conflict(code, detail, domain.BUFFER, met or {})
+
+
+def _met(db: Session, place: Place, moving: Iterable[UUID], **owner: UUID) -> dict[str, Any]:
+    """The number of the session that a place meets: of one that overlaps itself, else of one whose buffers do."""
+    session = session_met(
+        db,
+        (place.starts_at, place.ends_at),
+        (place.blocked_from, place.blocked_to),
+        earliest=place.blocked_from - _MARGIN,
+        moving=list(moving),
+        **owner,
+    )
+    return {"session_id": str(session.id), "session_number": session.session_number} if session else {}
+
+
+def _closed(db: Session, place: Place) -> Conflict:
+    days = day_of(place.starts_at, place.clinic.timezone), day_of(_last_instant(place), place.clinic.timezone)
+    closure = closure_on(db, place.clinic.id, *days)
+    told = {
+        "id": str(closure.id),
+        "kind": closure.kind,
+        "name_en": closure.name_en,
+        "name_ar": closure.name_ar,
+        "starts_on": closure.starts_on.isoformat(),
+        "ends_on": closure.ends_on.isoformat(),
+    }
+    return Conflict("outside-working-hours", "The clinic is closed on that day.", domain.CLOSURE, {"closure": told})
+
+
+def _last_instant(place: Place) -> datetime:
+    return place.ends_at - timedelta(microseconds=1)
 
 
 def _within_hours(db: Session, place: Place) -> bool:
@@ -183,7 +247,6 @@ def _within_hours(db: Session, place: Place) -> bool:
 
 
 def _asked(place: Place, moving: Iterable[UUID]) -> dict[str, Any]:
-    last_instant = place.ends_at - timedelta(microseconds=1)
     return {
         "provider": place.provider.id,
         "room": place.room.id if place.room else None,
@@ -195,7 +258,7 @@ def _asked(place: Place, moving: Iterable[UUID]) -> dict[str, Any]:
         "earliest": place.blocked_from - _MARGIN,
         "latest": place.blocked_to + _MARGIN,
         "first_day": day_of(place.starts_at, place.clinic.timezone),
-        "last_day": day_of(last_instant, place.clinic.timezone),
+        "last_day": day_of(_last_instant(place), place.clinic.timezone),
         "moving": list(moving),
     }
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import PARTS_OF_DAY, day_of
+from scheduling.domain.hours import PARTS_OF_DAY, day_of, last_day
 from scheduling.domain.planning import (
-    HORIZON_DAYS,
+    OPEN_PERIOD_DAYS,
     STEP_MINUTES,
     Choice,
     Failure,
@@ -54,9 +54,15 @@ class Task:
 
     @property
     def last(self) -> date:
-        """The last local day: the period's end, or that of the horizon from its start."""
+        """The last local day: the period's end, or that of a plan without an end; never beyond the horizon."""
         start = self.since or self.package.start_date
-        return self.until or self.package.end_date or start + timedelta(days=HORIZON_DAYS - 1)
+        end = self.until or self.package.end_date or start + timedelta(days=OPEN_PERIOD_DAYS - 1)
+        return min(end, self.horizon)
+
+    @property
+    def horizon(self) -> date:
+        """The last local day on which any session may be."""
+        return last_day(self.now, self.package.clinic.timezone)
 
     @property
     def wish(self) -> Wish:
@@ -145,7 +151,7 @@ def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int,
         steps=[s for s in task.steps if s.session_number in failed],
         standing=[*task.standing, *(one for one in found if isinstance(one, Occurrence))],
     )
-    later = max(task.last, task.first) + timedelta(days=HORIZON_DAYS)
+    later = min(max(task.last, task.first) + timedelta(days=OPEN_PERIOD_DAYS), task.horizon)
     free = _free(db, rest, _everybody(db, task.package), later)
     anybody = {step.session_number: free.of(None) for step in rest.steps}
     plans = (

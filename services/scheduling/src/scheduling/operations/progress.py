@@ -11,7 +11,7 @@ from jalsa.ids import new_id
 from scheduling import domain, queries
 from scheduling.events import packages as events
 from scheduling.models import Package, PackageSession, Participant, ProviderAssignment
-from scheduling.queries.packages import count_sessions
+from scheduling.queries.packages import count_sessions, has_outcomes
 
 #: How a session of a package got its provider.
 REQUESTED, CHOSEN, SUBSTITUTE = "REQUESTED", "CHOSEN", "SUBSTITUTE"
@@ -40,9 +40,35 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
         move(step, "COMPLETED")
     elif step.status != "SCHEDULED":
         move(step, "SCHEDULED")
-    _begin(package)
+    _begin(db, package, now)
     db.flush()
     finish(db, package, now=now)
+
+
+def go_back(db: Session, participant: Participant, *, now: datetime) -> None:
+    """Keep the package in step with a participant whose last outcome was taken back; the opposite of `follow`.
+
+    A package of which no appointment has an outcome any more has not begun.
+    """
+    if participant.package_session_id is None:
+        return
+    if participant.status not in domain.LIVE_PARTICIPANT:
+        follow(db, participant, now=now)
+        return
+    db.flush()
+    step = db.get_one(PackageSession, participant.package_session_id)
+    package = locked_package(db, step.package_id)
+    db.refresh(step)
+    if step.status == "COMPLETED":
+        domain.PACKAGE_SESSION.check_undo(step.status, "SCHEDULED")
+        step.status = "SCHEDULED"
+    elif step.status != "SCHEDULED":
+        move(step, "SCHEDULED")
+    _begin(db, package, now)
+    if package.status == "IN_PROGRESS" and not has_outcomes(db, package.id):
+        domain.PACKAGE.check_undo(package.status, "SCHEDULED")
+        package.status = "SCHEDULED"
+    db.flush()
 
 
 def note_provider(db: Session, participant: Participant, reason: str | None, *, now: datetime) -> None:
@@ -100,6 +126,11 @@ def locked_package(db: Session, package_id: UUID) -> Package:
     return db.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def _begin(package: Package) -> None:
-    if package.status in ("SCHEDULED", "COMPLETED"):
+def _begin(db: Session, package: Package, now: datetime) -> None:
+    """A package goes on from its first outcome, and again from one that it was completed without."""
+    reopened = package.status == "COMPLETED"
+    if reopened or package.status == "SCHEDULED":
         package.status, package.completed_at = "IN_PROGRESS", None
+    if reopened:
+        db.flush()
+        events.package_reopened(db, package, count_sessions(db, [package.id])[package.id].completed, now)

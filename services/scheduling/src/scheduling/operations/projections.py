@@ -1,37 +1,59 @@
 """What scheduling keeps of patients and clearance, as their owners announce it."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 _SAVE_PATIENT = text("""
-    INSERT INTO patients (id, file_number, active) VALUES (:id, :file_number, :active)
-    ON CONFLICT (tenant_id, id) DO UPDATE SET file_number = EXCLUDED.file_number, active = EXCLUDED.active
+    INSERT INTO patients (id, file_number, active, reachable) VALUES (:id, :file_number, :active, :reachable)
+    ON CONFLICT (tenant_id, id) DO UPDATE SET file_number = EXCLUDED.file_number, active = EXCLUDED.active,
+      reachable = coalesce(EXCLUDED.reachable, patients.reachable)
 """)
 _SET_CONSENT = text("""
-    UPDATE patients SET consented = :consented, consented_clinics = CAST(:clinics AS uuid[]) WHERE id = :id
+    UPDATE patients SET consented = :consented, consented_clinics = CAST(:clinics AS uuid[]),
+      ended_consents = CAST(:ended AS jsonb)
+    WHERE id = :id
 """)
 _SET_CLEARANCE = text("""
-    INSERT INTO clearances (id, cleared) VALUES (:id, :cleared)
-    ON CONFLICT (tenant_id, id) DO UPDATE SET cleared = EXCLUDED.cleared
+    INSERT INTO clearances (id, cleared, reason) VALUES (:id, :cleared, :reason)
+    ON CONFLICT (tenant_id, id) DO UPDATE SET cleared = EXCLUDED.cleared, reason = EXCLUDED.reason
 """)
 
 
-def save_patient(db: Session, patient_id: UUID, *, file_number: str, active: bool) -> None:
-    """Store or replace a patient's projection."""
-    db.execute(_SAVE_PATIENT, {"id": patient_id, "file_number": file_number, "active": active})
+def save_patient(
+    db: Session, patient_id: UUID, *, file_number: str, active: bool, reachable: bool | None = None
+) -> None:
+    """Store or replace a patient's projection.
+
+    `reachable`: whether there is a telephone or an e-mail, which are not kept; what was known stays where it is None.
+    """
+    known = {"id": patient_id, "file_number": file_number, "active": active, "reachable": reachable}
+    db.execute(_SAVE_PATIENT, known)
 
 
-def set_consent(db: Session, patient_id: UUID, *, consented: bool, clinic_ids: Iterable[UUID]) -> None:
+def set_consent(
+    db: Session,
+    patient_id: UUID,
+    *,
+    consented: bool,
+    clinic_ids: Iterable[UUID],
+    ended: Iterable[Mapping[str, Any]] = (),
+) -> None:
     """Store whether a patient has consented to treatment everywhere, and in which clinics of their own.
+
+    `ended` are the `clinic_id` (None for that to every clinic) and the `reason` of consents that are no more.
 
     The patient is known: the same subject's first event registered them.
     """
-    db.execute(_SET_CONSENT, {"id": patient_id, "consented": consented, "clinics": list(clinic_ids)})
+    over = json.dumps([{**one, "clinic_id": one["clinic_id"] and str(one["clinic_id"])} for one in ended])
+    asked = {"id": patient_id, "consented": consented, "clinics": list(clinic_ids), "ended": over}
+    db.execute(_SET_CONSENT, asked)
 
 
-def set_clearance(db: Session, appointment_id: UUID, *, cleared: bool) -> None:
-    """Store whether billing has cleared an appointment."""
-    db.execute(_SET_CLEARANCE, {"id": appointment_id, "cleared": cleared})
+def set_clearance(db: Session, appointment_id: UUID, *, cleared: bool, reason: str | None = None) -> None:
+    """Store whether billing has cleared an appointment, else why not."""
+    db.execute(_SET_CLEARANCE, {"id": appointment_id, "cleared": cleared, "reason": reason})

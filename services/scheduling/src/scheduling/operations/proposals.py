@@ -17,7 +17,7 @@ from scheduling.operations import sessions
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.packages import announce
 from scheduling.operations.placing import Place, clashes, conflicts, lock_places, new_place, settle, standing
-from scheduling.operations.scopes import Move, in_order
+from scheduling.operations.scopes import Move, change_of_places, in_order
 from scheduling.operations.series import refusal
 from scheduling.queries.packages import steps_in, whole
 from scheduling.queries.proposals import Proposal, propose, seats
@@ -222,8 +222,7 @@ def _in_order(moves: Sequence[_Move]) -> list[_Move]:
         return list(in_order(moves))
     except CycleError as error:
         circle = dict.fromkeys(error.args[1])
-        problem = conflict("change-of-places", "Sessions that change places with each other are moved one by one.")
-        raise _conflicts([move.item.refused(move.place.starts_at, problem) for move in circle]) from None
+        raise _conflicts([move.item.refused(move.place.starts_at, change_of_places()) for move in circle]) from None
 
 
 def _conflicts(refusals: Sequence[Mapping[str, Any]]) -> Problem:

@@ -36,13 +36,14 @@ def join(db: Session, series: SessionSeries, data: Mapping[str, Any], *, now: da
     with what `book` raises for each session. With `skip_conflicts` those are left out, as long as one fits.
     """
     patient_id: UUID = data["patient_id"]
-    participants.hold(db, patient_id, None)
+    held = participants.hold(db, patient_id, None)
     if current_member(db, series.id, patient_id):
         raise conflict("already-enrolled", "The patient is on the roster of this series.")
     joined_on = _from_today(data.get("from_date"), series, now)
     ids = coming(db, series.id, since=_midnight(joined_on, series), now=now)
     if not ids:
         raise invalid("from_date", "The series has no session on or after that day.")
+    lock_sessions(db, {*ids, *held.elsewhere})
     skipped = _book_all(db, ids, data, now)
     if skipped and (len(skipped) == len(ids) or not data["skip_conflicts"]):
         raise series_conflicts(skipped)
@@ -92,12 +93,11 @@ def held_member(db: Session, series_id: UUID, member_id: UUID) -> SeriesMember:
 
 
 def _book_all(db: Session, ids: Sequence[UUID], data: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-    """Book the held patient into each session that has a seat; returns the refusals of the others."""
-    lock_sessions(db, ids)
+    """Book the held patient into each locked session that has a seat; returns the refusals of the others."""
     refusals = []
     for session in queries.find_sessions(db, ids):
         try:
-            participants.book(db, session.id, data["patient_id"], data["notes"], now=now)
+            participants.book(db, session.id, data, now=now)
         except Problem as problem:
             if problem.status != 409:
                 raise

@@ -6,8 +6,8 @@ Only sessions that are SCHEDULED and have not begun change: a series' history st
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from graphlib import TopologicalSorter
-from typing import Any, TypeVar
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,19 @@ class Chosen:
     scope: str
     sessions: Sequence[ClinicalSession]
 
+    def moved_singly(self) -> list[ClinicalSession]:
+        """Those of several that are not where their series has them."""
+        return [] if self.scope == THIS else [s for s in self.sessions if s.moved_singly]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The session that a request named, how many changed, and which of them keep a time of their own."""
+
+    session: ClinicalSession
+    count: int
+    kept: Sequence[ClinicalSession] = ()
+
 
 @dataclass(frozen=True, eq=False)
 class Move:
@@ -54,8 +67,9 @@ M = TypeVar("M", bound=Move)
 def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: bool = False) -> Chosen:
     """Lock the sessions of a scope; if they are to be `moving`, with all their patients.
 
-    Raises 404; 422 for a scope where there is no series; 409 `invalid-transition` where the session itself has begun
-    or is cancelled, unless it is to change alone.
+    What follows is told by the days that the series' rule gave, wherever the sessions were moved since. Raises 404; 422
+    for a scope where there is no series; 409 `invalid-transition` where the session itself has begun or is cancelled,
+    unless it is to change alone.
     """
     if scope == THIS:
         session = (sessions.held_session if moving else sessions.locked_session)(db, session_id)
@@ -65,7 +79,7 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
         raise not_found("session")
     if named.series_id is None:
         raise invalid("scope", "The session is of no series.")
-    ids = coming(db, named.series_id, since=named.starts_at if scope == FOLLOWING else now, now=now)
+    ids = coming(db, named.series_id, occurs_from=named.occurs_on if scope == FOLLOWING else None, now=now)
     if moving:
         lock_patients(db, queries.live_patients(db, ids))
     lock_sessions(db, ids)
@@ -75,30 +89,50 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
     return Chosen(named, scope, found)
 
 
-def update(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetime) -> int:
-    """Do `update_session` to each; returns how many there were. Raises 422 for a `decision_at`, which is of one."""
+def update(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetime) -> Changed:
+    """Do `update_session` to each. Raises 422 for a `decision_at`, which is of one."""
     if chosen.scope != THIS and "decision_at" in data:
         raise invalid("decision_at", "Can be set for one session at a time only.")
-    return _each(chosen, lambda session: sessions.update_session(db, session, data, now=now))
+    _each(chosen, lambda session: sessions.update_session(db, session, data, now=now))
+    return Changed(chosen.session, len(chosen.sessions), chosen.moved_singly())
 
 
-def cancel(db: Session, chosen: Chosen, reason: str | None, *, now: datetime) -> int:
-    """Do `cancel_session` to each; returns how many there were."""
+def cancel(
+    db: Session, chosen: Chosen, reason: str | None, override_reason: str | None = None, *, now: datetime
+) -> Changed:
+    """Do `cancel_session` to each."""
     lock_packages(db, [session.id for session in chosen.sessions])
-    return _each(chosen, lambda session: sessions.cancel_session(db, session, reason, now=now))
+    _each(chosen, lambda session: sessions.cancel_session(db, session, reason, override_reason, now=now))
+    return Changed(chosen.session, len(chosen.sessions))
 
 
-def reschedule(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetime) -> int:
-    """Move each to the new local time, by as many local days as the named one moves; returns how many moved.
+def reschedule(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetime) -> Changed:
+    """Move each to the place that the request names; what it does not name stays as each has it.
 
-    All are checked before the first moves, and none is in another's way at its old place. Raises what
-    `reschedule_session` raises; for more than one, 409 `series-conflicts` with all `conflicts` of all.
+    A new time is of the series: each gets that local time, as many local days from where the series has it as the named
+    one does. Those that were moved alone keep theirs, unless `include_moved`. All are checked before the first moves,
+    and none is in another's way at its old place. Raises what `reschedule_session` raises; for more than one, 409
+    `series-conflicts` with all `conflicts` of all.
     """
+    wanted = {name: value for name, value in data.items() if name != "include_moved"}
     if chosen.scope == THIS:
-        sessions.reschedule_session(db, chosen.session, data, now=now)
-        return 1
-    places = {s: new_place(db, s, {**data, "starts_at": at}, now=now) for s, at in _targets(chosen, data["starts_at"])}
-    places = {s: place for s, place in places.items() if not sessions.is_there(s, place)}
+        sessions.reschedule_session(db, chosen.session, wanted, now=now)
+        return Changed(chosen.session, 1)
+    alone = chosen.moved_singly()
+    count = _move_all(db, chosen, wanted, _new_times(chosen, data), now)
+    return Changed(chosen.session, count, [s for s in alone if s.moved_singly])
+
+
+def _move_all(
+    db: Session, chosen: Chosen, data: Mapping[str, Any], times: Mapping[UUID, "_Time"], now: datetime
+) -> int:
+    """Returns how many moved: one that is there already is not told."""
+    places = {}
+    for session in chosen.sessions:
+        place = new_place(db, session, {**data, "starts_at": times[session.id].starts_at}, now=now)
+        session.series_starts_at = times[session.id].of_series
+        if not sessions.is_there(session, place):
+            places[session] = place
     if not places:
         raise invalid("starts_at", "The sessions are there already.")
     lock_places(db, list(places.values()))
@@ -107,12 +141,13 @@ def reschedule(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: dat
     moves = [Move(s, place, against) for (s, place), against in zip(places.items(), found, strict=True)]
     if refusals := [refused for move in moves for refused in _refusals(db, move, override, ids)]:
         raise series_conflicts(refusals)
-    for move in in_order(moves):
+    for move in _ordered(moves):
         sessions.move_session(db, move.session, move.place, settle(move.conflicts, override), data, now=now)
+    db.flush()
     return len(moves)
 
 
-def _each(chosen: Chosen, change: Callable[[ClinicalSession], object]) -> int:
+def _each(chosen: Chosen, change: Callable[[ClinicalSession], object]) -> None:
     """One alone is refused with its own problem; of several, all refusals are told together."""
     refusals = []
     for session in chosen.sessions:
@@ -124,17 +159,52 @@ def _each(chosen: Chosen, change: Callable[[ClinicalSession], object]) -> int:
             refusals.append(_refusal(session, session.starts_at, problem))
     if refusals:
         raise series_conflicts(refusals)
-    return len(chosen.sessions)
 
 
-def _targets(chosen: Chosen, starts_at: datetime) -> Iterator[tuple[ClinicalSession, datetime]]:
-    """Days and wall times, not hours: what moves across a clock change keeps its time of day."""
-    zone = chosen.session.clinic.timezone
+class _Time(NamedTuple):
+    """When a session is to begin, and when its series is to have it."""
+
+    starts_at: datetime
+    of_series: datetime
+
+
+def _new_times(chosen: Chosen, data: Mapping[str, Any]) -> dict[UUID, _Time]:
+    """Days and wall times, not hours: what moves across a clock change keeps its time of day.
+
+    The time at which the named session is anyway is no new one.
+    """
+    named, starts_at = chosen.session, data.get("starts_at", chosen.session.starts_at)
+    if starts_at == named.starts_at:
+        return {s.id: _Time(s.starts_at, _of_series(s)) for s in chosen.sessions}
+    zone = named.clinic.timezone
     wanted = starts_at.astimezone(ZoneInfo(zone))
-    by = wanted.date() - day_of(chosen.session.starts_at, zone)
+    by = wanted.date() - day_of(_of_series(named), zone)
+    times = {}
     for session in chosen.sessions:
-        day = day_of(session.starts_at, zone) + by
-        yield session, starts_at if session is chosen.session else instant_of(day, wanted.time(), ZoneInfo(zone))
+        day = day_of(_of_series(session), zone) + by
+        at = starts_at if session is named else instant_of(day, wanted.time(), ZoneInfo(zone))
+        keeps = session.moved_singly and session is not named and not data.get("include_moved")
+        times[session.id] = _Time(session.starts_at if keeps else at, at)
+    return times
+
+
+def _of_series(session: ClinicalSession) -> datetime:
+    assert session.series_starts_at is not None
+    return session.series_starts_at
+
+
+def _ordered(moves: Sequence[Move]) -> Iterable[Move]:
+    """As `in_order`. Raises 409 `series-conflicts` where some would only change places with each other."""
+    try:
+        return list(in_order(moves))
+    except CycleError as error:
+        circle = dict.fromkeys(error.args[1])
+        raise series_conflicts([_refusal(m.session, m.place.starts_at, change_of_places()) for m in circle]) from None
+
+
+def change_of_places() -> Problem:
+    """The 409 problem of sessions none of which can move first."""
+    return conflict("change-of-places", "Sessions that change places with each other are moved one by one.")
 
 
 def _refusals(
@@ -156,6 +226,6 @@ def in_order(moves: Sequence[M]) -> Iterable[M]:
     """Moves so that none goes onto the place of one that has not left it yet.
 
     The exclusion constraints are checked at every row. Raises CycleError where some would change places with each
-    other, which those of one series, all by as many days, never do.
+    other.
     """
     return TopologicalSorter({move: filter(move.waits_for, moves) for move in moves}).static_order()

@@ -12,6 +12,7 @@ from jalsa.db import context_of
 from jalsa.errors import Problem, conflict, invalid
 from jalsa.ids import new_id
 from scheduling import domain, events
+from scheduling.domain.hours import TOO_FAR_AHEAD, last_day
 from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences, parse_rule
 from scheduling.models import ClinicalSession, SessionSeries
 from scheduling.operations.placing import Conflict, Place, conflicts, lock_places, place_of, settle, standing
@@ -134,9 +135,13 @@ def _checked(
     db: Session, data: Mapping[str, Any], days: Sequence[date], now: datetime, *, locked: bool = False
 ) -> list[Planned]:
     """All occurrences have the provider, room and length of the first."""
-    found = occurrences(days, data["start_time"], active_clinic(db, data["clinic_id"]).timezone)
+    zone = active_clinic(db, data["clinic_id"]).timezone
+    found = occurrences(days, data["start_time"], zone)
     if found[0].starts_at <= now:
         raise invalid("starts_on", "The first occurrence must be in the future.")
+    latest = last_day(now, zone)
+    if found[-1].occurs_on > latest:
+        raise invalid("starts_on" if found[0].occurs_on > latest else "rrule", TOO_FAR_AHEAD)
     first = place_of(db, {**data, "starts_at": found[0].starts_at}, now=now)
     length = first.ends_at - first.starts_at
     if locked:

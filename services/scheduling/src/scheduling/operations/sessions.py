@@ -14,9 +14,9 @@ from jalsa.ids import new_id
 from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import arrivals, offers, places, progress
+from scheduling.operations import arrivals, offers, places, progress, timing
 from scheduling.operations.locks import lock_packages, lock_patients
-from scheduling.operations.placing import Place, conflicts, lock_places, new_place, place_of, settle
+from scheduling.operations.placing import Place, new_place, place_of, take
 
 _BUSY_PATIENTS = text("""
     SELECT DISTINCT mine.id FROM participants mine JOIN participants other
@@ -29,8 +29,9 @@ _BUSY_PATIENTS = text("""
 def create_session(db: Session, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
     """Store a session, empty, and publish SessionScheduled.
 
-    `override`, with a reason, sets working hours, absences, closures and buffers aside. Raises 422 problems for what
-    is unknown, inactive, or does not belong together; 409 `provider-busy`, `room-busy`, `outside-working-hours`.
+    `override`, with a reason, sets working hours, absences, closures and buffers aside, and that it is to come; a
+    `walk_in` may have begun `domain.WALK_IN_MINUTES` ago. Raises 422 problems for what is unknown, inactive, past, or
+    does not belong together; 409 `provider-busy`, `room-busy`, `outside-working-hours`.
     """
     session = place_session(db, data, now=now)
     events.session_scheduled(db, session, now)
@@ -41,9 +42,9 @@ def place_session(
     db: Session, data: Mapping[str, Any], *, now: datetime, closes_when_empty: bool = False
 ) -> ClinicalSession:
     """Check and store a session under the locks of its provider and room; publishes nothing yet."""
-    place = place_of(db, data, now=now)
-    lock_places(db, [place])
-    overridden = settle(conflicts(db, place), data.get("override"))
+    place = place_of(db, data, now=now, past=True)
+    overridden = take(db, place, data.get("override"))
+    overridden += domain.past_rules(data, place.starts_at, now) or []
     return store_session(db, place, data, overridden, now=now, closes_when_empty=closes_when_empty)
 
 
@@ -88,6 +89,7 @@ def new_session(
         closes_when_empty=closes_when_empty,
         series_id=series_id,
         occurs_on=occurs_on,
+        series_starts_at=place.starts_at if series_id else None,
         reschedule_count=0,
         **_placed(place, overridden, data.get("override")),
     )
@@ -138,8 +140,7 @@ def reschedule_session(
     """
     check_movable(session)
     place = new_place(db, session, data, now=now)
-    lock_places(db, [place])
-    overridden = settle(conflicts(db, place, [session.id]), data.get("override"))
+    overridden = take(db, place, data.get("override"), [session.id])
     check_patients(db, session, place, [session.id])
     return move_session(db, session, place, overridden, data, now=now)
 
@@ -201,30 +202,45 @@ def move_session(
     return session
 
 
-def start_session(db: Session, session: ClinicalSession, *, now: datetime) -> ClinicalSession:
-    """SCHEDULED → IN_PROGRESS, and publish SessionStarted; its open offers end. Raises 409 `invalid-transition`."""
+def start_session(
+    db: Session, session: ClinicalSession, override_reason: str | None = None, *, now: datetime
+) -> ClinicalSession:
+    """SCHEDULED → IN_PROGRESS, and publish SessionStarted; its open offers end.
+
+    Raises 409 `invalid-transition`, also earlier than the tenant's `early_start_minutes` before the start, unless a
+    manager's reason overrides that.
+    """
     domain.SESSION.check(session.status, "IN_PROGRESS")
+    early = timedelta(minutes=queries.settings(db).early_start_minutes)
+    timing.check_begun(session, override_reason, now=now, early=early)
     session.status, session.started_at, session.started_by = "IN_PROGRESS", now, context_of(db).actor
+    session.change_reason = override_reason
     db.flush()
     events.session_started(db, session, now)
     offers.withdraw(db, session, "WITHDRAWN", now=now)
     return session
 
 
-def complete_session(db: Session, session: ClinicalSession, *, now: datetime) -> ClinicalSession:
+def complete_session(
+    db: Session, session: ClinicalSession, override_reason: str | None = None, *, now: datetime
+) -> ClinicalSession:
     """IN_PROGRESS → COMPLETED: who has arrived attended, who has not is a no-show.
 
-    Publishes SessionCompleted, and AppointmentAttended or AppointmentNoShow each. Raises 409 `invalid-transition`.
+    All of them get the instant of the completion, by which it can be taken back. Publishes SessionCompleted, and
+    AppointmentAttended or AppointmentNoShow each. Raises 409 `invalid-transition`, also before the start, however early
+    it was started, unless a manager's reason overrides that.
     """
     domain.SESSION.check(session.status, "COMPLETED")
+    timing.check_begun(session, override_reason, now=now)
     lock_packages(db, [session.id])
     session.status, session.completed_at, session.completed_by = "COMPLETED", now, context_of(db).actor
-    attended = no_shows = 0
+    session.change_reason = override_reason
+    attended = 0
     for participant in queries.live_participants(db, session.id):
         if participant.status == "ARRIVED":
             arrivals.attend(db, participant, now=now)
         elif participant.status in domain.EXPECTED:
-            arrivals.no_show(db, participant, "not arrived by the end of the session", now=now)
+            arrivals.mark_missed(db, participant, "not arrived by the end of the session", now=now)
         attended += participant.status == "ATTENDED"
     no_shows = queries.count_participants(db, session.id, "NO_SHOW")
     db.flush()
@@ -232,22 +248,22 @@ def complete_session(db: Session, session: ClinicalSession, *, now: datetime) ->
     return session
 
 
-def cancel_session(db: Session, session: ClinicalSession, reason: str | None, *, now: datetime) -> ClinicalSession:
+def cancel_session(
+    db: Session, session: ClinicalSession, reason: str | None, override_reason: str | None = None, *, now: datetime
+) -> ClinicalSession:
     """Cancel a session, whose row is locked, and the place of every participant who is still to come.
 
-    Publishes SessionCancelled and one AppointmentCancelled each. Raises 409 `invalid-transition`, also where a
-    participant has arrived already.
+    Publishes SessionCancelled and one AppointmentCancelled each. Raises 409 `invalid-transition` where a participant
+    has arrived already; also from the start on, unless a manager's reason overrides that.
     """
     domain.SESSION.check(session.status, "CANCELLED")
-    by = context_of(db).actor
-    session.status, session.cancelled_at, session.cancelled_by, session.cancel_reason = "CANCELLED", now, by, reason
+    timing.check_not_begun(session, override_reason, now=now)
+    session.change_reason = override_reason or reason
     for participant in queries.live_participants(db, session.id):
-        close_place(participant, by, reason, now)
+        close_place(participant, context_of(db).actor, reason or override_reason, now)
         events.appointment_cancelled(db, participant, session_cancelled=True, now=now)
         progress.follow(db, participant, now=now)
-    db.flush()
-    offers.session_cancelled(db, session, now=now)
-    events.session_cancelled(db, session, now)
+    places.close(db, session, reason or override_reason, now=now)
     return session
 
 
@@ -288,10 +304,13 @@ def _placed(place: Place, overridden: Sequence[str], override: Mapping[str, Any]
 
 
 def _decision_time(db: Session, session: ClinicalSession, given: datetime | None) -> datetime | None:
-    """When a session with a minimum is decided upon: as given, else the tenant's lead before it starts."""
-    if session.min_participants is None:
+    """When a session with a minimum is decided upon: as given, else the tenant's lead before it starts.
+
+    One that is entered after its start takes place, or has.
+    """
+    if session.min_participants is None or session.starts_at <= session.created_at:
         if given:
-            raise invalid("decision_at", "There is nothing to decide without min_participants.")
+            raise invalid("decision_at", "There is nothing to decide without min_participants, or after the start.")
         return None
     if given and given > session.starts_at:
         raise invalid("decision_at", "Must not be after the start.")

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
+from jalsa.db import sqlstate
 from jalsa.errors import invalid
 from jalsa.ids import new_id
 from scheduling import events
@@ -16,20 +18,27 @@ from scheduling.domain.hours import WorkingHours
 from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceType, WorkingHoursRow
 from scheduling.operations.locks import lock
 
+#: The state in which the database refuses to reckon in a zone: invalid_parameter_value.
+_UNKNOWN_ZONE = "22023"
+
 
 def create_clinic(db: Session, data: Mapping[str, Any], *, now: datetime) -> Clinic:
-    """Store a clinic and publish ClinicSaved."""
+    """Store a clinic and publish ClinicSaved. Raises a 422 problem for a zone that the database does not know."""
     clinic = Clinic(id=new_id(), **{"active": True, **data})
     db.add(clinic)
-    db.flush()
+    _store_clinic(db)
     events.clinic_saved(db, clinic, now)
     return clinic
 
 
 def update_clinic(db: Session, clinic: Clinic, data: Mapping[str, Any], *, now: datetime) -> Clinic:
-    """Change a clinic and publish ClinicSaved."""
-    _assign(clinic, data)
-    db.flush()
+    """Change a clinic and publish ClinicSaved.
+
+    Raises a 422 problem where code or zone change without a reason, and for a zone that the database does not know.
+    Sessions that are booked keep their instants, and numbers the code that they were made with.
+    """
+    _correct(clinic, data, ("code", "timezone"))
+    _store_clinic(db)
     events.clinic_saved(db, clinic, now)
     return clinic
 
@@ -45,6 +54,8 @@ def create_room(db: Session, data: Mapping[str, Any]) -> Room:
 
 def update_room(db: Session, room: Room, data: Mapping[str, Any]) -> Room:
     """Change a room."""
+    if data.get("name", room.name) != room.name:
+        room.twin = False
     _assign(room, data)
     db.flush()
     return room
@@ -62,11 +73,17 @@ def create_provider(db: Session, data: Mapping[str, Any], *, now: datetime) -> P
 
 
 def update_provider(db: Session, provider: Provider, data: Mapping[str, Any], *, now: datetime) -> Provider:
-    """Change a provider and publish ProviderSaved. Raises a 422 problem for a clinic that is unknown or has hours."""
+    """Change a provider and publish ProviderSaved.
+
+    Raises a 422 problem for a clinic that is unknown or has hours, and where login or discipline change without a
+    reason. Sessions that are booked stay.
+    """
     fields = dict(data)
     if (wanted := fields.pop("clinic_ids", None)) is not None:
         _move(db, provider, set(wanted))
-    _assign(provider, fields)
+    if fields.get("user_id", provider.user_id) != provider.user_id:
+        provider.twin = False
+    _correct(provider, fields, ("user_id", "discipline"))
     db.flush()
     events.provider_saved(db, provider, now)
     return provider
@@ -151,6 +168,24 @@ def _at_once(one: WorkingHours, other: WorkingHours) -> bool:
     return (one.valid_from or date.min) <= (other.valid_to or date.max) and (other.valid_from or date.min) <= (
         one.valid_to or date.max
     )
+
+
+def _store_clinic(db: Session) -> None:
+    try:
+        db.flush()
+    except DataError as error:
+        if sqlstate(error) == _UNKNOWN_ZONE:
+            raise invalid("timezone", "The database does not know this time zone.") from None
+        raise
+
+
+def _correct(record: Clinic | Provider, data: Mapping[str, Any], with_reason: Iterable[str]) -> None:
+    """Assign what is given. Raises a 422 problem where something changes that only changes for a reason."""
+    values = dict(data)
+    reason = values.pop("reason", None)
+    if reason is None and any(values.get(name, getattr(record, name)) != getattr(record, name) for name in with_reason):
+        raise invalid("reason", f"Required to correct {' or '.join(with_reason)}.")
+    _assign(record, {**values, "change_reason": reason})
 
 
 def _assign(record: object, data: Mapping[str, Any]) -> None:

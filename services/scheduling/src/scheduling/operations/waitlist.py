@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
@@ -22,6 +23,9 @@ from scheduling.queries import waitlist as waitlist_queries
 #: What an entry for a service type may ask of its session.
 WISHES = ("clinic_id", "provider_id", "weekdays", "part_of_day", "from_date", "until_date")
 
+#: How often an entry's offer may turn out to be of another session than the one that was locked for it.
+LOCK_ATTEMPTS = 5
+
 
 def add(db: Session, data: Mapping[str, Any], *, now: datetime) -> WaitlistEntry:
     """Let a patient wait for one session (`session_id`), or for any of a service type that suits the wishes.
@@ -31,7 +35,7 @@ def add(db: Session, data: Mapping[str, Any], *, now: datetime) -> WaitlistEntry
     """
     patient_id, session_id = data["patient_id"], data.get("session_id")
     held = participants.hold(db, patient_id, session_id)
-    wanted = _session(db, session_id, enrolled=held.enrolled, now=now) if session_id else _wishes(db, data, now)
+    wanted = _session(db, session_id, held, now) if session_id else _wishes(db, data, now)
     entry = WaitlistEntry(
         id=new_id(),
         patient_id=patient_id,
@@ -66,7 +70,9 @@ def update(db: Session, entry: WaitlistEntry, data: Mapping[str, Any], *, now: d
     return entry
 
 
-def accept(db: Session, entry: WaitlistEntry, *, now: datetime) -> participants.Booking:
+def accept(
+    db: Session, entry: WaitlistEntry, override: Mapping[str, Any] | None = None, *, now: datetime
+) -> participants.Booking:
     """Book the patient of a held entry into the place that is offered.
 
     Raises 409 `offer-expired`, `invalid-transition` where nothing is offered, and what `participants.book` raises.
@@ -76,12 +82,12 @@ def accept(db: Session, entry: WaitlistEntry, *, now: datetime) -> participants.
         raise _nothing_offered()
     if offer.status == "LAPSED" or offer.expires_at <= now:
         raise offers.expired()
-    return participants.book(db, offer.session_id, entry.patient_id, None, now=now)
+    return participants.book(db, offer.session_id, {"patient_id": entry.patient_id, "override": override}, now=now)
 
 
 def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
     """Give the place that is offered to a held entry to the next. Raises 409 `invalid-transition`."""
-    offer = _open_offer(db, entry.id)
+    offer = waitlist_queries.open_offer(db, entry.id)
     if offer is None:
         raise _nothing_offered()
     _pass_on(db, offer, "DECLINED", now)
@@ -92,19 +98,23 @@ def cancel(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry
     """The patient of a held entry waits no more; an offered place is passed on. Raises 409 `invalid-transition`."""
     offers.move_entry(db, entry, "CANCELLED", now=now)
     db.flush()
-    if offer := _open_offer(db, entry.id):
+    if offer := waitlist_queries.open_offer(db, entry.id):
         _pass_on(db, offer, "WITHDRAWN", now)
     return entry
 
 
 def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
-    """The entry, locked with its patient, the session of its open offer, and the waitlist. Raises 404."""
+    """The entry, locked with its patient, the session of its open offer, and the waitlist.
+
+    Raises 404; 503 `temporarily-unavailable` where what is offered to the patient changes again and again meanwhile.
+    """
     entry = db.get(WaitlistEntry, entry_id)
     if entry is None:
         raise not_found("waitlist entry")
     lock_patients(db, [entry.patient_id])
-    while not _locked(db, entry_id):
-        pass
+    if not any(_locked(db, entry_id) for _ in range(LOCK_ATTEMPTS)):
+        detail = "What is offered to this patient is changing; try again."
+        raise Problem(503, "temporarily-unavailable", detail, headers={"Retry-After": "1"})
     db.refresh(entry)
     return entry
 
@@ -150,29 +160,21 @@ def _locked(db: Session, entry_id: UUID) -> bool:
 
 
 def _pass_on(db: Session, offer: WaitlistOffer, cause: str, now: datetime) -> None:
-    session = locked_session(db, offer.session_id)
-    were_available = places.available(db, session)
-    offers.end(db, offer.id, cause, now=now)
-    places.free(db, session, were_available=were_available, now=now)
-
-
-def _open_offer(db: Session, entry_id: UUID) -> WaitlistOffer | None:
-    offer = waitlist_queries.last_offer(db, entry_id)
-    return offer if offer and offer.status == "OPEN" else None
+    places.pass_on(db, locked_session(db, offer.session_id), offer.id, cause, now=now)
 
 
 def _nothing_offered() -> Problem:
     return conflict("invalid-transition", "No place is offered to this entry.")
 
 
-def _session(db: Session, session_id: UUID, *, enrolled: bool, now: datetime) -> dict[str, Any]:
+def _session(db: Session, session_id: UUID, held: Row[Any], now: datetime) -> dict[str, Any]:
     session = queries.find_session(db, session_id)
     if session is None:
         raise invalid("session_id", "There is no such session.")
     participants.check_open(session, now)
-    if enrolled:
+    if held.enrolled:
         raise conflict("already-enrolled", "The patient has a place in this session.")
-    if places.available(db, session):
+    if places.available(db, session) and not held.blocked:
         raise conflict("places-available", "This session has free places: book one.")
     return {
         "session_id": session.id,

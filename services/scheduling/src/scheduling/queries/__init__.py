@@ -6,16 +6,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, literal_column, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from jalsa.db import TenantRow
-from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT
+from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT, MISSING, PAYMENT_DUE, consent_reason
 from scheduling.domain.hours import WorkingHours
 from scheduling.models import (
     ClinicalSession,
     Closure,
     Participant,
+    PatientProjection,
     Provider,
     ServiceType,
     Settings,
@@ -35,7 +36,7 @@ _WITH_ITS_PARTS = (
 # made once: putting a statement with its options together costs as much as running it
 _SESSION = select(ClinicalSession).where(ClinicalSession.id == bindparam("id")).options(*_WITH_ITS_PARTS)
 _LOCKED_SESSION = _SESSION.with_for_update(of=ClinicalSession).execution_options(populate_existing=True)
-_WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*_WITH_ITS_PARTS)
+WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*_WITH_ITS_PARTS)
 _TAKEN = (
     select(func.count())
     .where(Participant.session_id == ClinicalSession.id, Participant.status.in_(LIVE_PARTICIPANT))
@@ -118,7 +119,7 @@ def list_sessions(
     limit: int,
     open_at: datetime | None = None,
 ) -> Sequence[ClinicalSession]:
-    """Sessions in the order of their start; with `open_at`, those that can still be booked at that instant.
+    """Sessions in the order of their start; with `open_at`, those that anybody can still book at that instant.
 
     Filters: clinic_id, provider_id, room_id, series_id, session_type, status, service_type (a code), starts_from,
     starts_before, and text, for which see `search.mentions`. The `order` is asc, or desc: the latest first.
@@ -143,6 +144,7 @@ def list_sessions(
             ClinicalSession.status == "SCHEDULED",
             ClinicalSession.starts_at > open_at,
             ClinicalSession.max_capacity > _TAKEN + _HELD,
+            literal_column("cardinality(blocked_by(sessions))") == 0,
         )
     return db.scalars(query).all()
 
@@ -175,6 +177,17 @@ def places(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, Places]:
     return {row.id: Places(row.max_capacity, row.taken, row.held) for row in rows}
 
 
+_BLOCKED = text("SELECT s.id, blocked_by(s) AS rules FROM sessions s WHERE s.id = ANY (CAST(:ids AS uuid[]))")
+
+
+def blocked(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """The absences that stand over each session: `time-off` of its provider, a `closure` of its clinic.
+
+    Only over one that is SCHEDULED, and without those that a manager set aside when the session was placed there.
+    """
+    return {row.id: row.rules for row in db.execute(_BLOCKED, {"ids": list(session_ids)})}
+
+
 def live_patients(db: Session, session_ids: Sequence[UUID]) -> set[UUID]:
     """The patients who have a live place in any of these sessions."""
     return set(
@@ -199,7 +212,7 @@ def live_participants(db: Session, session_id: UUID) -> Sequence[Participant]:
 
 def load_participants(db: Session, query: Select[Participant]) -> Sequence[Participant]:
     """Participants, each with its session."""
-    return db.scalars(query.options(_WITH_ITS_SESSION)).all()
+    return db.scalars(query.options(WITH_ITS_SESSION)).all()
 
 
 def count_participants(db: Session, session_id: UUID, status: str) -> int:
@@ -209,9 +222,15 @@ def count_participants(db: Session, session_id: UUID, status: str) -> int:
     )
 
 
+def has_participants(db: Session, session_id: UUID) -> bool:
+    """Whether anybody takes part in a session, took part, or missed it: all but those who cancelled."""
+    among = exists().where(Participant.session_id == session_id, Participant.status != "CANCELLED")
+    return bool(db.scalar(select(among)))
+
+
 def find_participant(db: Session, participant_id: UUID, *, lock: bool = False) -> Participant | None:
     """A participant with its session."""
-    query = select(Participant).where(Participant.id == participant_id).options(_WITH_ITS_SESSION)
+    query = select(Participant).where(Participant.id == participant_id).options(WITH_ITS_SESSION)
     if lock:
         query = query.with_for_update(of=Participant).execution_options(populate_existing=True)
     return db.scalar(query)
@@ -222,7 +241,7 @@ def list_participants(db: Session, session_id: UUID, *, after: UUID | None, limi
     query = (
         select(Participant)
         .where(Participant.session_id == session_id)
-        .options(_WITH_ITS_SESSION)
+        .options(WITH_ITS_SESSION)
         .order_by(Participant.id)
         .limit(limit)
     )
@@ -241,11 +260,17 @@ class PackagePlace:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a participant's answer shows beside its own row: the session's places, clearance, consent, the package."""
+    """What a participant's answer shows beside its own row: the session's places, clearance, consent, the package.
+
+    The two reasons say why clearance or consent is not there; `blocked` are the absences that stand over the session.
+    """
 
     places: Places
     cleared: bool
     consented: bool
+    clearance_reason: str = PAYMENT_DUE
+    consent_reason: str = MISSING
+    blocked: Sequence[str] = ()
     package: PackagePlace | None = None
 
 
@@ -253,11 +278,12 @@ _STANDINGS = text("""
     SELECT p.id, s.max_capacity,
            (SELECT count(*) FROM participants o WHERE o.session_id = p.session_id AND o.live) AS taken,
            (SELECT count(*) FROM waitlist_offers o WHERE o.session_id = p.session_id AND o.status = 'OPEN') AS held,
-           EXISTS (SELECT FROM clearances c WHERE c.id = p.id AND c.cleared) AS cleared,
-           EXISTS (SELECT FROM patients q WHERE q.id = p.patient_id
-                   AND (q.consented OR s.clinic_id = ANY (q.consented_clinics))) AS consented,
+           coalesce(c.cleared, false) AS cleared, c.reason AS clearance_reason,
+           coalesce(q.consented OR s.clinic_id = ANY (q.consented_clinics), false) AS consented,
+           s.clinic_id, q.ended_consents, blocked_by(s) AS blocked,
            k.id AS package_id, k.package_number, n.session_number, k.total_sessions
     FROM participants p JOIN sessions s ON s.id = p.session_id
+    LEFT JOIN clearances c ON c.id = p.id LEFT JOIN patients q ON q.id = p.patient_id
     LEFT JOIN package_sessions n ON n.id = p.package_session_id LEFT JOIN packages k ON k.id = n.package_id
     WHERE p.id = ANY (CAST(:ids AS uuid[]))
 """)
@@ -275,8 +301,16 @@ def _standing(row: Row[Any]) -> Standing:
         places=Places(row.max_capacity, row.taken, row.held),
         cleared=row.cleared,
         consented=row.consented,
+        clearance_reason=row.clearance_reason or PAYMENT_DUE,
+        consent_reason=consent_reason(row.ended_consents or (), row.clinic_id),
+        blocked=row.blocked,
         package=PackagePlace(*package) if row.package_id else None,
     )
+
+
+def ended_consents(db: Session, patient_id: UUID) -> Sequence[Mapping[str, Any]]:
+    """How a patient's consents ended, the latest last."""
+    return db.scalar(select(PatientProjection.ended_consents).where(PatientProjection.id == patient_id)) or ()
 
 
 _HIT = text("""
@@ -307,7 +341,7 @@ def sessions_hit(db: Session, absence: TimeOff | Closure) -> Sequence[Row[Any]]:
 _OVERDUE = text("""
     SELECT p.tenant_id, p.id, p.starts_at + coalesce(s.no_show_grace_minutes, :grace) * interval '1 minute' AS due_at
     FROM participants p LEFT JOIN settings s ON s.tenant_id = p.tenant_id
-    WHERE p.status IN ('BOOKED', 'CONFIRMED') AND p.id <> ALL (CAST(:passed AS uuid[]))
+    WHERE p.status IN ('BOOKED', 'CONFIRMED') AND p.booked_at < p.starts_at AND p.id <> ALL (CAST(:passed AS uuid[]))
       AND p.starts_at <= :now - coalesce(s.no_show_grace_minutes, :grace) * interval '1 minute'
     ORDER BY p.starts_at, p.id LIMIT :limit
 """)

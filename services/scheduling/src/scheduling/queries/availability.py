@@ -5,7 +5,7 @@ costs the database an index scan, and us next to nothing.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from heapq import merge
 from itertools import islice
@@ -16,7 +16,17 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
-from scheduling.domain.hours import Interval, WorkingHours, covered, day_of, local_day, merged, open_intervals, without
+from scheduling.domain.hours import (
+    Interval,
+    WorkingHours,
+    covered,
+    day_of,
+    last_day,
+    local_day,
+    merged,
+    open_intervals,
+    without,
+)
 from scheduling.domain.slots import Grid, common, windows
 from scheduling.models import ServiceType
 from scheduling.queries import working_weeks
@@ -170,7 +180,7 @@ def free_slots(db: Session, search: Search, *, after: Key | None, limit: int, no
 
     The rule is that of `operations.placing.conflicts`, for all providers at once. Read only as far as is needed.
     """
-    candidates = candidates_of(db, search)
+    candidates = [_up_to_the_horizon(candidate, now) for candidate in candidates_of(db, search)]
     found: list[Slot] = []
     if not candidates:
         return found
@@ -181,6 +191,12 @@ def free_slots(db: Session, search: Search, *, after: Key | None, limit: int, no
         if len(found) == limit:
             break
     return found
+
+
+def _up_to_the_horizon(candidate: Candidate, now: datetime) -> Candidate:
+    clinic = candidate.clinic
+    end = _instant(last_day(now, clinic.timezone), clinic.timezone, after=True)
+    return replace(candidate, clinic=replace(clinic, bounds=(clinic.bounds[0], min(clinic.bounds[1], end))))
 
 
 def _slots(

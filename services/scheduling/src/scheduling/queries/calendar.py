@@ -128,23 +128,37 @@ def calendar(db: Session, window: Window) -> str:
     return f'{json.dumps(beside)[:-1]}, "sessions": {sessions.shown}}}'
 
 
+# What is shown of a session changes with its own row, with who takes part, and with the names that belong to it.
 _FEED = text("""
+    WITH asked AS MATERIALIZED (SELECT * FROM sessions WHERE id = ANY (CAST(:ids AS uuid[]))),
+    named AS MATERIALIZED (
+      SELECT id, (SELECT a.at FROM audit_log a WHERE a.table_name = belonging.kind AND a.row_id = belonging.id::text
+                  ORDER BY a.id DESC LIMIT 1) AS changed_at
+      FROM (SELECT 'clinics' AS kind, clinic_id AS id FROM asked UNION SELECT 'rooms', room_id FROM asked
+            UNION SELECT 'service_types', service_type_id FROM asked
+            UNION SELECT 'providers', provider_id FROM asked) AS belonging
+    )
     SELECT s.id, s.session_number, s.session_type, s.status, s.starts_at, s.ends_at, s.max_capacity,
-           s.reschedule_count, t.name_en AS service_en, t.name_ar AS service_ar, r.name AS room,
+           s.reschedule_count + (s.status = 'CANCELLED')::int AS sequence,
+           t.name_en AS service_en, t.name_ar AS service_ar, r.name AS room,
            c.name_en AS clinic_en, c.name_ar AS clinic_ar,
            (SELECT count(*) FROM participants p WHERE p.session_id = s.id AND p.live) AS taken,
-           coalesce((SELECT a.at FROM audit_log a WHERE a.table_name = 'sessions' AND a.row_id = s.id::text
-                     ORDER BY a.id DESC LIMIT 1), s.created_at) AS changed_at
-    FROM sessions s JOIN service_types t ON t.id = s.service_type_id JOIN clinics c ON c.id = s.clinic_id
-    LEFT JOIN rooms r ON r.id = s.room_id
-    WHERE s.id = ANY (CAST(:ids AS uuid[])) ORDER BY s.starts_at, s.id
+           greatest(s.created_at, m.changed_at,
+                    (SELECT a.at FROM audit_log a WHERE a.table_name = 'sessions' AND a.row_id = s.id::text
+                     ORDER BY a.id DESC LIMIT 1),
+                    (SELECT max(n.changed_at) FROM named n
+                     WHERE n.id IN (s.clinic_id, s.room_id, s.service_type_id, s.provider_id))) AS changed_at
+    FROM asked s JOIN service_types t ON t.id = s.service_type_id JOIN clinics c ON c.id = s.clinic_id
+    LEFT JOIN rooms r ON r.id = s.room_id LEFT JOIN roster_changes m ON m.id = s.id
+    ORDER BY s.starts_at, s.id
 """)
 
 
 def feed(db: Session, provider: Provider, starts_at: datetime, ends_at: datetime) -> Sequence[Row[Any]]:
     """A provider's sessions, also those that were cancelled, in the order of their start. Of participants, the number.
 
-    `changed_at` is the instant of the session's last change, by the audit log.
+    `changed_at` is when last something changed that is shown of the session, its names included; `sequence` rises
+    whenever it is moved or cancelled.
     """
     window = Window(starts_at=starts_at, ends_at=ends_at, clinics=(), provider_id=provider.id, with_cancelled=True)
     return db.execute(_FEED, {"ids": session_ids(db, window)}).all()

@@ -37,8 +37,12 @@ _PARTS = {
     "waitlist-entry": ("entry_id", ["waitlist_offers"]),
 }
 #: What says nothing to a reader: generated columns, surrogates, and the reason, which has a place of its own.
-_NOISE = {"id", "tenant_id", "during", "live", "closes_when_empty", "token_hash", "change_reason"}
-_REASONS = (
+_NOISE = {
+    *("id", "tenant_id", "during", "live", "closes_when_empty", "token_hash", "change_reason"),
+    *("folded", "user_folded", "twin"),
+}
+#: Columns with a reason, in the order in which one is looked for.
+REASONS = (
     "change_reason",
     "cancel_reason",
     "no_show_reason",
@@ -46,8 +50,12 @@ _REASONS = (
     "leave_reason",
     "pause_reason",
     "override_reason",
+    "booking_override_reason",
     "reason",
 )
+
+#: Where one of these changes, the change_reason that is there was given with it, even if it reads as the one before.
+_WITH_A_REASON = ("reschedule_count", "corrected_at", "started_at", "completed_by", "no_show_at")
 
 # A union, because each branch then finds its rows by the log's index. `later`: what the same request made of the same
 # record in its next step, which may be where the reason is.
@@ -143,19 +151,22 @@ def differences(row: Row[Any]) -> list[Difference]:
     ]
 
 
-def reason(row: Row[Any]) -> str | None:
-    """Why a change was made, where somebody said so: a reason that came with it, or with the request's next step."""
+def reason(row: Row[Any]) -> tuple[str, str] | None:
+    """Why a change was made, where somebody said so: a reason that came with it, or with the request's next step.
+
+    It comes with the name of the column in which it stands.
+    """
     given = _new_reason(row.before or {}, row.after or {})
     if given is None and row.action == "UPDATE":
         given = _new_reason(row.after, row.later or {})
     return given
 
 
-def _new_reason(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+def _new_reason(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, str] | None:
     """A reason that is there now and was not before; rescheduling for the same reason twice is a reason twice."""
-    moved = before.get("reschedule_count") != after.get("reschedule_count")
-    for name in _REASONS:
+    again = any(before.get(name) != after.get(name) for name in _WITH_A_REASON)
+    for name in REASONS:
         given: str | None = after.get(name)
-        if given and (given != before.get(name) or (moved and name == "change_reason")):
-            return given
+        if given and (given != before.get(name) or (again and name == "change_reason")):
+            return name, given
     return None

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from jalsa.errors import not_found
 from scheduling.domain import EXPECTED, LIVE_PARTICIPANT
-from scheduling.models import Package, PackageSession, Participant, ServiceType
+from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,18 @@ class Whole:
         return ((s, self.appointments[s.id]) for s in self.steps if s.status in ("SCHEDULED", "COMPLETED"))
 
     def coming(self, now: datetime) -> list[tuple[PackageSession, Participant]]:
-        """Those of them that are still to come, by number."""
-        return [(step, p) for step, p in self.placed() if p.status in EXPECTED and p.starts_at > now]
+        """Those of them that are still to come, by number; a session that was started early is not."""
+        return [(step, p) for step, p in self.placed() if p.status in EXPECTED and _is_to_come(p.session, now)]
 
     def step(self, number: int) -> PackageSession:
         """The session of that number. Raises 404."""
         if not 0 < number <= len(self.steps):
             raise not_found("session of the package")
         return self.steps[number - 1]
+
+
+def _is_to_come(session: ClinicalSession, now: datetime) -> bool:
+    return session.status == "SCHEDULED" and session.starts_at > now
 
 
 def whole(db: Session, package: Package) -> Whole:
@@ -92,6 +96,17 @@ def count_sessions(db: Session, package_ids: Collection[UUID]) -> dict[UUID, Pro
     """The progress of each package."""
     rows = db.execute(_COUNTS, {"ids": list(package_ids)})
     return {row.package_id: Progress(*row[1:]) for row in rows}
+
+
+_HAS_OUTCOMES = text("""
+    SELECT EXISTS (SELECT FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
+                   WHERE step.package_id = :package AND p.status IN ('ARRIVED', 'ATTENDED', 'NO_SHOW'))
+""")
+
+
+def has_outcomes(db: Session, package_id: UUID) -> bool:
+    """Whether any appointment of a package has an outcome: the patient came, or did not."""
+    return bool(db.scalar(_HAS_OUTCOMES, {"package": package_id}))
 
 
 def list_packages(db: Session, filters: Mapping[str, Any], *, after: UUID | None, limit: int) -> Sequence[Package]:

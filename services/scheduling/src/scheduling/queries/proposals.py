@@ -6,7 +6,7 @@ others' way. So whatever is then done with each of them, substituted, moved or l
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,12 +23,13 @@ from scheduling.domain.hours import (
     day_of,
     exists,
     instant_of,
+    last_day,
     local_day,
     merged,
     without,
 )
 from scheduling.domain.slots import common
-from scheduling.models import ClinicalSession, ServiceType, TimeOff
+from scheduling.models import ClinicalSession, Closure, ServiceType, TimeOff
 from scheduling.queries import find_sessions
 from scheduling.queries.availability import (
     BETWEEN_ABSENCES,
@@ -105,22 +106,23 @@ def to_come(hit: Sequence[Row[Any]], now: datetime) -> list[UUID]:
     return [s.id for s in hit if s.status == "SCHEDULED" and s.starts_at > now]
 
 
-def propose(db: Session, absence: TimeOff, hit: Sequence[Row[Any]], *, now: datetime) -> dict[UUID, Proposal]:
+def propose(db: Session, absence: TimeOff | Closure, hit: Sequence[Row[Any]], *, now: datetime) -> dict[UUID, Proposal]:
     """What is proposed for each of the first MAX_PROPOSALS sessions that are `to_come`, as things stand now.
 
     `hit` are the `sessions_hit` by the absence.
 
-    A substitute is of the same discipline, works in that clinic, and is free at that time; the room stays. It is the
-    one who treats most of the session's patients in other sessions, else who has the fewest sessions on that local
-    day, else the first by name and id. A new slot is the provider's earliest after the absence, for at most MAX_DAYS
-    days, with the same room or else the first free one by name, if there was one, and with all patients free, as far
-    from the other sessions of a package as it asks for; the same time of day is taken where the first day has it.
+    A closure keeps everybody away, so that there is a new slot alone. A substitute is of the same discipline, works in
+    that clinic, and is free at that time; the room stays. It is the one who treats most of the session's patients in
+    other sessions, else who has the fewest sessions on that local day, else the first by name and id. A new slot is the
+    provider's earliest after the absence, for at most MAX_DAYS days, with the same room or else the first free one by
+    name, if there was one, and with all patients free, as far from the other sessions of a package as it asks for; the
+    same time of day is taken where the first day has it.
     Times lie on a grid of 15 minutes of the clinic's clock.
     """
     found = find_sessions(db, to_come(hit, now)[:MAX_PROPOSALS])
     if not found:
         return {}
-    planner = _Planner(db, absence, found)
+    planner = _Planner(db, absence, found, now)
     return {session.id: planner.propose(session) for session in found}
 
 
@@ -135,35 +137,37 @@ def seats(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, UUI
 class _Planner:
     """Reads what is free for all of them at once, and takes out of it what it proposes."""
 
-    def __init__(self, db: Session, absence: TimeOff, hit: Sequence[ClinicalSession]) -> None:
-        ids = [s.id for s in hit]
-        self._after = absence.ends_at, absence.ends_at + timedelta(days=MAX_DAYS)
+    def __init__(self, db: Session, absence: TimeOff | Closure, hit: Sequence[ClinicalSession], now: datetime) -> None:
+        ids, self._closed = [s.id for s in hit], isinstance(absence, Closure)
+        zones = {s.clinic.timezone for s in hit}
+        horizon = min(local_day(last_day(now, zone), ZoneInfo(zone))[1] for zone in zones)
+        ends_at = _end_of(absence, hit)
+        self._after = ends_at, max(ends_at, min(ends_at + timedelta(days=MAX_DAYS), horizon))
         self._during = hit[0].starts_at - _BUFFER, max(s.ends_at for s in hit) + _BUFFER
         self._later = self._after[0] - _BUFFER, self._after[1] + timedelta(minutes=MAX_MINUTES) + _BUFFER
         self._seats = seats(db, ids)
         search = Search(
-            service_type=hit[0].service_type,  # all are of the provider's discipline
+            service_type=hit[0].service_type,
             start=self._during[0],
             end=self._later[1],
             minutes=min(s.duration_minutes for s in hit),
             step_minutes=_STEP_MINUTES,
             needs_room=any(s.room_id for s in hit),
         )
-        clinics = {s.clinic_id for s in hit}
-        self._staff: dict[UUID, list[Candidate]] = defaultdict(list)
-        for candidate in candidates_of(db, search):
-            if candidate.clinic.id in clinics:
-                self._staff[candidate.clinic.id].append(candidate)
-        self._others = {c.id for staff in self._staff.values() for c in staff} - {absence.provider_id}
+        self._staff = _staff(db, search, hit)
+        away = {s.provider_id for s in hit}
+        staff = {c.id for staff in self._staff.values() for c in staff}
+        self._others = set() if self._closed else staff - away
         self._patients = {patient for taken in self._seats.values() for patient in taken}
-        self._read(db, absence.provider_id, hit, search.minutes)
+        self._read(db, away, hit, search.minutes)
         self._count(db, hit)
         self._courses = _courses(db, hit)
         for session in hit:
             blocked = _blocked(session.starts_at, session.ends_at, session)
             self._diary.hold(session.id, filter(None, [session.provider_id, session.room_id]), blocked)
+            self._diary.hold(session.id, self._seats[session.id], (session.starts_at, session.ends_at))
 
-    def _read(self, db: Session, away: UUID, hit: Sequence[ClinicalSession], minutes: int) -> None:
+    def _read(self, db: Session, away: Collection[UUID], hit: Sequence[ClinicalSession], minutes: int) -> None:
         """The gaps of all who matter, where they matter, as if the hit sessions were nowhere."""
 
         def gaps(statement: TextClause, ids: Collection[UUID], reach: Interval) -> dict[UUID, list[Interval]]:
@@ -174,17 +178,16 @@ class _Planner:
         later = gaps(OF_ROOMS, rooms, self._later)
         self._gaps = {
             **gaps(BETWEEN_SESSIONS, self._others, self._during),
-            **gaps(BETWEEN_SESSIONS, [away], self._later),
+            **gaps(BETWEEN_SESSIONS, away, self._later),
+            **gaps(OF_PATIENTS, self._patients, self._later),
             **{room: merged([*own_rooms.get(room, []), *later.get(room, [])]) for room in rooms},
         }
         self._diary = Diary(self._gaps)
-        # what the sessions have and get is all of one provider's time: their patients are never in two at once
-        self._of_patients = gaps(OF_PATIENTS, self._patients, self._later)
         self._present = {
             **gaps(BETWEEN_ABSENCES, self._others, self._during),
-            **gaps(BETWEEN_ABSENCES, [away], self._later),
+            **gaps(BETWEEN_ABSENCES, away, self._later),
         }
-        self._own_time: dict[UUID, list[Interval]] = {}
+        self._own_time: dict[tuple[UUID, UUID], list[Interval]] = {}
         self._some_room: dict[tuple[UUID, UUID], list[Interval]] = {}
 
     def _count(self, db: Session, hit: Sequence[ClinicalSession]) -> None:
@@ -204,9 +207,10 @@ class _Planner:
         for slot in filter(None, (substitute, new_slot)):
             owners = [slot.provider.id, *([slot.room.id] if slot.room else [])]
             self._diary.hold(session.id, owners, _blocked(slot.starts_at, slot.ends_at, session.service_type))
+            self._diary.hold(session.id, self._seats[session.id], (slot.starts_at, slot.ends_at))
             for course in self._courses[session.id]:
                 course.starts.append((session.id, slot.starts_at))
-        return Proposal(substitute, new_slot, None if substitute or new_slot else _reason(session))
+        return Proposal(substitute, new_slot, None if substitute or new_slot else self._reason(session))
 
     def _substitute(self, session: ClinicalSession) -> Slot | None:
         time, patients, day = (session.starts_at, session.ends_at), self._seats[session.id], _day(session)[0]
@@ -233,11 +237,12 @@ class _Planner:
         if own is None:
             return None
         gaps = self._diary.free(own.id, session.id)
-        if own.clinic.id not in self._own_time:
-            self._own_time[own.clinic.id] = self._works(own, self._later)
-        free = common(self._own_time[own.clinic.id], list(_inside(gaps, session.service_type)))
+        key = own.clinic.id, own.id
+        if key not in self._own_time:
+            self._own_time[key] = self._works(own, self._later)
+        free = common(self._own_time[key], list(_inside(gaps, session.service_type)))
         for patient in self._seats[session.id]:
-            free = common(free, self._of_patients.get(patient, []))
+            free = common(free, self._diary.free(patient, session.id))
         for course in self._courses[session.id]:
             free = without(free, course.crowded(session.id, own.clinic.timezone))
         rooms: dict[Room | None, list[Interval]] = {None: gaps}
@@ -279,6 +284,32 @@ class _Planner:
         there = common(candidate.worked(reach), self._present.get(candidate.id, []))
         return without(there, candidate.clinic.closed)
 
+    def _reason(self, session: ClinicalSession) -> str:
+        room = " with a room" if session.room_id else ""
+        free = f"has no free {session.duration_minutes} minutes{room} for all who take part"
+        if self._closed:
+            return f"The provider {free} in the {MAX_DAYS} days after the closure."
+        others = f"No other {session.service_type.discipline} provider of the clinic is free then"
+        return f"{others}, and this one {free} in the {MAX_DAYS} days after the absence."
+
+
+def _staff(db: Session, search: Search, hit: Sequence[ClinicalSession]) -> dict[UUID, list[Candidate]]:
+    """All who work in the clinics of the sessions and are of a discipline of theirs, by clinic."""
+    clinics, kinds = {s.clinic_id for s in hit}, {s.service_type.discipline: s.service_type for s in hit}
+    found: dict[UUID, list[Candidate]] = defaultdict(list)
+    for service_type in kinds.values():
+        for candidate in candidates_of(db, replace(search, service_type=service_type)):
+            if candidate.clinic.id in clinics:
+                found[candidate.clinic.id].append(candidate)
+    return found
+
+
+def _end_of(absence: TimeOff | Closure, hit: Sequence[ClinicalSession]) -> datetime:
+    """The instant at which an absence is over; that of a closure when it is over in the clinics of all the sessions."""
+    if isinstance(absence, TimeOff):
+        return absence.ends_at
+    return max(local_day(absence.ends_on, ZoneInfo(s.clinic.timezone))[1] for s in hit)
+
 
 def _courses(db: Session, hit: Sequence[ClinicalSession]) -> dict[UUID, list[Course]]:
     """The packages that have an appointment in each of the sessions."""
@@ -310,11 +341,3 @@ def _buffers(of: ClinicalSession | ServiceType) -> tuple[timedelta, timedelta]:
 def _day(session: ClinicalSession) -> Interval:
     zone = session.clinic.timezone
     return local_day(day_of(session.starts_at, zone), ZoneInfo(zone))
-
-
-def _reason(session: ClinicalSession) -> str:
-    room = " with a room" if session.room_id else ""
-    return (
-        f"No other {session.service_type.discipline} provider of the clinic is free then, and this one has no free "
-        f"{session.duration_minutes} minutes{room} for all who take part in the {MAX_DAYS} days after the absence."
-    )

@@ -83,7 +83,7 @@ def capacity(db: Session, period: Period, by: str) -> list[dict[str, Any]]:
 
 
 def lead_time(db: Session, period: Period) -> list[dict[str, Any]]:
-    """By service type: how many days lie between booking and start."""
+    """By service type: how many days lie between booking and start, of what was booked before it."""
     days = extract("epoch", Participant.starts_at - Participant.booked_at) / 86400
     query = (
         _sessions(
@@ -94,7 +94,7 @@ def lead_time(db: Session, period: Period) -> list[dict[str, Any]]:
             func.percentile_cont(0.9).within_group(days).label("percentile_90_days"),
         )
         .join(Participant, Participant.session_id == ClinicalSession.id)
-        .where(Participant.status != "CANCELLED")
+        .where(Participant.status != "CANCELLED", Participant.booked_at < Participant.starts_at)
     )
     return [
         {name: round(float(value), 2) if name.endswith("_days") else value for name, value in row.items()}

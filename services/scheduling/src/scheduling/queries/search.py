@@ -1,6 +1,6 @@
 """Sessions and appointments by a piece of text, as somebody at the desk types it, and by days or instants.
 
-Upper and lower case are the same, and no character stands for others.
+What people take for the same spelling is the same (`jalsa.folding`), and no character stands for others.
 """
 
 import re
@@ -8,46 +8,63 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, cast, func, or_, select
+from sqlalchemy import ColumnElement, Date, and_, cast, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from jalsa.db import TenantRow
+from jalsa.folding import fold, words
 from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Room, ServiceType
 
 _DAY = timedelta(days=1)
+#: What has a name that belongs to a session, by the session's column.
+_NAMED: tuple[tuple[InstrumentedAttribute[Any], Any], ...] = (
+    (ClinicalSession.provider_id, Provider),
+    (ClinicalSession.clinic_id, Clinic),
+    (ClinicalSession.room_id, Room),
+    (ClinicalSession.service_type_id, ServiceType),
+)
 _WHOLE_NUMBER = re.compile(r"(SES|APT)-.+-\d{4}-\d{5,}", re.ASCII | re.IGNORECASE)
 
 
 def mentions(text: str) -> ColumnElement[bool]:
-    """Whether a session's number, an appointment number in it, or a name that belongs to it contains the text.
+    """Whether each word of a text is part of a name that belongs to a session; the words may be in any order.
 
-    Numbers are only looked at for a text with a digit: all of them have the same letters.
+    The names are those of provider, clinic, room and service type. A whole number is the session's or an appointment's;
+    a text of one word with a digit may also be a part of one. All numbers have the same letters, so that a word
+    without a digit is looked for in names alone.
     """
-    numbered = select(Participant.session_id).where(has_number(Participant.appointment_number, text))
-    if whole := _WHOLE_NUMBER.fullmatch(text):
-        if whole[1].upper() == "APT":
-            return ClinicalSession.id.in_(numbered)
-        return has_number(ClinicalSession.session_number, text)
+    found = words(text)
+    if not found:
+        return false()
+    return and_(*(_belongs(word, alone=len(found) == 1) for word in found))
 
-    def named(kind: type[TenantRow], *names: Any) -> Any:
-        return select(kind.id).where(or_(*(name.icontains(text, autoescape=True) for name in names)))
 
-    found: list[ColumnElement[bool]] = [
-        ClinicalSession.provider_id.in_(named(Provider, Provider.name_en, Provider.name_ar)),
-        ClinicalSession.clinic_id.in_(named(Clinic, Clinic.name_en, Clinic.name_ar)),
-        ClinicalSession.room_id.in_(named(Room, Room.name)),
-        ClinicalSession.service_type_id.in_(named(ServiceType, ServiceType.name_en, ServiceType.name_ar)),
+def _belongs(word: str, *, alone: bool) -> ColumnElement[bool]:
+    numbered = ClinicalSession.id.in_(
+        select(Participant.session_id).where(has_number(Participant.appointment_number, word))
+    )
+    if whole := _WHOLE_NUMBER.fullmatch(word):
+        return numbered if whole[1] == "apt" else has_number(ClinicalSession.session_number, word)
+    places: list[ColumnElement[bool]] = [
+        of_session.in_(select(kind.id).where(_has_word(kind.folded, word))) for of_session, kind in _NAMED
     ]
-    if re.search(r"\d", text):
-        found += [has_number(ClinicalSession.session_number, text), ClinicalSession.id.in_(numbered)]
-    return or_(*found)
+    if alone and re.search(r"\d", word):
+        places += [has_number(ClinicalSession.session_number, word), numbered]
+    return or_(*places)
+
+
+def _has_word(folded: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
+    """Whether a folded name has this part. A number is not a part of a greater one: room 3 is not room 13."""
+    if word.isdecimal():
+        return folded.regexp_match(f"(^|[^0-9]){word}")
+    return folded.contains(word, autoescape=True)
 
 
 def has_number(number: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
     """Whether a number is this one, or has this part; for a part every number is looked at."""
-    if _WHOLE_NUMBER.fullmatch(text):
-        return number == text.upper()
-    return number.icontains(text, autoescape=True)
+    part = fold(text).upper()
+    if _WHOLE_NUMBER.fullmatch(part):
+        return number == part
+    return number.contains(part, autoescape=True)
 
 
 def starts_within(starts_at: Any, filters: Mapping[str, Any], of_session: Callable[[Any], Any]) -> list[Any]:

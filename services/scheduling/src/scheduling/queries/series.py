@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,20 +37,29 @@ def count_sessions(db: Session, series_ids: Sequence[UUID]) -> dict[UUID, dict[s
     return counted
 
 
-def coming(db: Session, series_id: UUID, *, since: datetime, now: datetime) -> list[UUID]:
-    """The sessions of a series that are still SCHEDULED, have not begun, and start at `since` or later."""
-    return list(
-        db.scalars(
-            select(ClinicalSession.id)
-            .where(
-                ClinicalSession.series_id == series_id,
-                ClinicalSession.status == "SCHEDULED",
-                ClinicalSession.starts_at > now,
-                ClinicalSession.starts_at >= since,
-            )
-            .order_by(ClinicalSession.starts_at, ClinicalSession.id)
-        )
+def coming(
+    db: Session, series_id: UUID, *, since: datetime | None = None, occurs_from: date | None = None, now: datetime
+) -> list[UUID]:
+    """The sessions of a series that are still SCHEDULED and have not begun, by their start.
+
+    From an instant on where they are now, or from a local day on as the series' rule gave them.
+    """
+    query = select(ClinicalSession.id).where(
+        ClinicalSession.series_id == series_id,
+        ClinicalSession.status == "SCHEDULED",
+        ClinicalSession.starts_at > now,
     )
+    if since is not None:
+        query = query.where(ClinicalSession.starts_at >= since)
+    if occurs_from is not None:
+        query = query.where(ClinicalSession.occurs_on >= occurs_from)
+    return list(db.scalars(query.order_by(ClinicalSession.starts_at, ClinicalSession.id)))
+
+
+def providers_to_come(db: Session, series_id: UUID, *, now: datetime) -> Sequence[UUID]:
+    """Who holds the sessions of a series that have not begun: single ones may have been given to somebody else."""
+    query = select(ClinicalSession.provider_id).distinct()
+    return db.scalars(query.where(ClinicalSession.id.in_(coming(db, series_id, since=now, now=now)))).all()
 
 
 def current_member(db: Session, series_id: UUID, patient_id: UUID) -> SeriesMember | None:
@@ -73,6 +82,7 @@ def coming_seats(db: Session, series_id: UUID, patient_id: UUID, *, since: datet
             ClinicalSession.series_id == series_id,
             Participant.patient_id == patient_id,
             Participant.status.in_(EXPECTED),
+            ClinicalSession.status == "SCHEDULED",
             Participant.starts_at > now,
             Participant.starts_at >= since,
         )

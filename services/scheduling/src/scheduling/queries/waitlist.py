@@ -1,6 +1,6 @@
 """The read side of the waitlist: who waits, in which order, and what is offered to whom."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,14 +8,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, select, text, tuple_
 from sqlalchemy.orm import Session
 
+from scheduling.domain import OPEN_ENTRY
 from scheduling.domain.hours import day_of, earliest_today, part_of_day, weekday_of
-from scheduling.models import ClinicalSession, ServiceType, WaitlistEntry, WaitlistOffer
+from scheduling.models import ClinicalSession, PatientProjection, ServiceType, WaitlistEntry, WaitlistOffer
 
-# Passed over, for now: who has a place at that time or an offer. For good: who has given this session's place up,
-# declined it or let it lapse since the entry was made.
-_NEXT = text("""
-    SELECT e.* FROM waitlist_entries e
-    WHERE e.status = 'WAITING' AND e.service_type_id = :service_type
+# Whether an entry waits for a session: for that one alone, or for any that meets its wishes.
+_SUITS = """
+    e.service_type_id = :service_type
       AND (e.session_id = :session
            OR e.session_id IS NULL
               AND (e.clinic_id IS NULL OR e.clinic_id = :clinic)
@@ -24,6 +23,12 @@ _NEXT = text("""
               AND (e.part_of_day IS NULL OR e.part_of_day = :part)
               AND (e.from_date IS NULL OR e.from_date <= :day)
               AND (e.until_date IS NULL OR e.until_date >= :day))
+"""
+# Passed over, for now: who has a place at that time or an offer. For good: who has given this session's place up,
+# declined it or let it lapse since the entry was made.
+_NEXT = text(f"""
+    SELECT e.* FROM waitlist_entries e
+    WHERE e.status = 'WAITING' AND {_SUITS} AND e.id <> ALL (CAST(:but AS uuid[]))
       AND EXISTS (SELECT FROM patients p WHERE p.id = e.patient_id AND p.active)
       AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.status = 'OPEN')
       AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.session_id = :session
@@ -32,13 +37,48 @@ _NEXT = text("""
                       AND (p.live AND p.starts_at < :ends AND p.ends_at > :starts
                            OR p.session_id = :session AND p.cancelled_at >= e.created_at))
     ORDER BY e.priority, e.id LIMIT 1
-""")
+""")  # noqa: S608 - made of this module's own text
+_MET = text(f"""
+    SELECT e.* FROM waitlist_entries e
+    WHERE e.patient_id = :patient AND e.status IN ('WAITING', 'OFFERED') AND {_SUITS} ORDER BY e.id
+""")  # noqa: S608 - made of this module's own text
 
 
-def next_in_line(db: Session, session: ClinicalSession) -> WaitlistEntry | None:
-    """The first of those who wait, in order of priority and age, to whom a place of a session can be offered."""
+def next_in_line(db: Session, session: ClinicalSession, but: Collection[UUID] = ()) -> WaitlistEntry | None:
+    """The first of those who wait, in order of priority and age, to whom a place of a session can be offered.
+
+    Whether the patient can be told of it is another question. The entries `but` are passed over.
+    """
+    query = select(WaitlistEntry).from_statement(_NEXT).execution_options(populate_existing=True)
+    return db.scalars(query, {**_asked(session), "but": list(but)}).one_or_none()
+
+
+def met_by(db: Session, patient_id: UUID, session: ClinicalSession) -> Sequence[WaitlistEntry]:
+    """The open entries of a patient which wait for that session, or for one that meets their wishes as it does."""
+    query = select(WaitlistEntry).from_statement(_MET).execution_options(populate_existing=True)
+    return db.scalars(query, {**_asked(session), "patient": patient_id}).all()
+
+
+def waits(db: Session, patient_id: UUID) -> bool:
+    """Whether a patient has an open entry."""
+    query = select(WaitlistEntry.id).where(WaitlistEntry.patient_id == patient_id, _OPEN).limit(1)
+    return db.scalar(query) is not None
+
+
+def can_be_told(db: Session, patient_id: UUID) -> bool:
+    """Whether a patient has a telephone or an e-mail, or nobody has said yet."""
+    return db.scalar(select(PatientProjection.reachable).where(PatientProjection.id == patient_id)) is not False
+
+
+def unreachable(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the patients who have neither a telephone nor an e-mail."""
+    query = select(PatientProjection.id).where(PatientProjection.id.in_(patient_ids), _UNREACHABLE)
+    return set(db.scalars(query))
+
+
+def _asked(session: ClinicalSession) -> dict[str, Any]:
     day = day_of(session.starts_at, session.clinic.timezone)
-    asked = {
+    return {
         "session": session.id,
         "service_type": session.service_type_id,
         "clinic": session.clinic_id,
@@ -49,21 +89,33 @@ def next_in_line(db: Session, session: ClinicalSession) -> WaitlistEntry | None:
         "starts": session.starts_at,
         "ends": session.ends_at,
     }
-    query = select(WaitlistEntry).from_statement(_NEXT).execution_options(populate_existing=True)
-    return db.scalars(query, asked).one_or_none()
+
+
+_OPEN = WaitlistEntry.status.in_(OPEN_ENTRY)
+_UNREACHABLE = PatientProjection.reachable.is_(False)
 
 
 def list_entries(
     db: Session, filters: Mapping[str, Any], *, after: tuple[int, UUID] | None, limit: int
 ) -> Sequence[WaitlistEntry]:
-    """Entries in the order in which places are offered. Filters: session_id, clinic_id, patient_id, status,
-    service_type (a code)."""
+    """Entries in the order in which places are offered.
+
+    Filters: session_id, clinic_id, patient_id, status, service_type (a code), and attention: `unreachable`, of whom a
+    place was passed over because the patient could not be told, and still can not.
+    """
     query = select(WaitlistEntry).order_by(WaitlistEntry.priority, WaitlistEntry.id).limit(limit)
     for name in ("session_id", "clinic_id", "patient_id", "status"):
         if filters.get(name) is not None:
             query = query.where(getattr(WaitlistEntry, name) == filters[name])
     if filters.get("service_type"):
         query = query.where(WaitlistEntry.service_type.has(ServiceType.code == filters["service_type"]))
+    if filters.get("attention"):
+        patients = select(PatientProjection.id).where(_UNREACHABLE)
+        query = query.where(
+            WaitlistEntry.status == "WAITING",
+            WaitlistEntry.passed_over_at.is_not(None),
+            WaitlistEntry.patient_id.in_(patients),
+        )
     if after:
         query = query.where(tuple_(WaitlistEntry.priority, WaitlistEntry.id) > tuple_(*after))
     return db.scalars(query).all()
@@ -81,10 +133,32 @@ def last_offer(db: Session, entry_id: UUID) -> WaitlistOffer | None:
     return db.scalar(query.execution_options(populate_existing=True))
 
 
+def open_offer(db: Session, entry_id: UUID) -> WaitlistOffer | None:
+    """What is offered to an entry, if anything is."""
+    offer = last_offer(db, entry_id)
+    return offer if offer and offer.status == "OPEN" else None
+
+
 def open_offers(db: Session, session_id: UUID) -> Sequence[UUID]:
     """The open offers of a session, in the order in which they were made."""
     query = select(WaitlistOffer.id).where(WaitlistOffer.session_id == session_id, WaitlistOffer.status == "OPEN")
     return db.scalars(query.order_by(WaitlistOffer.id)).all()
+
+
+def with_open_offers(db: Session, session_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the sessions of which a place is offered to somebody."""
+    query = select(WaitlistOffer.session_id).where(
+        WaitlistOffer.session_id.in_(session_ids), WaitlistOffer.status == "OPEN"
+    )
+    return set(db.scalars(query))
+
+
+def sessions_offered_to(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:
+    """The sessions in which a place is offered to any of the patients."""
+    query = select(WaitlistOffer.session_id).where(
+        WaitlistOffer.patient_id.in_(patient_ids), WaitlistOffer.status == "OPEN"
+    )
+    return set(db.scalars(query))
 
 
 def sessions_offered(db: Session, entry_id: UUID) -> Sequence[UUID]:

@@ -85,7 +85,7 @@ def launch_postgres(environ: Mapping[str, str]) -> Postgres:
     """Returns the first PostgreSQL that can be had, perhaps still starting: call `wait`. Raises ServerError."""
     if url := environ.get(POSTGRES_URL):
         return Postgres(url)
-    image = environ.get("JALSA_POSTGRES_IMAGE", "postgres:16")
+    image = environ.get("JALSA_POSTGRES_IMAGE", "postgres:16.15")
     if _use_container(environ, image):
         from jalsa.testing.servers.containers import ContainerPostgres
 
@@ -100,7 +100,7 @@ def launch_rabbitmq(environ: Mapping[str, str]) -> Broker:
         return Broker(amqp_url, management_url)
     if amqp_url or management_url:
         raise ServerError(f"Set both {AMQP_URL} and {MANAGEMENT_URL}, or neither.")
-    image = environ.get("JALSA_RABBITMQ_IMAGE", "rabbitmq:3-management")
+    image = environ.get("JALSA_RABBITMQ_IMAGE", "rabbitmq:4.3.6-management")
     if _use_container(environ, image):
         from jalsa.testing.servers.containers import ContainerBroker
 

@@ -4,12 +4,13 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
+from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import Day, Instant, Name
 from scheduling.domain import MAX_MINUTES, PACKAGE
 from scheduling.domain.hours import PARTS_OF_DAY
-from scheduling.domain.planning import HORIZON_DAYS, MAX_SESSIONS, MIN_SESSIONS
+from scheduling.domain.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS
 from scheduling.http.schemas.setup import WallTime
+from scheduling.policy import CARE
 
 _number = validate.Range(1, MAX_SESSIONS)
 _UNKNOWN_NUMBER = "There is no session of this number."
@@ -36,7 +37,7 @@ class Wishes(Schema):
     start_date = Day(metadata={"description": "The first local day"})
     end_date = Day(
         allow_none=True,
-        metadata={"description": f"The last local day; {HORIZON_DAYS} days from the start, all counted, if absent"},
+        metadata={"description": f"The last local day; {OPEN_PERIOD_DAYS} days from the start, all counted, if absent"},
     )
     preferred_days = fields.List(
         fields.Integer(strict=True, validate=validate.Range(0, 6)),
@@ -232,9 +233,9 @@ class SchedulingError(Schema):
     detail_ar = fields.String(metadata={"description": "The same in Arabic"})
 
 
-class AssignmentAnswer(Assignment):
+class AssignmentAnswer(Answer, Assignment):
     kind = fields.String(metadata={"description": "REQUESTED, CHOSEN by the plan, or SUBSTITUTE"})
-    reason = fields.String(allow_none=True)
+    reason = restricted(CARE, fields.String(allow_none=True))
     assigned_at = Instant()
     assigned_by = fields.String()
 
@@ -261,7 +262,7 @@ class PackageSessionAnswer(Schema):
     scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
 
 
-class PackageSummary(_PackageFields):
+class PackageSummary(Answer, _PackageFields):
     """A package with its progress, which is counted from its sessions whenever it is read."""
 
     id = fields.UUID()
@@ -281,11 +282,11 @@ class PackageSummary(_PackageFields):
     created_by = fields.String()
     paused_at = Instant(allow_none=True)
     paused_by = fields.String(allow_none=True)
-    pause_reason = fields.String(allow_none=True)
+    pause_reason = restricted(CARE, fields.String(allow_none=True))
     completed_at = Instant(allow_none=True)
     cancelled_at = Instant(allow_none=True)
     cancelled_by = fields.String(allow_none=True)
-    cancel_reason = fields.String(allow_none=True)
+    cancel_reason = restricted(CARE, fields.String(allow_none=True))
 
 
 class PackageAnswer(PackageSummary):

@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from jalsa.web.fields import FreeText, Instant
 from scheduling.http.schemas.availability import SlotProvider, SlotRoom
 from scheduling.http.schemas.sessions import Override, SessionAnswer
-from scheduling.http.schemas.setup import Affected, TimeOffAnswer
+from scheduling.http.schemas.setup import Affected, ClosureAnswer, TimeOffAnswer
 from scheduling.operations.proposals import ACTIONS, CANCEL, KEEP, PLACE, SUBSTITUTE
 from scheduling.queries.proposals import MAX_DAYS, MAX_PROPOSALS
 
@@ -53,6 +53,13 @@ class NewTimeOffAnswer(TimeOffAnswer):
     affected_sessions = fields.List(
         fields.Nested(ProposedFor()),
         metadata={"description": "Live sessions that are booked over it; they stay until something is applied"},
+    )
+
+
+class NewClosureAnswer(ClosureAnswer):
+    affected_sessions = fields.List(
+        fields.Nested(ProposedFor()),
+        metadata={"description": "Live sessions that are booked then; they stay. Each with a new slot of its provider"},
     )
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.web import PageArgs
-from jalsa.web.fields import Day, DayOrInstant, Instant, Name
+from jalsa.web.fields import Day, DayOrInstant, Instant, Name, Words
+from jalsa.web.sheets import separator
 from scheduling.domain import PARTICIPANT
 from scheduling.http.schemas.sessions import PackagePlace, ParticipantAnswer
 from scheduling.queries.package_reports import MAX_SERVICES
@@ -27,7 +28,7 @@ class AppointmentArgs(PageArgs):
     starts_before = DayOrInstant(
         data_key="to", metadata={"description": "Before this instant, or until the end of this local day"}
     )
-    text = Name(max=60, validate=validate.Length(2), metadata={"description": "Part of the appointment's number"})
+    text = Words(metadata={"description": "Part of the appointment's number"})
 
 
 class QueueArgs(PageArgs):
@@ -180,6 +181,7 @@ class ReportArgs(Schema):
     format = fields.String(
         validate=validate.OneOf(["json", "csv"]), metadata={"description": "As the Accept header says if absent"}
     )
+    separator = separator()
 
     @validates_schema
     def _has_an_end(self, data: dict[str, Any], **_: Any) -> None:
@@ -236,7 +238,7 @@ class Capacity(_Named):
 
 
 class LeadTime(_Named):
-    appointments = fields.Integer(metadata={"description": "That were not cancelled"})
+    appointments = fields.Integer(metadata={"description": "That were booked before their start, and not cancelled"})
     median_days = fields.Float()
     mean_days = fields.Float()
     percentile_90_days = fields.Float()
@@ -324,10 +326,12 @@ class Change(Schema):
     field = fields.String()
     before = fields.Raw(allow_none=True)
     after = fields.Raw(allow_none=True)
-    withheld = fields.Boolean(metadata={"description": "It changed, but may be clinical: the values are not shown"})
+    withheld = fields.Boolean(metadata={"description": "It changed, but is not for you: the values are not shown"})
 
 
 class HistoryEntry(Schema):
+    """Its changes and its reason are for who may read these fields of the record itself."""
+
     at = Instant()
     by = fields.String(metadata={"description": "The login, or system:<what>"})
     request_id = fields.String()
@@ -336,6 +340,9 @@ class HistoryEntry(Schema):
     action = fields.String(metadata={"description": "CREATED, CHANGED or REMOVED"})
     changes = fields.List(fields.Nested(Change()))
     reason = fields.String(allow_none=True)
+    withheld = fields.List(
+        fields.String(), metadata={"description": "`reason`, where there is one that you may not read"}
+    )
 
 
 def report_of(row: type[Schema]) -> Schema:

@@ -4,11 +4,12 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
+from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import Day, FreeText, Instant, Name
 from scheduling.domain.recurrence import MAX_OCCURRENCES
-from scheduling.http.schemas.sessions import Where, check_minimum, group_places
+from scheduling.http.schemas.sessions import OVER_ABSENCES, Override, Where, check_minimum, group_places
 from scheduling.http.schemas.setup import WallTime
+from scheduling.policy import CARE
 
 _RULE = (
     "RFC 5545: FREQ=WEEKLY, with INTERVAL (1 to 4), BYDAY (several weekdays) and either COUNT or UNTIL (a local day, "
@@ -84,7 +85,7 @@ class SessionCounts(Schema):
     cancelled = fields.Integer(attribute="CANCELLED")
 
 
-class SeriesAnswer(Schema):
+class SeriesAnswer(Answer):
     """A series as it was made; its sessions tell what was changed since."""
 
     id = fields.UUID()
@@ -102,7 +103,7 @@ class SeriesAnswer(Schema):
     )
     max_capacity = fields.Integer()
     min_participants = fields.Integer(allow_none=True)
-    group_notes = fields.String(allow_none=True)
+    group_notes = restricted(CARE, fields.String(allow_none=True))
     created_at = Instant()
     created_by = fields.String()
     sessions = fields.Nested(SessionCounts())
@@ -126,6 +127,7 @@ class MemberBody(Schema):
     skip_conflicts = fields.Boolean(
         load_default=False, metadata={"description": "Leave out the sessions in which there is no seat for the patient"}
     )
+    override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
 
 class LeaveBody(Schema):
@@ -141,7 +143,7 @@ class Seat(Schema):
     status = fields.String()
 
 
-class MemberAnswer(Schema):
+class MemberAnswer(Answer):
     id = fields.UUID()
     series_id = fields.UUID()
     patient_id = fields.UUID()
@@ -151,7 +153,7 @@ class MemberAnswer(Schema):
     left_on = fields.Date(allow_none=True)
     left_at = Instant(allow_none=True)
     left_by = fields.String(allow_none=True)
-    leave_reason = fields.String(allow_none=True)
+    leave_reason = restricted(CARE, fields.String(allow_none=True))
     appointments = fields.List(
         fields.Nested(Seat()), metadata={"description": "The patient's live places in the series while a member"}
     )

@@ -4,10 +4,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
-from jalsa.web.fields import DayOrInstant, FreeText, Instant, Name
-from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION
+from jalsa.web import Answer, PageArgs, restricted
+from jalsa.web.fields import DayOrInstant, FreeText, Instant, Name, Words
+from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION, WALK_IN_MINUTES
 from scheduling.domain.recurrence import SCOPES, THIS
+from scheduling.policy import CARE
 
 _minutes = validate.Range(1, MAX_MINUTES)
 group_places = validate.Range(1, MAX_GROUP)
@@ -19,8 +20,25 @@ class Override(Schema):
     reason = Name(max=500, required=True)
 
 
+#: Of what takes a place in a session that is there already.
+OVER_ABSENCES = {"description": "Managers only: in spite of the absences in the session's `blocked_by`"}
+
+
 class ReasonBody(Schema):
     reason = FreeText(max=500, allow_none=True, load_default=None)
+
+
+class UntimelyBody(Schema):
+    """What a manager may do before the start, or after it, with a reason."""
+
+    override = fields.Nested(
+        Override(),
+        metadata={"description": "Managers only: outcomes before the start, cancelling after it"},
+    )
+
+
+class OverridingBody(ReasonBody, UntimelyBody):
+    """Why, and perhaps why at that time."""
 
 
 class Where(Schema):
@@ -39,7 +57,19 @@ class Where(Schema):
     )
 
 
-class _Place(Where):
+class WalkIn(Schema):
+    """What has begun already is entered."""
+
+    walk_in = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": f"It began up to {WALK_IN_MINUTES} minutes ago; only for the desk. Managers and records"
+            " enter what began any earlier with an `override`"
+        },
+    )
+
+
+class _Place(Where, WalkIn):
     """Where and when."""
 
     starts_at = Instant(required=True)
@@ -74,8 +104,9 @@ class _Scoped(Schema):
         load_default=THIS,
         validate=validate.OneOf(SCOPES),
         metadata={
-            "description": "For a session of a series: THIS alone, with the FOLLOWING ones, or with ALL; only sessions "
-            "that are still SCHEDULED and have not begun change"
+            "description": "For a session of a series: THIS alone, with the FOLLOWING ones, or with ALL, as the"
+            " series' rule has them, wherever they were moved since; only sessions that are still SCHEDULED and have"
+            " not begun change"
         },
     )
 
@@ -99,13 +130,22 @@ class _NewPlace(Schema):
 
 class RescheduleSessionBody(_NewPlace, _Scoped):
     starts_at = Instant(
-        required=True,
-        metadata={"description": "Others in the scope move by as many local days, to the same local time"},
+        metadata={
+            "description": "Stays as it is if absent. Others in the scope get the same local time, as many local days"
+            " from where the series has them"
+        },
+    )
+    include_moved = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": "A new time is also of those sessions in the scope that were moved alone; otherwise they"
+            " keep their own, and `kept` names them"
+        },
     )
 
 
-class CancelSessionBody(ReasonBody, _Scoped):
-    """Why, and how many."""
+class CancelSessionBody(OverridingBody, _Scoped):
+    """Why, how many, and perhaps why at that time."""
 
 
 class RescheduleParticipantBody(_NewPlace):
@@ -116,14 +156,15 @@ class RescheduleParticipantBody(_NewPlace):
     def _one_way(self, data: dict[str, Any], **_: Any) -> None:
         if ("session_id" in data) == ("starts_at" in data):
             raise ValidationError("Either session_id or starts_at is required, not both.", "session_id")
-        if "session_id" in data and {"provider_id", "room_id", "duration_minutes", "override"} & set(data):
+        if "session_id" in data and {"provider_id", "room_id", "duration_minutes"} & set(data):
             raise ValidationError("The other session has its own provider, room and duration.", "session_id")
 
 
-class DecisionBody(Schema):
+class DecisionBody(UntimelyBody):
     action = fields.String(required=True, validate=validate.OneOf(["RUN", "MERGE", "CANCEL"]))
     into_session_id = fields.UUID()
     reason = FreeText(max=500, allow_none=True, load_default=None)
+    override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
     @validates_schema
     def _names_the_other(self, data: dict[str, Any], **_: Any) -> None:
@@ -136,7 +177,7 @@ class AppointmentBody(_Place):
     notes = FreeText(allow_none=True, load_default=None)
 
 
-class SessionAnswer(Schema):
+class SessionAnswer(Answer):
     id = fields.UUID()
     session_number = fields.String()
     session_type = fields.String()
@@ -151,36 +192,63 @@ class SessionAnswer(Schema):
     timezone = fields.String()
     max_capacity = fields.Integer()
     min_participants = fields.Integer(allow_none=True)
-    group_notes = fields.String(allow_none=True)
+    group_notes = restricted(CARE, fields.String(allow_none=True))
     current_capacity = fields.Integer(metadata={"description": "Live participants"})
     held_spots = fields.Integer(metadata={"description": "Held by open offers to those who wait"})
     available_spots = fields.Integer()
     is_full = fields.Boolean()
     capacity_percentage = fields.Float()
+    blocked_by = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Absences over a session to come, for which nobody joins it: `time-off` of its provider,"
+            " `closure` of its clinic. Those in `overridden` do not count"
+        },
+    )
     created_at = Instant()
     created_by = fields.String()
     cancelled_at = Instant(allow_none=True)
     cancelled_by = fields.String(allow_none=True)
-    cancel_reason = fields.String(allow_none=True)
+    cancel_reason = restricted(CARE, fields.String(allow_none=True))
     started_at = Instant(allow_none=True)
     completed_at = Instant(allow_none=True)
+    corrected_at = Instant(allow_none=True, metadata={"description": "When a slip was taken back last"})
+    corrected_by = fields.String(allow_none=True)
     reschedule_count = fields.Integer()
-    change_reason = fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    change_reason = restricted(
+        CARE, fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    )
     overridden = fields.List(fields.String(), metadata={"description": "Rules that a manager set aside"})
-    override_reason = fields.String(allow_none=True)
+    override_reason = restricted(CARE, fields.String(allow_none=True))
     decision_at = Instant(allow_none=True)
     decision = fields.String(allow_none=True, metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"})
     series_id = fields.UUID(allow_none=True)
     occurs_on = fields.Date(allow_none=True, metadata={"description": "The local day that the series' rule gave it"})
 
 
+class KeptSession(Schema):
+    """A session in the scope that was moved alone, and has kept its time."""
+
+    id = fields.UUID()
+    session_number = fields.String()
+    starts_at = Instant()
+
+
 class ChangedSessionAnswer(SessionAnswer):
     changed_sessions = fields.Integer(metadata={"description": "How many sessions this changed"})
+    kept = fields.List(
+        fields.Nested(KeptSession()),
+        metadata={
+            "description": "Those in the scope of several that were moved alone and keep their own time, by their"
+            " start; what else the request names has reached them, too"
+        },
+    )
 
 
-class ParticipantBody(Schema):
+class ParticipantBody(WalkIn):
     patient_id = fields.UUID(required=True)
     notes = FreeText(allow_none=True, load_default=None)
+    override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
 
 class ParticipantPatch(Schema):
@@ -191,11 +259,19 @@ class CheckInBody(Schema):
     override = fields.Nested(Override(), metadata={"description": "Managers only: in spite of the blockers"})
 
 
-class CheckIn(Schema):
+class CheckIn(Answer):
     by = fields.String()
     finance_cleared = fields.Boolean()
     consent_verified = fields.Boolean()
-    override_reason = fields.String(allow_none=True)
+    override_reason = restricted(CARE, fields.String(allow_none=True))
+
+
+class BlockerDetail(Schema):
+    blocker = fields.String(metadata={"description": "finance, consent or too-early"})
+    reason = fields.String(
+        metadata={"description": "payment-due, no-price or invoice-void; missing, expired or revoked; before-its-day"}
+    )
+    look_at = fields.String(metadata={"description": "An address behind the gateway, where there is more of it"})
 
 
 class PackagePlace(Schema):
@@ -205,30 +281,35 @@ class PackagePlace(Schema):
     total_sessions = fields.Integer()
 
 
-class ParticipantAnswer(Schema):
+class ParticipantAnswer(Answer):
     id = fields.UUID(metadata={"description": "`appointment_id` in the other services"})
     appointment_number = fields.String()
     patient_id = fields.UUID()
     status = fields.String()
-    notes = fields.String(allow_none=True)
+    notes = restricted(CARE, fields.String(allow_none=True))
     finance_cleared = fields.Boolean()
     consent_verified = fields.Boolean()
     can_check_in = fields.Boolean()
     check_in_blockers = fields.List(fields.String())
+    check_in_blocker_details = fields.List(fields.Nested(BlockerDetail()))
     booked_at = Instant()
     booked_by = fields.String()
     confirmed_at = Instant(allow_none=True)
     cancelled_at = Instant(allow_none=True)
     cancelled_by = fields.String(allow_none=True)
-    cancel_reason = fields.String(allow_none=True)
+    cancel_reason = restricted(CARE, fields.String(allow_none=True))
     arrived_at = Instant(allow_none=True)
     late_minutes = fields.Integer(metadata={"description": "After the start, on arrival"})
     check_in = fields.Nested(CheckIn(), allow_none=True, metadata={"description": "What was known on arrival"})
     attended_at = Instant(allow_none=True)
     no_show_at = Instant(allow_none=True)
-    no_show_reason = fields.String(allow_none=True)
+    no_show_reason = restricted(CARE, fields.String(allow_none=True))
+    corrected_at = Instant(allow_none=True, metadata={"description": "When a slip was taken back last"})
+    corrected_by = fields.String(allow_none=True)
     reschedule_count = fields.Integer()
-    change_reason = fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    change_reason = restricted(
+        CARE, fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
+    )
     package = fields.Nested(
         PackagePlace(), allow_none=True, metadata={"description": "Which session of which package it is, if of one"}
     )
@@ -236,12 +317,11 @@ class ParticipantAnswer(Schema):
 
 
 class SessionArgs(PageArgs):
-    text = Name(
-        max=60,
-        validate=validate.Length(2),
+    text = Words(
         metadata={
-            "description": "A part of a name (of provider, clinic, room or service type), or, with a digit in it, of"
-            " the session's or an appointment's number; upper and lower case are the same"
+            "description": "Words in any order, each a part of a name (of provider, clinic, room or service type); or a"
+            " part, with a digit in it, of the session's or an appointment's number. Case, diacritics, the forms of"
+            " alef, ya and ta marbuta, vowel signs, digits and the article make no difference"
         },
     )
     order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))

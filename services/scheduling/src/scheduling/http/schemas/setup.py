@@ -5,12 +5,15 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_dump, validate, validates_schema
 
-from jalsa.web import PageArgs
-from jalsa.web.fields import Day, FreeText, Instant, Name, Zone, code
+from jalsa.web import Answer, PageArgs, restricted
+from jalsa.web.fields import Day, FreeText, Instant, Name, PlaceZone, code
 from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
+from scheduling.policy import ABSENCE
 
+#: What every schema says that asks for one.
+WEEKDAY = "0 = Sunday … 6 = Saturday"
 _minutes = validate.Range(1, MAX_MINUTES)
-_discipline = validate.OneOf(DISCIPLINES)
+_discipline = validate.OneOf(list(DISCIPLINES))
 _buffer = validate.Range(0, MAX_BUFFER_MINUTES)
 
 
@@ -18,13 +21,24 @@ class ClinicBody(Schema):
     code = code(10)
     name_en = Name(required=True)
     name_ar = Name(required=True)
-    timezone = Zone(load_default="Asia/Riyadh")
+    timezone = PlaceZone(load_default="Asia/Riyadh")
 
 
-class ClinicPatch(Schema):
+class _Correction(Schema):
+    reason = Name(max=500, load_default=None, metadata={"description": "Required with what needs one"})
+
+
+class ClinicPatch(_Correction):
     name_en = Name()
     name_ar = Name()
     active = fields.Boolean()
+    code = code(10, required=False, description="A correction needs a reason; numbers keep the code they have")
+    timezone = PlaceZone(
+        metadata={
+            "description": "A correction needs a reason. Sessions keep their instants; working hours, closures, series "
+            "and whatever else is a wall time go by the new zone"
+        }
+    )
 
 
 class ClinicAnswer(ClinicBody):
@@ -55,9 +69,11 @@ class ProviderBody(Schema):
     clinic_ids = fields.List(fields.UUID(), required=True, validate=validate.Length(1, 50))
 
 
-class ProviderPatch(Schema):
+class ProviderPatch(_Correction):
     name_en = Name()
     name_ar = Name()
+    user_id = Name(metadata={"description": "A correction needs a reason"})
+    discipline = fields.String(validate=_discipline, metadata={"description": "A correction needs a reason"})
     clinic_ids = fields.List(fields.UUID(), validate=validate.Length(1, 50))
     active = fields.Boolean()
 
@@ -75,7 +91,9 @@ class WallTime(fields.Time):
 
 
 class Stretch(Schema):
-    weekday = fields.Integer(required=True, strict=True, validate=validate.Range(0, 6))
+    weekday = fields.Integer(
+        required=True, strict=True, validate=validate.Range(0, 6), metadata={"description": WEEKDAY}
+    )
     start = WallTime(required=True)
     end = WallTime(required=True)
     clinic_id = fields.UUID(required=True)
@@ -122,6 +140,12 @@ class ServiceTypeAnswer(ServiceTypeBody):
     active = fields.Boolean()
 
 
+class Discipline(Schema):
+    code = fields.String()
+    name_en = fields.String()
+    name_ar = fields.String()
+
+
 class RoomArgs(PageArgs):
     clinic_id = fields.UUID(load_default=None)
 
@@ -144,9 +168,10 @@ class Affected(Schema):
     ends_at = Instant()
 
 
-class TimeOffAnswer(TimeOffBody):
+class TimeOffAnswer(Answer, TimeOffBody):
     id = fields.UUID()
     provider_id = fields.UUID()
+    reason = restricted(ABSENCE, FreeText(allow_none=True))
     created_at = Instant()
     created_by = fields.String()
     affected_sessions = fields.List(
@@ -184,4 +209,10 @@ class SettingsBody(Schema):
     make_up_no_shows = fields.Boolean(
         load_default=DEFAULT_SETTINGS["make_up_no_shows"],
         metadata={"description": "A package's session that the patient missed is owed again"},
+    )
+    early_start_minutes = fields.Integer(
+        load_default=DEFAULT_SETTINGS["early_start_minutes"],
+        strict=True,
+        validate=validate.Range(0, 240),
+        metadata={"description": "How long before its start a session may be started"},
     )

@@ -4,10 +4,12 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
+from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import Day, FreeText, Instant, Name
-from scheduling.domain import ENTRY
+from scheduling.domain import ATTENTION, ENTRY
 from scheduling.domain.hours import PARTS_OF_DAY
+from scheduling.http.schemas.sessions import OVER_ABSENCES, Override
+from scheduling.policy import CARE
 
 _PRIORITY = {"description": "1 (most urgent) to 5"}
 
@@ -52,6 +54,10 @@ class WaitlistPatch(_Wishes):
     notes = FreeText(allow_none=True)
 
 
+class AcceptBody(Schema):
+    override = fields.Nested(Override(), metadata=OVER_ABSENCES)
+
+
 class OfferAnswer(Schema):
     """A place that is held for the one who waits, and where and when it is."""
 
@@ -66,25 +72,42 @@ class OfferAnswer(Schema):
     expires_at = Instant(metadata={"description": "Until then the place is held"})
 
 
-class WaitlistEntryAnswer(Schema):
+class WaitlistEntryAnswer(Answer):
     id = fields.UUID()
     patient_id = fields.UUID()
     session_id = fields.UUID(allow_none=True)
     service_type = fields.String()
     clinic_id = fields.UUID(allow_none=True)
     provider_id = fields.UUID(allow_none=True)
-    weekdays = fields.List(fields.Integer())
+    weekdays = fields.List(fields.Integer(), metadata={"description": "0 = Sunday … 6 = Saturday; none means any"})
     part_of_day = fields.String(allow_none=True)
     from_date = fields.Date(allow_none=True)
     until_date = fields.Date(allow_none=True)
     priority = fields.Integer()
-    notes = fields.String(allow_none=True)
-    status = fields.String()
+    notes = restricted(CARE, fields.String(allow_none=True))
+    status = fields.String(
+        metadata={
+            "description": "ACCEPTED: the offered place was taken. FULFILLED: the patient was booked by another way,"
+            " into the session itself, or into one that meets all the wishes of the entry"
+        }
+    )
     created_at = Instant()
     created_by = fields.String()
     closed_at = Instant(allow_none=True)
     closed_by = fields.String(allow_none=True)
     offer = fields.Nested(OfferAnswer(), allow_none=True, metadata={"description": "The open offer, if any"})
+    passed_over_at = Instant(
+        allow_none=True,
+        metadata={"description": "When a place was last not offered because the patient could not be told"},
+    )
+    passed_over_session_id = fields.UUID(allow_none=True, metadata={"description": "Where that place was"})
+    attention = fields.String(
+        allow_none=True,
+        metadata={
+            "description": "`unreachable`: a place was passed over, and there still is neither a telephone nor an"
+            " e-mail; somebody at the desk books the patient, or finds out a number"
+        },
+    )
 
 
 class WaitlistArgs(PageArgs):
@@ -93,3 +116,6 @@ class WaitlistArgs(PageArgs):
     clinic_id = fields.UUID()
     patient_id = fields.UUID()
     status = fields.String(validate=validate.OneOf(ENTRY.states))
+    attention = fields.String(
+        validate=validate.OneOf(ATTENTION), metadata={"description": "Entries that are somebody's work, and why"}
+    )

@@ -4,10 +4,10 @@ from alembic import op
 
 from jalsa.schema import create_sources, drop_sources
 
-revision = "0008"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
-SERVICE = "billing"
+SERVICE = "clinical-notes"
 
 
 def upgrade() -> None:

@@ -4,10 +4,10 @@ from alembic import op
 
 from jalsa.schema import create_sources, drop_sources
 
-revision = "0010"
-down_revision = "0003"
+revision = "0007"
+down_revision = "0006"
 
-SERVICE = "scheduling"
+SERVICE = "notifications"
 
 
 def upgrade() -> None:

@@ -4,10 +4,10 @@ from alembic import op
 
 from jalsa.schema import create_sources, drop_sources
 
-revision = "0010"
+revision = "0005"
 down_revision = "0004"
 
-SERVICE = "notifications"
+SERVICE = "billing"
 
 
 def upgrade() -> None:

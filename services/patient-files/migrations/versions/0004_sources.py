@@ -4,10 +4,10 @@ from alembic import op
 
 from jalsa.schema import create_sources, drop_sources
 
-revision = "0008"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
-SERVICE = "clinical-notes"
+SERVICE = "patient-files"
 
 
 def upgrade() -> None:

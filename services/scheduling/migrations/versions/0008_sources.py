@@ -4,10 +4,10 @@ from alembic import op
 
 from jalsa.schema import create_sources, drop_sources
 
-revision = "0007"
-down_revision = "0002"
+revision = "0008"
+down_revision = "0007"
 
-SERVICE = "patient-files"
+SERVICE = "scheduling"
 
 
 def upgrade() -> None:

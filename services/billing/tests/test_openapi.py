@@ -1,0 +1,30 @@
+"""The OpenAPI document is valid, and what the service answers is what it says, whatever is sent."""
+
+from jalsa.testing.conformance import check_document, described_operations, openapi, send_anything, served_operations
+from jalsa.testing.kit import ServiceKit
+
+from .factories import Office
+
+
+def test_the_document_is_valid_and_describes_every_route_that_asks_for_a_permission(kit: ServiceKit) -> None:
+    document = openapi(kit)
+    check_document(document)
+    described, served = described_operations(document), served_operations(kit)
+    assert served <= described
+    assert {path for _, path in described - served} == {"/v1/events/schemas/{event}"}
+
+
+def test_whatever_is_sent_is_answered_as_described_and_never_with_a_fault_of_ours(office: Office) -> None:
+    appointment, invoice = office.book_and_issue()
+    package = office.create_package()
+    known = {
+        "invoice_id": invoice["id"],
+        "appointment_id": str(appointment.id),
+        "appointment_number": invoice["appointment_number"],
+        "patient_id": invoice["patient_id"],
+        "package_id": str(package.id),
+        "price_id": office.biller.get("/prices").get_json()["items"][0]["id"],
+        "event": "InvoiceIssued.v1",
+    }
+    answered = send_anything(office.kit.client(office.tenant, "manager", "biller"), known)
+    assert {200, 404, 412, 422} <= set(answered)

@@ -1,0 +1,121 @@
+"""A slip at the desk is taken back, and a visit is entered that has taken place: what patients and providers hear."""
+
+from datetime import timedelta
+
+import pytest
+
+from jalsa import clock
+
+from .factories import Outside, World, at, in_days, new_booking
+
+DAY = timedelta(days=1)
+OUTCOMES = {"ARRIVED": "AppointmentArrived", "NO_SHOW": "AppointmentNoShow", "ATTENDED": "AppointmentAttended"}
+
+
+@pytest.mark.parametrize("to_status", ["BOOKED", "CONFIRMED"])
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_reminders_that_a_slip_has_ended_come_all_the_same(
+    world: World, outside: Outside, outcome: str, to_status: str
+) -> None:
+    booking = world.book(world.patient())
+    world.dispatch()
+    world.tell(OUTCOMES[outcome], booking)
+    assert world.reminder_states(booking) == {"24H": "CANCELLED", "2H": "CANCELLED"}
+
+    world.correct(booking, outcome, to_status)
+
+    assert world.reminder_states(booking) == {"24H": "SCHEDULED", "2H": "SCHEDULED"}
+    for hours in (24, 2):
+        with at(booking.starts_at - timedelta(hours=hours)):
+            world.dispatch()
+            world.dispatch()
+    assert world.reminder_states(booking) == {"24H": "SENT", "2H": "SENT"}
+    assert [m.subject for m in outside.delivered] == ["تم حجز موعدك", "تذكير بموعدك", "تذكير بموعدك"]
+
+
+def test_a_correction_sends_no_reminder_twice_and_none_late(world: World, outside: Outside) -> None:
+    booking = world.book(world.patient())
+    world.dispatch()
+    with at(booking.starts_at - DAY):
+        world.dispatch()
+        world.tell("AppointmentArrived", booking)
+        world.correct(booking, "ARRIVED", "BOOKED")
+        assert [state for _, _, state in world.every_reminder(booking)] == ["SENT", "CANCELLED", "SCHEDULED"]
+        world.tell("AppointmentArrived", booking)
+    with at(booking.starts_at - timedelta(hours=1)):
+        world.correct(booking, "ARRIVED", "BOOKED")
+        world.dispatch()
+    assert [state for _, _, state in world.every_reminder(booking)] == ["SENT", "CANCELLED", "CANCELLED"]
+    assert len(outside.delivered) == 2
+
+
+def test_a_reminder_that_failed_is_not_tried_again_for_a_correction(world: World) -> None:
+    booking = world.book(world.patient(phone=None, email=None))
+    with at(booking.starts_at - DAY):
+        world.dispatch()
+        world.tell("AppointmentArrived", booking)
+        world.correct(booking, "ARRIVED", "BOOKED")
+        assert world.reminder_states(booking) == {"24H": "FAILED", "2H": "SCHEDULED"}
+
+
+@pytest.mark.parametrize(("outcome", "to_status"), [("NO_SHOW", "ARRIVED"), ("ATTENDED", "ARRIVED")])
+def test_who_is_there_after_a_correction_is_reminded_of_nothing(world: World, outcome: str, to_status: str) -> None:
+    booking = world.book(world.patient())
+    world.tell(OUTCOMES[outcome], booking)
+    world.correct(booking, outcome, to_status)
+    assert world.reminder_states(booking) == {"24H": "CANCELLED", "2H": "CANCELLED"}
+
+
+def test_the_reminder_of_an_old_time_does_not_come_back(world: World) -> None:
+    booking = world.book(world.patient())
+    world.reschedule(booking, booking.starts_at + DAY)
+    world.tell("AppointmentArrived", booking)
+    world.correct(booking, "ARRIVED", "BOOKED")
+    scheduled = [due for _, due, state in world.every_reminder(booking) if state == "SCHEDULED"]
+    assert scheduled == [
+        (booking.starts_at + timedelta(hours=hours)).isoformat().replace("+00:00", "Z") for hours in (0, 22)
+    ]
+
+
+def test_a_confirmation_that_a_slip_has_ended_is_sent_after_all_and_once(world: World, outside: Outside) -> None:
+    booking = world.book(world.patient())
+    for _ in range(2):
+        world.tell("AppointmentArrived", booking)
+        world.correct(booking, "ARRIVED", "BOOKED")
+    world.dispatch()
+    world.tell("AppointmentArrived", booking)
+    world.correct(booking, "ARRIVED", "BOOKED")
+    world.dispatch()
+    assert [m["status"] for m in world.messages(booking)] == ["CANCELLED", "CANCELLED", "SENT"]
+    assert len(outside.delivered) == 1
+
+
+def test_a_confirmation_of_an_old_time_is_not_sent_after_a_correction(world: World, outside: Outside) -> None:
+    booking = world.book(world.patient())
+    world.reschedule(booking, booking.starts_at + DAY, announced_with_package=True)
+    world.tell("AppointmentArrived", booking)
+    world.correct(booking, "ARRIVED", "BOOKED")
+    world.dispatch()
+    assert outside.delivered == []
+
+
+def test_of_a_visit_that_was_entered_afterwards_nobody_is_told(world: World, outside: Outside) -> None:
+    for minutes in (30, 3000):
+        booking = new_booking(clock.now().replace(microsecond=0) - timedelta(minutes=minutes))
+        world.kit.inbox.receive(world.booked(booking, world.patient(), recorded_late=True))
+        world.dispatch()
+        assert (world.messages(booking), world.every_reminder(booking), world.notices()) == ([], [], [])
+    assert outside.delivered == []
+    world.reschedule(booking, in_days(3))
+    world.dispatch()
+    assert world.reminder_states(booking) == {"24H": "SCHEDULED", "2H": "SCHEDULED"}
+    assert world.message("RESCHEDULING", booking)["status"] == "SENT"
+
+
+def test_of_a_session_that_has_begun_its_provider_alone_is_told(world: World, outside: Outside) -> None:
+    booking = world.book(world.patient(), clock.now().replace(microsecond=0) - timedelta(minutes=10))
+    over = world.book(world.patient(), clock.now().replace(microsecond=0) - timedelta(hours=2))
+    world.dispatch()
+    assert (world.messages(booking), world.messages(over), outside.delivered) == ([], [], [])
+    assert [notice["appointment_number"] for notice in world.notices()] == [booking.number]
+    assert world.kit.events(world.tenant, "MessageFailed") == []

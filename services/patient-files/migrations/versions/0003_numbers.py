@@ -1,0 +1,18 @@
+"""Counters only rise by one, and nobody makes loose numbers here."""
+
+from alembic import op
+
+from jalsa.schema import guard_numbers, unguard_numbers
+
+revision = "0003"
+down_revision = "0002"
+
+SERVICE = "patient-files"
+
+
+def upgrade() -> None:
+    guard_numbers(op.execute, SERVICE)
+
+
+def downgrade() -> None:
+    unguard_numbers(op.execute, SERVICE)

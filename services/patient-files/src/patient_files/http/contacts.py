@@ -1,0 +1,40 @@
+"""Which contacts may be a patient's. A caller does not choose what this site pays for, nor where in it mail goes."""
+
+import re
+
+import phonenumbers
+from marshmallow import ValidationError
+from phonenumbers import PhoneNumber, PhoneNumberType
+
+#: Whoever calls or writes to such a number pays for it. A personal number's rates are those of premium numbers.
+_DEAR = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PERSONAL_NUMBER})
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+#: Top-level names that lead nowhere in the public network, or to machines of our own (RFC 2606, 6761, 6762 appendix G,
+#: 7686, 9476, and ICANN's lists of names that are not delegated).
+_PRIVATE = frozenset(
+    {
+        *("alt", "arpa", "corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain"),
+        *("localhost", "onion", "private", "test"),
+    }
+)
+_LONGEST_LOCAL_PART = 64
+
+
+def check_price(number: PhoneNumber) -> None:
+    """Raises marshmallow's ValidationError for a number that costs its callers extra."""
+    if phonenumbers.number_type(number) in _DEAR:
+        raise ValidationError("Must not be a number that costs its callers extra.")
+
+
+def check_mailbox(address: str) -> None:
+    """Raises marshmallow's ValidationError unless an address is one in the public network.
+
+    An address of an IP literal, a single label or a private domain would let a caller have mail sent to machines of
+    this site. The address is one that marshmallow takes for an e-mail address.
+    """
+    local_part, _, domain = address.lower().rpartition("@")
+    labels = domain.split(".")
+    named = len(labels) > 1 and all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit()
+    if not named or labels[-1] in _PRIVATE or len(local_part) > _LONGEST_LOCAL_PART:
+        raise ValidationError("Must be an email address that can be reached from anywhere.")

@@ -1,0 +1,18 @@
+"""Counters only rise by one, and loose numbers are of known kinds and for the application alone."""
+
+from alembic import op
+
+from jalsa.schema import guard_numbers, unguard_numbers
+
+revision = "0007"
+down_revision = "0006"
+
+SERVICE = "scheduling"
+
+
+def upgrade() -> None:
+    guard_numbers(op.execute, SERVICE, ("APT", "SES"))
+
+
+def downgrade() -> None:
+    unguard_numbers(op.execute, SERVICE)

@@ -1,0 +1,41 @@
+"""Whose schedule a request changes: a clinician changes the own, the desk and managers everybody's."""
+
+from uuid import UUID
+
+from jalsa.auth import forbidden
+from jalsa.web import current_db, current_principal
+from scheduling import queries
+from scheduling.policy import acts_for
+from scheduling.queries.packages import Whole
+
+#: The states of a package's sessions of which nothing is changed any more.
+_OVER = frozenset({"COMPLETED", "CANCELLED"})
+
+
+def check_schedules(*provider_ids: UUID | None) -> None:
+    """Raises 403 `forbidden` for a clinician whose own schedule is not the only one that these are, or would be, in.
+
+    None, a provider who is not known yet, is somebody else. Called again after an operation that chooses providers
+    itself: a view that raises has changed nothing.
+    """
+    principal = current_principal()
+    if "clinician" not in principal.roles:
+        return
+    if not all(provider_id is not None and acts_for(principal, provider_id) for provider_id in provider_ids):
+        raise forbidden("Clinicians change their own schedule; the desk and managers change that of others.")
+
+
+def check_session(session_id: UUID | None) -> None:
+    """The same for a session that is only named so far; one that does not exist is for its operation to refuse."""
+    if session_id is None or "clinician" not in current_principal().roles:
+        return
+    session = queries.find_session(current_db(), session_id)
+    if session is not None:
+        check_schedules(session.provider_id)
+
+
+def check_package(held: Whole, number: int | None = None) -> None:
+    """The same for one session of a package, or for all of them that are not over."""
+    steps = [held.step(number)] if number is not None else [step for step in held.steps if step.status not in _OVER]
+    placed = {step.id: participant.session.provider_id for step, participant in held.placed()}
+    check_schedules(*(placed.get(step.id, step.provider_id) for step in steps))

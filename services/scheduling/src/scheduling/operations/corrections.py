@@ -1,0 +1,157 @@
+"""Taking a slip back: the last outcome of a participant or of a session, to the state before it.
+
+What that was is told by the instants that the row still has; those of the outcome are cleared. A cancellation is not an
+outcome. Whoever takes something back says by `seen` which state they saw before they waited for the locks, so that of
+two who mean the same slip only one takes it back.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from jalsa.db import context_of
+from jalsa.errors import Problem, conflict
+from scheduling import domain, events
+from scheduling.domain.hours import day_of
+from scheduling.models import ClinicalSession, Participant
+from scheduling.operations import offers, participants, places, progress, sessions
+from scheduling.operations.locks import lock_packages, lock_patients
+from scheduling.queries import corrections as read
+
+#: What each outcome has left in its row, the instant first.
+_LEFT_BY = {
+    "ARRIVED": ("arrived_at", "arrived_by", "arrived_cleared", "arrived_consented", "check_in_override_reason"),
+    "ATTENDED": ("attended_at", "attended_by"),
+    "NO_SHOW": ("no_show_at", "no_show_by", "no_show_reason"),
+    "IN_PROGRESS": ("started_at", "started_by"),
+    "COMPLETED": ("completed_at", "completed_by"),
+}
+
+
+def is_of_today(record: Participant | ClinicalSession, zone: str, now: datetime) -> bool:
+    """Whether the last outcome was recorded on this local day of the clinic.
+
+    Raises 409 `invalid-transition` for a record without an outcome that can be taken back.
+    """
+    if record.status not in _LEFT_BY:
+        raise _nothing_to_take_back(record)
+    recorded: datetime = getattr(record, _LEFT_BY[record.status][0])
+    return day_of(recorded, zone) == day_of(now, zone)
+
+
+def undo_participant(
+    db: Session, participant: Participant, reason: str | None, *, seen: str, now: datetime
+) -> Participant:
+    """Take the last outcome of a locked participant back, and publish AppointmentCorrected.
+
+    One who had missed the session needs the place again: it is checked as for a booking. Raises 409
+    `invalid-transition` where there is nothing to take back, where somebody else did so meanwhile, or in a session that
+    is over; `session-full`, `patient-busy`, `already-enrolled`; 422 `unknown-patient`.
+    """
+    _check_seen(participant, seen)
+    session = participant.session
+    if session.status == "COMPLETED":
+        detail = "The session is completed: take its completion back first, which gives everybody the state before it."
+        raise conflict("invalid-transition", detail)
+    if session.status == "CANCELLED":
+        raise conflict("invalid-transition", "The session is cancelled, which is not taken back: book again.")
+    lock_packages(db, [session.id])
+    were_available = places.available(db, session)
+    _take_back(db, participant, reason, now)
+    places.free(db, session, were_available=were_available, now=now)
+    return participant
+
+
+def undo_session(
+    db: Session, session: ClinicalSession, reason: str | None, *, seen: str, now: datetime
+) -> ClinicalSession:
+    """Take the start or the completion of a held session back, and publish SessionCorrected.
+
+    Undoing the completion gives everybody whom it settled the state before it, with AppointmentCorrected each; all, or
+    nobody. Raises 409 `invalid-transition` as `undo_participant` does, and `undo-refused` with a `refusals` item for
+    each participant who cannot have the place back.
+    """
+    _check_seen(session, seen)
+    was, completed_at = session.status, session.completed_at
+    [target] = domain.SESSION.undo[was]
+    domain.SESSION.check_undo(was, target)
+    settled = read.settled_at(db, session.id, completed_at) if completed_at else []
+    _correct(db, session, target, reason, now)
+    db.flush()
+    events.session_corrected(db, session, was, now)
+    _take_all_back(db, settled, reason, now)
+    if target == "SCHEDULED":
+        # the offers that ended with the start are made again, to whoever is first by now
+        places.free(db, session, were_available=places.available(db, session), now=now)
+    return session
+
+
+def held_for_undo(db: Session, session_id: UUID) -> ClinicalSession:
+    """The session, locked with the patients of all who did not cancel, and with their packages. Raises 404."""
+    lock_patients(db, read.patients_settled(db, session_id))
+    session = sessions.locked_session(db, session_id)
+    lock_packages(db, [session_id])
+    return session
+
+
+def _take_all_back(db: Session, settled: Sequence[Participant], reason: str | None, now: datetime) -> None:
+    refusals = []
+    for participant in settled:
+        try:
+            _take_back(db, participant, reason, now)
+        except Problem as problem:
+            if problem.status != 409:
+                raise
+            refusals.append({"participant_id": str(participant.id), "code": problem.code, "detail": problem.detail})
+    if refusals:
+        raise conflict("undo-refused", "Not every participant can have the place back.", refusals=refusals)
+
+
+def _take_back(db: Session, participant: Participant, reason: str | None, now: datetime) -> None:
+    was = participant.status
+    target = domain.state_before(
+        was, confirmed=participant.confirmed_at is not None, missed=participant.no_show_at is not None
+    )
+    if target is None:
+        raise _nothing_to_take_back(participant)
+    domain.PARTICIPANT.check_undo(was, target)
+    if was == "NO_SHOW":
+        _regain(db, participant, now)
+    _correct(db, participant, target, reason, now)
+    db.flush()
+    events.appointment_corrected(db, participant, was, now)
+    progress.go_back(db, participant, now=now)
+
+
+def _regain(db: Session, participant: Participant, now: datetime) -> None:
+    """Check that a place which somebody had given up is free for them again, under the locks of a booking."""
+    if participant.package_session_id and read.is_made_up(db, participant.package_session_id):
+        raise conflict("already-enrolled", "This session of the package was made up by another appointment.")
+    held = participants.hold(db, participant.patient_id, participant.session_id)
+    participants.check_place(participant.session, held)
+    if held.offered:
+        offers.accept(db, held.offered, participant.id, now=now)
+
+
+def _correct(
+    db: Session, record: Participant | ClinicalSession, target: str, reason: str | None, now: datetime
+) -> None:
+    for name in _LEFT_BY[record.status]:
+        setattr(record, name, None)
+    record.status, record.change_reason = target, reason
+    record.corrected_at, record.corrected_by = now, context_of(db).actor
+
+
+def _check_seen(record: Participant | ClinicalSession, seen: str) -> None:
+    if record.status != seen:
+        raise conflict("invalid-transition", "Somebody else has changed this meanwhile; look at it again.")
+    if record.status not in _LEFT_BY:
+        raise _nothing_to_take_back(record)
+
+
+def _nothing_to_take_back(record: Participant | ClinicalSession) -> Problem:
+    if record.status == "CANCELLED":
+        return conflict("invalid-transition", "A cancellation is not taken back: book again.")
+    return conflict("invalid-transition", "There is no outcome that could be taken back.")

@@ -1,0 +1,118 @@
+"""The gate: how many requests use the database at once, how many wait for their turn, and who is not let in.
+
+A request that waits holds a thread, but no connection, and there are more threads than may use and wait; so a thread
+is always left for liveness and readiness, and for saying no.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+#: Seconds for which a route that hung is let in one at a time; a request of it that succeeds ends that.
+STUCK_FOR = 3.0
+
+
+class NoPlace(Exception):
+    """Nobody made room in time, or it would have been in vain to wait."""
+
+
+@dataclass
+class _Turn:
+    """A request that waits, and whether it has its place by now or is refused."""
+
+    route: str
+    told: threading.Event = field(default_factory=threading.Event)
+    refused: bool = False
+
+
+class Gate:
+    """`places` requests at once; up to `waiting` wait for theirs, for `patience` seconds at most.
+
+    One route cannot take the last places from the others. Of a route whose request hung, because a table is locked or
+    a statement takes too long, one at a time is let in until one succeeds; all such routes together have half of the
+    places. So what hangs holds up nothing but itself.
+    """
+
+    def __init__(self, places: int, *, waiting: int, patience: float) -> None:
+        self.places, self.waiting, self.patience = places, waiting, patience
+        self._share = places - max(1, places // 4) if places > 1 else 1
+        self._share_of_stuck = max(1, places // 2)
+        self._lock = threading.Lock()
+        self._inside: Counter[str] = Counter()
+        self._stuck: dict[str, float] = {}
+        self._queue: deque[_Turn] = deque()
+
+    @contextmanager
+    def place(self, route: str) -> Iterator[None]:
+        """A place for as long as the context lasts. Raises NoPlace where there is none in time."""
+        self._enter(route)
+        try:
+            yield
+        finally:
+            self._leave(route)
+
+    def hung(self, route: str) -> None:
+        """A request of this route waited in vain; whoever waits to do the same is refused."""
+        with self._lock:
+            self._stuck[route] = time.monotonic() + STUCK_FOR
+            for turn in [turn for turn in self._queue if turn.route == route]:
+                self._queue.remove(turn)
+                turn.refused = True
+                turn.told.set()
+
+    def went_through(self, route: str) -> None:
+        """A request of this route was done."""
+        if route in self._stuck:
+            with self._lock:
+                self._stuck.pop(route, None)
+
+    def _enter(self, route: str) -> None:
+        with self._lock:
+            if self._fits(route):
+                self._inside[route] += 1
+                return
+            if self._is_stuck(route) or len(self._queue) >= self.waiting:
+                raise NoPlace
+            turn = _Turn(route)
+            self._queue.append(turn)
+        if not turn.told.wait(self.patience):
+            with self._lock:
+                if turn in self._queue:
+                    self._queue.remove(turn)
+                    raise NoPlace
+        if turn.refused:
+            raise NoPlace
+
+    def _leave(self, route: str) -> None:
+        with self._lock:
+            self._inside[route] -= 1
+            if not self._inside[route]:
+                del self._inside[route]
+            for turn in self._queue:
+                if self._fits(turn.route):
+                    self._queue.remove(turn)
+                    self._inside[turn.route] += 1
+                    turn.told.set()
+                    return
+
+    def _fits(self, route: str) -> bool:
+        if self._inside.total() >= self.places:
+            return False
+        if not self._is_stuck(route):
+            return self._inside[route] < self._share
+        return not self._inside[route] and self._inside_stuck() < self._share_of_stuck
+
+    def _inside_stuck(self) -> int:
+        return sum(count for route, count in self._inside.items() if self._is_stuck(route))
+
+    def _is_stuck(self, route: str) -> bool:
+        until = self._stuck.get(route)
+        if until is None:
+            return False
+        if until < time.monotonic():
+            del self._stuck[route]
+            return False
+        return True
