@@ -4,28 +4,31 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import kombu.transport.memory
+import pika
 import pytest
 from flask import Flask, jsonify, request
-from lamps import TOPOLOGY, LampFields, MakeKit, Switchable, beta, kept, lamp_attributes, switched, trail
-from running import confirmed, looping, serving
+from lamps import TOPOLOGY, LampFields, Logs, MakeKit, Switchable, beta, kept, lamp_attributes, switched, trail
+from running import confirmed, looping, serving, working
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa import reconcile
+from jalsa import metrics, reconcile
 from jalsa.auth import ServiceTokens
 from jalsa.config import ConfigError
 from jalsa.consumer import BusConsumer
-from jalsa.contracts import Stream
+from jalsa.contracts import EXCHANGE, Stream
 from jalsa.envelope import parse
 from jalsa.inbox import Inbox, Received
 from jalsa.publishers import MemoryPublisher
 from jalsa.reconcile import Reconciler, peer_address
 from jalsa.relay import place, publish_placed
 from jalsa.testing.kit import ServiceKit, eventually
+from jalsa.testing.servers import Vhost
 
 
 class Feeds:
@@ -301,6 +304,65 @@ def test_the_loop_reads_soon_again_where_a_feed_did_not_answer(feeds: Feeds, add
     reader = reconciler(kit, address)
     with looping(lambda stop: reader.loop(stop, lambda: 1, 3600, 0.5)):
         eventually(lambda: len(feeds.asked) >= 3)
+
+
+def test_what_the_feed_brings_while_the_bus_is_up_is_counted_and_the_bindings_declared_at_once(
+    feeds: Feeds, address: str, kit: ServiceKit, tenant: str, lamp: UUID, logs: Logs
+) -> None:
+    declared: list[int] = []
+    missed = metrics.EVENTS_MISSED.labels("beta", "alpha")._value.get
+    before = missed()
+    reader = reconciler(kit, address)
+    reader.on_missed = lambda: declared.append(1)
+    with looping(lambda stop: reader.loop(stop, lambda: 1, 1.0, 0.5)):
+        eventually(lambda: len(feeds.asked) == 2)
+        assert declared == []
+        feeds.hold("alpha", lamp_attributes(tenant, lamp, 1))
+        eventually(lambda: declared)
+        eventually(lambda: trail(kit, tenant, lamp) == "1")
+    assert missed() == before + 1
+    [warned] = [e for e in logs if e["event"] == "bus-missed-events"]
+    assert (warned["source"], warned["count"]) == ("alpha", 1)
+
+
+@pytest.mark.parametrize("case", ["the bus was away", "the event is on its way"])
+def test_what_the_bus_could_not_have_brought_yet_is_not_counted(
+    case: str, feeds: Feeds, address: str, kit: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    event = lamp_attributes(tenant, lamp, 1)
+    if case == "the event is on its way":
+        event["time"] = datetime.now(UTC).isoformat()
+    missed = metrics.EVENTS_MISSED.labels("beta", "alpha")._value.get
+    before = missed()
+    reader = reconciler(kit, address)
+    present = 0 if case == "the bus was away" else 1
+    with looping(lambda stop: reader.loop(stop, lambda: present, 0.5, 0.5)):
+        eventually(lambda: len(feeds.asked) == 2)
+        feeds.hold("alpha", event)
+        eventually(lambda: trail(kit, tenant, lamp) == "1")
+    assert missed() == before
+
+
+def test_a_queue_that_lost_its_binding_is_bound_again_at_once(
+    make_kit: MakeKit, kit: ServiceKit, vhost: Vhost, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jalsa.topology.load", lambda: TOPOLOGY)
+    monkeypatch.setattr("jalsa.consumer.DECLARE_SECONDS", 3600.0)
+    monkeypatch.setattr(reconcile, "LATE", timedelta(seconds=-5))
+    publishing = make_kit()
+    with (
+        serving(publishing.app) as base,
+        working(kit, vhost.amqp_url, f"alpha={base}", reconcile_seconds=1.0) as worker,
+    ):
+        assert worker.consumer is not None
+        assert worker.consumer.bus_up.wait(10)
+        time.sleep(2)
+        with pika.BlockingConnection(pika.URLParameters(vhost.amqp_url)) as connection:
+            connection.channel().queue_unbind("beta.events", EXCHANGE, "*.alpha.lamp.#")
+        switched(publishing, tenant, lamp, 1)
+        publishing.events(tenant)
+        eventually(lambda: trail(kit, tenant, lamp) == "1")
+        eventually(lambda: any(bound.destination == "beta.events" for bound in vhost.bindings()))
 
 
 def test_the_in_memory_bus_loses_what_it_held_with_its_process_and_the_feed_brings_it(

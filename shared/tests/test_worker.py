@@ -17,10 +17,11 @@ from uuid import UUID
 
 import pytest
 import urllib3
-from lamps import ALPHA, TOPOLOGY, Logs, MakeKit, beta, switched, trail
+from lamps import ALPHA, TOPOLOGY, Logs, MakeKit, beta, lamp_event, switched, trail
 from running import working
+from sqlalchemy import text
 
-from jalsa import jobs, metrics
+from jalsa import jobs, metrics, watch
 from jalsa.config import ConfigError
 from jalsa.jobs import Job, JobTools
 from jalsa.testing.kit import ServiceKit, eventually
@@ -223,3 +224,75 @@ def test_a_health_port_that_is_taken_is_one_line_and_an_end(make_kit: MakeKit, v
             _, errors = worker.communicate(timeout=20)
     assert worker.returncode == 1
     assert errors == f"beta: HEALTH_PORT {port} can not be opened: Address already in use\n"
+
+
+# What is measured
+
+
+def test_a_loop_that_has_not_come_round_for_two_minutes_is_not_alive(
+    make_kit: MakeKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hang, go_on = threading.Event(), threading.Event()
+
+    def run(_: JobTools) -> int:
+        if hang.is_set():
+            assert go_on.wait(20)
+        return 0
+
+    with working(make_kit(with_job(run)), NO_BROKER) as worker, health_of(worker) as get:
+        eventually(lambda: get("/livez")[0] == 200)
+        hang.set()
+        monkeypatch.setattr("jalsa.worker.HANGING_SECONDS", 0.7)
+        eventually(lambda: get("/livez")[0] == 503)
+        assert worker.checks()["alpha-blink"] == "hanging"
+        hang.clear()
+        go_on.set()
+        eventually(lambda: get("/livez")[0] == 200)
+
+
+def test_a_loop_that_waits_for_its_time_is_alive(make_kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jalsa.worker.HANGING_SECONDS", 0.5)
+    runs: list[float] = []
+
+    def run(_: JobTools) -> int:
+        runs.append(time.monotonic())
+        return 0
+
+    with working(make_kit(with_job(run, seconds=3600)), NO_BROKER) as worker:
+        eventually(lambda: runs and time.monotonic() - runs[0] > 1.5)
+        assert worker.checks()["alpha-blink"] == "ok"
+
+
+def test_the_age_of_what_waits_is_measured(make_kit: MakeKit, tenant: str, lamp: UUID) -> None:
+    publishing, following = make_kit(), make_kit(beta())
+    switched(publishing, tenant, lamp, 1)
+    following.inbox.receive(lamp_event(tenant, lamp, 3))
+    with following.relay.engine.begin() as conn:
+        conn.execute(text("INSERT INTO feed_checkpoints (source, read_at) VALUES ('alpha', now() - interval '50 s')"))
+    for kit, name in ((publishing, "alpha"), (following, "beta")):
+        watch.measure(JobTools(kit.database, kit.relay, kit.config, name))
+    assert 0 < metrics.OUTBOX_OLDEST.labels("alpha", "unplaced")._value.get() < 60
+    assert metrics.OUTBOX_OLDEST.labels("alpha", "unpublished")._value.get() == 0
+    assert 0 < metrics.INBOX_OLDEST.labels("beta", "waiting")._value.get() < 60
+    assert metrics.INBOX_OLDEST.labels("beta", "dead")._value.get() == 0
+    assert 50 <= metrics.FEED_AGE.labels("beta", "alpha")._value.get() < 110
+    publishing.events(tenant)
+    watch.measure(JobTools(publishing.database, publishing.relay, publishing.config, "alpha"))
+    assert metrics.OUTBOX_OLDEST.labels("alpha", "unplaced")._value.get() == 0
+    assert 0 < metrics.OUTBOX_OLDEST.labels("alpha", "unpublished")._value.get() < 60
+
+
+def test_connections_in_use_are_counted_and_given_back(make_kit: MakeKit) -> None:
+    kit = make_kit()
+    in_use = metrics.POOL_IN_USE.labels("jalsa")._value.get
+    before = in_use()
+    with kit.database.engine.connect():
+        assert in_use() == before + 1
+    assert in_use() == before
+
+
+def test_the_metrics_page_documents_every_metric() -> None:
+    page = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
+    ours = {name for name in vars(metrics) if name.isupper()}
+    names = {getattr(metrics, name)._name for name in ours if hasattr(getattr(metrics, name), "_name")}
+    assert [name for name in sorted(names) if f"`{name}" not in page] == []

@@ -79,7 +79,7 @@ class Config:
     )
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", default="INFO")
     reconcile_seconds: float = setting(
-        "how often the feeds are read while the bus works", pattern=_SECONDS, default=120.0
+        "how often the feeds are read while the bus works", pattern=_SECONDS, default=30.0
     )
     reconcile_down_seconds: float = setting("how often they are read while it does not", pattern=_SECONDS, default=3.0)
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
+from amqp.exceptions import ChannelError
 from kombu import Connection
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -48,6 +49,7 @@ class BusConsumer:
         self._channel: Any = None
         self._last_tag = 0
         self._careful_until = 0.0
+        self._declare_soon = threading.Event()
 
     def loop(self, stop: Stop) -> None:
         """Consume until told to stop. The loop is our own: kombu's mixin does not stop while the broker is down."""
@@ -74,6 +76,10 @@ class BusConsumer:
     def connection(self) -> int:
         """The number of the present connection, counted from 1; 0 while there is none."""
         return self._connections if self.bus_up.is_set() else 0
+
+    def declare_soon(self) -> None:
+        """Declare queues and bindings again without waiting: something did not arrive that should have."""
+        self._declare_soon.set()
 
     def _consume(self, stop: Stop) -> None:
         # the database first: a message that is taken while it is away would only be given back
@@ -112,11 +118,20 @@ class BusConsumer:
             if now - beat > 1 and connection.supports_heartbeats:
                 connection.heartbeat_check()
                 beat = now
-            if now - declared > DECLARE_SECONDS:
+            if now - declared > DECLARE_SECONDS or self._declare_soon.is_set():
+                self._declare_soon.clear()
                 bus.declare(connection, self.topology)
+                self._measure(connection)
                 declared = now
             if careful and now > self._careful_until:
                 return
+
+    def _measure(self, connection: Connection) -> None:
+        service = self.inbox.service
+        with suppress(ChannelError), connection.channel() as channel:  # one that is not there is another's to declare
+            for queue, name in (("events", bus.queue_name(service)), ("dead", bus.dead_queue_name(service))):
+                _, ready, _ = channel.queue_declare(name, passive=True)
+                metrics.QUEUE_MESSAGES.labels(service, queue).set(ready)
 
     def _take(self, message: Any) -> None:
         if self._stop.is_set():

@@ -24,6 +24,31 @@ SET_ASIDE = Counter("jalsa_messages_set_aside_total", "Messages dead-lettered, b
 SOURCE_STOPPED = Gauge(
     "jalsa_source_stopped", "1 while a source waits for a person", ["service", "source"], multiprocess_mode="livemax"
 )
+OUTBOX_OLDEST = Gauge(
+    "jalsa_outbox_oldest_seconds",
+    "Age of the oldest event that has no position, or that the broker has not confirmed",
+    ["service", "stage"],
+    multiprocess_mode="livemax",
+)
+INBOX_OLDEST = Gauge(
+    "jalsa_inbox_oldest_seconds",
+    "Age of the oldest event kept, by state",
+    ["service", "state"],
+    multiprocess_mode="livemax",
+)
+FEED_AGE = Gauge(
+    "jalsa_feed_age_seconds",
+    "How long ago a source's feed was read",
+    ["service", "source"],
+    multiprocess_mode="livemax",
+)
+EVENTS_MISSED = Counter(
+    "jalsa_events_missed_total", "Events that the feed brought although the bus was up", ["service", "source"]
+)
+QUEUE_MESSAGES = Gauge(
+    "jalsa_queue_messages", "Messages ready in the service's queues", ["service", "queue"], multiprocess_mode="livemax"
+)
+BUILD = Gauge("jalsa_build_info", "Always 1", ["service", "version"], multiprocess_mode="livemax")
 BUS_UP = Gauge("jalsa_bus_up", "1 while the worker is consuming", ["service"], multiprocess_mode="livemax")
 POOL_IN_USE = Gauge(
     "jalsa_database_connections_in_use",

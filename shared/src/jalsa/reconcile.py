@@ -1,23 +1,28 @@
 """Reconciliation: reads the feeds of this service's sources and takes in what the bus did not bring."""
 
-import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import structlog
 import urllib3
 from sqlalchemy import Row, text
 
-from jalsa import sources
+from jalsa import clock, metrics, sources
 from jalsa.auth import ServiceTokens
 from jalsa.config import ConfigError
 from jalsa.envelope import Envelope, Unreadable, parse
 from jalsa.inbox import Inbox
+from jalsa.jobs import Stop
 from jalsa.sources import SourceChanged
 
 log = structlog.get_logger()
 
 PAGE = 500
+#: How old an event is that the bus should have brought by now. A consumer with a backlog of more is warned of, too.
+LATE = timedelta(seconds=10)
+#: After how many seconds the feeds are read again where the bus missed something, and the bindings were declared anew.
+SOON_SECONDS = 2.0
 _ENSURE = text("INSERT INTO feed_checkpoints (source) VALUES (:source) ON CONFLICT DO NOTHING")
 # A service that follows more of a source than it did begins again: what it missed lies before its checkpoint.
 _LEAD = text("""
@@ -51,7 +56,11 @@ class FeedAway(Exception):
 class Reconciler:
     """Reads the feeds, one page a transaction; of several workers only one reads a source at a time."""
 
-    def __init__(self, inbox: Inbox, tokens: ServiceTokens, peer_url: str) -> None:
+    def __init__(
+        self, inbox: Inbox, tokens: ServiceTokens, peer_url: str, on_missed: Callable[[], None] = lambda: None
+    ) -> None:
+        self.on_missed = on_missed
+        self._bus_was_up = self._again = False
         self.inbox = inbox
         self.tokens = tokens
         self.sources = sorted({service for service, _ in inbox.streams})
@@ -62,7 +71,7 @@ class Reconciler:
         self.addresses = {source: peer_address(peer_url, source) for source in self.sources}
         self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=10), retries=False)
 
-    def loop(self, stop: threading.Event, connection: Callable[[], int], seconds: float, seconds_down: float) -> None:
+    def loop(self, stop: Stop, connection: Callable[[], int], seconds: float, seconds_down: float) -> None:
         """Read at start-up, whenever the bus comes back, every `seconds`, and every `seconds_down` without a bus.
 
         `connection` gives the number of the consumer's connection to the bus, 0 without one: a bus that went and came
@@ -72,30 +81,39 @@ class Reconciler:
         while not stop.is_set():
             present = connection()
             if waited >= (seconds if present and complete else seconds_down) or present not in (0, last):
+                self._bus_was_up, self._again = complete and present == last != 0, False
                 complete = self.read_all(stop)
-                waited = 0.0
+                waited = seconds - SOON_SECONDS if self._again else 0.0
             last = present
             stop.wait(0.5)
             waited += 0.5
 
-    def read_all(self, stop: threading.Event | None = None) -> bool:
-        """Read every source's feed to its end, or until told to stop. Returns whether all of them answered."""
+    def read_all(self, stop: Stop | None = None) -> bool:
+        """Read every source's feed to its end. Returns whether all of them answered."""
         complete = True
         for source in self.sources:
             try:
-                while not (stop and stop.is_set()) and self.read_page(source):
+                while self.read_page(source, stop):
                     pass
-            except SourceChanged as changed:
-                sources.stop(self.inbox.relay.engine, self.inbox.service, changed)
             except (FeedAway, urllib3.exceptions.HTTPError) as error:
                 log.info("feed-away", source=source, error=type(error).__name__)
                 complete = False
         return complete
 
-    def read_page(self, source: str) -> bool:
-        """Take in one page after the checkpoint. Returns whether more is to be read. Raises FeedAway."""
+    def read_page(self, source: str, stop: Stop | None = None) -> bool:
+        """Take in one page after the checkpoint. Returns whether more is to be read. Raises FeedAway.
+
+        A source that tells another story than before is stopped.
+        """
         with self.inbox.relay.engine.begin() as conn:
             conn.execute(_ENSURE, {"source": source})
+        try:
+            return self._read_page(source, stop)
+        except SourceChanged as changed:
+            sources.stop(self.inbox.relay.engine, self.inbox.service, changed)
+            return False
+
+    def _read_page(self, source: str, stop: Stop | None) -> bool:
         with self.inbox.relay.engine.begin() as conn:
             checkpoint = conn.execute(_LEAD, {"source": source, "follows": self.follows[source]}).one_or_none()
             if checkpoint is None:
@@ -103,7 +121,11 @@ class Reconciler:
             # the event at the checkpoint is read once more: it tells whether this is still the same log
             found = self._fetch(source, max(checkpoint.position - 1, 0))
             envelopes = _behind(checkpoint, source, found)
-            for envelope in self.inbox.not_yet_applied(f"/jalsa/{source}", envelopes):
+            missing = self.inbox.not_yet_applied(f"/jalsa/{source}", envelopes)
+            self._count_missed(source, missing)
+            for envelope in missing:
+                if stop is not None and stop.is_set():
+                    return False
                 self.inbox.receive(envelope)
             if source in sources.stopped(conn):
                 return False
@@ -115,6 +137,17 @@ class Reconciler:
             }
             conn.execute(_ADVANCE, {"source": source, **progress})
             return len(found) > PAGE
+
+    def _count_missed(self, source: str, missing: list[Envelope]) -> None:
+        """What is old and the bus did not bring, although it was up, was not routed to us: a binding was lost."""
+        old = clock.now() - LATE
+        missed = sum(envelope.time < old for envelope in missing)
+        if not missed or not self._bus_was_up:
+            return
+        metrics.EVENTS_MISSED.labels(self.inbox.service, source).inc(missed)
+        log.warning("bus-missed-events", source=source, count=missed)
+        self._again = True
+        self.on_missed()
 
     def _fetch(self, source: str, after: int) -> list[Envelope]:
         response = self._http.request(

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, Row, text
 
 from jalsa import metrics
 from jalsa.contracts import routing_key
+from jalsa.jobs import Stop
 from jalsa.outbox import COLUMNS, envelope_of
 
 log = structlog.get_logger()
@@ -105,7 +106,7 @@ class Relay:
         self.publisher = publisher
         self._placed = threading.Event()
 
-    def place_loop(self, stop: threading.Event) -> None:
+    def place_loop(self, stop: Stop) -> None:
         """Place events as they become visible, with or without a broker."""
         pause = 0.02
         while not stop.wait(pause):
@@ -114,7 +115,7 @@ class Relay:
             if count:
                 self._placed.set()
 
-    def publish_loop(self, stop: threading.Event) -> None:
+    def publish_loop(self, stop: Stop) -> None:
         """Publish what is placed; after a failure wait, longer each time, up to 5 seconds."""
         pause = 0.5
         measured = 0.0

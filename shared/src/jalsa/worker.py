@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from jalsa import jobs, metrics, origin, sources
+from jalsa import jobs, metrics, origin, sources, watch
 from jalsa import topology as bus
 from jalsa.auth import ServiceTokens
 from jalsa.config import Config
@@ -26,7 +27,9 @@ from jalsa.web.app import Service
 
 log = structlog.get_logger()
 
-Loop = Callable[[threading.Event], None]
+Loop = Callable[[jobs.Stop], None]
+#: A loop that has not come round for so long does not live any more.
+HANGING_SECONDS = 120.0
 
 
 class Worker:
@@ -42,13 +45,17 @@ class Worker:
         self.stop = threading.Event()
         self.consumer: BusConsumer | None = None
         self._threads: list[threading.Thread] = []
+        self._rounds: dict[str, jobs.Round] = {}
+        metrics.BUILD.labels(service.name, version("jalsa")).set(1)
 
     def start(self) -> None:
         """Start every loop. Raises ConfigError for a database that is empty, although others know events of it."""
         if self.service.publishes and not self.start_empty:
             origin.check(self.service.name, self.relay.engine, self._tokens(), self.config.peer_url, bus.load())
         for name, loop in self._loops().items():
-            thread = threading.Thread(target=self._keep, args=(name, loop), name=f"{self.service.name}-{name}")
+            thread_name = f"{self.service.name}-{name}"
+            self._rounds[thread_name] = stop = jobs.Round(self.stop)
+            thread = threading.Thread(target=self._keep, args=(name, loop, stop), name=thread_name)
             thread.start()
             self._threads.append(thread)
 
@@ -63,7 +70,7 @@ class Worker:
 
     def checks(self) -> dict[str, str]:
         """The state of each dependency and loop, by name."""
-        states = {thread.name: "ok" if thread.is_alive() else "ended" for thread in self._threads}
+        states = {thread.name: self._state(thread) for thread in self._threads}
         try:
             with self.relay.engine.connect() as conn:
                 stopped = sources.stopped(conn)
@@ -75,6 +82,11 @@ class Worker:
             states["bus"] = "ok" if self.consumer.bus_up.is_set() else "away"
         return states
 
+    def _state(self, thread: threading.Thread) -> str:
+        if not thread.is_alive():
+            return "ended"
+        return "hanging" if self._rounds[thread.name].late() > HANGING_SECONDS else "ok"
+
     def _loops(self) -> dict[str, Loop]:
         publisher = publisher_for(self.config.amqp_url, self.service.name, self._topology())
         relay = Relay(self.service.name, self.relay.engine, publisher)
@@ -85,7 +97,8 @@ class Worker:
         loops: dict[str, Loop] = {"place": relay.place_loop, "publish": relay.publish_loop}
         if reconciler:
             loops |= self._inbox_loops(reconciler)
-        for job in (*self.service.jobs, purge):
+        measure = jobs.Job("measure", 5, watch.measure)
+        for job in (*self.service.jobs, purge, measure):
             loops[job.name] = _job_loop(job, tools)
         return loops
 
@@ -100,9 +113,10 @@ class Worker:
     def _inbox_loops(self, reconciler: Reconciler) -> dict[str, Loop]:
         config, inbox = self.config, reconciler.inbox
         self.consumer = consumer = BusConsumer(config.amqp_url, inbox, topology=self._topology())
+        reconciler.on_missed = consumer.declare_soon
         retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())
 
-        def reconcile(stop: threading.Event) -> None:
+        def reconcile(stop: jobs.Stop) -> None:
             reconciler.loop(stop, consumer.connection, config.reconcile_seconds, config.reconcile_down_seconds)
 
         return {
@@ -115,13 +129,13 @@ class Worker:
         config = self.config
         return ServiceTokens(self.service.name, audience=config.jwt_audience, service_key=config.service_key)
 
-    def _keep(self, name: str, loop: Loop) -> None:
+    def _keep(self, name: str, loop: Loop, stop: jobs.Stop) -> None:
         structlog.contextvars.bind_contextvars(service=self.service.name, loop=name)
         pause = 0.5
-        while not self.stop.is_set():
+        while not stop.is_set():
             began = time.monotonic()
             try:
-                loop(self.stop)
+                loop(stop)
             except DBAPIError as error:
                 log.warning("loop-lost-database", exc_info=error)
             except Exception as error:  # a fault in one loop must not end the others; it is logged and counted
@@ -130,7 +144,7 @@ class Worker:
                 continue
             metrics.LOOP_FAILURES.labels(self.service.name, name).inc()
             pause = 0.5 if time.monotonic() - began > 60 else min(pause * 2, 10)
-            self.stop.wait(pause)
+            stop.wait(pause)
 
 
 def _job_loop(job: jobs.Job, tools: jobs.JobTools) -> Loop:
@@ -146,8 +160,8 @@ def serve_health(worker: Worker, port: int) -> ThreadingHTTPServer:
                 self._answer(200, metrics.exposition(), CONTENT_TYPE_LATEST)
             elif self.path in ("/livez", "/readyz"):
                 checks = worker.checks()
-                needed = checks if self.path == "/readyz" else {n: s for n, s in checks.items() if s == "ended"}
-                well = all(state == "ok" for state in needed.values())
+                ill = {state for state in checks.values() if state != "ok"}
+                well = not (ill if self.path == "/readyz" else ill & {"ended", "hanging"})
                 body = json.dumps({"status": "ok" if well else "unavailable", "checks": checks}).encode()
                 self._answer(200 if well else 503, body, "application/json")
             else:
