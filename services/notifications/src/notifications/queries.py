@@ -82,12 +82,6 @@ def claim_reminder(db: Session, reminder_id: UUID, now: datetime) -> tuple[Remin
     return (row[0], row[1]) if row else None
 
 
-def kept_reminder_kinds(db: Session, appointment: Appointment) -> set[str]:
-    """The kinds of which an appointment has, or had, a reminder of its present time that was not cancelled."""
-    query = select(Reminder.kind).where(Reminder.appointment_id == appointment.id, Reminder.status != "CANCELLED")
-    return set(db.scalars(query.where(Reminder.starts_at == appointment.starts_at)))
-
-
 def latest_news(db: Session, appointment: Appointment) -> Message | None:
     """The last message that told an appointment's patient, or was to tell, where and when it is."""
     query = select(Message).where(Message.appointment_id == appointment.id, Message.kind.in_(NEWS_KINDS))

@@ -15,12 +15,9 @@ from notifications.operations import messages
 def schedule(db: Session, appointment: Appointment, *, now: datetime) -> None:
     """Schedule the reminders of an appointment at its present time that are still in the future.
 
-    One that was sent, has failed, or is on its way out is not scheduled again.
+    One that was sent or has failed was due before, so none is scheduled a second time.
     """
-    kept = queries.kept_reminder_kinds(db, appointment)
     for kind, due_at in domain.reminders_for(appointment.starts_at, now):
-        if kind in kept:
-            continue
         db.add(
             Reminder(
                 id=new_id(),
