@@ -46,6 +46,7 @@ def populated(kit: ServiceKit, tenant: str) -> Desk:
             appointment_id=participant["id"],
         )
     )
+    desk.create_participant(desk.create_session(starts_at=at(8)))
     waiting = new_id()  # its first event is missing, so the second waits in the inbox
     kit.inbox.receive(example("PatientUpdated", "default", tenant, sequence=2, subject_id=waiting, patient_id=waiting))
     manager, provider = desk.centre.client(), f"/providers/{desk.provider['id']}"
