@@ -146,6 +146,8 @@ def test_health_and_documents_need_no_token(alpha: ServiceKit) -> None:
 def test_the_openapi_document_describes_views_and_problems(alpha: ServiceKit) -> None:
     document: dict[str, Any] = alpha.app.test_client().get("/v1/openapi.json").get_json()
     assert document["openapi"] == "3.1.0"
+    api = alpha.app.extensions["jalsa-api"]
+    assert api.document is api.document, "it is built once"
     assert {"/v1/lamps", "/v1/lamps/{lamp_id}", "/v1/events"} <= set(document["paths"])
     post = document["paths"]["/v1/lamps"]["post"]
     assert "201" in post["responses"]
