@@ -223,3 +223,18 @@ def test_a_health_port_that_is_taken_is_one_line_and_an_end(make_kit: MakeKit, v
             _, errors = worker.communicate(timeout=20)
     assert worker.returncode == 1
     assert errors == f"beta: HEALTH_PORT {port} can not be opened: Address already in use\n"
+
+
+def test_a_process_whose_loop_hangs_ends_all_the_same_and_names_it() -> None:
+    script = """
+import threading
+from jalsa import cli, logging
+logging.configure("INFO", "beta")
+threading.Thread(target=threading.Event().wait, name="beta-consume").start()
+threading.Thread(target=threading.Event().wait, name="health", daemon=True).start()
+cli._leave("beta")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    entry = json.loads(done.stdout)
+    assert (entry["event"], entry["service"], entry["loops"]) == ("loops-left-behind", "beta", ["beta-consume"])
