@@ -410,3 +410,22 @@ def test_a_virtual_host_that_is_gone_is_a_bus_that_is_away(follower: ServiceKit,
         gone.broker.create_vhost(gone.name)
         eventually(consumer.bus_up.is_set)
     gone.delete()
+
+
+def test_it_ends_without_working_off_what_it_has_prefetched(make_kit: MakeKit, vhost: Vhost, tenant: str) -> None:
+    """The library hands over what it has while the connection is being closed: a slow worker would be killed at it."""
+    begun: list[Received] = []
+
+    def slowly(db: Session, event: Received) -> None:
+        begun.append(event)
+        time.sleep(0.3)
+
+    following = make_kit(beta(slowly))
+    with consuming(following, vhost.amqp_url) as consumer:
+        assert consumer.bus_up.wait(10)
+        send(vhost, *(encoded(lamp_attributes(tenant, new_id(), 1)) for _ in range(30)))
+        eventually(lambda: begun)
+        told = time.monotonic()
+    assert time.monotonic() - told < 6
+    assert len(begun) < 20
+    eventually(lambda: vhost.depth("beta.events") >= 30 - len(begun))

@@ -296,3 +296,18 @@ def test_the_metrics_page_documents_every_metric() -> None:
     ours = {name for name in vars(metrics) if name.isupper()}
     names = {getattr(metrics, name)._name for name in ours if hasattr(getattr(metrics, name), "_name")}
     assert [name for name in sorted(names) if f"`{name}" not in page] == []
+
+
+def test_a_process_whose_loop_hangs_ends_all_the_same_and_names_it() -> None:
+    script = """
+import threading
+from jalsa import cli, logging
+logging.configure("INFO", "beta")
+threading.Thread(target=threading.Event().wait, name="beta-consume").start()
+threading.Thread(target=threading.Event().wait, name="health", daemon=True).start()
+cli._leave("beta")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    entry = json.loads(done.stdout)
+    assert (entry["event"], entry["service"], entry["loops"]) == ("loops-left-behind", "beta", ["beta-consume"])

@@ -37,10 +37,10 @@ MAX_BODY_BYTES = 1 << 20
 _REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
     errors.LimitRequestLine: (414, "request-uri-too-large", "The address is too long."),
     errors.LimitRequestHeaders: (431, "request-header-fields-too-large", "The headers are too long, or too many."),
-    errors.ExpectationFailed: (417, "expectation-failed", "The expectation can not be met."),
+    errors.ExpectationFailed: (417, "expectation-failed", "The expectation cannot be met."),
     errors.UnsupportedTransferCoding: (501, "not-implemented", "This transfer coding is not supported."),
     errors.InvalidHTTPVersion: (505, "http-version-not-supported", "This version of HTTP is not supported."),
-    errors.ParseException: (400, "malformed-request", "The request can not be read."),
+    errors.ParseException: (400, "malformed-request", "The request cannot be read."),
 }
 
 
@@ -175,7 +175,7 @@ def _measure_body(environ: WSGIEnvironment) -> None:
     try:
         body = environ["wsgi.input"].read(MAX_BODY_BYTES + 1)
     except (errors.ParseException, OSError):
-        raise Problem(400, "malformed-request", "The body can not be read: its chunks are broken.") from None
+        raise Problem(400, "malformed-request", "The body cannot be read: its chunks are broken.") from None
     if len(body) > MAX_BODY_BYTES:
         raise Problem(413, "request-entity-too-large", "A body may have 1 MiB at most.")
     del environ["HTTP_TRANSFER_ENCODING"]
