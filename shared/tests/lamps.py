@@ -126,6 +126,7 @@ POLICY: Policy = {
     "lamps.read": frozenset({"manager", "clinician"}),
     "lamps.write": frozenset({"manager"}),
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
+    "events.compare": frozenset({SYSTEM}),
     "events.read.wire": frozenset({"manager", SUBSCRIBER, SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }

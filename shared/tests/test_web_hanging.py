@@ -102,7 +102,7 @@ def web(urls: Urls, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) ->
         "jwt_issuer": ISSUER,
         "jwt_audience": AUDIENCE,
         "jwks_url": issuer.jwks_url,
-        "service_public_key": issuer.service_public_key,
+        "service_jwks_url": issuer.service_jwks_url,
         "host": "127.0.0.1",
         "port": port,
         "web_workers": 1,

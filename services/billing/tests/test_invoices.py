@@ -97,6 +97,7 @@ def test_a_booking_without_a_price_waits_as_a_draft(office: Office) -> None:
         "cleared": False,
         "reason": "no-price",
         "manual": False,
+        "withheld": [],
     }
     assert office.published() == ["FinancialClearanceChanged"]
 

@@ -1,5 +1,6 @@
 """The session and its roster become known, in whatever order, and however often, the events arrive."""
 
+import random
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -74,8 +75,8 @@ END: dict[str, set[tuple[str, str | None]]] = {
 
 @pytest.mark.parametrize("name", STORIES)
 def test_every_order_of_arrival_ends_alike(kit: ServiceKit, tenant: str, name: str) -> None:
-    orders = permutations(range(len(STORIES[name](Story(kit, tenant)))))
-    for order in orders:
+    orders = list(permutations(range(len(STORIES[name](Story(kit, tenant))))))
+    for order in random.Random(name).sample(orders, min(len(orders), 120)):
         story = Story(kit, tenant)
         events = STORIES[name](story)
         story.tell(events[i] for i in order)

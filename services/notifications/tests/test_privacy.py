@@ -70,7 +70,7 @@ def test_what_a_library_says_of_a_refusal_is_not_logged(
     monkeypatch.setattr(smtplib.SMTP, "quit", lambda *_: None)
     monkeypatch.setattr(urllib3.PoolManager, "request", fail)
     world.configure(
-        smtp_url="smtp://mail.example", mail_from="a@b.example", whatsapp_gateway_url="https://gateway.example"
+        smtp_url="smtps://mail.example", mail_from="a@b.example", whatsapp_gateway_url="https://gateway.example"
     )
     mailed, called = world.book(world.patient(phone=None)), world.book(world.patient())
     world.dispatch()

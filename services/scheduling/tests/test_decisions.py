@@ -154,14 +154,14 @@ def test_a_no_show_that_cannot_be_marked_keeps_no_other(
     today: Desk, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     first, second = (today.create_today(n) for n in (30, 90))
-    mark = arrivals.no_show
+    mark = arrivals.mark_missed
 
     def fail_for_the_first(db: Any, participant: Any, *args: Any, **kwargs: Any) -> None:
         if str(participant.id) == first["id"]:
             raise fault
         mark(db, participant, *args, **kwargs)
 
-    monkeypatch.setattr(arrivals, "no_show", fail_for_the_first)
+    monkeypatch.setattr(arrivals, "mark_missed", fail_for_the_first)
     run_at(today, monkeypatch, jobs.mark_no_shows, clock.now() + timedelta(days=1))
     assert today.participant(first["id"])["status"] == "BOOKED"
     assert today.participant(second["id"])["status"] == "NO_SHOW"

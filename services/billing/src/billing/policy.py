@@ -16,6 +16,7 @@ POLICY: Policy = {
     "clearance.read": _READERS,
     "clearance.write": _BILLING,
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
+    "events.compare": frozenset({SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }
 

@@ -13,6 +13,7 @@ POLICY: Policy = {
     "notes.read": _CLINICIAN | _MANAGER,
     "notes.write": _CLINICIAN,
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
+    "events.compare": frozenset({SYSTEM}),
     "events.operate": _MANAGER,
 }
 

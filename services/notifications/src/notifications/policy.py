@@ -15,6 +15,7 @@ POLICY: Policy = {
     # one's own notices only
     "inbox.own": _ALL,
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
+    "events.compare": frozenset({SYSTEM}),
     "events.operate": frozenset({"manager"}),
 }
 

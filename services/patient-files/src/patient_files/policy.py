@@ -16,6 +16,7 @@ POLICY: Policy = {
     "consents.read": _REGISTRARS | {"clinician", "biller"},
     "consents.write": _REGISTRARS,
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
+    "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name
     "events.read.patient": _MANAGER | {SUBSCRIBER, SYSTEM},
     "events.operate": _MANAGER,

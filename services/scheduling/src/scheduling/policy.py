@@ -32,6 +32,7 @@ POLICY: Policy = {
     "reports.read": frozenset({"manager", "integration"}),
     "history.read": frozenset({"manager", "records", "front-desk", "clinician"}),
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
+    "events.compare": frozenset({SYSTEM}),
     "events.operate": _MANAGER,
 }
 
