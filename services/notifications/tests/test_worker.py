@@ -59,7 +59,14 @@ def worlds(scratch_kit: ServiceKit, tenant: str, vhost: Vhost, peers: Peers) -> 
     """Two tenants of a service with two workers, to whom the bus brings nothing."""
     with peers.serving() as address:
         where = f"scheduling={address},patient-files={address}"
-        config = replace(scratch_kit.config, amqp_url=vhost.amqp_url, peer_url=where)
+        # no reading of the feed that is due by itself may bring what only the look is to find
+        config = replace(
+            scratch_kit.config,
+            amqp_url=vhost.amqp_url,
+            peer_url=where,
+            reconcile_seconds=3600.0,
+            reconcile_down_seconds=3600.0,
+        )
         workers = [Worker(scratch_kit.service, config) for _ in range(2)]
         for worker in workers:
             worker.start()

@@ -4,17 +4,30 @@ from collections.abc import Iterator
 
 from werkzeug.routing import Rule
 
-from jalsa.auth import ROLES
+from jalsa.auth import PUBLIC, ROLES
 from jalsa.ids import new_id
 from jalsa.testing.kit import ServiceKit
 
 
 def reads(kit: ServiceKit) -> Iterator[tuple[str, str]]:
-    """Every GET below `/v1` of the service's own and the events' routes: its rule, and an address that matches it."""
+    """Every GET below `/v1` of the service's own and the events' routes: its rule, and an address that matches it.
+
+    What only our own services may ask is left out: no person holds a role for it.
+    """
     for rule in kit.app.url_map.iter_rules():
         of_a_blueprint = "." in rule.endpoint and not rule.endpoint.startswith("system.")
-        if "GET" in (rule.methods or ()) and rule.rule.startswith("/v1/") and of_a_blueprint:
+        if (
+            "GET" in (rule.methods or ())
+            and rule.rule.startswith("/v1/")
+            and of_a_blueprint
+            and _is_for_people(kit, rule)
+        ):
             yield rule.rule, _address(rule)
+
+
+def _is_for_people(kit: ServiceKit, rule: Rule) -> bool:
+    permission: str = kit.app.view_functions[rule.endpoint].__dict__["permission"]
+    return permission == PUBLIC or bool(kit.service.policy[permission] & ROLES)
 
 
 def assert_no_read_takes_an_unknown_parameter(kit: ServiceKit, tenant: str) -> None:
