@@ -94,6 +94,13 @@ def _asked(session: ClinicalSession) -> dict[str, Any]:
 _OPEN = WaitlistEntry.status.in_(OPEN_ENTRY)
 _UNREACHABLE = PatientProjection.reachable.is_(False)
 
+def passed_over(db: Session, patient_id: UUID) -> set[UUID]:
+    """The sessions for which a patient, who still waits, was passed over last."""
+    waiting = WaitlistEntry.patient_id == patient_id, WaitlistEntry.status == "WAITING"
+    query = select(WaitlistEntry.passed_over_session_id).where(*waiting)
+    return {session_id for session_id in db.scalars(query) if session_id}
+
+
 
 def list_entries(
     db: Session, filters: Mapping[str, Any], *, after: tuple[int, UUID] | None, limit: int
