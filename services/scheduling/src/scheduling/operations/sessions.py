@@ -14,7 +14,7 @@ from jalsa.ids import new_id
 from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import arrivals, offers, places, progress, timing
+from scheduling.operations import arrivals, fulfilment, offers, places, progress, timing
 from scheduling.operations.locks import lock_packages, lock_patients
 from scheduling.operations.placing import Place, new_place, place_of, take
 
@@ -177,7 +177,11 @@ def move_session(
     *,
     now: datetime,
 ) -> ClinicalSession:
-    """Move a locked session to a place that was checked under its locks. Raises 422 where it is there already."""
+    """Move a locked session to a place that was checked under its locks. Raises 422 where it is there already.
+
+    What its participants waited for, and now have, is fulfilled. Where it leaves an absence behind, its free places are
+    offered to those who wait.
+    """
     previous = events.Held.of(session)
     target = _placed(place, overridden, data.get("override"))
     if is_there(session, place):
@@ -197,11 +201,13 @@ def move_session(
         progress.note_provider(db, participant, data.get("reason"), now=now)
     db.flush()
     were_available = places.available(db, session)
-    if offers.withdraw(db, session, "WITHDRAWN", now=now):
+    if offers.withdraw(db, session, "WITHDRAWN", now=now) or was_blocked:
         places.free(db, session, were_available=were_available, now=now)
     return session
 
 
+    was_blocked = queries.blocked(db, [session.id])[session.id]
+    waits = fulfilment.waits_on(db, session)
 def start_session(
     db: Session, session: ClinicalSession, override_reason: str | None = None, *, now: datetime
 ) -> ClinicalSession:
@@ -216,6 +222,7 @@ def start_session(
     session.status, session.started_at, session.started_by = "IN_PROGRESS", now, context_of(db).actor
     session.change_reason = override_reason
     db.flush()
+    fulfilment.fulfil_moved(db, session, waits, previous.starts_at, now=now)
     events.session_started(db, session, now)
     offers.withdraw(db, session, "WITHDRAWN", now=now)
     return session
