@@ -187,7 +187,9 @@ class Scheduling(RuleBasedStateMachine):
         body = {name: self._body(new)[name] for name in ("provider_id", "room_id", "starts_at")}
         answer = self._post(f"/sessions/{held.id}/reschedule", body)
         busy = [self._busy(new, p.patient, held) for p in held.places if p.status in LIVE]
-        refusal = "invalid-transition" if held.status != "SCHEDULED" else self._clash(new, held)
+        settled = new.start != held.start and any(place.status == "ATTENDED" for place in held.places)
+        stays = held.status != "SCHEDULED" or settled
+        refusal = "invalid-transition" if stays else self._clash(new, held)
         if self._told(answer, refusal or next(filter(None, busy), None)):
             held.provider, held.room, held.start, held.end = new.provider, new.room, new.start, new.end
 

@@ -155,7 +155,7 @@ def cancelled_in_progress(desk: WaitingDesk, participant: dict[str, Any], monkey
 def moved_late(desk: WaitingDesk, participant: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     other = desk.create_session(starts_at=at(2))
     travel(monkeypatch, at() + SECONDS)
-    ok(desk.do(participant, "reschedule", session_id=other["id"]))
+    ok(desk.do(participant, "reschedule", session_id=other["id"], **EARLY))
 
 
 def offered_in_vain(desk: WaitingDesk, participant: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

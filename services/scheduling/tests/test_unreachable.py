@@ -79,6 +79,23 @@ def test_a_patient_who_has_a_number_again_is_nobodys_work_and_in_line(desk: Wait
     assert desk.statuses(entry) == ["OFFERED"]
 
 
+@pytest.mark.parametrize("still_free", [True, False])
+def test_the_place_that_is_still_free_is_offered_once_the_patient_can_be_told(
+    desk: WaitingDesk, still_free: bool
+) -> None:
+    """It was nobody's work any more, and offered to nobody."""
+    session, [inside] = desk.full()
+    entry, other = mute(desk, session_id=session["id"]), mute(desk)
+    desk.give_up(inside)
+    if not still_free:
+        desk.create_participant(session)
+    patient = UUID(entry["patient_id"])
+    event = example("PatientUpdated", "default", desk.centre.tenant, subject_id=patient, patient_id=patient)
+    desk.centre.kit.inbox.receive(event)
+    assert desk.statuses(entry, other) == ["OFFERED" if still_free else "WAITING", "WAITING"]
+    assert work(desk) == [other["id"]]
+
+
 def test_whose_contacts_are_not_known_is_taken_for_one_who_can_be_told(desk: WaitingDesk) -> None:
     session, [inside] = desk.full()
     entry = desk.wait(session_id=session["id"])

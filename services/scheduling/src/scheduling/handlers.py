@@ -2,8 +2,9 @@
 
 from sqlalchemy.orm import Session
 
+from jalsa import clock
 from jalsa.inbox import Received
-from scheduling.operations import projections
+from scheduling.operations import projections, waitlist
 
 
 def on_patient_saved(db: Session, event: Received) -> None:
@@ -16,6 +17,8 @@ def on_patient_saved(db: Session, event: Received) -> None:
         active=event.data["active"],
         reachable=any(contacts) if contacts else None,
     )
+    if any(contacts):
+        waitlist.offer_what_was_passed_over(db, event.data["patient_id"], now=clock.now())
 
 
 def on_consent_standing_changed(db: Session, event: Received) -> None:

@@ -17,6 +17,7 @@ from scheduling import domain, events
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import offers, participants, places, progress, sessions
+from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_packages, lock_patients
 from scheduling.queries import corrections as read
 
@@ -133,6 +134,8 @@ def _regain(db: Session, participant: Participant, now: datetime) -> None:
     participants.check_place(participant.session, held)
     if held.offered:
         offers.accept(db, held.offered, participant.id, now=now)
+    if held.waits:
+        fulfil(db, participant.patient_id, [participant.session], now=now)
 
 
 def _correct(

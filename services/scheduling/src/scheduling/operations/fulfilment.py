@@ -1,16 +1,19 @@
 """A patient who waits is booked into what was waited for, by whatever way: the entry is fulfilled with the booking."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from scheduling import queries
 from scheduling.models import ClinicalSession, WaitlistEntry
 from scheduling.operations import offers, places
 from scheduling.operations.locks import lock_session_at_once, lock_waitlist
-from scheduling.operations.sessions import locked_session
 from scheduling.queries import waitlist as waitlist_queries
+
+#: The patients of a session who wait, each with the entries whose wishes it meets already.
+Waits = Mapping[UUID, frozenset[UUID]]
 
 
 def fulfil(db: Session, patient_id: UUID, booked: Iterable[ClinicalSession], *, now: datetime) -> None:
@@ -27,6 +30,29 @@ def fulfil(db: Session, patient_id: UUID, booked: Iterable[ClinicalSession], *, 
                 _fulfil(db, entry, now)
 
 
+def waits_on(db: Session, session: ClinicalSession) -> Waits:
+    """What the participants of a session wait for before it moves."""
+    waiting = waitlist_queries.waiting_among(db, session.id)
+    return {one: frozenset(e.id for e in waitlist_queries.met_by(db, one, session)) for one in waiting}
+
+
+def fulfil_moved(
+    db: Session, session: ClinicalSession, before: Waits, previous_start: datetime, *, now: datetime
+) -> None:
+    """Close what a session's participants waited for `before` it moved, and have by that.
+
+    Whoever waits, and has a place, waits for another: one that the session did not meet where it was, or an earlier
+    one. Their patients and the session's row are locked.
+    """
+    if not before or session.starts_at <= now:
+        return
+    lock_waitlist(db)
+    for patient_id, met in before.items():
+        for entry in waitlist_queries.met_by(db, patient_id, session):
+            if entry.id not in met or session.starts_at < previous_start:
+                _fulfil(db, entry, now)
+
+
 def _fulfil(db: Session, entry: WaitlistEntry, now: datetime) -> None:
     offer = waitlist_queries.open_offer(db, entry.id)
     if offer is None:
@@ -34,4 +60,5 @@ def _fulfil(db: Session, entry: WaitlistEntry, now: datetime) -> None:
         db.flush()
         return
     lock_session_at_once(db, offer.session_id)
-    places.pass_on(db, locked_session(db, offer.session_id), offer.id, "FULFILLED", now=now)
+    if session := queries.find_session(db, offer.session_id, lock=True):
+        places.pass_on(db, session, offer.id, "FULFILLED", now=now)

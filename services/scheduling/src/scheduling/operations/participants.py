@@ -162,8 +162,9 @@ def move_participant(
     if session.service_type_id != old.service_type_id:
         raise invalid("session_id", "The session is of another service type.")
     check_open(session, now)
+    late = timing.check_same_day(old, session.starts_at, data.get("override"), now=now)
     held = hold(db, participant.patient_id, into, moving=participant.id)
-    overridden = _overridden(held, data.get("override"))
+    overridden = _overridden(held, data.get("override"), late)
     check_place(session, held)
     if held.offered:
         offers.accept(db, held.offered, participant.id, now=now)

@@ -83,17 +83,19 @@ class Conflict:
         return conflict(self.code, self.detail, rule=self.rule or "overlap", overridable=overridable, **self.met)
 
 
-def place_of(db: Session, data: Mapping[str, Any], *, now: datetime, past: bool = False) -> Place:
+def place_of(
+    db: Session, data: Mapping[str, Any], *, now: datetime, past: bool = False, begun: datetime | None = None
+) -> Place:
     """The place that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
 
-    It may be `past`, as far as `domain.past_rules` lets it. Raises 422 problems for what is unknown, inactive, past,
-    too far ahead, or does not belong together.
+    It may be `past`, as far as `domain.past_rules` lets it, or have `begun` just then. Raises 422 problems for what is
+    unknown, inactive, past, too far ahead, or does not belong together.
     """
     clinic = active_clinic(db, data["clinic_id"])
     provider = active_provider(db, data["provider_id"], clinic)
     room = active_room(db, data.get("room_id"), clinic)
     service_type = active_service_type(db, data["service_type"], provider)
-    if data["starts_at"] <= now and (not past or domain.past_rules(data, data["starts_at"], now) is None):
+    if now >= data["starts_at"] != begun and (not past or domain.past_rules(data, data["starts_at"], now) is None):
         raise invalid("starts_at", _TOO_LATE if data.get("walk_in") else "Must be in the future.")
     if day_of(data["starts_at"], clinic.timezone) > last_day(now, clinic.timezone):
         raise invalid("starts_at", TOO_FAR_AHEAD)
@@ -113,7 +115,8 @@ def place_of(db: Session, data: Mapping[str, Any], *, now: datetime, past: bool 
 def new_place(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> Place:
     """The place to which a session is to move: what the request does not name stays as it is.
 
-    Raises what `place_of` raises.
+    As long as it goes on, it may keep the start that it has: somebody steps in, or another room is taken. Raises what
+    `place_of` raises.
     """
     stays = {
         "clinic_id": session.clinic_id,
@@ -123,7 +126,8 @@ def new_place(db: Session, session: ClinicalSession, data: Mapping[str, Any], *,
         "starts_at": session.starts_at,
         "duration_minutes": session.duration_minutes,
     }
-    return place_of(db, {**stays, **data}, now=now)
+    begun = session.starts_at if session.ends_at > now else None
+    return place_of(db, {**stays, **data}, now=now, begun=begun)
 
 
 def lock_places(db: Session, places: Sequence[Place]) -> None:

@@ -153,6 +153,8 @@ def _wanted(
         try:
             _check_affected(item.session, absence, now)
             place = _place(db, item, proposals, now) if item.asked["action"] in NAMED else None
+            if place:
+                sessions.check_settled(db, item.session, place, now=now)
         except Problem as problem:
             if problem.status != 409:
                 raise

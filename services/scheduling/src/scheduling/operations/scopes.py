@@ -139,7 +139,7 @@ def _move_all(
     override, ids = data.get("override"), [s.id for s in places]
     found = check_all(db, places.values(), override, ids)
     moves = [Move(s, place, against) for (s, place), against in zip(places.items(), found, strict=True)]
-    if refusals := [refused for move in moves for refused in _refusals(db, move, override, ids)]:
+    if refusals := [refused for move in moves for refused in _refusals(db, move, override, ids, now)]:
         raise series_conflicts(refusals)
     for move in _ordered(moves):
         sessions.move_session(db, move.session, move.place, settle(move.conflicts, override), data, now=now)
@@ -208,11 +208,12 @@ def change_of_places() -> Problem:
 
 
 def _refusals(
-    db: Session, move: Move, override: Mapping[str, Any] | None, moving: Sequence[UUID]
+    db: Session, move: Move, override: Mapping[str, Any] | None, moving: Sequence[UUID], now: datetime
 ) -> Iterator[dict[str, Any]]:
     for against in standing(move.conflicts, override):
         yield _refusal(move.session, move.place.starts_at, against.problem())
     try:
+        sessions.check_settled(db, move.session, move.place, now=now)
         sessions.check_patients(db, move.session, move.place, moving)
     except Problem as problem:
         yield _refusal(move.session, move.place.starts_at, problem)

@@ -13,8 +13,9 @@ from jalsa.errors import conflict, invalid, not_found
 from jalsa.ids import new_id
 from jalsa.numbers import loose_number
 from scheduling import domain, events, queries
+from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import arrivals, offers, places, progress, timing
+from scheduling.operations import arrivals, fulfilment, offers, places, progress, timing
 from scheduling.operations.locks import lock_packages, lock_patients
 from scheduling.operations.placing import Place, new_place, place_of, take
 
@@ -136,11 +137,14 @@ def reschedule_session(
 
     Numbers and identities stay; the new place is checked before the old one is given up. Publishes
     SessionRescheduled and one AppointmentRescheduled each. Raises 422 as `create_session` does; 409 `provider-busy`,
-    `room-busy`, `patient-busy` (with `participants`), `outside-working-hours`, `invalid-transition`.
+    `room-busy`, `patient-busy` (with `participants`), `outside-working-hours`, `invalid-transition`, also what
+    `check_settled` and `timing.check_same_day` raise.
     """
     check_movable(session)
     place = new_place(db, session, data, now=now)
-    overridden = take(db, place, data.get("override"), [session.id])
+    late = timing.check_same_day(session, place.starts_at, data.get("override"), now=now)
+    check_settled(db, session, place, now=now)
+    overridden = late + take(db, place, data.get("override"), [session.id])
     check_patients(db, session, place, [session.id])
     return move_session(db, session, place, overridden, data, now=now)
 
@@ -149,6 +153,22 @@ def check_movable(session: ClinicalSession) -> None:
     """Raises 409 `invalid-transition` unless the session is still to come."""
     if session.status != "SCHEDULED":
         raise conflict("invalid-transition", f"A session that is {session.status} can not be rescheduled.")
+
+
+def check_settled(db: Session, session: ClinicalSession, place: Place, *, now: datetime) -> None:
+    """Raises 409 `invalid-transition` for a new time of a session which somebody attended, or has come to or missed.
+
+    Who has only arrived, or missed what has begun, goes along to another time of the same local day.
+    """
+    if place.starts_at == session.starts_at:
+        return
+    settled = {"ATTENDED"}
+    if day_of(place.starts_at, session.clinic.timezone) != day_of(session.starts_at, session.clinic.timezone):
+        settled |= {"ARRIVED", "NO_SHOW"} if session.starts_at <= now else {"ARRIVED"}
+    if found := settled & queries.statuses(db, session.id):
+        names = ", ".join(sorted(found))
+        detail = f"A participant is {names}: take that back first, or leave the session where it is."
+        raise conflict("invalid-transition", detail)
 
 
 def check_patients(db: Session, session: ClinicalSession, place: Place, moving: Sequence[UUID]) -> None:
@@ -177,11 +197,17 @@ def move_session(
     *,
     now: datetime,
 ) -> ClinicalSession:
-    """Move a locked session to a place that was checked under its locks. Raises 422 where it is there already."""
+    """Move a locked session to a place that was checked under its locks. Raises 422 where it is there already.
+
+    What its participants waited for, and now have, is fulfilled. Where it leaves an absence behind, its free places are
+    offered to those who wait.
+    """
     previous = events.Held.of(session)
     target = _placed(place, overridden, data.get("override"))
     if is_there(session, place):
         raise invalid("starts_at", "The session is there already.")
+    was_blocked = queries.blocked(db, [session.id])[session.id]
+    waits = fulfilment.waits_on(db, session)
     if session.decision_at:
         session.decision_at, session.decision = session.decision_at + (place.starts_at - session.starts_at), None
     for name, value in target.items():
@@ -196,8 +222,9 @@ def move_session(
         events.appointment_rescheduled(db, participant, session, previous, now)
         progress.note_provider(db, participant, data.get("reason"), now=now)
     db.flush()
+    fulfilment.fulfil_moved(db, session, waits, previous.starts_at, now=now)
     were_available = places.available(db, session)
-    if offers.withdraw(db, session, "WITHDRAWN", now=now):
+    if offers.withdraw(db, session, "WITHDRAWN", now=now) or was_blocked:
         places.free(db, session, were_available=were_available, now=now)
     return session
 

@@ -1,9 +1,12 @@
-"""Outcomes come after the start, and cancelling before it; a manager's reason sets both rules aside."""
+"""Outcomes come after the start, cancelling and moving to another day before it; a manager's reason sets that aside."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from jalsa.errors import Problem, conflict
 from scheduling import domain
+from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession
 
 
@@ -23,6 +26,23 @@ def check_not_begun(session: ClinicalSession, override_reason: str | None, *, no
     if override_reason is None and (session.status == "IN_PROGRESS" or session.starts_at <= now):
         detail = "The session has begun: check the patient in, or mark a no-show, instead of cancelling."
         raise _untimely(detail, domain.AFTER_START)
+
+
+def check_same_day(
+    session: ClinicalSession, starts_at: datetime, override: Mapping[str, Any] | None, *, now: datetime
+) -> list[str]:
+    """The rules that are set aside where what has begun goes to another local day.
+
+    A session that is late moves on its day. On another day nobody would have missed it, as if it had been cancelled.
+    Raises 409 `invalid-transition` with the rule `after-start` without an override.
+    """
+    zone = session.clinic.timezone
+    if session.starts_at > now or day_of(starts_at, zone) == day_of(session.starts_at, zone):
+        return []
+    if override is None:
+        detail = "The session has begun: it moves to another time of its day, but to no other day."
+        raise _untimely(detail, domain.AFTER_START)
+    return [domain.AFTER_START]
 
 
 def _untimely(detail: str, rule: str) -> Problem:

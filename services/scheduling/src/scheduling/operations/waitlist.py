@@ -119,6 +119,20 @@ def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
     return entry
 
 
+def offer_what_was_passed_over(db: Session, patient_id: UUID, *, now: datetime) -> None:
+    """Go on from the places for which a patient was passed over who could not be told of them, and can be by now.
+
+    Those that are still free are offered to whoever is first in line.
+    """
+    sessions = waitlist_queries.passed_over(db, patient_id)
+    if not sessions or not waitlist_queries.can_be_told(db, patient_id):
+        return
+    lock_patients(db, [patient_id])
+    lock_sessions(db, sessions)
+    for session in queries.find_sessions(db, sorted(sessions)):
+        places.free(db, session, were_available=places.available(db, session), now=now)
+
+
 def lapse_offer(db: Session, offer_id: UUID, *, now: datetime) -> bool:
     """Pass an expired offer's place on, unless something else happened meanwhile. Returns whether it did."""
     offer = db.get_one(WaitlistOffer, offer_id)

@@ -222,6 +222,11 @@ def count_participants(db: Session, session_id: UUID, status: str) -> int:
     )
 
 
+def statuses(db: Session, session_id: UUID) -> set[str]:
+    """The states in which participants of a session are."""
+    return set(db.scalars(select(Participant.status).where(Participant.session_id == session_id).distinct()))
+
+
 def has_participants(db: Session, session_id: UUID) -> bool:
     """Whether anybody takes part in a session, took part, or missed it: all but those who cancelled."""
     among = exists().where(Participant.session_id == session_id, Participant.status != "CANCELLED")

@@ -8,9 +8,16 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, select, text, tuple_
 from sqlalchemy.orm import Session
 
-from scheduling.domain import OPEN_ENTRY
+from scheduling.domain import EXPECTED, OPEN_ENTRY
 from scheduling.domain.hours import day_of, earliest_today, part_of_day, weekday_of
-from scheduling.models import ClinicalSession, PatientProjection, ServiceType, WaitlistEntry, WaitlistOffer
+from scheduling.models import (
+    ClinicalSession,
+    Participant,
+    PatientProjection,
+    ServiceType,
+    WaitlistEntry,
+    WaitlistOffer,
+)
 
 # Whether an entry waits for a session: for that one alone, or for any that meets its wishes.
 _SUITS = """
@@ -65,6 +72,17 @@ def waits(db: Session, patient_id: UUID) -> bool:
     return db.scalar(query) is not None
 
 
+def waiting_among(db: Session, session_id: UUID) -> Sequence[UUID]:
+    """The patients with a place in a session, and still to come to it, who have an open entry."""
+    query = (
+        select(WaitlistEntry.patient_id)
+        .distinct()
+        .join_from(WaitlistEntry, Participant, Participant.patient_id == WaitlistEntry.patient_id)
+    )
+    among = query.where(Participant.session_id == session_id, Participant.status.in_(EXPECTED), _OPEN)
+    return db.scalars(among.order_by(WaitlistEntry.patient_id)).all()
+
+
 def can_be_told(db: Session, patient_id: UUID) -> bool:
     """Whether a patient has a telephone or an e-mail, or nobody has said yet."""
     return db.scalar(select(PatientProjection.reachable).where(PatientProjection.id == patient_id)) is not False
@@ -74,6 +92,13 @@ def unreachable(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:
     """Those of the patients who have neither a telephone nor an e-mail."""
     query = select(PatientProjection.id).where(PatientProjection.id.in_(patient_ids), _UNREACHABLE)
     return set(db.scalars(query))
+
+
+def passed_over(db: Session, patient_id: UUID) -> set[UUID]:
+    """The sessions for which a patient, who still waits, was passed over last."""
+    waiting = WaitlistEntry.patient_id == patient_id, WaitlistEntry.status == "WAITING"
+    query = select(WaitlistEntry.passed_over_session_id).where(*waiting)
+    return {session_id for session_id in db.scalars(query) if session_id}
 
 
 def _asked(session: ClinicalSession) -> dict[str, Any]:
