@@ -14,7 +14,19 @@ from jalsa import states, zones
 from jalsa.characters import clean_value
 from jalsa.errors import Problem
 from jalsa.ids import new_id
-from jalsa.web.fields import Day, DayOrInstant, FreeText, Instant, Name, PlaceZone, Words, Zone, code
+from jalsa.web.fields import (
+    Day,
+    DayOrInstant,
+    FreeText,
+    Instant,
+    Login,
+    Name,
+    PlaceZone,
+    PlainDate,
+    Words,
+    Zone,
+    code,
+)
 from jalsa.web.paging import decode_cursor, decode_id_cursor, encode_cursor, page
 
 
@@ -98,7 +110,11 @@ def test_a_name_of_which_nothing_is_seen_is_refused(unseen: str) -> None:
         Name(allow_none=True).deserialize(unseen)
 
 
-@pytest.mark.parametrize("punctuation", [".", "-", "—", "؟", "«»", " . ", "\u200e-"], ids=ascii)
+@pytest.mark.parametrize(
+    "punctuation",
+    [".", "-", "—", "؟", "«»", " . ", "\u200e-", "\u0640", "\u0640\u064e", "\u0674", "\u06e5", "\u00a8"],
+    ids=ascii,
+)
 def test_punctuation_alone_is_no_name_and_where_there_need_be_none_it_stands_for_none(punctuation: str) -> None:
     with pytest.raises(ValidationError):
         Name().deserialize(punctuation)
@@ -174,7 +190,13 @@ def test_an_instant_without_offset_or_sense_is_refused_and_nothing_worse(value: 
     assert found is None or found.tzinfo == UTC
 
 
-@pytest.mark.parametrize("value", ["2026-11-20T08:00:00", "2026-11-20", "", None, 0, "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("2026-11-20T08:00:00", "2026-11-20", "", None, 0, "2026-13-01T00:00:00Z"),
+        *("2026-W47-5T08:00:00Z", "20261120T080000Z", "2026-11-20x08:00:00Z", "2026-11-20T08Z"),
+    ],
+)
 def test_a_time_that_is_no_instant_is_refused(value: Any) -> None:
     assert loaded(Instant(), value) is None
 
@@ -299,6 +321,42 @@ def test_a_day_or_an_instant_is_one_that_can_be_reckoned_with(value: Any) -> Non
         assert either == day
     if isinstance(either, datetime):
         assert either.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "value", ["20261120", "20261120aa", "2026112099", "2026-W47-5", "2026W4751x", "2026-11-20 ", "٢٠٢٦-11-20", 20261120]
+)
+def test_a_day_has_one_form(value: Any) -> None:
+    for field in (PlainDate(), Day(), DayOrInstant()):
+        assert loaded(field, value) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "login"), [("layla", "layla"), (" la\u200byla\u200d2 ", "layla2"), ("ليلى", "ليلى"), ("a b", "a b")]
+)
+def test_a_login_is_freed_of_what_can_not_be_seen(given: str, login: str) -> None:
+    assert loaded(Login(), given) == login
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        "",
+        "\u200b",
+        "system:relay",
+        "System:x",
+        "sys\u200btem:x",
+        "لَيلى",
+        "a\nb",
+        "x" * 121,
+        "\u2800x",
+        "…",
+        "\u0640",
+        7,
+    ],
+)
+def test_a_login_that_no_token_may_name_is_refused(login: Any) -> None:
+    assert loaded(Login(), login) is None
 
 
 def test_a_day_and_an_instant_are_told_apart() -> None:

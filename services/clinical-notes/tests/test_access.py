@@ -178,3 +178,15 @@ def test_every_route_names_a_permission_of_the_policy(kit: ServiceKit) -> None:
 
 def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
     assert_no_read_takes_an_unknown_parameter(kit, tenant)
+
+
+@pytest.mark.parametrize("claim", [None, "layla", "another"])
+def test_a_draft_is_not_told_to_the_same_login_as_another_provider_by_a_repeat(group: Story, claim: str | None) -> None:
+    body = group.note_body()
+    first = group.clinician(group.provider_id, "layla").post("/notes", body, Idempotency_Key="k")
+    assert first.status_code == 201
+    provider_id = str(uuid4()) if claim == "another" else claim
+    stranger = group.kit.client(group.tenant, "clinician", subject="layla", provider_id=provider_id)
+    refused(stranger.post("/notes", body, Idempotency_Key="k"), 422, "idempotency-key-reused")
+    again = group.clinician(group.provider_id.upper(), "layla").post("/notes", body, Idempotency_Key="k")
+    assert (again.status_code, again.headers["Idempotent-Replayed"], again.json) == (201, "true", first.json)

@@ -13,6 +13,9 @@ from .factories import EMAIL_ADDRESS, PHONE, Outside, World, at, in_days, new_bo
 
 DAY = timedelta(days=1)
 
+#: The provider of the golden examples.
+LAYLA = UUID("01a1f000-0000-7000-8000-0000000000b1")
+
 
 def test_a_booking_confirms_to_the_patient_tells_the_provider_and_schedules_both_reminders(world: World) -> None:
     booking = world.book(world.patient())
@@ -238,12 +241,27 @@ def test_each_patient_of_a_group_hears_of_the_own_appointment_alone(world: World
         assert numbers == {booking.number}
 
 
-def test_notices_follow_the_providers_login(world: World) -> None:
-    provider_id = UUID("01a1f000-0000-7000-8000-0000000000b1")
+def login_is(world: World, login: str, provider_id: UUID = LAYLA) -> None:
+    """A provider, that of the golden examples unless another one is named, has this login."""
+    saved = world.event("ProviderSaved", "default", provider_id, provider_id=provider_id, user_id=login)
+    world.kit.inbox.receive(saved)
+
+
+def test_notices_of_a_login_that_was_wrong_are_for_the_right_one(world: World) -> None:
     booking = world.book(world.patient())
-    world.kit.inbox.receive(world.event("ProviderSaved", "default", provider_id, user_id="layla.haddad"))
+    assert [n["kind"] for n in world.notices("layla")] == ["APPOINTMENT_BOOKED"]
+    login_is(world, "layla.haddad")
     world.cancel(booking)
-    assert [n["kind"] for n in world.notices("layla.haddad")] == ["APPOINTMENT_CANCELLED"]
+    assert [n["kind"] for n in world.notices("layla.haddad")] == ["APPOINTMENT_CANCELLED", "APPOINTMENT_BOOKED"]
+    assert world.notices("layla") == []
+
+
+def test_notices_stay_where_two_providers_had_one_login(world: World) -> None:
+    world.book(world.patient())
+    login_is(world, "layla", new_id())
+    login_is(world, "layla.haddad")
+    assert [n["kind"] for n in world.notices("layla")] == ["APPOINTMENT_BOOKED"]
+    assert world.notices("layla.haddad") == []
 
 
 def test_a_clinic_that_was_renamed_and_moved_is_named_as_it_is_now(world: World) -> None:

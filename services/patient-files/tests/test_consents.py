@@ -336,9 +336,28 @@ def test_each_role_may_do_its_work_and_no_more(
         "signed_at": "2026-06-01T06:00:00Z",
     }
 
-    assert caller.get(path).status_code == caller.get("/consents").status_code == read
+    assert caller.get(path).status_code == caller.get("/consents", patient_id=patient["id"]).status_code == read
     assert caller.post("/consents", body).status_code == write
     assert caller.post(f"{path}/revoke").status_code == (200 if write == 201 else 403)
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [
+        ("front-desk", 200),
+        ("records", 200),
+        ("manager", 200),
+        ("clinician", 403),
+        ("biller", 403),
+        ("integration", 403),
+    ],
+)
+def test_consents_of_everybody_are_for_who_lists_the_registry(
+    kit: ServiceKit, desk: Client, tenant: str, patient: Json, consent_to: Make, role: str, status: int
+) -> None:
+    consent_to(desk, patient)
+    for query in ({}, {"state": "VALID"}, {"consent_type": "TREATMENT"}):
+        assert kit.client(tenant, role).get("/consents", **query).status_code == status
 
 
 def test_every_change_leaves_an_audit_row_and_what_was_signed_can_not_be_altered(

@@ -10,7 +10,7 @@ from jalsa.testing.kit import Client
 Json = dict[str, Any]
 Register = Callable[..., Json]
 
-_DEAR = ["+979123456789", "+19005551234", "+447012345678", "920012345", "+966 9200 12345"]
+_DEAR = ["+979123456789", "+19005551234", "+447012345678", "920012345", "+966 9200 12345", "+8816234567890"]
 _NOT_PUBLIC = [
     "sara@localhost",
     "sara@[127.0.0.1]",
@@ -59,7 +59,9 @@ def test_a_number_that_costs_its_callers_extra_is_refused(
     assert errors == [["Must not be a number that costs its callers extra."]] * 2
 
 
-@pytest.mark.parametrize("number", ["0500000001", "011 234 5678", "8001234567", "+442079460000", "+971501234567"])
+@pytest.mark.parametrize(
+    "number", ["0500000001", "011 234 5678", "8001234567", "+80012345678", "+442079460000", "+971501234567"]
+)
 def test_an_ordinary_number_is_taken(desk: Client, body: Json, number: str) -> None:
     assert desk.post("/patients", {**body, "phone": number}).status_code == 201
 

@@ -333,6 +333,27 @@ def test_a_renamed_provider_changes_the_calendar(desk: Desk, an_hour_later: Call
     assert after["LAST-MODIFIED"].dt - before["LAST-MODIFIED"].dt > timedelta(minutes=59)
 
 
+def test_a_session_that_a_colleague_takes_over_changes_the_calendar_that_it_leaves(
+    desk: Desk, an_hour_later: Callable[[Desk], None]
+) -> None:
+    path, colleague = make_link(desk), desk.centre.create_provider(desk.clinic)
+    desk.create_session(starts_at=at(7))
+    session = desk.create_session()
+    an_hour_later(desk)
+    before = read(desk.centre.kit, path)
+    ok(desk.move(session, "reschedule", provider_id=colleague["id"]))
+    after = read(desk.centre.kit, path)
+    assert [len(events(answer)) for answer in (before, after)] == [2, 1]
+    old, new = (Calendar.from_ical(answer.data)["LAST-MODIFIED"].dt for answer in (before, after))
+    assert new - old > timedelta(minutes=59)
+
+
+def test_a_calendar_without_sessions_says_when_it_was_made(desk: Desk) -> None:
+    empty = read(desk.centre.kit, make_link(desk))
+    assert events(empty) == []
+    assert abs(Calendar.from_ical(empty.data)["LAST-MODIFIED"].dt - clock.now()) < timedelta(minutes=5)
+
+
 HOSTILE = "a,b;c\\d\r\nBEGIN:VALARM\rX:1\nY\x85Z\u2028\x00\x1b" + "é" * 100 + "\\n"
 
 

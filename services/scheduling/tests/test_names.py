@@ -183,3 +183,15 @@ def _weekdays(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _weekdays(member, f"{path}/{name}")
         if part.get("name") in ("weekday", "weekdays", "preferred_days"):
             yield path, part.get("description", "")
+
+
+@pytest.mark.parametrize("login", ["system:relay", "SYSTEM:x", "لَيلى", "\u0640"])
+def test_a_login_that_no_token_may_name_is_refused_wherever_one_is_given(desk: Desk, login: str) -> None:
+    names = {"name_en": "X", "name_ar": "س", "discipline": "OT", "clinic_ids": [desk.clinic["id"]]}
+    assert list(
+        problem(desk.centre.post("/providers", {**names, "user_id": login}), 422, "validation-error")["errors"]
+    ) == ["user_id"]
+    path = f"/providers/{desk.provider['id']}"
+    tag = desk.centre.get(path).headers["ETag"]
+    changed = desk.centre.client().patch(path, {"user_id": login, "reason": "r"}, tag)
+    assert list(problem(changed, 422, "validation-error")["errors"]) == ["user_id"]

@@ -148,7 +148,7 @@ class Authenticator:
 def _person(claims: Mapping[str, Any]) -> Principal:
     """The caller whom a verified token of the users' issuer names. Raises a 401 problem for what it may not say."""
     subject, tenant, roles = claims["sub"], claims.get("tenant"), claims.get("roles")
-    if not _is_login(subject):
+    if not is_login(subject):
         raise _unauthenticated("The token's subject is not a login.")
     if not isinstance(tenant, str) or not TENANT.fullmatch(tenant):
         raise _unauthenticated("The token names no tenant.")
@@ -159,8 +159,11 @@ def _person(claims: Mapping[str, Any]) -> Principal:
     return Principal(subject, tenant, allowed, _uuid(claims.get("provider_id")), events)
 
 
-def _is_login(subject: Any) -> bool:
-    """1 to 200 characters that everybody sees: it stands in the audit log, where `system:` is our own."""
+def is_login(subject: Any) -> bool:
+    """Whether a token may name this login: 1 to 200 characters that everybody sees.
+
+    It stands in the audit log, where `system:` is our own.
+    """
     if not isinstance(subject, str) or not 1 <= len(subject) <= 200 or subject != subject.strip():
         return False
     if not subject.isprintable() or any(c in _BLANKS or unicodedata.category(c)[0] == "M" for c in subject):

@@ -41,7 +41,12 @@ def clean_line(text: str) -> str:
 
 def clean_value(text: str) -> str:
     """A number, an identifier or an address: a clean line with digits of ASCII, and without any joiner."""
-    return re.sub(f"[{JOINERS}]", "", clean_line(text)).strip().translate(_DIGITS)
+    return unjoined(clean_line(text)).strip().translate(_DIGITS)
+
+
+def unjoined(text: str) -> str:
+    """A text without any joiner."""
+    return re.sub(f"[{JOINERS}]", "", text)
 
 
 def is_text(text: str) -> bool:

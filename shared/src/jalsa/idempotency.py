@@ -37,27 +37,28 @@ def key_of(request: Request) -> str | None:
     return key
 
 
-def earlier_response(db: Session, request: Request, key: str) -> Response | None:
+def earlier_response(db: Session, request: Request, key: str, *, provider_id: str | None) -> Response | None:
     """The stored response of the same request; a repeat that comes while the first is at work waits for it.
 
-    Raises the 422 problem `idempotency-key-reused` where the key stood for another request.
+    The request of another provider is another one, even with the same login: what came of it may be for that provider
+    alone. Raises the 422 problem `idempotency-key-reused` where the key stood for another request.
     """
     names = _names(db, key)
     db.execute(_LOCK, names)
     row = db.execute(_FIND, names).one_or_none()
     if row is None:
         return None
-    if bytes(row.request_hash) != _hash(request):
+    if bytes(row.request_hash) != _hash(request, provider_id):
         raise Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
     return Response(bytes(row.body), row.status, {**row.headers, "Idempotent-Replayed": "true"})
 
 
-def store_response(db: Session, request: Request, key: str, response: Response) -> None:
+def store_response(db: Session, request: Request, key: str, response: Response, *, provider_id: str | None) -> None:
     """Store the response with the effect."""
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     values = {
         **_names(db, key),
-        "hash": _hash(request),
+        "hash": _hash(request, provider_id),
         "status": response.status_code,
         "headers": json.dumps(headers),
         "body": response.get_data(),
@@ -70,9 +71,10 @@ def _names(db: Session, key: str) -> dict[str, str]:
     return {"tenant": context.tenant, "actor": context.actor, "key": key}
 
 
-def _hash(request: Request) -> bytes:
+def _hash(request: Request, provider_id: str | None) -> bytes:
     digest = hashlib.sha256()
-    for part in (request.method, request.path, request.query_string.decode("latin-1")):
+    parts = [request.method, request.path, request.query_string.decode("latin-1")]
+    for part in [*parts, provider_id] if provider_id else parts:
         digest.update(part.encode() + b"\x00")
     digest.update(request.get_data())
     return digest.digest()

@@ -4,9 +4,9 @@ from sqlalchemy.orm import Session
 
 from jalsa import clock
 from jalsa.inbox import Received
-from notifications.models import ClinicProjection, PatientProjection, ProviderProjection
+from notifications.models import ClinicProjection, PatientProjection
 from notifications.operations import appointments, packages, waitlist
-from notifications.operations.projections import save
+from notifications.operations.projections import save, save_provider
 
 
 def on_patient_saved(db: Session, event: Received) -> None:
@@ -38,7 +38,7 @@ def on_clinic_saved(db: Session, event: Received) -> None:
 
 def on_provider_saved(db: Session, event: Received) -> None:
     """A provider was registered or changed."""
-    save(db, ProviderProjection, event.data["provider_id"], user_id=event.data["user_id"])
+    save_provider(db, event.data["provider_id"], event.data["user_id"])
 
 
 def on_appointment_booked(db: Session, event: Received) -> None:

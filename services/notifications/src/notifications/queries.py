@@ -205,8 +205,8 @@ def find_package(db: Session, package_id: UUID) -> Package | None:
 
 
 def user_of(db: Session, provider_id: UUID) -> str:
-    """The login of a known provider."""
-    return db.get_one(ProviderProjection, provider_id).user_id
+    """The login of a known provider; it is not corrected before the transaction ends."""
+    return db.get_one(ProviderProjection, provider_id, with_for_update={"read": True}).user_id
 
 
 def list_messages(

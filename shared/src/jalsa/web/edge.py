@@ -186,13 +186,14 @@ class JalsaFlask(Flask):
             g.db = db
             begin(db, _context(g.principal), self._limits())
             key = idempotency.key_of(request) if self._declared("kept") else None
-            if key and (earlier := idempotency.earlier_response(db, request, key)):
+            provider_id = g.principal.provider_id
+            if key and (earlier := idempotency.earlier_response(db, request, key, provider_id=provider_id)):
                 return self._as_seen_now(earlier)
             response = self.make_response(view())
             if response.status_code >= 400:
                 return response
             if key:
-                idempotency.store_response(db, request, key, response)
+                idempotency.store_response(db, request, key, response, provider_id=provider_id)
             commit(db)
             return response
 

@@ -1,5 +1,6 @@
 """marshmallow fields with the conventions of the HTTP surface."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -8,13 +9,19 @@ from zoneinfo import ZoneInfo
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from jalsa import zones
-from jalsa.characters import clean_line, clean_value, is_blank, is_text, is_visible
+from jalsa.auth import is_login
+from jalsa.characters import clean_line, clean_value, is_blank, is_text, is_visible, unjoined
+from jalsa.folding import fold
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(_DAY.pattern + r"[Tt ]\d\d:\d\d.*", re.ASCII)
 
 
 class Name(fields.String):
     """One line of 1 to `max` characters (120), as `clean_line` leaves it, that shows a letter, a digit or a symbol.
 
-    Punctuation alone stands for nothing where null does: it is loaded as None.
+    What folds to nothing, such as marks of vowels on no letter, shows none: nobody could look for it. Punctuation alone
+    stands for nothing where null does: it is loaded as None.
     """
 
     def __init__(self, *, max: int = 120, **kwargs: Any) -> None:
@@ -23,11 +30,21 @@ class Name(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         text = _line(super()._deserialize(value, attr, data, **kwargs), 1, self.max)
-        if is_visible(text):
+        if _shows_something(text):
             return text
         if self.allow_none and not is_blank(text):
             return None
         raise ValidationError("Must contain a letter, a digit or a symbol.")
+
+
+class Login(fields.String):
+    """A login of 1 to 120 characters, as `clean_line` leaves it and without any joiner, that a token may name."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        login = unjoined(_line(super()._deserialize(value, attr, data, **kwargs), 1, 120))
+        if not _shows_something(login) or not is_login(login):
+            raise ValidationError("Must be a login that a token may name: visible, without marks, not system:….")
+        return login
 
 
 class Words(fields.String):
@@ -39,6 +56,10 @@ class Words(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         return _line(super()._deserialize(value, attr, data, **kwargs), 2, self.max)
+
+
+def _shows_something(text: str) -> bool:
+    return is_visible(text) and fold(text) != ""
 
 
 def _line(given: str | None, least: int, most: int) -> str:
@@ -88,6 +109,8 @@ class Instant(fields.AwareDateTime):
         super().__init__(format="iso", **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        if isinstance(value, str) and not _INSTANT.fullmatch(value):
+            raise self.make_error("invalid")
         try:
             instant: datetime = super()._deserialize(value, attr, data, **kwargs)
             instant = instant.astimezone(UTC)
@@ -103,7 +126,17 @@ class Instant(fields.AwareDateTime):
         return str(value.astimezone(UTC).isoformat()).replace("+00:00", "Z")
 
 
-class Day(fields.Date):
+class PlainDate(fields.Date):
+    """A day, `2026-11-20`: no other form, such as those of weeks, of which some readers take any ending."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> date:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
+        day: date = super()._deserialize(value, attr, data, **kwargs)
+        return day
+
+
+class Day(PlainDate):
     """A day, `2026-11-20`, between 1900 and 2200."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> date:

@@ -3,11 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from jalsa.ids import new_id
 from notifications import package_texts, queries, texts
-from notifications.models import Appointment, Notice, Package
+from notifications.models import Appointment, Notice, Package, ProviderProjection
 from notifications.package_texts import PackageFacts
 
 
@@ -44,6 +45,15 @@ def notify_of_package(
         )
     )
     db.flush()
+
+
+def hand_over(db: Session, wrong: str, right: str) -> None:
+    """Give the notices of a login to the one that should have had them.
+
+    They stay where another provider has that login, as some of long ago may: whose they are is not known then.
+    """
+    if db.scalar(select(ProviderProjection.id).where(ProviderProjection.user_id == wrong).limit(1)) is None:
+        db.execute(update(Notice).where(Notice.user_id == wrong).values(user_id=right))
 
 
 def mark_read(db: Session, notice: Notice, *, now: datetime) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from notifications.models import ClinicProjection, PatientProjection, ProviderProjection
+from notifications.operations import notices
 
 Projection = type[PatientProjection] | type[ClinicProjection] | type[ProviderProjection]
 
@@ -18,6 +19,15 @@ def save(db: Session, kind: Projection, record_id: UUID, **values: Any) -> None:
     """Store or replace a projection."""
     statement = insert(kind).values(id=record_id, **values)
     db.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=values))
+
+
+def save_provider(db: Session, provider_id: UUID, user_id: str) -> None:
+    """Store or replace a provider; where the login was corrected, what the provider was told goes to the right one."""
+    before = db.get(ProviderProjection, provider_id, with_for_update=True)
+    wrong = before.user_id if before is not None and before.user_id != user_id else None
+    save(db, ProviderProjection, provider_id, user_id=user_id)
+    if wrong is not None:
+        notices.hand_over(db, wrong, user_id)
 
 
 def save_if_unknown(db: Session, kind: Projection, record_id: UUID, **values: Any) -> None:

@@ -7,12 +7,14 @@ from uuid import UUID
 from flask import Response, current_app
 
 from jalsa import clock
+from jalsa.auth import authorise
 from jalsa.errors import not_found
-from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.web import Routes, check_if_match, current_db, current_principal, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from patient_files import domain, operations, queries
 from patient_files.http import schemas
 from patient_files.models import Consent
+from patient_files.policy import POLICY
 
 routes = Routes("consents", "Consents of patients")
 
@@ -32,7 +34,12 @@ def give_consent(body: dict[str, Any]) -> Response:
     "/consents", permission="consents.read", query=schemas.ConsentArgs(), answer=page_of(schemas.ConsentAnswer)
 )
 def list_consents(args: dict[str, Any]) -> dict[str, Any]:
-    """Consents, of one patient or of all, in the order in which they were stored."""
+    """Consents, of one patient or of all, in the order in which they were stored.
+
+    Those of all are for who lists the registry: they name the patients, or who may sign for them.
+    """
+    if args["patient_id"] is None:
+        authorise(POLICY, "patients.list", current_principal())
     now, after, limit = clock.now(), decode_id_cursor(args["cursor"]), args["limit"]
     rows = queries.list_consents(current_db(), args, now=now, after=after, limit=limit + 1)
     return page(rows, limit, lambda row: str(row.id), lambda row: _values(row, now))

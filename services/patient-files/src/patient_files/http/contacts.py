@@ -8,6 +8,8 @@ from phonenumbers import PhoneNumber, PhoneNumberType
 
 #: Whoever calls or writes to such a number pays for it. A personal number's rates are those of premium numbers.
 _DEAR = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PERSONAL_NUMBER})
+#: The library's region of numbers that belong to no country.
+_NO_COUNTRY = "001"
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 #: Top-level names that lead nowhere in the public network, or to machines of our own (RFC 2606, 6761, 6762 appendix G,
@@ -22,8 +24,13 @@ _LONGEST_LOCAL_PART = 64
 
 
 def check_price(number: PhoneNumber) -> None:
-    """Raises marshmallow's ValidationError for a number that costs its callers extra."""
-    if phonenumbers.number_type(number) in _DEAR:
+    """Raises marshmallow's ValidationError for a number that costs its callers extra.
+
+    So do numbers of no country, such as those of satellites: their rates are those of whoever operates them.
+    """
+    kind = phonenumbers.number_type(number)
+    of_no_country = phonenumbers.region_code_for_country_code(number.country_code) == _NO_COUNTRY
+    if kind in _DEAR or (of_no_country and kind != PhoneNumberType.TOLL_FREE):
         raise ValidationError("Must not be a number that costs its callers extra.")
 
 

@@ -8,7 +8,7 @@ import phonenumbers
 from marshmallow import Schema, ValidationError, fields, validate
 
 from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import FreeText, Instant, Name, Value
+from jalsa.web.fields import FreeText, Instant, Name, PlainDate, Value
 from patient_files.domain import CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
 from patient_files.http.contacts import check_mailbox, check_price
 from patient_files.policy import CARE
@@ -62,7 +62,7 @@ class PatientBody(Schema):
     first_name_ar = Name(allow_none=True, load_default=None)
     last_name_ar = Name(allow_none=True, load_default=None)
     national_id = NationalId(allow_none=True, load_default=None, metadata={"description": "Unique within the tenant"})
-    date_of_birth = fields.Date(
+    date_of_birth = PlainDate(
         required=True,
         validate=validate.Range(min=EARLIEST_BIRTH, error="Must not be before 1900."),
         metadata={"description": "Not in the future"},
@@ -143,7 +143,7 @@ class ConsentBody(Schema):
     clinic_id = fields.UUID(allow_none=True, load_default=None, metadata={"description": "Every clinic if absent"})
     signed_by = Name(required=True, metadata={"description": "The patient, or who may sign for the patient"})
     signed_at = Instant(required=True, metadata={"description": "Not in the future"})
-    expires_on = fields.Date(
+    expires_on = PlainDate(
         allow_none=True,
         load_default=None,
         validate=validate.Range(max=LATEST_EXPIRY, error="Must not be after 2200."),

@@ -104,13 +104,14 @@ def _feed(provider_id: UUID, token: str, language: str) -> Response:
     if provider is None:
         raise _no_feed()
     sessions = calendar.feed(db, provider, now - PAST, now + AHEAD)
+    changed_at = calendar.feed_changed_at(db, provider, sessions)
     # of what it is made of: calendar programs ask often, and making it takes many times longer
-    tag = etag_of([provider.name_en, provider.name_ar, language, *(str(session) for session in sessions)])
+    tag = etag_of([provider.name_en, provider.name_ar, language, str(changed_at), *map(str, sessions)])
     # it may be kept, but is asked for again by its tag
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if request.if_none_match.contains_weak(tag.strip('"')):
         return Response(status=304, headers=headers)
-    return Response(calendar_of(provider, sessions, language), 200, headers, content_type=_ICALENDAR)
+    return Response(calendar_of(provider, sessions, changed_at, language), 200, headers, content_type=_ICALENDAR)
 
 
 def _no_feed() -> Problem:

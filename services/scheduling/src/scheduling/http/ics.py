@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from icalendar import Calendar, Event, vText
@@ -18,7 +18,7 @@ _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def calendar_of(provider: Provider, sessions: Sequence[Row[Any]], language: str) -> bytes:
+def calendar_of(provider: Provider, sessions: Sequence[Row[Any]], changed_at: datetime, language: str) -> bytes:
     """The feed, in `en` or `ar`. It is the same until something in it changes."""
     calendar = Calendar()
     calendar.add("prodid", "-//Jalsa//Scheduling//EN")
@@ -26,8 +26,7 @@ def calendar_of(provider: Provider, sessions: Sequence[Row[Any]], language: str)
     calendar.add("method", "PUBLISH")
     calendar.add("x-wr-calname", _text(getattr(provider, f"name_{language}")))
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
-    if sessions:
-        calendar.add("last-modified", max(session.changed_at for session in sessions).astimezone(UTC))
+    calendar.add("last-modified", changed_at.astimezone(UTC))
     for session in sessions:
         calendar.add_component(_event(session, language))
     return bytes(calendar.to_ical())

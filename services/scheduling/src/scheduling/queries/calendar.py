@@ -164,6 +164,21 @@ def feed(db: Session, provider: Provider, starts_at: datetime, ends_at: datetime
     return db.execute(_FEED, {"ids": session_ids(db, window)}).all()
 
 
+# The provider's mark among those of rosters is of what left the calendar.
+_CHANGED = text("""
+    SELECT greatest((SELECT a.at FROM audit_log a WHERE a.table_name = 'providers' AND a.row_id = CAST(:id AS text)
+                     ORDER BY a.id DESC LIMIT 1),
+                    (SELECT changed_at FROM roster_changes WHERE id = CAST(:id AS uuid)),
+                    timestamptz 'epoch')
+""")
+
+
+def feed_changed_at(db: Session, provider: Provider, sessions: Sequence[Row[Any]]) -> datetime:
+    """When last something changed in a provider's feed, of which these are the sessions; also when one left it."""
+    own: datetime = db.execute(_CHANGED, {"id": str(provider.id)}).scalar_one()
+    return max([own, *(session.changed_at for session in sessions)])
+
+
 def _providers(db: Session, window: Window, with_sessions: Collection[UUID]) -> list[dict[str, Any]]:
     """Those who work in the clinic, and those who have sessions in the window; or the one who is asked for."""
     asked: dict[str, Any] = {"ids": list(with_sessions), "clinic": window.clinic_id}

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_dump, validate, validates_schema
 
 from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import Day, FreeText, Instant, Name, PlaceZone, code
+from jalsa.web.fields import Day, FreeText, Instant, Login, Name, PlaceZone, code
 from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.policy import ABSENCE
 
@@ -64,7 +64,7 @@ class RoomAnswer(RoomBody):
 class ProviderBody(Schema):
     name_en = Name(required=True)
     name_ar = Name(required=True)
-    user_id = Name(required=True)
+    user_id = Login(required=True)
     discipline = fields.String(required=True, validate=_discipline)
     clinic_ids = fields.List(fields.UUID(), required=True, validate=validate.Length(1, 50))
 
@@ -72,7 +72,7 @@ class ProviderBody(Schema):
 class ProviderPatch(_Correction):
     name_en = Name()
     name_ar = Name()
-    user_id = Name(metadata={"description": "A correction needs a reason"})
+    user_id = Login(metadata={"description": "A correction needs a reason"})
     discipline = fields.String(validate=_discipline, metadata={"description": "A correction needs a reason"})
     clinic_ids = fields.List(fields.UUID(), validate=validate.Length(1, 50))
     active = fields.Boolean()
