@@ -133,6 +133,13 @@ def test_the_printed_lines_work_when_they_are_pasted(run: LocalRun) -> None:
     eventually(lambda: all(is_told_of(participant, answer) for answer in pasted([lines[0], *lines[3:7]])))
 
 
+def test_at_the_first_start_its_services_ask_each_other_and_none_waits_for_itself(run: LocalRun) -> None:
+    """Whether others know events of an empty database is asked over the port, which must answer by then."""
+    log = (run.data / "jalsa.log").read_text()
+    assert "/v1/events/heads" in log
+    assert "follower-away" not in log
+
+
 def pasted(lines: list[str]) -> list[Any]:
     """The answers, one a line, of what a shell was given."""
     done = subprocess.run(

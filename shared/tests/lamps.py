@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from marshmallow import Schema, fields, validate
 from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session
 
 from jalsa import clock
@@ -303,6 +304,18 @@ def kept(kit: ServiceKit, tenant: str) -> list[tuple[int, str, int]]:
     with kit.transaction(tenant) as db:
         rows = db.execute(text("SELECT sequence, state, attempts FROM inbox ORDER BY subject, sequence")).all()
     return [(row.sequence, row.state, row.attempts) for row in rows]
+
+
+@contextmanager
+def impatient(kit: ServiceKit) -> Iterator[None]:
+    """The application's transactions wait for no lock, instead of ten seconds."""
+
+    def limit(conn: Connection) -> None:
+        conn.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
+
+    sqlalchemy_event.listen(kit.database.engine, "begin", limit)
+    yield
+    sqlalchemy_event.remove(kit.database.engine, "begin", limit)
 
 
 # A database for either

@@ -13,6 +13,7 @@ from lamps import (
     MakeKit,
     Switchable,
     beta,
+    impatient,
     kept,
     lamp_event,
     on_lamp_switched,
@@ -368,3 +369,54 @@ def test_the_feed_filter_passes_on_what_is_not_known_as_applied(kit: ServiceKit,
     events.append(lamp_event(f"{tenant}b", lamp, 1))
     found = kit.inbox.not_yet_applied("/jalsa/alpha", events)
     assert [(e.tenant, e.sequence) for e in found] == [(tenant, 3), (tenant, 4), (tenant, 5), (f"{tenant}b", 1)]
+
+
+def test_a_kept_event_that_cannot_be_read_any_more_is_dead_and_holds_up_its_own_subject_alone(
+    kit: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    receive(kit, tenant, lamp, 2)
+    with kit.transaction(tenant) as db:
+        db.execute(
+            text("UPDATE inbox SET envelope = envelope - 'traceparent', received_at = now() - interval '1 hour'")
+        )
+    receive(kit, tenant, lamp, 1)
+    healthy = left_waiting(kit, tenant)
+
+    kit.inbox.retry_due()
+
+    assert trail(kit, tenant, healthy) == "1,2"
+    assert trail(kit, tenant, lamp) == "1"
+    [item] = kit.client(tenant).get("/events/inbox").get_json()["items"]
+    assert (item["state"], item["sequence"], item["error"]) == ("dead", 2, "Unreadable")
+    assert kit.client(tenant).post(f"/events/inbox/{item['id']}/skip").status_code == 204
+    receive(kit, tenant, lamp, 3)
+    assert trail(kit, tenant, lamp) == "1,3"
+
+
+def left_waiting(kit: ServiceKit, tenant: str) -> UUID:
+    """A subject whose second event is its turn, and was left by a crash."""
+    lamp = new_id()
+    receive(kit, tenant, lamp, 2)
+    with kit.transaction(tenant) as db:
+        on_lamp_switched(
+            db, Received(id=new_id(), subject_id=str(lamp), time=clock.now(), data={"lamp_id": lamp, "level": 1})
+        )
+        db.execute(text("UPDATE inbox_heads SET last = 1 WHERE subject = :subject"), {"subject": f"lamp/{lamp}"})
+    return lamp
+
+
+def test_a_head_that_a_forgotten_session_has_locked_holds_up_its_own_subject_alone(
+    kit: ServiceKit, tenant: str, lamp: UUID, logs: Logs
+) -> None:
+    stuck, healthy = left_waiting(kit, tenant), left_waiting(kit, tenant)
+    with kit.transaction(tenant) as db:
+        db.execute(
+            text("UPDATE inbox SET received_at = now() - interval '1 hour' WHERE subject = :s"), {"s": f"lamp/{stuck}"}
+        )
+    with impatient(kit), kit.transaction(tenant) as forgotten:
+        forgotten.execute(text("SELECT FROM inbox_heads WHERE subject = :s FOR UPDATE"), {"s": f"lamp/{stuck}"})
+        kit.inbox.retry_due()
+        assert (trail(kit, tenant, stuck), trail(kit, tenant, healthy)) == ("1", "1,2")
+    assert [entry["tenant"] for entry in logs if entry["event"] == "event-not-retried"] == [tenant]
+    kit.inbox.retry_due()
+    assert trail(kit, tenant, stuck) == "1,2"

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from lamps import MakeKit, beta, switched, trail
+from lamps import MakeKit, beta, lamp_event, switched, trail
 from running import serving
 
-from jalsa import lookout
-from jalsa.auth import ServiceTokens
+from jalsa import lookout, sources
+from jalsa.auth import SYSTEM, ServiceTokens
+from jalsa.ids import new_id
 from jalsa.lookout import Lookout, SourceAway
 from jalsa.reconcile import Reconciler
 from jalsa.testing.kit import ServiceKit
@@ -67,6 +68,21 @@ def test_many_subjects_are_asked_of_at_once(
     assert trail(kit, tenant, lamp) == "1,2"
 
 
+def test_a_restored_source_that_tells_less_or_another_story_is_not_up_to_date_until_a_person_has_decided(
+    look: Lookout, source: ServiceKit, kit: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    other, lost = new_id(), new_id()
+    for followed in (lamp, other, lost):
+        kit.inbox.receive(lamp_event(tenant, followed, 1))
+        kit.inbox.receive(lamp_event(tenant, followed, 2))
+    switched(source, tenant, lamp, 1)
+    switched(source, tenant, other, 1, 2)
+    subjects = [[f"lamp/{followed}"] for followed in (lamp, other, lost)]
+    assert [look.has_all("alpha", tenant, one) for one in subjects] == [False, False, False]
+    sources.resume(kit.relay.engine, "alpha")
+    assert [look.has_all("alpha", tenant, one) for one in subjects] == [True, True, True]
+
+
 @pytest.mark.parametrize("answer", ["nothing", "an error", "nonsense"])
 def test_a_source_that_does_not_answer_is_away_and_is_not_asked_again_at_once(
     kit: ServiceKit, tenant: str, lamp: UUID, answer: str
@@ -111,5 +127,5 @@ def test_only_our_own_services_may_ask_how_far_a_subject_is(
 
 @pytest.mark.parametrize("subjects", [[], ["lamp/1"] * 501, ["lamp/\n1"], "lamp/1"])
 def test_bad_subjects_are_refused(source: ServiceKit, tenant: str, subjects: object) -> None:
-    answer = source.client(tenant).post("/events/subjects", {"tenant": tenant, "subjects": subjects})
+    answer = source.client("*", SYSTEM).post("/events/subjects", {"tenant": tenant, "subjects": subjects})
     assert answer.status_code == 422

@@ -12,7 +12,19 @@ import kombu.transport.memory
 import pika
 import pytest
 from flask import Flask, jsonify, request
-from lamps import TOPOLOGY, LampFields, Logs, MakeKit, Switchable, beta, kept, lamp_attributes, switched, trail
+from lamps import (
+    TOPOLOGY,
+    LampFields,
+    Logs,
+    MakeKit,
+    Switchable,
+    beta,
+    impatient,
+    kept,
+    lamp_attributes,
+    switched,
+    trail,
+)
 from running import confirmed, looping, serving, working
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -189,6 +201,21 @@ def test_a_peer_that_is_down_does_not_keep_the_other_from_being_read(
     assert reconciler(kit, address, inbox).read_all()
     assert trail(kit, tenant, lamp) == "101,102,1"
     assert checkpoints(kit) == {"alpha": 1, "gamma": 2}
+
+
+def test_a_subject_that_a_forgotten_session_has_locked_does_not_keep_another_source_from_being_read(
+    feeds: Feeds, address: str, make_kit: MakeKit, tenant: str, lamp: UUID
+) -> None:
+    kit, inbox = two_sources(make_kit)
+    feeds.hold("alpha", lamp_attributes(tenant, lamp, 1), lamp_attributes(tenant, lamp, 2))
+    feeds.hold("gamma", gamma_event(tenant, lamp, 1))
+    inbox.receive(parse(lamp_attributes(tenant, lamp, 1)))
+    with impatient(kit), kit.transaction(tenant) as forgotten:
+        forgotten.execute(text("SELECT FROM inbox_heads WHERE source = '/jalsa/alpha' FOR UPDATE"))
+        assert not reconciler(kit, address, inbox).read_all()
+        assert trail(kit, tenant, lamp) == "1,101"
+    assert reconciler(kit, address, inbox).read_all()
+    assert trail(kit, tenant, lamp) == "1,101,2"
 
 
 def two_sources(make_kit: MakeKit) -> tuple[ServiceKit, Inbox]:

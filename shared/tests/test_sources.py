@@ -11,7 +11,7 @@ from running import serving, working
 from sqlalchemy import text
 from test_worker import NO_BROKER, health_of
 
-from jalsa import cli, metrics, sources
+from jalsa import cli, metrics, reconcile, sources
 from jalsa.auth import SYSTEM, ServiceTokens
 from jalsa.config import ConfigError
 from jalsa.envelope import parse
@@ -29,7 +29,14 @@ class Feed:
     def __init__(self) -> None:
         self.app = Flask("feed")
         self.app.add_url_rule("/v1/events", view_func=self.answer)
+        self.app.add_url_rule("/v1/events/subjects", view_func=self.heads, methods=["POST"])
         self.log: list[Json] = []
+
+    def heads(self) -> Any:
+        asked = request.get_json()
+        mine = [e for e in self.log if e["tenantid"] == asked["tenant"] and e["subject"] in asked["subjects"]]
+        last = {e["subject"]: {"subject": e["subject"], "last": int(e["sequence"]), "id": e["id"]} for e in mine}
+        return jsonify({"items": list(last.values())})
 
     def answer(self) -> Any:
         behind = [event for event in self.log if int(event["position"]) > int(request.args["after"])]
@@ -183,6 +190,36 @@ def test_a_consumer_with_a_stopped_source_is_not_ready_and_names_the_runbook(
 
 
 # A service that owns facts
+
+
+def test_a_source_that_lost_only_what_the_bus_had_brought_is_stopped_before_its_new_event_is_forgotten(
+    kit: ServiceKit, feed: Feed, reader: Reconciler, tenant: str, lamp: UUID
+) -> None:
+    """A copy of its database took over that was seconds behind, so the checkpoint is the same and lies in both."""
+    first, second, third = (lamp_attributes(tenant, lamp, n) for n in (1, 2, 3))
+    feed.add(first)
+    assert reader.read_all()
+    for event in (second, third):
+        kit.inbox.receive(parse(event))
+    feed.add(other(second))
+    kit.inbox.receive(parse(feed.log[-1]))
+    assert trail(kit, tenant, lamp) == "1,2,3"
+    reader.read_all()
+    assert stopped(kit) == ["alpha"]
+
+
+def test_a_source_whose_later_event_was_applied_meanwhile_is_not_stopped(
+    kit: ServiceKit, feed: Feed, reader: Reconciler, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of its feed may have been read before the event was there, or may end before it."""
+    monkeypatch.setattr(reconcile, "PAGE", 1)
+    events = [lamp_attributes(tenant, lamp, n) for n in (1, 2, 3)]
+    feed.add(*events)
+    for event in events:
+        kit.inbox.receive(parse(event))
+    assert reader.read_page("alpha")
+    assert stopped(kit) == []
+    assert reader.read_all()
 
 
 def system(kit: ServiceKit) -> Client:

@@ -119,3 +119,22 @@ def test_of_a_session_that_has_begun_its_provider_alone_is_told(world: World, ou
     assert (world.messages(booking), world.messages(over), outside.delivered) == ([], [], [])
     assert [notice["appointment_number"] for notice in world.notices()] == [booking.number]
     assert world.kit.events(world.tenant, "MessageFailed") == []
+
+
+def test_of_a_walk_in_that_is_taken_back_nobody_is_told_and_of_a_booking_they_are(
+    world: World, outside: Outside
+) -> None:
+    begun = clock.now().replace(microsecond=0) - timedelta(minutes=10)
+    walk_in, booking = new_booking(begun), new_booking(begun)
+    world.kit.inbox.receive(world.booked(walk_in, world.patient(), recorded_late=True))
+    with at(begun - timedelta(hours=1)):
+        world.kit.inbox.receive(world.booked(booking, world.patient()))
+        world.dispatch()
+    for one in (walk_in, booking):
+        world.tell("AppointmentCancelled", one)
+    world.dispatch()
+    assert (world.messages(walk_in), [m["kind"] for m in world.messages(booking)]) == (
+        [],
+        ["BOOKING_CONFIRMATION", "CANCELLATION"],
+    )
+    assert [notice["appointment_number"] for notice in world.notices()] == [booking.number, booking.number]

@@ -116,3 +116,8 @@ def test_states_that_are_ends_stay() -> None:
         m.name: {state for state, targets in m.moves.items() if not targets} for m in (domain.REMINDER, domain.MESSAGE)
     }
     assert ends == {"reminder": {"SENT", "CANCELLED", "FAILED"}, "message": {"SENT", "CANCELLED", "FAILED"}}
+
+
+@pytest.mark.parametrize(("waited", "delay"), [(0, 1), (5, 1), (60, 6), (300, 30), (86_400, 30)])
+def test_a_message_that_is_held_back_is_looked_at_again_within_half_a_minute(waited: int, delay: int) -> None:
+    assert domain.withhold_delay(timedelta(seconds=waited)) == timedelta(seconds=delay)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask, request
+from sqlalchemy import text
 from werkzeug.serving import make_server
 
 from jalsa import clock
@@ -19,11 +20,14 @@ from jalsa.worker import Worker
 
 from .factories import Booking, Json, World
 
+_TOLD = text("SELECT subject, last FROM inbox_heads WHERE tenant_id = :tenant AND subject = ANY(:subjects)")
+
 
 class Peers:
-    """Where the other services answer. They have nothing to tell, unless a test gives them events."""
+    """Where the other services answer. They have nothing to tell but what was told already, or a test's events."""
 
-    def __init__(self) -> None:
+    def __init__(self, kit: ServiceKit) -> None:
+        self.kit = kit
         self.events: list[Envelope] = []
         self.app = Flask("peers")
         self.app.add_url_rule("/v1/events", view_func=self.feed)
@@ -34,7 +38,10 @@ class Peers:
         return {"items": [event.attributes() for event in self.events if (event.position or 0) > after]}
 
     def heads(self) -> Json:
-        return {"items": [{"subject": event.subject, "last": event.sequence} for event in self.events]}
+        with self.kit.relay.engine.connect() as conn:
+            told = {row.subject: row.last for row in conn.execute(_TOLD, request.get_json())}
+        told |= {event.subject: event.sequence for event in self.events}
+        return {"items": [{"subject": subject, "last": last} for subject, last in told.items()]}
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -50,8 +57,8 @@ class Peers:
 
 
 @pytest.fixture
-def peers() -> Peers:
-    return Peers()
+def peers(scratch_kit: ServiceKit) -> Peers:
+    return Peers(scratch_kit)
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ _READ = text(f"""
 """)  # noqa: S608 the columns are a constant
 # By the key of (tenant, subject, sequence): it costs the same however long the log is.
 _LAST_PUBLISHED = text("""
-    SELECT subject, max(sequence) AS last FROM outbox
-    WHERE tenant_id = :tenant AND subject = ANY(:subjects) GROUP BY subject
+    SELECT DISTINCT ON (subject) subject, sequence AS last, id FROM outbox
+    WHERE tenant_id = :tenant AND subject = ANY(:subjects) ORDER BY subject, sequence DESC
 """)
 _KEPT = text("""
     SELECT i.id, source, subject, i.sequence, i.type, i.state, i.attempts, i.next_at, i.error, i.received_at,
@@ -86,10 +86,11 @@ class SubjectsBody(Schema):
 
 
 class PublishedSubject(Schema):
-    """The sequence of a subject's last event; a subject without any is left out."""
+    """The sequence and the id of a subject's last event; a subject without any is left out."""
 
     subject = fields.String()
     last = fields.Integer()
+    id = fields.UUID()
 
 
 class SubjectsAnswer(Schema):

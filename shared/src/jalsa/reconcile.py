@@ -1,16 +1,18 @@
 """Reconciliation: reads the feeds of this service's sources and takes in what the bus did not bring."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import structlog
 import urllib3
 from sqlalchemy import Row, text
+from sqlalchemy.exc import DBAPIError
 
 from jalsa import clock, metrics, sources
 from jalsa.auth import ServiceTokens
 from jalsa.config import ConfigError
+from jalsa.db import database_is_away
 from jalsa.envelope import Envelope, Unreadable, parse
 from jalsa.inbox import Inbox
 from jalsa.jobs import Stop
@@ -53,6 +55,34 @@ class FeedAway(Exception):
     """A source's feed did not answer as a feed does."""
 
 
+#: The last sequence of a subject and its event's id, as a source tells them.
+Head = tuple[int, str | None]
+NOTHING: Head = (0, None)
+#: Of how many subjects a source is asked at once.
+MOST_SUBJECTS = 500
+
+
+def heads_of(
+    http: urllib3.PoolManager, address: str, tokens: ServiceTokens, tenant: str, subjects: Sequence[str]
+) -> dict[str, Head]:
+    """The last event that a source has stored of each of these subjects; those without any are left out.
+
+    Raises FeedAway, and urllib3's HTTPError.
+    """
+    response = http.request(
+        "POST",
+        f"{address}/v1/events/subjects",
+        json={"tenant": tenant, "subjects": list(subjects)},
+        headers={"Authorization": f"Bearer {tokens.token()}"},
+    )
+    if response.status != 200:
+        raise FeedAway(str(response.status))
+    try:
+        return {head["subject"]: (int(head["last"]), head.get("id")) for head in response.json()["items"]}
+    except (ValueError, TypeError, LookupError):
+        raise FeedAway("no heads") from None
+
+
 class Reconciler:
     """Reads the feeds, one page a transaction; of several workers only one reads a source at a time."""
 
@@ -89,7 +119,10 @@ class Reconciler:
             waited += 0.5
 
     def read_all(self, stop: Stop | None = None) -> bool:
-        """Read every source's feed to its end. Returns whether all of them answered."""
+        """Read every source's feed to its end; what hinders one, say a lock on a head, hinders no other.
+
+        Returns whether all of them were read.
+        """
         complete = True
         for source in self.sources:
             try:
@@ -97,6 +130,11 @@ class Reconciler:
                     pass
             except (FeedAway, urllib3.exceptions.HTTPError) as error:
                 log.info("feed-away", source=source, error=type(error).__name__)
+                complete = False
+            except DBAPIError as error:
+                if database_is_away(error):
+                    raise
+                log.error("feed-not-read", source=source, exc_info=error)
                 complete = False
         return complete
 
@@ -122,6 +160,7 @@ class Reconciler:
             found = self._fetch(source, max(checkpoint.position - 1, 0))
             envelopes = _behind(checkpoint, source, found)
             missing = self.inbox.not_yet_applied(f"/jalsa/{source}", envelopes)
+            self._check_ends(source, envelopes)
             self._count_missed(source, missing)
             for envelope in missing:
                 if stop is not None and stop.is_set():
@@ -137,6 +176,18 @@ class Reconciler:
             }
             conn.execute(_ADVANCE, {"source": source, **progress})
             return len(found) > PAGE
+
+    def _check_ends(self, source: str, envelopes: list[Envelope]) -> None:
+        """Raises SourceChanged where the source does not know an event any more that was applied here.
+
+        A copy of its database that was some seconds behind when it took over is like this: the bus had brought what
+        lies behind the checkpoint. The events' own page may end before the last one, so the source itself is asked.
+        """
+        for tenant, lasts in self.inbox.ahead_of(f"/jalsa/{source}", envelopes).items():
+            asked = list(lasts)[:MOST_SUBJECTS]
+            told = heads_of(self._http, self.addresses[source], self.tokens, tenant, asked)
+            if any(told.get(subject, NOTHING)[0] < lasts[subject] for subject in asked):
+                raise SourceChanged(source, "fewer events of a subject than were applied")
 
     def _count_missed(self, source: str, missing: list[Envelope]) -> None:
         """What is old and the bus did not bring, although it was up, was not routed to us: a binding was lost."""

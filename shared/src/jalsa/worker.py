@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from jalsa import jobs, metrics, origin, sources, watch
 from jalsa import topology as bus
 from jalsa.auth import ServiceTokens
-from jalsa.config import Config
+from jalsa.config import Config, ConfigError
 from jalsa.consumer import BusConsumer
 from jalsa.db import Database
 from jalsa.inbox import Inbox
@@ -51,13 +51,20 @@ class Worker:
     def start(self) -> None:
         """Start every loop. Raises ConfigError for a database that is empty, although others know events of it."""
         if self.service.publishes and not self.start_empty:
-            origin.check(self.service.name, self.relay.engine, self._tokens(), self.config.peer_url, bus.load())
+            self._check_origin()
         for name, loop in self._loops().items():
             thread_name = f"{self.service.name}-{name}"
             self._rounds[thread_name] = stop = jobs.Round(self.stop)
             thread = threading.Thread(target=self._keep, args=(name, loop, stop), name=thread_name)
             thread.start()
             self._threads.append(thread)
+
+    def _check_origin(self) -> None:
+        try:
+            origin.check(self.service.name, self.relay.engine, self._tokens(), self.config.peer_url, bus.load())
+        except ConfigError:
+            self.relay.dispose()
+            raise
 
     def shut_down(self, seconds: float = 10.0) -> None:
         """Tell the loops to finish what they are at, and wait for them."""

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
@@ -15,6 +16,7 @@ from wsgiref.types import WSGIApplication
 import urllib3
 
 from jalsa.cli import migrations_folder
+from jalsa.config import ConfigError
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.provision import provision
 from jalsa.web import Service
@@ -142,7 +144,7 @@ _workers: list[Any] = []
 
 
 def _assemble(services: dict[str, Service], environments: dict[str, dict[str, str]]) -> WSGIApplication:
-    """One WSGI application of all five, after the fork; their workers' threads start beside it."""
+    """One WSGI application of all five, after the fork; their workers' threads start beside it once it answers."""
     from jalsa.web import create_app
     from jalsa.worker import Worker
 
@@ -151,9 +153,21 @@ def _assemble(services: dict[str, Service], environments: dict[str, dict[str, st
         config = service.config.from_env(environments[name])
         mounts[name] = create_app(service, config, patience=_PATIENCE)
         _workers.append(Worker(service, config))
-    for worker in _workers:
-        worker.start()
     return gateway(mounts)
+
+
+def _start_workers() -> None:
+    """Start what stands beside the port. It asks the port before (`jalsa.origin`), so the port must answer first.
+
+    Where a service may not start, everything is stopped, with the one line that says why.
+    """
+    try:
+        for worker in _workers:
+            worker.start()
+    except ConfigError as error:
+        print(f"jalsa: {error}", file=sys.stderr, flush=True)
+        os.kill(os.getppid(), signal.SIGTERM)
+        raise SystemExit from None
 
 
 def _stop_workers() -> None:
@@ -170,7 +184,7 @@ def _log_to(path: Path) -> None:
 
 
 def _announce(settings: Settings, issuer: Issuer, began: float) -> None:
-    """Once the port answers: load the demonstration data (the first time), and say how to use it."""
+    """Once the port answers: start the workers, load the demonstration data (the first time), say how to use it."""
 
     def wait_and_tell() -> None:
         from jalsa_local.demo import banner, seed
@@ -178,6 +192,7 @@ def _announce(settings: Settings, issuer: Issuer, began: float) -> None:
         http = urllib3.PoolManager(retries=False, timeout=5)
         for name in NAMES:
             _wait_ready(http, f"{settings.base_url}/{name}/readyz")
+        _start_workers()
         ready = time.monotonic() - began
         seed(settings, issuer)
         print(banner(settings, issuer, ready), flush=True)

@@ -178,6 +178,14 @@ def has_something_to_tell(kind: str, dates: int, unscheduled: int) -> bool:
     return dates > 0 or kind in ("PACKAGE_PAUSED", "PACKAGE_CANCELLED")
 
 
+def withhold_delay(waited: timedelta) -> timedelta:
+    """How long until a message that is held back, and was for so long, is looked at again: a second to half a minute.
+
+    Its news is usually a moment away; where a source was restored, or an event is dead, it may be hours.
+    """
+    return min(max(waited / 10, timedelta(seconds=1)), timedelta(seconds=30))
+
+
 def retry_delay(attempts: int) -> timedelta:
     """How long to wait after so many failed attempts: doubling from 5 seconds to half an hour, with jitter."""
     return timedelta(seconds=min(5 * 2 ** (attempts - 1), 1800) * random.uniform(0.75, 1.25))  # noqa: S311 jitter

@@ -88,6 +88,14 @@ def latest_news(db: Session, appointment: Appointment) -> Message | None:
     return db.scalar(query.order_by(Message.id.desc()).limit(1))
 
 
+def was_announced(db: Session, appointment_id: UUID) -> bool:
+    """Whether a message about an appointment was ever to be sent, or a reminder scheduled."""
+    return any(
+        db.scalar(select(kind.id).where(kind.appointment_id == appointment_id).limit(1)) is not None
+        for kind in (Message, Reminder)
+    )
+
+
 def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message, Subject] | None:
     """A message that is still to be sent, locked with what it is about; None as with `claim_reminder`."""
     query = select(Message).where(Message.id == message_id, Message.status.in_(OPEN), Message.next_at <= now)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from notifications import domain
+from notifications import domain, queries
 from notifications.models import Appointment
 from notifications.operations import messages, notices, reminders
 from notifications.operations.projections import learn_of_clinic, learn_of_provider
@@ -82,11 +82,15 @@ def correct(db: Session, appointment_id: UUID, status: str, *, now: datetime) ->
 
 
 def cancel(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
-    """End what was to come of an appointment, and tell patient and provider, unless it is old news or over."""
+    """End what was to come of an appointment, and tell patient and provider, unless it is old news or over.
+
+    Nobody was told of a visit that was entered after its start, and nobody is told that it was taken back.
+    """
     appointment = _locked(db, data["appointment_id"])
     appointment.status = "CANCELLED"
     _end_what_was_to_come(db, appointment)
-    if _is_told(data, announced_at, now) and appointment.ends_at > now:
+    is_known = appointment.starts_at > now or queries.was_announced(db, appointment.id)
+    if _is_told(data, announced_at, now) and appointment.ends_at > now and is_known:
         messages.queue(db, domain.CANCELLATION, appointment, now=now)
         notices.notify_provider(db, "APPOINTMENT_CANCELLED", appointment, now=now)
 

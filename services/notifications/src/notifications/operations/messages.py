@@ -95,7 +95,7 @@ def withhold(db: Session, message_id: UUID, *, now: datetime) -> None:
     if _is_too_late(message, subject, now):
         _fail(db, message, domain.TOO_LATE, now)
     else:
-        message.next_at = now + timedelta(seconds=1)
+        message.next_at = now + domain.withhold_delay(now - message.created_at)
 
 
 def record_sent(db: Session, message_id: UUID, attempt: int, reference: str, *, now: datetime) -> None:
