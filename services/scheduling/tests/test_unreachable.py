@@ -89,9 +89,8 @@ def test_the_place_that_is_still_free_is_offered_once_the_patient_can_be_told(
     desk.give_up(inside)
     if not still_free:
         desk.create_participant(session)
-    patient = UUID(entry["patient_id"])
-    event = example("PatientUpdated", "default", desk.centre.tenant, subject_id=patient, patient_id=patient)
-    desk.centre.kit.inbox.receive(event)
+    named = {"subject_id": entry["patient_id"], "patient_id": entry["patient_id"], "active": True}
+    desk.centre.kit.inbox.receive(example("PatientUpdated", "default", desk.centre.tenant, **named))
     assert desk.statuses(entry, other) == ["OFFERED" if still_free else "WAITING", "WAITING"]
     assert work(desk) == [other["id"]]
 
