@@ -42,6 +42,7 @@ MAY = {
     "history.read": {"manager", "records", "front-desk", "clinician"},
     "events.read": {"manager", "integration", "subscriber"},
     "events.operate": {"manager"},
+    "events.compare": set(),  # our own services alone
 }
 
 

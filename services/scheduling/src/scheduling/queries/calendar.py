@@ -176,8 +176,8 @@ _CHANGED = text("""
 def feed_changed_at(db: Session, provider: Provider, sessions: Sequence[Row[Any]]) -> datetime:
     """When last something changed in a provider's feed, of which these are the sessions; also when one left it."""
     own: datetime = db.execute(_CHANGED, {"id": str(provider.id)}).scalar_one()
-    latest: datetime = max([own, *(session.changed_at for session in sessions)])
-    return latest
+    changed: list[datetime] = [own, *(session.changed_at for session in sessions)]
+    return max(changed)
 
 
 def _providers(db: Session, window: Window, with_sessions: Collection[UUID]) -> list[dict[str, Any]]:
