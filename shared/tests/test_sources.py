@@ -9,6 +9,7 @@ from flask import Flask, jsonify, request
 from lamps import STREAM, MakeKit, beta, kept, lamp_attributes, lamp_event, switched, trail
 from running import serving, working
 from sqlalchemy import text
+from test_pulse import watched
 from test_worker import NO_BROKER, health_of
 
 from jalsa import cli, metrics, reconcile, sources
@@ -274,8 +275,11 @@ def test_a_service_does_not_start_empty_where_another_has_had_events_of_it(
             working(rebuilt, NO_BROKER, peers=f"beta={address}"),
         ):
             pass
-        with working(rebuilt, NO_BROKER, peers=f"beta={address}", start_empty=True) as worker:
-            assert worker.checks()["alpha-place"] == "ok"
+        with watched(rebuilt.config.database_url) as (database, pulse):
+            assert (pulse.state(), database.away) == ("empty", True), "the web process takes nothing in"
+            with working(rebuilt, NO_BROKER, peers=f"beta={address}", start_empty=True) as worker:
+                assert worker.checks()["alpha-place"] == "ok"
+                eventually(lambda: (pulse.state(), database.away) == ("ok", False))
 
 
 @pytest.mark.usefixtures("two_services")

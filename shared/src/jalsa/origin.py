@@ -9,6 +9,7 @@ from jalsa import topology as bus
 from jalsa.auth import ServiceTokens
 from jalsa.config import ConfigError
 from jalsa.reconcile import peer_address
+from jalsa.sources import SourceChanged
 
 log = structlog.get_logger()
 
@@ -18,8 +19,9 @@ _NOTHING_PUBLISHED = text("SELECT position = 0 FROM relay_state WHERE work = 'pl
 def check(service: str, engine: Engine, tokens: ServiceTokens, peers: str, topology: bus.Topology) -> None:
     """Ask those who follow this service, if it has published nothing yet, whether they have had events of it.
 
-    Raises ConfigError where one has. A follower that does not answer is passed over: at a first start all are empty,
-    and whoever does know events stops following by itself when it meets others (`jalsa.sources`).
+    Raises ConfigError where one has, and lets the web processes take nothing in (`jalsa.pulse`). A follower that does
+    not answer is passed over: at a first start all are empty, and whoever does know events stops following by itself
+    when it meets others (`jalsa.sources`).
     """
     with engine.connect() as conn:
         if not conn.execute(_NOTHING_PUBLISHED).scalar_one():
@@ -27,6 +29,7 @@ def check(service: str, engine: Engine, tokens: ServiceTokens, peers: str, topol
     with urllib3.PoolManager(timeout=urllib3.Timeout(connect=1, read=3), retries=False) as http:
         for follower in topology.followers(service):
             if _knows(http, peer_address(peers, follower), service, tokens.token()):
+                sources.stop(engine, service, SourceChanged(service, "this database is empty"))
                 raise ConfigError(f"this database is empty, but {follower} has had events of it: see {sources.RUNBOOK}")
 
 

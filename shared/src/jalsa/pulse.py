@@ -24,7 +24,7 @@ WRITE_EVERY = 2.0
 #: Seconds for which the database counts as full after a request found it so.
 FULL_FOR = 10.0
 
-OK, NO_ANSWER, FULL, ENDED = "ok", "no-answer", "disk-full", "not-watched"
+OK, NO_ANSWER, FULL, EMPTY, ENDED = "ok", "no-answer", "disk-full", "empty", "not-watched"
 #: What stands for the answer at the very beginning, and while there is none.
 _UNKNOWN = "unknown"
 
@@ -32,6 +32,8 @@ _ASK = text("""
     SELECT to_regclass('idempotency_keys') IS NOT NULL AS migrated,
            current_setting('transaction_read_only') AS read_only
 """)
+# The service's worker found that others have had events of it (`jalsa.origin`). Its name is in that of the role.
+_EMPTY = text("SELECT EXISTS (SELECT FROM stopped_sources WHERE replace(source, '-', '_') || '_app' = current_user)")
 # The rows do not fit into the memory that they get, so the database writes them to its disk: no table grows by it.
 _LITTLE_MEMORY = text("SET LOCAL work_mem = '64kB'")
 _WRITE = text("SELECT count(*) FROM generate_series(1, 20000)")
@@ -146,13 +148,16 @@ class Pulse:
             return type(error).__name__, not database_is_away(error)
 
     def _answer(self) -> tuple[str, bool]:
-        """The state, and whether the database answers at all. Raises SQLAlchemyError."""
+        """The state, and whether requests may use the database at all. Raises SQLAlchemyError."""
         if self._connection is None:
             self._connection = self._engine.connect()
         with self._connection.begin():
             found = self._connection.execute(_ASK).one()
+            empty = found.migrated and self._connection.execute(_EMPTY).scalar_one()
         if not found.migrated:
             return "not-migrated", True
+        if empty:
+            return EMPTY, False  # what it took in would be gone with the restore
         if found.read_only == "on":
             return "read-only", True
         return self._trial(self._connection), True

@@ -50,7 +50,7 @@ class Worker:
 
     def start(self) -> None:
         """Start every loop. Raises ConfigError for a database that is empty, although others know events of it."""
-        if self.service.publishes and not self.start_empty:
+        if self.service.publishes:
             self._check_origin()
         for name, loop in self._loops().items():
             thread_name = f"{self.service.name}-{name}"
@@ -60,11 +60,14 @@ class Worker:
             self._threads.append(thread)
 
     def _check_origin(self) -> None:
+        name, engine = self.service.name, self.relay.engine
         try:
-            origin.check(self.service.name, self.relay.engine, self._tokens(), self.config.peer_url, bus.load())
+            if not self.start_empty:
+                origin.check(name, engine, self._tokens(), self.config.peer_url, bus.load())
         except ConfigError:
             self.relay.dispose()
             raise
+        sources.resume(engine, name)  # it may have been stopped by an earlier start
 
     def shut_down(self, seconds: float = 10.0) -> None:
         """Tell the loops to finish what they are at, and wait for them."""
