@@ -160,3 +160,28 @@ def test_a_table_that_others_use_is_not_waited_for_at_length(
         with pytest.raises(MigrationError, match="in use for more than 100ms"):
             migrate(folder, urls.owner, "-1")
     assert "lamps" in tables(urls), "and nothing was changed"
+
+
+def test_an_earlier_revision_by_its_name_is_refused_and_not_said_to_be_reached(urls: Urls, folder: Path) -> None:
+    assert migrate(folder, urls.owner, "0001") == "0001"
+    assert migrate(folder, urls.owner) == "0002"
+    with pytest.raises(MigrationError, match="at 0002, which is later than 0001"):
+        migrate(folder, urls.owner, "0001")
+    assert migrate(folder, urls.owner, "-1") == "0001"
+    assert migrate(folder, urls.owner, "base") == "base"
+
+
+@pytest.mark.parametrize("revision", ["0009", "nonsense", "-9"])
+def test_a_revision_that_there_is_not_is_one_clear_line(urls: Urls, folder: Path, revision: str) -> None:
+    with pytest.raises(MigrationError, match=f"no way to {revision}"):
+        migrate(folder, urls.owner, revision)
+
+
+def test_resuming_without_a_database_ends_with_one_clear_line() -> None:
+    environment = {**os.environ, "DATABASE_RELAY_URL": "postgresql://relay:hidden@127.0.0.1:1/billing"}
+    command = [sys.executable, "-m", "billing", "resume", "scheduling"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "billing: the database cannot be reached; nothing was changed\n",
+    )

@@ -218,3 +218,82 @@ def test_chunks_that_are_broken_are_400_and_too_many_are_413(server: Served, chu
 def test_no_header_says_what_the_path_is(server: Served) -> None:
     answer = server.send(b"GET /other HTTP/1.1\r\nHost: x\r\nPATH_INFO: /wait\r\nConnection: close\r\n\r\n")
     assert status_of(answer) == 404
+
+
+SLOW = 40  # more than the threads of both processes
+
+
+@contextmanager
+def slow_clients(server: Served, beginning: bytes) -> Iterator[list[socket.socket]]:
+    clients = [server.connect() for _ in range(SLOW)]
+    try:
+        for client in clients:
+            client.sendall(beginning)
+        yield clients
+    finally:
+        for client in clients:
+            client.close()
+
+
+BODY = b"POST /body HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /wait HTT",
+        b"\r\n\r\n",
+        BODY + b"Content-Length: 100\r\n\r\n{",
+        BODY + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        BODY + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n",
+        BODY + b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n",
+        BODY + b"Content-Length: 99999999999999999999\r\n\r\n{",
+        BODY + b"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n",
+        b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\nGET /wait HTTP/1.1\r\n",
+        b"GET /wait HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ],
+    ids=["head", "blank", "body", "chunk", "trailer", "huge chunk", "huge body", "expecting", "second", "unclosed"],
+)
+def test_clients_that_send_slowly_or_leave_their_connection_open_hold_nobody_up(
+    server: Served, beginning: bytes
+) -> None:
+    with slow_clients(server, beginning):
+        began = time.monotonic()
+        for _ in range(6):
+            assert status_of(server.get("/scheduling/readyz")) == 200
+        assert time.monotonic() - began < 2
+
+
+def test_a_request_that_comes_byte_by_byte_is_answered(server: Served) -> None:
+    with server.connect() as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in b"\r\n" + BODY + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n":
+            client.sendall(bytes([byte]))
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert (status_of(answer), answer[-1:]) == (200, b"5")
+
+
+def test_requests_that_are_sent_at_once_are_answered_in_turn(server: Served) -> None:
+    first, last = BODY + b"Content-Length: 5\r\n\r\nhello", BODY + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi"
+    answers_ = server.send(first + first + last)
+    assert answers_.count(b"HTTP/1.1 200") == 3
+    assert answers_.endswith(b"2")
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(server: Served) -> None:
+    with server.connect() as client:
+        client.sendall(BODY + b"Content-Length: 5\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 100")
+        client.sendall(b"hello")
+        assert b"HTTP/1.1 200" in b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def test_a_request_that_does_not_arrive_in_time_is_told_so(server: Served) -> None:
+    problem = problem_of(server.send(BODY + b"Content-Length: 100\r\n\r\n{"))
+    assert (problem["status"], problem["code"]) == (408, "request-timeout")
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 1048577", b"Content-Length: 99999999999999999999"])
+def test_a_body_that_is_announced_too_long_is_refused_unread(server: Served, length: bytes) -> None:
+    problem = problem_of(server.send(BODY + length + b"\r\n\r\n" + b"a" * 200_000))
+    assert (problem["status"], problem["code"]) == (413, "request-entity-too-large")

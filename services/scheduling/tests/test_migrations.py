@@ -11,7 +11,7 @@ from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.states import StateMachine
 from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_no_key_is_shared_by_tenants
+from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, back_to
 from jalsa.testing.servers import Servers
 from scheduling import domain
 from scheduling.app import SERVICE
@@ -93,6 +93,32 @@ def test_an_existing_database_knows_afterwards_when_its_series_have_their_sessio
     assert desk.statuses(fulfilled) == ["CANCELLED"]  # the older one knew no better
     kept = ok(desk.move(sessions[1], "reschedule", room_id=desk.room["id"], scope="ALL"))["kept"]
     assert [one["id"] for one in kept] == [sessions[2]["id"]]
+
+
+def test_an_existing_database_is_upgraded_although_a_clinics_zone_is_none_that_it_knows(
+    scratch_kit: ServiceKit, tenant: str, connect: Callable[..., AbstractContextManager[Connection]]
+) -> None:
+    """Python knows zones of its machine (`localtime`) of which the database knows nothing: they were let in once."""
+    desk = Desk(Centre(scratch_kit, tenant))
+    sessions = desk.series_sessions(desk.create_series())
+    ok(desk.move(sessions[2], "reschedule", starts_at=at(5)))
+    scratch_kit.database.dispose()
+    folder, owner = migrations_folder(SERVICE), scratch_kit.config.database_owner_url
+    migrate(folder, owner, back_to("0004", folder))
+    with connect() as conn:
+        conn.execute(text("ALTER TABLE clinics DISABLE TRIGGER audit"))
+        conn.execute(text("UPDATE clinics SET timezone = 'Here/Unknown'"))
+        conn.execute(text("ALTER TABLE clinics ENABLE TRIGGER audit"))
+        conn.commit()
+    migrate(folder, owner)
+    with connect() as conn:
+        apart = text("SELECT count(*) FROM sessions WHERE series_starts_at <> starts_at")
+        assert conn.execute(apart).scalar_one() == 0
+    clinic = desk.centre.get(f"/clinics/{desk.clinic['id']}")
+    assert ok(clinic)["timezone"] == "Here/Unknown"
+    body = {"timezone": "Asia/Riyadh", "reason": "a zone of the old server"}
+    corrected = desk.centre.client().patch(f"/clinics/{desk.clinic['id']}", body, clinic.headers["ETag"])
+    assert ok(corrected)["timezone"] == "Asia/Riyadh"
 
 
 def allowed(kit: ServiceKit, constraint: str) -> set[str]:

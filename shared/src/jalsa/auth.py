@@ -119,7 +119,7 @@ class Authenticator:
         if ours:
             return self._verify_service(token, key)
         claims = self._decode(token, key, self.issuer, self.max_seconds)
-        return _person(claims), float(claims["exp"])
+        return person(claims), float(claims["exp"])
 
     def _verify_service(self, token: str, key: Key) -> tuple[Principal, float]:
         claims = self._decode(token, key, SERVICE_ISSUER, _SERVICE_SECONDS)
@@ -145,7 +145,7 @@ class Authenticator:
         return claims
 
 
-def _person(claims: Mapping[str, Any]) -> Principal:
+def person(claims: Mapping[str, Any]) -> Principal:
     """The caller whom a verified token of the users' issuer names. Raises a 401 problem for what it may not say."""
     subject, tenant, roles = claims["sub"], claims.get("tenant"), claims.get("roles")
     if not is_login(subject):

@@ -44,7 +44,9 @@ def _parser(package: str) -> argparse.ArgumentParser:
     )
     resume.add_argument("source", help="its name, as /readyz of the worker shows it")
     migrate = commands.add_parser("migrate", help="bring the database to a revision")
-    migrate.add_argument("revision", nargs="?", default="head", help="head (default), base, or a revision")
+    migrate.add_argument(
+        "revision", nargs="?", default="head", help="head (default), base, a later revision, or steps back (-1)"
+    )
     commands.add_parser("config", help="show the settings, where they come from, and their values but for secrets")
     return parser
 
@@ -115,19 +117,26 @@ def _migrate(service: "Service", config: Config, arguments: argparse.Namespace) 
 
     config.require("database_owner_url")
     try:
-        migrate(migrations_folder(service), config.database_owner_url, arguments.revision)
+        found = migrate(migrations_folder(service), config.database_owner_url, arguments.revision)
     except MigrationError as error:
         sys.exit(f"{service.name}: {error}")
-    print(f"{service.name}: the database is at {arguments.revision}")
+    print(f"{service.name}: the database is at {found}")
 
 
 def _resume(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
+    from sqlalchemy.exc import DBAPIError
+
     from jalsa import sources
-    from jalsa.db import Database
+    from jalsa.db import Database, database_is_away
 
     config.require("database_relay_url")
     relay = Database(config.database_relay_url, name=f"{service.name}-resume")
-    stopped = sources.resume(relay.engine, arguments.source)
+    try:
+        stopped = sources.resume(relay.engine, arguments.source)
+    except DBAPIError as error:
+        if database_is_away(error):
+            raise ConfigError("the database cannot be reached; nothing was changed") from None
+        raise
     relay.dispose()
     if not stopped:
         raise ConfigError(f"the source {arguments.source} is not stopped")

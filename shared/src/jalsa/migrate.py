@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config as AlembicConfig
+from alembic.util import CommandError
 from sqlalchemy import create_engine, pool, text
 from sqlalchemy.exc import DBAPIError
 
@@ -17,19 +18,33 @@ class MigrationError(Exception):
     """The database cannot be brought to the revision now; the message is one line for the operator."""
 
 
-def migrate(folder: Path, owner_url: str, revision: str = "head") -> None:
-    """Bring a database to a revision: `head`, `base`, or a name. Two that run at once wait for each other.
+def migrate(folder: Path, owner_url: str, revision: str = "head") -> str:
+    """Bring a database to a revision; returns the one that it is at then. Two that run at once wait for each other.
 
-    Raises MigrationError where the database does not answer, or others use a table for too long.
+    `revision` is `head`, `base`, a later one's name, or so many steps back: `-1`. Raises MigrationError where it is
+    none of these, the database does not answer, or others use a table for too long.
     """
     try:
         _migrate(folder, owner_url, revision)
+        found = _revision(owner_url)
+    except CommandError as error:
+        raise MigrationError(f"there is no way to {revision}: {error}") from error
     except DBAPIError as error:
         if database_is_away(error):
             raise MigrationError(f"the database can not be reached: {_first_line(error)}") from error
         if sqlstate(error) == LOCKED:
             raise MigrationError(f"a table was in use for more than {LOCK_TIMEOUT}: nothing was changed") from error
         raise
+    if revision[0] not in "+-" and revision not in ("head", "base", found):
+        raise MigrationError(f"the database is at {found}, which is later than {revision}; the way back is -1, -2, …")
+    return found
+
+
+def _revision(owner_url: str) -> str:
+    engine = create_engine(owner_url, poolclass=pool.NullPool, hide_parameters=True)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return str(found or "base")
 
 
 def _first_line(error: DBAPIError) -> str:

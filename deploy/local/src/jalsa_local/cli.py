@@ -71,13 +71,22 @@ def _run(_: argparse.Namespace) -> None:
 
 
 def _token(arguments: argparse.Namespace) -> None:
+    from jalsa.auth import person
     from jalsa.config import Config
+    from jalsa.errors import Problem
     from jalsa.issuer import Issuer
     from jalsa_local.settings import Settings
 
     longest = int(os.environ.get("JWT_MAX_HOURS") or Config.jwt_max_hours)
     if not 0 < arguments.hours <= longest:
         sys.exit(f"jalsa: a token is valid for {longest} hours at most (JWT_MAX_HOURS).")
+    claims = {"sub": arguments.sub, "tenant": arguments.tenant, "roles": arguments.role}
+    claims |= {name: value for name in ("provider_id", "events") if (value := getattr(arguments, name))}
+    try:
+        if SYSTEM not in arguments.role:
+            person(claims)
+    except Problem as problem:
+        sys.exit(f"jalsa: such a token is good for nothing: {problem.detail}")
     keys = Settings.from_env().data / "keys"
     if not (keys / "issuer.pem").exists():
         sys.exit(f"jalsa: there are no keys in {keys}; start Jalsa first (make run).")

@@ -111,14 +111,15 @@ _CLOSE = "ALTER TABLE {} FORCE ROW LEVEL SECURITY, ENABLE TRIGGER audit"
 
 
 def upgrade() -> None:
-    # When a series has a session was not kept: one that was never moved is there, of the others the rule is known.
+    # When a series has a session was not kept: one that was never moved is there, of the others the rule is known. It
+    # cannot be reckoned in a zone that the database does not know; such a session is taken to be where it belongs.
     op.execute("ALTER TABLE sessions ADD series_starts_at timestamptz")
     for table in ("sessions", "session_series", "clinics"):
         op.execute(_OPEN.format(table))
     op.execute("""
         UPDATE sessions s
-        SET series_starts_at = CASE WHEN s.reschedule_count = 0 THEN s.starts_at
-                                    ELSE (s.occurs_on + r.start_time) AT TIME ZONE c.timezone END
+        SET series_starts_at = CASE WHEN s.reschedule_count > 0 AND c.timezone IN (SELECT name FROM pg_timezone_names)
+                                    THEN (s.occurs_on + r.start_time) AT TIME ZONE c.timezone ELSE s.starts_at END
         FROM session_series r JOIN clinics c ON c.id = r.clinic_id WHERE r.id = s.series_id
     """)
     for table in ("sessions", "session_series", "clinics"):
