@@ -1,11 +1,9 @@
 """gunicorn as Jalsa runs it: it stops without losing a request, answers in problem documents, and logs no address."""
 
 import ctypes
-import errno
 import io
 import json
 import logging
-import selectors
 import socket
 import struct
 import threading
@@ -20,10 +18,9 @@ import structlog
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.http import errors
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
 from jalsa.errors import Problem
-from jalsa.web.incoming import Incoming
 
 log = structlog.get_logger()
 
@@ -36,18 +33,6 @@ HANDSHAKE_SECONDS = 0.2
 
 #: The longest body that any view takes; the gateway refuses more, too.
 MAX_BODY_BYTES = 1 << 20
-
-#: How long a request may take to arrive whole, and how long a client may take in nothing of its answer.
-ARRIVAL_SECONDS, STALLED_SECONDS = 15, 15
-#: How much of requests that have not arrived whole is kept, all of them together.
-MAX_ARRIVING_BYTES = 32 << 20
-#: How long a client that is refused may go on sending, so that it finds the answer.
-LINGER_SECONDS = 2.0
-_PIECE_BYTES = 64 << 10
-_TOO_LONG = (413, "request-entity-too-large", "A body may have 1 MiB at most.")
-_BROKEN = (400, "malformed-request", "The body cannot be read: its chunks are broken.")
-_TOO_SLOW = (408, "request-timeout", "The request did not arrive in time.")
-_TOO_MANY = (503, "temporarily-unavailable", "Too many requests arrive at once; try again.")
 
 _REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
     errors.LimitRequestLine: (414, "request-uri-too-large", "The address is too long."),
@@ -106,149 +91,9 @@ class Logger(glogging.Logger):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, but for how it takes requests in, stops, and refuses what it cannot read.
-
-    A request is collected in the loop, and gets a thread when it is whole: gunicorn reads it in its thread, so as many
-    clients that send slowly as there are threads would leave none for readiness.
-    """
+    """gunicorn's threaded worker, but for how it stops and how it refuses what it cannot read."""
 
     stop_delay = 0.0
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._arriving: dict[Any, Incoming] = {}
-        self._arriving_bytes = 0
-
-    def accept(self, listener: socket.socket) -> None:
-        """Let a client in, and collect what it sends; if need be in the place of the one that is slowest."""
-        try:
-            client, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
-        except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE) or not self.pending_conns:
-                raise
-            self._give_up(self.pending_conns[0])
-            return
-        stalled = struct.pack("ll", STALLED_SECONDS, 0)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stalled)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stalled)
-        self.nr_conns += 1
-        self._collect(TConn(self.cfg, client, address, listener.getsockname()))
-        if self.nr_conns >= self.worker_connections and self.pending_conns:
-            self._give_up(self.pending_conns[0])
-
-    def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
-        """A kept connection has a further request."""
-        self.poller.unregister(client)
-        self.keepalived_conns.remove(conn)
-        self._collect(conn)
-        self._read(conn)
-
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        """Keep a connection or close it; what came behind the request before is the beginning of the next one.
-
-        gunicorn would wait here, in the loop, until a client that is told to close its connection has done so.
-        """
-        if fs.cancelled() or fs.exception() or not fs.result():
-            self._close_gently(conn)
-            return
-        unread = conn.parser.unreader.take_buffered()
-        super().finish_request(conn, fs)
-        if unread and conn in self.keepalived_conns:
-            self.poller.unregister(conn.sock)
-            self.keepalived_conns.remove(conn)
-            self._collect(conn)
-            self._take(conn, unread)
-
-    def handle(self, conn: Any) -> Any:
-        """Answer a request that has arrived. It runs in a thread."""
-        conn.init()
-        conn.parser.unreader.unread(conn.arrived)
-        return super().handle(conn)
-
-    def murder_pending(self) -> None:
-        """Give those up whose request has not arrived in time."""
-        now = time.monotonic()
-        for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
-            self._give_up(conn, _TOO_SLOW)
-
-    def _collect(self, conn: Any) -> None:
-        self._arriving[conn] = Incoming(MAX_BODY_BYTES)
-        self._wait_for(conn, ARRIVAL_SECONDS, self._read)
-
-    def _wait_for(self, conn: Any, seconds: float, read: Callable[[Any], None]) -> None:
-        conn.timeout = time.monotonic() + seconds
-        self.pending_conns.append(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, lambda _: read(conn))
-
-    def _read(self, conn: Any) -> None:
-        try:
-            piece = conn.sock.recv(_PIECE_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            piece = b""
-        if piece:
-            self._take(conn, piece)
-        else:
-            self._give_up(conn)
-
-    def _take(self, conn: Any, piece: bytes) -> None:
-        incoming = self._arriving[conn]
-        incoming.add(piece)
-        self._arriving_bytes += len(piece)
-        if incoming.too_long:
-            self._give_up(conn, _TOO_LONG)
-        elif incoming.broken:
-            self._give_up(conn, _BROKEN)
-        elif incoming.whole:
-            self._forget(conn)
-            conn.arrived = bytes(incoming.data)
-            self.enqueue_req(conn)
-        elif self._arriving_bytes > MAX_ARRIVING_BYTES:
-            self._give_up(conn, _TOO_MANY)
-        elif incoming.expects:
-            incoming.expects = False
-            with suppress(OSError):
-                conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _forget(self, conn: Any) -> Incoming | None:
-        """Wait no more for what a client sends; returns what it has sent."""
-        self.poller.unregister(conn.sock)
-        self.pending_conns.remove(conn)
-        incoming = self._arriving.pop(conn, None)
-        self._arriving_bytes -= incoming.received if incoming else 0
-        return incoming
-
-    def _give_up(self, conn: Any, refusal: tuple[int, str, str] | None = None) -> None:
-        """Wait no more for a client; who has begun a request is told why."""
-        incoming = self._forget(conn)
-        if refusal and incoming and incoming.data:
-            _refuse(conn.sock, refusal, reason="Arrival")
-            self._close_gently(conn)
-        else:
-            self.nr_conns -= 1
-            conn.close()
-
-    def _close_gently(self, conn: Any) -> None:
-        """Give the client a moment to read its answer: a connection closed with bytes unread would take it back."""
-        try:
-            conn.sock.setblocking(False)
-            conn.sock.shutdown(socket.SHUT_WR)
-            self._wait_for(conn, LINGER_SECONDS, self._discard)
-        except (OSError, ValueError):  # it is closed already
-            self.nr_conns -= 1
-            conn.close()
-
-    def _discard(self, conn: Any) -> None:
-        with suppress(BlockingIOError):
-            try:
-                ended = not conn.sock.recv(_PIECE_BYTES)
-            except ConnectionError:
-                ended = True
-            if ended:
-                self._give_up(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """gunicorn keeps the port open until the last request is done, and who connects meanwhile is reset then."""
@@ -276,9 +121,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _cap_keepalive(self, deadline: float) -> None:
         super()._cap_keepalive(deadline)
-        for conn in self.pending_conns:
-            if not (conn in self._arriving and self._arriving[conn].data):  # connected, and never said anything
-                conn.timeout = min(conn.timeout, deadline)
+        for conn in self.pending_conns:  # connected, and never said anything
+            conn.timeout = min(conn.timeout, deadline)
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         try:
@@ -292,16 +136,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if refusal is None:
             refusal = (500, "internal-error", "The request failed; the fault is ours and was logged.")
             log.error("request-failed", exc_info=exc)
-            with suppress(OSError):
-                client.sendall(_answer(*refusal))
         else:
-            _refuse(client, refusal, reason=type(exc).__name__)
-
-
-def _refuse(client: socket.socket, refusal: tuple[int, str, str], *, reason: str) -> None:
-    log.warning("request-refused", reason=reason, status=refusal[0])
-    with suppress(OSError):
-        client.sendall(_answer(*refusal))
+            log.warning("request-refused", reason=type(exc).__name__, status=refusal[0])
+        with suppress(OSError):
+            client.sendall(_answer(*refusal))
 
 
 class _Guarded:
@@ -337,9 +175,9 @@ def _measure_body(environ: WSGIEnvironment) -> None:
     try:
         body = environ["wsgi.input"].read(MAX_BODY_BYTES + 1)
     except (errors.ParseException, OSError):
-        raise Problem(*_BROKEN) from None
+        raise Problem(400, "malformed-request", "The body cannot be read: its chunks are broken.") from None
     if len(body) > MAX_BODY_BYTES:
-        raise Problem(*_TOO_LONG)
+        raise Problem(413, "request-entity-too-large", "A body may have 1 MiB at most.")
     del environ["HTTP_TRANSFER_ENCODING"]
     environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body), "wsgi.input_terminated": False}
 
