@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ class LocalRun:
     def kill_everything(self) -> None:
         """SIGKILL to all of it at once, the database first: as if the power had failed."""
         for process in sorted(self.processes(), key=lambda process: process.pid, reverse=True):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # the database's own processes end with one another
+                process.kill()
         self.kill()
 
     def printed(self) -> str:
