@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 from jalsa import clock
 from jalsa.envelope import Envelope
 from jalsa.lookout import Lookout
+from jalsa.reconcile import Reconciler
 from jalsa.testing.kit import ServiceKit, eventually
 from jalsa.testing.servers import Vhost
 from jalsa.worker import Worker
@@ -62,18 +63,14 @@ def peers(scratch_kit: ServiceKit) -> Peers:
 
 
 @pytest.fixture
-def worlds(scratch_kit: ServiceKit, tenant: str, vhost: Vhost, peers: Peers) -> Iterator[list[World]]:
-    """Two tenants of a service with two workers, to whom the bus brings nothing."""
+def worlds(
+    scratch_kit: ServiceKit, tenant: str, vhost: Vhost, peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[World]]:
+    """Two tenants of a service with two workers, to whom neither the bus nor a reading of the feed brings anything."""
+    monkeypatch.setattr(Reconciler, "loop", lambda self, stop, *_: stop.wait())
     with peers.serving() as address:
         where = f"scheduling={address},patient-files={address}"
-        # no reading of the feed that is due by itself may bring what only the look is to find
-        config = replace(
-            scratch_kit.config,
-            amqp_url=vhost.amqp_url,
-            peer_url=where,
-            reconcile_seconds=3600.0,
-            reconcile_down_seconds=3600.0,
-        )
+        config = replace(scratch_kit.config, amqp_url=vhost.amqp_url, peer_url=where)
         workers = [Worker(scratch_kit.service, config) for _ in range(2)]
         for worker in workers:
             worker.start()

@@ -136,7 +136,7 @@ def test_what_was_stored_before_is_kept_and_can_be_put_right(scratch_kit: Servic
     """A zone of which the database knows nothing, and names that are one as they are compared now."""
     folder, owner = migrations_folder(SERVICE), scratch_kit.config.database_owner_url
     migrate(folder, owner, "base")
-    migrate(folder, owner, "0006-1")
+    migrate(folder, owner, "0005")
     clinic, rooms, providers = new_id(), [new_id() for _ in range(3)], [new_id() for _ in range(2)]
     with scratch_kit.transaction(tenant) as db:
         db.execute(

@@ -229,6 +229,7 @@ def test_no_metric_has_a_label_that_could_name_a_patient(desk: Desk) -> None:
     desk.create_appointment()
     ok(desk.centre.get("/sessions", provider_id=desk.provider["id"]))
     known = {"service", "method", "route", "status", "le", "outcome", "state", "reason", "loop"}
+    known |= {"source", "queue", "stage", "work", "pool", "version"}
     labels = {
         label
         for family in REGISTRY.collect()
