@@ -19,7 +19,7 @@ from jalsa.context import TENANT
 from jalsa.contracts import EventType, Fields, Stream
 from jalsa.db import TenantRow
 from jalsa.envelope import Envelope, parse
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.inbox import Handler, Received
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.outbox import publish
@@ -159,7 +159,7 @@ def represent(lamp: Lamp) -> dict[str, Any]:
 def stored(lamp_id: UUID) -> Lamp:
     lamp = current_db().scalar(select(Lamp).where(Lamp.id == lamp_id).with_for_update())
     if lamp is None:
-        raise not_found("lamp")
+        raise NotFound("lamp")
     return lamp
 
 
@@ -206,7 +206,7 @@ def remove_lamp(lamp_id: UUID) -> None:
 def list_openly(tenant: str) -> Any:
     """For whoever knows the tenant's name."""
     if not TENANT.fullmatch(tenant):
-        raise not_found("tenant")
+        raise NotFound("tenant")
     return run_as(Principal("opener", tenant, frozenset()), lambda: RUN["open"](current_db()))
 
 

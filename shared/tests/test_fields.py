@@ -12,8 +12,8 @@ from marshmallow import ValidationError
 
 from jalsa import states, zones
 from jalsa.characters import clean_value
-from jalsa.errors import Problem
 from jalsa.ids import new_id
+from jalsa.problems import Problem
 from jalsa.web.fields import (
     Day,
     DayOrInstant,

@@ -26,9 +26,9 @@ from sqlalchemy.orm import Session
 
 from jalsa import clock
 from jalsa.db import context_of
-from jalsa.errors import conflict
 from jalsa.ids import new_id
 from jalsa.inbox import Inbox, Received
+from jalsa.problems import conflict
 from jalsa.testing.kit import ServiceKit
 
 

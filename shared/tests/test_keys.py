@@ -22,9 +22,9 @@ from tokens import KID, authenticator_of, claims, private_key, refused, signed
 from jalsa import keys
 from jalsa.auth import Authenticator, ServiceTokens
 from jalsa.config import ConfigError
-from jalsa.errors import Problem
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.keys import FileKeys, HttpKeys, key_source, read_keys
+from jalsa.problems import Problem
 from jalsa.testing.kit import Client, ServiceKit, eventually
 from jalsa.web import create_app
 

@@ -18,8 +18,8 @@ from lamps import RUN
 from tokens import KID, PROVIDER, authenticator_of, claims, encoded, part, private_key, refused, signed
 
 from jalsa.auth import Authenticator, Principal
-from jalsa.errors import Problem
 from jalsa.issuer import Issuer
+from jalsa.problems import Problem
 from jalsa.testing.kit import ServiceKit
 from jalsa.web import current_principal
 

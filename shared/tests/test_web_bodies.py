@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.errors import MAX_ERRORS, MAX_NAME
+from jalsa.problems import MAX_ERRORS, MAX_NAME
 from jalsa.testing.kit import Client, ServiceKit
 from jalsa.web.bodies import MAX_BYTES, MAX_ITEMS, MAX_MEMBERS, MAX_VALUES
 

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.errors import Problem, conflict, invalid
+from jalsa.errors import invalid
+from jalsa.problems import Problem, conflict
 from jalsa.testing.kit import Client, ServiceKit
 
 

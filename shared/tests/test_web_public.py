@@ -6,7 +6,7 @@ from lamps import RUN, Lamp, Logs
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from jalsa.errors import conflict
+from jalsa.problems import conflict
 from jalsa.testing.kit import ServiceKit
 from jalsa.web import current_principal
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from jalsa.auth import Authenticator
-from jalsa.errors import Problem
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.problems import Problem
 
 KID = "jalsa-development"
 PROVIDER = str(uuid4())

@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 
 from jalsa.auth import Authenticator, ServiceTokens
-from jalsa.errors import Problem
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.problems import Problem
 
 
 @pytest.fixture

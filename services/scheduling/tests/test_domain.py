@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jalsa.errors import Problem
+from jalsa.problems import Problem
 from jalsa.states import StateMachine
 from scheduling import domain
 from scheduling.app import SERVICE

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from jalsa.config import ConfigError
 from jalsa.context import TENANT
-from jalsa.errors import Problem
+from jalsa.errors import Forbidden
 from jalsa.keys import Key, KeysAway, key_source, public_jwk
+from jalsa.problems import Problem
 
 #: The issuer of our own services' tokens; only it can give the role `system`.
 SERVICE_ISSUER = "jalsa-services"
@@ -217,15 +218,10 @@ PUBLIC = "public"
 
 
 def authorise(policy: Policy, permission: str | None, principal: Principal) -> None:
-    """Raises the 403 problem `forbidden` unless one of the caller's roles has the permission."""
+    """Raises Forbidden unless one of the caller's roles has the permission."""
     allowed = policy.get(permission, frozenset()) if permission else frozenset()
     if not allowed & principal.roles:
-        raise forbidden("Your roles do not allow this.")
-
-
-def forbidden(detail: str) -> Problem:
-    """403: the caller is known, and may not do this."""
-    return Problem(403, "forbidden", detail)
+        raise Forbidden
 
 
 def _unauthenticated(detail: str) -> Problem:

@@ -1,97 +1,98 @@
-"""Errors that a caller may see: RFC 9457 problem details with a stable, kebab-case `code`."""
+"""Refusals: what a rule of the domain says no to. They carry data, and know neither HTTP nor a language.
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
+Each service has a catalogue (`jalsa.problems`) that maps them to a status, a code and a message.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-#: How many messages an answer has at most, and how many characters of a name that the caller made up.
-MAX_ERRORS = 20
-MAX_NAME = 100
+
+class Message(str):
+    """An English sentence, made of a template and its values, so that it can be said in another language as well.
+
+    It is the English sentence wherever a string is asked for. No value may be a patient's data: it is returned and
+    logged.
+    """
+
+    template: str
+    values: Mapping[str, object]
+
+    def __new__(cls, template: str, **values: object) -> "Message":
+        """`Message("Must be at most {days} days long.", days=31)`."""
+        message = super().__new__(cls, template.format(**values) if values else template)
+        message.template, message.values = template, values
+        return message
 
 
-class Problem(Exception):
-    """A refusal with a documented code. `detail` must never carry a patient's data: it is logged and returned."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        detail: str,
-        *,
-        errors: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        **extra: Any,
-    ) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.errors = errors
-        self.headers = dict(headers or {})
-        self.extra = extra
-
-    def document(self) -> dict[str, Any]:
-        """The problem document's members."""
-        body: dict[str, Any] = {
-            "type": f"urn:jalsa:problem:{self.code}",
-            "title": self.code.replace("-", " ").capitalize(),
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-            **self.extra,
-        }
-        if self.errors is not None:
-            messages = _messages(self.errors)
-            body["errors"] = _tree(islice(messages, MAX_ERRORS))
-            if next(messages, None) is not None:
-                body["more_errors"] = True
-        return body
+class DomainError(Exception):
+    """A rule refuses what was asked for. Its public attributes are what a caller may learn about it."""
 
 
-class NotYetKnown(Problem):
-    """A refusal that may be over in a moment: what is asked for may be on its way here as an event.
+class Conflict(DomainError):
+    """The request makes sense, but what is stored does not allow it."""
+
+
+class NotYetKnown(DomainError):
+    """A refusal that may be over in a moment, because what is asked for may be on its way here as an event.
 
     The edge rolls back, waits outside of any transaction, and runs the request again before it answers this.
     """
 
 
-def _messages(errors: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every message with the names that lead to it."""
-    if isinstance(errors, Mapping):
-        for name, below in errors.items():
-            yield from _messages(below, (*path, _shortened(str(name))))
-    elif isinstance(errors, list):
-        for message in errors:
-            yield path, message
-    else:
-        yield path, errors
+class NotFound(DomainError):
+    """There is no such record, or it belongs to another tenant: the two are never told apart."""
+
+    def __init__(self, record: str) -> None:
+        super().__init__(record)
+        self.record = record
 
 
-def _tree(messages: Iterator[tuple[tuple[str, ...], Any]]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for path, message in messages:
-        *above, last = path
-        branch = tree
-        for name in above:
-            branch = branch.setdefault(name, {})
-        branch.setdefault(last, []).append(message)
-    return tree
+class Forbidden(DomainError):
+    """The caller is known, and may not do this."""
+
+    def __init__(self, message: str = "Your roles do not allow this.") -> None:
+        super().__init__(message)
+        self.message = message
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…"
+class InvalidFields(DomainError):
+    """Fields that the schema alone could not judge. `errors` has the messages by field, nested as the body is."""
+
+    def __init__(self, errors: Mapping[str, Any]) -> None:
+        super().__init__(*errors)
+        self.errors = errors
 
 
-def not_found(what: str) -> Problem:
-    """404 for a record that is not there, or that belongs to another tenant: the two are never told apart."""
-    return Problem(404, "not-found", f"There is no such {what}.")
+class InvalidField(InvalidFields):
+    """One field that the schema alone could not judge."""
+
+    def __init__(self, field: str, template: str, **values: object) -> None:
+        super().__init__({field: [Message(template, **values)]})
+        self.field = field
 
 
-def invalid(field: str, message: str) -> Problem:
-    """422 for one field that the schema alone could not judge."""
-    return Problem(422, "validation-error", "The request has invalid fields.", errors={field: [message]})
+class InvalidTransition(Conflict):
+    """A record's state does not allow a change. Services derive a class for each further rule of this kind."""
 
 
-def conflict(code: str, detail: str, **extra: Any) -> Problem:
-    """409: the request is well formed, but what is stored does not allow it."""
-    return Problem(409, code, detail, **extra)
+@dataclass(eq=False)
+class RefusedMove(InvalidTransition):
+    """A record is not to go from the state `current` to `target`; `machine` is what kind of record it is."""
+
+    machine: str
+    current: str
+    target: str
+
+    @property
+    def article(self) -> str:
+        """The English article of the record, at the start of a sentence."""
+        return "An" if self.machine[0] in "aeiou" else "A"
+
+
+class NoSuchMove(RefusedMove):
+    """The table of states has no such move."""
+
+
+class NoSuchUndo(RefusedMove):
+    """The table of states has no such way back."""

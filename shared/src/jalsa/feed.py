@@ -9,8 +9,9 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import text
 
 from jalsa.auth import PUBLIC, SUBSCRIBER, Principal
-from jalsa.errors import conflict, not_found
+from jalsa.errors import NotFound
 from jalsa.outbox import COLUMNS, envelope_of
+from jalsa.problems import conflict
 from jalsa.web.edge import current_db, current_principal
 from jalsa.web.fields import Instant
 from jalsa.web.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
@@ -194,7 +195,7 @@ def read_schema(event: str) -> Response:
     for published in current_app.extensions["jalsa"].service.publishes:
         if f"{published.name}.v{published.version}" == event:
             return jsonify(json_schema(published))
-    raise not_found("event")
+    raise NotFound("event")
 
 
 def list_inbox(args: dict[str, Any]) -> dict[str, Any]:
@@ -232,7 +233,7 @@ def drop_waiting(event_id: UUID) -> None:
 def _kept(event_id: UUID, state: str, otherwise: str) -> Any:
     row = current_db().execute(_KEPT_ONE, {"id": event_id}).one_or_none()
     if row is None:
-        raise not_found("event")
+        raise NotFound("event")
     if row.state != state:
         raise conflict("invalid-transition", otherwise)
     return row

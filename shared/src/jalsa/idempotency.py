@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, invalid
+from jalsa.errors import InvalidField
+from jalsa.problems import Problem
 
 _LOCK = text(
     "SELECT pg_advisory_xact_lock(hashtextextended('idempotency:' || :tenant || ':' || :actor || ':' || :key, 0))"
@@ -33,7 +34,7 @@ def key_of(request: Request) -> str | None:
     if request.method != "POST" or key is None:
         return None
     if not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable():
-        raise invalid("Idempotency-Key", "Must be 1 to 200 printable ASCII characters.")
+        raise InvalidField("Idempotency-Key", "Must be 1 to 200 printable ASCII characters.")
     return key
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jalsa.errors import conflict
+from jalsa.errors import NoSuchMove, NoSuchUndo
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,14 @@ class StateMachine:
     undo: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def check(self, current: str, target: str) -> None:
-        """Raises the 409 problem `invalid-transition` unless the table has the move."""
+        """Raises NoSuchMove unless the table has the move."""
         if target not in self.moves[current]:
-            article = "An" if self.name[0] in "aeiou" else "A"
-            raise conflict("invalid-transition", f"{article} {self.name} that is {current} cannot become {target}.")
+            raise NoSuchMove(self.name, current, target)
 
     def check_undo(self, current: str, target: str) -> None:
-        """Raises the 409 problem `invalid-transition` unless the table has the move back."""
+        """Raises NoSuchUndo unless the table has the move back."""
         if target not in self.undo.get(current, ()):
-            raise conflict("invalid-transition", f"A {self.name} that is {current} cannot be taken back to {target}.")
+            raise NoSuchUndo(self.name, current, target)
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -73,8 +73,8 @@ def _run(_: argparse.Namespace) -> None:
 def _token(arguments: argparse.Namespace) -> None:
     from jalsa.auth import person
     from jalsa.config import Config
-    from jalsa.errors import Problem
     from jalsa.issuer import Issuer
+    from jalsa.problems import Problem
     from jalsa_local.settings import Settings
 
     longest = int(os.environ.get("JWT_MAX_HOURS") or Config.jwt_max_hours)

@@ -2,6 +2,7 @@
 
 from billing import domain, events, handlers
 from billing.http import clearance, invoices, packages, prices
+from billing.http.problems import PROBLEMS
 from billing.policy import POLICY
 from jalsa.web import Service
 
@@ -13,5 +14,6 @@ SERVICE = Service(
     publishes=events.PUBLISHES,
     streams=events.STREAMS,
     handlers=handlers.HANDLERS,
+    problems=PROBLEMS,
     machines=(domain.INVOICE,),
 )

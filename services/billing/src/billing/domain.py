@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jalsa.errors import conflict
+from billing.errors import PaymentExceedsBalance
 from jalsa.states import table
 
 #: A draft has no number, and its cancellation leaves nothing behind. Once money was received there is no way to VOID.
@@ -100,12 +100,12 @@ def description(service_type: str, package: PackageSession | None) -> str:
 def status_after_payment(status: str, balance: Decimal, amount: Decimal) -> str:
     """The state in which a payment leaves an invoice.
 
-    Raises 409 `payment-exceeds-balance`, and 409 `invalid-transition` where nothing is owed: a draft, a void invoice.
+    Raises PaymentExceedsBalance, and NoSuchMove where nothing is owed: a draft, a void invoice.
     """
     if status in ("DRAFT", "VOID"):
         INVOICE.check(status, "PARTIALLY_PAID")
     if amount > balance:
-        raise conflict("payment-exceeds-balance", "The payment is more than what is left to pay.")
+        raise PaymentExceedsBalance
     target = "PAID" if amount == balance else "PARTIALLY_PAID"
     INVOICE.check(status, target)
     return target

@@ -2,6 +2,7 @@
 
 from clinical_notes import domain, events, handlers
 from clinical_notes.http import notes, worklist
+from clinical_notes.http.problems import CONSTRAINTS, PROBLEMS
 from clinical_notes.policy import POLICY
 from jalsa.web import Service
 
@@ -14,9 +15,6 @@ SERVICE = Service(
     streams=events.STREAMS,
     handlers=handlers.HANDLERS,
     machines=(domain.NOTE,),
-    constraints={
-        "notes_group_once": ("note-exists", "The session has its group note."),
-        "notes_participant_once": ("note-exists", "The participant has a note of this session."),
-        "notes_signed": ("invalid-transition", "A signed note can not be changed."),
-    },
+    problems=PROBLEMS,
+    constraints=CONSTRAINTS,
 )

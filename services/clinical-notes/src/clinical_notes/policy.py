@@ -4,7 +4,7 @@ from uuid import UUID
 
 from clinical_notes.domain import Reader
 from jalsa.auth import SUBSCRIBER, SYSTEM, Policy, Principal
-from jalsa.errors import Problem
+from jalsa.errors import Forbidden
 
 _CLINICIAN = frozenset({"clinician"})
 _MANAGER = frozenset({"manager"})
@@ -24,10 +24,10 @@ def reader_of(principal: Principal) -> Reader:
 
 
 def author_of(principal: Principal) -> UUID:
-    """The provider as whom the caller writes. Raises 403 `forbidden` where the token names none."""
+    """The provider as whom the caller writes. Raises Forbidden where the token names none."""
     provider_id = _provider_of(principal)
     if provider_id is None:
-        raise Problem(403, "forbidden", "Your token names no provider.")
+        raise Forbidden("Your token names no provider.")
     return provider_id
 
 

@@ -4,6 +4,7 @@ from jalsa.web import Service
 from patient_files import domain, events, handlers, jobs
 from patient_files.config import PatientFilesConfig
 from patient_files.http import consents, files, patients
+from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.policy import POLICY
 
 SERVICE = Service(
@@ -17,8 +18,7 @@ SERVICE = Service(
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
     machines=(domain.CONSENT,),
-    constraints={
-        "patients_national_id_key": ("national-id-taken", "Another patient has this national id."),
-    },
+    problems=PROBLEMS,
+    constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),
 )

@@ -10,10 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, invalid, not_found
+from jalsa.errors import InvalidField, NotFound
 from jalsa.ids import new_id
 from jalsa.numbers import next_number
 from patient_files import domain, events, queries
+from patient_files.errors import UnknownPatient
 from patient_files.models import (
     AppointmentProjection,
     ClinicProjection,
@@ -34,7 +35,7 @@ def register_patient(db: Session, data: Mapping[str, Any], *, zone: str, now: da
     """
     today = domain.local_date(now, zone)
     if data["date_of_birth"] > today:
-        raise invalid("date_of_birth", "Must not be in the future.")
+        raise InvalidField("date_of_birth", "Must not be in the future.")
     patient = Patient(id=new_id(), **data, active=True, created_at=now)
     number = domain.file_number(today.year, next_number(db, f"FILE-{today.year}"))
     patient.file = MainFile(id=new_id(), file_number=number, opened_at=now)
@@ -65,7 +66,7 @@ def open_sub_file(
     """
     main_file = queries.find_main_file(db, patient_id, lock=True)
     if main_file is None:
-        raise not_found("patient")
+        raise NotFound("patient")
     existing = queries.list_sub_files(db, main_file.id)
     for sub_file in existing:
         if sub_file.clinic_id == clinic_id:
@@ -92,7 +93,7 @@ def lock_patient(db: Session, patient_id: UUID) -> None:
     Raises 422 `unknown-patient`.
     """
     if queries.find_patient(db, patient_id, lock=True) is None:
-        raise Problem(422, "unknown-patient", "There is no such patient.")
+        raise UnknownPatient
 
 
 def give_consent(db: Session, data: Mapping[str, Any], *, zone: str, now: datetime) -> Consent:
@@ -105,13 +106,13 @@ def give_consent(db: Session, data: Mapping[str, Any], *, zone: str, now: dateti
     if data["clinic_id"] is not None:
         clinic = db.get(ClinicProjection, data["clinic_id"])
         if clinic is None:
-            raise invalid("clinic_id", "There is no such clinic.")
+            raise InvalidField("clinic_id", "There is no such clinic.")
         zone = clinic.timezone or zone
     if data["signed_at"] > now:
-        raise invalid("signed_at", "Must not be in the future.")
+        raise InvalidField("signed_at", "Must not be in the future.")
     expires_on = data["expires_on"]
     if expires_on is not None and expires_on < domain.local_date(data["signed_at"], zone):
-        raise invalid("expires_on", "Must not be before the day of signing.")
+        raise InvalidField("expires_on", "Must not be before the day of signing.")
     consent = Consent(
         id=new_id(),
         **data,
@@ -128,7 +129,7 @@ def locked_consent(db: Session, consent_id: UUID) -> Consent:
     """A consent as it is once its patient's row is locked, until the transaction ends. Raises 404."""
     consent = db.get(Consent, consent_id)
     if consent is None:
-        raise not_found("consent")
+        raise NotFound("consent")
     lock_patient(db, consent.patient_id)
     db.refresh(consent)
     return consent

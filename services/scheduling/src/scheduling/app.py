@@ -20,6 +20,7 @@ from scheduling.http import (
     setup,
     waitlist,
 )
+from scheduling.http.problems import CONSTRAINTS, PROBLEMS
 from scheduling.policy import POLICY
 
 SERVICE = Service(
@@ -47,21 +48,6 @@ SERVICE = Service(
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
     machines=(domain.SESSION, domain.PARTICIPANT, domain.ENTRY, domain.OFFER, domain.PACKAGE, domain.PACKAGE_SESSION),
-    constraints={
-        "sessions_provider_busy": ("provider-busy", "The provider has another session at that time."),
-        "sessions_room_busy": ("room-busy", "The room is taken at that time."),
-        "participants_patient_busy": ("patient-busy", "The patient has another session at that time."),
-        "participants_enrolled_once": ("already-enrolled", "The patient has a place in this session."),
-        "series_members_once": ("already-enrolled", "The patient is on the roster of this series."),
-        "participants_capacity": ("session-full", "Every place of this session is taken."),
-        "waitlist_entries_session_once": ("already-waiting", "The patient waits for this session already."),
-        "waitlist_entries_service_once": ("already-waiting", "The patient waits for this service type already."),
-        "participants_package_session_once": ("already-enrolled", "This session of the package has an appointment."),
-        "clinics_code_key": ("code-taken", "Another clinic has this code."),
-        "rooms_name_key": ("name-taken", "Another room of the clinic has this name."),
-        "rooms_name_folded": ("name-taken", "Another room of the clinic has this name."),
-        "providers_user_folded": ("user-taken", "Another provider has this user_id."),
-        "providers_user_key": ("user-taken", "Another provider has this user_id."),
-        "service_types_code_key": ("code-taken", "Another service type has this code."),
-    },
+    problems=PROBLEMS,
+    constraints=CONSTRAINTS,
 )

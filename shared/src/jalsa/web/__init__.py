@@ -1,6 +1,6 @@
 """HTTP: the application factory, and what every view uses."""
 
-from jalsa.web.app import Service, create_app
+from jalsa.web.app import Service, create_app, current_speaker
 from jalsa.web.edge import current_db, current_principal, run_as
 from jalsa.web.etags import check_if_match, tagged
 from jalsa.web.paging import PageArgs, page, page_of
@@ -17,6 +17,7 @@ __all__ = [
     "create_app",
     "current_db",
     "current_principal",
+    "current_speaker",
     "page",
     "page_of",
     "restricted",

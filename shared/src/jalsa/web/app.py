@@ -3,7 +3,7 @@
 import copy
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,10 +19,12 @@ from jalsa.auth import Authenticator, Policy
 from jalsa.config import Config
 from jalsa.contracts import EventType, Stream
 from jalsa.db import Database
-from jalsa.errors import Problem
+from jalsa.errors import DomainError
 from jalsa.inbox import Handler
 from jalsa.jobs import Job
+from jalsa.problems import COMMON, Catalogue, Problem, Speaker
 from jalsa.states import StateMachine
+from jalsa.texts import LANGUAGES, Texts
 from jalsa.web import bodies, fields
 from jalsa.web.edge import JalsaFlask, Patience
 from jalsa.web.routes import Routes
@@ -53,7 +55,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class Service:
     """All that a service declares; its `app.py` is the only place that puts it together.
 
-    `constraints` maps a database constraint to the code and detail of the 409 problem that it stands for.
+    `problems` is the catalogue of what its domain refuses, and `constraints` maps a database constraint to the refusal
+    that it stands for.
     `restricted` names the aggregates whose events only holders of `events.read.<aggregate>` find in the feed.
     """
 
@@ -67,8 +70,14 @@ class Service:
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     jobs: tuple[Job, ...] = ()
     machines: tuple[StateMachine, ...] = ()
-    constraints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    problems: Catalogue = Catalogue()  # noqa: RUF009 (it is never changed)
+    constraints: Mapping[str, Callable[[], DomainError]] = field(default_factory=dict)
     restricted: frozenset[str] = frozenset()
+
+    @property
+    def package(self) -> str:
+        """The name of its Python package."""
+        return self.name.replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,8 @@ class Wiring:
     service: Service
     config: Config
     authenticator: Authenticator
+    catalogue: Catalogue
+    texts: Texts
 
 
 class JalsaApi(Api):  # type: ignore[misc]
@@ -138,6 +149,8 @@ def create_app(
             service_jwks_url=config.service_jwks_url,
             max_hours=config.jwt_max_hours,
         ),
+        COMMON | service.problems,
+        Texts(("jalsa", service.package)),
     )
     watched = database is None
     name = f"{service.name}-web"
@@ -150,6 +163,7 @@ def create_app(
         api.register_blueprint(routes, url_prefix="/v1")
     app.register_blueprint(system_blueprint())
     app.register_error_handler(Problem, _problem)
+    app.register_error_handler(DomainError, _refused)
     app.before_request(_start_clock)
     app.after_request(_observe)
     if hops := config.trusted_proxies:
@@ -169,11 +183,28 @@ def _spec_options(service: Service) -> dict[str, Any]:
     }
 
 
+def language() -> str:
+    """The language of the caller, by Accept-Language: English where none of ours is asked for."""
+    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def current_speaker() -> Speaker:
+    """What says a message in the caller's language."""
+    wiring: Wiring = current_app.extensions["jalsa"]
+    return wiring.texts.speaker(language())
+
+
+def _refused(error: DomainError) -> Response:
+    return _problem(current_app.extensions["jalsa"].catalogue.problem(error, current_speaker()))
+
+
 def _problem(problem: Problem) -> Response:
-    response = jsonify(problem.document())
+    response = jsonify(problem.document(current_speaker()))
     response.status_code = problem.status
     response.content_type = "application/problem+json"
     response.headers.update(problem.headers)
+    response.headers["Content-Language"] = language()
+    response.vary.add("Accept-Language")
     return response
 
 

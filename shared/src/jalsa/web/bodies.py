@@ -6,7 +6,7 @@ from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from jalsa import strictjson
-from jalsa.errors import invalid
+from jalsa.errors import InvalidField
 
 #: The bytes of a body, unless its view asks for more.
 MAX_BYTES = 64 * 1024
@@ -51,13 +51,13 @@ def _check_size(value: Any) -> None:
         for each in level:
             if isinstance(each, dict):
                 if len(each) > MAX_MEMBERS:
-                    raise invalid("body", f"Must not have an object of more than {MAX_MEMBERS} members.")
+                    raise InvalidField("body", f"Must not have an object of more than {MAX_MEMBERS} members.")
                 below += each.values()
             elif isinstance(each, list):
                 if len(each) > MAX_ITEMS:
-                    raise invalid("body", f"Must not have a list of more than {MAX_ITEMS} items.")
+                    raise InvalidField("body", f"Must not have a list of more than {MAX_ITEMS} items.")
                 below += each
         count += len(below)
         if count > MAX_VALUES:
-            raise invalid("body", f"Must not have more than {MAX_VALUES} values.")
+            raise InvalidField("body", f"Must not have more than {MAX_VALUES} values.")
         level = below

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -27,7 +27,8 @@ from jalsa.db import (
     database_is_away,
     sqlstate,
 )
-from jalsa.errors import NotYetKnown, Problem, conflict
+from jalsa.errors import Conflict, DomainError, NotYetKnown
+from jalsa.problems import Problem
 from jalsa.pulse import Pulse
 from jalsa.web import bodies
 from jalsa.web.gate import Gate, NoPlace
@@ -167,7 +168,7 @@ class JalsaFlask(Flask):
         """Run a view in a transaction, with a problem for what the database says against it."""
         try:
             response = again(lambda: self._attempt(view))
-        except Problem:
+        except (DomainError, Problem):
             self.gate.went_through(route)
             raise
         except IntegrityError as error:
@@ -218,14 +219,14 @@ class JalsaFlask(Flask):
             earlier.headers.pop("ETag", None)
         return earlier
 
-    def _violation(self, error: IntegrityError) -> Problem:
-        """A constraint caught what the operation did not: the same problem, from the service's table of them."""
+    def _violation(self, error: IntegrityError) -> DomainError:
+        """A constraint caught what the operation did not. It is the same refusal, from the service's table of them."""
         name = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
-        known = self.extensions["jalsa"].service.constraints.get(name)
-        if known:
-            return conflict(*known)
+        constraints: Mapping[str, Callable[[], DomainError]] = self.extensions["jalsa"].service.constraints
+        if name in constraints:
+            return constraints[name]()
         log.error("constraint-violated", constraint=name, exc_info=error)
-        return conflict("conflict", "The request contradicts what is stored.")
+        return Conflict()
 
     def _database_problem(self, error: SQLAlchemyError, route: str) -> Problem | None:
         """What a database error means to the caller; None for a fault of ours."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, json, jsonify, request
 
-from jalsa.errors import Problem
+from jalsa.problems import Problem
 
 
 def etag_of(representation: Any) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 
-from jalsa.errors import invalid
+from jalsa.errors import InvalidField
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ def decode_cursor(cursor: str) -> str:
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise invalid("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "Not a cursor of this list.") from None
 
 
 def decode_id_cursor(cursor: str | None) -> UUID | None:
@@ -62,7 +62,7 @@ def decode_id_cursor(cursor: str | None) -> UUID | None:
     try:
         return UUID(decode_cursor(cursor))
     except ValueError:
-        raise invalid("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "Not a cursor of this list.") from None
 
 
 def instant_cursor(instant: datetime, record_id: UUID) -> str:
@@ -78,4 +78,4 @@ def decode_instant_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
     try:
         return datetime.fromisoformat(instant), UUID(record_id)
     except ValueError:
-        raise invalid("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "Not a cursor of this list.") from None

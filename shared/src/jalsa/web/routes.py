@@ -11,7 +11,7 @@ from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 
 from jalsa.auth import PUBLIC
-from jalsa.errors import Problem
+from jalsa.problems import Problem
 from jalsa.web import bodies
 from jalsa.web.restricted import check_declared
 

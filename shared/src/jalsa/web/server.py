@@ -20,7 +20,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
-from jalsa.errors import Problem
+from jalsa.problems import Problem
 
 log = structlog.get_logger()
 

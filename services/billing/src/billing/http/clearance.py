@@ -10,7 +10,7 @@ from billing.models import Clearance
 from billing.operations import clearance as operations
 from billing.operations.invoices import locked_invoice
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, check_if_match, current_db, tagged
 
 routes = Routes("clearance", "Financial clearance")
@@ -42,7 +42,7 @@ def clear_appointment(body: dict[str, Any], appointment_id: UUID) -> Response:
 def _found(appointment_id: UUID) -> Clearance:
     clearance = current_db().get(Clearance, appointment_id)
     if clearance is None:
-        raise not_found("clearance")
+        raise NotFound("clearance")
     return clearance
 
 

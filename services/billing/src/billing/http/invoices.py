@@ -11,7 +11,7 @@ from billing.models import Invoice
 from billing.operations import invoices as operations
 from billing.operations import payments
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 
@@ -43,7 +43,7 @@ def get_invoice(invoice_id: UUID) -> Response:
     """One invoice."""
     invoice = current_db().get(Invoice, invoice_id)
     if invoice is None:
-        raise not_found("invoice")
+        raise NotFound("invoice")
     return tagged(_shown(invoice))
 
 

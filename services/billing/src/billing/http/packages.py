@@ -7,7 +7,7 @@ from flask import Response
 from billing import queries
 from billing.http import represent, schemas
 from billing.models import PackageProjection
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, current_db, tagged
 
 routes = Routes("packages", "What the appointments of a package come to")
@@ -21,5 +21,5 @@ def get_package_balance(package_id: UUID) -> Response:
     db = current_db()
     package = db.get(PackageProjection, package_id)
     if package is None:
-        raise not_found("package")
+        raise NotFound("package")
     return tagged(_BALANCE.dump(represent.package_balance(package, queries.package_sums(db, package_id))))

@@ -10,7 +10,7 @@ from billing.http import schemas
 from billing.models import Price
 from billing.operations import prices as operations
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 
@@ -44,5 +44,5 @@ def get_price(price_id: UUID) -> Response:
     """One price."""
     price = current_db().get(Price, price_id)
     if price is None:
-        raise not_found("price")
+        raise NotFound("price")
     return tagged(_PRICE.dump(price))

@@ -13,7 +13,7 @@ from billing.models import Invoice, InvoiceLine, Price
 from billing.operations import clearance
 from billing.operations.locks import lock_prices_for_reading
 from jalsa.db import context_of
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.ids import new_id
 from jalsa.numbers import next_number
 
@@ -118,7 +118,7 @@ def locked_invoice(db: Session, **key: UUID) -> Invoice:
     """The invoice with this `id` or `appointment_id`, its row locked until the transaction ends. Raises 404."""
     invoice = queries.locked_invoice(db, **key)
     if invoice is None:
-        raise not_found("invoice")
+        raise NotFound("invoice")
     return invoice
 
 

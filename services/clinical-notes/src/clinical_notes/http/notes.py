@@ -10,7 +10,7 @@ from clinical_notes.http import schemas
 from clinical_notes.models import Note, PatientProjection, SessionProjection
 from clinical_notes.operations import notes as operations
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, current_principal, page, page_of, tagged
 from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_id_cursor
@@ -49,7 +49,7 @@ def get_note(note_id: UUID) -> Response:
     """One note."""
     note = queries.find_note(current_db(), note_id, policy.reader_of(current_principal()))
     if note is None:
-        raise not_found("note")
+        raise NotFound("note")
     return tagged(_NOTE.dump(note))
 
 
@@ -77,7 +77,7 @@ def sign_note(_: dict[str, Any], note_id: UUID) -> Response:
 def list_session_notes(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
     """The notes of a session: the shared one and those of its participants."""
     if current_db().get(SessionProjection, session_id) is None:
-        raise not_found("session")
+        raise NotFound("session")
     return _list({**args, "session_id": session_id})
 
 
@@ -85,7 +85,7 @@ def list_session_notes(args: dict[str, Any], session_id: UUID) -> dict[str, Any]
 def list_patient_notes(args: dict[str, Any], patient_id: UUID) -> dict[str, Any]:
     """A patient's notes, with the group notes of the sessions in which the patient has a place."""
     if current_db().get(PatientProjection, patient_id) is None:
-        raise not_found("patient")
+        raise NotFound("patient")
     return _list({**args, "patient_id": patient_id})
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from clinical_notes import policy, queries
 from clinical_notes.domain import GROUP, MISSING
 from clinical_notes.http import schemas
-from jalsa.errors import Problem
+from jalsa.errors import Forbidden
 from jalsa.web import Routes, current_db, current_principal, page, page_of
 from jalsa.web.paging import decode_instant_cursor, instant_cursor
 
@@ -36,7 +36,7 @@ def _whose(asked: UUID | None) -> UUID | None:
         return asked
     own = policy.author_of(principal)
     if asked not in (None, own):
-        raise Problem(403, "forbidden", "This is another provider's worklist.")
+        raise Forbidden("This is another provider's worklist.")
     return own
 
 

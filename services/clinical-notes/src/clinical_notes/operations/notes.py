@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from clinical_notes import domain, events, queries
+from clinical_notes import domain, errors, events, queries
 from clinical_notes.models import Note, ParticipantProjection, SessionProjection
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.errors import Forbidden, InvalidField, NotFound
 from jalsa.ids import new_id
 
 
@@ -22,7 +22,7 @@ def write_note(db: Session, data: Mapping[str, Any], *, author: UUID, now: datet
     """
     session = db.get(SessionProjection, data["session_id"])
     if session is None:
-        raise invalid("session_id", "There is no such session.")
+        raise InvalidField("session_id", "There is no such session.")
     if session.provider_id != author:
         raise _not_the_provider()
     participant = _participant(db, session, data["scope"], data["participant_id"])
@@ -75,7 +75,7 @@ def locked_draft(db: Session, note_id: UUID, reader: domain.Reader, *, author: U
     """
     note = queries.find_note(db, note_id, reader, lock=True)
     if note is None:
-        raise not_found("note")
+        raise NotFound("note")
     if note.provider_id != author:
         raise _not_the_provider()
     _check_draft(note)
@@ -87,28 +87,28 @@ def _participant(
 ) -> ParticipantProjection | None:
     if scope == domain.GROUP:
         if session.session_type != domain.GROUP:
-            raise invalid("scope", "The session is not a group session.")
+            raise InvalidField("scope", "The session is not a group session.")
         return None
     participant = db.get(ParticipantProjection, participant_id)
     if participant is None or participant.session_id != session.id:
-        raise invalid("participant_id", "There is no such participant in this session.")
+        raise InvalidField("participant_id", "There is no such participant in this session.")
     return participant
 
 
 def _check_takes_place(session: SessionProjection, participant: ParticipantProjection | None) -> None:
     """Nothing is documented of a session that was cancelled, nor of a place in it that was given up or moved."""
     if session.status == domain.CANCELLED:
-        raise conflict("invalid-transition", "The session is cancelled.")
+        raise errors.SessionCancelled
     if participant is None:
         return
     if participant.session_id != session.id or participant.status not in domain.LIVE_PARTICIPANT:
-        raise conflict("invalid-transition", "The participant has no place in the session any more.")
+        raise errors.NoSpotAnyMore
 
 
 def _check_draft(note: Note) -> None:
     if note.status != domain.DRAFT:
-        raise conflict("invalid-transition", "A signed note can not be changed.")
+        raise errors.NoteSigned
 
 
-def _not_the_provider() -> Problem:
-    return Problem(403, "forbidden", "Only the session's provider writes and signs its notes.")
+def _not_the_provider() -> Forbidden:
+    return Forbidden("Only the session's provider writes and signs its notes.")

@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Response
 
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, current_principal, page, tagged
 from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_id_cursor
@@ -48,7 +48,7 @@ def read_notice(_: dict[str, Any], notice_id: UUID) -> Response:
 def _own(notice_id: UUID) -> NoticeRow:
     for row in queries.list_notices(current_db(), current_principal().subject, notice_id=notice_id, limit=1):
         return row
-    raise not_found("notice")
+    raise NotFound("notice")
 
 
 def _shown(row: NoticeRow) -> Any:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from notifications import queries
@@ -33,7 +33,7 @@ def get_message(message_id: UUID) -> Response:
     """One message."""
     for row in queries.list_messages(current_db(), message_id=message_id, limit=1):
         return tagged(_MESSAGE.dump(represent.message(*row)))
-    raise not_found("message")
+    raise NotFound("message")
 
 
 @routes.view(
@@ -55,4 +55,4 @@ def get_reminder(reminder_id: UUID) -> Response:
     """One reminder."""
     for row in queries.list_reminders(current_db(), reminder_id=reminder_id, limit=1):
         return tagged(_REMINDER.dump(represent.reminder(row)))
-    raise not_found("reminder")
+    raise NotFound("reminder")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, check_if_match, current_db, tagged
 from notifications import queries
 from notifications.http import represent, schemas
@@ -38,7 +38,7 @@ def put_preferences(body: dict[str, Any], patient_id: UUID) -> Response:
 def _patient(patient_id: UUID, *, lock: bool = False) -> PatientProjection:
     patient = queries.find_patient(current_db(), patient_id, lock=lock)
     if patient is None:
-        raise not_found("patient")
+        raise NotFound("patient")
     return patient
 
 

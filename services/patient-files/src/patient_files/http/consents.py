@@ -8,7 +8,7 @@ from flask import Response, current_app
 
 from jalsa import clock
 from jalsa.auth import authorise
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, check_if_match, current_db, current_principal, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from patient_files import domain, operations, queries
@@ -50,7 +50,7 @@ def get_consent(consent_id: UUID) -> Response:
     """One consent."""
     consent = current_db().get(Consent, consent_id)
     if consent is None:
-        raise not_found("consent")
+        raise NotFound("consent")
     return tagged(_shown(consent, clock.now()))
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import PageArgs, Routes, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from patient_files import queries
@@ -43,5 +43,5 @@ def list_sub_files(args: dict[str, Any], patient_id: UUID) -> dict[str, Any]:
 def _found(patient_id: UUID) -> MainFile:
     main_file = queries.find_main_file(current_db(), patient_id)
     if main_file is None:
-        raise not_found("patient")
+        raise NotFound("patient")
     return main_file

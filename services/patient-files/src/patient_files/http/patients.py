@@ -7,7 +7,7 @@ from flask import Response, current_app
 
 from jalsa import clock
 from jalsa.auth import authorise
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, check_if_match, current_db, current_principal, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from patient_files import operations, queries
@@ -66,5 +66,5 @@ def update_patient(body: dict[str, Any], patient_id: UUID) -> Response:
 def _found(patient_id: UUID, *, lock: bool = False) -> Patient:
     patient = queries.find_patient(current_db(), patient_id, lock=lock)
     if patient is None:
-        raise not_found("patient")
+        raise NotFound("patient")
     return patient

@@ -127,11 +127,7 @@ DEFAULT_SETTINGS = {
     "early_start_minutes": 15,
 }
 
-#: What a manager may override with a reason. A capacity, and an overlap of provider, room or patient, never.
-WORKING_HOURS, TIME_OFF, CLOSURE, BUFFER = "working-hours", "time-off", "closure", "buffer"
-#: Outcomes are not recorded before the start, and nothing is cancelled after it, unless a manager overrides these.
-BEFORE_START, AFTER_START = "before-start", "after-start"
-#: That nothing is entered after its start: a visit that took place is, with a reason.
+#: The rule that nothing is entered after its start. A visit that took place is entered with a manager's reason.
 PAST = "past"
 #: The desk enters a walk-in so long after the start without a reason.
 WALK_IN_MINUTES = 60

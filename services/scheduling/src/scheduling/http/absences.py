@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Response
 
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from scheduling import queries
@@ -124,7 +124,7 @@ def put_settings(body: dict[str, Any]) -> Response:
 def _provider(provider_id: UUID) -> Provider:
     provider = current_db().get(Provider, provider_id)
     if provider is None:
-        raise not_found("provider")
+        raise NotFound("provider")
     return provider
 
 
@@ -132,7 +132,7 @@ def found_time_off(provider_id: UUID, time_off_id: UUID, *, lock: bool = False) 
     """A provider's absence; with `lock` until the transaction ends, before all other locks. Raises 404."""
     absence = current_db().get(TimeOff, time_off_id, with_for_update=lock or None)
     if absence is None or absence.provider_id != provider_id:
-        raise not_found("time off")
+        raise NotFound("time off")
     return absence
 
 
@@ -140,7 +140,7 @@ def found_closure(closure_id: UUID, *, lock: bool = False) -> Closure:
     """A closure; with `lock` until the transaction ends, before all other locks. Raises 404."""
     closure = current_db().get(Closure, closure_id, with_for_update=lock or None)
     if closure is None:
-        raise not_found("closure")
+        raise NotFound("closure")
     return closure
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from jalsa import clock
-from jalsa.errors import invalid
+from jalsa.errors import InvalidField
 from jalsa.web import Routes, current_db, page, page_of
 from jalsa.web.paging import decode_cursor
 from scheduling.http.schemas import availability as schemas
@@ -93,8 +93,8 @@ def _after(db: Session, cursor: str | None) -> Key | None:
         instant, provider_id, clinic_id = decode_cursor(cursor).split(" ")
         starts_at, provider, clinic = datetime.fromisoformat(instant), UUID(provider_id), UUID(clinic_id)
     except ValueError:
-        raise invalid("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "Not a cursor of this list.") from None
     named = db.get(Provider, provider)
     if named is None or starts_at.tzinfo is None:
-        raise invalid("cursor", "Not a cursor of this list.")
+        raise InvalidField("cursor", "Not a cursor of this list.")
     return starts_at, named.name_en, named.id, clinic

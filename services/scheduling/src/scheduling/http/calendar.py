@@ -10,7 +10,7 @@ from flask import Response, request, url_for
 
 from jalsa import clock
 from jalsa.auth import PUBLIC, Principal
-from jalsa.errors import Problem, invalid, not_found
+from jalsa.errors import Forbidden, InvalidField, NotFound
 from jalsa.web import Routes, check_if_match, current_db, current_principal, run_as, tagged
 from jalsa.web.etags import etag_of
 from jalsa.web.fields import EmptyBody
@@ -93,7 +93,7 @@ def read_feed(args: dict[str, Any], provider_id: UUID) -> Response:
     """A provider's sessions from 30 days ago to 180 days ahead, as iCalendar; opened by the secret in its address."""
     tenant = calendar_links.tenant_of(args["token"])
     if tenant is None:
-        raise _no_feed()
+        raise NotFound("calendar")
     reader = Principal("calendar-link", tenant, frozenset())
     return run_as(reader, lambda: _feed(provider_id, args["token"], args["language"]))
 
@@ -102,7 +102,7 @@ def _feed(provider_id: UUID, token: str, language: str) -> Response:
     db, now = current_db(), clock.now()
     provider = calendar_links.reader_of(db, provider_id, token)
     if provider is None:
-        raise _no_feed()
+        raise NotFound("calendar")
     sessions = calendar.feed(db, provider, now - PAST, now + AHEAD)
     changed_at = calendar.feed_changed_at(db, provider, sessions)
     # of what it is made of: calendar programs ask often, and making it takes many times longer
@@ -114,18 +114,14 @@ def _feed(provider_id: UUID, token: str, language: str) -> Response:
     return Response(calendar_of(provider, sessions, changed_at, language), 200, headers, content_type=_ICALENDAR)
 
 
-def _no_feed() -> Problem:
-    return not_found("calendar")
-
-
 def _clinics(clinic_id: UUID | None, provider_id: UUID | None) -> Sequence[Clinic]:
     """The clinics whose days are shown. Raises a 422 problem for an unknown clinic or provider."""
     db = current_db()
     if provider_id and db.get(Provider, provider_id) is None:
-        raise invalid("provider_id", "There is no such provider.")
+        raise InvalidField("provider_id", "There is no such provider.")
     clinics = calendar.clinics(db, clinic_id=clinic_id, provider_id=provider_id)
     if not clinics:
-        raise invalid("clinic_id", "There is no such clinic.")
+        raise InvalidField("clinic_id", "There is no such clinic.")
     return clinics
 
 
@@ -135,10 +131,10 @@ def _bounds(first: date | datetime, last: date | datetime, clinics: Sequence[Cli
     starts_at = first if isinstance(first, datetime) else min(local_day(first, zone)[0] for zone in zones)
     ends_at = last if isinstance(last, datetime) else max(local_day(last, zone)[1] for zone in zones)
     if ends_at <= starts_at:
-        raise invalid("to", "Must be after from.")
+        raise InvalidField("to", "Must be after from.")
     # a day is an hour longer where the clock is set back, and begins elsewhere in another zone
     if ends_at - starts_at >= timedelta(days=schemas.MAX_CALENDAR_DAYS + 1):
-        raise invalid("to", f"Must be at most {schemas.MAX_CALENDAR_DAYS} days after from.")
+        raise InvalidField("to", f"Must be at most {schemas.MAX_CALENDAR_DAYS} days after from.")
     return starts_at, ends_at
 
 
@@ -146,15 +142,15 @@ def _own_provider(provider_id: UUID) -> Provider:
     """The provider, the row locked. Raises 404, and 403 for a clinician who is another one."""
     provider = current_db().get(Provider, provider_id, with_for_update=True)
     if provider is None:
-        raise not_found("provider")
+        raise NotFound("provider")
     caller = current_principal()
     if not caller.roles & _ANY_PROVIDER and caller.provider_id != str(provider_id):
-        raise Problem(403, "forbidden", "This is the calendar of another provider.")
+        raise Forbidden("This is the calendar of another provider.")
     return provider
 
 
 def _link(provider_id: UUID) -> CalendarLink:
     link = calendar_links.find(current_db(), _own_provider(provider_id).id)
     if link is None:
-        raise not_found("calendar link")
+        raise NotFound("calendar link")
     return link

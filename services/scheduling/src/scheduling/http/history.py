@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from jalsa.errors import invalid, not_found
+from jalsa.errors import InvalidField, NotFound
 from jalsa.web import PageArgs, Routes, current_db, current_principal, page, page_of
 from jalsa.web.paging import decode_cursor
 from jalsa.web.restricted import readers_of
@@ -53,9 +53,9 @@ def read_history(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, 
     """
     kind = "participant" if kind == "appointment" else kind
     if kind not in history.KINDS:
-        raise invalid("kind", f"Must be one of: {', '.join(history.KINDS)}.")
+        raise InvalidField("kind", f"Must be one of: {', '.join(history.KINDS)}.")
     if "include" in args and history.INCLUDED[args["include"]][0] != kind:
-        raise invalid("include", "Only a session has participants, and only a package sessions.")
+        raise InvalidField("include", "Only a session has participants, and only a package sessions.")
     return _page(args, kind, record_id)
 
 
@@ -77,7 +77,7 @@ def _page(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, Any]:
         include=args.get("include"),
     )
     if not rows and not history.is_known(db, kind, record_id):
-        raise not_found(kind)
+        raise NotFound(kind)
     return page(rows, limit, lambda row: str(row.id), _entry)
 
 
@@ -86,7 +86,7 @@ def _after(cursor: str | None) -> int:
     try:
         return int(decode_cursor(cursor)) if cursor else 0
     except ValueError:
-        raise invalid("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "Not a cursor of this list.") from None
 
 
 def _entry(row: Row[Any]) -> dict[str, Any]:

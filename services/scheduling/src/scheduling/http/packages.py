@@ -9,7 +9,7 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from scheduling.domain.planning import Failure, Occurrence, Planned
@@ -67,7 +67,7 @@ def get_package(package_id: UUID) -> Response:
     db = current_db()
     package = db.get(Package, package_id)
     if package is None:
-        raise not_found("package")
+        raise NotFound("package")
     return tagged(shown(db, read.whole(db, package)))
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Response
 
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import Routes, check_if_match, current_db, tagged
 from jalsa.web.fields import EmptyBody
 from scheduling import queries
@@ -161,7 +161,7 @@ def undo_participant(body: dict[str, Any], participant_id: UUID) -> Response:
 def _found(participant_id: UUID) -> Participant:
     participant = queries.find_participant(current_db(), participant_id)
     if participant is None:
-        raise not_found("participant")
+        raise NotFound("participant")
     return participant
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from jalsa.auth import forbidden
+from jalsa.errors import Forbidden
 from jalsa.web import current_db, current_principal
 from scheduling import queries
 from scheduling.policy import acts_for
@@ -22,7 +22,7 @@ def check_schedules(*provider_ids: UUID | None) -> None:
     if "clinician" not in principal.roles:
         return
     if not all(provider_id is not None and acts_for(principal, provider_id) for provider_id in provider_ids):
-        raise forbidden("Clinicians change their own schedule; the desk and managers change that of others.")
+        raise Forbidden("Clinicians change their own schedule; the desk and managers change that of others.")
 
 
 def check_session(session_id: UUID | None) -> None:

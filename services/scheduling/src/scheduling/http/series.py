@@ -8,7 +8,7 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from scheduling import queries
@@ -16,6 +16,7 @@ from scheduling.domain.hours import day_of
 from scheduling.http import represent
 from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_override
+from scheduling.http.problems import refused_sessions
 from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import series as schemas
 from scheduling.http.schemas.sessions import SessionAnswer
@@ -37,7 +38,7 @@ def plan_series(body: dict[str, Any]) -> dict[str, Any]:
     """Every occurrence that a series would have, with all that stands against it; nothing is stored."""
     check_override(body)
     planned = operations.plan_series(current_db(), body, now=clock.now())
-    return {"occurrences": [{**_occurrence(p), "conflicts": p.refusals()} for p in planned]}
+    return {"occurrences": [{**_occurrence(p), "conflicts": refused_sessions(p.refusals())} for p in planned]}
 
 
 @routes.view(
@@ -56,7 +57,7 @@ def create_series(body: dict[str, Any]) -> Response:
     created = operations.create_series(db, body, now=clock.now())
     made = [{**_occurrence(planned), "session_id": session.id} for planned, session in created.sessions]
     occurrences = _OCCURRENCE.dump(made, many=True)
-    return told_beside(_shown(created.series), 201, occurrences=occurrences, skipped=created.skipped)
+    return told_beside(_shown(created.series), 201, occurrences=occurrences, skipped=refused_sessions(created.skipped))
 
 
 @routes.view("/series", permission="sessions.read", query=schemas.SeriesArgs(), answer=page_of(schemas.SeriesAnswer))
@@ -103,7 +104,7 @@ def join_series(body: dict[str, Any], series_id: UUID) -> Response:
     series = _found(series_id)
     _check_own(series)
     joined = roster.join(current_db(), series, body, now=clock.now())
-    return told_beside(_shown_member(series, joined.member), 201, skipped=joined.skipped)
+    return told_beside(_shown_member(series, joined.member), 201, skipped=refused_sessions(joined.skipped))
 
 
 @routes.view(
@@ -125,7 +126,7 @@ def get_member(series_id: UUID, member_id: UUID) -> Response:
     """One patient's membership."""
     series, member = _found(series_id), current_db().get(SeriesMember, member_id)
     if member is None or member.series_id != series.id:
-        raise not_found("member")
+        raise NotFound("member")
     return tagged(_shown_member(series, member))
 
 
@@ -148,7 +149,7 @@ def leave_series(body: dict[str, Any], series_id: UUID, member_id: UUID) -> Resp
 def _found(series_id: UUID) -> SessionSeries:
     series = current_db().get(SessionSeries, series_id)
     if series is None:
-        raise not_found("series")
+        raise NotFound("series")
     return series
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Response
 
 from jalsa import clock
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from scheduling import queries
@@ -207,7 +207,7 @@ def _list(args: dict[str, Any], open_at: datetime | None) -> dict[str, Any]:
 def _found(session_id: UUID) -> ClinicalSession:
     session = queries.find_session(current_db(), session_id)
     if session is None:
-        raise not_found("session")
+        raise NotFound("session")
     return session
 
 

@@ -8,7 +8,7 @@ from marshmallow import Schema
 
 from jalsa import clock
 from jalsa.db import TenantRow
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
 from scheduling import queries
@@ -171,7 +171,7 @@ def _list(kind: type[R], args: dict[str, Any], **equal: Any) -> dict[str, Any]:
 def _found(kind: type[R], record_id: UUID, what: str, *, lock: bool = False) -> R:
     record = current_db().get(kind, record_id, with_for_update=lock or None)
     if record is None:
-        raise not_found(what)
+        raise NotFound(what)
     return record
 
 

@@ -1,6 +1,6 @@
 """Until when, and by whom, a slip is taken back."""
 
-from jalsa.errors import Problem, invalid
+from jalsa.errors import Forbidden, InvalidField
 from jalsa.web import current_principal
 from scheduling.policy import POLICY
 
@@ -10,6 +10,6 @@ def check_may_undo(*, of_today: bool, reason: str | None) -> None:
     if of_today:
         return
     if not POLICY["schedule.override"] & current_principal().roles:
-        raise Problem(403, "forbidden", "An outcome of an earlier day is taken back by a manager only.")
+        raise Forbidden("Only a manager can undo an outcome of an earlier day.")
     if not reason:
-        raise invalid("reason", "Required for an outcome of an earlier day.")
+        raise InvalidField("reason", "Required for an outcome of an earlier day.")

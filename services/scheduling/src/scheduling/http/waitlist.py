@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Response
 
 from jalsa import clock
-from jalsa.errors import invalid, not_found
+from jalsa.errors import InvalidField, NotFound
 from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_cursor
@@ -48,7 +48,7 @@ def get_entry(entry_id: UUID) -> Response:
     """One entry, with its open offer."""
     entry = current_db().get(WaitlistEntry, entry_id)
     if entry is None:
-        raise not_found("waitlist entry")
+        raise NotFound("waitlist entry")
     return tagged(_shown(entry))
 
 
@@ -122,4 +122,4 @@ def _decoded(cursor: str | None) -> tuple[int, UUID] | None:
     try:
         return int(priority), UUID(entry_id)
     except ValueError:
-        raise invalid("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "Not a cursor of this list.") from None

@@ -8,9 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import conflict
 from jalsa.ids import new_id
-from scheduling import queries
+from scheduling import errors, queries
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Settings, TimeOff
 from scheduling.operations import places
 from scheduling.operations.locks import lock, lock_sessions
@@ -44,7 +43,7 @@ def add_closure(db: Session, data: Mapping[str, Any], *, now: datetime) -> Closu
     hit = _held(db, closure, now)
     lock(db, closing_clinics=clinics)
     if known := same_closure(db, clinic_id, data):
-        raise conflict("already-closed", "There is such a closure already.", closure_id=str(known.id))
+        raise errors.AlreadyClosed(known.id)
     db.add(closure)
     db.flush()
     places.withdraw(db, hit, now=now)

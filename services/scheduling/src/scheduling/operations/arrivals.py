@@ -7,8 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import conflict
-from scheduling import domain, events, queries
+from scheduling import domain, errors, events, queries
 from scheduling.models import Participant
 from scheduling.operations import places, progress, timing
 
@@ -25,10 +24,10 @@ def check_in(
     session = participant.session
     over = session.status not in ("SCHEDULED", "IN_PROGRESS")
     if over or (participant.status == "NO_SHOW" and session.ends_at <= now):
-        raise conflict("invalid-transition", "The session is over.")
+        raise errors.SessionOver
     standing = queries.standings(db, [participant.id])[participant.id]
     if participant.status == "NO_SHOW" and not standing.places.available:
-        raise conflict("session-full", "The place was given to somebody else.")
+        raise errors.SpotGivenAway
     blockers = domain.check_in_blockers(
         cleared=standing.cleared,
         consented=standing.consented,
@@ -37,12 +36,7 @@ def check_in(
         now=now,
     )
     if blockers and override_reason is None:
-        raise conflict(
-            "check-in-blocked",
-            "The patient can not be checked in yet.",
-            blockers=blockers,
-            blocker_details=blocker_details(participant, standing, blockers),
-        )
+        raise errors.CheckInBlocked(blockers, blocker_details(participant, standing, blockers))
     participant.status, participant.arrived_at, participant.arrived_by = "ARRIVED", now, context_of(db).actor
     participant.arrived_cleared, participant.arrived_consented = standing.cleared, standing.consented
     participant.check_in_override_reason = override_reason if blockers else None

@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict
-from scheduling import domain, events
+from jalsa.errors import Conflict
+from scheduling import domain, errors, events
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import offers, participants, places, progress, sessions
@@ -54,10 +54,9 @@ def undo_participant(
     _check_seen(participant, seen)
     session = participant.session
     if session.status == "COMPLETED":
-        detail = "The session is completed: take its completion back first, which gives everybody the state before it."
-        raise conflict("invalid-transition", detail)
+        raise errors.CompletionFirst
     if session.status == "CANCELLED":
-        raise conflict("invalid-transition", "The session is cancelled, which is not taken back: book again.")
+        raise errors.SessionCancelled
     lock_packages(db, [session.id])
     were_available = places.available(db, session)
     _take_back(db, participant, reason, now)
@@ -98,16 +97,14 @@ def held_for_undo(db: Session, session_id: UUID) -> ClinicalSession:
 
 
 def _take_all_back(db: Session, settled: Sequence[Participant], reason: str | None, now: datetime) -> None:
-    refusals = []
+    refused = []
     for participant in settled:
         try:
             _take_back(db, participant, reason, now)
-        except Problem as problem:
-            if problem.status != 409:
-                raise
-            refusals.append({"participant_id": str(participant.id), "code": problem.code, "detail": problem.detail})
-    if refusals:
-        raise conflict("undo-refused", "Not every participant can have the place back.", refusals=refusals)
+        except Conflict as error:
+            refused.append(errors.ParticipantRefused(participant.id, error))
+    if refused:
+        raise errors.UndoRefused(refused)
 
 
 def _take_back(db: Session, participant: Participant, reason: str | None, now: datetime) -> None:
@@ -129,7 +126,7 @@ def _take_back(db: Session, participant: Participant, reason: str | None, now: d
 def _regain(db: Session, participant: Participant, now: datetime) -> None:
     """Check that a place which somebody had given up is free for them again, under the locks of a booking."""
     if participant.package_session_id and read.is_made_up(db, participant.package_session_id):
-        raise conflict("already-enrolled", "This session of the package was made up by another appointment.")
+        raise errors.PackageSessionMadeUp
     held = participants.hold(db, participant.patient_id, participant.session_id)
     participants.check_place(participant.session, held)
     if held.offered:
@@ -149,12 +146,10 @@ def _correct(
 
 def _check_seen(record: Participant | ClinicalSession, seen: str) -> None:
     if record.status != seen:
-        raise conflict("invalid-transition", "Somebody else has changed this meanwhile; look at it again.")
+        raise errors.ChangedMeanwhile
     if record.status not in _LEFT_BY:
         raise _nothing_to_take_back(record)
 
 
-def _nothing_to_take_back(record: Participant | ClinicalSession) -> Problem:
-    if record.status == "CANCELLED":
-        return conflict("invalid-transition", "A cancellation is not taken back: book again.")
-    return conflict("invalid-transition", "There is no outcome that could be taken back.")
+def _nothing_to_take_back(record: Participant | ClinicalSession) -> Conflict:
+    return errors.CancellationFinal() if record.status == "CANCELLED" else errors.NothingToUndo()

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Problem, conflict, invalid
-from scheduling import queries
+from jalsa.errors import Conflict, InvalidField
+from scheduling import errors, queries
 from scheduling.models import ClinicalSession
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.participants import move_participant
@@ -57,7 +57,7 @@ def decide(
     """
     action, reason = data["action"], data.get("reason")
     if session.decision != "NEEDED":
-        raise conflict("invalid-transition", "There is nothing to decide about this session.")
+        raise errors.NothingToDecide
     if action == "MERGE":
         _move_all(db, session, data, now)
     if action != "RUN":
@@ -71,14 +71,12 @@ def decide(
 def _move_all(db: Session, session: ClinicalSession, data: Mapping[str, Any], now: datetime) -> None:
     into: UUID = data["into_session_id"]
     if into == session.id:
-        raise invalid("into_session_id", "Must be another session.")
-    refusals = []
+        raise InvalidField("into_session_id", "Must be another session.")
+    refused = []
     for participant in queries.live_participants(db, session.id):
         try:
             move_participant(db, participant, session, into, data, now=now)
-        except Problem as problem:
-            if problem.status != 409:
-                raise
-            refusals.append({"participant_id": str(participant.id), "code": problem.code, "detail": problem.detail})
-    if refusals:
-        raise conflict("merge-refused", "Not every participant has a place in that session.", refusals=refusals)
+        except Conflict as error:
+            refused.append(errors.ParticipantRefused(participant.id, error))
+    if refused:
+        raise errors.MergeRefused(refused)

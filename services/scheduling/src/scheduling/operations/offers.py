@@ -6,9 +6,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict
 from jalsa.ids import new_id
-from scheduling import domain, events, queries
+from scheduling import domain, errors, events, queries
 from scheduling.models import ClinicalSession, WaitlistEntry, WaitlistOffer
 from scheduling.operations.locks import lock_waitlist
 from scheduling.queries import waitlist as waitlist_queries
@@ -47,7 +46,7 @@ def accept(db: Session, offer_id: UUID, appointment_id: UUID, *, now: datetime) 
     lock_waitlist(db)
     offer, entry = waitlist_queries.offer_and_entry(db, offer_id)
     if offer.expires_at <= now:
-        raise expired()
+        raise errors.OfferExpired
     _close(db, offer, "ACCEPTED", now)
     move_entry(db, entry, "ACCEPTED", now=now)
     db.flush()  # before the participant's row, for which the database counts the places again
@@ -93,11 +92,6 @@ def move_entry(db: Session, entry: WaitlistEntry, status: str, *, now: datetime)
     entry.status = status
     if status not in domain.OPEN_ENTRY:
         entry.closed_at, entry.closed_by = now, context_of(db).actor
-
-
-def expired() -> Problem:
-    """The 409 problem of an offer that is accepted too late."""
-    return conflict("offer-expired", "The offer was not accepted in time.")
 
 
 def _offer(db: Session, entry: WaitlistEntry, session: ClinicalSession, expires_at: datetime, now: datetime) -> None:

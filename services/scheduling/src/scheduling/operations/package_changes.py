@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import conflict, invalid
-from scheduling import domain, events
+from jalsa.errors import InvalidField
+from scheduling import domain, errors, events
 from scheduling.domain.hours import day_of, instant_of
 from scheduling.domain.planning import Occurrence, Planned, warnings
 from scheduling.domain.reasons import warning
@@ -40,7 +40,7 @@ def reschedule_session(db: Session, held: Whole, number: int, data: Mapping[str,
     check_open(held.package)
     step = held.step(number)
     if step.status != "SCHEDULED":
-        raise conflict("invalid-transition", "Only a session that is SCHEDULED has an appointment to move.")
+        raise errors.NoAppointmentToMove
     participants.hold(db, held.package.patient_id, None)
     participants.reschedule(db, held.appointments[step.id], data, now=now)
     held.package.change_reason = data["reason"]
@@ -95,7 +95,7 @@ def cancel_session(
     check_going(package)
     rest = [s for s in held.steps if s is not step and (s.status in ("SCHEDULED", "COMPLETED") or is_outstanding(s))]
     if not rest and not owed:
-        raise conflict("invalid-transition", "It is all that is left of the package; cancel the package instead.")
+        raise errors.LastOfPackage
     appointment = dict(held.coming(now)).get(step)
     if appointment:
         move(step, "CANCELLED", owed=owed)
@@ -103,7 +103,7 @@ def cancel_session(
     elif is_outstanding(step) and not owed:
         _drop(step)
     else:
-        raise conflict("invalid-transition", "A session that has begun, is over or is not owed can not be given up.")
+        raise errors.CannotBeGivenUp
     package.change_reason = reason
     db.flush()
     finish(db, package, now=now)
@@ -121,7 +121,7 @@ def shift(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -
     participants.hold(db, package.patient_id, None)
     placed = _movable(held, _named(held, data), now)
     if not placed:
-        raise conflict("invalid-transition", "None of these sessions has an appointment that could move.")
+        raise errors.NothingToShift
     task = _task(held, placed, now)
     if "days" in data:
         zone = ZoneInfo(package.clinic.timezone)
@@ -150,7 +150,7 @@ def substitute(db: Session, held: Whole, data: Mapping[str, Any], *, now: dateti
     placed = [(s, p) for s, p in _movable(held, steps, now) if p.session.provider_id != provider_id]
     waiting = [s for s in steps if is_outstanding(s) and s.provider_id != provider_id]
     if not placed and not waiting:
-        raise conflict("invalid-transition", "None of these sessions is to be taken over.")
+        raise errors.NothingToTakeOver
     for step in [*(step for step, _ in placed), *waiting]:
         assign(db, step, provider_id, SUBSTITUTE, now, reason)
     package.change_reason = reason
@@ -211,7 +211,7 @@ def resume(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) 
     """
     package = held.package
     if package.paused_at is None:
-        raise conflict("invalid-transition", "The package is not paused.")
+        raise errors.PackageNotPaused
     today, paused_on = (day_of(instant, package.clinic.timezone) for instant in (now, package.paused_at))
     goes_on = data.get("start_date", today)
     packages.check_start(goes_on, package.clinic, now)
@@ -233,9 +233,9 @@ def _by_hand(package: Package, step: PackageSession, data: Mapping[str, Any]) ->
     """What an appointment is booked from; what is not said is as in the package. Raises 422 problems."""
     provider_id = data.get("provider_id", step.provider_id)
     if provider_id is None:
-        raise invalid("provider_id", "Required: the session is assigned to nobody.")
+        raise InvalidField("provider_id", "Required: the session is assigned to nobody.")
     if package.room_required and not package.room_id and "room_id" not in data:
-        raise invalid("room_id", "Required: the package needs a room; null is without one.")
+        raise InvalidField("room_id", "Required: the package needs a room; null is without one.")
     return {
         "patient_id": package.patient_id,
         "clinic_id": package.clinic_id,
@@ -253,7 +253,7 @@ def _named(held: Whole, data: Mapping[str, Any]) -> Sequence[PackageSession]:
     bounds = {"to_session_number": total, **data}
     for name in ("from_session_number", "to_session_number"):
         if bounds[name] > total:
-            raise invalid(name, "There is no session of this number.")
+            raise InvalidField(name, "There is no session of this number.")
     return held.steps[bounds["from_session_number"] - 1 : bounds["to_session_number"]]
 
 
@@ -310,7 +310,7 @@ def _settle(
     refused = planning.refusals(task, places)
     moves = _moves(db, held, places)
     if not refused and not moves:
-        raise invalid("start_date", "The sessions are there already.")
+        raise InvalidField("start_date", "The sessions are there already.")
     with events.announced_with_package(db, [step.id for step in task.steps]):
         for step in task.steps:
             if why := refused.get(step.session_number):

@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.errors import InvalidField, NotFound
 from jalsa.ids import new_id
 from jalsa.numbers import loose_numbers, next_number
-from scheduling import domain, events
+from scheduling import domain, errors, events
 from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
 from scheduling.domain.planning import DEFAULT_WISHES, Failure, Occurrence, Planned
 from scheduling.events import packages as package_events
@@ -37,7 +37,7 @@ class Plan:
 
     task: Task
     places: Sequence[Planned]
-    refusals: Mapping[int, planning.Refusal]
+    refusals: Mapping[int, errors.Unplaced]
     alternatives: Mapping[int, Sequence[tuple[str, Occurrence]]]
 
 
@@ -145,7 +145,7 @@ def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Who
     """
     package = db.get(Package, package_id)
     if package is None:
-        raise not_found("package")
+        raise NotFound("package")
     lock_patients(db, [package.patient_id])
     offered = sessions_offered_to(db, [package.patient_id])
     lock_sessions(db, {*read.sessions_to_come(db, package_id), *offered, *filter(None, [into])})
@@ -166,27 +166,21 @@ def occurrence(step: PackageSession, participant: Participant) -> Occurrence:
 def check_going(package: Package) -> None:
     """Raises 409 `invalid-transition` for a package that is over."""
     if package.status in ("COMPLETED", "CANCELLED"):
-        raise conflict("invalid-transition", f"A package that is {package.status} does not change any more.")
+        raise errors.PackageOver(package.status)
 
 
 def check_open(package: Package) -> None:
     """Raises 409 `invalid-transition` for a package that is over, `package-paused` for one that is paused."""
     check_going(package)
     if package.paused_at:
-        raise conflict("package-paused", "The package is paused; resume it first.")
+        raise errors.PackagePaused
 
 
 def check_whole(task: Task, places: Sequence[Planned], data: Mapping[str, Any]) -> None:
     """Raises 409 `package-conflicts` for a plan that has failures, where the caller wants all or nothing."""
     refused = planning.refusals(task, places)
     if refused and data.get("all_or_nothing"):
-        raise package_conflicts([vars(refusal) for refusal in refused.values()])
-
-
-def package_conflicts(conflicts: Sequence[Mapping[str, Any]]) -> Problem:
-    """The 409 problem that tells them all."""
-    detail = "Not every session of the package can be had so; nothing was changed."
-    return conflict("package-conflicts", detail, conflicts=conflicts)
+        raise errors.PackageConflicts(list(refused.values()))
 
 
 def is_outstanding(step: PackageSession) -> bool:
@@ -197,10 +191,10 @@ def is_outstanding(step: PackageSession) -> bool:
 def check_outstanding(step: PackageSession) -> None:
     """Raises 409 `invalid-transition` for a session that has its place, or is not owed."""
     if not is_outstanding(step):
-        raise conflict("invalid-transition", f"Session {step.session_number} of the package is not to be placed.")
+        raise errors.NotOutstanding(step.session_number)
 
 
-def fail(step: PackageSession, why: planning.Refusal) -> None:
+def fail(step: PackageSession, why: errors.Unplaced) -> None:
     """Note why a session could not be placed."""
     if step.status != "FAILED":
         move(step, "FAILED")
@@ -262,13 +256,13 @@ def change_wishes(package: Package, data: Mapping[str, Any], now: datetime) -> N
 def check_start(day: date, clinic: Clinic, now: datetime) -> None:
     """Raises 422 for a local day that is over, or too far ahead."""
     if day < day_of(now, clinic.timezone):
-        raise invalid("start_date", "Must not be before today.")
+        raise InvalidField("start_date", "Must not be before today.")
     _check_near(day, clinic, now)
 
 
 def _check_near(start: date, clinic: Clinic, now: datetime) -> None:
     if start > last_day(now, clinic.timezone):
-        raise invalid("start_date", TOO_FAR_AHEAD)
+        raise InvalidField("start_date", TOO_FAR_AHEAD)
 
 
 def check_period(package: Package, now: datetime) -> None:
@@ -277,9 +271,9 @@ def check_period(package: Package, now: datetime) -> None:
     if package.end_date is None:
         return
     if package.end_date < package.start_date:
-        raise invalid("end_date", "Must not be before the start.")
+        raise InvalidField("end_date", "Must not be before the start.")
     if package.end_date > last_day(now, package.clinic.timezone):
-        raise invalid("end_date", TOO_FAR_AHEAD)
+        raise InvalidField("end_date", TOO_FAR_AHEAD)
 
 
 def _assigned(db: Session, data: Mapping[str, Any], clinic: Clinic, service_type: ServiceType) -> dict[int, UUID]:
@@ -297,7 +291,7 @@ def qualified_provider(
     """The provider. Raises a 422 problem of that field unless active, in the clinic and of the discipline."""
     provider = active_provider(db, provider_id, clinic, field)
     if provider.discipline != service_type.discipline:
-        raise invalid(field, "The provider is not of the service type's discipline.")
+        raise InvalidField(field, "The provider is not of the service type's discipline.")
     return provider
 
 
@@ -329,7 +323,7 @@ def _wanted(db: Session, task: Task, places: Sequence[Mapping[str, Any]]) -> lis
 def check_near(task: Task, wanted: Sequence[Occurrence], field: str) -> None:
     """Raises a 422 problem of that field where one of the places is too far ahead."""
     if any(day_of(one.starts_at, task.package.clinic.timezone) > task.horizon for one in wanted):
-        raise invalid(field, TOO_FAR_AHEAD)
+        raise InvalidField(field, TOO_FAR_AHEAD)
 
 
 def _store(db: Session, package: Package, steps: Sequence[PackageSession]) -> None:

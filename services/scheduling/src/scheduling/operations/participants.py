@@ -10,9 +10,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import NotYetKnown, Problem, conflict, invalid, not_found
+from jalsa.errors import InvalidField, NotFound
 from jalsa.ids import new_id
-from scheduling import domain, events, queries
+from scheduling import domain, errors, events, queries
 from scheduling.models import ClinicalSession, PackageSession, Participant
 from scheduling.operations import offers, places, progress, timing
 from scheduling.operations.fulfilment import fulfil
@@ -55,7 +55,7 @@ def book(db: Session, session_id: UUID, data: Mapping[str, Any], *, now: datetim
     held = hold(db, patient_id, session_id)
     session = queries.find_session(db, session_id)
     if session is None:
-        raise not_found("session")
+        raise NotFound("session")
     past = _past_rules(session, data, now)
     overridden = _overridden(held, data.get("override"), past)
     booking = _take_place(db, session, held, patient_id, data.get("notes"), now, overridden=overridden)
@@ -129,7 +129,7 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
         places.free(db, old, were_available=were_available, now=now)
         return participant
     if participant.session.session_type != domain.INDIVIDUAL:
-        raise invalid("session_id", "Required: a group session moves with all its participants.")
+        raise InvalidField("session_id", "Required: a group session moves with all its participants.")
     _check_movable(participant)
     reschedule_session(db, participant.session, data, now=now)
     queries.find_participant(db, participant.id, lock=True)
@@ -158,9 +158,9 @@ def move_participant(
     _check_movable(participant)
     session = queries.find_session(db, into)
     if session is None:
-        raise invalid("session_id", "There is no such session.")
+        raise InvalidField("session_id", "There is no such session.")
     if session.service_type_id != old.service_type_id:
-        raise invalid("session_id", "The session is of another service type.")
+        raise InvalidField("session_id", "The session is of another service type.")
     check_open(session, now)
     late = timing.check_same_day(old, session.starts_at, data.get("override"), now=now)
     held = hold(db, participant.patient_id, into, moving=participant.id)
@@ -187,15 +187,15 @@ def move_participant(
 
 def _check_movable(participant: Participant) -> None:
     if participant.status not in domain.EXPECTED:
-        raise conflict("invalid-transition", f"A participant who is {participant.status} can not be rescheduled.")
+        raise errors.ParticipantImmovable(participant.status)
     if participant.session.status != "SCHEDULED":
-        raise conflict("invalid-transition", "A place in a session that was started cannot be given for another.")
+        raise errors.StartedSpotImmovable
 
 
 def check_open(session: ClinicalSession, now: datetime) -> None:
     """Raises 409 `invalid-transition` for a session that has begun or is cancelled."""
     if session.status != "SCHEDULED" or session.starts_at <= now:
-        raise _not_open()
+        raise errors.SessionNotOpen
 
 
 def _past_rules(session: ClinicalSession, data: Mapping[str, Any], now: datetime) -> list[str]:
@@ -204,12 +204,8 @@ def _past_rules(session: ClinicalSession, data: Mapping[str, Any], now: datetime
         return []
     rules = domain.past_rules(data, min(session.starts_at, now), now)
     if session.status not in ("SCHEDULED", "IN_PROGRESS") or rules is None:
-        raise _not_open()
+        raise errors.SessionNotOpen
     return rules
-
-
-def _not_open() -> Problem:
-    return conflict("invalid-transition", "Only a session that has not begun, nor is cancelled, can be booked.")
 
 
 def locked_participant(db: Session, participant_id: UUID, into: UUID | None = None) -> Participant:
@@ -219,7 +215,7 @@ def locked_participant(db: Session, participant_id: UUID, into: UUID | None = No
     """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
-        raise not_found("participant")
+        raise NotFound("participant")
     lock_patients(db, [participant.patient_id])
     db.refresh(participant, ["session_id"])  # nobody moves a participant whose patient is locked
     others = {into, *waitlist_queries.sessions_offered_to(db, [participant.patient_id])} if into else set()
@@ -235,8 +231,7 @@ def hold(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | 
     """
     held = db.execute(_HOLD, {"patient": patient_id, "session": session_id, "moving": moving}).one()
     if not held.active:
-        kind = NotYetKnown if held.active is None else Problem
-        raise kind(422, "unknown-patient", "There is no such active patient.")
+        raise errors.PatientNotYetKnown if held.active is None else errors.UnknownPatient
     return held
 
 
@@ -292,8 +287,8 @@ def _overridden(held: Row[Any], override: Mapping[str, Any] | None, others: Sequ
 def check_place(session: ClinicalSession, held: Row[Any]) -> None:
     """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no place there."""
     if held.enrolled:
-        raise conflict("already-enrolled", "The patient has a place in this session.")
+        raise errors.AlreadyEnrolled
     if held.taken + held.held >= session.max_capacity:
-        raise conflict("session-full", "Every place of this session is taken.")
+        raise errors.SessionFull
     if held.busy:
-        raise conflict("patient-busy", "The patient has another session at that time.")
+        raise errors.PatientBusy

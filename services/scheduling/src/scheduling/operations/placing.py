@@ -1,7 +1,7 @@
 """Where and when a session may be: what is asked for, what stands against it, and what a manager may override."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Problem, conflict, invalid
-from scheduling import domain, queries
+from jalsa.errors import InvalidField
+from scheduling import domain, errors, queries
 from scheduling.domain.hours import TOO_FAR_AHEAD, covered, day_of, last_day, open_intervals
+from scheduling.errors import ClosureMet, PlacementRefused, SessionMet
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.operations.locks import lock
 from scheduling.operations.setup import active_clinic
@@ -65,24 +66,6 @@ class Place:
         return self.ends_at + timedelta(minutes=self.buffer_after_minutes)
 
 
-@dataclass(frozen=True)
-class Conflict:
-    """One thing that stands against a place: the code and detail of its problem, and the rule to override, if any.
-
-    `met` says what it is that the place meets, as further members of the problem.
-    """
-
-    code: str
-    detail: str
-    rule: str | None = None
-    met: Mapping[str, Any] = field(default_factory=dict)
-
-    def problem(self) -> Problem:
-        """The 409 problem that says so."""
-        overridable = self.rule is not None
-        return conflict(self.code, self.detail, rule=self.rule or "overlap", overridable=overridable, **self.met)
-
-
 def place_of(
     db: Session, data: Mapping[str, Any], *, now: datetime, past: bool = False, begun: datetime | None = None
 ) -> Place:
@@ -96,9 +79,9 @@ def place_of(
     room = active_room(db, data.get("room_id"), clinic)
     service_type = active_service_type(db, data["service_type"], provider)
     if now >= data["starts_at"] != begun and (not past or domain.past_rules(data, data["starts_at"], now) is None):
-        raise invalid("starts_at", _TOO_LATE if data.get("walk_in") else "Must be in the future.")
+        raise InvalidField("starts_at", _TOO_LATE if data.get("walk_in") else "Must be in the future.")
     if day_of(data["starts_at"], clinic.timezone) > last_day(now, clinic.timezone):
-        raise invalid("starts_at", TOO_FAR_AHEAD)
+        raise InvalidField("starts_at", TOO_FAR_AHEAD)
     minutes = data.get("duration_minutes") or service_type.default_duration_minutes
     return Place(
         clinic=clinic,
@@ -151,69 +134,58 @@ def take(db: Session, place: Place, override: Mapping[str, Any] | None, moving: 
     return settle(conflicts(db, place, moving), override)
 
 
-def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[Conflict]:
+def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[PlacementRefused]:
     """All that stands against a place, read under its locks; the sessions `moving` away stand in nobody's way."""
     against = db.execute(_AGAINST, _asked(place, moving)).one()
-    found = []
+    found: list[PlacementRefused] = []
     if not _within_hours(db, place):
-        detail = "The session is not within the provider's working hours there."
-        found.append(Conflict("outside-working-hours", detail, domain.WORKING_HOURS))
+        found.append(errors.OutsideWorkingHours())
     if against.away:
-        found.append(Conflict("outside-working-hours", "The provider is away at that time.", domain.TIME_OFF))
+        found.append(errors.ProviderAway())
     if against.closed:
         found.append(_closed(db, place))
     if against.provider:
         met = _met(db, place, moving, provider_id=place.provider.id)
-        found.append(_busy("provider-busy", "The provider has another session", against.provider, met))
+        found.append(errors.ProviderBusy(met) if against.provider > 1 else errors.ProviderBuffered(met))
     if against.room and place.room:
         met = _met(db, place, moving, room_id=place.room.id)
-        found.append(_busy("room-busy", "The room is taken", against.room, met))
+        found.append(errors.RoomBusy(met) if against.room > 1 else errors.RoomBuffered(met))
     return found
 
 
-def absences(rules: Iterable[str]) -> list[Conflict]:
-    """The same for the absences that stand over a session where it is: see `queries.blocked`."""
-    details = {
-        domain.TIME_OFF: "The provider is away at the time of the session.",
-        domain.CLOSURE: "The clinic is closed on the day of the session.",
-    }
-    return [Conflict("outside-working-hours", details[rule], rule) for rule in rules]
+def absences(rules: Iterable[str]) -> list[PlacementRefused]:
+    """The same for the absences that lie over a session where it is: see `queries.blocked`."""
+    kinds = {errors.TIME_OFF: errors.ProviderAwayFromSession, errors.CLOSURE: errors.ClinicClosedOverSession}
+    return [kinds[rule]() for rule in rules]
 
 
-def clashes(place: Place, other: Place) -> list[Conflict]:
+def clashes(place: Place, other: Place) -> list[PlacementRefused]:
     """What stands against taking both places: one provider, or one room, can not be in both at once."""
     if place.blocked_from >= other.blocked_to or other.blocked_from >= place.blocked_to:
         return []
-    severity = 2 if place.starts_at < other.ends_at and other.starts_at < place.ends_at else 1
-    found = []
+    overlap = place.starts_at < other.ends_at and other.starts_at < place.ends_at
+    found: list[PlacementRefused] = []
     if place.provider is other.provider:
-        found.append(_busy("provider-busy", "The provider has another session", severity))
+        found.append(errors.ProviderBusy() if overlap else errors.ProviderBuffered())
     if place.room is not None and place.room is other.room:
-        found.append(_busy("room-busy", "The room is taken", severity))
+        found.append(errors.RoomBusy() if overlap else errors.RoomBuffered())
     return found
 
 
-def settle(found: Sequence[Conflict], override: Mapping[str, Any] | None) -> list[str]:
-    """The rules that a manager's override sets aside. Raises the 409 problem of what is not, or can not be."""
+def settle(found: Sequence[PlacementRefused], override: Mapping[str, Any] | None) -> list[str]:
+    """The rules that a manager's override sets aside. Raises the first refusal that it does not, or cannot."""
     if refusing := standing(found, override):
-        raise refusing[0].problem()
+        raise refusing[0]
     return [c.rule for c in found if c.rule]
 
 
-def standing(found: Sequence[Conflict], override: Mapping[str, Any] | None) -> list[Conflict]:
+def standing(found: Sequence[PlacementRefused], override: Mapping[str, Any] | None) -> list[PlacementRefused]:
     """What a manager's override does not set aside."""
     return [c for c in found if override is None or c.rule is None]
 
 
-def _busy(code: str, what: str, severity: int, met: Mapping[str, Any] | None = None) -> Conflict:
-    if severity > 1:
-        return Conflict(code, f"{what} at that time.", met=met or {})
-    detail = f"{what} so near that time that the service types' buffers overlap."
-    return Conflict(code, detail, domain.BUFFER, met or {})
-
-
-def _met(db: Session, place: Place, moving: Iterable[UUID], **owner: UUID) -> dict[str, Any]:
-    """The number of the session that a place meets: of one that overlaps itself, else of one whose buffers do."""
+def _met(db: Session, place: Place, moving: Iterable[UUID], **owner: UUID) -> SessionMet | None:
+    """The session that a place meets: of one that overlaps itself, else of one whose buffers do."""
     session = session_met(
         db,
         (place.starts_at, place.ends_at),
@@ -222,21 +194,14 @@ def _met(db: Session, place: Place, moving: Iterable[UUID], **owner: UUID) -> di
         moving=list(moving),
         **owner,
     )
-    return {"session_id": str(session.id), "session_number": session.session_number} if session else {}
+    return SessionMet(session.id, session.session_number) if session else None
 
 
-def _closed(db: Session, place: Place) -> Conflict:
+def _closed(db: Session, place: Place) -> PlacementRefused:
     days = day_of(place.starts_at, place.clinic.timezone), day_of(_last_instant(place), place.clinic.timezone)
     closure = closure_on(db, place.clinic.id, *days)
-    told = {
-        "id": str(closure.id),
-        "kind": closure.kind,
-        "name_en": closure.name_en,
-        "name_ar": closure.name_ar,
-        "starts_on": closure.starts_on.isoformat(),
-        "ends_on": closure.ends_on.isoformat(),
-    }
-    return Conflict("outside-working-hours", "The clinic is closed on that day.", domain.CLOSURE, {"closure": told})
+    names = closure.name_en, closure.name_ar
+    return errors.ClinicClosed(ClosureMet(closure.id, closure.kind, *names, closure.starts_on, closure.ends_on))
 
 
 def _last_instant(place: Place) -> datetime:
@@ -271,9 +236,9 @@ def active_provider(db: Session, provider_id: UUID, clinic: Clinic | None, field
     """The provider. Raises a 422 problem where it is unknown, inactive, or does not work in the clinic, if given."""
     provider = db.get(Provider, provider_id)
     if provider is None or not provider.active:
-        raise invalid(field, "There is no such active provider.")
+        raise InvalidField(field, "There is no such active provider.")
     if clinic and clinic.id not in provider.clinic_ids:
-        raise invalid(field, "The provider does not work in this clinic.")
+        raise InvalidField(field, "The provider does not work in this clinic.")
     return provider
 
 
@@ -281,9 +246,9 @@ def active_service_type(db: Session, code: str, provider: Provider | None) -> Se
     """The service type. Raises a 422 problem where it is unknown, inactive, or not the provider's, if given."""
     service_type = queries.find_service_type(db, code)
     if service_type is None or not service_type.active:
-        raise invalid("service_type", "There is no such active service type.")
+        raise InvalidField("service_type", "There is no such active service type.")
     if provider and service_type.discipline != provider.discipline:
-        raise invalid("provider_id", "The provider is not of the service type's discipline.")
+        raise InvalidField("provider_id", "The provider is not of the service type's discipline.")
     return service_type
 
 
@@ -293,5 +258,5 @@ def active_room(db: Session, room_id: UUID | None, clinic: Clinic | None, field:
         return None
     room = db.get(Room, room_id)
     if room is None or not room.active or (clinic and room.clinic_id != clinic.id):
-        raise invalid(field, "There is no such active room in this clinic.")
+        raise InvalidField(field, "There is no such active room in this clinic.")
     return room

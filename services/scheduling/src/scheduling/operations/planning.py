@@ -22,6 +22,7 @@ from scheduling.domain.planning import (
     plan,
 )
 from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason
+from scheduling.errors import Unplaced
 from scheduling.models import Package, PackageSession
 from scheduling.operations.locks import lock
 from scheduling.queries.availability import Search
@@ -82,26 +83,16 @@ class Task:
         )
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """Why a session has no place: the code, and the same in English and Arabic words."""
-
-    session_number: int
-    code: str
-    detail: str
-    detail_ar: str
-
-
-def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Refusal]:
+def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Unplaced]:
     """Why sessions have no place, by their numbers."""
     steps = {step.session_number: step for step in task.steps}
     one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in places)
     chosen = one_holds_others and not task.package.use_multiple_providers
 
-    def refusal(one: Failure) -> Refusal:
+    def refusal(one: Failure) -> Unplaced:
         who = ASSIGNED if steps[one.number].assigned_to else CHOSEN if chosen and one.provider_id else ANYBODY
         texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
-        return Refusal(one.number, one.code, *texts)
+        return Unplaced(one.number, one.code, *texts)
 
     return {one.number: refusal(one) for one in places if isinstance(one, Failure)}
 

@@ -9,16 +9,17 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Problem, conflict
-from scheduling import events, queries
+from jalsa.errors import Conflict, InvalidFields
+from scheduling import errors, events, queries
+from scheduling.errors import Refused
 from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
 from scheduling.models import ClinicalSession, Package, TimeOff
 from scheduling.operations import sessions
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.packages import announce
 from scheduling.operations.placing import Place, clashes, conflicts, lock_places, new_place, settle, standing
-from scheduling.operations.scopes import Move, change_of_places, in_order
-from scheduling.operations.series import refusal
+from scheduling.operations.scopes import Move, in_order
+from scheduling.operations.series import refused
 from scheduling.queries.packages import steps_in, whole
 from scheduling.queries.proposals import Proposal, propose, seats
 
@@ -48,9 +49,9 @@ class _Item:
         name = NAMED.get(self.asked["action"])
         return name is not None and name not in self.asked
 
-    def refused(self, starts_at: datetime, problem: Problem) -> dict[str, Any]:
-        """Why nothing comes of it, as problems tell it."""
-        return refusal(self.session.occurs_on, starts_at, problem, session_id=self.session.id)
+    def refused(self, starts_at: datetime, error: Conflict) -> Refused:
+        """Why nothing comes of it."""
+        return refused(self.session, starts_at, error)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,7 +98,7 @@ def apply(db: Session, absence: TimeOff, data: Mapping[str, Any], *, now: dateti
 def _carry_out(
     db: Session,
     wanted: Sequence[tuple[_Item, Place | None]],
-    refusals: list[dict[str, Any]],
+    refusals: list[Refused],
     leaving: Sequence[UUID],
     data: Mapping[str, Any],
     now: datetime,
@@ -108,16 +109,16 @@ def _carry_out(
     for item, place in wanted:
         if place:
             found = [*conflicts(db, place, leaving), *(c for m in moves for c in clashes(place, m.place))]
-            problems = [c.problem() for c in standing(found, override)]
-            problems += _busy_patients(db, item, place, moves, leaving)
-            refusals += [item.refused(place.starts_at, problem) for problem in problems]
-            if not problems:
+            against: list[Conflict] = [*standing(found, override)]
+            against += _busy_patients(db, item, place, moves, leaving)
+            refusals += [item.refused(place.starts_at, error) for error in against]
+            if not against:
                 overridden = settle(found, override)
                 moves.append(_Move(session=item.session, place=place, item=item, overridden=overridden))
-        elif item.has(CANCEL) and (problem := _cancel(db, item.session, data.get("reason"), now)):
-            refusals.append(item.refused(item.session.starts_at, problem))
+        elif item.has(CANCEL) and (error := _cancel(db, item.session, data.get("reason"), now)):
+            refusals.append(item.refused(item.session.starts_at, error))
     if refusals:
-        raise _conflicts(refusals)
+        raise errors.AbsenceConflicts(refusals)
     keep = {move.session.id for move in moves if move.place.starts_at == move.session.starts_at}
     for move in _in_order(moves):
         sessions.move_session(db, move.session, move.place, move.overridden, data, now=now)
@@ -143,7 +144,7 @@ def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
 
 def _wanted(
     db: Session, absence: TimeOff, items: Sequence[_Item], now: datetime
-) -> tuple[list[tuple[_Item, Place | None]], list[dict[str, Any]]]:
+) -> tuple[list[tuple[_Item, Place | None]], list[Refused]]:
     """The items that can be done, each with its new place if it has one, and the refusals of the others."""
     proposals: Mapping[UUID, Proposal] = {}
     if any(item.as_proposed for item in items):
@@ -155,10 +156,8 @@ def _wanted(
             place = _place(db, item, proposals, now) if item.asked["action"] in NAMED else None
             if place:
                 sessions.check_settled(db, item.session, place, now=now)
-        except Problem as problem:
-            if problem.status != 409:
-                raise
-            refusals.append(item.refused(item.session.starts_at, problem))
+        except Conflict as error:
+            refusals.append(item.refused(item.session.starts_at, error))
         else:
             wanted.append((item, place))
     return wanted, refusals
@@ -166,10 +165,10 @@ def _wanted(
 
 def _check_affected(session: ClinicalSession, absence: TimeOff, now: datetime) -> None:
     if session.status != "SCHEDULED" or session.starts_at <= now:
-        raise conflict("invalid-transition", "A session that has begun or is cancelled stays as it is.")
+        raise errors.AffectedSessionOver
     meets = session.starts_at < absence.ends_at and absence.starts_at < session.ends_at
     if session.provider_id != absence.provider_id or not meets:
-        raise conflict("not-affected", "The absence does not hit this session, or does not any more.")
+        raise errors.NotAffected
 
 
 def _place(db: Session, item: _Item, proposals: Mapping[UUID, Proposal], now: datetime) -> Place:
@@ -178,17 +177,19 @@ def _place(db: Session, item: _Item, proposals: Mapping[UUID, Proposal], now: da
         named = {**_proposed(item, proposals.get(item.session.id)), **named}
     try:
         place = new_place(db, item.session, named, now=now)
-    except Problem as problem:
-        raise _invalid(item.index, problem.errors) from None
+    except InvalidFields as error:
+        raise _invalid(item.index, error.errors) from None
     if sessions.is_there(item.session, place):
-        raise _invalid(item.index, {NAMED[item.asked["action"]]: ["The session is there already."]})
+        raise _invalid(
+            item.index, {NAMED[item.asked["action"]]: ["The session already has this time, provider and room."]}
+        )
     return place
 
 
 def _proposed(item: _Item, proposal: Proposal | None) -> dict[str, Any]:
     slot = proposal and (proposal.substitute if item.has(SUBSTITUTE) else proposal.new_slot)
     if not slot:
-        raise conflict("no-proposal", f"There is no {'substitute' if item.has(SUBSTITUTE) else 'new slot'} to propose.")
+        raise errors.NoSubstitute if item.has(SUBSTITUTE) else errors.NoNewSlot
     return {
         "provider_id": slot.provider.id,
         "starts_at": slot.starts_at,
@@ -198,23 +199,23 @@ def _proposed(item: _Item, proposal: Proposal | None) -> dict[str, Any]:
 
 def _busy_patients(
     db: Session, item: _Item, place: Place, moves: Sequence[_Move], leaving: Sequence[UUID]
-) -> Iterator[Problem]:
-    """The problems of those who have another session then, also one that moves there itself."""
+) -> Iterator[Conflict]:
+    """The refusals of those who have another session then, also one that moves there itself."""
     try:
         sessions.check_patients(db, item.session, place, leaving)
-    except Problem as problem:
-        yield problem
+    except Conflict as error:
+        yield error
     meeting = (m for m in moves if m.place.starts_at < place.ends_at and place.starts_at < m.place.ends_at)
-    busy = {str(item.seats[patient]) for m in meeting for patient in item.seats.keys() & m.item.seats.keys()}
+    busy = {item.seats[patient] for m in meeting for patient in item.seats.keys() & m.item.seats.keys()}
     if busy:
-        yield conflict("patient-busy", "A participant has another session at that time.", participants=sorted(busy))
+        yield errors.ParticipantsBusy(list(busy))
 
 
-def _cancel(db: Session, session: ClinicalSession, reason: str | None, now: datetime) -> Problem | None:
+def _cancel(db: Session, session: ClinicalSession, reason: str | None, now: datetime) -> Conflict | None:
     try:
         sessions.cancel_session(db, session, reason, now=now)
-    except Problem as problem:
-        return problem
+    except Conflict as error:
+        return error
     return None
 
 
@@ -224,13 +225,10 @@ def _in_order(moves: Sequence[_Move]) -> list[_Move]:
         return list(in_order(moves))
     except CycleError as error:
         circle = dict.fromkeys(error.args[1])
-        raise _conflicts([move.item.refused(move.place.starts_at, change_of_places()) for move in circle]) from None
+        refusals = [move.item.refused(move.place.starts_at, errors.ChangeOfPlaces()) for move in circle]
+        raise errors.AbsenceConflicts(refusals) from None
 
 
-def _conflicts(refusals: Sequence[Mapping[str, Any]]) -> Problem:
-    return conflict("absence-conflicts", "Not all of it can be had so; nothing was changed.", conflicts=refusals)
-
-
-def _invalid(index: int, errors: Mapping[str, Any] | None) -> Problem:
-    """A 422 problem of one item, as the schema tells its own."""
-    return Problem(422, "validation-error", "The request has invalid fields.", errors={"items": {str(index): errors}})
+def _invalid(index: int, fields: Mapping[str, Any]) -> InvalidFields:
+    """The invalid fields of one item, as the schema tells its own."""
+    return InvalidFields({"items": {str(index): fields}})

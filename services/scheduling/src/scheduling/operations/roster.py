@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.errors import Conflict, InvalidField, NotFound
 from jalsa.ids import new_id
-from scheduling import queries
+from scheduling import errors, queries
 from scheduling.domain.hours import day_of, instant_of
 from scheduling.models import SeriesMember, SessionSeries
 from scheduling.operations import participants
 from scheduling.operations.locks import lock_patients, lock_sessions
-from scheduling.operations.series import refusal, series_conflicts
+from scheduling.operations.series import refused
 from scheduling.queries.series import coming, coming_seats, current_member
 
 
@@ -26,7 +26,7 @@ class Joined:
     """A new member, and the refusals of the sessions in which there is no seat for the patient."""
 
     member: SeriesMember
-    skipped: Sequence[Mapping[str, Any]]
+    skipped: Sequence[errors.Refused]
 
 
 def join(db: Session, series: SessionSeries, data: Mapping[str, Any], *, now: datetime) -> Joined:
@@ -38,15 +38,15 @@ def join(db: Session, series: SessionSeries, data: Mapping[str, Any], *, now: da
     patient_id: UUID = data["patient_id"]
     held = participants.hold(db, patient_id, None)
     if current_member(db, series.id, patient_id):
-        raise conflict("already-enrolled", "The patient is on the roster of this series.")
+        raise errors.OnRoster
     joined_on = _from_today(data.get("from_date"), series, now)
     ids = coming(db, series.id, since=_midnight(joined_on, series), now=now)
     if not ids:
-        raise invalid("from_date", "The series has no session on or after that day.")
+        raise InvalidField("from_date", "The series has no session on or after that day.")
     lock_sessions(db, {*ids, *held.elsewhere})
     skipped = _book_all(db, ids, data, now)
     if skipped and (len(skipped) == len(ids) or not data["skip_conflicts"]):
-        raise series_conflicts(skipped)
+        raise errors.SeriesConflicts(skipped)
     member = SeriesMember(
         id=new_id(),
         series_id=series.id,
@@ -69,7 +69,7 @@ def leave(
     booked. Raises 409 `invalid-transition` for one who has left.
     """
     if member.left_on is not None:
-        raise conflict("invalid-transition", "The patient has left the series already.")
+        raise errors.MemberHasLeft
     reason, left_on = data.get("reason"), _from_today(data.get("from_date"), series, now)
     asked = {"since": _midnight(left_on, series), "now": now}
     lock_sessions(db, coming_seats(db, series.id, member.patient_id, **asked))
@@ -86,22 +86,20 @@ def held_member(db: Session, series_id: UUID, member_id: UUID) -> SeriesMember:
     """The member, locked after the patient, so that the seats can be given up. Raises 404."""
     member = db.get(SeriesMember, member_id)
     if member is None or member.series_id != series_id:
-        raise not_found("member")
+        raise NotFound("member")
     lock_patients(db, [member.patient_id])
     db.refresh(member, with_for_update=True)
     return member
 
 
-def _book_all(db: Session, ids: Sequence[UUID], data: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+def _book_all(db: Session, ids: Sequence[UUID], data: Mapping[str, Any], now: datetime) -> list[errors.Refused]:
     """Book the held patient into each locked session that has a seat; returns the refusals of the others."""
     refusals = []
     for session in queries.find_sessions(db, ids):
         try:
             participants.book(db, session.id, data, now=now)
-        except Problem as problem:
-            if problem.status != 409:
-                raise
-            refusals.append(refusal(session.occurs_on, session.starts_at, problem, session_id=session.id))
+        except Conflict as error:
+            refusals.append(refused(session, session.starts_at, error))
     return refusals
 
 

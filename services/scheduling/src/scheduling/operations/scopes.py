@@ -13,15 +13,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Problem, conflict, invalid, not_found
-from scheduling import queries
+from jalsa.errors import Conflict, InvalidField, NotFound
+from scheduling import errors, queries
 from scheduling.domain.hours import day_of, instant_of
 from scheduling.domain.recurrence import FOLLOWING, THIS
+from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession
 from scheduling.operations import sessions
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
-from scheduling.operations.placing import Conflict, Place, lock_places, new_place, settle, standing
-from scheduling.operations.series import check_all, refusal, series_conflicts
+from scheduling.operations.placing import Place, lock_places, new_place, settle, standing
+from scheduling.operations.series import check_all, refused
 from scheduling.queries.series import coming
 
 
@@ -53,7 +54,7 @@ class Move:
 
     session: ClinicalSession
     place: Place
-    conflicts: Sequence[Conflict] = ()
+    conflicts: Sequence[PlacementRefused] = ()
 
     def waits_for(self, other: "Move") -> bool:
         """Whether it goes where the other has been."""
@@ -76,23 +77,23 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
         return Chosen(session, scope, [session])
     named = queries.find_session(db, session_id)
     if named is None:
-        raise not_found("session")
+        raise NotFound("session")
     if named.series_id is None:
-        raise invalid("scope", "The session is of no series.")
+        raise InvalidField("scope", "The session is of no series.")
     ids = coming(db, named.series_id, occurs_from=named.occurs_on if scope == FOLLOWING else None, now=now)
     if moving:
         lock_patients(db, queries.live_patients(db, ids))
     lock_sessions(db, ids)
     found = [s for s in queries.find_sessions(db, ids) if s.status == "SCHEDULED" and s.starts_at > now]
     if named not in found:
-        raise conflict("invalid-transition", "A session that has begun or is cancelled changes with no others.")
+        raise errors.ScopeOverOrCancelled
     return Chosen(named, scope, found)
 
 
 def update(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetime) -> Changed:
     """Do `update_session` to each. Raises 422 for a `decision_at`, which is of one."""
     if chosen.scope != THIS and "decision_at" in data:
-        raise invalid("decision_at", "Can be set for one session at a time only.")
+        raise InvalidField("decision_at", "Can be set for one session at a time only.")
     _each(chosen, lambda session: sessions.update_session(db, session, data, now=now))
     return Changed(chosen.session, len(chosen.sessions), chosen.moved_singly())
 
@@ -134,13 +135,13 @@ def _move_all(
         if not sessions.is_there(session, place):
             places[session] = place
     if not places:
-        raise invalid("starts_at", "The sessions are there already.")
+        raise InvalidField("starts_at", "The sessions are there already.")
     lock_places(db, list(places.values()))
     override, ids = data.get("override"), [s.id for s in places]
     found = check_all(db, places.values(), override, ids)
     moves = [Move(s, place, against) for (s, place), against in zip(places.items(), found, strict=True)]
     if refusals := [refused for move in moves for refused in _refusals(db, move, override, ids, now)]:
-        raise series_conflicts(refusals)
+        raise errors.SeriesConflicts(refusals)
     for move in _ordered(moves):
         sessions.move_session(db, move.session, move.place, settle(move.conflicts, override), data, now=now)
     db.flush()
@@ -153,12 +154,12 @@ def _each(chosen: Chosen, change: Callable[[ClinicalSession], object]) -> None:
     for session in chosen.sessions:
         try:
             change(session)
-        except Problem as problem:
-            if chosen.scope == THIS or problem.status != 409:
+        except Conflict as error:
+            if chosen.scope == THIS:
                 raise
-            refusals.append(_refusal(session, session.starts_at, problem))
+            refusals.append(refused(session, session.starts_at, error))
     if refusals:
-        raise series_conflicts(refusals)
+        raise errors.SeriesConflicts(refusals)
 
 
 class _Time(NamedTuple):
@@ -199,28 +200,20 @@ def _ordered(moves: Sequence[Move]) -> Iterable[Move]:
         return list(in_order(moves))
     except CycleError as error:
         circle = dict.fromkeys(error.args[1])
-        raise series_conflicts([_refusal(m.session, m.place.starts_at, change_of_places()) for m in circle]) from None
-
-
-def change_of_places() -> Problem:
-    """The 409 problem of sessions none of which can move first."""
-    return conflict("change-of-places", "Sessions that change places with each other are moved one by one.")
+        refusals = [refused(m.session, m.place.starts_at, errors.ChangeOfPlaces()) for m in circle]
+        raise errors.SeriesConflicts(refusals) from None
 
 
 def _refusals(
     db: Session, move: Move, override: Mapping[str, Any] | None, moving: Sequence[UUID], now: datetime
-) -> Iterator[dict[str, Any]]:
-    for against in standing(move.conflicts, override):
-        yield _refusal(move.session, move.place.starts_at, against.problem())
+) -> Iterator[Refused]:
+    for error in standing(move.conflicts, override):
+        yield refused(move.session, move.place.starts_at, error)
     try:
         sessions.check_settled(db, move.session, move.place, now=now)
         sessions.check_patients(db, move.session, move.place, moving)
-    except Problem as problem:
-        yield _refusal(move.session, move.place.starts_at, problem)
-
-
-def _refusal(session: ClinicalSession, starts_at: datetime, problem: Problem) -> dict[str, Any]:
-    return refusal(session.occurs_on, starts_at, problem, session_id=session.id)
+    except Conflict as error:
+        yield refused(move.session, move.place.starts_at, error)
 
 
 def in_order(moves: Sequence[M]) -> Iterable[M]:

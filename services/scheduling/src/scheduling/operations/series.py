@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid
+from jalsa.errors import Conflict, InvalidField
 from jalsa.ids import new_id
-from scheduling import domain, events
+from scheduling import domain, errors, events
 from scheduling.domain.hours import TOO_FAR_AHEAD, last_day
 from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences, parse_rule
+from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession, SessionSeries
-from scheduling.operations.placing import Conflict, Place, conflicts, lock_places, place_of, settle, standing
+from scheduling.operations.placing import Place, conflicts, lock_places, place_of, settle, standing
 from scheduling.operations.sessions import store_session
 from scheduling.operations.setup import active_clinic
 
@@ -26,12 +27,14 @@ class Planned:
 
     occurrence: Occurrence
     place: Place
-    conflicts: Sequence[Conflict]
+    conflicts: Sequence[PlacementRefused]
 
-    def refusals(self, override: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Its conflicts as answers tell them, without those that an override sets aside."""
-        found = standing(self.conflicts, override)
-        return [refusal(self.occurrence.occurs_on, self.place.starts_at, c.problem()) for c in found]
+    def refusals(self, override: Mapping[str, Any] | None = None) -> list[Refused]:
+        """Why it is refused, without the rules that an override sets aside."""
+        return [
+            Refused(error=error, starts_at=self.place.starts_at, occurs_on=self.occurrence.occurs_on)
+            for error in standing(self.conflicts, override)
+        ]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Created:
 
     series: SessionSeries
     sessions: Sequence[tuple[Planned, ClinicalSession]]
-    skipped: Sequence[Mapping[str, Any]]
+    skipped: Sequence[Refused]
 
 
 def plan_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> list[Planned]:
@@ -64,7 +67,7 @@ def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cre
     kept = [p for p in planned if not p.refusals(override)]
     skipped = [refused for p in planned for refused in p.refusals(override)]
     if skipped and not (kept and data["skip_conflicts"]):
-        raise series_conflicts(skipped)
+        raise errors.SeriesConflicts(skipped)
     series = _stored(db, data, rule, kept, now)
     made = []
     for p in kept:
@@ -84,13 +87,13 @@ def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cre
 
 def check_all(
     db: Session, places: Iterable[Place], override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
-) -> list[list[Conflict]]:
+) -> list[list[PlacementRefused]]:
     """What stands against each of several places for sessions of one series, read under their locks.
 
     They must not be in each other's way, either; one that is refused stands in nobody's. The sessions `moving` give
     up the places that they have.
     """
-    found: list[list[Conflict]] = []
+    found: list[list[PlacementRefused]] = []
     kept: list[Place] = []
     for place in places:
         against = [*conflicts(db, place, moving), *(clash for other in kept if (clash := _clash(place, other)))]
@@ -100,24 +103,9 @@ def check_all(
     return found
 
 
-def refusal(occurs_on: date | None, starts_at: datetime, problem: Problem, **names: Any) -> dict[str, Any]:
-    """Why one session of a series is refused, as problems and answers tell it; `names` are added."""
-    return {
-        "occurs_on": occurs_on and occurs_on.isoformat(),
-        "starts_at": starts_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "code": problem.code,
-        "detail": problem.detail,
-        "rule": None,
-        "overridable": False,
-        **problem.extra,
-        **{name: str(value) for name, value in names.items()},
-    }
-
-
-def series_conflicts(refusals: Sequence[Mapping[str, Any]]) -> Problem:
-    """The 409 problem that tells them all."""
-    detail = "Not every session of the series can be had so; nothing was changed."
-    return conflict("series-conflicts", detail, conflicts=refusals)
+def refused(session: ClinicalSession, starts_at: datetime, error: Conflict) -> Refused:
+    """Why one session of several is refused; `starts_at` is the instant that it was to have."""
+    return Refused(error=error, starts_at=starts_at, occurs_on=session.occurs_on, session_id=session.id)
 
 
 def _rule(data: Mapping[str, Any]) -> tuple[Rule, list[date]]:
@@ -125,9 +113,9 @@ def _rule(data: Mapping[str, Any]) -> tuple[Rule, list[date]]:
         rule = parse_rule(data["rrule"], data["starts_on"])
         days = days_of(rule, data["starts_on"], data["exceptions"])
     except ValueError as error:
-        raise invalid("rrule", str(error)) from None
+        raise InvalidField("rrule", str(error)) from None
     if not days:
-        raise invalid("exceptions", "No occurrence is left.")
+        raise InvalidField("exceptions", "No occurrence is left.")
     return rule, days
 
 
@@ -138,10 +126,10 @@ def _checked(
     zone = active_clinic(db, data["clinic_id"]).timezone
     found = occurrences(days, data["start_time"], zone)
     if found[0].starts_at <= now:
-        raise invalid("starts_on", "The first occurrence must be in the future.")
+        raise InvalidField("starts_on", "The first occurrence must be in the future.")
     latest = last_day(now, zone)
     if found[-1].occurs_on > latest:
-        raise invalid("starts_on" if found[0].occurs_on > latest else "rrule", TOO_FAR_AHEAD)
+        raise InvalidField("starts_on" if found[0].occurs_on > latest else "rrule", TOO_FAR_AHEAD)
     first = place_of(db, {**data, "starts_at": found[0].starts_at}, now=now)
     length = first.ends_at - first.starts_at
     if locked:
@@ -177,12 +165,11 @@ def _stored(db: Session, data: Mapping[str, Any], rule: Rule, kept: Sequence[Pla
     return series
 
 
-def _clash(place: Place, other: Place) -> Conflict | None:
+def _clash(place: Place, other: Place) -> PlacementRefused | None:
     """One series is in one place at a time, whoever gives it; buffers count where provider or room are the same."""
     if place.starts_at < other.ends_at and other.starts_at < place.ends_at:
-        return Conflict("series-overlap", "Another session of the series is at that time.")
+        return errors.SeriesOverlap()
     same = place.provider is other.provider or (place.room is not None and place.room is other.room)
     if same and place.blocked_from < other.blocked_to and other.blocked_from < place.blocked_to:
-        detail = "Another session of the series is so near that time that the buffers overlap."
-        return Conflict("series-overlap", detail, domain.BUFFER)
+        return errors.SeriesBuffered()
     return None

@@ -9,10 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import conflict, invalid, not_found
+from jalsa.errors import InvalidField, NotFound
 from jalsa.ids import new_id
 from jalsa.numbers import loose_number
-from scheduling import domain, events, queries
+from scheduling import domain, errors, events, queries
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import arrivals, fulfilment, offers, places, progress, timing
@@ -105,17 +105,15 @@ def update_session(db: Session, session: ClinicalSession, data: Mapping[str, Any
     session is over; 422 for a minimum above the capacity.
     """
     if session.status not in ("SCHEDULED", "IN_PROGRESS") and set(data) - {"group_notes"}:
-        raise conflict("invalid-transition", f"A session that is {session.status} keeps its capacity.")
+        raise errors.CapacityFixed(session.status)
     before = queries.places(db, [session.id])[session.id]
     capacity = data.get("max_capacity", session.max_capacity)
     if session.session_type == domain.INDIVIDUAL and capacity != 1:
-        raise invalid("max_capacity", "An individual session has a capacity of 1.")
+        raise InvalidField("max_capacity", "An individual session has a capacity of 1.")
     if capacity < before.taken + before.held:
-        raise conflict(
-            "capacity-below-participants", "More places are taken, or held by offers, than that.", taken=before.taken
-        )
+        raise errors.CapacityBelowParticipants(before.taken)
     if (data.get("min_participants", session.min_participants) or 1) > capacity:
-        raise invalid("min_participants", "Must not be more than the capacity.")
+        raise InvalidField("min_participants", "Must not be more than the capacity.")
     session.max_capacity, session.change_reason = capacity, None
     session.group_notes = data.get("group_notes", session.group_notes)
     if {"min_participants", "decision_at"} & set(data):
@@ -152,7 +150,7 @@ def reschedule_session(
 def check_movable(session: ClinicalSession) -> None:
     """Raises 409 `invalid-transition` unless the session is still to come."""
     if session.status != "SCHEDULED":
-        raise conflict("invalid-transition", f"A session that is {session.status} can not be rescheduled.")
+        raise errors.SessionImmovable(session.status)
 
 
 def check_settled(db: Session, session: ClinicalSession, place: Place, *, now: datetime) -> None:
@@ -166,9 +164,7 @@ def check_settled(db: Session, session: ClinicalSession, place: Place, *, now: d
     if day_of(place.starts_at, session.clinic.timezone) != day_of(session.starts_at, session.clinic.timezone):
         settled |= {"ARRIVED", "NO_SHOW"} if session.starts_at <= now else {"ARRIVED"}
     if found := settled & queries.statuses(db, session.id):
-        names = ", ".join(sorted(found))
-        detail = f"A participant is {names}: take that back first, or leave the session where it is."
-        raise conflict("invalid-transition", detail)
+        raise errors.ParticipantsSettled(sorted(found))
 
 
 def check_patients(db: Session, session: ClinicalSession, place: Place, moving: Sequence[UUID]) -> None:
@@ -177,9 +173,8 @@ def check_patients(db: Session, session: ClinicalSession, place: Place, moving: 
     One who joined after the patients were locked is in the way of nobody, or is caught by the exclusion constraint.
     """
     asked = {"session": session.id, "starts": place.starts_at, "ends": place.ends_at, "moving": list(moving)}
-    busy = sorted(str(participant_id) for participant_id in db.scalars(_BUSY_PATIENTS, asked))
-    if busy:
-        raise conflict("patient-busy", "A participant has another session at that time.", participants=busy)
+    if busy := db.scalars(_BUSY_PATIENTS, asked).all():
+        raise errors.ParticipantsBusy(busy)
 
 
 def is_there(session: ClinicalSession, place: Place) -> bool:
@@ -205,7 +200,7 @@ def move_session(
     previous = events.Held.of(session)
     target = _placed(place, overridden, data.get("override"))
     if is_there(session, place):
-        raise invalid("starts_at", "The session is there already.")
+        raise InvalidField("starts_at", "The session is there already.")
     was_blocked = queries.blocked(db, [session.id])[session.id]
     waits = fulfilment.waits_on(db, session)
     if session.decision_at:
@@ -304,7 +299,7 @@ def locked_session(db: Session, session_id: UUID) -> ClinicalSession:
     """The session, its row locked until the transaction ends. Raises 404."""
     session = queries.find_session(db, session_id, lock=True)
     if session is None:
-        raise not_found("session")
+        raise NotFound("session")
     return session
 
 
@@ -337,10 +332,10 @@ def _decision_time(db: Session, session: ClinicalSession, given: datetime | None
     """
     if session.min_participants is None or session.starts_at <= session.created_at:
         if given:
-            raise invalid("decision_at", "There is nothing to decide without min_participants, or after the start.")
+            raise InvalidField("decision_at", "There is nothing to decide without min_participants or after the start.")
         return None
     if given and given > session.starts_at:
-        raise invalid("decision_at", "Must not be after the start.")
+        raise InvalidField("decision_at", "Must not be after the start.")
     if given:
         return given
     lead = session.starts_at - timedelta(hours=queries.settings(db).decision_lead_hours)

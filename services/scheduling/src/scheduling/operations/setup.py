@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from jalsa.db import sqlstate
-from jalsa.errors import invalid
+from jalsa.errors import InvalidField
 from jalsa.ids import new_id
 from scheduling import events
 from scheduling.domain.hours import WorkingHours
@@ -94,9 +94,9 @@ def set_working_hours(db: Session, provider: Provider, hours: Iterable[WorkingHo
     week = sorted(hours, key=lambda h: (h.weekday, h.start))
     for earlier, later in combinations(week, 2):
         if earlier.weekday == later.weekday and later.start < _end(earlier) and _at_once(earlier, later):
-            raise invalid("items", "Two stretches of one weekday overlap.")
+            raise InvalidField("items", "Two stretches of one weekday overlap.")
     if not {h.clinic_id for h in week} <= set(provider.clinic_ids):
-        raise invalid("items", "The provider does not work in one of these clinics.")
+        raise InvalidField("items", "The provider does not work in one of these clinics.")
     lock(db, providers=[provider.id])
     db.execute(delete(WorkingHoursRow).where(WorkingHoursRow.provider_id == provider.id))
     db.add_all(
@@ -135,7 +135,7 @@ def active_clinic(db: Session, clinic_id: UUID) -> Clinic:
     """The clinic. Raises a 422 problem where it is unknown or inactive."""
     clinic = db.get(Clinic, clinic_id)
     if clinic is None or not clinic.active:
-        raise invalid("clinic_id", "There is no such active clinic.")
+        raise InvalidField("clinic_id", "There is no such active clinic.")
     return clinic
 
 
@@ -143,7 +143,7 @@ def _in_clinics(db: Session, clinic_ids: Iterable[UUID]) -> list[ProviderClinic]
     wanted = set(clinic_ids)
     known = set(db.scalars(select(Clinic.id).where(Clinic.id.in_(wanted), Clinic.active)))
     if wanted - known:
-        raise invalid("clinic_ids", "There is no such active clinic.")
+        raise InvalidField("clinic_ids", "There is no such active clinic.")
     return [ProviderClinic(id=new_id(), clinic_id=clinic_id) for clinic_id in sorted(wanted)]
 
 
@@ -154,7 +154,7 @@ def _move(db: Session, provider: Provider, wanted: set[UUID]) -> None:
         .where(WorkingHoursRow.provider_id == provider.id, WorkingHoursRow.clinic_id.in_(left))
         .limit(1)
     ):
-        raise invalid("clinic_ids", "The provider has working hours in a clinic that is left out.")
+        raise InvalidField("clinic_ids", "The provider has working hours in a clinic that is left out.")
     added = _in_clinics(db, wanted - set(provider.clinic_ids))
     provider.clinics = [c for c in provider.clinics if c.clinic_id in wanted] + added
 
@@ -175,7 +175,7 @@ def _store_clinic(db: Session) -> None:
         db.flush()
     except DataError as error:
         if sqlstate(error) == _UNKNOWN_ZONE:
-            raise invalid("timezone", "The database does not know this time zone.") from None
+            raise InvalidField("timezone", "The database does not know this time zone.") from None
         raise
 
 
@@ -184,7 +184,7 @@ def _correct(record: Clinic | Provider, data: Mapping[str, Any], with_reason: It
     values = dict(data)
     reason = values.pop("reason", None)
     if reason is None and any(values.get(name, getattr(record, name)) != getattr(record, name) for name in with_reason):
-        raise invalid("reason", f"Required to correct {' or '.join(with_reason)}.")
+        raise InvalidField("reason", f"Required to correct {' or '.join(with_reason)}.")
     _assign(record, {**values, "change_reason": reason})
 
 

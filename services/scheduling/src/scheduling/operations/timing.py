@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from jalsa.errors import Problem, conflict
-from scheduling import domain
+from scheduling import errors
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession
 
@@ -18,14 +17,13 @@ def check_begun(
     The start is the one that the session was given, however early somebody started it.
     """
     if override_reason is None and now < session.starts_at - early:
-        raise _untimely("The session has not begun.", domain.BEFORE_START)
+        raise errors.NotStarted
 
 
 def check_not_begun(session: ClinicalSession, override_reason: str | None, *, now: datetime) -> None:
     """Raises 409 `invalid-transition` with the rule `after-start` from the start on, or once somebody started it."""
     if override_reason is None and (session.status == "IN_PROGRESS" or session.starts_at <= now):
-        detail = "The session has begun: check the patient in, or mark a no-show, instead of cancelling."
-        raise _untimely(detail, domain.AFTER_START)
+        raise errors.StartedNotCancellable
 
 
 def check_same_day(
@@ -40,10 +38,5 @@ def check_same_day(
     if session.starts_at > now or day_of(starts_at, zone) == day_of(session.starts_at, zone):
         return []
     if override is None:
-        detail = "The session has begun: it moves to another time of its day, but to no other day."
-        raise _untimely(detail, domain.AFTER_START)
-    return [domain.AFTER_START]
-
-
-def _untimely(detail: str, rule: str) -> Problem:
-    return conflict("invalid-transition", detail, rule=rule, overridable=True)
+        raise errors.StartedStaysOnItsDay
+    return [errors.AFTER_START]

@@ -9,9 +9,9 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.errors import InvalidField, NotFound
 from jalsa.ids import new_id
-from scheduling import domain, queries
+from scheduling import domain, errors, queries
 from scheduling.domain.hours import earliest_today
 from scheduling.models import Provider, ServiceType, WaitlistEntry, WaitlistOffer
 from scheduling.operations import offers, participants, places
@@ -57,10 +57,10 @@ def update(db: Session, entry: WaitlistEntry, data: Mapping[str, Any], *, now: d
     Raises 409 `invalid-transition` for an entry that is closed; 422 for what `add` refuses.
     """
     if entry.status not in domain.OPEN_ENTRY:
-        raise conflict("invalid-transition", f"A waitlist entry that is {entry.status} can not be changed.")
+        raise errors.EntryClosed(entry.status)
     wishes = [name for name in WISHES if name in data]
     if wishes and entry.session_id:
-        raise invalid(wishes[0], "Only an entry for a service type has wishes.")
+        raise InvalidField(wishes[0], "Only an entry for a service type has wishes.")
     if wishes:
         before = {name: getattr(entry, name) for name in WISHES}
         _check_wishes(db, entry.service_type, {**before, **data}, now)
@@ -79,9 +79,9 @@ def accept(
     """
     offer = waitlist_queries.last_offer(db, entry.id)
     if offer is None or offer.status not in ("OPEN", "LAPSED"):
-        raise _nothing_offered()
+        raise errors.NothingOffered
     if offer.status == "LAPSED" or offer.expires_at <= now:
-        raise offers.expired()
+        raise errors.OfferExpired
     return participants.book(db, offer.session_id, {"patient_id": entry.patient_id, "override": override}, now=now)
 
 
@@ -89,7 +89,7 @@ def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntr
     """Give the place that is offered to a held entry to the next. Raises 409 `invalid-transition`."""
     offer = waitlist_queries.open_offer(db, entry.id)
     if offer is None:
-        raise _nothing_offered()
+        raise errors.NothingOffered
     _pass_on(db, offer, "DECLINED", now)
     return entry
 
@@ -110,11 +110,10 @@ def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
     """
     entry = db.get(WaitlistEntry, entry_id)
     if entry is None:
-        raise not_found("waitlist entry")
+        raise NotFound("waitlist entry")
     lock_patients(db, [entry.patient_id])
     if not any(_locked(db, entry_id) for _ in range(LOCK_ATTEMPTS)):
-        detail = "What is offered to this patient is changing; try again."
-        raise Problem(503, "temporarily-unavailable", detail, headers={"Retry-After": "1"})
+        raise errors.OffersChanging
     db.refresh(entry)
     return entry
 
@@ -177,19 +176,15 @@ def _pass_on(db: Session, offer: WaitlistOffer, cause: str, now: datetime) -> No
     places.pass_on(db, locked_session(db, offer.session_id), offer.id, cause, now=now)
 
 
-def _nothing_offered() -> Problem:
-    return conflict("invalid-transition", "No place is offered to this entry.")
-
-
 def _session(db: Session, session_id: UUID, held: Row[Any], now: datetime) -> dict[str, Any]:
     session = queries.find_session(db, session_id)
     if session is None:
-        raise invalid("session_id", "There is no such session.")
+        raise InvalidField("session_id", "There is no such session.")
     participants.check_open(session, now)
     if held.enrolled:
-        raise conflict("already-enrolled", "The patient has a place in this session.")
+        raise errors.AlreadyEnrolled
     if places.available(db, session) and not held.blocked:
-        raise conflict("places-available", "This session has free places: book one.")
+        raise errors.SpotsAvailable
     return {
         "session_id": session.id,
         "service_type_id": session.service_type_id,
@@ -202,7 +197,7 @@ def _session(db: Session, session_id: UUID, held: Row[Any], now: datetime) -> di
 def _wishes(db: Session, data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     service_type = queries.find_service_type(db, data["service_type"])
     if service_type is None or not service_type.active:
-        raise invalid("service_type", "There is no such active service type.")
+        raise InvalidField("service_type", "There is no such active service type.")
     wishes = {name: data.get(name) for name in WISHES}
     _check_wishes(db, service_type, wishes, now)
     return {
@@ -218,13 +213,13 @@ def _check_wishes(db: Session, service_type: ServiceType, wishes: Mapping[str, A
     if wishes["provider_id"]:
         provider = db.get(Provider, wishes["provider_id"])
         if provider is None or not provider.active:
-            raise invalid("provider_id", "There is no such active provider.")
+            raise InvalidField("provider_id", "There is no such active provider.")
         if provider.discipline != service_type.discipline:
-            raise invalid("provider_id", "The provider is not of the service type's discipline.")
+            raise InvalidField("provider_id", "The provider is not of the service type's discipline.")
         if clinic and clinic.id not in provider.clinic_ids:
-            raise invalid("provider_id", "The provider does not work in this clinic.")
+            raise InvalidField("provider_id", "The provider does not work in this clinic.")
     until = wishes["until_date"]
     if until and until < earliest_today(now):
-        raise invalid("until_date", "Must not be past.")
+        raise InvalidField("until_date", "Must not be past.")
     if until and wishes["from_date"] and until < wishes["from_date"]:
-        raise invalid("until_date", "Must not be before from_date.")
+        raise InvalidField("until_date", "Must not be before from_date.")

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session, selectinload
 
-from jalsa.errors import not_found
+from jalsa.errors import NotFound
 from scheduling.domain import EXPECTED, LIVE_PARTICIPANT
 from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
 
@@ -56,7 +56,7 @@ class Whole:
     def step(self, number: int) -> PackageSession:
         """The session of that number. Raises 404."""
         if not 0 < number <= len(self.steps):
-            raise not_found("session of the package")
+            raise NotFound("session of the package")
         return self.steps[number - 1]
 
 

@@ -1,0 +1,7 @@
+"""What the rules of billing refuse."""
+
+from jalsa.errors import Conflict
+
+
+class PaymentExceedsBalance(Conflict):
+    """A payment is more than what is left to pay."""

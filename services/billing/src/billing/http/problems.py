@@ -1,0 +1,13 @@
+"""The catalogue of billing's problems: which status, code and message answers each refusal."""
+
+from billing import errors
+from jalsa.problems import Catalogue, Entry
+
+PROBLEMS = Catalogue(
+    Entry(
+        errors.PaymentExceedsBalance,
+        409,
+        "payment-exceeds-balance",
+        "The payment is more than what is left to pay.",
+    ),
+)

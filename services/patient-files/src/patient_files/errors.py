@@ -1,0 +1,11 @@
+"""What the rules of patient files refuse."""
+
+from jalsa.errors import Conflict, DomainError
+
+
+class UnknownPatient(DomainError):
+    """There is no such patient."""
+
+
+class NationalIdTaken(Conflict):
+    """Another patient has this national id."""

@@ -1,0 +1,12 @@
+"""The catalogue of patient files' problems: which status, code and message answers each refusal."""
+
+from jalsa.problems import Catalogue, Entry
+from patient_files import errors
+
+PROBLEMS = Catalogue(
+    Entry(errors.UnknownPatient, 422, "unknown-patient", "There is no such patient."),
+    Entry(errors.NationalIdTaken, 409, "national-id-taken", "Another patient has this national id."),
+)
+
+#: The refusal that a constraint of the database stands for.
+CONSTRAINTS = {"patients_national_id_key": errors.NationalIdTaken}

@@ -1,0 +1,372 @@
+"""The catalogue of scheduling's problems: which status, code and message answers each refusal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app
+
+from jalsa.errors import DomainError
+from jalsa.problems import Catalogue, Entry, Problem, Speaker
+from jalsa.web import current_speaker
+from scheduling import errors
+from scheduling.errors import ParticipantRefused, Refused
+
+OVERLAP = "overlap"
+
+
+def refused_session(refused: Refused, say: Speaker) -> dict[str, Any]:
+    """One session of several that is refused, as `conflicts` and `skipped` show it."""
+    return {
+        "occurs_on": refused.occurs_on and refused.occurs_on.isoformat(),
+        "starts_at": _instant(refused.starts_at),
+        **_reason(refused.error, say, {"rule": None, "overridable": False}),
+        **({"session_id": str(refused.session_id)} if refused.session_id else {}),
+    }
+
+
+def refused_sessions(refused: Sequence[Refused]) -> list[dict[str, Any]]:
+    """Sessions that are refused, in the caller's language."""
+    return [refused_session(each, current_speaker()) for each in refused]
+
+
+def refused_participant(refused: ParticipantRefused, say: Speaker) -> dict[str, Any]:
+    """One participant of several who is refused, as `refusals` show it."""
+    problem = _problem(refused.error, say)
+    return {
+        "participant_id": str(refused.participant_id),
+        "code": problem.code,
+        "detail": say(problem.detail),
+    }
+
+
+def _reason(error: DomainError, say: Speaker, beside: Mapping[str, Any]) -> dict[str, Any]:
+    problem = _problem(error, say)
+    return {"code": problem.code, "detail": say(problem.detail), **beside, **problem.members}
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _problem(error: DomainError, say: Speaker) -> Problem:
+    catalogue: Catalogue = current_app.extensions["jalsa"].catalogue
+    return catalogue.problem(error, say)
+
+
+def _placement(error: errors.PlacementRefused, _: Speaker) -> dict[str, Any]:
+    """The rule that refuses a placement, and what is met there as far as it is known."""
+    return {"rule": error.rule or OVERLAP, "overridable": error.overridable}
+
+
+def _busy(error: errors.Busy, say: Speaker) -> dict[str, Any]:
+    met = error.session
+    known = {"session_id": str(met.id), "session_number": met.number} if met else {}
+    return {**_placement(error, say), **known}
+
+
+def _closed(error: errors.ClinicClosed, say: Speaker) -> dict[str, Any]:
+    met = error.closure
+    if met is None:
+        return _placement(error, say)
+    closure = {
+        "id": str(met.id),
+        "kind": met.kind,
+        "name_en": met.name_en,
+        "name_ar": met.name_ar,
+        "starts_on": met.starts_on.isoformat(),
+        "ends_on": met.ends_on.isoformat(),
+    }
+    return {**_placement(error, say), "closure": closure}
+
+
+def _conflicts(error: errors.SeriesConflicts | errors.AbsenceConflicts, say: Speaker) -> dict[str, Any]:
+    return {"conflicts": [refused_session(each, say) for each in error.refused]}
+
+
+def _refusals(error: errors.MergeRefused | errors.UndoRefused, say: Speaker) -> dict[str, Any]:
+    return {"refusals": [refused_participant(each, say) for each in error.refused]}
+
+
+def _unplaced(error: errors.PackageConflicts, _: Speaker) -> dict[str, Any]:
+    return {"conflicts": [asdict(each) for each in error.unplaced]}
+
+
+INVALID_TRANSITION = "invalid-transition"
+ALREADY_ENROLLED = "already-enrolled"
+SERIES_OVERLAP = "series-overlap"
+
+PROBLEMS = Catalogue(
+    Entry(errors.UnknownPatient, 422, "unknown-patient", "There is no such active patient."),
+    # spots
+    Entry(errors.SessionFull, 409, "session-full", "Every spot of this session is taken."),
+    Entry(errors.SpotGivenAway, 409, "session-full", "The spot was given to somebody else."),
+    Entry(errors.PatientBusy, 409, "patient-busy", "The patient has another session at that time."),
+    Entry(
+        errors.ParticipantsBusy,
+        409,
+        "patient-busy",
+        "A participant has another session at that time.",
+        members=("participants",),
+    ),
+    Entry(errors.AlreadyEnrolled, 409, ALREADY_ENROLLED, "The patient has a spot in this session."),
+    Entry(errors.OnRoster, 409, ALREADY_ENROLLED, "The patient is on the roster of this series."),
+    Entry(errors.PackageSessionBooked, 409, ALREADY_ENROLLED, "This session of the package has an appointment."),
+    Entry(
+        errors.PackageSessionMadeUp,
+        409,
+        ALREADY_ENROLLED,
+        "This session of the package was made up by another appointment.",
+    ),
+    Entry(
+        errors.CapacityBelowParticipants,
+        409,
+        "capacity-below-participants",
+        "More spots are taken or held by offers than that.",
+        members=("taken",),
+    ),
+    Entry(
+        errors.CheckInBlocked,
+        409,
+        "check-in-blocked",
+        "The patient cannot be checked in yet.",
+        members=("blockers", "blocker_details"),
+    ),
+    # placements
+    Entry(
+        errors.OutsideWorkingHours,
+        409,
+        "outside-working-hours",
+        "The session is not within the provider's working hours there.",
+        shown=_placement,
+    ),
+    Entry(errors.ProviderAway, 409, "outside-working-hours", "The provider is away at that time.", shown=_placement),
+    Entry(
+        errors.ProviderAwayFromSession,
+        409,
+        "outside-working-hours",
+        "The provider is away at the time of the session.",
+        shown=_placement,
+    ),
+    Entry(errors.ClinicClosed, 409, "outside-working-hours", "The clinic is closed on that day.", shown=_closed),
+    Entry(
+        errors.ClinicClosedOverSession,
+        409,
+        "outside-working-hours",
+        "The clinic is closed on the day of the session.",
+        shown=_closed,
+    ),
+    Entry(errors.ProviderBusy, 409, "provider-busy", "The provider has another session at that time.", shown=_busy),
+    Entry(
+        errors.ProviderBuffered,
+        409,
+        "provider-busy",
+        "The provider has another session so near that time that the service types' buffers overlap.",
+        shown=_busy,
+    ),
+    Entry(errors.RoomBusy, 409, "room-busy", "The room is taken at that time.", shown=_busy),
+    Entry(
+        errors.RoomBuffered,
+        409,
+        "room-busy",
+        "The room is taken so near that time that the service types' buffers overlap.",
+        shown=_busy,
+    ),
+    Entry(
+        errors.SeriesOverlap, 409, SERIES_OVERLAP, "Another session of the series is at that time.", shown=_placement
+    ),
+    Entry(
+        errors.SeriesBuffered,
+        409,
+        SERIES_OVERLAP,
+        "Another session of the series is so near that time that the service type's buffers overlap.",
+        shown=_placement,
+    ),
+    Entry(
+        errors.ChangeOfPlaces,
+        409,
+        "change-of-places",
+        "Sessions that change places with each other must be moved one by one.",
+    ),
+    # several at once
+    Entry(
+        errors.SeriesConflicts,
+        409,
+        "series-conflicts",
+        "Some sessions of the series could not be scheduled as requested. Nothing was changed.",
+        shown=_conflicts,
+    ),
+    Entry(
+        errors.AbsenceConflicts,
+        409,
+        "absence-conflicts",
+        "Some sessions could not be changed as requested. Nothing was changed.",
+        shown=_conflicts,
+    ),
+    Entry(
+        errors.PackageConflicts,
+        409,
+        "package-conflicts",
+        "Some sessions of the package could not be scheduled as requested. Nothing was changed.",
+        shown=_unplaced,
+    ),
+    Entry(
+        errors.MergeRefused,
+        409,
+        "merge-refused",
+        "Not every participant can have a spot in that session.",
+        shown=_refusals,
+    ),
+    Entry(errors.UndoRefused, 409, "undo-refused", "Not every participant can have the spot back.", shown=_refusals),
+    # states
+    Entry(errors.CapacityFixed, 409, INVALID_TRANSITION, "The capacity of a session that is {status} cannot change."),
+    Entry(errors.SessionImmovable, 409, INVALID_TRANSITION, "A session that is {status} cannot be rescheduled."),
+    Entry(errors.ParticipantImmovable, 409, INVALID_TRANSITION, "A participant who is {status} cannot be rescheduled."),
+    Entry(
+        errors.StartedSpotImmovable,
+        409,
+        INVALID_TRANSITION,
+        "A spot in a session that was started cannot be exchanged for another.",
+    ),
+    Entry(
+        errors.ParticipantsSettled,
+        409,
+        INVALID_TRANSITION,
+        "A participant is {names}. Undo that first, or leave the session where it is.",
+    ),
+    Entry(
+        errors.SessionNotOpen,
+        409,
+        INVALID_TRANSITION,
+        "Only a session that has not started and is not cancelled can be booked.",
+    ),
+    Entry(errors.SessionOver, 409, INVALID_TRANSITION, "The session is over."),
+    Entry(errors.NotStarted, 409, INVALID_TRANSITION, "The session has not started.", members=("rule", "overridable")),
+    Entry(
+        errors.StartedNotCancellable,
+        409,
+        INVALID_TRANSITION,
+        "The session has started. Check the patient in or mark a no-show instead of cancelling.",
+        members=("rule", "overridable"),
+    ),
+    Entry(
+        errors.StartedStaysOnItsDay,
+        409,
+        INVALID_TRANSITION,
+        "The session has started. It can move to another time of its day, but not to another day.",
+        members=("rule", "overridable"),
+    ),
+    Entry(errors.NothingToDecide, 409, INVALID_TRANSITION, "There is nothing to decide about this session."),
+    Entry(
+        errors.ScopeOverOrCancelled,
+        409,
+        INVALID_TRANSITION,
+        "A session that has started or was cancelled cannot be changed together with the rest of its series.",
+    ),
+    Entry(errors.MemberHasLeft, 409, INVALID_TRANSITION, "The patient has left the series already."),
+    Entry(
+        errors.CompletionFirst,
+        409,
+        INVALID_TRANSITION,
+        "The session is completed. Undo its completion first, which gives everybody the state before it.",
+    ),
+    Entry(
+        errors.SessionCancelled,
+        409,
+        INVALID_TRANSITION,
+        "The session is cancelled, which cannot be undone. Book again.",
+    ),
+    Entry(errors.CancellationFinal, 409, INVALID_TRANSITION, "A cancellation cannot be undone. Book again."),
+    Entry(errors.NothingToUndo, 409, INVALID_TRANSITION, "There is no outcome that could be undone."),
+    Entry(
+        errors.ChangedMeanwhile,
+        409,
+        INVALID_TRANSITION,
+        "Somebody else has changed this in the meantime. Look at it again.",
+    ),
+    # absences
+    Entry(errors.AlreadyClosed, 409, "already-closed", "There is such a closure already.", members=("closure_id",)),
+    Entry(
+        errors.AffectedSessionOver,
+        409,
+        INVALID_TRANSITION,
+        "A session that has started or was cancelled stays as it is.",
+    ),
+    Entry(errors.NotAffected, 409, "not-affected", "The absence does not lie over this session, or does not any more."),
+    Entry(errors.NoSubstitute, 409, "no-proposal", "There is no substitute to propose."),
+    Entry(errors.NoNewSlot, 409, "no-proposal", "There is no new slot to propose."),
+    # waitlist
+    Entry(errors.SpotsAvailable, 409, "places-available", "This session has free spots, so the patient can be booked."),
+    Entry(errors.OfferExpired, 409, "offer-expired", "The offer was not accepted in time."),
+    Entry(errors.NothingOffered, 409, INVALID_TRANSITION, "No spot is offered to this entry."),
+    Entry(errors.EntryClosed, 409, INVALID_TRANSITION, "A waitlist entry that is {status} cannot be changed."),
+    Entry(errors.WaitsForSession, 409, "already-waiting", "The patient waits for this session already."),
+    Entry(errors.WaitsForServiceType, 409, "already-waiting", "The patient waits for this service type already."),
+    Entry(
+        errors.OffersChanging,
+        503,
+        "temporarily-unavailable",
+        "What is offered to this patient is changing. Try again.",
+        headers={"Retry-After": "1"},
+    ),
+    # packages
+    Entry(errors.PackagePaused, 409, "package-paused", "The package is paused. Resume it first."),
+    Entry(errors.PackageOver, 409, INVALID_TRANSITION, "A package that is {status} cannot be changed any more."),
+    Entry(errors.PackageNotPaused, 409, INVALID_TRANSITION, "The package is not paused."),
+    Entry(
+        errors.NotOutstanding,
+        409,
+        INVALID_TRANSITION,
+        "Session {session_number} of the package has its appointment, or is not owed.",
+    ),
+    Entry(
+        errors.NoAppointmentToMove,
+        409,
+        INVALID_TRANSITION,
+        "Only a session that is SCHEDULED has an appointment to move.",
+    ),
+    Entry(
+        errors.LastOfPackage,
+        409,
+        INVALID_TRANSITION,
+        "This session is all that is left of the package. Cancel the package instead.",
+    ),
+    Entry(
+        errors.CannotBeGivenUp,
+        409,
+        INVALID_TRANSITION,
+        "A session that has started, is over or is not owed cannot be given up.",
+    ),
+    Entry(
+        errors.NothingToShift,
+        409,
+        INVALID_TRANSITION,
+        "None of these sessions has an appointment that could move.",
+    ),
+    Entry(errors.NothingToTakeOver, 409, INVALID_TRANSITION, "None of these sessions can be taken over."),
+    # set-up
+    Entry(errors.ClinicCodeTaken, 409, "code-taken", "Another clinic has this code."),
+    Entry(errors.ServiceTypeCodeTaken, 409, "code-taken", "Another service type has this code."),
+    Entry(errors.RoomNameTaken, 409, "name-taken", "Another room of the clinic has this name."),
+    Entry(errors.UserTaken, 409, "user-taken", "Another provider has this user_id."),
+)
+
+#: The refusal that a constraint of the database stands for, where it catches what the operation could not see.
+CONSTRAINTS = {
+    "sessions_provider_busy": errors.ProviderBusy,
+    "sessions_room_busy": errors.RoomBusy,
+    "participants_patient_busy": errors.PatientBusy,
+    "participants_enrolled_once": errors.AlreadyEnrolled,
+    "series_members_once": errors.OnRoster,
+    "participants_capacity": errors.SessionFull,
+    "waitlist_entries_session_once": errors.WaitsForSession,
+    "waitlist_entries_service_once": errors.WaitsForServiceType,
+    "participants_package_session_once": errors.PackageSessionBooked,
+    "clinics_code_key": errors.ClinicCodeTaken,
+    "rooms_name_key": errors.RoomNameTaken,
+    "rooms_name_folded": errors.RoomNameTaken,
+    "providers_user_folded": errors.UserTaken,
+    "providers_user_key": errors.UserTaken,
+    "service_types_code_key": errors.ServiceTypeCodeTaken,
+}
