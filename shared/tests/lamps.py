@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
@@ -19,10 +20,11 @@ from jalsa.context import TENANT
 from jalsa.contracts import EventType, Fields, Stream
 from jalsa.db import TenantRow
 from jalsa.envelope import Envelope, parse
-from jalsa.errors import NotFound
+from jalsa.errors import Conflict, InvalidTransition, NotFound
 from jalsa.inbox import Handler, Received
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.outbox import publish
+from jalsa.problems import Catalogue, Entry
 from jalsa.provision import Urls, drop_database, provision
 from jalsa.schema import create_folding, create_mechanisms, create_sources, guard_numbers, protect
 from jalsa.testing.kit import ServiceKit
@@ -234,13 +236,34 @@ def unmarked() -> Any:
 routes.route("/unmarked")(unmarked)
 
 
+@dataclass(eq=False)
+class LampBusy(Conflict):
+    """The lamp is in use."""
+
+    blockers: list[str]
+
+
+class LampNameTaken(Conflict):
+    """Another lamp has this name."""
+
+
+class LampWarm(InvalidTransition):
+    """The lamp has no entry of its own in the catalogue but for its base."""
+
+
+PROBLEMS = Catalogue(
+    Entry(LampBusy, 409, "lamp-busy", "The lamp is in use.", members=("blockers",)),
+    Entry(LampNameTaken, 409, "name-taken", "Another lamp has this name."),
+)
+
 ALPHA = Service(
     name="alpha",
     title="Lamps",
     policy=POLICY,
     routes=(routes,),
     publishes=(LAMP_SWITCHED, LAMP_MOVED, WIRE_CUT),
-    constraints={"lamps_name_key": ("name-taken", "Another lamp has this name.")},
+    problems=PROBLEMS,
+    constraints={"lamps_name_key": LampNameTaken},
     restricted=frozenset({"wire"}),
 )
 

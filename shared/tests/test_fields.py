@@ -12,8 +12,9 @@ from marshmallow import ValidationError
 
 from jalsa import states, zones
 from jalsa.characters import clean_value
+from jalsa.errors import InvalidField, NoSuchMove
 from jalsa.ids import new_id
-from jalsa.problems import Problem
+from jalsa.problems import COMMON
 from jalsa.web.fields import (
     Day,
     DayOrInstant,
@@ -241,7 +242,7 @@ def test_a_cursor_gives_back_what_was_put_in_and_needs_no_quoting(value: str) ->
 @given(st.text(max_size=60))
 def test_any_other_text_is_no_cursor_and_nothing_worse(text: str) -> None:
     for decode in (decode_cursor, decode_id_cursor):
-        with suppress(Problem):
+        with suppress(InvalidField):
             decode(text)
 
 
@@ -279,16 +280,17 @@ def test_only_the_moves_of_the_table_are_allowed(current: str, target: str) -> N
     if (current, target) in allowed:
         LAMP.check(current, target)
     else:
-        with pytest.raises(Problem) as found:
+        with pytest.raises(NoSuchMove) as found:
             LAMP.check(current, target)
-        assert (found.value.status, found.value.code) == (409, "invalid-transition")
+        problem = COMMON.problem(found.value)
+        assert (problem.status, problem.code) == (409, "invalid-transition")
 
 
 @pytest.mark.parametrize(("name", "said"), [("invoice", "An invoice"), ("lamp", "A lamp"), ("offer", "An offer")])
 def test_a_move_that_is_not_in_the_table_is_refused_in_plain_words(name: str, said: str) -> None:
-    with pytest.raises(Problem) as found:
+    with pytest.raises(NoSuchMove) as found:
         states.table(name, "OFF", OFF="").check("OFF", "ON")
-    assert found.value.detail == f"{said} that is OFF cannot become ON."
+    assert COMMON.problem(found.value).detail == f"{said} that is OFF cannot become ON."
 
 
 def test_the_diagram_is_made_from_the_same_table() -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from lamps import (
     STREAM,
+    LampBusy,
     Logs,
     MakeKit,
     Switchable,
@@ -28,7 +29,6 @@ from jalsa import clock
 from jalsa.db import context_of
 from jalsa.ids import new_id
 from jalsa.inbox import Inbox, Received
-from jalsa.problems import conflict
 from jalsa.testing.kit import ServiceKit
 
 
@@ -210,7 +210,7 @@ def test_data_that_does_not_fit_is_dead_at_once(
 def test_a_refusal_by_the_domain_is_a_failure_like_any_other(
     kit: ServiceKit, tenant: str, lamp: UUID, handler: Switchable
 ) -> None:
-    handler.error = conflict("lamp-broken", "The lamp is broken.")
+    handler.error = LampBusy(["heat"])
     receive(kit, tenant, lamp, 1)
     assert kept(kit, tenant) == [(1, "retrying", 1)]
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 from flask import Response, jsonify
-from lamps import RUN, Lamp, Logs
+from lamps import RUN, Lamp, LampBusy, LampNameTaken, Logs
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.errors import invalid
-from jalsa.problems import Problem, conflict
+from jalsa.errors import InvalidField
+from jalsa.problems import Problem
 from jalsa.testing.kit import Client, ServiceKit
 
 
@@ -113,7 +113,7 @@ def test_a_wrong_method_is_a_405_that_says_which_are_allowed(client: Client) -> 
 
 
 def test_what_the_stored_records_do_not_allow_is_a_409(client: Client) -> None:
-    RUN["busy"] = lambda _: refuse(conflict("lamp-busy", "The lamp is in use.", blockers=["heat"]))
+    RUN["busy"] = lambda _: refuse(LampBusy(["heat"]))
     assert problem(client.post("/run/busy"), 409, "lamp-busy")["blockers"] == ["heat"]
 
 
@@ -186,7 +186,7 @@ def test_a_value_that_no_schema_caught_and_the_database_can_not_store_is_a_422(c
 
 
 def test_an_operation_names_the_field_that_it_refuses(client: Client) -> None:
-    RUN["invalid"] = lambda _: refuse(invalid("level", "Too bright."))
+    RUN["invalid"] = lambda _: refuse(InvalidField("level", "Too bright."))
     document = problem(client.post("/run/invalid"), 422, "validation-error")
     assert document["errors"] == {"level": ["Too bright."]}
 
@@ -274,7 +274,7 @@ def write_and(then: Any) -> Any:
     ("then", "status"),
     [
         (lambda: refuse(RuntimeError()), 500),
-        (lambda: refuse(conflict("no", "No.")), 409),
+        (lambda: refuse(LampNameTaken()), 409),
         (lambda: refuse(Problem(503, "later", "Later.")), 503),
         (lambda: Response("no", 400), 400),
         (lambda: (jsonify({}), 422), 422),

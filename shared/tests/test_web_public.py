@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from lamps import RUN, Lamp, Logs
+from lamps import RUN, Lamp, LampNameTaken, Logs
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from jalsa.problems import conflict
 from jalsa.testing.kit import ServiceKit
 from jalsa.web import current_principal
 
@@ -34,7 +33,7 @@ def test_it_is_one_transaction_that_a_refusal_undoes(alpha: ServiceKit, tenant: 
 
     def refuse(db: Session) -> None:
         add(db)
-        raise conflict("no", "Not now.")
+        raise LampNameTaken
 
     path = f"/v1/open/{tenant}/lamps"
     RUN["open"] = refuse

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing import domain
-from jalsa.problems import Problem
+from billing.errors import PaymentExceedsBalance
+from jalsa.errors import NoSuchMove
 
 _amounts = st.decimals(min_value=0, max_value=Decimal("999999999.99"), places=2)
 _lines = st.builds(domain.Line, quantity=st.integers(1, 50), unit_price=_amounts, vat_category=st.sampled_from("SZE"))
@@ -56,16 +57,14 @@ def test_any_way_of_paying_an_invoice_ends_at_a_balance_of_nothing(total: Decima
 
 @given(_amounts, _amounts.filter(bool))
 def test_a_payment_is_never_more_than_the_balance(balance: Decimal, excess: Decimal) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(PaymentExceedsBalance):
         domain.status_after_payment("ISSUED", balance, balance + excess)
-    assert refused.value.code == "payment-exceeds-balance"
 
 
 @pytest.mark.parametrize("status", ["DRAFT", "VOID"])
 def test_nothing_can_be_paid_where_nothing_is_owed(status: str) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(NoSuchMove):
         domain.status_after_payment(status, domain.ZERO, Decimal(1))
-    assert refused.value.code == "invalid-transition"
 
 
 def test_an_invoice_moves_as_the_design_says_and_in_no_other_way() -> None:

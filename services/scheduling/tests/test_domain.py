@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jalsa.problems import Problem
+from jalsa.errors import NoSuchMove, NoSuchUndo
 from jalsa.states import StateMachine
 from scheduling import domain
 from scheduling.app import SERVICE
@@ -85,9 +85,8 @@ def test_only_the_moves_of_the_table_are_allowed(machine: StateMachine, allowed:
         if move in allowed:
             machine.check(*move)
         else:
-            with pytest.raises(Problem) as refused:
+            with pytest.raises(NoSuchMove):
                 machine.check(*move)
-            assert (refused.value.status, refused.value.code) == (409, "invalid-transition")
 
 
 UNDO_MOVES = {
@@ -113,9 +112,8 @@ def test_only_an_undo_makes_the_moves_back_and_it_makes_no_others(machine: State
         if move in back:
             machine.check_undo(*move)
         else:
-            with pytest.raises(Problem) as refused:
+            with pytest.raises(NoSuchUndo):
                 machine.check_undo(*move)
-            assert (refused.value.status, refused.value.code) == (409, "invalid-transition")
 
 
 @pytest.mark.parametrize("machine", SERVICE.machines, ids=lambda machine: machine.name)

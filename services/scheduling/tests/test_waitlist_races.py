@@ -19,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.problems import Problem
+from scheduling.errors import OfferExpired
 from scheduling.operations import waitlist
 
 from . import test_races
@@ -179,7 +179,7 @@ def test_an_offer_that_is_accepted_while_it_lapses_does_one_of_both(desk: Waitin
         if held.status == "OFFERED":
             waitlist.accept(db, held, now=expiry - timedelta(microseconds=1))
             return True
-        with pytest.raises(Problem, match="offer-expired"):
+        with pytest.raises(OfferExpired):
             waitlist.accept(db, held, now=expiry - timedelta(microseconds=1))
         return False
 

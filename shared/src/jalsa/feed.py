@@ -11,7 +11,7 @@ from sqlalchemy import text
 from jalsa.auth import PUBLIC, SUBSCRIBER, Principal
 from jalsa.errors import NotFound
 from jalsa.outbox import COLUMNS, envelope_of
-from jalsa.problems import conflict
+from jalsa.problems import Problem
 from jalsa.web.edge import current_db, current_principal
 from jalsa.web.fields import Instant
 from jalsa.web.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
@@ -235,7 +235,7 @@ def _kept(event_id: UUID, state: str, otherwise: str) -> Any:
     if row is None:
         raise NotFound("event")
     if row.state != state:
-        raise conflict("invalid-transition", otherwise)
+        raise Problem(409, "invalid-transition", otherwise)
     return row
 
 

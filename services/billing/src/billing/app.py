@@ -10,6 +10,7 @@ SERVICE = Service(
     name="billing",
     title="Jalsa billing",
     policy=POLICY,
+    texts=("billing",),
     routes=(prices.routes, invoices.routes, clearance.routes, packages.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

@@ -10,6 +10,7 @@ SERVICE = Service(
     name="clinical-notes",
     title="Jalsa clinical notes",
     policy=POLICY,
+    texts=("clinical_notes",),
     routes=(notes.routes, worklist.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

@@ -11,6 +11,7 @@ SERVICE = Service(
     title="Jalsa notifications",
     config=NotificationsConfig,
     policy=POLICY,
+    texts=("notifications",),
     routes=(messages.routes, preferences.routes, inbox.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

@@ -12,6 +12,7 @@ SERVICE = Service(
     title="Jalsa patient files",
     config=PatientFilesConfig,
     policy=POLICY,
+    texts=("patient_files",),
     routes=(patients.routes, files.routes, consents.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

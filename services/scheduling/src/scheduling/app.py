@@ -27,6 +27,7 @@ SERVICE = Service(
     name="scheduling",
     title="Jalsa scheduling",
     policy=POLICY,
+    texts=("scheduling",),
     routes=(
         setup.routes,
         absences.routes,

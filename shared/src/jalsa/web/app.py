@@ -55,7 +55,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class Service:
     """All that a service declares; its `app.py` is the only place that puts it together.
 
-    `problems` is the catalogue of what its domain refuses, and `constraints` maps a database constraint to the refusal
+    `texts` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
+    refuses, and `constraints` maps a database constraint to the refusal
     that it stands for.
     `restricted` names the aggregates whose events only holders of `events.read.<aggregate>` find in the feed.
     """
@@ -70,14 +71,10 @@ class Service:
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     jobs: tuple[Job, ...] = ()
     machines: tuple[StateMachine, ...] = ()
+    texts: tuple[str, ...] = ()
     problems: Catalogue = Catalogue()  # noqa: RUF009 (it is never changed)
     constraints: Mapping[str, Callable[[], DomainError]] = field(default_factory=dict)
     restricted: frozenset[str] = frozenset()
-
-    @property
-    def package(self) -> str:
-        """The name of its Python package."""
-        return self.name.replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,7 @@ def create_app(
             max_hours=config.jwt_max_hours,
         ),
         COMMON | service.problems,
-        Texts(("jalsa", service.package)),
+        Texts(("jalsa", *service.texts)),
     )
     watched = database is None
     name = f"{service.name}-web"
