@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 from flask import Response, jsonify
-from lamps import RUN, Lamp, LampBusy, LampNameTaken, Logs
+from lamps import RUN, Lamp, LampBusy, LampNameTaken, LampWarm, Logs
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from jalsa.errors import InvalidField
-from jalsa.problems import Problem
+from jalsa.problems import Catalogue, Entry, Problem
 from jalsa.testing.kit import Client, ServiceKit
 
 
@@ -119,6 +119,39 @@ def test_what_the_stored_records_do_not_allow_is_a_409(client: Client) -> None:
 
 def refuse(error: Exception) -> None:
     raise error
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [("ar", "ar"), ("ar-SA,ar;q=0.9,en;q=0.8", "ar"), ("en-GB", "en"), ("fr", "en"), ("", "en"), ("*", "en")],
+)
+def test_a_problem_is_said_in_the_language_that_the_caller_asks_for(asked: str, language: str, client: Client) -> None:
+    answer = client.post("/lamps", {"level": "x"}, Accept_Language=asked)
+    document = problem(answer, 422, "validation-error")
+    english = language == "en"
+    assert answer.headers["Content-Language"] == language
+    assert "Accept-Language" in answer.headers["Vary"]
+    assert document["detail"] == ("The request has invalid fields." if english else "في الطلب حقول غير صالحة.")
+    required = "Missing data for required field." if english else "هذا الحقل مطلوب."
+    assert document["errors"]["name"] == [required]
+
+
+def test_arabic_is_written_as_it_is_read(client: Client) -> None:
+    answer = client.call("GET", "/lamps/01a1f000-0000-7000-8000-000000000001", {"Accept-Language": "ar"})
+    assert "غير موجود".encode() in answer.data, "and not as escapes"
+
+
+def test_an_error_without_an_entry_is_answered_as_its_base_class_is(client: Client) -> None:
+    RUN["warm"] = lambda _: refuse(LampWarm())
+    problem(client.post("/run/warm"), 409, "conflict")
+
+
+def test_a_catalogue_has_one_entry_for_an_error() -> None:
+    entry = Entry(LampWarm, 409, "lamp-warm", "The lamp is warm.")
+    with pytest.raises(ValueError, match="two entries"):
+        Catalogue(entry, entry)
+    with pytest.raises(LookupError):
+        Catalogue(entry).entry(LampBusy(["heat"]))
 
 
 def test_a_constraint_is_the_problem_that_the_service_says_it_is(client: Client) -> None:

@@ -68,7 +68,7 @@ class InvalidField(InvalidFields):
     """One field that the schema alone could not judge."""
 
     def __init__(self, field: str, template: str, **values: object) -> None:
-        super().__init__({field: [Message(template, **values)]})
+        super().__init__({field: [template if isinstance(template, Message) else Message(template, **values)]})
         self.field = field
 
 

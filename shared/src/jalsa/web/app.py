@@ -136,6 +136,7 @@ def create_app(
         API_SPEC_OPTIONS=_spec_options(service),
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["jalsa"] = Wiring(
         service,
         config,

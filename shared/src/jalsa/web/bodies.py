@@ -51,13 +51,13 @@ def _check_size(value: Any) -> None:
         for each in level:
             if isinstance(each, dict):
                 if len(each) > MAX_MEMBERS:
-                    raise InvalidField("body", f"Must not have an object of more than {MAX_MEMBERS} members.")
+                    raise InvalidField("body", "Must not have an object of more than {most} members.", most=MAX_MEMBERS)
                 below += each.values()
             elif isinstance(each, list):
                 if len(each) > MAX_ITEMS:
-                    raise InvalidField("body", f"Must not have a list of more than {MAX_ITEMS} items.")
+                    raise InvalidField("body", "Must not have a list of more than {most} items.", most=MAX_ITEMS)
                 below += each
         count += len(below)
         if count > MAX_VALUES:
-            raise InvalidField("body", f"Must not have more than {MAX_VALUES} values.")
+            raise InvalidField("body", "Must not have more than {most} values.", most=MAX_VALUES)
         level = below

@@ -11,6 +11,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 from jalsa import zones
 from jalsa.auth import is_login
 from jalsa.characters import clean_line, clean_value, is_blank, is_text, is_visible, unjoined
+from jalsa.errors import Message
 from jalsa.folding import fold
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -68,7 +69,7 @@ def _line(given: str | None, least: int, most: int) -> str:
     except ValueError:
         raise ValidationError("Must not contain control characters.") from None
     if not least <= len(text) <= most:
-        raise ValidationError(f"Must be {least} to {most} characters.")
+        raise ValidationError(Message("Must be {least} to {most} characters.", least=least, most=most))
     return text
 
 
@@ -94,7 +95,7 @@ class FreeText(fields.String):
         if not is_text(text):
             raise ValidationError("Must not contain control characters or text-direction overrides.")
         if len(text) > self.max:
-            raise ValidationError(f"Must be at most {self.max} characters.")
+            raise ValidationError(Message("Must be at most {most} characters.", most=self.max))
         return text
 
 

@@ -13,11 +13,13 @@ from operator import itemgetter
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from jalsa.errors import Message
+
 Interval = tuple[datetime, datetime]
 
 #: How many local days ahead the last one is on which a session may begin, however it is placed.
 MAX_DAYS_AHEAD = 732
-TOO_FAR_AHEAD = f"Must be at most {MAX_DAYS_AHEAD} days from today."
+TOO_FAR_AHEAD = Message("Must be at most {days} days from today.", days=MAX_DAYS_AHEAD)
 
 #: The hours of the wall time that each is made of: from the first, until before the second.
 PARTS_OF_DAY = {"MORNING": (0, 12), "AFTERNOON": (12, 17), "EVENING": (17, 24)}

@@ -134,7 +134,7 @@ def _bounds(first: date | datetime, last: date | datetime, clinics: Sequence[Cli
         raise InvalidField("to", "Must be after from.")
     # a day is an hour longer where the clock is set back, and begins elsewhere in another zone
     if ends_at - starts_at >= timedelta(days=schemas.MAX_CALENDAR_DAYS + 1):
-        raise InvalidField("to", f"Must be at most {schemas.MAX_CALENDAR_DAYS} days after from.")
+        raise InvalidField("to", "Must be at most {days} days after from.", days=schemas.MAX_CALENDAR_DAYS)
     return starts_at, ends_at
 
 

@@ -53,7 +53,7 @@ def read_history(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, 
     """
     kind = "participant" if kind == "appointment" else kind
     if kind not in history.KINDS:
-        raise InvalidField("kind", f"Must be one of: {', '.join(history.KINDS)}.")
+        raise InvalidField("kind", "Must be one of: {choices}.", choices=", ".join(history.KINDS))
     if "include" in args and history.INCLUDED[args["include"]][0] != kind:
         raise InvalidField("include", "Only a session has participants, and only a package sessions.")
     return _page(args, kind, record_id)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa.errors import InvalidField
+from jalsa.errors import InvalidField, Message
 from scheduling import domain, errors, queries
 from scheduling.domain.hours import TOO_FAR_AHEAD, covered, day_of, last_day, open_intervals
 from scheduling.errors import ClosureMet, PlacementRefused, SessionMet
@@ -38,7 +38,7 @@ _AGAINST = text("""
       EXISTS (SELECT FROM closures WHERE (clinic_id IS NULL OR clinic_id = :clinic)
               AND starts_on <= :last_day AND ends_on >= :first_day) AS closed
 """)
-_TOO_LATE = f"A walk-in began at most {domain.WALK_IN_MINUTES} minutes ago."
+_TOO_LATE = Message("A walk-in started at most {minutes} minutes ago.", minutes=domain.WALK_IN_MINUTES)
 _MARGIN = timedelta(minutes=domain.MAX_MINUTES + domain.MAX_BUFFER_MINUTES)
 
 

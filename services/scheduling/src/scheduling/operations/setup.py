@@ -184,7 +184,7 @@ def _correct(record: Clinic | Provider, data: Mapping[str, Any], with_reason: It
     values = dict(data)
     reason = values.pop("reason", None)
     if reason is None and any(values.get(name, getattr(record, name)) != getattr(record, name) for name in with_reason):
-        raise InvalidField("reason", f"Required to correct {' or '.join(with_reason)}.")
+        raise InvalidField("reason", "Required to correct {fields}.", fields=", ".join(with_reason))
     _assign(record, {**values, "change_reason": reason})
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from jalsa.errors import Message
 from jalsa.web import PageArgs
 from jalsa.web.fields import DayOrInstant, Instant, Name
 from scheduling.domain import MAX_MINUTES
@@ -66,7 +67,7 @@ class AvailabilityArgs(PageArgs):
         if apart < -slack:
             raise ValidationError("Must not be before `from`.", "to")
         if apart > timedelta(days=MAX_DAYS) + slack:
-            raise ValidationError(f"Must be at most {MAX_DAYS} days after `from`.", "to")
+            raise ValidationError(Message("Must be at most {days} days after from.", days=MAX_DAYS), "to")
 
 
 class SlotProvider(Schema):

@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
+from jalsa.errors import Message
 from jalsa.web import Answer, PageArgs, restricted
 from jalsa.web.fields import Day, Instant, Name
 from scheduling.domain import MAX_MINUTES, PACKAGE
@@ -28,7 +29,9 @@ class PreferredTime(fields.String):
         try:
             return f"{WallTime().deserialize(written):%H:%M}"
         except ValidationError:
-            raise ValidationError(f"Must be HH:MM or one of {', '.join(PARTS_OF_DAY)}.") from None
+            raise ValidationError(
+                Message("Must be HH:MM or one of: {choices}.", choices=", ".join(PARTS_OF_DAY))
+            ) from None
 
 
 class Wishes(Schema):

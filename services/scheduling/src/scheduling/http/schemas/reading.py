@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from jalsa.errors import Message
 from jalsa.web import PageArgs
 from jalsa.web.fields import Day, DayOrInstant, Instant, Name, Words
 from jalsa.web.sheets import separator
@@ -188,7 +189,7 @@ class ReportArgs(Schema):
         if data["last"] < data["first"]:
             raise ValidationError("Must not be before from.", "to")
         if (data["last"] - data["first"]).days >= MAX_REPORT_DAYS:
-            raise ValidationError(f"Must be at most {MAX_REPORT_DAYS} days in all.", "to")
+            raise ValidationError(Message("Must be at most {days} days in all.", days=MAX_REPORT_DAYS), "to")
 
 
 class UtilisationArgs(ReportArgs):
