@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from flask import Response, current_app, g, jsonify, request
+from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -88,6 +89,22 @@ class Wiring:
     texts: Texts
 
 
+class _Json(DefaultJSONProvider):
+    """JSON in the order of the schema's fields, with Arabic as it is read."""
+
+    sort_keys = False
+    ensure_ascii = False
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """JSON text. A half of a surrogate pair, which UTF-8 cannot carry, is escaped with all else."""
+        text = super().dumps(obj, **kwargs)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return super().dumps(obj, ensure_ascii=True, **kwargs)
+        return text
+
+
 class JalsaApi(Api):  # type: ignore[misc]
     """flask-smorest with problem documents for errors, in answers and in the documentation."""
 
@@ -135,8 +152,7 @@ def create_app(
         MAX_CONTENT_LENGTH=bodies.MAX_BYTES,
         API_SPEC_OPTIONS=_spec_options(service),
     )
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json = _Json(app)
     app.extensions["jalsa"] = Wiring(
         service,
         config,
