@@ -279,7 +279,7 @@ class LampFields(Fields):
 STREAM = Stream("alpha", "lamp", reads={"LampSwitched.v1": LampFields()}, passes_over=frozenset({"LampMoved.v1"}))
 
 
-def on_lamp_switched(db: Session, event: Received) -> None:
+def on_lamp_switched(db: Session, event: Received[Any]) -> None:
     """Not repeatable and not commutative, on purpose."""
     light = db.get(Light, event.data["lamp_id"])
     if light is None:
@@ -295,7 +295,7 @@ class Switchable:
         self.error = error
         self.calls = 0
 
-    def __call__(self, db: Session, event: Received) -> None:
+    def __call__(self, db: Session, event: Received[Any]) -> None:
         self.calls += 1
         on_lamp_switched(db, event)
         if self.error is not None:

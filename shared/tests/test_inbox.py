@@ -230,7 +230,7 @@ def test_what_is_kept_of_a_failure_holds_no_message(
 def test_a_constraint_that_a_handler_breaks_is_named_without_its_values(
     make_kit: MakeKit, tenant: str, lamp: UUID
 ) -> None:
-    def clumsy(db: Session, event: Received) -> None:
+    def clumsy(db: Session, event: Received[Any]) -> None:
         for _ in range(2):
             db.execute(
                 text("INSERT INTO lamps (id, name, level) VALUES (gen_random_uuid(), 'Sara', 1)"),
@@ -243,7 +243,7 @@ def test_a_constraint_that_a_handler_breaks_is_named_without_its_values(
 
 
 def test_a_failing_handler_publishes_nothing(make_kit: MakeKit, tenant: str, lamp: UUID) -> None:
-    def publishes_and_fails(db: Session, event: Received) -> None:
+    def publishes_and_fails(db: Session, event: Received[Any]) -> None:
         switch(db, lamp, 1)
         raise Broken
 
@@ -258,7 +258,7 @@ def test_two_workers_that_retry_at_once_use_up_one_attempt(
     at_work, go_on = threading.Event(), threading.Event()
     handler = Switchable(Broken())
 
-    def slow(db: Session, event: Received) -> None:
+    def slow(db: Session, event: Received[Any]) -> None:
         at_work.set()
         assert go_on.wait(10)
         handler(db, event)
@@ -284,7 +284,7 @@ def test_two_workers_that_retry_at_once_use_up_one_attempt(
 def test_a_lost_database_is_no_failure_of_the_event(make_kit: MakeKit, tenant: str, lamp: UUID) -> None:
     once = [True]
 
-    def cut_off(db: Session, event: Received) -> None:
+    def cut_off(db: Session, event: Received[Any]) -> None:
         on_lamp_switched(db, event)
         db.flush()
         if once:
@@ -302,7 +302,7 @@ def test_a_lost_database_is_no_failure_of_the_event(make_kit: MakeKit, tenant: s
 def test_a_statement_that_is_ended_for_its_length_is_the_events_failure(
     make_kit: MakeKit, tenant: str, lamp: UUID
 ) -> None:
-    def endless(db: Session, event: Received) -> None:
+    def endless(db: Session, event: Received[Any]) -> None:
         db.execute(text("SET LOCAL statement_timeout = 10"))
         db.execute(text("SELECT pg_sleep(10)"))
 
@@ -316,7 +316,7 @@ def test_handlers_that_deadlock_run_again_at_once_and_nothing_is_counted(make_ki
     both_hold_one = threading.Barrier(2, timeout=10)
     tries: list[UUID] = []
 
-    def crossing(db: Session, event: Received) -> None:
+    def crossing(db: Session, event: Received[Any]) -> None:
         mine = event.data["lamp_id"]
         [other] = [each for each in lamps if each != mine]
         tries.append(mine)
@@ -343,7 +343,7 @@ def test_a_handler_gets_the_declared_fields_and_acts_in_the_events_name(
 ) -> None:
     seen: list[Any] = []
 
-    def look(db: Session, event: Received) -> None:
+    def look(db: Session, event: Received[Any]) -> None:
         seen.extend([event, context_of(db)])
 
     event = lamp_event(tenant, lamp, 1, colour="red")

@@ -253,7 +253,7 @@ def test_a_reader_killed_within_a_page_reads_it_again_and_applies_it_once(
 
     calls = []
 
-    def killed_at_the_second(db: Session, event: Received) -> None:
+    def killed_at_the_second(db: Session, event: Received[Any]) -> None:
         calls.append(event.id)
         beta().handlers["alpha.LampSwitched.v1"](db, event)
         if len(calls) == 2:

@@ -6,7 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, Schema, fields
+
+from jalsa.commands import Loaded
 
 EXCHANGE = "jalsa.events"
 #: Golden examples and the bus's topology: data, beside this package.
@@ -52,8 +54,8 @@ def missing(schema: Schema, data: Mapping[str, Any]) -> list[str]:
     return found
 
 
-class Fields(Schema):
-    """The fields that a consumer reads of an event: whatever else is in it is passed over."""
+class Fields(Loaded):
+    """The fields that a consumer reads of an event. Whatever else is in it is ignored."""
 
     class Meta:
         unknown = EXCLUDE
@@ -77,12 +79,9 @@ class Stream:
         """The binding key: every event of the aggregate, since a gap could not be told from a loss."""
         return f"*.{self.service}.{self.aggregate}.#"
 
-    def load(self, event: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    def load(self, event: str, data: Mapping[str, Any]) -> Any:
         """The fields read of an event. Raises marshmallow's ValidationError where they do not fit."""
-        loaded = self.reads[event].load(data)
-        if not isinstance(loaded, dict):
-            raise ValidationError("not an object")
-        return loaded
+        return self.reads[event].load(data)
 
 
 def routing_key(tenant: str, subject: str, type_: str) -> str:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import structlog
@@ -24,20 +24,22 @@ from jalsa.sources import SourceChanged
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 MAX_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Received:
-    """An event as a handler gets it; `data` holds the declared fields and nothing else."""
+class Received(Generic[T]):
+    """An event as a handler gets it; `data` holds the declared fields and nothing else, as their schema loads them."""
 
     id: UUID
     subject_id: str
     time: datetime
-    data: Mapping[str, Any]
+    data: T
 
 
-Handler = Callable[[Session, Received], None]
+Handler = Callable[[Session, Received[Any]], None]
 
 # The head is locked by writing it; what is kept of this very event comes with it.
 _LOCK_HEAD = text("""

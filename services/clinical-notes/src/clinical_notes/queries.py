@@ -1,13 +1,13 @@
 """The read side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 
+from clinical_notes.commands import FindNotes, FindSessions
 from clinical_notes.domain import CANCELLED, GROUP, LIVE_PARTICIPANT, SIGNED, Reader
 from clinical_notes.models import (
     ClinicProjection,
@@ -30,20 +30,14 @@ def find_note(db: Session, note_id: UUID, reader: Reader, *, lock: bool = False)
     return db.scalar(query)
 
 
-def list_notes(
-    db: Session, reader: Reader, filters: Mapping[str, Any], *, after: UUID | None, limit: int
-) -> Sequence[Note]:
-    """The notes that the reader may read, in the order in which they were begun.
-
-    Filters: session_id, participant_id, discipline, scope, status; patient_id, which also finds the group notes of
-    the sessions in which the patient has a place.
-    """
+def list_notes(db: Session, reader: Reader, asked: FindNotes, *, after: UUID | None, limit: int) -> Sequence[Note]:
+    """The notes that were asked for and that the reader may read, in the order in which they were begun."""
     query = select(Note).where(_readable(reader)).order_by(Note.id).limit(limit)
     for name in ("session_id", "participant_id", "discipline", "scope", "status"):
-        if filters.get(name) is not None:
-            query = query.where(getattr(Note, name) == filters[name])
-    if filters.get("patient_id"):
-        query = query.where(_about(filters["patient_id"]))
+        if (value := getattr(asked, name)) is not None:
+            query = query.where(getattr(Note, name) == value)
+    if asked.patient_id is not None:
+        query = query.where(_about(asked.patient_id))
     if after is not None:
         query = query.where(Note.id > after)
     return db.scalars(query).all()
@@ -51,16 +45,12 @@ def list_notes(
 
 def list_sessions(
     db: Session,
-    provider_id: UUID | None,
-    filters: Mapping[str, Any],
+    asked: FindSessions,
     *,
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[SessionRow]:
-    """Sessions that are not cancelled, in the order of their start, with clinic and provider as far as known.
-
-    `provider_id` None finds every provider's. Filters: starts_from and starts_before.
-    """
+    """Sessions that are not cancelled, in the order of their start, with clinic and provider as far as known."""
     query = (
         select(SessionProjection, ClinicProjection, ProviderProjection)
         .outerjoin(ClinicProjection, ClinicProjection.id == SessionProjection.clinic_id)
@@ -69,12 +59,12 @@ def list_sessions(
         .order_by(SessionProjection.starts_at, SessionProjection.id)
         .limit(limit)
     )
-    if provider_id is not None:
-        query = query.where(SessionProjection.provider_id == provider_id)
-    if filters.get("starts_from"):
-        query = query.where(SessionProjection.starts_at >= filters["starts_from"])
-    if filters.get("starts_before"):
-        query = query.where(SessionProjection.starts_at < filters["starts_before"])
+    if asked.provider_id is not None:
+        query = query.where(SessionProjection.provider_id == asked.provider_id)
+    if asked.starts_from is not None:
+        query = query.where(SessionProjection.starts_at >= asked.starts_from)
+    if asked.starts_before is not None:
+        query = query.where(SessionProjection.starts_at < asked.starts_before)
     if after:
         query = query.where(tuple_(SessionProjection.starts_at, SessionProjection.id) > tuple_(*after))
     return [(session, clinic, provider) for session, clinic, provider in db.execute(query)]

@@ -1,5 +1,7 @@
 """What notifications does when the other services announce something."""
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from jalsa import clock
@@ -9,7 +11,7 @@ from notifications.operations import appointments, packages, waitlist
 from notifications.operations.projections import save, save_provider
 
 
-def on_patient_saved(db: Session, event: Received) -> None:
+def on_patient_saved(db: Session, event: Received[Any]) -> None:
     """A patient was registered or changed."""
     data = event.data
     save(
@@ -23,7 +25,7 @@ def on_patient_saved(db: Session, event: Received) -> None:
     )
 
 
-def on_clinic_saved(db: Session, event: Received) -> None:
+def on_clinic_saved(db: Session, event: Received[Any]) -> None:
     """A clinic was opened or changed."""
     data = event.data
     save(
@@ -36,68 +38,68 @@ def on_clinic_saved(db: Session, event: Received) -> None:
     )
 
 
-def on_provider_saved(db: Session, event: Received) -> None:
+def on_provider_saved(db: Session, event: Received[Any]) -> None:
     """A provider was registered or changed."""
     save_provider(db, event.data["provider_id"], event.data["user_id"])
 
 
-def on_appointment_booked(db: Session, event: Received) -> None:
+def on_appointment_booked(db: Session, event: Received[Any]) -> None:
     """A patient was booked into a session."""
     appointments.book(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_appointment_confirmed(db: Session, event: Received) -> None:
+def on_appointment_confirmed(db: Session, event: Received[Any]) -> None:
     """A patient has confirmed to come."""
     appointments.confirm(db, event.data["appointment_id"])
 
 
-def on_appointment_rescheduled(db: Session, event: Received) -> None:
+def on_appointment_rescheduled(db: Session, event: Received[Any]) -> None:
     """An appointment was moved, alone or with its session."""
     appointments.reschedule(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_appointment_arrived(db: Session, event: Received) -> None:
+def on_appointment_arrived(db: Session, event: Received[Any]) -> None:
     """The patient is there."""
     appointments.end(db, event.data["appointment_id"], "ARRIVED")
 
 
-def on_appointment_attended(db: Session, event: Received) -> None:
+def on_appointment_attended(db: Session, event: Received[Any]) -> None:
     """The patient took part."""
     appointments.end(db, event.data["appointment_id"], "ATTENDED")
 
 
-def on_appointment_no_show(db: Session, event: Received) -> None:
+def on_appointment_no_show(db: Session, event: Received[Any]) -> None:
     """The patient did not come."""
     appointments.end(db, event.data["appointment_id"], "NO_SHOW")
 
 
-def on_appointment_cancelled(db: Session, event: Received) -> None:
+def on_appointment_cancelled(db: Session, event: Received[Any]) -> None:
     """An appointment was cancelled, alone or with its session."""
     appointments.cancel(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_appointment_corrected(db: Session, event: Received) -> None:
+def on_appointment_corrected(db: Session, event: Received[Any]) -> None:
     """What was said of a patient's coming was a slip, and is taken back."""
     data = event.data
     appointments.correct(db, data["appointment_id"], data["to_status"], now=clock.database_now(db))
 
 
-def on_package_scheduled(db: Session, event: Received) -> None:
+def on_package_scheduled(db: Session, event: Received[Any]) -> None:
     """Dates of a package were set, moved or given up, several at once."""
     packages.schedule(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_package_cancelled(db: Session, event: Received) -> None:
+def on_package_cancelled(db: Session, event: Received[Any]) -> None:
     """A package was cancelled, with all that was to come of it."""
     packages.cancel(db, event.data["package_id"], announced_at=event.time, now=clock.database_now(db))
 
 
-def on_waitlist_offered(db: Session, event: Received) -> None:
+def on_waitlist_offered(db: Session, event: Received[Any]) -> None:
     """A place is held for a patient on the waitlist."""
     waitlist.offer(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_waitlist_offer_ended(db: Session, event: Received) -> None:
+def on_waitlist_offer_ended(db: Session, event: Received[Any]) -> None:
     """The offer was taken up, refused, or has lapsed; a booking sends its own confirmation."""
     waitlist.end(db, event.data["offer_id"])
 

@@ -1,5 +1,7 @@
 """What patient files do when scheduling announces something."""
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from jalsa import clock
@@ -8,19 +10,19 @@ from patient_files import operations
 from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection
 
 
-def on_clinic_saved(db: Session, event: Received) -> None:
+def on_clinic_saved(db: Session, event: Received[Any]) -> None:
     """A clinic was opened or changed."""
     values = {name: event.data[name] for name in ("code", "name_en", "name_ar", "timezone", "active")}
     operations.save_projection(db, ClinicProjection, event.data["clinic_id"], values)
 
 
-def on_provider_saved(db: Session, event: Received) -> None:
+def on_provider_saved(db: Session, event: Received[Any]) -> None:
     """A provider was registered or changed."""
     values = {name: event.data[name] for name in ("user_id", "name_en", "name_ar", "active")}
     operations.save_projection(db, ProviderProjection, event.data["provider_id"], values)
 
 
-def on_appointment_placed(db: Session, event: Received) -> None:
+def on_appointment_placed(db: Session, event: Received[Any]) -> None:
     """A patient has an appointment in a clinic, or one that was moved there, and so a sub-file there.
 
     Raises 404 for a patient who is not known here: the inbox keeps the event and tries it again.
@@ -46,32 +48,32 @@ def on_appointment_placed(db: Session, event: Received) -> None:
     operations.save_projection(db, AppointmentProjection, data["appointment_id"], values)
 
 
-def on_appointment_confirmed(db: Session, event: Received) -> None:
+def on_appointment_confirmed(db: Session, event: Received[Any]) -> None:
     """A patient has confirmed to come."""
     operations.set_appointment_status(db, event.data["appointment_id"], "CONFIRMED")
 
 
-def on_appointment_arrived(db: Session, event: Received) -> None:
+def on_appointment_arrived(db: Session, event: Received[Any]) -> None:
     """A patient is there."""
     operations.set_appointment_status(db, event.data["appointment_id"], "ARRIVED")
 
 
-def on_appointment_attended(db: Session, event: Received) -> None:
+def on_appointment_attended(db: Session, event: Received[Any]) -> None:
     """A patient took part."""
     operations.set_appointment_status(db, event.data["appointment_id"], "ATTENDED")
 
 
-def on_appointment_no_show(db: Session, event: Received) -> None:
+def on_appointment_no_show(db: Session, event: Received[Any]) -> None:
     """A patient did not come."""
     operations.set_appointment_status(db, event.data["appointment_id"], "NO_SHOW")
 
 
-def on_appointment_cancelled(db: Session, event: Received) -> None:
+def on_appointment_cancelled(db: Session, event: Received[Any]) -> None:
     """An appointment was given up."""
     operations.set_appointment_status(db, event.data["appointment_id"], "CANCELLED")
 
 
-def on_appointment_corrected(db: Session, event: Received) -> None:
+def on_appointment_corrected(db: Session, event: Received[Any]) -> None:
     """What was said of an appointment's outcome was a slip, and is taken back."""
     operations.set_appointment_status(db, event.data["appointment_id"], event.data["to_status"])
 

@@ -1,5 +1,7 @@
 """What scheduling does when the other services announce something."""
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from jalsa import clock
@@ -7,7 +9,7 @@ from jalsa.inbox import Received
 from scheduling.operations import projections, waitlist
 
 
-def on_patient_saved(db: Session, event: Received) -> None:
+def on_patient_saved(db: Session, event: Received[Any]) -> None:
     """A patient was registered or changed."""
     contacts = [event.data[name] for name in ("phone", "email") if name in event.data]
     projections.save_patient(
@@ -21,7 +23,7 @@ def on_patient_saved(db: Session, event: Received) -> None:
         waitlist.offer_what_was_passed_over(db, event.data["patient_id"], now=clock.now())
 
 
-def on_consent_standing_changed(db: Session, event: Received) -> None:
+def on_consent_standing_changed(db: Session, event: Received[Any]) -> None:
     """A patient's consent to treatment was given, revoked, or expired."""
     projections.set_consent(
         db,
@@ -32,7 +34,7 @@ def on_consent_standing_changed(db: Session, event: Received) -> None:
     )
 
 
-def on_financial_clearance_changed(db: Session, event: Received) -> None:
+def on_financial_clearance_changed(db: Session, event: Received[Any]) -> None:
     """Billing cleared an appointment, or took the clearance back."""
     projections.set_clearance(
         db, event.data["appointment_id"], cleared=event.data["cleared"], reason=event.data["reason"]

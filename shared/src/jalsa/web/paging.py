@@ -3,23 +3,55 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields, post_load, validate
 
+from jalsa.commands import Loaded
 from jalsa.errors import InvalidField
 
 T = TypeVar("T")
 
 
-class PageArgs(Schema):
-    """The query of a list: `limit` 1–200 (50), and the `cursor` of the page before."""
+@dataclass(frozen=True, slots=True)
+class PageOf(Generic[T]):
+    """What a list is asked for: which records, and which page of them. The rows to read are one more than `limit`."""
+
+    asked: T
+    limit: int
+    cursor: str | None
+
+
+class PageArgs(Loaded):
+    """The query of a list: `limit` 1–200 (50), the `cursor` of the page before, and what its `into` is made of.
+
+    It is loaded as PageOf.
+    """
 
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
     cursor = fields.String(load_default=None, validate=validate.Length(max=400))
+
+    @post_load
+    def _into(self, data: dict[str, Any], **_: Any) -> Any:
+        if self.into is None:
+            return data
+        page = {name: data.pop(name) for name in ("limit", "cursor")}
+        return PageOf(self.into(**data), **page)
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """What a list without filters is asked for."""
+
+
+class PlainPageArgs(PageArgs):
+    """The query of a list without filters."""
+
+    into = Everything
 
 
 @cache

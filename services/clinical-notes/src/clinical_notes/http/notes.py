@@ -6,12 +6,24 @@ from uuid import UUID
 from flask import Response
 
 from clinical_notes import policy, queries
+from clinical_notes.commands import FindNotes, WriteNote
 from clinical_notes.http import schemas
 from clinical_notes.models import Note, PatientProjection, SessionProjection
 from clinical_notes.operations import notes as operations
 from jalsa import clock
 from jalsa.errors import NotFound
-from jalsa.web import PageArgs, Routes, check_if_match, current_db, current_principal, page, page_of, tagged
+from jalsa.web import (
+    Everything,
+    PageOf,
+    PlainPageArgs,
+    Routes,
+    check_if_match,
+    current_db,
+    current_principal,
+    page,
+    page_of,
+    tagged,
+)
 from jalsa.web.fields import EmptyBody
 from jalsa.web.paging import decode_id_cursor
 
@@ -32,16 +44,16 @@ _NOTES = page_of(schemas.NoteAnswer)
     status=201,
     max_bytes=MAX_NOTE_BYTES,
 )
-def write_note(body: dict[str, Any]) -> Response:
+def write_note(command: WriteNote) -> Response:
     """Begin a note, as a draft; only the session's provider does."""
     author = policy.author_of(current_principal())
-    return tagged(_NOTE.dump(operations.write_note(current_db(), body, author=author, now=clock.now())), 201)
+    return tagged(_NOTE.dump(operations.write_note(current_db(), command, author=author, now=clock.now())), 201)
 
 
 @routes.view("/notes", permission="notes.read", query=schemas.NoteArgs(), answer=_NOTES)
-def list_notes(args: dict[str, Any]) -> dict[str, Any]:
+def list_notes(query: PageOf[FindNotes]) -> dict[str, Any]:
     """The notes that the caller may read, in the order in which they were begun."""
-    return _list(args)
+    return _list(query.asked, query)
 
 
 @routes.view("/notes/<uuid:note_id>", permission="notes.read", answer=_NOTE)
@@ -73,27 +85,27 @@ def sign_note(_: dict[str, Any], note_id: UUID) -> Response:
     return tagged(_NOTE.dump(operations.sign_note(current_db(), _matched(note_id), now=clock.now())))
 
 
-@routes.view("/sessions/<uuid:session_id>/notes", permission="notes.read", query=PageArgs(), answer=_NOTES)
-def list_session_notes(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
+@routes.view("/sessions/<uuid:session_id>/notes", permission="notes.read", query=PlainPageArgs(), answer=_NOTES)
+def list_session_notes(query: PageOf[Everything], session_id: UUID) -> dict[str, Any]:
     """The notes of a session: the shared one and those of its participants."""
     if current_db().get(SessionProjection, session_id) is None:
         raise NotFound("session")
-    return _list({**args, "session_id": session_id})
+    return _list(FindNotes(session_id=session_id), query)
 
 
-@routes.view("/patients/<uuid:patient_id>/notes", permission="notes.read", query=PageArgs(), answer=_NOTES)
-def list_patient_notes(args: dict[str, Any], patient_id: UUID) -> dict[str, Any]:
+@routes.view("/patients/<uuid:patient_id>/notes", permission="notes.read", query=PlainPageArgs(), answer=_NOTES)
+def list_patient_notes(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any]:
     """A patient's notes, with the group notes of the sessions in which the patient has a place."""
     if current_db().get(PatientProjection, patient_id) is None:
         raise NotFound("patient")
-    return _list({**args, "patient_id": patient_id})
+    return _list(FindNotes(patient_id=patient_id), query)
 
 
-def _list(args: dict[str, Any]) -> dict[str, Any]:
+def _list(asked: FindNotes, query: PageOf[Any]) -> dict[str, Any]:
     reader = policy.reader_of(current_principal())
-    after = decode_id_cursor(args["cursor"])
-    rows = queries.list_notes(current_db(), reader, args, after=after, limit=args["limit"] + 1)
-    return page(rows, args["limit"], lambda note: str(note.id), lambda note: note)
+    after = decode_id_cursor(query.cursor)
+    rows = queries.list_notes(current_db(), reader, asked, after=after, limit=query.limit + 1)
+    return page(rows, query.limit, lambda note: str(note.id), lambda note: note)
 
 
 def _matched(note_id: UUID) -> Note:

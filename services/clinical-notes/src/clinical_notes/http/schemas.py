@@ -4,8 +4,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from clinical_notes.commands import FindNotes, FindSessions, WriteNote
 from clinical_notes.domain import DISCIPLINES, DRAFT, GROUP, INDIVIDUAL, MAX_CONTENT, MISSING, SIGNED
 from jalsa.characters import is_blank
+from jalsa.commands import Loaded
 from jalsa.web import PageArgs
 from jalsa.web.fields import FreeText, Instant
 
@@ -19,11 +21,13 @@ def _not_blank(text: str) -> None:
         raise ValidationError("Must not be blank.")
 
 
-class NotePatch(Schema):
+class NotePatch(Loaded):
     content = FreeText(max=MAX_CONTENT, required=True, validate=_not_blank)
 
 
 class NoteBody(NotePatch):
+    into = WriteNote
+
     discipline = fields.String(required=True, validate=_discipline)
     scope = fields.String(required=True, validate=_scope)
     session_id = fields.UUID(required=True)
@@ -58,6 +62,8 @@ class NoteAnswer(Schema):
 
 
 class NoteArgs(PageArgs):
+    into = FindNotes
+
     session_id = fields.UUID()
     participant_id = fields.UUID()
     patient_id = fields.UUID()
@@ -67,6 +73,8 @@ class NoteArgs(PageArgs):
 
 
 class WorklistArgs(PageArgs):
+    into = FindSessions
+
     provider_id = fields.UUID(
         load_default=None, metadata={"description": "The caller's own if absent; a manager's every provider"}
     )

@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from clinical_notes import policy, queries
+from clinical_notes.commands import FindSessions
 from clinical_notes.domain import GROUP, MISSING
 from clinical_notes.http import schemas
 from jalsa.errors import Forbidden
-from jalsa.web import Routes, current_db, current_principal, page, page_of
+from jalsa.web import PageOf, Routes, current_db, current_principal, page, page_of
 from jalsa.web.paging import decode_instant_cursor, instant_cursor
 
 routes = Routes("worklist", "What is to be written")
@@ -20,13 +22,14 @@ _OF_THE_SESSION = ("session_number", "session_type", "discipline", "status", "st
 
 
 @routes.view("/worklist", permission="notes.read", query=schemas.WorklistArgs(), answer=page_of(schemas.WorklistItem))
-def get_worklist(args: dict[str, Any]) -> dict[str, Any]:
+def get_worklist(query: PageOf[FindSessions]) -> dict[str, Any]:
     """Sessions that are not cancelled, in the order of their start; `from` and `to` bound the start."""
-    db, limit = current_db(), args["limit"]
-    provider_id = _whose(args["provider_id"])
-    rows = queries.list_sessions(db, provider_id, args, after=decode_instant_cursor(args["cursor"]), limit=limit + 1)
-    shown = iter(_shown(db, rows[:limit]))
-    return page(rows, limit, lambda row: instant_cursor(row[0].starts_at, row[0].id), lambda _: next(shown))
+    db = current_db()
+    asked = replace(query.asked, provider_id=_whose(query.asked.provider_id))
+    after = decode_instant_cursor(query.cursor)
+    rows = queries.list_sessions(db, asked, after=after, limit=query.limit + 1)
+    shown = iter(_shown(db, rows[: query.limit]))
+    return page(rows, query.limit, lambda row: instant_cursor(row[0].starts_at, row[0].id), lambda _: next(shown))
 
 
 def _whose(asked: UUID | None) -> UUID | None:

@@ -1,35 +1,38 @@
 """Notes: write, change while a draft, sign."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from clinical_notes import domain, errors, events, queries
+from clinical_notes.commands import WriteNote
 from clinical_notes.models import Note, ParticipantProjection, SessionProjection
 from jalsa.db import context_of
 from jalsa.errors import Forbidden, InvalidField, NotFound
 from jalsa.ids import new_id
 
 
-def write_note(db: Session, data: Mapping[str, Any], *, author: UUID, now: datetime) -> Note:
+def write_note(db: Session, command: WriteNote, *, author: UUID, now: datetime) -> Note:
     """Store a draft; `author` is the writing provider's id.
 
     Raises 422 for a session or participant that is unknown or does not fit the scope, 403 `forbidden` for another
     provider's session, 409 `invalid-transition` for a cancelled session or place, and 409 `note-exists`.
     """
-    session = db.get(SessionProjection, data["session_id"])
+    session = db.get(SessionProjection, command.session_id)
     if session is None:
         raise InvalidField("session_id", "There is no such session.")
     if session.provider_id != author:
         raise _not_the_provider()
-    participant = _participant(db, session, data["scope"], data["participant_id"])
+    participant = _participant(db, session, command.scope, command.participant_id)
     _check_takes_place(session, participant)
     note = Note(
         id=new_id(),
-        **data,
+        session_id=command.session_id,
+        scope=command.scope,
+        participant_id=command.participant_id,
+        discipline=command.discipline,
+        content=command.content,
         provider_id=author,
         status=domain.DRAFT,
         version=1,

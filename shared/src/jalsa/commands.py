@@ -1,0 +1,40 @@
+"""Commands: what a use case is given, as a frozen dataclass in the words of the field.
+
+Whoever calls a use case builds its command: HTTP from a request, a handler from an event, a job, an import. Fields that
+a partial update may leave out have the default UNSET.
+"""
+
+from dataclasses import fields
+from enum import Enum
+from typing import Any, ClassVar, Final
+
+from marshmallow import Schema, post_load
+
+
+class Unset(Enum):
+    """The type of UNSET: `notes: str | None | Unset = UNSET`."""
+
+    UNSET = "UNSET"
+
+
+#: That a field was not given, where None is a value. `is not UNSET` tells a type checker as well.
+UNSET: Final = Unset.UNSET
+
+
+def given(command: Any) -> dict[str, Any]:
+    """The fields of a command that were given, by name; nested commands stay as they are."""
+    values = {each.name: getattr(command, each.name) for each in fields(command)}
+    return {name: value for name, value in values.items() if value is not UNSET}
+
+
+class Loaded(Schema):
+    """A schema that loads what it reads `into` a dataclass, once all of it is valid.
+
+    Schemas of answers derive from it as well: writing is not touched. Without `into`, a dict is loaded.
+    """
+
+    into: ClassVar[type[Any] | None] = None
+
+    @post_load
+    def _into(self, data: dict[str, Any], **_: Any) -> Any:
+        return data if self.into is None else self.into(**data)
