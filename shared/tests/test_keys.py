@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from flask import Flask, Response, jsonify, redirect
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from lamps import ALPHA
-from running import serving
 from tokens import KID, authenticator_of, claims, private_key, refused, signed
 
 from jalsa import keys
@@ -26,6 +25,7 @@ from jalsa.errors import Problem
 from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.keys import FileKeys, HttpKeys, key_source, read_keys
 from jalsa.testing.kit import Client, ServiceKit, eventually
+from jalsa.testing.serving import serving
 from jalsa.web import create_app
 
 
