@@ -32,8 +32,8 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 def create_session(body: dict[str, Any]) -> Response:
     """Schedule a session; it may start empty. Or enter one that began or took place."""
     now = clock.now()
-    check_entry(body, body["starts_at"], "sessions.write", now=now)
-    check_schedules(body["provider_id"])
+    needed = check_entry(body, body["starts_at"], "sessions.write", now=now)
+    check_schedules(body["provider_id"], permission=needed)
     session = sessions.create_session(current_db(), body, now=now)
     return tagged(_shown(session), 201)
 
@@ -170,11 +170,10 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     """Book a patient into a session; or enter a visit to one that began or took place."""
-    check_session(session_id)
     db, now = current_db(), clock.now()
     # a booking like most need not know when the session begins: what has begun, it is refused for
     begins = _found(session_id).starts_at if body["walk_in"] or "override" in body else None
-    check_entry(body, begins, "appointments.write", now=now)
+    check_session(session_id, check_entry(body, begins, "appointments.write", now=now))
     booking = participants.book(db, session_id, body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
