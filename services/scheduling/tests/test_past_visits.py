@@ -251,3 +251,4 @@ def test_what_is_to_come_of_a_colleague_is_not_entered_by_records_who_are_clinic
         appointment = desk.place(patient_id=desk.centre.create_patient(), **body)
         problem(caller.post("/appointments", as_json(appointment)), 403, "forbidden")
         problem(caller.post("/sessions", as_json(desk.session_body(**body))), 403, "forbidden")
+    assert desk.centre.state() == before

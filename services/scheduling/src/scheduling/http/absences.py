@@ -15,6 +15,7 @@ from scheduling.http.answers import told_beside
 from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import setup as schemas
 from scheduling.http.schemas.proposals import NewClosureAnswer, NewTimeOffAnswer, ProposedFor
+from scheduling.http.zones import left_out
 from scheduling.models import Closure, Provider, TimeOff
 from scheduling.operations import absences
 from scheduling.queries.proposals import propose
@@ -81,6 +82,7 @@ def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
 def add_closure(body: dict[str, Any]) -> Response:
     """Close a clinic, or all of them, for some days; the answer proposes a new slot for each session booked then."""
     now = clock.now()
+    left_out(body.get("clinic_id"))
     closure = absences.add_closure(current_db(), body, now=now)
     return told_beside(shown_closure(closure), 201, affected_sessions=_proposed(closure, now))
 

@@ -16,7 +16,9 @@ from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_entry, check_override
 from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
+from scheduling.http.schemas.zones import days_of
 from scheduling.http.undoing import check_may_undo
+from scheduling.http.zones import told_of_days
 from scheduling.models import ClinicalSession
 from scheduling.operations import corrections, decisions, participants, scopes, sessions
 
@@ -39,7 +41,7 @@ def create_session(body: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/sessions", permission="sessions.read", query=schemas.SessionArgs(), answer=page_of(schemas.SessionAnswer)
+    "/sessions", permission="sessions.read", query=schemas.SessionArgs(), answer=days_of(schemas.SessionAnswer)
 )
 def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     """Sessions in the order of their start; `from` and `to` bound the start."""
@@ -50,7 +52,7 @@ def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     "/sessions/available",
     permission="sessions.read",
     query=schemas.SessionArgs(),
-    answer=page_of(schemas.SessionAnswer),
+    answer=days_of(schemas.SessionAnswer),
 )
 def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
     """Sessions that have not begun and have a free place, under no absence."""
@@ -195,12 +197,13 @@ def list_participants(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
 
 
 def _list(args: dict[str, Any], open_at: datetime | None) -> dict[str, Any]:
-    db = current_db()
+    db, beside = current_db(), told_of_days(args)
     rows = queries.list_sessions(
         db, args, after=decode_instant_cursor(args["cursor"]), limit=args["limit"] + 1, open_at=open_at
     )
     shown = represent.sessions(db, rows)
-    return page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+    found = page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+    return {**found, **beside}
 
 
 def _found(session_id: UUID) -> ClinicalSession:

@@ -70,9 +70,7 @@ class _Move(Move):
         return place.provider.id == there.provider_id or same_room or same_patient
 
 
-def apply(
-    db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, now: datetime
-) -> list[ClinicalSession]:
+def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, now: datetime) -> list[ClinicalSession]:
     """Substitute, move, cancel or keep sessions that an absence hits, whose row is locked; returns them as listed.
 
     An item that does not say by whom, or when, takes what is proposed as things stand; what it does not name either

@@ -107,7 +107,7 @@ class Applied(Schema):
     session = fields.Nested(SessionAnswer())
 
 
-def _applied() -> fields.List:
+def _applied() -> fields.List[Any]:
     return fields.List(fields.Nested(Applied()), metadata={"description": "What became of each item, as listed"})
 
 
