@@ -132,3 +132,20 @@ def test_the_undo_of_a_completion_locks_what_is_offered_with_the_session_in_the_
     if change:
         change(monkeypatch)
     assert own_row_is_free(desk, monkeypatch) is free
+
+
+def test_a_no_show_of_a_package_is_checked_in_with_the_package_locked_before_the_waitlist(desk: WaitingDesk) -> None:
+    """Others who change the package take the waitlist's lock while they hold the package's row."""
+    package = desk.create_package()
+    participant = desk.participant(package["sessions"][0]["appointment_id"])
+    ok(desk.do(participant, "no-show", **EARLY))
+    entry = desk.wait(patient_id=participant["patient_id"])
+    with ThreadPoolExecutor(1) as pool:
+        with desk.centre.kit.transaction(desk.centre.tenant) as db:
+            db.execute(text("SELECT FROM packages WHERE id = :id FOR UPDATE"), {"id": package["id"]})
+            check_in = pool.submit(lambda: desk.do(participant, "check-in", **EARLY))
+            eventually(lambda: waits(desk))
+            free = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
+            assert db.execute(free, {"key": f"waitlist:{desk.centre.tenant}"}).scalar_one()
+        assert ok(check_in.result())["status"] == "ARRIVED"
+    assert desk.statuses(entry) == ["FULFILLED"]

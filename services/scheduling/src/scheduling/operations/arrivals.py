@@ -11,6 +11,7 @@ from jalsa.errors import conflict
 from scheduling import domain, events, queries
 from scheduling.models import Participant
 from scheduling.operations import participants, places, progress, timing
+from scheduling.operations.locks import lock_packages
 
 
 def check_in(
@@ -43,6 +44,7 @@ def check_in(
             blocker_details=blocker_details(participant, standing, blockers),
         )
     if missed := participant.status == "NO_SHOW":
+        lock_packages(db, [session.id])
         participants.regain(db, participant, now=now)
     participant.status, participant.arrived_at, participant.arrived_by = "ARRIVED", now, context_of(db).actor
     participant.arrived_cleared, participant.arrived_consented = standing.cleared, standing.consented
