@@ -23,6 +23,5 @@ def left_out_clinics() -> fields.List[Any]:
 @cache
 def days_of(answer: type[Schema]) -> Schema:
     """The schema of a page of these, of a list that can be asked by local days."""
-    page = type(page_of(answer))
-    shape: type[Schema] = type(f"{answer.__name__}DaysPage", (page,), {"left_out_clinics": left_out_clinics()})
-    return shape()
+    beside: dict[str, fields.Field[Any]] = {"left_out_clinics": left_out_clinics()}
+    return type(page_of(answer)).from_dict(beside, name=f"{answer.__name__}DaysPage")()
