@@ -246,9 +246,10 @@ def test_who_may_enter_the_past_may_so_for_every_provider_although_a_clinician_t
 
 def test_what_is_to_come_of_a_colleague_is_not_entered_by_records_who_are_clinicians(desk: WaitingDesk) -> None:
     """To write it they have the clinician's right alone."""
-    caller, before = both(desk, "records"), desk.centre.state()
+    caller, patient = both(desk, "records"), desk.centre.create_patient()
+    before = desk.centre.state()
     for body in ({}, PAPER):
-        appointment = desk.place(patient_id=desk.centre.create_patient(), **body)
+        appointment = desk.place(patient_id=patient, **body)
         problem(caller.post("/appointments", as_json(appointment)), 403, "forbidden")
         problem(caller.post("/sessions", as_json(desk.session_body(**body))), 403, "forbidden")
     assert desk.centre.state() == before
