@@ -17,7 +17,7 @@ from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences,
 from scheduling.models import ClinicalSession, SessionSeries
 from scheduling.operations.placing import Conflict, Place, conflicts, lock_places, place_of, settle, standing
 from scheduling.operations.sessions import store_session
-from scheduling.operations.setup import active_clinic
+from scheduling.operations.setup import active_clinic, check_zone
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,9 @@ def _checked(
     db: Session, data: Mapping[str, Any], days: Sequence[date], now: datetime, *, locked: bool = False
 ) -> list[Planned]:
     """All occurrences have the provider, room and length of the first."""
-    zone = active_clinic(db, data["clinic_id"]).timezone
+    clinic = active_clinic(db, data["clinic_id"])
+    check_zone(clinic)
+    zone = clinic.timezone
     found = occurrences(days, data["start_time"], zone)
     if found[0].starts_at <= now:
         raise invalid("starts_on", "The first occurrence must be in the future.")

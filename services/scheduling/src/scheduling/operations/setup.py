@@ -6,15 +6,15 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from jalsa.db import sqlstate
-from jalsa.errors import invalid
+from jalsa.errors import Problem, conflict, invalid
 from jalsa.ids import new_id
 from scheduling import events
-from scheduling.domain.hours import WorkingHours
+from scheduling.domain.hours import WorkingHours, knows_zone
 from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceType, WorkingHoursRow
 from scheduling.operations.locks import lock
 
@@ -137,6 +137,22 @@ def active_clinic(db: Session, clinic_id: UUID) -> Clinic:
     if clinic is None or not clinic.active:
         raise invalid("clinic_id", "There is no such active clinic.")
     return clinic
+
+
+def check_zone(clinic: Clinic) -> None:
+    """Raises 409 `unknown-zone` for a clinic in whose zone nothing new can be placed."""
+    if not knows_zone(clinic.timezone):
+        raise unknown_zone(clinic)
+
+
+def unknown_zone(clinic: Clinic | Row[UUID, str, str]) -> Problem:
+    """The 409 problem of what needs the local days of a clinic whose stored zone is not known; it says the way out."""
+    detail = (
+        f"The time zone of clinic {clinic.code} is not known. A manager corrects it: "
+        f"PATCH /scheduling/v1/clinics/{clinic.id} with timezone and a reason."
+    )
+    named = {"clinic_id": str(clinic.id), "clinic_code": clinic.code, "timezone": clinic.timezone}
+    return conflict("unknown-zone", detail, **named)
 
 
 def _in_clinics(db: Session, clinic_ids: Iterable[UUID]) -> list[ProviderClinic]:
