@@ -4,7 +4,7 @@ import json
 import runpy
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 
 import pika
 import pytest
-from pika.exceptions import ChannelClosedByBroker
+import urllib3
+from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
-from jalsa import declarer, topology
+from jalsa import bindings, declarer, topology
 from jalsa.contracts import EXCHANGE
 from jalsa.envelope import CONTENT_TYPE
 from jalsa.ids import new_id
@@ -44,13 +45,14 @@ def bus(servers: Servers) -> Iterator[Vhost]:
         yield vhost
 
 
-def url_of(bus: Vhost, name: str) -> str:
-    """The AMQP URL of a user with the rights of the deployed one of that name."""
+def url_of(bus: Vhost, name: str, **others: str) -> str:
+    """The AMQP URL of a user with the rights of the deployed one of that name, except for those given."""
     made = DEPLOYED["definitions"](topology.load(), [LAB])
     [rights] = [right for right in made["permissions"] if right["user"] == name]
     [topics] = [right for right in made["topic_permissions"] if right["user"] == name]
-    permissions = {kind: rights[kind] for kind in ("configure", "write", "read")}
-    return bus.create_user(**permissions, topics={EXCHANGE: (topics["write"], topics["read"])})
+    [user] = [user for user in made["users"] if user["name"] == name]
+    permissions = {kind: rights[kind] for kind in ("configure", "write", "read")} | others
+    return bus.create_user(**permissions, topics={EXCHANGE: (topics["write"], topics["read"])}, tags=user["tags"])
 
 
 def name_in(url: str) -> str:
@@ -140,6 +142,35 @@ def test_a_service_may_do_nothing_else(bus: Vhost, billing: str, what: str) -> N
     assert bus.depth("scheduling.dead") == 0
 
 
+EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("billing", "another's event"), ("billing", "another binding"), ("lab", "another's event"), ("lab", "clearances")],
+)
+def test_the_keys_are_guarded_by_themselves_too(bus: Vhost, name: str, what: str) -> None:
+    """Other permissions forbid the same; an operator who widens one of them opens nothing by it."""
+    clearances: dict[str, Callable[[Any], object]] = {
+        "clearances": lambda c: c.queue_bind("billing.events", EXCHANGE, "agdar.billing.clearance.#")
+    }
+    assert refused(url_of(bus, name, **EVERYTHING), (FORBIDDEN | clearances)[what])
+
+
+def test_the_declaring_user_reaches_nothing_but_what_it_declares(bus: Vhost) -> None:
+    url = url_of(bus, "jalsa-topology")
+    with closing(pika.BlockingConnection(pika.URLParameters(bus.amqp_url))) as connection:
+        connection.channel().queue_declare("lab.events", exclusive=True)
+        for attempt in (
+            lambda c: c.queue_declare("lab.more"),
+            lambda c: c.exchange_declare("lab.more"),
+            lambda c: c.queue_purge("lab.events"),
+            lambda c: c.queue_bind("lab.events", EXCHANGE, "#"),
+            lambda c: c.basic_publish("", "lab.events", b""),
+        ):
+            assert refused(url, attempt)
+
+
 def test_nobody_publishes_under_anothers_name(bus: Vhost, billing: str) -> None:
     forged = pika.BasicProperties(user_id="scheduling")
     assert refused(billing, lambda channel: channel.basic_publish(EXCHANGE, CLEARED, b"", forged), 406)
@@ -154,6 +185,39 @@ def test_a_subscriber_has_the_queues_that_are_listed_for_it_and_no_more(bus: Vho
     for name in ("lab.more", "lab.appointments.2", "xlab.appointments", "lab"):
         assert refused(url, partial(declare_queue, name=name))
         assert refused(url, partial(declare_exchange, name=name))
+
+
+def test_a_subscriber_has_five_connections_at_once(bus: Vhost) -> None:
+    made = DEPLOYED["definitions"](topology.load(), [LAB])
+    [limits] = [user["limits"] for user in made["users"] if user["name"] == "lab"]
+    url = url_of(bus, "lab")
+    for limit, value in limits.items():
+        bus.broker.call("PUT", "user-limits", name_in(url), limit, body={"value": value})
+    with ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(closing(pika.BlockingConnection(pika.URLParameters(url))))
+        with pytest.raises(AMQPConnectionError):
+            pika.BlockingConnection(pika.URLParameters(url))
+
+
+def test_a_subscribers_queues_are_bounded_and_no_others(bus: Vhost) -> None:
+    [policy] = DEPLOYED["definitions"](topology.load(), [LAB])["policies"]
+    said = {name: policy[name] for name in ("pattern", "apply-to", "priority", "definition")}
+    bus.broker.call("PUT", "policies", bus.name, policy["name"], body=said)
+    with closing(pika.BlockingConnection(pika.URLParameters(bus.amqp_url))) as connection:
+        connection.channel().queue_declare("lab.appointments", durable=True)
+
+    def bounds(queue: str) -> Any:
+        return bus.broker.call("GET", "queues", bus.name, queue).get("effective_policy_definition")
+
+    eventually(lambda: bounds("lab.appointments") == {"max-length-bytes": 50_000_000, "expires": 604_800_000})
+    assert not bounds("billing.events")
+
+
+@pytest.mark.parametrize("name", ["billing", "patient-files", "jalsa", "amq", "jalsa-admin", "jalsa-topology", "a.b"])
+def test_a_subscriber_may_not_be_called_what_would_make_our_queues_its_own(name: str) -> None:
+    with pytest.raises(ValueError, match="may not be called"):
+        DEPLOYED["definitions"](topology.load(), [replace(LAB, name=name)])
 
 
 def declare_queue(channel: Any, name: str) -> None:
@@ -196,6 +260,45 @@ def test_the_declarer_restores_what_is_deleted_and_waits_for_a_broker_that_is_aw
         stop.set()
         thread.join(10)
     assert not thread.is_alive()
+
+
+def test_the_declaring_user_may_list_bindings_and_the_declarer_tells_which_were_lost(
+    vhost: Vhost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declarer, "EVERY_SECONDS", 0.2)
+    told: list[tuple[str, Any]] = []
+    monkeypatch.setattr(bindings.log, "warning", lambda event, **values: told.append((event, values)))
+    stop, url, address = threading.Event(), url_of(vhost, "jalsa-topology"), vhost.broker.management_address
+    arguments = (url, PART, stop, tmp_path / "declared", address)
+    thread = threading.Thread(target=declarer.loop, args=arguments)
+    thread.start()
+    try:
+        eventually(lambda: (tmp_path / "declared").exists())
+        assert told == []
+        with closing(pika.BlockingConnection(pika.URLParameters(vhost.amqp_url))) as connection:
+            channel = connection.channel()
+
+            def lose() -> bool:  # again, where it was restored between the look and the declaration
+                channel.queue_unbind("billing.events", EXCHANGE, "*.scheduling.appointment.#")
+                return bool(told)
+
+            eventually(lose)
+        eventually(lambda: len(vhost.bindings()) == len(PART.bindings["billing"]) + 1)
+    finally:
+        stop.set()
+        thread.join(10)
+    assert told[0] == ("bindings-lost", {"queue": "billing.events", "keys": ["*.scheduling.appointment.#"]})
+
+
+def test_the_declaring_user_is_no_administrator(vhost: Vhost) -> None:
+    user = pika.URLParameters(url_of(vhost, "jalsa-topology")).credentials
+    headers = urllib3.make_headers(basic_auth=f"{user.username}:{user.password}")
+    address = f"{vhost.broker.management_address}/api"
+    for path in ("users", "permissions", f"permissions/{vhost.name}/{user.username}"):
+        assert urllib3.request("GET", f"{address}/{path}", headers=headers).status == 401
+    policy = {"pattern": ".*", "definition": {"max-length": 1}}
+    made = urllib3.request("PUT", f"{address}/policies/{vhost.name}/any", headers=headers, json=policy)
+    assert made.status == 401
 
 
 def test_a_queue_of_an_earlier_version_is_made_anew_with_todays_arguments(vhost: Vhost) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -17,10 +16,10 @@ import pytest
 import urllib3
 from gateway import CONFIGURATION, Gateway, running_gateway
 from stack import SERVICES
-from werkzeug.serving import make_server
 from werkzeug.test import Client
 
 from jalsa.testing.servers.processes import free_ports
+from jalsa.testing.serving import serving
 from jalsa.web.server import MAX_REQUEST_LINE
 from jalsa_local.gateway import gateway as local_gateway
 
@@ -36,15 +35,8 @@ def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 @contextmanager
 def echoing() -> Iterator[int]:
     """A service that tells what it was asked. Yields its port."""
-    server = make_server("127.0.0.1", 0, echo, threaded=True)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(echo) as address:
+        yield int(address.rpartition(":")[2])
 
 
 @pytest.fixture(scope="module")

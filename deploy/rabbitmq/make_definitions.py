@@ -77,7 +77,8 @@ def definitions(bus: Topology, subscribers: Iterable[Subscriber]) -> dict[str, A
     return {
         "users": [
             {"name": ADMINISTRATOR, "password_hash": "", "tags": "administrator"},
-            {"name": DECLARER, "password_hash": "", "tags": ""},
+            # it compares bindings: the tag lets it list them through the management API, and gives no further right
+            {"name": DECLARER, "password_hash": "", "tags": "management"},
             *({"name": service, "password_hash": "", "tags": ""} for service in services),
             *(
                 {"name": subscriber.name, "password_hash": "", "tags": "", "limits": SUBSCRIBER_LIMITS}

@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from flask import Flask
 from sqlalchemy import text
-from werkzeug.serving import make_server
 
 from jalsa.testing.kit import ServiceKit
 from jalsa.worker import Worker
@@ -31,20 +29,6 @@ def looping(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
         for thread in threads:
             thread.join(15)
         assert not any(thread.is_alive() for thread in threads)
-
-
-@contextmanager
-def serving(app: Flask) -> Iterator[str]:
-    """An application that answers over a real socket. Yields its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager

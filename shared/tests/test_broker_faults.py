@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from lamps import TOPOLOGY, MakeKit, beta, kept, switched, trail
-from running import confirmed, serving, working
+from running import confirmed, working
 
 from jalsa import metrics
 from jalsa.ids import new_id
@@ -16,6 +16,7 @@ from jalsa.publishers import PikaPublisher
 from jalsa.relay import Message
 from jalsa.testing.kit import ServiceKit, eventually
 from jalsa.testing.servers import PrivateRabbitMQ, private_rabbitmq
+from jalsa.testing.serving import serving
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from lamps import (
     switched,
     trail,
 )
-from running import confirmed, serving, working
+from running import confirmed, working
 from sqlalchemy.orm import Session
 
 from jalsa.inbox import Received
@@ -37,6 +37,7 @@ from jalsa.issuer import Issuer
 from jalsa.provision import Urls
 from jalsa.testing.kit import ServiceKit, eventually
 from jalsa.testing.servers import PrivatePostgres, Vhost, private_postgres
+from jalsa.testing.serving import serving
 
 
 @pytest.fixture(scope="module")

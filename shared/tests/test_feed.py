@@ -177,7 +177,8 @@ def test_a_subscriber_reads_what_the_token_grants_and_without_a_grant_what_is_no
     for elsewhere in ([], ["beta.lamp"], ["alpha.lam"], ["alpha.lampx"]):
         assert granted(elsewhere) == [], elsewhere
     assert granted([], "manager") == [1, 2], "a grant takes nothing from another role"
-    assert granted(["alpha.wire"], "integration") == [1], "nor does it give anything to one"
+    assert granted(["alpha.wire"], "integration") == [1, 2], "and another role takes nothing from a grant"
+    assert granted(None, "integration") == [1], "nor does it give what the token does not name"
 
 
 def test_a_subscriber_reads_nothing_but_the_feed(alpha: ServiceKit, tenant: str) -> None:

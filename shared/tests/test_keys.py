@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from flask import Flask, Response, jsonify, redirect
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from lamps import ALPHA
-from running import serving
 from tokens import KID, authenticator_of, claims, private_key, refused, signed
 
 from jalsa import keys
@@ -26,6 +25,7 @@ from jalsa.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.keys import FileKeys, HttpKeys, key_source, read_keys
 from jalsa.problems import Problem
 from jalsa.testing.kit import Client, ServiceKit, eventually
+from jalsa.testing.serving import make_certificate, serving
 from jalsa.web import create_app
 
 
@@ -244,6 +244,17 @@ def test_plain_http_from_another_machine_stops_the_start(url: str, issuer: Issue
 )
 def test_https_and_this_machine_are_asked(url: str) -> None:
     assert isinstance(key_source("JWKS_URL", url), HttpKeys)
+
+
+def test_keys_whose_server_nobody_vouches_for_are_none(
+    issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, certificate = Provider(issuer), make_certificate(tmp_path)
+    with serving(made.app, certificate) as address:
+        assert not let_in(authenticator_of(issuer, f"{address}/jwks"), issuer)
+        assert made.asked == 0
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert let_in(authenticator_of(issuer, f"{address}/jwks"), issuer)
 
 
 def test_a_key_file_that_never_was_and_a_service_key_that_is_none_stop_the_start(issuer: Issuer) -> None:

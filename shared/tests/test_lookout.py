@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from lamps import MakeKit, beta, lamp_event, switched, trail
-from running import serving
 
 from jalsa import lookout, sources
 from jalsa.auth import SYSTEM, ServiceTokens
@@ -14,6 +13,7 @@ from jalsa.ids import new_id
 from jalsa.lookout import Lookout, SourceAway
 from jalsa.reconcile import Reconciler
 from jalsa.testing.kit import ServiceKit
+from jalsa.testing.serving import serving
 
 
 @pytest.fixture

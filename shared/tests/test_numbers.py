@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.numbers import loose_number, next_number
 from jalsa.testing.kit import ServiceKit
+from jalsa.testing.schema import assert_numbers_are_guarded
 
 
 class Refused(Exception):
@@ -157,6 +158,10 @@ def test_loose_numbers_are_of_known_kinds_and_of_years_near_ours(
 ) -> None:
     with alpha.transaction(tenant) as db, pytest.raises(IntegrityError):
         db.execute(select(loose_number(prefix, year)))
+
+
+def test_what_every_service_asserts_of_its_numbers_holds_here(alpha: ServiceKit, tenant: str) -> None:
+    assert_numbers_are_guarded(alpha, tenant)
 
 
 def test_loose_numbers_are_for_the_application_alone(alpha: ServiceKit) -> None:

@@ -89,6 +89,15 @@ def test_a_services_roles_may_connect_to_no_database_of_the_cluster_but_theirs(
                 psycopg.connect(make_url(url).set(database=database).render_as_string(hide_password=False))
 
 
+def test_no_role_has_rights_beyond_its_database(cluster: PrivatePostgres, service: str) -> None:
+    provision(cluster.url, service, secret="s")
+    rights = "rolsuper, rolcreatedb, rolcreaterole, rolbypassrls, rolreplication"
+    with psycopg.connect(cluster.url) as connection:
+        asked = f"SELECT {rights} FROM pg_roles WHERE rolname LIKE %s"
+        found = connection.execute(asked.encode(), [f"{service}\\_%"]).fetchall()
+    assert found == [(False,) * 5] * 3
+
+
 LIMITS = {
     "app": {"statement_timeout": "30s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "1min"},
     "relay": {"statement_timeout": "1min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "10min"},

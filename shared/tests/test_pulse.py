@@ -4,10 +4,13 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
+from typing import Any
 
 import psycopg
 import pytest
 from lamps import lamp_database
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -64,6 +67,48 @@ def test_a_frozen_database_is_known_so_and_known_well_again_when_it_returns(
             eventually(lambda: database.away, within=5)
             assert pulse.state() != "ok"
         eventually(lambda: pulse.state() == "ok" and not database.away, within=3)
+
+
+@contextmanager
+def questions(pulse: Pulse) -> Iterator[list[float]]:
+    """When the pulse asked, by one clock."""
+    asked: list[float] = []
+
+    def note(*arguments: Any) -> None:
+        if "to_regclass" in arguments[2]:
+            asked.append(time.monotonic())
+
+    sqlalchemy_event.listen(pulse._engine, "before_cursor_execute", note)
+    yield asked
+    sqlalchemy_event.remove(pulse._engine, "before_cursor_execute", note)
+
+
+def test_without_requests_it_asks_seldom_and_a_request_has_it_asked_at_once_but_no_more_often_than_twice_a_second(
+    urls: Urls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_EVERY", 600.0)
+    with watched(urls.app) as (_, pulse), questions(pulse) as asked:
+        time.sleep(2 * module.ASK_EVERY)
+        asked.clear()
+        time.sleep(2 * module.ASK_EVERY)
+        assert not asked
+        used_at = time.monotonic()
+        pulse.used()
+        eventually(lambda: asked)
+        assert asked[0] - used_at < module.ASK_EVERY
+        eventually(lambda: pulse.used() or len(asked) > 3)
+        gaps = [later - earlier for earlier, later in pairwise(asked)]
+        assert min(gaps) > 0.9 * module.ASK_EVERY
+
+
+def test_a_frozen_database_that_nobody_uses_is_known_so_within_five_seconds(
+    cluster: PrivatePostgres, urls: Urls
+) -> None:
+    with watched(urls.app) as (_, pulse), questions(pulse) as asked:
+        eventually(lambda: len(asked) > 1 and asked[-1] - asked[-2] > 3 * module.ASK_EVERY)  # just asked, and idle
+        with frozen(cluster):
+            eventually(lambda: pulse.state() != "ok", within=5)
+        eventually(lambda: pulse.state() == "ok", within=3)
 
 
 def test_whoever_waits_for_a_frozen_database_is_let_go_and_nobody_begins_to_wait(

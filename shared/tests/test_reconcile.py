@@ -25,7 +25,7 @@ from lamps import (
     switched,
     trail,
 )
-from running import confirmed, looping, serving, working
+from running import confirmed, looping, working
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -41,6 +41,7 @@ from jalsa.reconcile import Reconciler, peer_address
 from jalsa.relay import place, publish_placed
 from jalsa.testing.kit import ServiceKit, eventually
 from jalsa.testing.servers import Vhost
+from jalsa.testing.serving import serving
 
 
 class Feeds:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from flask import Flask, jsonify, request
 from lamps import STREAM, MakeKit, beta, kept, lamp_attributes, lamp_event, switched, trail
-from running import serving, working
+from running import working
 from sqlalchemy import text
 from test_pulse import watched
 from test_worker import NO_BROKER, health_of
@@ -19,6 +19,7 @@ from jalsa.envelope import parse
 from jalsa.ids import new_id
 from jalsa.reconcile import Reconciler
 from jalsa.testing.kit import Client, ServiceKit, eventually
+from jalsa.testing.serving import serving
 from jalsa.topology import Topology
 
 Json = dict[str, Any]

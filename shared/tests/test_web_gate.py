@@ -23,18 +23,19 @@ def inside(gate: Gate, *routes: str) -> Iterator[None]:
         yield
 
 
+def wait(gate: Gate, route: str) -> str:
+    """Returns the route when it had its place."""
+    with gate.place(route):
+        return route
+
+
 @contextmanager
 def waiting(gate: Gate, *routes: str) -> Iterator[list["Future[str]"]]:
     """Requests that wait in the order in which they are named; each returns its route when it had its place."""
-
-    def wait(route: str) -> str:
-        with gate.place(route):
-            return route
-
     with ThreadPoolExecutor(max(1, len(routes))) as pool:
         futures = []
         for number, route in enumerate(routes):
-            futures.append(pool.submit(wait, route))
+            futures.append(pool.submit(wait, gate, route))
             eventually(lambda number=number: len(gate._queue) > number)  # type: ignore[misc]
         yield futures
 
@@ -92,6 +93,24 @@ def test_no_more_wait_than_may() -> None:
                 raise AssertionError
             stack.close()
             assert [future.result(10) for future in futures] == ["b", "c"]
+
+
+def test_a_route_with_a_long_line_cannot_keep_others_from_waiting() -> None:
+    gate = Gate(4, waiting=4, patience=LONG)
+    with ExitStack() as stack:
+        stack.enter_context(inside(gate, "a", "a", "a", "b"))
+        with waiting(gate, "a", "a", "a", "a") as crowd, ThreadPoolExecutor(3) as pool:
+            others = []
+            for route, displaced in zip("bcd", reversed(crowd), strict=False):
+                others.append(pool.submit(wait, gate, route))
+                with pytest.raises(NoPlace):
+                    displaced.result(10)
+            for route in "abe":
+                with pytest.raises(NoPlace), gate.place(route):
+                    raise AssertionError
+            stack.close()
+            assert [future.result(10) for future in (crowd[0], *others)] == ["a", "b", "c", "d"]
+    assert not gate._inside
 
 
 def test_of_a_route_that_hung_one_at_a_time_is_let_in_and_whoever_waits_for_it_is_refused() -> None:

@@ -84,6 +84,17 @@ def test_a_service_that_found_the_disk_full_is_not_ready_for_some_seconds(alpha:
     assert anyone.get("/readyz").status_code == 200
 
 
+def test_a_request_has_the_database_asked_whether_it_answers_and_a_look_at_health_does_not(
+    alpha: ServiceKit, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(alpha.app.pulse, "used", lambda: told.append(1))
+    alpha.app.test_client().get("/readyz")
+    assert not told
+    assert client.get("/lamps").status_code == 200
+    assert told
+
+
 def test_readiness_takes_no_connection_of_the_requests(alpha: ServiceKit) -> None:
     connections = [alpha.database.engine.connect() for _ in range(alpha.database.size + 2)]
     try:

@@ -6,7 +6,7 @@ from billing.app import SERVICE
 from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, back_to
+from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, assert_numbers_are_guarded, back_to
 
 from .factories import Office
 
@@ -53,3 +53,7 @@ def test_every_table_forces_row_level_security_on_its_owner(scratch_kit: Service
 
 def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
     assert_no_key_is_shared_by_tenants(kit, made_here={"prices", "invoices", "invoice_lines", "payments"})
+
+
+def test_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:
+    assert_numbers_are_guarded(kit, tenant)

@@ -12,7 +12,7 @@ from clinical_notes.models import Base
 from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_no_key_is_shared_by_tenants
+from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, assert_numbers_are_guarded
 
 from .factories import Story
 
@@ -146,3 +146,7 @@ def test_without_row_level_security_a_note_would_be_found_by_another_tenant(
 
 def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
     assert_no_key_is_shared_by_tenants(kit, made_here={"notes"})
+
+
+def test_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:
+    assert_numbers_are_guarded(kit, tenant)

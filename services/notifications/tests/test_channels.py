@@ -2,36 +2,31 @@
 
 import asyncio
 import json
-import ssl
 import threading
 import warnings
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from flask import Flask, request
 
 from jalsa.config import ConfigError
 from jalsa.ids import new_id
 from jalsa.testing.servers.processes import free_ports
+from jalsa.testing.serving import make_certificate, server_context, serving
 from notifications.channels.email import Mailer
 from notifications.channels.failure import NotSent
 from notifications.channels.gateway import Gateway
 from notifications.config import NotificationsConfig
 from notifications.domain import EMAIL, OUTCOME_UNKNOWN, REJECTED, SMS, UNREACHABLE, Outgoing
 
-from .factories import EMAIL_ADDRESS, PHONE, World, in_days
+from .factories import EMAIL_ADDRESS, PHONE, World
 
 MAIL_FROM = "Jalsa <noreply@clinic.example>"
 
@@ -190,24 +185,13 @@ def test_starttls_that_the_server_does_not_offer_sends_nothing_in_the_clear(smtp
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A self-signed certificate of 127.0.0.1, with its key."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    builder = x509.CertificateBuilder(
-        name, name, key.public_key(), x509.random_serial_number(), in_days(-1), in_days(1)
-    )
-    made = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
-    unencrypted = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(made.public_bytes(Encoding.PEM) + key.private_bytes(*unencrypted))
-    return path
+    return make_certificate(tmp_path)
 
 
 @pytest.fixture(params=["smtps", "smtp+starttls"])
 def tls(request: pytest.FixtureRequest, mail_server: MailServer, certificate: Path) -> Iterator[str]:
     """The URL of the mail server, which speaks TLS from the first byte, or demands that it be started."""
-    context, [port] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), free_ports(1)
-    context.load_cert_chain(certificate)
+    context, [port] = server_context(certificate), free_ports(1)
     ways: dict[str, Any] = {
         "smtps": {"ssl_context": context, "auth_require_tls": False},
         "smtp+starttls": {"tls_context": context, "require_starttls": True},
@@ -310,6 +294,18 @@ def test_a_gateways_refusal_is_final(gateway: GatewayServer, status: int) -> Non
 def test_what_says_nothing_of_the_message_passes(gateway: GatewayServer, status: int) -> None:
     gateway.statuses = [status]
     assert failure(Gateway(gateway.url, ""), outgoing()) == (f"http-{status}", UNREACHABLE, True)
+
+
+def test_a_gateway_whose_certificate_nobody_vouches_for_gets_neither_message_nor_token(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, posted = Flask("gateway"), list[Any]()
+    app.add_url_rule("/", view_func=lambda: posted.append(request.get_json()) or {"id": "gw-1"}, methods=["POST"])
+    with serving(app, certificate) as address:
+        assert failure(Gateway(address, "s3cret"), outgoing()) == ("no-answer", UNREACHABLE, True)
+        assert not posted
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert Gateway(address, "s3cret")(outgoing()) == "gw-1"
 
 
 def test_a_gateway_that_is_away_is_tried_again() -> None:

@@ -6,6 +6,7 @@ from jalsa.testing.kit import ServiceKit
 from jalsa.testing.schema import (
     assert_migrations_go_both_ways,
     assert_no_key_is_shared_by_tenants,
+    assert_numbers_are_guarded,
     assert_tables_are_as_the_models_say,
     back_to,
 )
@@ -59,3 +60,7 @@ def test_the_way_back_from_packages_keeps_what_is_about_appointments(scratch_kit
 
 def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
     assert_no_key_is_shared_by_tenants(kit, made_here=set())
+
+
+def test_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:
+    assert_numbers_are_guarded(kit, tenant)

@@ -1,15 +1,12 @@
 """The worker as it runs in production, by the real clock."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask, request
 from sqlalchemy import text
-from werkzeug.serving import make_server
 
 from jalsa import clock
 from jalsa.envelope import Envelope
@@ -17,6 +14,7 @@ from jalsa.lookout import Lookout
 from jalsa.reconcile import Reconciler
 from jalsa.testing.kit import ServiceKit, eventually
 from jalsa.testing.servers import Vhost
+from jalsa.testing.serving import serving
 from jalsa.worker import Worker
 
 from .factories import Booking, Json, World
@@ -44,18 +42,6 @@ class Peers:
         told |= {event.subject: event.sequence for event in self.events}
         return {"items": [{"subject": subject, "last": last} for subject, last in told.items()]}
 
-    @contextmanager
-    def serving(self) -> Iterator[str]:
-        server = make_server("127.0.0.1", 0, self.app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
 
 @pytest.fixture
 def peers(scratch_kit: ServiceKit) -> Peers:
@@ -68,7 +54,7 @@ def worlds(
 ) -> Iterator[list[World]]:
     """Two tenants of a service with two workers, to whom neither the bus nor a reading of the feed brings anything."""
     monkeypatch.setattr(Reconciler, "loop", lambda self, stop, *_: stop.wait())
-    with peers.serving() as address:
+    with serving(peers.app) as address:
         where = f"scheduling={address},patient-files={address}"
         config = replace(scratch_kit.config, amqp_url=vhost.amqp_url, peer_url=where)
         workers = [Worker(scratch_kit.service, config) for _ in range(2)]

@@ -16,6 +16,7 @@ _NOT_PUBLIC = [
     "sara@[127.0.0.1]",
     "sara@[IPv6:::1]",
     "sara@127.0.0.1",
+    "sara@10.20.30.40",
     "sara@mailserver",
     "sara@mail.local",
     "sara@printer.LAN",

@@ -4,6 +4,7 @@ from jalsa.testing.kit import ServiceKit
 from jalsa.testing.schema import (
     assert_migrations_go_both_ways,
     assert_no_key_is_shared_by_tenants,
+    assert_numbers_are_guarded,
     assert_tables_are_as_the_models_say,
 )
 from jalsa.testing.servers import Servers
@@ -21,3 +22,7 @@ def test_every_table_is_as_the_models_say_and_forces_row_level_security(kit: Ser
 
 def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
     assert_no_key_is_shared_by_tenants(kit, made_here=set())
+
+
+def test_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:
+    assert_numbers_are_guarded(kit, tenant)

@@ -11,7 +11,7 @@ from jalsa.cli import migrations_folder
 from jalsa.migrate import migrate
 from jalsa.states import StateMachine
 from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, back_to
+from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, assert_numbers_are_guarded, back_to
 from jalsa.testing.servers import Servers
 from scheduling import domain
 from scheduling.app import SERVICE
@@ -177,3 +177,7 @@ def test_every_constraint_that_has_a_problem_of_its_own_exists(kit: ServiceKit) 
 
 def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
     assert_no_key_is_shared_by_tenants(kit, made_here=MADE_HERE)
+
+
+def test_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:
+    assert_numbers_are_guarded(kit, tenant)

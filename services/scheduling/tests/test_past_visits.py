@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from werkzeug.test import TestResponse
@@ -20,6 +21,12 @@ WALK_IN = {"walk_in": True}
 @pytest.fixture
 def desk(centre: Centre) -> WaitingDesk:
     return WaitingDesk(centre)
+
+
+def both(desk: WaitingDesk, *roles: str) -> Client:
+    """A clinician, who is not the desk's provider, with further roles."""
+    provider = desk.centre.create_provider(desk.clinic, name_en="Zaid Omar", user_id=f"zaid-{uuid4()}")
+    return desk.centre.kit.client(desk.centre.tenant, "clinician", *roles, provider_id=provider["id"])
 
 
 def ago(**how_long: float) -> datetime:
@@ -222,3 +229,27 @@ def test_nothing_is_moved_into_the_past(desk: WaitingDesk) -> None:
     past = created(group(desk, "manager", ago(days=1), **PAPER))
     place = desk.create_participant(desk.create_session(starts_at=at(3)))
     problem(desk.do(place, "reschedule", session_id=past["id"], **PAPER), 409, "invalid-transition")
+
+
+@pytest.mark.parametrize("role", ["records", "manager"])
+def test_who_may_enter_the_past_may_so_for_every_provider_although_a_clinician_too(
+    desk: WaitingDesk, role: str
+) -> None:
+    """Roles add up: being a clinician takes nothing away."""
+    caller, session = both(desk, role), created(group(desk, "manager", ago(days=2), **PAPER))
+    appointment = desk.place(patient_id=desk.centre.create_patient(), starts_at=ago(days=3), **PAPER)
+    created(caller.post("/appointments", as_json(appointment)))
+    created(caller.post("/sessions", as_json(desk.session_body(starts_at=ago(days=4), **PAPER))))
+    joins = {"patient_id": desk.centre.create_patient(), **PAPER}
+    created(caller.post(f"/sessions/{session['id']}/participants", joins))
+
+
+def test_what_is_to_come_of_a_colleague_is_not_entered_by_records_who_are_clinicians(desk: WaitingDesk) -> None:
+    """To write it they have the clinician's right alone."""
+    caller, patient = both(desk, "records"), desk.centre.create_patient()
+    before = desk.centre.state()
+    for body in ({}, PAPER):
+        appointment = desk.place(patient_id=patient, **body)
+        problem(caller.post("/appointments", as_json(appointment)), 403, "forbidden")
+        problem(caller.post("/sessions", as_json(desk.session_body(**body))), 403, "forbidden")
+    assert desk.centre.state() == before

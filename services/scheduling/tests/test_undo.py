@@ -130,32 +130,49 @@ def test_a_place_that_is_held_by_an_offer_is_not_taken_back(desk: WaitingDesk, g
     problem(desk.do(inside, "undo"), 409, "session-full")
 
 
-def test_an_offer_of_that_place_to_the_same_patient_is_accepted_with_it(desk: WaitingDesk, go: Go) -> None:
+@pytest.mark.parametrize(("verb", "status"), [("undo", "BOOKED"), ("check-in", "ARRIVED")])
+def test_an_offer_of_that_place_to_the_same_patient_is_accepted_with_it(
+    desk: WaitingDesk, go: Go, verb: str, status: str
+) -> None:
     session, [inside] = desk.full()
+    desk.clear(inside)
     go(at() - 30 * MINUTE)
     ok(desk.do(inside, "no-show", **EARLY))
     other = desk.create_participant(session)
     entry = desk.wait(session_id=session["id"], patient_id=inside["patient_id"])
     ok(desk.do(other, "cancel"))
     assert desk.statuses(entry) == ["OFFERED"]
-    assert ok(desk.do(inside, "undo"))["status"] == "BOOKED"
+    assert ok(desk.do(inside, verb))["status"] == status
     assert desk.statuses(entry) == ["ACCEPTED"]
+    assert desk.session(session["id"])["available_spots"] == 0
 
 
+def test_what_else_is_waited_for_is_fulfilled_by_the_check_in_of_a_no_show(desk: WaitingDesk, go: Go) -> None:
+    participant = missed(desk, go)
+    desk.clear(participant)
+    entry = desk.wait(patient_id=participant["patient_id"])
+    ok(desk.do(participant, "check-in"))
+    assert desk.statuses(entry) == ["FULFILLED"]
+    assert desk.count("SessionFilled") == 2
+    problem(desk.book(participant["session"]), 409, "session-full")
+
+
+@pytest.mark.parametrize("verb", ["undo", "check-in"])
 def test_a_patient_who_is_elsewhere_meanwhile_or_has_booked_again_does_not_get_the_place_back(
-    desk: WaitingDesk, go: Go
+    desk: WaitingDesk, go: Go, verb: str
 ) -> None:
     participant = missed(desk, go, max_capacity=3)
+    desk.clear(participant)
     again = desk.create_participant(participant["session"], participant["patient_id"])
-    problem(desk.do(participant, "undo"), 409, "already-enrolled")
+    problem(desk.do(participant, verb), 409, "already-enrolled")
     ok(desk.do(again, "cancel"))
     another = desk.centre.create_provider(desk.clinic)["id"]
     busy = desk.create_appointment(patient_id=participant["patient_id"], provider_id=another)
     before = desk.centre.state()
-    problem(desk.do(participant, "undo"), 409, "patient-busy")
+    problem(desk.do(participant, verb), 409, "patient-busy")
     assert desk.centre.state() == before
     ok(desk.do(busy, "cancel"))
-    ok(desk.do(participant, "undo"))
+    ok(desk.do(participant, verb))
 
 
 def test_what_was_missed_in_a_session_that_is_cancelled_by_now_is_booked_again(desk: WaitingDesk, go: Go) -> None:

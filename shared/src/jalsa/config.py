@@ -47,6 +47,11 @@ class Config:
         pattern="yes|no",
         default="yes",
     )
+    amqp_management_url: str = setting(
+        "RabbitMQ's management API, http://host:15672, which is asked for lost bindings; empty: nobody looks for them",
+        pattern="(https?://.+)?",
+        default="",
+    )
     peer_url: str = setting(
         "where the other services answer: a template, or `billing=http://…,…`", default="http://{service}-web:8000"
     )

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jalsa import metrics
 from jalsa import topology as bus
+from jalsa.bindings import Bindings
 from jalsa.db import database_is_away
 from jalsa.delivery import Delivery, drop, is_undecodable, read, reject_unseen
 from jalsa.envelope import Envelope, Unreadable
@@ -39,7 +41,9 @@ class BusConsumer:
     the message at hand, which is dead-lettered.
     """
 
-    def __init__(self, url: str, inbox: Inbox, *, topology: bus.Topology | None = None) -> None:
+    def __init__(
+        self, url: str, inbox: Inbox, *, topology: bus.Topology | None = None, management_url: str = ""
+    ) -> None:
         self.url = url
         self.inbox = inbox
         self.topology = topology or bus.load()
@@ -50,6 +54,9 @@ class BusConsumer:
         self._last_tag = 0
         self._careful_until = 0.0
         self._declare_soon = threading.Event()
+        self._bindings = Bindings(management_url, url)
+        #: Called when our queue is bound again after it had lost a binding.
+        self.on_bound_again: Callable[[], None] = lambda: None
 
     def loop(self, stop: Stop) -> None:
         """Consume until told to stop. The loop is our own: kombu's mixin does not stop while the broker is down."""
@@ -120,11 +127,17 @@ class BusConsumer:
                 beat = now
             if now - declared > DECLARE_SECONDS or self._declare_soon.is_set():
                 self._declare_soon.clear()
-                bus.declare(connection, self.topology)
+                self._declare_again(connection)
                 self._measure(connection)
                 declared = now
             if careful and now > self._careful_until:
                 return
+
+    def _declare_again(self, connection: Connection) -> None:
+        lost = self._bindings.look(self.topology)
+        bus.declare(connection, self.topology)
+        if bus.queue_name(self.inbox.service) in lost:
+            self.on_bound_again()
 
     def _measure(self, connection: Connection) -> None:
         service = self.inbox.service

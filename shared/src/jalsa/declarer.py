@@ -14,6 +14,7 @@ import structlog
 
 from jalsa import logging
 from jalsa import topology as bus
+from jalsa.bindings import Bindings
 from jalsa.config import Config, ConfigError
 
 log = structlog.get_logger()
@@ -25,16 +26,20 @@ RETRY_SECONDS = 2.0
 DECLARED = Path("/tmp/declared")  # noqa: S108 the container's own
 
 
-def loop(url: str, topology: bus.Topology, stop: threading.Event, declared: Path = DECLARED) -> None:
-    """Declare until told to stop."""
+def loop(
+    url: str, topology: bus.Topology, stop: threading.Event, declared: Path = DECLARED, management_url: str = ""
+) -> None:
+    """Declare until told to stop. What was lost meanwhile is told where there is a management API to ask."""
+    bindings = Bindings(management_url, url)
     while not stop.is_set():
         try:
             with bus.connection(url) as connection:
-                while True:
+                bus.declare(connection, topology)
+                declared.touch()
+                while not stop.wait(EVERY_SECONDS):
+                    bindings.look(topology)
                     bus.declare(connection, topology)
                     declared.touch()
-                    if stop.wait(EVERY_SECONDS):
-                        return
         except bus.BUS_ERRORS as error:
             log.warning("bus-away", error=type(error).__name__)
             stop.wait(RETRY_SECONDS)
@@ -51,7 +56,7 @@ def main() -> None:
     except ConfigError as error:
         sys.exit(f"declarer: {error}")
     logging.configure(config.log_level, "declarer")
-    loop(config.amqp_url, bus.load(), stop)
+    loop(config.amqp_url, bus.load(), stop, management_url=config.amqp_management_url)
 
 
 if __name__ == "__main__":

@@ -160,9 +160,7 @@ def read_feed(args: dict[str, Any]) -> dict[str, Any]:
     principal = current_principal()
     service: Service = current_app.extensions["jalsa"].service
     granted = _granted(service, principal)
-    withheld = [
-        one for one in service.restricted if not _may_read(service, principal, one, by_name=granted is not None)
-    ]
+    withheld = [one for one in service.restricted if not _may_read(service, principal, one)]
     values = {**args, "tenant": principal.tenant, "withheld": withheld, "granted": granted}
     items = [envelope_of(row).attributes() for row in current_db().execute(_READ, values)]
     return {"items": items, "next_cursor": items[-1]["position"] if items else None}
@@ -178,14 +176,19 @@ def _granted(service: "Service", principal: Principal) -> list[str] | None:
     held = service.policy.get("events.read", frozenset()) & principal.roles
     if held != {SUBSCRIBER} or principal.events is None:
         return None
-    named = (event.partition(".") for event in principal.events)
-    return [aggregate for owner, _, aggregate in named if owner == service.name]
+    return _named(service, principal)
 
 
-def _may_read(service: "Service", principal: Principal, aggregate: str, *, by_name: bool) -> bool:
+def _may_read(service: "Service", principal: Principal, aggregate: str) -> bool:
     """Whether a restricted aggregate is for the caller; for a subscriber it is if the token grants it by name."""
     holders = service.policy.get(f"events.read.{aggregate}", frozenset()) & principal.roles
-    return bool(holders) and (by_name or holders != {SUBSCRIBER})
+    return bool(holders) and (holders != {SUBSCRIBER} or aggregate in _named(service, principal))
+
+
+def _named(service: "Service", principal: Principal) -> list[str]:
+    """The aggregates of this service that a token names."""
+    named = (event.partition(".") for event in principal.events or ())
+    return [aggregate for owner, _, aggregate in named if owner == service.name]
 
 
 def read_schema(event: str) -> Response:

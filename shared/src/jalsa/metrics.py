@@ -45,6 +45,7 @@ FEED_AGE = Gauge(
 EVENTS_MISSED = Counter(
     "jalsa_events_missed_total", "Events that the feed brought although the bus was up", ["service", "source"]
 )
+BINDINGS_LOST = Counter("jalsa_bindings_lost_total", "Bindings that were declared and found gone", ["queue"])
 QUEUE_MESSAGES = Gauge(
     "jalsa_queue_messages", "Messages ready in the service's queues", ["service", "queue"], multiprocess_mode="livemax"
 )

@@ -15,12 +15,14 @@ from jalsa.db import DISK_FULL, Database, database_is_away, sqlstate
 
 log = structlog.get_logger()
 
-#: Seconds between two questions, and between two looks at how long the present one has been open.
-ASK_EVERY, LOOK_EVERY = 0.5, 0.1
+#: Seconds between two questions while there are requests, and while there is none: the next one has it asked at once.
+ASK_EVERY, IDLE_EVERY = 0.5, 2.0
+#: Seconds between two looks at how long the present question has been open.
+LOOK_EVERY = 0.1
 #: So many looks at an open question make a database that does not answer: a second; five, where it is to write.
 PATIENCE, PATIENCE_TO_WRITE = 10, 50
-#: Seconds between two trials whether the database can write to its disk.
-WRITE_EVERY = 2.0
+#: Seconds between two trials whether the database can write to its disk. The next question after them makes one.
+WRITE_EVERY = 3.5
 #: Seconds for which the database counts as full after a request found it so.
 FULL_FOR = 10.0
 
@@ -35,8 +37,11 @@ _ASK = text("""
 # The service's worker found that others have had events of it (`jalsa.origin`). Its name is in that of the role.
 _EMPTY = text("SELECT EXISTS (SELECT FROM stopped_sources WHERE replace(source, '-', '_') || '_app' = current_user)")
 # The rows do not fit into the memory that they get, so the database writes them to its disk: no table grows by it.
-_LITTLE_MEMORY = text("SET LOCAL work_mem = '64kB'")
-_WRITE = text("SELECT count(*) FROM generate_series(1, 20000)")
+_WRITE = tuple(
+    text(statement)
+    for statement in ("BEGIN", "SET LOCAL work_mem = '64kB'", "SELECT count(*) FROM generate_series(1, 20000)")
+)
+_END = text("COMMIT")
 
 
 class Pulse:
@@ -47,6 +52,7 @@ class Pulse:
         self._engine: Engine = create_engine(
             database.engine.url,
             poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",  # a question is one statement, without two more around it
             hide_parameters=True,
             connect_args={
                 "application_name": f"{database.name}-pulse",
@@ -63,7 +69,7 @@ class Pulse:
         self._open_for = self._patience = 0  # in looks; no question is open while there is no patience
         self._wrote_at = self._full_until = float("-inf")
         self._alone, self._changing = threading.Lock(), threading.Lock()
-        self._stop = threading.Event()
+        self._stop, self._asked, self._used = threading.Event(), threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -75,7 +81,13 @@ class Pulse:
 
     def stop(self) -> None:
         """Ask no more. A question that is open ends with its answer or with the process."""
-        self._stop.set()
+        for event in (self._stop, self._asked, self._used):
+            event.set()
+
+    def used(self) -> None:
+        """A request is about to use the database: whether it answers is asked at once, if that was not just done."""
+        if not self._used.is_set():
+            self._used.set()
 
     def state(self) -> str:
         """What is known of the database; where nobody asks regularly, it is asked now."""
@@ -100,13 +112,18 @@ class Pulse:
 
     def _ask_loop(self) -> None:
         while not self._stop.is_set():
+            self._used.clear()
             self._ask()
             self._stop.wait(ASK_EVERY)
+            if self._found == OK:
+                self._used.wait(IDLE_EVERY - ASK_EVERY)
         self._hang_up()
 
     def _look_loop(self) -> None:
-        while not self._stop.wait(LOOK_EVERY):
+        while self._asked.wait() and not self._stop.wait(LOOK_EVERY):
             with self._changing:
+                if not self._patience:
+                    self._asked.clear()
                 # looks are counted, not seconds: a process that was stopped itself has waited for nobody
                 self._open_for = self._open_for + 1 if self._patience else 0
                 self._note()
@@ -116,6 +133,7 @@ class Pulse:
     def _open_question(self, patience: int) -> None:
         with self._changing:
             self._open_for, self._patience = 0, patience
+            self._asked.set()
 
     def _is_overdue(self) -> bool:
         return 0 < self._patience <= self._open_for
@@ -151,12 +169,10 @@ class Pulse:
         """The state, and whether requests may use the database at all. Raises SQLAlchemyError."""
         if self._connection is None:
             self._connection = self._engine.connect()
-        with self._connection.begin():
-            found = self._connection.execute(_ASK).one()
-            empty = found.migrated and self._connection.execute(_EMPTY).scalar_one()
+        found = self._connection.execute(_ASK).one()
         if not found.migrated:
             return "not-migrated", True
-        if empty:
+        if self._connection.execute(_EMPTY).scalar_one():
             return EMPTY, False  # what it took in would be gone with the restore
         if found.read_only == "on":
             return "read-only", True
@@ -167,15 +183,16 @@ class Pulse:
             return OK
         self._wrote_at = time.monotonic()
         self._open_question(PATIENCE_TO_WRITE)  # a busy disk makes writers wait
+        state = OK
         try:
-            with connection.begin():
-                connection.execute(_LITTLE_MEMORY)
-                connection.execute(_WRITE)
+            for statement in _WRITE:
+                connection.execute(statement)
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise
-            return FULL if sqlstate(error) == DISK_FULL else "not-writable"
-        return OK
+            state = FULL if sqlstate(error) == DISK_FULL else "not-writable"
+        connection.execute(_END)  # of a transaction that failed, too
+        return state
 
     def _hang_up(self) -> None:
         if self._connection is not None:

@@ -1,5 +1,6 @@
 """Reconciliation: reads the feeds of this service's sources and takes in what the bus did not bring."""
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -91,6 +92,7 @@ class Reconciler:
     ) -> None:
         self.on_missed = on_missed
         self._bus_was_up = self._again = False
+        self._soon = threading.Event()
         self.inbox = inbox
         self.tokens = tokens
         self.sources = sorted({service for service, _ in inbox.streams})
@@ -110,13 +112,19 @@ class Reconciler:
         waited, last, complete = seconds, 0, False
         while not stop.is_set():
             present = connection()
-            if waited >= (seconds if present and complete else seconds_down) or present not in (0, last):
+            is_due = waited >= (seconds if present and complete else seconds_down)
+            if is_due or self._soon.is_set() or present not in (0, last):
+                self._soon.clear()
                 self._bus_was_up, self._again = complete and present == last != 0, False
                 complete = self.read_all(stop)
                 waited = seconds - SOON_SECONDS if self._again else 0.0
             last = present
             stop.wait(0.5)
             waited += 0.5
+
+    def read_soon(self) -> None:
+        """Let the loop read the feeds without waiting for its turn."""
+        self._soon.set()
 
     def read_all(self, stop: Stop | None = None) -> bool:
         """Read every source's feed to its end; what hinders one, say a lock on a head, hinders no other.

@@ -80,6 +80,9 @@ def place(engine: Engine) -> int:
 
 def publish_placed(engine: Engine, publisher: Publisher) -> int | None:
     """Publish the next events, in order, and record what was confirmed. Returns how many; None if none of them was."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:  # asked often: one round trip
+        if not conn.execute(_WAITING).scalar_one():
+            return 0
     with engine.begin() as conn:
         confirmed = conn.execute(_LEAD, {"work": "publish"}).scalar()
         if confirmed is None:

@@ -122,8 +122,11 @@ class Worker:
 
     def _inbox_loops(self, reconciler: Reconciler) -> dict[str, Loop]:
         config, inbox = self.config, reconciler.inbox
-        self.consumer = consumer = BusConsumer(config.amqp_url, inbox, topology=self._topology())
+        self.consumer = consumer = BusConsumer(
+            config.amqp_url, inbox, topology=self._topology(), management_url=config.amqp_management_url
+        )
         reconciler.on_missed = consumer.declare_soon
+        consumer.on_bound_again = reconciler.read_soon
         retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())
 
         def reconcile(stop: jobs.Stop) -> None:

@@ -33,10 +33,6 @@ class SessionFull(Conflict):
     """Every spot of the session is taken, or held by an open offer."""
 
 
-class SpotGivenAway(SessionFull):
-    """The spot of a patient who was marked as a no-show has been given to somebody else."""
-
-
 class PatientBusy(Conflict):
     """The patient has another session at that time."""
 
@@ -461,6 +457,20 @@ class NothingToTakeOver(InvalidTransition):
 
 
 # Set-up
+
+
+@dataclass(eq=False)
+class UnknownZone(Conflict):
+    """The stored time zone of a clinic is not known, so that its local days cannot be reckoned."""
+
+    id: UUID
+    clinic_code: str
+    timezone: str
+
+    @property
+    def clinic_id(self) -> str:
+        """The clinic's id as the problem shows it."""
+        return str(self.id)
 
 
 class ClinicCodeTaken(Conflict):

@@ -37,9 +37,15 @@ POLICY: Policy = {
 }
 
 
-def acts_for(principal: Principal, provider_id: UUID) -> bool:
-    """Whether a caller acts in a provider's sessions: the desk and managers do, and the provider, but no colleague."""
-    return bool(_DESK & principal.roles) or provider_of(principal) == provider_id
+def acts_for(principal: Principal, provider_id: UUID | None, permission: str) -> bool:
+    """Whether a caller who has a permission has it in a provider's sessions.
+
+    Clinicians have theirs in their own sessions alone. Roles add up: whoever has the permission by another role, too,
+    has it in everybody's. None, a provider who is not known yet, is nobody's own.
+    """
+    if (POLICY[permission] - {"clinician"}) & principal.roles:
+        return True
+    return provider_id is not None and provider_of(principal) == provider_id
 
 
 def provider_of(principal: Principal) -> UUID | None:

@@ -24,23 +24,25 @@ _CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 
-def openapi(kit: ServiceKit) -> dict[str, Any]:
-    """The service's OpenAPI document, as it is served."""
+def check_document(kit: ServiceKit, *public: str) -> None:
+    """Raise unless the OpenAPI document that a service serves is right.
+
+    It is valid OpenAPI 3.1, each of its schemas is valid JSON Schema, and it describes every route that asks for a
+    permission, and beside them no others than the events' schemas and the paths given as `public`.
+    """
     answer = kit.app.test_client().get("/v1/openapi.json")
     assert answer.status_code == 200
-    document: dict[str, Any] = answer.get_json()
-    return document
-
-
-def check_document(document: Mapping[str, Any]) -> None:
-    """Raise unless the document is valid OpenAPI 3.1, and each of its schemas is valid JSON Schema."""
+    document = answer.get_json()
     assert document["openapi"].startswith("3.1")
     OPENAPI_31_VALIDATOR.validate(document)
     for schema in document["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
+    described, served = _described_operations(document), _served_operations(kit)
+    assert served <= described, served - described
+    assert {path for _, path in described - served} == {"/v1/events/schemas/{event}", *public}
 
 
-def described_operations(document: Mapping[str, Any]) -> set[tuple[str, str]]:
+def _described_operations(document: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Method and path of every operation in the document."""
     return {
         (method.upper(), path)
@@ -50,7 +52,7 @@ def described_operations(document: Mapping[str, Any]) -> set[tuple[str, str]]:
     }
 
 
-def served_operations(kit: ServiceKit) -> set[tuple[str, str]]:
+def _served_operations(kit: ServiceKit) -> set[tuple[str, str]]:
     """Method and path, as OpenAPI writes it, of every route that asks for a permission."""
     served = set()
     for rule in kit.app.url_map.iter_rules():

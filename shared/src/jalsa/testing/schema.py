@@ -3,7 +3,9 @@
 import secrets
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 
 from jalsa.cli import migrations_folder
@@ -36,6 +38,16 @@ _KEYS_WITHOUT_TENANT = """
       AND EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant_id')
     GROUP BY i.indexrelid, c.relname HAVING NOT bool_or(a.attname = 'tenant_id')
 """
+_AGAINST_NUMBERS = {
+    "INSERT INTO numbers VALUES (current_setting('jalsa.tenant'), 'guarded', 2)": "begins at 1 and rises by 1",
+    "INSERT INTO numbers VALUES (current_setting('jalsa.tenant'), 'guarded', 1);"
+    "UPDATE numbers SET last = 3 WHERE kind = 'guarded'": "begins at 1 and rises by 1",
+    "UPDATE numbers SET kind = 'other'": "permission denied",
+    "DELETE FROM numbers": "permission denied",
+    "SELECT loose_number('GUARDED', 2026)": "there are no such numbers",
+}
+_OF_THE_APP = ("loose_number(text, int)", "jalsa_audit()")
+_MAY_RUN = "SELECT has_function_privilege(CAST(:name AS text), 'EXECUTE')"
 _PARTS = (_COLUMNS, _CONSTRAINTS, _POLICIES, _TRIGGERS, _GRANTS, _FUNCTIONS)
 
 
@@ -90,6 +102,18 @@ def assert_tables_are_as_the_models_say(kit: ServiceKit, base: type[DeclarativeB
     for table in tables.values():
         assert {(table.name, column.name) for column in table.columns} == {c for c in stored if c[0] == table.name}
     assert set(tables) <= forced
+
+
+def assert_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:
+    """Counters begin at 1 and rise by 1, whoever asks; loose numbers are of known kinds, and nothing is PUBLIC's."""
+    for statement, complaint in _AGAINST_NUMBERS.items():
+        with kit.transaction(tenant) as db:
+            with pytest.raises(DBAPIError, match=complaint):
+                db.execute(text(statement))
+            db.rollback()
+    with kit.relay.engine.connect() as conn:
+        open_to_all = [name for name in _OF_THE_APP if conn.execute(text(_MAY_RUN), {"name": name}).scalar_one()]
+    assert not open_to_all, open_to_all
 
 
 def _schema(engine: Engine) -> list[list[tuple[object, ...]]]:

@@ -152,6 +152,7 @@ class JalsaFlask(Flask):
     def _in_turn(self, view: Callable[[], Any]) -> Response:
         """Run a view when there is a place for it. Raises a 503 problem where there is none in time."""
         route = self._route()
+        self.pulse.used()
         self._check_reachable()
         try:
             with self.gate.place(route):

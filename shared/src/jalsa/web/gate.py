@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 #: Seconds for which a route that hung is let in one at a time; a request of it that succeeds ends that.
 STUCK_FOR = 3.0
@@ -33,7 +34,8 @@ class Gate:
 
     One route cannot take the last places from the others. Of a route whose request hung, because a table is locked or
     a statement takes too long, one at a time is let in until one succeeds; all such routes together have half of the
-    places. So what hangs holds up nothing but itself.
+    places. So what hangs holds up nothing but itself. Where as many wait as may, the last of the route with the longest
+    line gives way to a request of a route with a shorter one. So no crowd keeps the others from waiting.
     """
 
     def __init__(self, places: int, *, waiting: int, patience: float) -> None:
@@ -59,9 +61,7 @@ class Gate:
         with self._lock:
             self._stuck[route] = time.monotonic() + STUCK_FOR
             for turn in [turn for turn in self._queue if turn.route == route]:
-                self._queue.remove(turn)
-                turn.refused = True
-                turn.told.set()
+                self._refuse(turn)
 
     def went_through(self, route: str) -> None:
         """A request of this route was done."""
@@ -74,8 +74,10 @@ class Gate:
             if self._fits(route):
                 self._inside[route] += 1
                 return
-            if self._is_stuck(route) or len(self._queue) >= self.waiting:
+            if self._is_stuck(route):
                 raise NoPlace
+            if len(self._queue) >= self.waiting:
+                self._make_room(route)
             turn = _Turn(route)
             self._queue.append(turn)
         if not turn.told.wait(self.patience):
@@ -85,6 +87,19 @@ class Gate:
                     raise NoPlace
         if turn.refused:
             raise NoPlace
+
+    def _make_room(self, route: str) -> None:
+        """Let the last of the longest line go. Raises NoPlace where this route's own would be as long then."""
+        lines = Counter(turn.route for turn in self._queue)
+        longest, length = max(lines.items(), key=itemgetter(1), default=("", 0))
+        if length <= lines[route] + 1:
+            raise NoPlace
+        self._refuse(next(turn for turn in reversed(self._queue) if turn.route == longest))
+
+    def _refuse(self, turn: _Turn) -> None:
+        self._queue.remove(turn)
+        turn.refused = True
+        turn.told.set()
 
     def _leave(self, route: str) -> None:
         with self._lock:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from jalsa.states import table
+from scheduling.domain.hours import zone_of
 
 #: What has begun is cancelled by a manager alone.
 SESSION = table(
@@ -137,7 +137,7 @@ PAYMENT_DUE, MISSING = "payment-due", "missing"
 
 def local_year(now: datetime, zone: str) -> int:
     """The year in which a number is taken, by the clinic's clock."""
-    return now.astimezone(ZoneInfo(zone)).year
+    return now.astimezone(zone_of(zone)).year
 
 
 def state_before(status: str, *, confirmed: bool, missed: bool) -> str | None:
@@ -181,7 +181,7 @@ def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zo
 
     It is too early before the session's day in the clinic's zone.
     """
-    tz = ZoneInfo(zone)
+    tz = zone_of(zone)
     blockers = []
     if not cleared:
         blockers.append("finance")

@@ -7,11 +7,11 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from operator import itemgetter
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jalsa.errors import Message
 
@@ -53,6 +53,25 @@ def weekday_of(day: date) -> int:
     return day.isoweekday() % 7
 
 
+@cache
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of a stored name, or UTC where this machine does not know it.
+
+    So what others have stored can be read, until the name is corrected. What is new asks `knows_zone` first.
+    """
+    return ZoneInfo(name if knows_zone(name) else "UTC")
+
+
+@cache
+def knows_zone(name: str) -> bool:
+    """Whether this machine can reckon in the zone of a stored name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 def days(first: date, last: date) -> Iterator[date]:
     """Every day from the first to the last."""
     for n in range((last - first).days + 1):
@@ -78,7 +97,7 @@ def exists(day: date, wall: time, tz: ZoneInfo) -> bool:
 
 def day_of(instant: datetime, zone: str) -> date:
     """The local day of an instant."""
-    return instant.astimezone(ZoneInfo(zone)).date()
+    return instant.astimezone(zone_of(zone)).date()
 
 
 def last_day(now: datetime, zone: str) -> date:
@@ -88,7 +107,7 @@ def last_day(now: datetime, zone: str) -> date:
 
 def part_of_day(instant: datetime, zone: str) -> str:
     """The part of the day that it is by the zone's clock."""
-    hour = instant.astimezone(ZoneInfo(zone)).hour
+    hour = instant.astimezone(zone_of(zone)).hour
     return next(part for part, (_, end) in PARTS_OF_DAY.items() if hour < end)
 
 
@@ -109,7 +128,7 @@ def open_intervals(
 
     The hours' wall times are made instants on each day, so a clock change lengthens or shortens them.
     """
-    tz = ZoneInfo(zone)
+    tz = zone_of(zone)
     there = [h for h in hours if h.clinic_id == clinic_id]
     return merged(_stretch(h, day, tz) for day in days(first, last) for h in there if h.on(day))
 

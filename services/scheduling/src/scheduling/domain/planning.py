@@ -14,7 +14,17 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from scheduling.domain.hours import PARTS_OF_DAY, Interval, covered, day_of, days, local_day, weekday_of, without
+from scheduling.domain.hours import (
+    PARTS_OF_DAY,
+    Interval,
+    covered,
+    day_of,
+    days,
+    local_day,
+    weekday_of,
+    without,
+    zone_of,
+)
 from scheduling.domain.slots import Grid
 
 MIN_SESSIONS, MAX_SESSIONS = 2, 100
@@ -206,7 +216,7 @@ class _Planner:
     _rooms: Counter[UUID] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._tz = ZoneInfo(self.wish.zone)
+        self._tz = zone_of(self.wish.zone)
         self._grid = Grid(self.wish.zone, STEP_MINUTES)
 
     def place(self, number: int, choices: Sequence[Choice]) -> Planned:

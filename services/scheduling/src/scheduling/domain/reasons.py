@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
+from scheduling.domain.hours import zone_of
 from scheduling.domain.planning import (
     GAP,
     NO_PROVIDER,
@@ -158,7 +158,7 @@ def reason(failure: Failure, wish: Wish, who: str, language: str = "en") -> str:
     minutes = int(wish.length.total_seconds() // 60)
     said = {"minutes": words.minutes[minutes > 1].format(count=minutes)}
     if failure.starts_at:
-        then = failure.starts_at.astimezone(ZoneInfo(wish.zone))
+        then = failure.starts_at.astimezone(zone_of(wish.zone))
         return words.said_then[failure.code].format(then=_time(words, then), **said)
     name = words.who[who]
     return _sentence(words, failure, wish, who).format(

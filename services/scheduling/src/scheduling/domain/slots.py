@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-from scheduling.domain.hours import PARTS_OF_DAY, Interval, days, exists, instant_of, local_day, weekday_of
+from scheduling.domain.hours import PARTS_OF_DAY, Interval, days, exists, instant_of, local_day, weekday_of, zone_of
 
 _FIRST_WINDOW = timedelta(days=2)
 _GROWTH = 4
@@ -31,7 +30,7 @@ class Grid:
 
         `free` are merged intervals. The time may reach beyond the end of the bounds, but not begin there.
         """
-        tz = ZoneInfo(self.zone)
+        tz = zone_of(self.zone)
         for start, end in free:
             first, last = max(start, bounds[0]), min(end - length, bounds[1])
             if first > last:
@@ -73,7 +72,7 @@ def common(one: Sequence[Interval], other: Sequence[Interval]) -> list[Interval]
 @lru_cache(maxsize=512)
 def _times(day: date, zone: str, step: int, part_of_day: str | None) -> tuple[datetime, ...]:
     """A day's times in UTC; the same for every provider who is asked about, and in every request."""
-    tz = ZoneInfo(zone)
+    tz = zone_of(zone)
     first, last = PARTS_OF_DAY[part_of_day] if part_of_day else (0, 24)
     minutes = [minute for minute in range(0, last * 60, step) if minute >= first * 60]
     midnight, next_midnight = local_day(day, tz)

@@ -15,6 +15,7 @@ from scheduling.http.answers import told_beside
 from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import setup as schemas
 from scheduling.http.schemas.proposals import NewClosureAnswer, NewTimeOffAnswer, ProposedFor
+from scheduling.http.zones import left_out
 from scheduling.models import Closure, Provider, TimeOff
 from scheduling.operations import absences
 from scheduling.queries.proposals import propose
@@ -81,8 +82,9 @@ def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
 def add_closure(body: dict[str, Any]) -> Response:
     """Close a clinic, or all of them, for some days; the answer proposes a new slot for each session booked then."""
     now = clock.now()
+    left_out(body.get("clinic_id"))
     closure = absences.add_closure(current_db(), body, now=now)
-    return told_beside(_shown_closure(closure), 201, affected_sessions=_proposed(closure, now))
+    return told_beside(shown_closure(closure), 201, affected_sessions=_proposed(closure, now))
 
 
 @routes.view("/closures", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ClosureAnswer))
@@ -96,14 +98,14 @@ def list_closures(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/closures/<uuid:closure_id>", permission="setup.read", answer=_CLOSURE)
 def get_closure(closure_id: UUID) -> Response:
     """One closure."""
-    return tagged(_shown_closure(found_closure(closure_id)))
+    return tagged(shown_closure(found_closure(closure_id)))
 
 
 @routes.view("/closures/<uuid:closure_id>", "DELETE", permission="setup.write", status=204)
 def remove_closure(closure_id: UUID) -> Response:
     """The clinic is open after all."""
     closure = found_closure(closure_id, lock=True)
-    check_if_match(_shown_closure(closure))
+    check_if_match(shown_closure(closure))
     absences.remove(current_db(), closure, now=clock.now())
     return Response(status=204)
 
@@ -149,7 +151,8 @@ def shown_time_off(absence: TimeOff) -> Any:
     return _TIME_OFF.dump(_with_affected(absence))
 
 
-def _shown_closure(closure: Closure) -> Any:
+def shown_closure(closure: Closure) -> Any:
+    """A closure as answers show it, with the sessions that it hits now."""
     return _CLOSURE.dump(_with_affected(closure))
 
 

@@ -11,6 +11,8 @@ from jalsa.web.paging import decode_instant_cursor, instant_cursor
 from scheduling.http import represent
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.sessions import ParticipantAnswer
+from scheduling.http.schemas.zones import days_of
+from scheduling.http.zones import told_of_days
 from scheduling.models import Participant
 from scheduling.queries import appointments as queries
 from scheduling.queries import load_participants
@@ -22,14 +24,15 @@ routes = Routes("appointments", "Appointments across sessions, and the queue of 
     "/appointments",
     permission="appointments.read",
     query=schemas.AppointmentArgs(),
-    answer=page_of(ParticipantAnswer),
+    answer=days_of(ParticipantAnswer),
 )
 def list_appointments(args: dict[str, Any]) -> dict[str, Any]:
     """Participants in the order of their sessions' start."""
-    db = current_db()
+    db, beside = current_db(), told_of_days(args)
     rows = queries.list_appointments(db, args, after=decode_instant_cursor(args["cursor"]), limit=args["limit"] + 1)
     shown = represent.participants(db, rows, clock.now())
-    return page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+    found = page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+    return {**found, **beside}
 
 
 @routes.view("/queue", permission="appointments.read", query=schemas.QueueArgs(), answer=page_of(schemas.QueueEntry))

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +10,7 @@ from jalsa import clock
 from jalsa.errors import InvalidField
 from jalsa.web import Routes, current_db, page, page_of
 from jalsa.web.paging import decode_cursor
+from scheduling.domain.hours import zone_of
 from scheduling.http.schemas import availability as schemas
 from scheduling.models import Provider
 from scheduling.operations.placing import active_provider, active_room, active_service_type
@@ -64,7 +64,7 @@ def _search(db: Session, args: dict[str, Any]) -> Search:
 
 
 def _shown(search: Search, slot: Slot) -> dict[str, Any]:
-    local = slot.starts_at.astimezone(ZoneInfo(slot.clinic.timezone))
+    local = slot.starts_at.astimezone(zone_of(slot.clinic.timezone))
     return {
         "starts_at": slot.starts_at,
         "ends_at": slot.ends_at,

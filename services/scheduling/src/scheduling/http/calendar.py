@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Response, request, url_for
 
@@ -14,7 +13,7 @@ from jalsa.errors import Forbidden, InvalidField, NotFound
 from jalsa.web import Routes, check_if_match, current_db, current_principal, run_as, tagged
 from jalsa.web.etags import etag_of
 from jalsa.web.fields import EmptyBody
-from scheduling.domain.hours import local_day
+from scheduling.domain.hours import local_day, zone_of
 from scheduling.http.answers import told_beside
 from scheduling.http.ics import calendar_of
 from scheduling.http.schemas import reading as schemas
@@ -127,7 +126,7 @@ def _clinics(clinic_id: UUID | None, provider_id: UUID | None) -> Sequence[Clini
 
 def _bounds(first: date | datetime, last: date | datetime, clinics: Sequence[Clinic]) -> tuple[datetime, datetime]:
     """The instants of what is asked for; a day is whole in the zone of every clinic. Raises a 422 problem."""
-    zones = [ZoneInfo(clinic.timezone) for clinic in clinics]
+    zones = [zone_of(clinic.timezone) for clinic in clinics]
     starts_at = first if isinstance(first, datetime) else min(local_day(first, zone)[0] for zone in zones)
     ends_at = last if isinstance(last, datetime) else max(local_day(last, zone)[1] for zone in zones)
     if ends_at <= starts_at:

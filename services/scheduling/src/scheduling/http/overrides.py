@@ -18,8 +18,8 @@ def check_override(body: Mapping[str, Any]) -> str | None:
     return reason
 
 
-def check_entry(body: Mapping[str, Any], starts_at: datetime | None, permission: str, *, now: datetime) -> None:
-    """Who may enter what begins then, or has begun. Raises 403 `forbidden`.
+def check_entry(body: Mapping[str, Any], starts_at: datetime | None, permission: str, *, now: datetime) -> str:
+    """The permission that it takes to enter what begins then, or has begun. Raises 403 `forbidden` without it.
 
     What is to come, or whose start does not matter, takes the `permission`; so does a past that is refused in any case.
     """
@@ -30,3 +30,4 @@ def check_entry(body: Mapping[str, Any], starts_at: datetime | None, permission:
         check_override(body)
         needed = "schedule.walk-in" if begun and body["walk_in"] else permission
     authorise(POLICY, needed, current_principal())
+    return needed

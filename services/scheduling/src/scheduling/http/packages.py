@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Response
 from sqlalchemy.orm import Session
@@ -12,6 +11,7 @@ from jalsa import clock
 from jalsa.errors import NotFound
 from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
 from jalsa.web.paging import decode_id_cursor
+from scheduling.domain.hours import zone_of
 from scheduling.domain.planning import Failure, Occurrence, Planned
 from scheduling.http.schedules import check_package, check_session
 from scheduling.http.schemas import packages as schemas
@@ -188,7 +188,7 @@ def _place(package: Package, one: Occurrence) -> dict[str, Any]:
 
 
 def _when(package: Package, starts_at: Any, ends_at: Any) -> dict[str, Any]:
-    local = starts_at.astimezone(ZoneInfo(package.clinic.timezone))
+    local = starts_at.astimezone(zone_of(package.clinic.timezone))
     return {
         "starts_at": starts_at,
         "ends_at": ends_at,

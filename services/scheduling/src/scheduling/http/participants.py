@@ -34,9 +34,9 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 )
 def book_appointment(body: dict[str, Any]) -> Response:
     """Book an individual session and its participant in one step; or enter a visit that began or took place."""
-    check_schedules(body["provider_id"])
     now = clock.now()
-    check_entry(body, body["starts_at"], "appointments.write", now=now)
+    needed = check_entry(body, body["starts_at"], "appointments.write", now=now)
+    check_schedules(body["provider_id"], permission=needed)
     booking = operations.book_appointment(current_db(), body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
@@ -112,7 +112,7 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
 )
 def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient has arrived; also late, and also after being missed while the session lasts."""
-    override_reason, participant = check_override(body), _matched(participant_id)
+    override_reason, participant = check_override(body), _matched(participant_id, regaining=True)
     return tagged(_shown(arrivals.check_in(current_db(), participant, override_reason, now=clock.now())))
 
 
@@ -152,7 +152,7 @@ def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
 def undo_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Take the last outcome back: an arrival, an attendance or a no-show; later than on its day for managers only."""
     seen = _found(participant_id).status
-    participant, now = _matched(participant_id), clock.now()
+    participant, now = _matched(participant_id, regaining=True), clock.now()
     of_today = corrections.is_of_today(participant, participant.session.clinic.timezone, now)
     check_may_undo(of_today=of_today, reason=body["reason"])
     return tagged(_shown(corrections.undo_participant(current_db(), participant, body["reason"], seen=seen, now=now)))
@@ -165,8 +165,8 @@ def _found(participant_id: UUID) -> Participant:
     return participant
 
 
-def _matched(participant_id: UUID) -> Participant:
-    participant = operations.locked_participant(current_db(), participant_id)
+def _matched(participant_id: UUID, *, regaining: bool = False) -> Participant:
+    participant = operations.locked_participant(current_db(), participant_id, regaining=regaining)
     check_schedules(participant.session.provider_id)
     check_if_match(_shown(participant))
     return participant

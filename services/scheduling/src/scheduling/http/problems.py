@@ -101,7 +101,6 @@ PROBLEMS = Catalogue(
     Entry(errors.UnknownPatient, 422, "unknown-patient", "There is no such active patient."),
     # spots
     Entry(errors.SessionFull, 409, "session-full", "Every spot of this session is taken."),
-    Entry(errors.SpotGivenAway, 409, "session-full", "The spot was given to somebody else."),
     Entry(errors.PatientBusy, 409, "patient-busy", "The patient has another session at that time."),
     Entry(
         errors.ParticipantsBusy,
@@ -346,6 +345,14 @@ PROBLEMS = Catalogue(
     ),
     Entry(errors.NothingToTakeOver, 409, INVALID_TRANSITION, "None of these sessions can be taken over."),
     # set-up
+    Entry(
+        errors.UnknownZone,
+        409,
+        "unknown-zone",
+        "The time zone of clinic {clinic_code} is not known. A manager corrects it with timezone and a reason by "
+        "PATCH /scheduling/v1/clinics/{clinic_id}.",
+        members=("clinic_id", "clinic_code", "timezone"),
+    ),
     Entry(errors.ClinicCodeTaken, 409, "code-taken", "Another clinic has this code."),
     Entry(errors.ServiceTypeCodeTaken, 409, "code-taken", "Another service type has this code."),
     Entry(errors.RoomNameTaken, 409, "name-taken", "Another room of the clinic has this name."),

@@ -8,7 +8,7 @@ from flask import Response
 from jalsa import clock
 from jalsa.web import Routes, check_if_match, current_db
 from scheduling.http import represent
-from scheduling.http.absences import found_closure, found_time_off, shown_time_off
+from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off
 from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_override
 from scheduling.http.schedules import check_schedules
@@ -54,18 +54,47 @@ def _proposals(absence: TimeOff | Closure) -> dict[str, Any]:
     body=schemas.ApplyBody(),
     answer=schemas.AppliedAnswer(),
 )
-def apply(body: dict[str, Any], provider_id: UUID, time_off_id: UUID) -> Response:
+def apply_to_time_off(body: dict[str, Any], provider_id: UUID, time_off_id: UUID) -> Response:
     """Substitute, move, cancel or keep the sessions of a list: all of them, or none (409 `absence-conflicts`).
 
     An item without `provider_id` (SUBSTITUTE) or `starts_at` (MOVE) takes what is proposed at this moment; whoever
     wants what was shown names it.
     """
     check_override(body)
-    db, absence = current_db(), found_time_off(provider_id, time_off_id, lock=True)
+    absence = found_time_off(provider_id, time_off_id, lock=True)
     check_schedules(absence.provider_id)
     check_if_match(lambda: shown_time_off(absence))
+    applied = _applied(absence, body)
+    return told_beside(shown_time_off(absence), applied=applied)
+
+
+@routes.view(
+    "/closures/<uuid:closure_id>/apply",
+    "POST",
+    permission="sessions.write",
+    body=schemas.ApplyBody(),
+    answer=schemas.AppliedToClosureAnswer(),
+)
+def apply_to_closure(body: dict[str, Any], closure_id: UUID) -> Response:
+    """Move, substitute, cancel or keep the sessions of a list: all of them, or none (409 `absence-conflicts`).
+
+    A closure hits many providers: it is for the desk and managers to deal with. A MOVE without `starts_at` takes what
+    is proposed at this moment; whoever wants what was shown names it. A substitute, whom nobody proposes, is named, and
+    comes at the same time, so that it takes an override.
+    """
+    check_override(body)
+    check_schedules(None)
+    closure = found_closure(closure_id, lock=True)
+    check_if_match(lambda: shown_closure(closure))
+    applied = _applied(closure, body)
+    return told_beside(shown_closure(closure), applied=applied)
+
+
+def _applied(absence: TimeOff | Closure, body: dict[str, Any]) -> Any:
+    """What became of each item of a list, as it is shown."""
+    db = current_db()
     changed = operations.apply(db, absence, body, now=clock.now())
     check_schedules(*(session.provider_id for session in changed))
     shown = represent.sessions(db, changed)
     applied = [{"action": item["action"], "session": shown[item["session_id"]]} for item in body["items"]]
-    return told_beside(shown_time_off(absence), applied=_APPLIED.dump(applied, many=True))
+    return _APPLIED.dump(applied, many=True)

@@ -10,6 +10,7 @@ from jalsa.web import Routes, current_db
 from jalsa.web.sheets import MEDIA_TYPE as CSV
 from jalsa.web.sheets import sheet
 from scheduling.http.schemas import reading as schemas
+from scheduling.http.zones import left_out, told
 from scheduling.queries import package_reports, reports, utilisation
 
 routes = Routes("reports", "Reports on local days of each clinic; of sessions, what was cancelled is not counted")
@@ -94,18 +95,21 @@ def report_packages(args: dict[str, Any]) -> Response:
     parts = _PACKAGES.dump(package_reports.packages(current_db(), period))
     if _wants_csv(args):
         return _download(args, "packages", _FIGURE, _figures(parts))
-    return jsonify({"from": str(args["first"]), "to": str(args["last"]), **parts})
+    return jsonify({"from": str(args["first"]), "to": str(args["last"]), **parts, **told(args["left_out"])})
 
 
 def _period(args: dict[str, Any]) -> reports.Period:
-    return reports.Period(args["first"], args["last"], args["clinic_id"], args["provider_id"])
+    """The period of a report. What it leaves out is kept for its answer. Raises 409 `unknown-zone`."""
+    args["left_out"] = left_out(args["clinic_id"])
+    unknown = frozenset(clinic.id for clinic in args["left_out"])
+    return reports.Period(args["first"], args["last"], args["clinic_id"], args["provider_id"], unknown)
 
 
 def _answer(args: dict[str, Any], name: str, shape: Schema, rows: list[dict[str, Any]]) -> Response:
     items = shape.dump(rows, many=True)
     if _wants_csv(args):
         return _download(args, name, list(shape.fields), items)
-    return jsonify({"from": str(args["first"]), "to": str(args["last"]), "items": items})
+    return jsonify({"from": str(args["first"]), "to": str(args["last"]), "items": items, **told(args["left_out"])})
 
 
 def _figures(parts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -123,7 +127,10 @@ def _wants_csv(args: dict[str, Any]) -> bool:
 
 def _download(args: dict[str, Any], name: str, columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Response:
     response = Response(sheet(columns, items, separator=args["separator"]), content_type=f"{CSV}; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{args["first"]}-{args["last"]}.csv"'
+    # a sheet has no place for a note
+    without = "".join(f"-without-{clinic.code}" for clinic in args["left_out"])
+    file = f"{name}-{args['first']}-{args['last']}{without}.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     return response
 
 

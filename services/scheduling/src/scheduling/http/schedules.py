@@ -12,26 +12,25 @@ from scheduling.queries.packages import Whole
 _OVER = frozenset({"COMPLETED", "CANCELLED"})
 
 
-def check_schedules(*provider_ids: UUID | None) -> None:
+def check_schedules(*provider_ids: UUID | None, permission: str = "sessions.write") -> None:
     """Raises 403 `forbidden` for a clinician whose own schedule is not the only one that these are, or would be, in.
 
-    None, a provider who is not known yet, is somebody else. Called again after an operation that chooses providers
-    itself: a view that raises has changed nothing.
+    The `permission` is the one that the caller needed for the change. None, a provider who is not known yet, is
+    somebody else. Called again after an operation that chooses providers itself: a view that raises has changed
+    nothing.
     """
     principal = current_principal()
-    if "clinician" not in principal.roles:
-        return
-    if not all(provider_id is not None and acts_for(principal, provider_id) for provider_id in provider_ids):
+    if not all(acts_for(principal, provider_id, permission) for provider_id in provider_ids):
         raise Forbidden("Clinicians change their own schedule; the desk and managers change that of others.")
 
 
-def check_session(session_id: UUID | None) -> None:
+def check_session(session_id: UUID | None, permission: str = "sessions.write") -> None:
     """The same for a session that is only named so far; one that does not exist is for its operation to refuse."""
-    if session_id is None or "clinician" not in current_principal().roles:
+    if session_id is None or acts_for(current_principal(), None, permission):
         return
     session = queries.find_session(current_db(), session_id)
     if session is not None:
-        check_schedules(session.provider_id)
+        check_schedules(session.provider_id, permission=permission)
 
 
 def check_package(held: Whole, number: int | None = None) -> None:

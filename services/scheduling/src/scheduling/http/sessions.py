@@ -16,7 +16,9 @@ from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_entry, check_override
 from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
+from scheduling.http.schemas.zones import days_of
 from scheduling.http.undoing import check_may_undo
+from scheduling.http.zones import told_of_days
 from scheduling.models import ClinicalSession
 from scheduling.operations import corrections, decisions, participants, scopes, sessions
 
@@ -32,14 +34,14 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 def create_session(body: dict[str, Any]) -> Response:
     """Schedule a session; it may start empty. Or enter one that began or took place."""
     now = clock.now()
-    check_entry(body, body["starts_at"], "sessions.write", now=now)
-    check_schedules(body["provider_id"])
+    needed = check_entry(body, body["starts_at"], "sessions.write", now=now)
+    check_schedules(body["provider_id"], permission=needed)
     session = sessions.create_session(current_db(), body, now=now)
     return tagged(_shown(session), 201)
 
 
 @routes.view(
-    "/sessions", permission="sessions.read", query=schemas.SessionArgs(), answer=page_of(schemas.SessionAnswer)
+    "/sessions", permission="sessions.read", query=schemas.SessionArgs(), answer=days_of(schemas.SessionAnswer)
 )
 def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     """Sessions in the order of their start; `from` and `to` bound the start."""
@@ -50,7 +52,7 @@ def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     "/sessions/available",
     permission="sessions.read",
     query=schemas.SessionArgs(),
-    answer=page_of(schemas.SessionAnswer),
+    answer=days_of(schemas.SessionAnswer),
 )
 def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
     """Sessions that have not begun and have a free place, under no absence."""
@@ -170,11 +172,10 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     """Book a patient into a session; or enter a visit to one that began or took place."""
-    check_session(session_id)
     db, now = current_db(), clock.now()
     # a booking like most need not know when the session begins: what has begun, it is refused for
     begins = _found(session_id).starts_at if body["walk_in"] or "override" in body else None
-    check_entry(body, begins, "appointments.write", now=now)
+    check_session(session_id, check_entry(body, begins, "appointments.write", now=now))
     booking = participants.book(db, session_id, body, now=now)
     return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
@@ -196,12 +197,13 @@ def list_participants(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
 
 
 def _list(args: dict[str, Any], open_at: datetime | None) -> dict[str, Any]:
-    db = current_db()
+    db, beside = current_db(), told_of_days(args)
     rows = queries.list_sessions(
         db, args, after=decode_instant_cursor(args["cursor"]), limit=args["limit"] + 1, open_at=open_at
     )
     shown = represent.sessions(db, rows)
-    return page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+    found = page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+    return {**found, **beside}
 
 
 def _found(session_id: UUID) -> ClinicalSession:

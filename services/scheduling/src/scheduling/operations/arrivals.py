@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from jalsa.db import context_of
 from scheduling import domain, errors, events, queries
 from scheduling.models import Participant
-from scheduling.operations import places, progress, timing
+from scheduling.operations import participants, places, progress, timing
+from scheduling.operations.locks import lock_packages
 
 
 def check_in(
@@ -18,7 +19,8 @@ def check_in(
     """The patient has arrived; what was known of clearance and consent is stored with it. Publishes AppointmentArrived.
 
     Raises 409 `check-in-blocked` with the `blockers` and their `blocker_details`, unless a manager's reason overrides
-    them; `invalid-transition`, also for a session that is over; `session-full` where a no-show's place was given away.
+    them; `invalid-transition`, also for a session that is over; and where a no-show's place was given away, what
+    `participants.regain` raises.
     """
     domain.PARTICIPANT.check(participant.status, "ARRIVED")
     session = participant.session
@@ -26,8 +28,6 @@ def check_in(
     if over or (participant.status == "NO_SHOW" and session.ends_at <= now):
         raise errors.SessionOver
     standing = queries.standings(db, [participant.id])[participant.id]
-    if participant.status == "NO_SHOW" and not standing.places.available:
-        raise errors.SpotGivenAway
     blockers = domain.check_in_blockers(
         cleared=standing.cleared,
         consented=standing.consented,
@@ -37,6 +37,9 @@ def check_in(
     )
     if blockers and override_reason is None:
         raise errors.CheckInBlocked(blockers, blocker_details(participant, standing, blockers))
+    if missed := participant.status == "NO_SHOW":
+        lock_packages(db, [session.id])
+        participants.regain(db, participant, now=now)
     participant.status, participant.arrived_at, participant.arrived_by = "ARRIVED", now, context_of(db).actor
     participant.arrived_cleared, participant.arrived_consented = standing.cleared, standing.consented
     participant.check_in_override_reason = override_reason if blockers else None
@@ -44,6 +47,8 @@ def check_in(
     db.flush()
     events.appointment_arrived(db, participant, late_minutes(participant), now)
     progress.follow(db, participant, now=now)
+    if missed:
+        places.free(db, session, were_available=standing.places.available, now=now)
     return participant
 
 

@@ -16,10 +16,10 @@ from jalsa.errors import Conflict
 from scheduling import domain, errors, events
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import offers, participants, places, progress, sessions
-from scheduling.operations.fulfilment import fulfil
-from scheduling.operations.locks import lock_packages, lock_patients
+from scheduling.operations import participants, places, progress, sessions
+from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.queries import corrections as read
+from scheduling.queries.waitlist import sessions_offered_to
 
 #: What each outcome has left in its row, the instant first.
 _LEFT_BY = {
@@ -89,8 +89,13 @@ def undo_session(
 
 
 def held_for_undo(db: Session, session_id: UUID) -> ClinicalSession:
-    """The session, locked with the patients of all who did not cancel, and with their packages. Raises 404."""
-    lock_patients(db, read.patients_settled(db, session_id))
+    """The session, locked with the patients of all who did not cancel, and with their packages. Raises 404.
+
+    With that, also the sessions in which those patients are offered places, which they may give up for this one.
+    """
+    patients = read.patients_settled(db, session_id)
+    lock_patients(db, patients)
+    lock_sessions(db, {session_id, *sessions_offered_to(db, patients)})
     session = sessions.locked_session(db, session_id)
     lock_packages(db, [session_id])
     return session
@@ -116,23 +121,11 @@ def _take_back(db: Session, participant: Participant, reason: str | None, now: d
         raise _nothing_to_take_back(participant)
     domain.PARTICIPANT.check_undo(was, target)
     if was == "NO_SHOW":
-        _regain(db, participant, now)
+        participants.regain(db, participant, now=now)
     _correct(db, participant, target, reason, now)
     db.flush()
     events.appointment_corrected(db, participant, was, now)
     progress.go_back(db, participant, now=now)
-
-
-def _regain(db: Session, participant: Participant, now: datetime) -> None:
-    """Check that a place which somebody had given up is free for them again, under the locks of a booking."""
-    if participant.package_session_id and read.is_made_up(db, participant.package_session_id):
-        raise errors.PackageSessionMadeUp
-    held = participants.hold(db, participant.patient_id, participant.session_id)
-    participants.check_place(participant.session, held)
-    if held.offered:
-        offers.accept(db, held.offered, participant.id, now=now)
-    if held.waits:
-        fulfil(db, participant.patient_id, [participant.session], now=now)
 
 
 def _correct(

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from jalsa.db import context_of
 from jalsa.errors import InvalidField
 from scheduling import domain, errors, events
-from scheduling.domain.hours import day_of, instant_of
+from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.domain.planning import Occurrence, Planned, warnings
 from scheduling.domain.reasons import warning
 from scheduling.events import packages as package_events
@@ -124,7 +124,7 @@ def shift(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -
         raise errors.NothingToShift
     task = _task(held, placed, now)
     if "days" in data:
-        zone = ZoneInfo(package.clinic.timezone)
+        zone = zone_of(package.clinic.timezone)
         wanted = [_days_later(packages.occurrence(*one), data["days"], zone) for one in placed]
         packages.check_near(task, wanted, "days")
         places = planning.checked(db, task, wanted)

@@ -25,7 +25,7 @@ from scheduling.operations.placing import Place, active_provider, active_room, a
 from scheduling.operations.planning import Task
 from scheduling.operations.progress import CHOSEN, REQUESTED, SUBSTITUTE, assign, locked_package, move
 from scheduling.operations.sessions import new_session
-from scheduling.operations.setup import active_clinic
+from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.queries import packages as read
 from scheduling.queries.packages import Whole
 from scheduling.queries.waitlist import sessions_offered_to, waits
@@ -204,6 +204,7 @@ def fail(step: PackageSession, why: errors.Unplaced) -> None:
 def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package, list[PackageSession]]:
     """The package that a request describes and its sessions, none of it stored. Raises 422 problems."""
     clinic = active_clinic(db, data["clinic_id"])
+    check_zone(clinic)
     service_type = active_service_type(db, data["service_type"], None)
     room = active_room(db, data.get("room_id"), clinic)
     check_start(data["start_date"], clinic, now)

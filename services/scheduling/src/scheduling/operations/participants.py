@@ -19,6 +19,7 @@ from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.placing import absences, settle
 from scheduling.operations.sessions import close_place, place_session, reschedule_session
+from scheduling.queries import corrections
 from scheduling.queries import waitlist as waitlist_queries
 
 _HOLD = text("SELECT * FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))")
@@ -208,17 +209,22 @@ def _past_rules(session: ClinicalSession, data: Mapping[str, Any], now: datetime
     return rules
 
 
-def locked_participant(db: Session, participant_id: UUID, into: UUID | None = None) -> Participant:
+def locked_participant(
+    db: Session, participant_id: UUID, into: UUID | None = None, *, regaining: bool = False
+) -> Participant:
     """The participant, locked with its patient, its session's row, and that of another session, if one is named.
 
-    With that, also where the patient is offered a place: it may be given up for the other. Raises 404.
+    With that, and for one who may be `regaining` a place, also the sessions in which the patient is offered one: it
+    may be given up for the other. Raises 404.
     """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
         raise NotFound("participant")
     lock_patients(db, [participant.patient_id])
     db.refresh(participant, ["session_id"])  # nobody moves a participant whose patient is locked
-    others = {into, *waitlist_queries.sessions_offered_to(db, [participant.patient_id])} if into else set()
+    others = {into} if into else set()
+    if into or regaining:
+        others |= waitlist_queries.sessions_offered_to(db, [participant.patient_id])
     lock_sessions(db, {participant.session_id, *others})
     queries.find_participant(db, participant_id, lock=True)
     return participant
@@ -233,6 +239,23 @@ def hold(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | 
     if not held.active:
         raise errors.PatientNotYetKnown if held.active is None else errors.UnknownPatient
     return held
+
+
+def regain(db: Session, participant: Participant, *, now: datetime) -> None:
+    """Check that the place that a no-show has given up is free for the patient again, as for a booking.
+
+    An open offer of it to the patient is accepted with that, and what else the patient waits for and now has is
+    fulfilled. The participant is locked as one who is `regaining` a place. Raises 409 `session-full`, `patient-busy`,
+    `already-enrolled`; 422 `unknown-patient`.
+    """
+    if participant.package_session_id and corrections.is_made_up(db, participant.package_session_id):
+        raise errors.PackageSessionMadeUp
+    held = hold(db, participant.patient_id, participant.session_id)
+    check_place(participant.session, held)
+    if held.offered:
+        offers.accept(db, held.offered, participant.id, now=now)
+    if held.waits:
+        fulfil(db, participant.patient_id, [participant.session], now=now)
 
 
 def _take_place(

@@ -15,7 +15,7 @@ from scheduling.domain.hours import TOO_FAR_AHEAD, covered, day_of, last_day, op
 from scheduling.errors import ClosureMet, PlacementRefused, SessionMet
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.operations.locks import lock
-from scheduling.operations.setup import active_clinic
+from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.queries.met import closure_on, session_met
 
 # No session is longer than MAX_MINUTES and no buffer than MAX_BUFFER_MINUTES, so what stands in the way has begun at
@@ -72,9 +72,10 @@ def place_of(
     """The place that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
 
     It may be `past`, as far as `domain.past_rules` lets it, or have `begun` just then. Raises 422 problems for what is
-    unknown, inactive, past, too far ahead, or does not belong together.
+    unknown, inactive, past, too far ahead, or does not belong together; 409 `unknown-zone`.
     """
     clinic = active_clinic(db, data["clinic_id"])
+    check_zone(clinic)
     provider = active_provider(db, data["provider_id"], clinic)
     room = active_room(db, data.get("room_id"), clinic)
     service_type = active_service_type(db, data["service_type"], provider)

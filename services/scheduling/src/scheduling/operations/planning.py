@@ -4,11 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import PARTS_OF_DAY, day_of, last_day
+from scheduling.domain.hours import PARTS_OF_DAY, day_of, last_day, zone_of
 from scheduling.domain.planning import (
     OPEN_PERIOD_DAYS,
     STEP_MINUTES,
@@ -119,7 +118,7 @@ def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
     """
     choices, rooms = _time_for(db, task, wanted, task.last)
     found = {one.number: one for one in check(task.wish, choices, rooms, wanted, task.standing)}
-    tz = ZoneInfo(task.wish.zone)
+    tz = zone_of(task.wish.zone)
     for one in sorted(wanted, key=lambda o: o.number):
         if isinstance(found[one.number], Occurrence):
             continue

@@ -1,6 +1,6 @@
 """What becomes of the sessions that an absence hits: all of a list at once, or nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from graphlib import CycleError
@@ -13,7 +13,7 @@ from jalsa.errors import Conflict, InvalidFields
 from scheduling import errors, events, queries
 from scheduling.errors import Refused
 from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
-from scheduling.models import ClinicalSession, Package, TimeOff
+from scheduling.models import ClinicalSession, Closure, Package, TimeOff
 from scheduling.operations import sessions
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.packages import announce
@@ -71,7 +71,7 @@ class _Move(Move):
         return place.provider.id == there.provider_id or same_room or same_patient
 
 
-def apply(db: Session, absence: TimeOff, data: Mapping[str, Any], *, now: datetime) -> list[ClinicalSession]:
+def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, now: datetime) -> list[ClinicalSession]:
     """Substitute, move, cancel or keep sessions that an absence hits, whose row is locked; returns them as listed.
 
     An item that does not say by whom, or when, takes what is proposed as things stand; what it does not name either
@@ -143,16 +143,18 @@ def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
 
 
 def _wanted(
-    db: Session, absence: TimeOff, items: Sequence[_Item], now: datetime
+    db: Session, absence: TimeOff | Closure, items: Sequence[_Item], now: datetime
 ) -> tuple[list[tuple[_Item, Place | None]], list[Refused]]:
     """The items that can be done, each with its new place if it has one, and the refusals of the others."""
+    hit = queries.sessions_hit(db, absence)
     proposals: Mapping[UUID, Proposal] = {}
     if any(item.as_proposed for item in items):
-        proposals = propose(db, absence, queries.sessions_hit(db, absence), now=now)
+        proposals = propose(db, absence, hit, now=now)
+    affected = {row.id for row in hit}
     wanted, refusals = [], []
     for item in items:
         try:
-            _check_affected(item.session, absence, now)
+            _check_affected(item.session, affected, now)
             place = _place(db, item, proposals, now) if item.asked["action"] in NAMED else None
             if place:
                 sessions.check_settled(db, item.session, place, now=now)
@@ -163,11 +165,10 @@ def _wanted(
     return wanted, refusals
 
 
-def _check_affected(session: ClinicalSession, absence: TimeOff, now: datetime) -> None:
+def _check_affected(session: ClinicalSession, affected: Collection[UUID], now: datetime) -> None:
     if session.status != "SCHEDULED" or session.starts_at <= now:
         raise errors.AffectedSessionOver
-    meets = session.starts_at < absence.ends_at and absence.starts_at < session.ends_at
-    if session.provider_id != absence.provider_id or not meets:
+    if session.id not in affected:
         raise errors.NotAffected
 
 

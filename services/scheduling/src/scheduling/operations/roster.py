@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -13,7 +12,7 @@ from jalsa.db import context_of
 from jalsa.errors import Conflict, InvalidField, NotFound
 from jalsa.ids import new_id
 from scheduling import errors, queries
-from scheduling.domain.hours import day_of, instant_of
+from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.models import SeriesMember, SessionSeries
 from scheduling.operations import participants
 from scheduling.operations.locks import lock_patients, lock_sessions
@@ -110,4 +109,4 @@ def _from_today(day: date | None, series: SessionSeries, now: datetime) -> date:
 
 
 def _midnight(day: date, series: SessionSeries) -> datetime:
-    return instant_of(day, time(0), ZoneInfo(series.clinic.timezone))
+    return instant_of(day, time(0), zone_of(series.clinic.timezone))

@@ -9,13 +9,12 @@ from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from jalsa.errors import Conflict, InvalidField, NotFound
 from scheduling import errors, queries
-from scheduling.domain.hours import day_of, instant_of
+from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.domain.recurrence import FOLLOWING, THIS
 from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession
@@ -178,12 +177,12 @@ def _new_times(chosen: Chosen, data: Mapping[str, Any]) -> dict[UUID, _Time]:
     if starts_at == named.starts_at:
         return {s.id: _Time(s.starts_at, _of_series(s)) for s in chosen.sessions}
     zone = named.clinic.timezone
-    wanted = starts_at.astimezone(ZoneInfo(zone))
+    wanted = starts_at.astimezone(zone_of(zone))
     by = wanted.date() - day_of(_of_series(named), zone)
     times = {}
     for session in chosen.sessions:
         day = day_of(_of_series(session), zone) + by
-        at = starts_at if session is named else instant_of(day, wanted.time(), ZoneInfo(zone))
+        at = starts_at if session is named else instant_of(day, wanted.time(), zone_of(zone))
         keeps = session.moved_singly and session is not named and not data.get("include_moved")
         times[session.id] = _Time(session.starts_at if keeps else at, at)
     return times

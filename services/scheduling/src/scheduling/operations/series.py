@@ -18,7 +18,7 @@ from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession, SessionSeries
 from scheduling.operations.placing import Place, conflicts, lock_places, place_of, settle, standing
 from scheduling.operations.sessions import store_session
-from scheduling.operations.setup import active_clinic
+from scheduling.operations.setup import active_clinic, check_zone
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,9 @@ def _checked(
     db: Session, data: Mapping[str, Any], days: Sequence[date], now: datetime, *, locked: bool = False
 ) -> list[Planned]:
     """All occurrences have the provider, room and length of the first."""
-    zone = active_clinic(db, data["clinic_id"]).timezone
+    clinic = active_clinic(db, data["clinic_id"])
+    check_zone(clinic)
+    zone = clinic.timezone
     found = occurrences(days, data["start_time"], zone)
     if found[0].starts_at <= now:
         raise InvalidField("starts_on", "The first occurrence must be in the future.")

@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,8 @@ from jalsa.db import sqlstate
 from jalsa.errors import InvalidField
 from jalsa.ids import new_id
 from scheduling import events
-from scheduling.domain.hours import WorkingHours
+from scheduling.domain.hours import WorkingHours, knows_zone
+from scheduling.errors import UnknownZone
 from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceType, WorkingHoursRow
 from scheduling.operations.locks import lock
 
@@ -137,6 +138,17 @@ def active_clinic(db: Session, clinic_id: UUID) -> Clinic:
     if clinic is None or not clinic.active:
         raise InvalidField("clinic_id", "There is no such active clinic.")
     return clinic
+
+
+def check_zone(clinic: Clinic) -> None:
+    """Raises 409 `unknown-zone` for a clinic in whose zone nothing new can be placed."""
+    if not knows_zone(clinic.timezone):
+        raise unknown_zone(clinic)
+
+
+def unknown_zone(clinic: Clinic | Row[UUID, str, str]) -> UnknownZone:
+    """The refusal of what needs the local days of a clinic whose stored zone is not known."""
+    return UnknownZone(clinic.id, clinic.code, clinic.timezone)
 
 
 def _in_clinics(db: Session, clinic_ids: Iterable[UUID]) -> list[ProviderClinic]:

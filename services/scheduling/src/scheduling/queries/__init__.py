@@ -324,8 +324,8 @@ _HIT = text("""
       AND s.starts_at > CAST(:starts AS timestamptz) - interval '8 hours'
       AND (CAST(:provider AS uuid) IS NULL OR s.provider_id = :provider)
       AND (CAST(:clinic AS uuid) IS NULL OR s.clinic_id = :clinic)
-      AND (CAST(:first_day AS date) IS NULL OR (s.starts_at AT TIME ZONE c.timezone)::date <= :last_day
-           AND ((s.ends_at - interval '1 microsecond') AT TIME ZONE c.timezone)::date >= :first_day)
+      AND (CAST(:first_day AS date) IS NULL OR absence_day(c.timezone, s.starts_at) <= :last_day
+           AND absence_day(c.timezone, s.ends_at - interval '1 microsecond') >= :first_day)
     ORDER BY s.starts_at, s.id
 """)
 

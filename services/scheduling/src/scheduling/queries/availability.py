@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from heapq import merge
 from itertools import islice
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
@@ -26,6 +25,7 @@ from scheduling.domain.hours import (
     merged,
     open_intervals,
     without,
+    zone_of,
 )
 from scheduling.domain.slots import Grid, common, windows
 from scheduling.models import ServiceType
@@ -341,7 +341,7 @@ def _instant(bound: date, zone: str, *, after: bool = False) -> datetime:
     """An instant as it is; a day's midnight, or with `after` the one that ends it."""
     if isinstance(bound, datetime):
         return bound
-    return local_day(bound, ZoneInfo(zone))[after]
+    return local_day(bound, zone_of(zone))[after]
 
 
 def _day(bound: date) -> date:

@@ -64,7 +64,7 @@ def packages(db: Session, period: PackagePeriod) -> dict[str, Any]:
 def _chosen(period: PackagePeriod) -> Subquery:
     """The packages that the report is of; the bounds are for the index alone."""
     earliest, latest = period.bounds
-    day = cast(func.timezone(Clinic.timezone, Package.created_at), Date)
+    day = cast(func.local_time(Clinic.timezone, Package.created_at), Date)
     query = (
         select(Package.id, Package.status, Package.service_type_id, Package.total_sessions)
         .join(Package.clinic)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
@@ -27,6 +26,7 @@ from scheduling.domain.hours import (
     local_day,
     merged,
     without,
+    zone_of,
 )
 from scheduling.domain.slots import common
 from scheduling.models import ClinicalSession, Closure, ServiceType, TimeOff
@@ -87,7 +87,7 @@ class Course:
 
     def crowded(self, session_id: UUID, zone: str) -> list[Interval]:
         """The local days that are too near to the others' for a session: it is never in its own way."""
-        apart, tz = timedelta(days=self.gap_days - 1), ZoneInfo(zone)
+        apart, tz = timedelta(days=self.gap_days - 1), zone_of(zone)
         others = (day_of(starts_at, zone) for owner, starts_at in self.starts if owner != session_id)
         return merged((local_day(day - apart, tz)[0], local_day(day + apart, tz)[1]) for day in others)
 
@@ -140,7 +140,7 @@ class _Planner:
     def __init__(self, db: Session, absence: TimeOff | Closure, hit: Sequence[ClinicalSession], now: datetime) -> None:
         ids, self._closed = [s.id for s in hit], isinstance(absence, Closure)
         zones = {s.clinic.timezone for s in hit}
-        horizon = min(local_day(last_day(now, zone), ZoneInfo(zone))[1] for zone in zones)
+        horizon = min(local_day(last_day(now, zone), zone_of(zone))[1] for zone in zones)
         ends_at = _end_of(absence, hit)
         self._after = ends_at, max(ends_at, min(ends_at + timedelta(days=MAX_DAYS), horizon))
         self._during = hit[0].starts_at - _BUFFER, max(s.ends_at for s in hit) + _BUFFER
@@ -249,7 +249,7 @@ class _Planner:
         if session.room_id:
             free = common(free, self._any_room(session, own))
             rooms = {room: self._diary.free(room.id, session.id) for room in self._rooms(session)}
-        length, tz = session.ends_at - session.starts_at, ZoneInfo(own.clinic.timezone)
+        length, tz = session.ends_at - session.starts_at, zone_of(own.clinic.timezone)
 
         def slots_at(starts_at: datetime) -> Iterator[Slot]:
             times = starts_at, starts_at + length
@@ -308,7 +308,7 @@ def _end_of(absence: TimeOff | Closure, hit: Sequence[ClinicalSession]) -> datet
     """The instant at which an absence is over; that of a closure when it is over in the clinics of all the sessions."""
     if isinstance(absence, TimeOff):
         return absence.ends_at
-    return max(local_day(absence.ends_on, ZoneInfo(s.clinic.timezone))[1] for s in hit)
+    return max(local_day(absence.ends_on, zone_of(s.clinic.timezone))[1] for s in hit)
 
 
 def _courses(db: Session, hit: Sequence[ClinicalSession]) -> dict[UUID, list[Course]]:
@@ -340,4 +340,4 @@ def _buffers(of: ClinicalSession | ServiceType) -> tuple[timedelta, timedelta]:
 
 def _day(session: ClinicalSession) -> Interval:
     zone = session.clinic.timezone
-    return local_day(day_of(session.starts_at, zone), ZoneInfo(zone))
+    return local_day(day_of(session.starts_at, zone), zone_of(zone))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from scheduling.domain import GROUP, LIVE_PARTICIPANT
 from scheduling.models import Clinic, ClinicalSession, Participant, Provider, ServiceType
 
-_LOCAL_START = func.timezone(Clinic.timezone, ClinicalSession.starts_at)
+_LOCAL_START = func.local_time(Clinic.timezone, ClinicalSession.starts_at)
 _OWNERS: dict[str, Any] = {
     "provider": (Provider, cast(Provider.id, Text), ClinicalSession.provider_id),
     "service_type": (ServiceType, ServiceType.code, ClinicalSession.service_type_id),
@@ -32,12 +32,16 @@ _WEEKDAYS = {
 
 @dataclass(frozen=True)
 class Period:
-    """The local days from the first to the last, and whose: of every clinic and provider unless they are named."""
+    """The local days from the first to the last, and whose: of every clinic and provider unless they are named.
+
+    What belongs to the clinics that are `left_out`, because their zones are not known, is of no day.
+    """
 
     first: date
     last: date
     clinic_id: UUID | None = None
     provider_id: UUID | None = None
+    left_out: frozenset[UUID] = frozenset()
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:

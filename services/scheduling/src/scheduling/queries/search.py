@@ -71,10 +71,11 @@ def starts_within(starts_at: Any, filters: Mapping[str, Any], of_session: Callab
     """The conditions of `starts_from` and `starts_before` on a start, which `of_session` puts upon its session.
 
     Instants: from the first, and before the second. Days are local days of the session's clinic, both included; no
-    zone is more than a day from UTC, so the instants beside them are bounds for an index alone.
+    zone is more than a day from UTC, so the instants beside them are bounds for an index alone. Of a clinic whose zone
+    is not known (`zones.of_unknown_zone`) nothing is of any day.
     """
     first, last = filters.get("starts_from"), filters.get("starts_before")
-    local_day = cast(func.timezone(Clinic.timezone, ClinicalSession.starts_at), Date)
+    local_day = cast(func.local_time(Clinic.timezone, ClinicalSession.starts_at), Date)
     conditions = []
     if isinstance(first, datetime):
         conditions.append(starts_at >= first)

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import Interval, local_day, merged, open_intervals, without
+from scheduling.domain.hours import Interval, local_day, merged, open_intervals, without, zone_of
 from scheduling.models import Clinic, Closure, Provider, Room, TimeOff
 from scheduling.queries import working_weeks
 from scheduling.queries.reports import Period, booked, percent
@@ -73,7 +72,7 @@ def _openings(db: Session, period: Period) -> Iterator[Opening]:
     closures = db.scalars(select(Closure).where(Closure.starts_on <= period.last, Closure.ends_on >= period.first))
     closed_on = closures.all()
     for clinic in db.scalars(select(Clinic)):
-        if period.clinic_id not in (None, clinic.id):
+        if period.clinic_id not in (None, clinic.id) or clinic.id in period.left_out:
             continue
         closed = merged(_closed(c, clinic, period) for c in closed_on if c.clinic_id in (None, clinic.id))
         there = {p: week for p, week in hours.items() if any(h.clinic_id == clinic.id for h in week)}
@@ -89,7 +88,7 @@ def _openings(db: Session, period: Period) -> Iterator[Opening]:
 
 
 def _closed(closure: Closure, clinic: Clinic, period: Period) -> Interval:
-    zone = ZoneInfo(clinic.timezone)
+    zone = zone_of(clinic.timezone)
     first, last = max(closure.starts_on, period.first), min(closure.ends_on, period.last)
     return local_day(first, zone)[0], local_day(last, zone)[1]
 

@@ -43,7 +43,9 @@ class Broker:
         self.amqp_url = amqp_url
         self.management_url = management_url
         management = urlsplit(management_url)
-        self._api = f"{management.scheme}://{management.hostname}:{management.port}/api"
+        #: The management API's address, without credentials.
+        self.management_address = f"{management.scheme}://{management.hostname}:{management.port}"
+        self._api = f"{self.management_address}/api"
         self._headers = urllib3.make_headers(basic_auth=f"{management.username}:{management.password}")
         self._http = urllib3.PoolManager(headers=self._headers, retries=False, timeout=10)
 
@@ -137,13 +139,14 @@ class Vhost:
         write: str = "",
         read: str = "",
         topics: Mapping[str, tuple[str, str]] | None = None,
+        tags: str = "",
     ) -> str:
         """Creates a user with these permissions here and returns its AMQP URL.
 
         `topics` maps an exchange to the patterns that a routing key must match to be written and to be read (bound).
         """
         name, password = f"user-{secrets.token_hex(6)}", secrets.token_urlsafe(12)
-        self.broker.call("PUT", "users", name, body={"password": password, "tags": ""})
+        self.broker.call("PUT", "users", name, body={"password": password, "tags": tags})
         self._users.append(name)
         self.grant(name, configure=configure, write=write, read=read, topics=topics)
         return self.broker.url_for(self.name, name, password)

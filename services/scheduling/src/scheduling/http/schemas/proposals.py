@@ -59,7 +59,7 @@ class NewTimeOffAnswer(TimeOffAnswer):
 class NewClosureAnswer(ClosureAnswer):
     affected_sessions = fields.List(
         fields.Nested(ProposedFor()),
-        metadata={"description": "Live sessions that are booked then; they stay. Each with a new slot of its provider"},
+        metadata={"description": "Live sessions that are booked then; they stay until something is applied"},
     )
 
 
@@ -107,7 +107,17 @@ class Applied(Schema):
     session = fields.Nested(SessionAnswer())
 
 
+def _applied() -> fields.List[Any]:
+    return fields.List(fields.Nested(Applied()), metadata={"description": "What became of each item, as listed"})
+
+
 class AppliedAnswer(TimeOffAnswer):
     """The absence with the sessions that it still hits."""
 
-    applied = fields.List(fields.Nested(Applied()), metadata={"description": "What became of each item, as listed"})
+    applied = _applied()
+
+
+class AppliedToClosureAnswer(ClosureAnswer):
+    """The closure with the sessions that it still hits."""
+
+    applied = _applied()

@@ -10,6 +10,7 @@ from jalsa.web.fields import Day, DayOrInstant, Instant, Name, Words
 from jalsa.web.sheets import separator
 from scheduling.domain import PARTICIPANT
 from scheduling.http.schemas.sessions import PackagePlace, ParticipantAnswer
+from scheduling.http.schemas.zones import left_out_clinics
 from scheduling.queries.package_reports import MAX_SERVICES
 
 MAX_CALENDAR_DAYS = 42
@@ -311,6 +312,7 @@ class PackageReport(Schema):
         fields.Nested(PackageProviders()),
         metadata={"description": "Who holds, or held, their sessions; the one with the most sessions first"},
     )
+    left_out_clinics = left_out_clinics()
 
 
 class HistoryArgs(PageArgs):
@@ -352,5 +354,6 @@ def report_of(row: type[Schema]) -> Schema:
         "from": fields.Date(),
         "to": fields.Date(),
         "items": fields.List(fields.Nested(row())),
+        "left_out_clinics": left_out_clinics(),
     }
     return Schema.from_dict(shape, name=f"{row.__name__}Report")()

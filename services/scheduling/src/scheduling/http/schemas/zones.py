@@ -1,0 +1,27 @@
+"""What is said of the clinics that an answer leaves out, because their days cannot be reckoned."""
+
+from functools import cache
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from jalsa.web import page_of
+
+
+class LeftOutClinic(Schema):
+    id = fields.UUID()
+    code = fields.String()
+    timezone = fields.String(metadata={"description": "The stored name, which is no zone that the database knows"})
+
+
+def left_out_clinics() -> fields.List[Any]:
+    """The member of an answer that says so."""
+    description = "Only where there are any: clinics whose time zone is not known, so that nothing of theirs is here"
+    return fields.List(fields.Nested(LeftOutClinic()), metadata={"description": description})
+
+
+@cache
+def days_of(answer: type[Schema]) -> Schema:
+    """The schema of a page of these, of a list that can be asked by local days."""
+    beside: dict[str, fields.Field[Any]] = {"left_out_clinics": left_out_clinics()}
+    return type(page_of(answer)).from_dict(beside, name=f"{answer.__name__}DaysPage")()
