@@ -127,6 +127,11 @@ class Office:
         self.kit.inbox.receive(appointment.booked(**data))
         return appointment
 
+    def save_clinic(self, timezone: str, sequence: int = 1) -> None:
+        """The golden appointment's clinic is saved, in this zone."""
+        given = {"subject_id": CLINIC, "clinic_id": CLINIC, "timezone": timezone}
+        self.kit.inbox.receive(example("ClinicSaved", "default", self.tenant, sequence=sequence, **given))
+
     def register(self, patient_id: UUID, **data: Any) -> None:
         """A patient of this id is registered."""
         given = {"subject_id": patient_id, "patient_id": patient_id, **data}

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from billing.models import Invoice, PatientProjection
-from billing.operations import invoices
+from billing.operations import invoices, prices
 from jalsa import clock
 from jalsa.ids import new_id
-from jalsa.testing.kit import ServiceKit, example
+from jalsa.testing.kit import ServiceKit, example, golden
 
 from .factories import CLINIC, Appointment, Office, answer, code_of, sar
 
@@ -132,6 +132,36 @@ def test_a_number_is_of_the_year_in_the_clinics_zone(office: Office) -> None:
             invoices.invoice_appointment(db, {**data, "session": {**data["session"], "timezone": zone}}, now=late)
     numbers = [i["invoice_number"].split("-", 2)[2] for i in office.invoices()]
     assert numbers == ["2027-00001", "2026-00001", "2027-00002"]
+
+
+def test_a_draft_follows_its_clinics_corrected_zone_and_an_issued_invoice_stays_as_it_is(office: Office) -> None:
+    """It is 2027 in Riyadh, as it was thought, and 2026 in New York, where the clinic is."""
+    late = datetime(2026, 12, 31, 21, 30, tzinfo=UTC)
+    session = golden("AppointmentBooked", "group")["data"]["session"]
+
+    def book(service_type: str) -> Appointment:
+        return office.book(session={**session, "service_type": service_type})
+
+    def issue(service_type: str) -> None:
+        data = {"service_type": service_type, "clinic_id": None, "currency": "SAR", "vat_category": "S"}
+        with office.kit.transaction(office.tenant) as db:
+            prices.create_price(db, {**data, "amount": Decimal("300.00")}, now=late)
+
+    def stored() -> list[tuple[str, str]]:
+        with office.kit.transaction(office.tenant) as db:
+            rows = db.execute(select(Invoice.invoice_number, Invoice.timezone).order_by(Invoice.id))
+            return [(number.split("-", 2)[2], zone) for number, zone in rows]
+
+    office.save_clinic("Asia/Riyadh")
+    book("OT-60")
+    issue("OT-60")
+    book("PT-60")
+    office.save_clinic("America/New_York", sequence=2)
+    book("PT-60")  # told before the correction, and brought after it
+    issue("PT-60")
+
+    new_york = "America/New_York"
+    assert stored() == [("2027-00001", "Asia/Riyadh"), ("2026-00001", new_york), ("2026-00002", new_york)]
 
 
 @settings(max_examples=25, deadline=None)

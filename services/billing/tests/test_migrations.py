@@ -20,7 +20,16 @@ def _tables(kit: ServiceKit) -> set[str]:
 def test_the_migrations_go_up_down_and_up_again(scratch_kit: ServiceKit, tenant: str) -> None:
     owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
     before = _tables(scratch_kit)
-    assert {"prices", "invoices", "invoice_lines", "payments", "clearances", "patients", "packages"} <= before
+    assert {
+        "prices",
+        "invoices",
+        "invoice_lines",
+        "payments",
+        "clearances",
+        "patients",
+        "packages",
+        "clinics",
+    } <= before
     migrate(folder, owner_url, "base")
     assert _tables(scratch_kit) == set()
     migrate(folder, owner_url)

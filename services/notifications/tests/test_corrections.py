@@ -1,10 +1,14 @@
 """A slip at the desk is taken back, and a visit is entered that has taken place: what patients and providers hear."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from jalsa import clock
+from notifications import domain
+from notifications.channels.failure import NotSent
 
 from .factories import Outside, World, at, in_days, new_booking
 
@@ -86,7 +90,101 @@ def test_a_confirmation_that_a_slip_has_ended_is_sent_after_all_and_once(world: 
     world.tell("AppointmentArrived", booking)
     world.correct(booking, "ARRIVED", "BOOKED")
     world.dispatch()
-    assert [m["status"] for m in world.messages(booking)] == ["CANCELLED", "CANCELLED", "SENT"]
+    assert [m["status"] for m in world.messages(booking)] == ["SENT"]
+    assert len(outside.delivered) == 1
+
+
+def quiet_patient(world: World, around: datetime) -> UUID:
+    """A patient whose quiet hours begin an hour before an instant, and end three hours after it."""
+    riyadh = around.astimezone(ZoneInfo("Asia/Riyadh"))
+    patient = world.patient()
+    hours = {"start": riyadh - timedelta(hours=1), "end": riyadh + timedelta(hours=3)}
+    world.prefer(patient, quiet_hours={name: f"{instant:%H:%M}" for name, instant in hours.items()})
+    return patient
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_a_reminder_that_waited_for_the_end_of_quiet_hours_waits_on_after_a_correction(
+    world: World, outside: Outside, outcome: str
+) -> None:
+    starts_at = in_days(3.25)
+    due_at = starts_at - DAY
+    booking = world.book(quiet_patient(world, due_at), starts_at)
+    world.dispatch()
+    with at(due_at):
+        world.dispatch()
+        for _ in range(2):
+            world.tell(OUTCOMES[outcome], booking)
+            assert world.reminder_states(booking)["24H"] == "CANCELLED"
+            world.correct(booking, outcome, "BOOKED")
+        world.dispatch()
+        assert world.reminder_states(booking) == {"24H": "SCHEDULED", "2H": "SCHEDULED"}
+        assert len(outside.delivered) == 1
+    with at(due_at + timedelta(hours=3)):
+        world.dispatch()
+        world.tell(OUTCOMES[outcome], booking)
+        world.correct(booking, outcome, "BOOKED")
+        world.dispatch()
+    assert world.reminder_states(booking) == {"24H": "SENT", "2H": "SCHEDULED"}
+    assert world.message("REMINDER_24H", booking)["status"] == "SENT"
+    assert len(outside.delivered) == 2
+
+
+def test_a_reminder_that_waited_is_not_sent_when_the_next_one_is_due(world: World, outside: Outside) -> None:
+    starts_at = in_days(3.25)
+    booking = world.book(quiet_patient(world, starts_at - DAY), starts_at)
+    world.dispatch()
+    with at(starts_at - DAY):
+        world.dispatch()
+        world.tell("AppointmentArrived", booking)
+    with at(starts_at - timedelta(hours=2)):
+        world.correct(booking, "ARRIVED", "BOOKED")
+        world.dispatch()
+    assert world.reminder_states(booking)["24H"] == "CANCELLED"
+    assert len(outside.delivered) == 1
+
+
+def test_a_reminder_that_waited_for_an_old_time_is_not_taken_up(world: World, outside: Outside) -> None:
+    starts_at = in_days(3.25)
+    booking = world.book(quiet_patient(world, starts_at - DAY), starts_at)
+    world.dispatch()
+    with at(starts_at - DAY):
+        world.dispatch()
+    with at(starts_at - DAY + timedelta(minutes=1)):
+        world.reschedule(booking, starts_at + DAY)
+        world.reschedule(booking, starts_at)
+        world.tell("AppointmentArrived", booking)
+        world.correct(booking, "ARRIVED", "BOOKED")
+        assert world.reminder_states(booking)["24H"] == "CANCELLED"
+        assert world.message("REMINDER_24H", booking)["status"] == "CANCELLED"
+
+
+def test_a_message_that_may_have_arrived_goes_out_again_under_its_own_key(world: World, outside: Outside) -> None:
+    booking = world.book(world.patient())
+    outside.failures = [NotSent("timeout", domain.UNREACHABLE, again=True)]
+    world.dispatch()
+    world.tell("AppointmentArrived", booking)
+    world.correct(booking, "ARRIVED", "BOOKED")
+    world.dispatch()
+    assert len({message.id for message in outside.delivered}) == 1
+    assert [message.attempt for message in outside.delivered] == [1, 2]
+
+
+def test_news_of_a_package_that_a_slip_has_left_without_a_date_is_told_after_all_and_once(
+    world: World, outside: Outside
+) -> None:
+    course = world.course([in_days(3)])
+    world.course_booked(course)
+    world.schedule(course)
+    (booking,) = course.bookings
+    world.tell("AppointmentArrived", booking)
+    world.dispatch()
+    assert [message["status"] for message in world.course_messages(course)] == ["CANCELLED"]
+    for _ in range(2):
+        world.correct(booking, "ARRIVED", "BOOKED")
+        world.dispatch()
+        world.tell("AppointmentArrived", booking)
+    assert [message["status"] for message in world.course_messages(course)] == ["SENT"]
     assert len(outside.delivered) == 1
 
 

@@ -219,6 +219,27 @@ def test_quiet_hours_hold_a_message_back_until_they_end(world: World) -> None:
         assert world.confirmation(booking)["status"] == "SENT"
 
 
+def test_a_corrected_zone_ends_quiet_hours_by_the_right_clock(world: World, outside: Outside) -> None:
+    """It is 22:30 in Riyadh, as it was thought, and 14:30 in New York, where the clinic is."""
+    clinic_id, patient_id = UUID("01a1f000-0000-7000-8000-0000000000a1"), world.patient()
+    world.prefer(patient_id, quiet_hours={"start": "22:00", "end": "07:00"})
+    night = in_days(1).replace(hour=19, minute=30, second=0)
+    with at(night):
+        booking = world.book(patient_id, night + timedelta(days=3))
+        offer = world.offer(patient_id, night + timedelta(days=1))
+        course = world.course([night + timedelta(days=3)])
+        world.prefer(course.patient_id, quiet_hours={"start": "22:00", "end": "07:00"})
+        world.schedule(course)
+        world.dispatch()
+        world.kit.inbox.receive(world.event("ClinicSaved", "default", clinic_id, timezone="Asia/Riyadh"))
+        world.dispatch()
+        assert outside.delivered == []
+        world.kit.inbox.receive(world.event("ClinicSaved", "default", clinic_id, timezone="America/New_York"))
+        world.dispatch()
+        told = [world.confirmation(booking), *world.offer_messages(offer), *world.course_messages(course)]
+        assert [message["status"] for message in told] == ["SENT", "SENT", "SENT"]
+
+
 def test_quiet_hours_do_not_keep_a_reminder_until_it_is_of_no_use(world: World) -> None:
     patient_id = world.patient()
     world.prefer(patient_id, quiet_hours={"start": "22:00", "end": "09:00"})

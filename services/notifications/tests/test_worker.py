@@ -1,12 +1,14 @@
 """The worker as it runs in production, by the real clock."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 from flask import Flask, request
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from jalsa import clock
 from jalsa.envelope import Envelope
@@ -110,3 +112,24 @@ def test_control_without_the_look_the_reminder_leaves(
     monkeypatch.setattr(Lookout, "has_all", lambda *_: True)
     booking = cancelled_unheard(worlds[0], peers)
     wait_until_reminded(worlds[0], booking)
+
+
+def test_messages_go_out_over_connections_that_are_there(worlds: list[World]) -> None:
+    """A connection costs the database a process, so a message has none of its own."""
+    opened: Counter[str] = Counter()
+
+    def count(connection: psycopg.Connection[object], _: object) -> None:
+        opened[connection.info.get_parameters()["application_name"]] += 1
+
+    def send_to(patients: int) -> None:
+        bookings = worlds[0].book_many(patients)
+        eventually(lambda: all(worlds[0].confirmation(one)["status"] == "SENT" for one in bookings), within=60)
+
+    send_to(20)
+    event.listen(Engine, "connect", count)
+    try:
+        send_to(40)
+    finally:
+        event.remove(Engine, "connect", count)
+    # the pools may not have been filled yet
+    assert opened["notifications-worker"] + opened["notifications-relay"] < 20

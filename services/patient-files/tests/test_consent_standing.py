@@ -290,6 +290,7 @@ def test_control_without_the_patients_lock_two_changes_at_the_same_time_announce
         return found
 
     monkeypatch.setattr(operations, "lock_patient", lambda *_: None)
+    look_at_the_standing_without_its_lock(monkeypatch)
     monkeypatch.setattr(queries, "valid_treatment_consents", look_together)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda clinic: consent_to(desk, patient, clinic_id=clinic), clinics))
@@ -341,6 +342,7 @@ def test_control_without_the_claim_workers_side_by_side_announce_an_expiry_twice
         return found
 
     monkeypatch.setattr(queries, "claim_patient", lambda *_: True)
+    look_at_the_standing_without_its_lock(monkeypatch)
     monkeypatch.setattr("jalsa.jobs._claim", lambda *_: True)
     monkeypatch.setattr(queries, "valid_treatment_consents", look_together)
     with ThreadPoolExecutor(2) as pool:
@@ -374,3 +376,7 @@ def meet_after_finding(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return rows
 
     monkeypatch.setattr(queries, "due_standings", found)
+
+
+def look_at_the_standing_without_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "locked_standing", lambda db, patient_id: db.get(ConsentStanding, patient_id))

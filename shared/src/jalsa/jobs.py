@@ -117,12 +117,14 @@ class JobTools:
 class Job:
     """Work that every worker offers to do every `seconds`. `run` returns how much it did: more may be due at once.
 
-    Any number of workers run it side by side, so it claims each row with a lock and passes over what is locked.
+    Any number of workers run it side by side, so it claims each row with a lock and passes over what is locked. `holds`
+    is how many of the application's connections it keeps while it waits for others; the worker's pool has as many more.
     """
 
     name: str
     seconds: float
     run: Callable[[JobTools], int]
+    holds: int = 0
 
 
 class Due(Protocol):

@@ -40,7 +40,8 @@ class Worker:
         self.service = service
         self.config = config
         self.start_empty = start_empty
-        self.app = Database(config.database_url, pool_size=4, name=f"{service.name}-worker")
+        held = sum(job.holds for job in service.jobs)
+        self.app = Database(config.database_url, pool_size=4 + held, name=f"{service.name}-worker")
         self.relay = Database(config.database_relay_url, pool_size=4, name=f"{service.name}-relay")
         self.stop = threading.Event()
         self.consumer: BusConsumer | None = None

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from billing.models import Clearance, Invoice, Payment
 from jalsa.contracts import EventType, Fields, Stream
 from jalsa.outbox import publish
-from jalsa.web.fields import Instant
+from jalsa.web.fields import Instant, Zone
 
 
 class _Money(Schema):
@@ -109,6 +109,11 @@ class CancelledFields(Fields):
     appointment_id = fields.UUID(required=True)
 
 
+class ClinicSavedFields(Fields):
+    clinic_id = fields.UUID(required=True)
+    timezone = Zone(required=True)
+
+
 class PackageCreatedFields(Fields):
     package_id = fields.UUID(required=True)
     package_number = fields.String(required=True)
@@ -132,6 +137,7 @@ class PatientFields(Fields):
 
 
 STREAMS = (
+    Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSavedFields()}),
     Stream(
         "scheduling",
         "appointment",

@@ -9,6 +9,11 @@ from jalsa import clock
 from jalsa.inbox import Received
 
 
+def on_clinic_saved(db: Session, event: Received[Any]) -> None:
+    """A clinic was opened or changed."""
+    projections.save_clinic(db, event.data["clinic_id"], event.data["timezone"])
+
+
 def on_appointment_booked(db: Session, event: Received[Any]) -> None:
     """A patient has a place in a session: one invoice."""
     invoices.invoice_appointment(db, event.data, now=clock.database_now(db))
@@ -50,6 +55,7 @@ def on_patient_saved(db: Session, event: Received[Any]) -> None:
 
 
 HANDLERS = {
+    "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
     "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,

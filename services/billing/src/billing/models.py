@@ -33,7 +33,10 @@ class Price(TenantRow, Base):
 
 
 class Invoice(TenantRow, Base):
-    """The invoice of one appointment. A draft waits for a price: it has no number, no lines and no amounts."""
+    """The invoice of one appointment. A draft waits for a price: it has no number, no lines and no amounts.
+
+    `timezone` is the clinic's as the booking told it, and once issued the one by whose clock that was done.
+    """
 
     __tablename__ = "invoices"
 
@@ -119,6 +122,14 @@ class Clearance(TenantRow, Base):
     cleared: Mapped[bool]
     reason: Mapped[str]
     manual: Mapped[bool] = mapped_column(default=False)
+
+
+class ClinicProjection(TenantRow, Base):
+    """The zone by whose clock a clinic's invoices are issued; scheduling owns the rest, and may correct it."""
+
+    __tablename__ = "clinics"
+
+    timezone: Mapped[str]
 
 
 class PatientProjection(TenantRow, Base):

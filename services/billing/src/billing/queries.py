@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing import domain
-from billing.models import Invoice, Price
+from billing.models import ClinicProjection, Invoice, Price
 from jalsa.db import TenantRow
 
 R = TypeVar("R", bound=TenantRow)
@@ -23,6 +23,11 @@ def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **
         if value is not None:
             query = query.where(getattr(kind, name) == value)
     return db.scalars(query).all()
+
+
+def zone_of(db: Session, clinic_id: UUID) -> str | None:
+    """A clinic's IANA time zone as scheduling told it last; None where the clinic itself is not known yet."""
+    return db.scalar(select(ClinicProjection.timezone).where(ClinicProjection.id == clinic_id))
 
 
 def valid_price(db: Session, service_type: str, clinic_id: UUID) -> Price | None:

@@ -9,10 +9,20 @@ from zoneinfo import ZoneInfo
 
 from jalsa.states import table
 
-REMINDER = table("reminder", "SCHEDULED", SCHEDULED="SENT CANCELLED FAILED", SENT="", CANCELLED="", FAILED="")
+#: What a slip at the desk has cancelled before it went out is taken up again where the slip is taken back.
+REMINDER = table(
+    "reminder",
+    "SCHEDULED",
+    undo={"CANCELLED": "SCHEDULED"},
+    SCHEDULED="SENT CANCELLED FAILED",
+    SENT="",
+    CANCELLED="",
+    FAILED="",
+)
 MESSAGE = table(
     "message",
     "QUEUED",
+    undo={"CANCELLED": "QUEUED"},
     QUEUED="SENDING CANCELLED FAILED",
     SENDING="SENT FAILED QUEUED",
     SENT="",

@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 
 from jalsa import clock
 from jalsa.inbox import Received
-from notifications.models import ClinicProjection, PatientProjection
+from notifications.models import PatientProjection
 from notifications.operations import appointments, packages, waitlist
-from notifications.operations.projections import save, save_provider
+from notifications.operations.projections import save, save_clinic, save_provider
 
 
 def on_patient_saved(db: Session, event: Received[Any]) -> None:
@@ -28,10 +28,10 @@ def on_patient_saved(db: Session, event: Received[Any]) -> None:
 def on_clinic_saved(db: Session, event: Received[Any]) -> None:
     """A clinic was opened or changed."""
     data = event.data
-    save(
+    save_clinic(
         db,
-        ClinicProjection,
         data["clinic_id"],
+        now=clock.database_now(db),
         name_en=data["name_en"],
         name_ar=data["name_ar"],
         timezone=data["timezone"],

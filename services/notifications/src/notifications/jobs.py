@@ -45,7 +45,7 @@ def send(tools: JobTools) -> int:
     return run_due(tools, "send", queries.due_messages, _send, give_up=give_up, at_once=SENDERS)
 
 
-JOBS = (Job("remind", 0.5, remind), Job("send", 0.5, send))
+JOBS = (Job("remind", 0.5, remind), Job("send", 0.5, send, holds=SENDERS))
 
 
 def _send(tools: JobTools, row: Due) -> bool:
@@ -88,11 +88,10 @@ def _held(tools: JobTools, message_id: UUID) -> Iterator[bool]:
     """The right to send a message, if no other sender has it. It ends with the connection, and so with the worker.
 
     The lock is a transaction's, not a session's, which a connection pooler would leave behind; the transaction has no
-    other lock, and no snapshot.
+    other lock, and no snapshot. The pool has a connection for each sender beside those for what is done meanwhile.
     """
     conn = tools.app.engine.connect()
     try:
-        conn.detach()  # a connection of its own: those of the pool are for what is done meanwhile
         conn.execute(_BOUND, {"limit": f"{domain.LONGEST_ATTEMPT.total_seconds():.0f}s"})
         yield bool(conn.execute(_HOLD, {"id": str(message_id)}).scalar_one())
     finally:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from notifications.domain import EXPECTED, NEWS_KINDS, PackageSession, QuietHours, Reach
+from notifications.domain import CANCELLATION, EXPECTED, NEWS_KINDS, PackageSession, QuietHours, Reach
 from notifications.models import (
     Appointment,
     ClinicProjection,
@@ -82,10 +82,26 @@ def claim_reminder(db: Session, reminder_id: UUID, now: datetime) -> tuple[Remin
     return (row[0], row[1]) if row else None
 
 
-def latest_news(db: Session, appointment: Appointment) -> Message | None:
-    """The last message that told an appointment's patient, or was to tell, where and when it is."""
-    query = select(Message).where(Message.appointment_id == appointment.id, Message.kind.in_(NEWS_KINDS))
-    return db.scalar(query.order_by(Message.id.desc()).limit(1))
+def cancelled_news(db: Session, appointment: Appointment) -> list[Message]:
+    """What an appointment's patient was to be told last of where and when it is, and by each reminder, if CANCELLED."""
+    of_it = Message.appointment_id == appointment.id, Message.kind != CANCELLATION
+    told = db.scalars(select(Message).where(*of_it).order_by(Message.id))
+    latest = {"news" if message.kind in NEWS_KINDS else message.kind: message for message in told}
+    return [message for message in latest.values() if message.status == "CANCELLED"]
+
+
+def cancelled_package_news(db: Session, appointment: Appointment) -> list[tuple[Message, Package]]:
+    """The CANCELLED messages about the package in which an appointment is a date to come, locked.
+
+    Without the lock, two slips in one package taken back at once could queue again what the first has sent already.
+    """
+    query = select(Message, Package).join(Package, Package.id == Message.package_id)
+    query = query.where(Message.patient_id == appointment.patient_id, Message.status == "CANCELLED")
+    return [
+        (message, package)
+        for message, package in db.execute(query.order_by(Message.id).with_for_update(of=Message, key_share=True))
+        if any(session.appointment_id == appointment.id for session in package.sessions)
+    ]
 
 
 def was_announced(db: Session, appointment_id: UUID) -> bool:

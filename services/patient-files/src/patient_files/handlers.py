@@ -7,13 +7,13 @@ from sqlalchemy.orm import Session
 from jalsa import clock
 from jalsa.inbox import Received
 from patient_files import operations
-from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection
+from patient_files.models import AppointmentProjection, ProviderProjection
 
 
 def on_clinic_saved(db: Session, event: Received[Any]) -> None:
     """A clinic was opened or changed."""
     values = {name: event.data[name] for name in ("code", "name_en", "name_ar", "timezone", "active")}
-    operations.save_projection(db, ClinicProjection, event.data["clinic_id"], values)
+    operations.save_clinic(db, event.data["clinic_id"], values, now=clock.database_now(db))
 
 
 def on_provider_saved(db: Session, event: Received[Any]) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,20 @@ from patient_files.models import (
     ProviderProjection,
     SubFile,
 )
+
+# By the right zone, the day of signing may have been over before: what was signed then has ended with its signature.
+_RECKON_ENDS = text("""
+    UPDATE consents c SET ends_at = greatest(reckoned.ends_at, c.signed_at + interval '1 microsecond')
+    FROM unnest(CAST(:days AS date[]), CAST(:ends AS timestamptz[])) AS reckoned (day, ends_at)
+    WHERE c.clinic_id = :clinic_id AND c.expires_on = reckoned.day
+      AND c.ends_at <> greatest(reckoned.ends_at, c.signed_at + interval '1 microsecond')
+    RETURNING c.patient_id
+""")
+# in one order, so that no two clinics wait for each other
+_MAKE_DUE = text("""
+    UPDATE consent_standings SET due_at = :now
+    WHERE id IN (SELECT id FROM consent_standings WHERE id = ANY(:patients) ORDER BY id FOR UPDATE)
+""")
 
 
 def register_patient(db: Session, data: Mapping[str, Any], *, zone: str, now: datetime) -> Patient:
@@ -100,11 +114,13 @@ def give_consent(db: Session, data: Mapping[str, Any], *, zone: str, now: dateti
     """Store a consent of a patient whose row the caller locked before `now` was read.
 
     Days are those of the clinic's zone; of `zone`, an IANA name, where the consent is for every clinic or the clinic's
-    zone is not known. Publishes ConsentStandingChanged where the patient's standing changes. Raises a 422 problem for
-    an unknown clinic, a signature in the future, and an expiry before the day of signing.
+    zone is not known. The clinic's row stays locked until the transaction ends, so that a correction of its zone sees
+    the consent, or the consent sees the correction. Publishes ConsentStandingChanged where the patient's standing
+    changes. Raises a 422 problem for an unknown clinic, a signature in the future, and an expiry before the day of
+    signing.
     """
     if data["clinic_id"] is not None:
-        clinic = db.get(ClinicProjection, data["clinic_id"])
+        clinic = db.get(ClinicProjection, data["clinic_id"], with_for_update={"read": True})
         if clinic is None:
             raise InvalidField("clinic_id", "There is no such clinic.")
         zone = clinic.timezone or zone
@@ -152,11 +168,12 @@ def refresh_standing(db: Session, patient_id: UUID, *, now: datetime) -> None:
     """Bring a patient's consent standing up to `now`, and publish ConsentStandingChanged if it is another one.
 
     The caller holds the patient's row, locked before `now` was read: without it, two changes at the same time announce
-    what each of them sees, and the one announced last may have seen the less.
+    what each of them sees, and the one announced last may have seen the less. The standing's row is locked before the
+    consents are read, so that a correction of a clinic's zone makes it due again if it was not seen.
     """
+    known = queries.locked_standing(db, patient_id)
     valid = queries.valid_treatment_consents(db, patient_id, now)
     standing = domain.standing_of(consent.clinic_id for consent in valid)
-    known = db.get(ConsentStanding, patient_id)
     if known is None:
         # no consent is what everybody takes for granted: it is not announced
         known = ConsentStanding(id=patient_id, consented=False, clinic_ids=[])
@@ -182,6 +199,21 @@ def _consents_changed(db: Session, consent: Consent, now: datetime) -> None:
     db.flush()
     if consent.consent_type == domain.TREATMENT:
         refresh_standing(db, consent.patient_id, now=now)
+
+
+def save_clinic(db: Session, clinic_id: UUID, values: Mapping[str, Any], *, now: datetime) -> None:
+    """Store or replace what is known of a clinic, and reckon the ends of its consents by its zone.
+
+    Where a consent to treatment ends at another instant now, the patient's standing is due at once: the worker brings
+    it up to date and announces what has become of it.
+    """
+    # the clinic's row is locked by this, and `give_consent` holds it while a consent is stored
+    save_projection(db, ClinicProjection, clinic_id, values)
+    days = db.scalars(select(Consent.expires_on).where(Consent.clinic_id == clinic_id).distinct()).all()
+    ends = {day: domain.end_of_day(day, values["timezone"]) for day in days if day is not None}
+    reckoned = {"clinic_id": clinic_id, "days": list(ends), "ends": list(ends.values())}
+    patients = sorted(set(db.scalars(_RECKON_ENDS, reckoned)))
+    db.execute(_MAKE_DUE, {"patients": patients, "now": now})
 
 
 def save_projection(

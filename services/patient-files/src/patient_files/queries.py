@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from patient_files.domain import EXPIRED, REVOKED, TREATMENT, VALID
-from patient_files.models import Consent, MainFile, Patient, SubFile
+from patient_files.models import Consent, ConsentStanding, MainFile, Patient, SubFile
 
 _WITH_ITS_FILE = joinedload(Patient.file, innerjoin=True)
 
@@ -56,6 +56,11 @@ def claim_patient(db: Session, patient_id: UUID) -> bool:
     """Lock a patient's row until the transaction ends; False where another transaction holds it now."""
     query = select(Patient.id).where(Patient.id == patient_id).with_for_update(skip_locked=True)
     return db.scalar(query) is not None
+
+
+def locked_standing(db: Session, patient_id: UUID) -> ConsentStanding | None:
+    """What was announced last of a patient, its row locked until the transaction ends."""
+    return db.get(ConsentStanding, patient_id, with_for_update=True)
 
 
 def list_consents(

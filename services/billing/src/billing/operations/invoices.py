@@ -54,13 +54,15 @@ def invoice_appointment(db: Session, appointment: Mapping[str, Any], *, now: dat
 def issue(db: Session, invoice: Invoice, price: Price, *, now: datetime) -> Invoice:
     """DRAFT → ISSUED at this price, with the next number, and publish InvoiceIssued. Raises 409 `invalid-transition`.
 
-    The caller holds the invoice's row, if it is stored already.
+    The number's year is that of the clinic's zone as it is known now: it may have been corrected since the booking, or
+    the booking may have been told before. The caller holds the invoice's row, if it is stored already.
     """
     domain.INVOICE.check(invoice.status, "ISSUED")
     line = domain.Line(quantity=1, unit_price=price.amount, vat_category=price.vat_category)
     totals = domain.totals([line])
     invoice.lines = [_line(invoice, 1, line)]
     invoice.currency, invoice.net, invoice.vat, invoice.total = price.currency, totals.net, totals.vat, totals.total
+    invoice.timezone = queries.zone_of(db, invoice.clinic_id) or invoice.timezone
     tenant, year = context_of(db).tenant, domain.local_year(now, invoice.timezone)
     invoice.status, invoice.issued_at = "ISSUED", now
     invoice.invoice_number = domain.number("INV", tenant, year, next_number(db, f"INV-{year}"))

@@ -8,7 +8,16 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.models import PackageProjection, PatientProjection
+from billing.models import ClinicProjection, PackageProjection, PatientProjection
+
+
+def save_clinic(db: Session, clinic_id: UUID, timezone: str) -> None:
+    """Store or replace a clinic's projection. What is issued from then on is issued by this zone's clock."""
+    db.execute(
+        insert(ClinicProjection)
+        .values(id=clinic_id, timezone=timezone)
+        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_={"timezone": timezone})
+    )
 
 
 def save_patient(db: Session, data: Mapping[str, Any]) -> None:

@@ -76,8 +76,9 @@ def correct(db: Session, appointment_id: UUID, status: str, *, now: datetime) ->
     """The patient's coming or not was a slip: what was to come before it is to come again, unless it is late by now."""
     appointment = _locked(db, appointment_id)
     was_expected, appointment.status = appointment.status in domain.EXPECTED, status
+    db.flush()
     if status in domain.EXPECTED and not was_expected:
-        messages.queue_again(db, appointment, now=now)
+        messages.take_up_again(db, appointment, now=now)
         reminders.schedule(db, appointment, now=now)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jalsa.ids import new_id
@@ -50,13 +50,36 @@ def cancel_queued(db: Session, subject: Subject) -> None:
     )
 
 
-def queue_again(db: Session, appointment: Appointment, *, now: datetime) -> None:
-    """Queue once more what was still to be told of where and when an appointment is, as it was cancelled unsent."""
-    news = queries.latest_news(db, appointment)
-    if news is None or news.status != "CANCELLED":
-        return
-    if not _is_obsolete(db, news, appointment, now) and not _is_too_late(news, appointment, now):
-        queue(db, news.kind, appointment, now=now)
+def look_again(db: Session, clinic_id: UUID, *, now: datetime) -> None:
+    """Let what is queued about a clinic's subjects be judged at once, wherever a message was put off to."""
+    of_clinic = (
+        key.in_(select(kind.id).where(kind.clinic_id == clinic_id))
+        for kind, key in (
+            (Appointment, Message.appointment_id),
+            (Offer, Message.offer_id),
+            (Package, Message.package_id),
+        )
+    )
+    # also what is due already: it may be put off at this moment, by a worker that has not seen what changed
+    db.execute(
+        update(Message)
+        .where(Message.status == "QUEUED", or_(*of_clinic))
+        .values(next_at=func.least(Message.next_at, now))
+    )
+
+
+def take_up_again(db: Session, appointment: Appointment, *, now: datetime) -> None:
+    """CANCELLED → QUEUED for what a slip has cancelled unsent and is still of use, with the reminder that it is of.
+
+    That is what was to be told of where and when the appointment is, a reminder that waited, and news of the
+    appointment's package that had no date left. Each keeps its id, under which it is delivered once whatever became of
+    an earlier attempt, and is judged again before it leaves.
+    """
+    waited: list[tuple[Message, Subject]] = [(one, appointment) for one in queries.cancelled_news(db, appointment)]
+    waited += queries.cancelled_package_news(db, appointment)
+    for message, subject in waited:
+        if not _is_obsolete(db, message, subject, now) and not _is_too_late(message, subject, now):
+            _requeue_cancelled(db, message, now)
 
 
 def claim(db: Session, message_id: UUID, *, now: datetime) -> Outgoing | None:
@@ -243,6 +266,17 @@ def _close(db: Session, message: Message, outcome: str, now: datetime) -> None:
 def _requeue(message: Message, at: datetime) -> None:
     domain.MESSAGE.check(message.status, "QUEUED")
     message.status, message.next_at = "QUEUED", at
+
+
+def _requeue_cancelled(db: Session, message: Message, now: datetime) -> None:
+    domain.MESSAGE.check_undo(message.status, "QUEUED")
+    message.status, message.next_at = "QUEUED", now
+    db.flush()
+    db.execute(
+        update(Reminder)
+        .where(Reminder.message_id == message.id, Reminder.status == "CANCELLED")
+        .values(status=domain.REMINDER.initial)
+    )
 
 
 def _fail(db: Session, message: Message, reason: str, now: datetime) -> None:

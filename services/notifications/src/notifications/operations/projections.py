@@ -1,6 +1,7 @@
 """What notifications keeps of patients, clinics and providers, as their owners announce it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from notifications.models import ClinicProjection, PatientProjection, ProviderProjection
-from notifications.operations import notices
+from notifications.operations import messages, notices
 
 Projection = type[PatientProjection] | type[ClinicProjection] | type[ProviderProjection]
 
@@ -19,6 +20,14 @@ def save(db: Session, kind: Projection, record_id: UUID, **values: Any) -> None:
     """Store or replace a projection."""
     statement = insert(kind).values(id=record_id, **values)
     db.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=values))
+
+
+def save_clinic(db: Session, clinic_id: UUID, *, now: datetime, **values: Any) -> None:
+    """Store or replace a clinic; where its zone was corrected, messages may have waited for the wrong hour."""
+    before = db.get(ClinicProjection, clinic_id, with_for_update=True)
+    save(db, ClinicProjection, clinic_id, **values)
+    if before is not None and before.timezone != values["timezone"]:
+        messages.look_again(db, clinic_id, now=now)
 
 
 def save_provider(db: Session, provider_id: UUID, user_id: str) -> None:
