@@ -14,14 +14,14 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker
 
-from jalsa import declarer, topology
-from jalsa.contracts import EXCHANGE
-from jalsa.envelope import CONTENT_TYPE
-from jalsa.ids import new_id
-from jalsa.publishers import PikaPublisher
-from jalsa.relay import Message
-from jalsa.testing.kit import eventually
-from jalsa.testing.servers import Servers, Vhost
+from jalsa.dev.kit import eventually
+from jalsa.dev.servers import Servers, Vhost
+from jalsa.events import declarer, topology
+from jalsa.events.contracts import EXCHANGE
+from jalsa.events.envelope import CONTENT_TYPE
+from jalsa.events.publishers import PikaPublisher
+from jalsa.events.relay import Message
+from jalsa.service.ids import new_id
 
 RABBITMQ = Path(__file__).parents[1] / "deploy" / "rabbitmq"
 DEPLOYED = runpy.run_path(str(RABBITMQ / "make_definitions.py"))

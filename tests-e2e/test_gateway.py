@@ -20,8 +20,8 @@ from stack import SERVICES
 from werkzeug.serving import make_server
 from werkzeug.test import Client
 
-from jalsa.testing.servers.processes import free_ports
-from jalsa.web.server import MAX_REQUEST_LINE
+from jalsa.dev.servers.processes import free_ports
+from jalsa.http.server import MAX_REQUEST_LINE
 from jalsa_local.gateway import gateway as local_gateway
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from jalsa.numbers import loose_number, next_number
-from jalsa.testing.kit import ServiceKit
+from jalsa.db.numbers import loose_number, next_number
+from jalsa.dev.kit import ServiceKit
 
 
 class Refused(Exception):

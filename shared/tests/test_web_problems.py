@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.errors import Problem, conflict, invalid
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.service.errors import Problem, conflict, invalid
 
 
 @pytest.fixture

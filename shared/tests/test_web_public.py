@@ -6,9 +6,9 @@ from lamps import RUN, Lamp, Logs
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from jalsa.errors import conflict
-from jalsa.testing.kit import ServiceKit
-from jalsa.web import current_principal
+from jalsa.dev.kit import ServiceKit
+from jalsa.http import current_principal
+from jalsa.service.errors import conflict
 
 
 def names(db: Session) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from lamps import RUN, Logs
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
 
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 
@@ -194,7 +194,7 @@ log.debug("Sara")
 
 
 def test_an_unknown_log_level_is_refused() -> None:
-    from jalsa import logging as ours
+    from jalsa.service import logging as ours
 
     with pytest.raises(ValueError, match="LOUD"):
         ours.configure("LOUD", "alpha")

@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from jalsa.auth import Authenticator
-from jalsa.errors import Problem
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.http.auth import Authenticator
+from jalsa.service.errors import Problem
 
 KID = "jalsa-development"
 PROVIDER = str(uuid4())

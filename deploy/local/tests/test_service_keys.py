@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from jalsa.auth import Authenticator, ServiceTokens
-from jalsa.errors import Problem
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.http.auth import Authenticator, ServiceTokens
+from jalsa.service.errors import Problem
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from jalsa.config import ConfigError
-from jalsa.ids import new_id
-from jalsa.testing.servers.processes import free_ports
+from jalsa.dev.servers.processes import free_ports
+from jalsa.service.config import ConfigError
+from jalsa.service.ids import new_id
 from notifications.channels.email import Mailer
 from notifications.channels.failure import NotSent
 from notifications.channels.gateway import Gateway

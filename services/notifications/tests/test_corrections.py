@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 
 from .factories import Outside, World, at, in_days, new_booking
 

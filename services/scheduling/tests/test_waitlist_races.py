@@ -19,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.errors import Problem
+from jalsa.service.errors import Problem
 from scheduling.operations import waitlist
 
 from . import test_races

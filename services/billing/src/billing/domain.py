@@ -7,8 +7,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jalsa.errors import conflict
-from jalsa.states import table
+from jalsa.service.errors import conflict
+from jalsa.service.states import table
 
 #: A draft has no number, and its cancellation leaves nothing behind. Once money was received there is no way to VOID.
 INVOICE = table(

@@ -3,8 +3,8 @@
 from sqlalchemy.orm import Session
 
 from billing.operations import invoices, projections
-from jalsa import clock
-from jalsa.inbox import Received
+from jalsa.events.inbox import Received
+from jalsa.service import clock
 
 
 def on_appointment_booked(db: Session, event: Received) -> None:

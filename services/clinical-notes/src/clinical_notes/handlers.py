@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from clinical_notes.operations import projections
-from jalsa.inbox import Received
+from jalsa.events.inbox import Received
 
 
 def on_clinic_saved(db: Session, event: Received) -> None:

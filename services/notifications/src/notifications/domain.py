@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jalsa.states import table
+from jalsa.service.states import table
 
 REMINDER = table("reminder", "SCHEDULED", SCHEDULED="SENT CANCELLED FAILED", SENT="", CANCELLED="", FAILED="")
 MESSAGE = table(

@@ -9,11 +9,11 @@ from clinical_notes import policy, queries
 from clinical_notes.http import schemas
 from clinical_notes.models import Note, PatientProjection, SessionProjection
 from clinical_notes.operations import notes as operations
-from jalsa import clock
-from jalsa.errors import not_found
-from jalsa.web import PageArgs, Routes, check_if_match, current_db, current_principal, page, page_of, tagged
-from jalsa.web.fields import EmptyBody
-from jalsa.web.paging import decode_id_cursor
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, current_principal, page, page_of, tagged
+from jalsa.http.fields import EmptyBody
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service import clock
+from jalsa.service.errors import not_found
 
 routes = Routes("notes", "Session notes")
 

@@ -5,9 +5,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from clinical_notes.domain import DISCIPLINES, DRAFT, GROUP, INDIVIDUAL, MAX_CONTENT, MISSING, SIGNED
-from jalsa.characters import is_blank
-from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant
+from jalsa.http import PageArgs
+from jalsa.http.fields import FreeText, Instant
+from jalsa.service.characters import is_blank
 
 _discipline = validate.OneOf(DISCIPLINES)
 _scope = validate.OneOf([GROUP, INDIVIDUAL])

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from clinical_notes import policy, queries
 from clinical_notes.domain import GROUP, MISSING
 from clinical_notes.http import schemas
-from jalsa.errors import Problem
-from jalsa.web import Routes, current_db, current_principal, page, page_of
-from jalsa.web.paging import decode_instant_cursor, instant_cursor
+from jalsa.http import Routes, current_db, current_principal, page, page_of
+from jalsa.http.paging import decode_instant_cursor, instant_cursor
+from jalsa.service.errors import Problem
 
 routes = Routes("worklist", "What is to be written")
 

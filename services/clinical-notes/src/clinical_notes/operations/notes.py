@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from clinical_notes import domain, events, queries
 from clinical_notes.models import Note, ParticipantProjection, SessionProjection
-from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid, not_found
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import Problem, conflict, invalid, not_found
+from jalsa.service.ids import new_id
 
 
 def write_note(db: Session, data: Mapping[str, Any], *, author: UUID, now: datetime) -> Note:

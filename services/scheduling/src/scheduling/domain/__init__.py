@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jalsa.states import table
+from jalsa.service.states import table
 
 #: What has begun is cancelled by a manager alone.
 SESSION = table(

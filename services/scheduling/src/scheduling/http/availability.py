@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.errors import invalid
-from jalsa.web import Routes, current_db, page, page_of
-from jalsa.web.paging import decode_cursor
+from jalsa.http import Routes, current_db, page, page_of
+from jalsa.http.paging import decode_cursor
+from jalsa.service import clock
+from jalsa.service.errors import invalid
 from scheduling.http.schemas import availability as schemas
 from scheduling.models import Provider
 from scheduling.operations.placing import active_provider, active_room, active_service_type

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, request, url_for
 
-from jalsa import clock
-from jalsa.auth import PUBLIC, Principal
-from jalsa.errors import Problem, invalid, not_found
-from jalsa.web import Routes, check_if_match, current_db, current_principal, run_as, tagged
-from jalsa.web.etags import etag_of
-from jalsa.web.fields import EmptyBody
+from jalsa.http import Routes, check_if_match, current_db, current_principal, run_as, tagged
+from jalsa.http.auth import PUBLIC, Principal
+from jalsa.http.etags import etag_of
+from jalsa.http.fields import EmptyBody
+from jalsa.service import clock
+from jalsa.service.errors import Problem, invalid, not_found
 from scheduling.domain.hours import local_day
 from scheduling.http.answers import told_beside
 from scheduling.http.ics import calendar_of

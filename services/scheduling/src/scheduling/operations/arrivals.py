@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import conflict
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import conflict
 from scheduling import domain, events, queries
 from scheduling.models import Participant
 from scheduling.operations import places, progress, timing

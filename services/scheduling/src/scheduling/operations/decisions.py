@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Problem, conflict, invalid
+from jalsa.service.errors import Problem, conflict, invalid
 from scheduling import queries
 from scheduling.models import ClinicalSession
 from scheduling.operations.locks import lock_patients, lock_sessions

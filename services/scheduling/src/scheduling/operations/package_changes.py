@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import conflict, invalid
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import conflict, invalid
 from scheduling import domain, events
 from scheduling.domain.hours import day_of, instant_of
 from scheduling.domain.planning import Occurrence, Planned, warnings

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Problem, conflict, invalid
+from jalsa.service.errors import Problem, conflict, invalid
 from scheduling import domain, queries
 from scheduling.domain.hours import TOO_FAR_AHEAD, covered, day_of, last_day, open_intervals
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Problem, conflict
+from jalsa.service.errors import Problem, conflict
 from scheduling import events, queries
 from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
 from scheduling.models import ClinicalSession, Package, TimeOff

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid, not_found
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import Problem, conflict, invalid, not_found
+from jalsa.service.ids import new_id
 from scheduling import queries
 from scheduling.domain.hours import day_of, instant_of
 from scheduling.models import SeriesMember, SessionSeries

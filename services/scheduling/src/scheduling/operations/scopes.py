@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Problem, conflict, invalid, not_found
+from jalsa.service.errors import Problem, conflict, invalid, not_found
 from scheduling import queries
 from scheduling.domain.hours import day_of, instant_of
 from scheduling.domain.recurrence import FOLLOWING, THIS

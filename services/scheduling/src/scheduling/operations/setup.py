@@ -10,9 +10,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from jalsa.db import sqlstate
-from jalsa.errors import invalid
-from jalsa.ids import new_id
+from jalsa.db.transactions import sqlstate
+from jalsa.service.errors import invalid
+from jalsa.service.ids import new_id
 from scheduling import events
 from scheduling.domain.hours import WorkingHours
 from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceType, WorkingHoursRow

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from jalsa.errors import Problem, conflict
+from jalsa.service.errors import Problem, conflict
 from scheduling import domain
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession

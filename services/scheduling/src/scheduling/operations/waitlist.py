@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import Problem, conflict, invalid, not_found
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import Problem, conflict, invalid, not_found
+from jalsa.service.ids import new_id
 from scheduling import domain, queries
 from scheduling.domain.hours import earliest_today
 from scheduling.models import Provider, ServiceType, WaitlistEntry, WaitlistOffer

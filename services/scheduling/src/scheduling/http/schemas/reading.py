@@ -4,9 +4,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import PageArgs
-from jalsa.web.fields import Day, DayOrInstant, Instant, Name, Words
-from jalsa.web.sheets import separator
+from jalsa.http import PageArgs
+from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words
+from jalsa.http.sheets import separator
 from scheduling.domain import PARTICIPANT
 from scheduling.http.schemas.sessions import PackagePlace, ParticipantAnswer
 from scheduling.queries.package_reports import MAX_SERVICES
