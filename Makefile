@@ -27,7 +27,7 @@ test: .venv/dev.stamp ## Run every test, on real PostgreSQL and RabbitMQ
 	@$(BIN)/python -m pytest -n $(WORKERS) $(if $(SERVICE),services/$(SERVICE)/tests) $(ARGS)
 
 test-containers: .venv/dev.stamp ## Build the images and prove the container stack (needs Docker)
-	@$(BIN)/python -m pytest -p no:jalsa.testing.plugin tests-e2e/containers.py $(ARGS)
+	@$(BIN)/python -m pytest -p no:jalsa.dev.plugin tests-e2e/containers.py $(ARGS)
 
 check: lint types layers contracts deployment ## Run every check that needs no server (each part is a target, too)
 

@@ -9,8 +9,8 @@ import pytest
 from scene import Scene, new_tenant
 from stack import Api, ApiFor, Stack, running_stack
 
-from jalsa.issuer import Issuer
-from jalsa.testing.servers import Servers, Vhost
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.servers import Servers, Vhost
 
 GIVEN = "JALSA_E2E_URL"
 

@@ -21,7 +21,7 @@ from scene import Scene, eventually, new_tenant
 from stack import SERVICES, Api, ApiFor
 from test_booking import *  # noqa: F403 the same flow, here through the gateway
 
-from jalsa.issuer import Issuer
+from jalsa.dev.issuer import Issuer
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from jalsa.testing.servers.processes import free_ports
+from jalsa.dev.servers.processes import free_ports
 
 CONFIGURATION = Path(__file__).parents[1] / "deploy" / "gateway"
 #: A test that asks for the gateway's default limits takes the file as it is deployed.

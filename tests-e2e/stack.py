@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import urllib3
 
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.provision import Urls, drop_database, provision
-from jalsa.testing.servers.processes import free_ports
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.provision import Urls, drop_database, provision
+from jalsa.dev.servers.processes import free_ports
 
 T = TypeVar("T")
 

@@ -15,14 +15,14 @@ import pytest
 import urllib3
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
-from jalsa import bindings, declarer, topology
-from jalsa.contracts import EXCHANGE
-from jalsa.envelope import CONTENT_TYPE
-from jalsa.ids import new_id
-from jalsa.publishers import PikaPublisher
-from jalsa.relay import Message
-from jalsa.testing.kit import eventually
-from jalsa.testing.servers import Servers, Vhost
+from jalsa.dev.kit import eventually
+from jalsa.dev.servers import Servers, Vhost
+from jalsa.events import bindings, declarer, topology
+from jalsa.events.contracts import EXCHANGE
+from jalsa.events.envelope import CONTENT_TYPE
+from jalsa.events.publishers import PikaPublisher
+from jalsa.events.relay import Message
+from jalsa.service.ids import new_id
 
 RABBITMQ = Path(__file__).parents[1] / "deploy" / "rabbitmq"
 DEPLOYED = runpy.run_path(str(RABBITMQ / "make_definitions.py"))

@@ -18,9 +18,9 @@ from gateway import CONFIGURATION, Gateway, running_gateway
 from stack import SERVICES
 from werkzeug.test import Client
 
-from jalsa.testing.servers.processes import free_ports
-from jalsa.testing.serving import serving
-from jalsa.web.server import MAX_REQUEST_LINE
+from jalsa.dev.servers.processes import free_ports
+from jalsa.dev.serving import serving
+from jalsa.http.server import MAX_REQUEST_LINE
 from jalsa_local.gateway import gateway as local_gateway
 
 

@@ -19,8 +19,8 @@ import urllib3
 from scene import Scene, eventually, new_tenant
 from stack import SERVICES, Api
 
-from jalsa.issuer import Issuer
-from jalsa.testing.servers.processes import free_ports
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.servers.processes import free_ports
 
 pytestmark = pytest.mark.timeout(240)
 

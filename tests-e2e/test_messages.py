@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from jalsa.testing.texts import without_arabic
+from jalsa.dev.texts import without_arabic
 
 PACKAGES = ("scheduling", "patient_files", "clinical_notes", "billing", "notifications")
 

@@ -20,9 +20,9 @@ from pika.exceptions import ChannelClosedByBroker
 from scene import Scene, eventually, new_tenant
 from stack import ApiFor, Stack
 
-from jalsa import topology
-from jalsa.contracts import EXCHANGE
-from jalsa.testing.servers import Vhost
+from jalsa.dev.servers import Vhost
+from jalsa.events import topology
+from jalsa.events.contracts import EXCHANGE
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 SUBSCRIBER = DEPLOY / "examples" / "subscriber" / "subscriber.py"

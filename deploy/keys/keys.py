@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from jalsa.issuer import Issuer
+from jalsa.dev.issuer import Issuer
 
 KEYS = Path("/keys")
 DEFINITIONS = Path("/deploy/rabbitmq/definitions.json")

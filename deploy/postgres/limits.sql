@@ -3,7 +3,7 @@
 -- keep what they began with):
 --   psql -v service=billing -f limits.sql
 -- They are settings of the roles, since a pooler such as PgBouncer refuses options at start-up.
--- A web request allows itself less than its role (jalsa.web.edge.Patience); these bind event handlers and jobs.
+-- A web request allows itself less than its role (jalsa.http.edge.Patience); these bind event handlers and jobs.
 \set service_owner :service _owner
 \set service_app :service _app
 \set service_relay :service _relay

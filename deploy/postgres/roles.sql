@@ -1,7 +1,7 @@
 -- One service's database and its three roles. Run as a superuser, once per service:
 --   psql -v service=billing -v owner_password=... -v app_password=... -v relay_password=... -f roles.sql
 -- -v database=... names a database other than the service (the tests make many that share the three roles).
--- The local run and the tests run the same file through jalsa.provision.
+-- The local run and the tests run the same file through jalsa.dev.provision.
 --   <service>_owner  owns the tables; only migrations log in with it
 --   <service>_app    web requests and event handlers; owns nothing, row-level security is forced upon it
 --   <service>_relay  the mechanisms that work across tenants: positions, publishing, what is due

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jalsa import topology
-from jalsa.contracts import EXCHANGE
-from jalsa.topology import Topology
+from jalsa.events import topology
+from jalsa.events.contracts import EXCHANGE
+from jalsa.events.topology import Topology
 
 FILE = Path(__file__).parent / "definitions.json"
 VHOST = "/"

@@ -13,13 +13,13 @@ from structlog.contextvars import merge_contextvars
 from structlog.processors import JSONRenderer
 from structlog.testing import capture_logs
 
-from jalsa.ids import new_id
-from jalsa.issuer import Issuer
-from jalsa.logging import _without_values as without_values
-from jalsa.provision import Urls
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.servers import Servers
-from jalsa.web import Service
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.provision import Urls
+from jalsa.dev.servers import Servers
+from jalsa.http import Service
+from jalsa.service.ids import new_id
+from jalsa.service.logging import _without_values as without_values
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not let tests share a module otherwise
 

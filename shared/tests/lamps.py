@@ -13,26 +13,26 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session
 
-from jalsa import clock
-from jalsa.auth import PUBLIC, SUBSCRIBER, SYSTEM, Policy, Principal
-from jalsa.config import Config
-from jalsa.context import TENANT
-from jalsa.contracts import EventType, Fields, Stream
-from jalsa.db import TenantRow
-from jalsa.envelope import Envelope, parse
-from jalsa.errors import Conflict, InvalidTransition, NotFound
-from jalsa.inbox import Handler, Received
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.outbox import publish
-from jalsa.problems import Catalogue, Entry
-from jalsa.provision import Urls, drop_database, provision
-from jalsa.schema import create_folding, create_mechanisms, create_sources, guard_numbers, protect
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.servers import Postgres
-from jalsa.topology import Topology
-from jalsa.web import PageArgs, Routes, Service, check_if_match, current_db, page, page_of, run_as, tagged
-from jalsa.web.fields import FreeText, Name
-from jalsa.web.paging import decode_id_cursor
+from jalsa.db.schema import create_folding, create_mechanisms, create_sources, guard_numbers, protect
+from jalsa.db.transactions import TenantRow
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.provision import Urls, drop_database, provision
+from jalsa.dev.servers import Postgres
+from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.envelope import Envelope, parse
+from jalsa.events.inbox import Handler, Received
+from jalsa.events.outbox import publish
+from jalsa.events.topology import Topology
+from jalsa.http import PageArgs, Routes, Service, check_if_match, current_db, page, page_of, run_as, tagged
+from jalsa.http.auth import PUBLIC, SUBSCRIBER, SYSTEM, Policy, Principal
+from jalsa.http.fields import FreeText, Name
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service import clock
+from jalsa.service.config import Config
+from jalsa.service.context import TENANT
+from jalsa.service.errors import Conflict, InvalidTransition, NotFound
+from jalsa.service.problems import Catalogue, Entry
 
 TABLES = """
     CREATE TABLE lamps (

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from jalsa.testing.kit import ServiceKit
-from jalsa.worker import Worker
+from jalsa.dev.kit import ServiceKit
+from jalsa.work.worker import Worker
 
 #: Nobody listens there.
 NOWHERE = "http://127.0.0.1:1/{service}"

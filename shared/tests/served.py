@@ -5,8 +5,8 @@ import time
 
 from flask import Flask, request
 
-from jalsa import logging
-from jalsa.web.server import Server
+from jalsa.http.server import Server
+from jalsa.service import logging
 
 
 def application() -> Flask:

@@ -12,16 +12,17 @@ from flask import Flask
 from lamps import TOPOLOGY, Logs, MakeKit, beta, switched, trail
 from running import working
 
-from jalsa import bindings as module
-from jalsa import metrics, topology
-from jalsa.bindings import Bindings
-from jalsa.contracts import EXCHANGE
-from jalsa.jobs import Stop
-from jalsa.reconcile import Reconciler
-from jalsa.testing.kit import eventually
-from jalsa.testing.servers import Servers, Vhost
-from jalsa.testing.serving import serving
-from jalsa.topology import Topology
+from jalsa.dev.kit import eventually
+from jalsa.dev.servers import Servers, Vhost
+from jalsa.dev.serving import serving
+from jalsa.events import bindings as module
+from jalsa.events import topology
+from jalsa.events.bindings import Bindings
+from jalsa.events.contracts import EXCHANGE
+from jalsa.events.reconcile import Reconciler
+from jalsa.events.topology import Topology
+from jalsa.service import metrics
+from jalsa.work.jobs import Stop
 
 KEYS = ("*.alpha.lamp.#", "*.alpha.wire.#")
 BOUND = Topology({"beta": KEYS})
@@ -107,8 +108,8 @@ def test_a_binding_that_is_found_gone_has_the_feeds_read_without_waiting_for_the
     make_kit: MakeKit, vhost: Vhost, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The event is too young to be counted as missed, and the feeds' own turn would be in an hour."""
-    monkeypatch.setattr("jalsa.topology.load", lambda: TOPOLOGY)
-    monkeypatch.setattr("jalsa.consumer.DECLARE_SECONDS", 3600.0)
+    monkeypatch.setattr("jalsa.events.topology.load", lambda: TOPOLOGY)
+    monkeypatch.setattr("jalsa.events.consumer.DECLARE_SECONDS", 3600.0)
     read_all, read_at = Reconciler.read_all, [time.monotonic()]
 
     def noted(self: Reconciler, stop: Stop) -> bool:

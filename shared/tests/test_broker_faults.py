@@ -10,13 +10,13 @@ import pytest
 from lamps import TOPOLOGY, MakeKit, beta, kept, switched, trail
 from running import confirmed, working
 
-from jalsa import metrics
-from jalsa.ids import new_id
-from jalsa.publishers import PikaPublisher
-from jalsa.relay import Message
-from jalsa.testing.kit import ServiceKit, eventually
-from jalsa.testing.servers import PrivateRabbitMQ, private_rabbitmq
-from jalsa.testing.serving import serving
+from jalsa.dev.kit import ServiceKit, eventually
+from jalsa.dev.servers import PrivateRabbitMQ, private_rabbitmq
+from jalsa.dev.serving import serving
+from jalsa.events.publishers import PikaPublisher
+from jalsa.events.relay import Message
+from jalsa.service import metrics
+from jalsa.service.ids import new_id
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def broker() -> Iterator[PrivateRabbitMQ]:
 
 @pytest.fixture(autouse=True)
 def our_topology(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jalsa.topology.load", lambda: TOPOLOGY)
+    monkeypatch.setattr("jalsa.events.topology.load", lambda: TOPOLOGY)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jalsa.config import Config, ConfigError, setting
+from jalsa.service.config import Config, ConfigError, setting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,15 +16,15 @@ import pytest
 from lamps import TOPOLOGY, MakeKit, beta, kept, lamp_attributes, on_lamp_switched, trail
 from sqlalchemy.orm import Session
 
-from jalsa import metrics
-from jalsa.consumer import BusConsumer
-from jalsa.contracts import EXCHANGE, routing_key
-from jalsa.delivery import Delivery
-from jalsa.envelope import CONTENT_TYPE, Unreadable, decode
-from jalsa.ids import new_id
-from jalsa.inbox import Received
-from jalsa.testing.kit import ServiceKit, eventually
-from jalsa.testing.servers import Servers, Vhost
+from jalsa.dev.kit import ServiceKit, eventually
+from jalsa.dev.servers import Servers, Vhost
+from jalsa.events.consumer import BusConsumer
+from jalsa.events.contracts import EXCHANGE, routing_key
+from jalsa.events.delivery import Delivery
+from jalsa.events.envelope import CONTENT_TYPE, Unreadable, decode
+from jalsa.events.inbox import Received
+from jalsa.service import metrics
+from jalsa.service.ids import new_id
 
 #: Stands for an instant after the year 9999.
 BEYOND = datetime(2001, 9, 9, tzinfo=UTC)
@@ -284,7 +284,7 @@ def test_what_the_client_library_cannot_decode_is_set_aside_and_its_neighbours_h
 def test_many_messages_that_cannot_be_decoded_cost_their_neighbours_a_single_delivery(
     follower: ServiceKit, vhost: Vhost, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.topology.DELIVERY_LIMIT", 3)
+    monkeypatch.setattr("jalsa.events.topology.DELIVERY_LIMIT", 3)
     lamps = [new_id() for _ in range(10)]
     with consuming(follower, vhost.amqp_url) as consumer:
         assert consumer.bus_up.wait(10)
@@ -298,7 +298,7 @@ def test_many_messages_that_cannot_be_decoded_cost_their_neighbours_a_single_del
 def test_after_a_while_messages_are_taken_many_at_a_time_again(
     follower: ServiceKit, vhost: Vhost, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.consumer.CAREFUL_SECONDS", 1.0)
+    monkeypatch.setattr("jalsa.events.consumer.CAREFUL_SECONDS", 1.0)
     prefetched: list[int] = []
     subscribe = BusConsumer._subscribe
 
@@ -359,7 +359,7 @@ def test_unknown_fields_are_passed_over(
 def test_what_is_deleted_while_consuming_is_there_again_and_consumed(
     lost: str, follower: ServiceKit, vhost: Vhost, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.consumer.DECLARE_SECONDS", 0.5)
+    monkeypatch.setattr("jalsa.events.consumer.DECLARE_SECONDS", 0.5)
     with consuming(follower, vhost.amqp_url) as consumer:
         assert consumer.bus_up.wait(10)
         if lost == "queue":

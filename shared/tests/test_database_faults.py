@@ -32,12 +32,12 @@ from lamps import (
 from running import confirmed, working
 from sqlalchemy.orm import Session
 
-from jalsa.inbox import Received
-from jalsa.issuer import Issuer
-from jalsa.provision import Urls
-from jalsa.testing.kit import ServiceKit, eventually
-from jalsa.testing.servers import PrivatePostgres, Vhost, private_postgres
-from jalsa.testing.serving import serving
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit, eventually
+from jalsa.dev.provision import Urls
+from jalsa.dev.servers import PrivatePostgres, Vhost, private_postgres
+from jalsa.dev.serving import serving
+from jalsa.events.inbox import Received
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_restart_in_the_middle_of_a_handler_loses_nothing_and_sets_nothing_asi
     lamp: UUID,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("jalsa.topology.load", lambda: TOPOLOGY)
+    monkeypatch.setattr("jalsa.events.topology.load", lambda: TOPOLOGY)
     slow = Slow()
     with (
         kit_on(databases["beta"], beta(slow.handler), issuer) as following,
@@ -157,9 +157,9 @@ def test_a_restart_in_the_middle_of_a_handler_loses_nothing_and_sets_nothing_asi
 WORKER = """
 import json, sys, time
 from lamps import TOPOLOGY, beta, on_lamp_switched
-from jalsa import topology
-from jalsa.config import Config
-from jalsa.worker import Worker
+from jalsa.events import topology
+from jalsa.service.config import Config
+from jalsa.work.worker import Worker
 
 topology.load = lambda: TOPOLOGY
 def stuck(db, event):
@@ -175,7 +175,7 @@ Worker(beta(stuck), Config(**json.loads(sys.argv[1]))).start()
 def test_a_worker_killed_in_its_handler_has_done_nothing_and_the_next_one_does_it_once(
     make_kit: MakeKit, vhost: Vhost, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.topology.load", lambda: TOPOLOGY)
+    monkeypatch.setattr("jalsa.events.topology.load", lambda: TOPOLOGY)
     publishing, following = make_kit(), make_kit(beta())
     config = following.config
     settings = {

@@ -6,8 +6,8 @@ import pytest
 from lamps import MakeKit, Switchable, beta, kept, lamp_event, trail
 from sqlalchemy import text
 
-from jalsa.ids import new_id
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service.ids import new_id
 
 
 class Broken(Exception):

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lamps import lamp_attributes
 
-from jalsa.envelope import MAX_BYTES, Envelope, Unreadable, decode, parse
-from jalsa.ids import new_id
+from jalsa.events.envelope import MAX_BYTES, Envelope, Unreadable, decode, parse
+from jalsa.service.ids import new_id
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 values = st.recursive(

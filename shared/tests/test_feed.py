@@ -7,11 +7,11 @@ import jwt
 import pytest
 from lamps import WIRE_CUT, switch, switched
 
-from jalsa.auth import ROLES, SYSTEM
-from jalsa.envelope import parse
-from jalsa.ids import new_id
-from jalsa.issuer import AUDIENCE, ISSUER
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.issuer import AUDIENCE, ISSUER
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.events.envelope import parse
+from jalsa.http.auth import ROLES, SYSTEM
+from jalsa.service.ids import new_id
 
 
 def read(client: Client, **query: Any) -> list[dict[str, Any]]:

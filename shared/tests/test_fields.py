@@ -10,25 +10,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from jalsa import states, zones
-from jalsa.characters import clean_value
-from jalsa.errors import InvalidField, NoSuchMove
-from jalsa.ids import new_id
-from jalsa.problems import COMMON
-from jalsa.web.fields import (
-    Day,
-    DayOrInstant,
-    FreeText,
-    Instant,
-    Login,
-    Name,
-    PlaceZone,
-    PlainDate,
-    Words,
-    Zone,
-    code,
-)
-from jalsa.web.paging import decode_cursor, decode_id_cursor, encode_cursor, page
+from jalsa.http.fields import Day, DayOrInstant, FreeText, Instant, Login, Name, PlaceZone, PlainDate, Words, Zone, code
+from jalsa.http.paging import decode_cursor, decode_id_cursor, encode_cursor, page
+from jalsa.service import states, zones
+from jalsa.service.characters import clean_value
+from jalsa.service.errors import InvalidField, NoSuchMove
+from jalsa.service.ids import new_id
+from jalsa.service.problems import COMMON
 
 
 def loaded(field: Any, value: Any) -> Any:

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from jalsa.folding import TABLE, fold, words
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service.folding import TABLE, fold, words
 
 _FOLD = text("SELECT fold(one) FROM unnest(CAST(:texts AS text[])) WITH ORDINALITY AS t(one, n) ORDER BY n")
 _ARABIC = "أحـمد إِبْرَاهِيم آمنة ٱلله عيادة النُّطق مستشفى مؤيد عائشة قاعة ٣ ۴ یک لا ﻻ ﷲ ﷺ ﷼"

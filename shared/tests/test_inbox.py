@@ -25,11 +25,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.db import context_of
-from jalsa.ids import new_id
-from jalsa.inbox import Inbox, Received
-from jalsa.testing.kit import ServiceKit
+from jalsa.db.transactions import context_of
+from jalsa.dev.kit import ServiceKit
+from jalsa.events.inbox import Inbox, Received
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 
 
 class Broken(Exception):

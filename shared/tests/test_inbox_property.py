@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from lamps import STREAM, MakeKit, beta, kept, lamp_event, on_lamp_switched, trail
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.envelope import Envelope
-from jalsa.ids import new_id
-from jalsa.inbox import Inbox, Received
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.events.envelope import Envelope
+from jalsa.events.inbox import Inbox, Received
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 
 LAMPS, EVENTS = 3, 4
 #: What happens at a delivery: nothing, a failing handler, or `kill -9` at a step.
@@ -50,14 +50,14 @@ class Worker:
 
     def receive(self, event: Envelope, fault: str | None) -> None:
         self.fault = fault
-        with patch("jalsa.inbox.commit", self.commit):
+        with patch("jalsa.events.inbox.commit", self.commit):
             try:
                 self.inbox.receive(event)
             except Killed:
                 return
 
     def commit(self, db: Session) -> None:
-        from jalsa.db import commit
+        from jalsa.db.transactions import commit
 
         if self.fault == "killed before commit":
             db.flush()
@@ -70,7 +70,7 @@ class Worker:
         """What the retry loop does in time."""
         self.fault = None
         real = clock.now
-        with patch("jalsa.clock.database_now", lambda _: real() + timedelta(hours=1)):
+        with patch("jalsa.service.clock.database_now", lambda _: real() + timedelta(hours=1)):
             while self.inbox.retry_due():
                 pass
 

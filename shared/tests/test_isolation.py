@@ -8,12 +8,12 @@ from lamps import Lamp, MakeKit, as_owner, beta, lamp_event, superuser_of, switc
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from jalsa.ids import new_id
-from jalsa.numbers import next_number
-from jalsa.provision import Urls
-from jalsa.relay import place
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.servers import Servers
+from jalsa.db.numbers import next_number
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.provision import Urls
+from jalsa.dev.servers import Servers
+from jalsa.events.relay import place
+from jalsa.service.ids import new_id
 
 TABLES = [
     "audit_log",

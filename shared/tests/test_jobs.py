@@ -15,9 +15,10 @@ from lamps import Logs, MakeKit
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from jalsa import clock, jobs, metrics
-from jalsa.jobs import JobTools, in_transaction, run_due
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service import clock, metrics
+from jalsa.work import jobs
+from jalsa.work.jobs import JobTools, in_transaction, run_due
 
 _WHO = text("SELECT current_setting('jalsa.actor'), current_setting('jalsa.tenant')")
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,15 +18,14 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from lamps import ALPHA
 from tokens import KID, authenticator_of, claims, private_key, refused, signed
 
-from jalsa import keys
-from jalsa.auth import Authenticator, ServiceTokens
-from jalsa.config import ConfigError
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.keys import FileKeys, HttpKeys, key_source, read_keys
-from jalsa.problems import Problem
-from jalsa.testing.kit import Client, ServiceKit, eventually
-from jalsa.testing.serving import make_certificate, serving
-from jalsa.web import create_app
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.kit import Client, ServiceKit, eventually
+from jalsa.dev.serving import make_certificate, serving
+from jalsa.http import create_app, keys
+from jalsa.http.auth import Authenticator, ServiceTokens
+from jalsa.http.keys import FileKeys, HttpKeys, key_source, read_keys
+from jalsa.service.config import ConfigError
+from jalsa.service.problems import Problem
 
 
 class Provider:
@@ -75,7 +74,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = 0.0
         real = time.monotonic
-        monkeypatch.setattr("jalsa.keys.time.monotonic", lambda: real() + self.ahead)
+        monkeypatch.setattr("jalsa.http.keys.time.monotonic", lambda: real() + self.ahead)
 
 
 def test_keys_are_fetched_over_http_once(provider: tuple[Provider, Authenticator], issuer: Issuer) -> None:

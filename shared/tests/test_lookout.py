@@ -7,13 +7,13 @@ import pytest
 from flask import Flask
 from lamps import MakeKit, beta, lamp_event, switched, trail
 
-from jalsa import lookout, sources
-from jalsa.auth import SYSTEM, ServiceTokens
-from jalsa.ids import new_id
-from jalsa.lookout import Lookout, SourceAway
-from jalsa.reconcile import Reconciler
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.serving import serving
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.serving import serving
+from jalsa.events import lookout, sources
+from jalsa.events.lookout import Lookout, SourceAway
+from jalsa.events.reconcile import Reconciler
+from jalsa.http.auth import SYSTEM, ServiceTokens
+from jalsa.service.ids import new_id
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from jalsa import migrate as module
-from jalsa.migrate import MigrationError, migrate
-from jalsa.provision import Urls, drop_database, provision
-from jalsa.testing.servers import Servers
+from jalsa.db import migrate as module
+from jalsa.db.migrate import MigrationError, migrate
+from jalsa.dev.provision import Urls, drop_database, provision
+from jalsa.dev.servers import Servers
 
 FIRST = """
 from alembic import op
-from jalsa.schema import create_mechanisms, drop_mechanisms
+from jalsa.db.schema import create_mechanisms, drop_mechanisms
 
 revision, down_revision = "0001", None
 
@@ -30,7 +30,7 @@ def downgrade():
 """
 SECOND = """
 from alembic import op
-from jalsa.schema import protect
+from jalsa.db.schema import protect
 
 revision, down_revision = "0002", "0001"
 
@@ -45,7 +45,7 @@ def downgrade():
 PROGRAM = """
 import sys
 from pathlib import Path
-from jalsa.migrate import migrate
+from jalsa.db.migrate import migrate
 migrate(Path(sys.argv[1]), sys.argv[2])
 """
 
@@ -61,7 +61,7 @@ def urls(servers: Servers, tenant: str) -> Iterator[Urls]:
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "a folder with 100% spaces"
     (made / "versions").mkdir(parents=True)
-    (made / "env.py").write_text("from jalsa.migrate import run_env\nrun_env()\n")
+    (made / "env.py").write_text("from jalsa.db.migrate import run_env\nrun_env()\n")
     (made / "versions" / "0001.py").write_text(FIRST)
     (made / "versions" / "0002.py").write_text(SECOND)
     return made

@@ -10,9 +10,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from jalsa.numbers import loose_number, next_number
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_numbers_are_guarded
+from jalsa.db.numbers import loose_number, next_number
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.schema_checks import assert_numbers_are_guarded
 
 
 class Refused(Exception):

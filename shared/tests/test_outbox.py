@@ -11,13 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.context import Context
-from jalsa.contracts import EventType
-from jalsa.db import again, sqlstate
-from jalsa.ids import new_id
-from jalsa.outbox import flush_events, publish
-from jalsa.testing.kit import ServiceKit
+from jalsa.db.transactions import again, sqlstate
+from jalsa.dev.kit import ServiceKit
+from jalsa.events.contracts import EventType
+from jalsa.events.outbox import flush_events, publish
+from jalsa.service import clock
+from jalsa.service.context import Context
+from jalsa.service.ids import new_id
 
 
 class Refused(Exception):

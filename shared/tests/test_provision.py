@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
-from jalsa.provision import LIMITS_SQL, ROLES_SQL, drop_database, provision
-from jalsa.testing.servers import PrivatePostgres, postgres, private_postgres
+from jalsa.dev.provision import LIMITS_SQL, ROLES_SQL, drop_database, provision
+from jalsa.dev.servers import PrivatePostgres, postgres, private_postgres
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ import pika
 import pytest
 from lamps import TOPOLOGY, lamp_attributes
 
-from jalsa.contracts import EXCHANGE
-from jalsa.envelope import decode, parse
-from jalsa.ids import new_id
-from jalsa.publishers import PikaPublisher
-from jalsa.relay import Message
-from jalsa.testing.kit import eventually
-from jalsa.testing.servers import Vhost
+from jalsa.dev.kit import eventually
+from jalsa.dev.servers import Vhost
+from jalsa.events.contracts import EXCHANGE
+from jalsa.events.envelope import decode, parse
+from jalsa.events.publishers import PikaPublisher
+from jalsa.events.relay import Message
+from jalsa.service.ids import new_id
 
 KEY = "agdar.alpha.lamp.LampSwitched.v1"
 
@@ -190,7 +190,7 @@ def test_a_slow_broker_gets_each_message_once(narrow: Narrow, vhost: Vhost) -> N
 def test_a_broker_that_stalls_again_and_again_gets_at_most_twice_a_window_again(
     narrow: Narrow, vhost: Vhost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.publishers.WINDOW", 64)
+    monkeypatch.setattr("jalsa.events.publishers.WINDOW", 64)
     publisher = PikaPublisher(narrow.url, "alpha", timeout=0.5, topology=TOPOLOGY)
     assert publisher.publish([message()]) == 1
     taken(vhost)
@@ -209,7 +209,7 @@ def test_a_broker_that_stalls_again_and_again_gets_at_most_twice_a_window_again(
         done += publisher.publish(batch[done:])
     narrow.stopped.clear()
     monkeypatch.undo()
-    monkeypatch.setattr("jalsa.publishers.WINDOW", 64)
+    monkeypatch.setattr("jalsa.events.publishers.WINDOW", 64)
     assert publisher._window == 4
     assert done < 64
     while done < len(batch):

@@ -14,12 +14,12 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from jalsa import pulse as module
-from jalsa.db import Database
-from jalsa.provision import Urls, drop_database, provision
-from jalsa.pulse import Pulse
-from jalsa.testing.kit import eventually
-from jalsa.testing.servers import PrivatePostgres, private_postgres
+from jalsa.db import pulse as module
+from jalsa.db.pulse import Pulse
+from jalsa.db.transactions import Database
+from jalsa.dev.kit import eventually
+from jalsa.dev.provision import Urls, drop_database, provision
+from jalsa.dev.servers import PrivatePostgres, private_postgres
 
 
 @pytest.fixture(scope="module")

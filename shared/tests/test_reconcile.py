@@ -29,19 +29,20 @@ from running import confirmed, looping, working
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa import metrics, reconcile
-from jalsa.auth import ServiceTokens
-from jalsa.config import ConfigError
-from jalsa.consumer import BusConsumer
-from jalsa.contracts import EXCHANGE, Stream
-from jalsa.envelope import parse
-from jalsa.inbox import Inbox, Received
-from jalsa.publishers import MemoryPublisher
-from jalsa.reconcile import Reconciler, peer_address
-from jalsa.relay import place, publish_placed
-from jalsa.testing.kit import ServiceKit, eventually
-from jalsa.testing.servers import Vhost
-from jalsa.testing.serving import serving
+from jalsa.dev.kit import ServiceKit, eventually
+from jalsa.dev.servers import Vhost
+from jalsa.dev.serving import serving
+from jalsa.events import reconcile
+from jalsa.events.consumer import BusConsumer
+from jalsa.events.contracts import EXCHANGE, Stream
+from jalsa.events.envelope import parse
+from jalsa.events.inbox import Inbox, Received
+from jalsa.events.publishers import MemoryPublisher
+from jalsa.events.reconcile import Reconciler, peer_address
+from jalsa.events.relay import place, publish_placed
+from jalsa.http.auth import ServiceTokens
+from jalsa.service import metrics
+from jalsa.service.config import ConfigError
 
 
 class Feeds:
@@ -374,8 +375,8 @@ def test_what_the_bus_could_not_have_brought_yet_is_not_counted(
 def test_a_queue_that_lost_its_binding_is_bound_again_at_once(
     make_kit: MakeKit, kit: ServiceKit, vhost: Vhost, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.topology.load", lambda: TOPOLOGY)
-    monkeypatch.setattr("jalsa.consumer.DECLARE_SECONDS", 3600.0)
+    monkeypatch.setattr("jalsa.events.topology.load", lambda: TOPOLOGY)
+    monkeypatch.setattr("jalsa.events.consumer.DECLARE_SECONDS", 3600.0)
     monkeypatch.setattr(reconcile, "LATE", timedelta(seconds=-5))
     publishing = make_kit()
     with (
@@ -431,7 +432,7 @@ def test_a_service_token_is_kept_for_minutes_and_renewed_before_it_expires(
 ) -> None:
     tokens = ServiceTokens("beta", audience="jalsa", service_key=kit.config.service_key)
     now = time.time()
-    monkeypatch.setattr("jalsa.auth.time.time", lambda: now)
+    monkeypatch.setattr("jalsa.http.auth.time.time", lambda: now)
     first = tokens.token()
     now += 200
     assert tokens.token() == first

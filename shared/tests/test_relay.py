@@ -12,13 +12,13 @@ from running import confirmed, looping
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from jalsa import metrics
-from jalsa.envelope import decode
-from jalsa.ids import new_id
-from jalsa.outbox import flush_events
-from jalsa.relay import Message, Relay, place, publish_placed
-from jalsa.testing.kit import ServiceKit, eventually
-from jalsa.testing.servers import Servers
+from jalsa.dev.kit import ServiceKit, eventually
+from jalsa.dev.servers import Servers
+from jalsa.events.envelope import decode
+from jalsa.events.outbox import flush_events
+from jalsa.events.relay import Message, Relay, place, publish_placed
+from jalsa.service import metrics
+from jalsa.service.ids import new_id
 
 
 class Bus:
@@ -296,7 +296,7 @@ def test_positions_are_given_while_the_broker_is_away(kit: ServiceKit, tenant: s
 def test_what_waits_for_the_broker_is_measured_and_falls_again(
     kit: ServiceKit, tenant: str, lamp: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.relay.MEASURE_SECONDS", 0.1)
+    monkeypatch.setattr("jalsa.events.relay.MEASURE_SECONDS", 0.1)
     waiting = metrics.OUTBOX_WAITING.labels("alpha")._value
     bus = Bus(confirms=0)
     relay = Relay("alpha", kit.relay.engine, bus)

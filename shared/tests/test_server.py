@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from jalsa.testing.kit import eventually
-from jalsa.testing.servers.processes import free_ports
-from jalsa.web.server import MAX_REQUEST_LINE
+from jalsa.dev.kit import eventually
+from jalsa.dev.servers.processes import free_ports
+from jalsa.http.server import MAX_REQUEST_LINE
 
 REFUSED = "refused"
 LOST = "lost"

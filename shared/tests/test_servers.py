@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from jalsa.testing.servers import (
+from jalsa.dev.servers import (
     Broker,
     Postgres,
     PrivatePostgres,
@@ -282,7 +282,7 @@ def test_definitions_are_imported(broker: PrivateRabbitMQ) -> None:
 
 RUN = """
 import subprocess, sys, time
-from jalsa.testing.servers import ensure_servers, shutdown
+from jalsa.dev.servers import ensure_servers, shutdown
 
 def pytest_configure():
     servers = ensure_servers()
@@ -295,7 +295,7 @@ def pytest_unconfigure():
 SHARING = """
 import os
 pytest_configure()
-child = "from jalsa.testing.servers import ensure_servers; print(ensure_servers().postgres.url)"
+child = "from jalsa.dev.servers import ensure_servers; print(ensure_servers().postgres.url)"
 found = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True).stdout
 print("shared", found.strip() == ensure_servers().postgres.url)
 shutdown()

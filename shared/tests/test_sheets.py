@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jalsa.web.sheets import SEPARATORS, sheet
+from jalsa.http.sheets import SEPARATORS, sheet
 
 _MARKS = "=+-@＝＋－＠﹦﹢﹣﹫−"
 _BLANKS = " \t\r\n\u00a0\u200e\ufeff\"'"

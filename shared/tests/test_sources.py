@@ -12,15 +12,17 @@ from sqlalchemy import text
 from test_pulse import watched
 from test_worker import NO_BROKER, health_of
 
-from jalsa import cli, metrics, reconcile, sources
-from jalsa.auth import SYSTEM, ServiceTokens
-from jalsa.config import ConfigError
-from jalsa.envelope import parse
-from jalsa.ids import new_id
-from jalsa.reconcile import Reconciler
-from jalsa.testing.kit import Client, ServiceKit, eventually
-from jalsa.testing.serving import serving
-from jalsa.topology import Topology
+from jalsa import cli
+from jalsa.dev.kit import Client, ServiceKit, eventually
+from jalsa.dev.serving import serving
+from jalsa.events import reconcile, sources
+from jalsa.events.envelope import parse
+from jalsa.events.reconcile import Reconciler
+from jalsa.events.topology import Topology
+from jalsa.http.auth import SYSTEM, ServiceTokens
+from jalsa.service import metrics
+from jalsa.service.config import ConfigError
+from jalsa.service.ids import new_id
 
 Json = dict[str, Any]
 
@@ -261,7 +263,7 @@ def placed(kit: ServiceKit) -> int:
 
 @pytest.fixture
 def two_services(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jalsa.topology.load", lambda: Topology({"beta": (STREAM.binding,)}))
+    monkeypatch.setattr("jalsa.events.topology.load", lambda: Topology({"beta": (STREAM.binding,)}))
 
 
 @pytest.mark.usefixtures("two_services")

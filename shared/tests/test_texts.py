@@ -2,9 +2,9 @@
 
 import pytest
 
-from jalsa.errors import Message, NoSuchMove, NotFound
-from jalsa.problems import COMMON
-from jalsa.texts import Texts
+from jalsa.service.errors import Message, NoSuchMove, NotFound
+from jalsa.service.problems import COMMON
+from jalsa.service.texts import Texts
 
 say = Texts(["jalsa"]).speaker("ar")
 

@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lamps import STREAM, TOPOLOGY
 
-from jalsa import topology
-from jalsa.contracts import EXCHANGE, Stream, routing_key
-from jalsa.testing.kit import eventually
-from jalsa.testing.servers import Servers, Vhost
+from jalsa.dev.kit import eventually
+from jalsa.dev.servers import Servers, Vhost
+from jalsa.events import topology
+from jalsa.events.contracts import EXCHANGE, Stream, routing_key
 
 words = st.sampled_from(["a", "b", "ab", ""])
 keys = st.lists(words, min_size=1, max_size=5).map(".".join)

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from lamps import RUN
 from tokens import KID, PROVIDER, authenticator_of, claims, encoded, part, private_key, refused, signed
 
-from jalsa.auth import Authenticator, Principal
-from jalsa.issuer import Issuer
-from jalsa.problems import Problem
-from jalsa.testing.kit import ServiceKit
-from jalsa.web import current_principal
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit
+from jalsa.http import current_principal
+from jalsa.http.auth import Authenticator, Principal
+from jalsa.service.problems import Problem
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def test_a_token_that_was_good_is_refused_once_it_has_expired(
     token = signed(issuer, exp=int(time.time()) + 30)
     authenticator.principal(f"Bearer {token}")
     later = time.time() + 40
-    monkeypatch.setattr("jalsa.auth.time.time", lambda: later)
+    monkeypatch.setattr("jalsa.http.auth.time.time", lambda: later)
     monkeypatch.setattr("jwt.api_jwt.datetime", Frozen(later))
     assert "expired" in refused(authenticator, token).detail
 

@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.problems import MAX_ERRORS, MAX_NAME
-from jalsa.testing.kit import Client, ServiceKit
-from jalsa.web.bodies import MAX_BYTES, MAX_ITEMS, MAX_MEMBERS, MAX_VALUES
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.http.bodies import MAX_BYTES, MAX_ITEMS, MAX_MEMBERS, MAX_VALUES
+from jalsa.service.problems import MAX_ERRORS, MAX_NAME
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from jalsa.testing.kit import eventually
-from jalsa.web import gate as module
-from jalsa.web.gate import Gate, NoPlace
+from jalsa.dev.kit import eventually
+from jalsa.http import gate as module
+from jalsa.http.gate import Gate, NoPlace
 
 LONG = 30.0
 

@@ -20,11 +20,11 @@ import pytest
 import urllib3
 from lamps import lamp_database
 
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.provision import Urls
-from jalsa.testing.kit import eventually
-from jalsa.testing.servers import PrivatePostgres, private_postgres
-from jalsa.testing.servers.processes import free_ports
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.kit import eventually
+from jalsa.dev.provision import Urls
+from jalsa.dev.servers import PrivatePostgres, private_postgres
+from jalsa.dev.servers.processes import free_ports
 
 #: What the machine may take beside the two seconds within which a request is refused.
 SLACK = 1.0
@@ -32,8 +32,8 @@ WEB = """
 import json, os, sys, tempfile
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(dir=sys.argv[2])
 from jalsa.cli import _web
-from jalsa import logging
-from jalsa.config import Config
+from jalsa.service import logging
+from jalsa.service.config import Config
 from lamps import ALPHA
 logging.configure("WARNING", "alpha")
 _web(ALPHA, Config(**json.loads(sys.argv[1])), None)

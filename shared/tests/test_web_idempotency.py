@@ -10,9 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.jobs import JobTools, purge_idempotency_keys
-from jalsa.provision import Urls
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.dev.provision import Urls
+from jalsa.work.jobs import JobTools, purge_idempotency_keys
 
 
 @pytest.fixture

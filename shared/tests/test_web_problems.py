@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.errors import InvalidField
-from jalsa.problems import Catalogue, Entry, Problem
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.service.errors import InvalidField
+from jalsa.service.problems import Catalogue, Entry, Problem
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from lamps import RUN, Lamp, LampNameTaken, Logs
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from jalsa.testing.kit import ServiceKit
-from jalsa.web import current_principal
+from jalsa.dev.kit import ServiceKit
+from jalsa.http import current_principal
 
 
 def names(db: Session) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from flask import jsonify
 from lamps import POLICY, MakeKit
 from marshmallow import Schema, fields
 
-from jalsa.testing.kit import Client, ServiceKit
-from jalsa.web import Answer, Readers, Routes, Service, check_if_match, page_of, restricted, tagged
-from jalsa.web.fields import EmptyBody
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.http import Answer, Readers, Routes, Service, check_if_match, page_of, restricted, tagged
+from jalsa.http.fields import EmptyBody
 
 OWN = uuid4()
 ROLES = frozenset({"manager", "clinician"})

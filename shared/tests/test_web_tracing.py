@@ -11,7 +11,7 @@ from lamps import RUN, Logs
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
 
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 
@@ -172,7 +172,7 @@ def test_what_does_not_change_is_the_same_at_every_call_and_is_not_sent_twice(pa
 def test_logs_on_the_standard_output_are_lines_of_json_without_values() -> None:
     program = """
 import logging, structlog
-from jalsa import logging as ours
+from jalsa.service import logging as ours
 ours.configure("INFO", "alpha")
 log = structlog.get_logger()
 try:
@@ -194,7 +194,7 @@ log.debug("Sara")
 
 
 def test_an_unknown_log_level_is_refused() -> None:
-    from jalsa import logging as ours
+    from jalsa.service import logging as ours
 
     with pytest.raises(ValueError, match="LOUD"):
         ours.configure("LOUD", "alpha")

@@ -12,11 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from jalsa.db import Limits
-from jalsa.errors import NotYetKnown
-from jalsa.testing.kit import Client, ServiceKit, eventually
-from jalsa.web import edge
-from jalsa.web.edge import Patience
+from jalsa.db.transactions import Limits
+from jalsa.dev.kit import Client, ServiceKit, eventually
+from jalsa.http import edge
+from jalsa.http.edge import Patience
+from jalsa.service.errors import NotYetKnown
 
 
 @pytest.fixture

@@ -21,20 +21,21 @@ from lamps import ALPHA, TOPOLOGY, Logs, MakeKit, beta, lamp_event, switched, tr
 from running import working
 from sqlalchemy import text
 
-from jalsa import jobs, metrics, watch
-from jalsa.config import ConfigError
-from jalsa.jobs import Job, JobTools
-from jalsa.testing.kit import ServiceKit, eventually
-from jalsa.testing.servers import Vhost
-from jalsa.web import Service
-from jalsa.worker import Worker, serve_health
+from jalsa.dev.kit import ServiceKit, eventually
+from jalsa.dev.servers import Vhost
+from jalsa.http import Service
+from jalsa.service import metrics
+from jalsa.service.config import ConfigError
+from jalsa.work import jobs, watch
+from jalsa.work.jobs import Job, JobTools
+from jalsa.work.worker import Worker, serve_health
 
 NO_BROKER = "amqp://guest:guest@127.0.0.1:1/%2F"
 
 
 @pytest.fixture(autouse=True)
 def our_topology(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jalsa.topology.load", lambda: TOPOLOGY)
+    monkeypatch.setattr("jalsa.events.topology.load", lambda: TOPOLOGY)
 
 
 def with_job(run: Callable[[JobTools], int], seconds: float = 0.01) -> Service:
@@ -165,7 +166,9 @@ def test_a_lost_database_or_bus_makes_it_unready_and_not_dead(make_kit: MakeKit)
 
 # As a process
 
-APP = "import lamps\nfrom jalsa import topology\ntopology.load = lambda: lamps.TOPOLOGY\nSERVICE = lamps.beta()\n"
+APP = (
+    "import lamps\nfrom jalsa.events import topology\ntopology.load = lambda: lamps.TOPOLOGY\nSERVICE = lamps.beta()\n"
+)
 
 
 @contextmanager
@@ -242,7 +245,7 @@ def test_a_loop_that_has_not_come_round_for_two_minutes_is_not_alive(
     with working(make_kit(with_job(run)), NO_BROKER) as worker, health_of(worker) as get:
         eventually(lambda: get("/livez")[0] == 200)
         hang.set()
-        monkeypatch.setattr("jalsa.worker.HANGING_SECONDS", 0.7)
+        monkeypatch.setattr("jalsa.work.worker.HANGING_SECONDS", 0.7)
         eventually(lambda: get("/livez")[0] == 503)
         assert worker.checks()["alpha-blink"] == "hanging"
         hang.clear()
@@ -251,7 +254,7 @@ def test_a_loop_that_has_not_come_round_for_two_minutes_is_not_alive(
 
 
 def test_a_loop_that_waits_for_its_time_is_alive(make_kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jalsa.worker.HANGING_SECONDS", 0.5)
+    monkeypatch.setattr("jalsa.work.worker.HANGING_SECONDS", 0.5)
     runs: list[float] = []
 
     def run(_: JobTools) -> int:
@@ -301,7 +304,7 @@ def test_the_metrics_page_documents_every_metric() -> None:
 def test_a_process_whose_loop_hangs_ends_all_the_same_and_names_it() -> None:
     script = """
 import threading
-from jalsa import cli, logging
+from jalsa import cli; from jalsa.service import logging
 logging.configure("INFO", "beta")
 threading.Thread(target=threading.Event().wait, name="beta-consume").start()
 threading.Thread(target=threading.Event().wait, name="health", daemon=True).start()

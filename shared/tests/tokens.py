@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from jalsa.auth import Authenticator
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.problems import Problem
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.http.auth import Authenticator
+from jalsa.service.problems import Problem
 
 KID = "jalsa-development"
 PROVIDER = str(uuid4())

@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, request
 from gunicorn.app.base import BaseApplication
 from sqlalchemy import MetaData, create_engine, insert, text
 
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 
 _NUMBER = text("SELECT nextval('bare_numbers')")
 

@@ -17,12 +17,12 @@ import psycopg
 import urllib3
 from sqlalchemy import text
 
-from jalsa.db import Database
-from jalsa.ids import new_id
-from jalsa.issuer import Issuer
-from jalsa.testing.kit import ServiceKit, service_kit
-from jalsa.testing.servers import Postgres, Servers
-from jalsa.testing.servers.processes import free_ports
+from jalsa.db.transactions import Database
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit, service_kit
+from jalsa.dev.servers import Postgres, Servers
+from jalsa.dev.servers.processes import free_ports
+from jalsa.service.ids import new_id
 from scheduling.app import SERVICE
 from scheduling.operations.projections import save_patient
 

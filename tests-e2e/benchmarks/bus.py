@@ -13,16 +13,16 @@ from uuid import uuid4
 import pika
 from sqlalchemy import create_engine, text
 
-from jalsa.consumer import BusConsumer
-from jalsa.contracts import EXCHANGE
-from jalsa.envelope import CONTENT_TYPE, Envelope
-from jalsa.ids import new_id
-from jalsa.issuer import Issuer
-from jalsa.publishers import PikaPublisher
-from jalsa.relay import Message, Relay
-from jalsa.testing.kit import ServiceKit, service_kit
-from jalsa.testing.servers import Servers, Vhost
-from jalsa.topology import Topology
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit, service_kit
+from jalsa.dev.servers import Servers, Vhost
+from jalsa.events.consumer import BusConsumer
+from jalsa.events.contracts import EXCHANGE
+from jalsa.events.envelope import CONTENT_TYPE, Envelope
+from jalsa.events.publishers import PikaPublisher
+from jalsa.events.relay import Message, Relay
+from jalsa.events.topology import Topology
+from jalsa.service.ids import new_id
 from scheduling.app import SERVICE
 
 TENANT = "bench"

@@ -10,8 +10,8 @@ import psycopg
 from scene import Scene, eventually
 from stack import running_stack
 
-from jalsa.issuer import Issuer
-from jalsa.testing.servers import PrivatePostgres, Servers
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.servers import PrivatePostgres, Servers
 
 #: Where a booking leaves its rows: the id that links each to the booking, and the moment of its commit.
 CONSEQUENCES = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from jalsa.testing.servers.processes import free_ports
+from jalsa.dev.servers.processes import free_ports
 
 
 def measure() -> dict[str, Any]:

@@ -18,8 +18,8 @@ import local
 import psycopg
 import schedule
 
-from jalsa.issuer import Issuer
-from jalsa.testing.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
 
 FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "local")
 

@@ -18,9 +18,9 @@ import urllib3
 from booking import web
 from sqlalchemy import make_url
 
-from jalsa.issuer import Issuer
-from jalsa.testing.kit import ServiceKit, service_kit
-from jalsa.testing.servers import Servers
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit, service_kit
+from jalsa.dev.servers import Servers
 from scheduling.app import SERVICE
 
 WARM, ASKED = 32, 60  # requests: the first meet cold connections and plans

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stack import SERVICES, Stack
 
-from jalsa.testing.servers import PrivatePostgres, PrivateRabbitMQ, Vhost
+from jalsa.dev.servers import PrivatePostgres, PrivateRabbitMQ, Vhost
 
 
 @dataclass(frozen=True)

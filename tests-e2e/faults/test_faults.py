@@ -14,8 +14,8 @@ from faults.system import System
 from scene import eventually
 from stack import ROLES, SERVICES, running_stack
 
-from jalsa.issuer import Issuer
-from jalsa.testing.servers import private_postgres, private_rabbitmq
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.servers import private_postgres, private_rabbitmq
 
 pytestmark = pytest.mark.timeout(300)
 

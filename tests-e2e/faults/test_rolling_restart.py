@@ -17,8 +17,8 @@ from gateway import Gateway, running_gateway
 from scene import Scene, new_tenant
 from stack import SERVICES, Answer, Api, Stack, running_stack
 
-from jalsa.issuer import Issuer
-from jalsa.testing.servers import Servers, Vhost
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.servers import Servers, Vhost
 
 pytestmark = pytest.mark.timeout(600)
 

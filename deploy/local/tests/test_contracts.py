@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from cloudevents.core.formats.json import JSONFormat  # type: ignore[import-untyped]
 
-from jalsa import topology
-from jalsa.contracts import FOLDER
-from jalsa.envelope import parse
+from jalsa.events import topology
+from jalsa.events.contracts import FOLDER
+from jalsa.events.envelope import parse
 from jalsa_local import contracts
 from jalsa_local.compatibility import breaks
 from jalsa_local.services import load_all

@@ -31,6 +31,6 @@ def test_images_that_are_built_alone_stand_on_the_same_python() -> None:
 
 
 def test_the_tests_take_the_same_servers() -> None:
-    kit = (ROOT / "shared/src/jalsa/testing/servers/__init__.py").read_text()
+    kit = (ROOT / "shared/src/jalsa/dev/servers/__init__.py").read_text()
     for name in ("POSTGRES_IMAGE", "RABBITMQ_IMAGE"):
         assert f'"JALSA_{name}", "{DEFAULTS[name]}"' in kit

@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from jalsa.auth import Authenticator, ServiceTokens
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.problems import Problem
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.http.auth import Authenticator, ServiceTokens
+from jalsa.service.problems import Problem
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """Alembic's entry: the mechanism is shared, the versions are this service's own."""
 
-from jalsa.migrate import run_env
+from jalsa.db.migrate import run_env
 
 run_env()

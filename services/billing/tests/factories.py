@@ -7,9 +7,9 @@ from uuid import UUID
 
 from werkzeug.test import TestResponse
 
-from jalsa.envelope import Envelope
-from jalsa.ids import new_id
-from jalsa.testing.kit import Client, ServiceKit, example, golden, renamed
+from jalsa.dev.kit import Client, ServiceKit, example, golden, renamed
+from jalsa.events.envelope import Envelope
+from jalsa.service.ids import new_id
 
 SERVICE_TYPE = "OT-GROUP"
 CLINIC = UUID(golden("AppointmentBooked", "group")["data"]["clinic"]["id"])

@@ -2,8 +2,8 @@
 
 import secrets
 
-from jalsa.auth import ROLES
-from jalsa.testing.canaries import seen_by_role, undeclared
+from jalsa.dev.canaries import seen_by_role, undeclared
+from jalsa.http.auth import ROLES
 
 from .factories import Office, answer
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 
 from .factories import Office, answer, code_of
 

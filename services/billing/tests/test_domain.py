@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from billing import domain
 from billing.errors import PaymentExceedsBalance
-from jalsa.errors import NoSuchMove
+from jalsa.service.errors import NoSuchMove
 
 _amounts = st.decimals(min_value=0, max_value=Decimal("999999999.99"), places=2)
 _lines = st.builds(domain.Line, quantity=st.integers(1, 50), unit_price=_amounts, vat_category=st.sampled_from("SZE"))

@@ -15,10 +15,10 @@ from billing.app import SERVICE
 from billing.events import STREAMS
 from billing.models import Invoice, PatientProjection
 from billing.operations import invoices, payments, prices
-from jalsa.contracts import FOLDER
-from jalsa.envelope import Envelope, parse
-from jalsa.ids import new_id
-from jalsa.testing.kit import ServiceKit, golden
+from jalsa.dev.kit import ServiceKit, golden
+from jalsa.events.contracts import FOLDER
+from jalsa.events.envelope import Envelope, parse
+from jalsa.service.ids import new_id
 
 from .factories import Appointment, Office, Package, answer
 

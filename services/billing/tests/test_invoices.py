@@ -12,9 +12,9 @@ from sqlalchemy import select, text
 
 from billing.models import Invoice, PatientProjection
 from billing.operations import invoices, prices
-from jalsa import clock
-from jalsa.ids import new_id
-from jalsa.testing.kit import ServiceKit, example, golden
+from jalsa.dev.kit import ServiceKit, example, golden
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 
 from .factories import CLINIC, Appointment, Office, answer, code_of, sar
 

@@ -4,9 +4,9 @@ import psycopg
 
 from billing.app import SERVICE
 from jalsa.cli import migrations_folder
-from jalsa.migrate import migrate
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, assert_numbers_are_guarded, back_to
+from jalsa.db.migrate import migrate
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.schema_checks import assert_no_key_is_shared_by_tenants, assert_numbers_are_guarded, back_to
 
 from .factories import Office
 

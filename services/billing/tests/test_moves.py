@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 
 from .factories import CLINIC, Office, answer, price, sar
 

@@ -1,7 +1,7 @@
 """The OpenAPI document is valid, and what the service answers is what it says, whatever is sent."""
 
-from jalsa.testing.conformance import check_document, send_anything
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.conformance import check_document, send_anything
+from jalsa.dev.kit import ServiceKit
 
 from .factories import Office
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from billing import domain
 from billing.models import PackageProjection
-from jalsa.ids import new_id
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service.ids import new_id
 
 from .factories import SERVICE_TYPE, Appointment, Office, Package, answer, code_of, sar
 

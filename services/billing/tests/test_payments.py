@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing import queries
 from billing.models import Invoice, Payment
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 
 from .factories import Office, answer, code_of, sar
 

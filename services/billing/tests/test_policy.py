@@ -2,9 +2,9 @@
 
 import pytest
 
-from jalsa.ids import new_id
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.service.ids import new_id
 
 from .factories import Office, answer, code_of
 

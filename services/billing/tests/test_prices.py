@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from billing.models import Price
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 
 from .factories import CLINIC, Office, answer, code_of, price, sar
 

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.operations import invoices, prices
-from jalsa import clock
-from jalsa.testing.kit import ServiceKit, eventually
+from jalsa.dev.kit import ServiceKit, eventually
+from jalsa.service import clock
 
 from .factories import Appointment, Office, price
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from clinical_notes.app import SERVICE
-from jalsa.issuer import Issuer
-from jalsa.testing.kit import ServiceKit, service_kit
-from jalsa.testing.servers import Servers
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit, service_kit
+from jalsa.dev.servers import Servers
 
 from .factories import Story
 

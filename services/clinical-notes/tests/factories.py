@@ -7,8 +7,8 @@ from uuid import uuid4
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from jalsa.envelope import Envelope
-from jalsa.testing.kit import Client, ServiceKit, example, golden, renamed
+from jalsa.dev.kit import Client, ServiceKit, example, golden, renamed
+from jalsa.events.envelope import Envelope
 
 Json = dict[str, Any]
 

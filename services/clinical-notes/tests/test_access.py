@@ -9,8 +9,8 @@ from werkzeug.test import TestResponse
 
 from clinical_notes.app import SERVICE
 from clinical_notes.models import Note
-from jalsa.testing.kit import Client, ServiceKit
-from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
 
 from .factories import Json, Story, refused
 

@@ -2,9 +2,9 @@
 
 import secrets
 
-from jalsa.auth import ROLES
-from jalsa.testing.canaries import seen_by_role
-from jalsa.testing.kit import Client
+from jalsa.dev.canaries import seen_by_role
+from jalsa.dev.kit import Client
+from jalsa.http.auth import ROLES
 
 from .factories import Story
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from clinical_notes.app import SERVICE
-from jalsa import clock
-from jalsa.contracts import FOLDER
-from jalsa.envelope import parse
-from jalsa.testing.kit import Client, ServiceKit, golden
+from jalsa.dev.kit import Client, ServiceKit, golden
+from jalsa.events.contracts import FOLDER
+from jalsa.events.envelope import parse
+from jalsa.service import clock
 
 from .factories import Story
 

@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from clinical_notes.models import Base
 from jalsa.cli import migrations_folder
-from jalsa.migrate import migrate
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, assert_numbers_are_guarded
+from jalsa.db.migrate import migrate
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.schema_checks import assert_no_key_is_shared_by_tenants, assert_numbers_are_guarded
 
 from .factories import Story
 

@@ -4,7 +4,7 @@ from itertools import permutations
 from typing import Any
 from uuid import uuid4
 
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
 
 from .factories import Story, created, refused
 

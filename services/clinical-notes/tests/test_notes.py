@@ -10,8 +10,8 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from clinical_notes.models import Note
-from jalsa.ids import new_id
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service.ids import new_id
 
 from .factories import CONTENT, Story, created, refused
 

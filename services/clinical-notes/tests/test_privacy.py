@@ -10,7 +10,7 @@ from structlog.testing import CapturingLogger, CapturingLoggerFactory
 
 from clinical_notes import events
 from clinical_notes.models import Note
-from jalsa import logging as jalsa_logging
+from jalsa.service import logging as jalsa_logging
 
 from .factories import Story
 

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from jalsa.testing.kit import ServiceKit, example
+from jalsa.dev.kit import ServiceKit, example
 
 from .factories import Json, Story, refused
 

@@ -7,10 +7,10 @@ import pytest
 import structlog
 from structlog.testing import CapturingLogger, CapturingLoggerFactory
 
-from jalsa import logging as jalsa_logging
-from jalsa.issuer import Issuer
-from jalsa.testing.kit import ServiceKit, service_kit
-from jalsa.testing.servers import Servers
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit, service_kit
+from jalsa.dev.servers import Servers
+from jalsa.service import logging as jalsa_logging
 from notifications import jobs
 from notifications.app import SERVICE
 

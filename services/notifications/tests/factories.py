@@ -11,11 +11,11 @@ from uuid import UUID
 import pytest
 import time_machine
 
-from jalsa import clock
-from jalsa.envelope import Envelope
-from jalsa.ids import new_id
-from jalsa.jobs import JobTools
-from jalsa.testing.kit import Client, ServiceKit, example, golden, renamed
+from jalsa.dev.kit import Client, ServiceKit, example, golden, renamed
+from jalsa.events.envelope import Envelope
+from jalsa.service import clock
+from jalsa.service.ids import new_id
+from jalsa.work.jobs import JobTools
 from notifications import channels, jobs, queries
 from notifications.config import NotificationsConfig
 from notifications.domain import Outgoing

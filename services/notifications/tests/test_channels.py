@@ -16,10 +16,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from flask import Flask, request
 
-from jalsa.config import ConfigError
-from jalsa.ids import new_id
-from jalsa.testing.servers.processes import free_ports
-from jalsa.testing.serving import make_certificate, server_context, serving
+from jalsa.dev.servers.processes import free_ports
+from jalsa.dev.serving import make_certificate, server_context, serving
+from jalsa.service.config import ConfigError
+from jalsa.service.ids import new_id
 from notifications.channels.email import Mailer
 from notifications.channels.failure import NotSent
 from notifications.channels.gateway import Gateway

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from jalsa import clock
-from jalsa.contracts import FOLDER
-from jalsa.envelope import parse
-from jalsa.testing.kit import ServiceKit, context, example, golden
+from jalsa.dev.kit import ServiceKit, context, example, golden
+from jalsa.events.contracts import FOLDER
+from jalsa.events.envelope import parse
+from jalsa.service import clock
 from notifications import events
 from notifications.app import SERVICE
 from notifications.domain import PackageSession

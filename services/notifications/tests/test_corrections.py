@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 from notifications import domain
 from notifications.channels.failure import NotSent
 

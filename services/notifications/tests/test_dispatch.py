@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.ids import new_id
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 from notifications import domain, jobs, texts
 from notifications.channels.failure import NotSent
 from notifications.domain import EMAIL, OUTCOME_UNKNOWN, REJECTED, SENDER_LOOKED_AFTER, UNREACHABLE

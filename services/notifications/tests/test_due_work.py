@@ -12,10 +12,10 @@ import time_machine
 from sqlalchemy import text
 from structlog.testing import CapturingLogger
 
-from jalsa import clock
-from jalsa.jobs import Resting
-from jalsa.lookout import SourceAway
-from jalsa.testing.kit import eventually
+from jalsa.dev.kit import eventually
+from jalsa.events.lookout import SourceAway
+from jalsa.service import clock
+from jalsa.work.jobs import Resting
 from notifications import domain, jobs, queries, texts
 from notifications.domain import OUTCOME_UNKNOWN
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from jalsa import clock
-from jalsa.ids import new_id
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 
 from .factories import EMAIL_ADDRESS, PHONE, Outside, World, at, in_days, new_booking
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import CapturingLogger
 
-from jalsa import clock
-from jalsa.ids import new_id
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 from notifications import domain, jobs
 from notifications.channels.failure import NotSent
 from notifications.domain import EMAIL, SENDER_LOOKED_AFTER

@@ -9,7 +9,7 @@ import urllib3
 from sqlalchemy import text
 from structlog.testing import CapturingLogger
 
-from jalsa import clock
+from jalsa.service import clock
 from notifications import jobs, texts
 from notifications.channels.failure import NotSent
 

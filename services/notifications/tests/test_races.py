@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 from structlog.testing import CapturingLogger
 
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
 from notifications import jobs, queries
 from notifications.models import Appointment, Message, Reminder
 
@@ -64,7 +64,7 @@ def _always_held(*_: Any) -> Iterator[bool]:
 def without_the_claim(kind: Any, name: str, parties: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first so many claims take no locks: the row is read by all before any of them goes on."""
     monkeypatch.setattr(jobs, "_held", _always_held)
-    monkeypatch.setattr("jalsa.jobs._claim", lambda *_: True)
+    monkeypatch.setattr("jalsa.work.jobs._claim", lambda *_: True)
     barrier, calls, real = threading.Barrier(parties), count(1), getattr(queries, name)
     row = select(kind, Appointment).join(Appointment, Appointment.id == kind.appointment_id)
 

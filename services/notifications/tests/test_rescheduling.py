@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.ids import new_id
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 from notifications import jobs, queries
 from notifications.app import SERVICE
 from notifications.channels.failure import NotSent

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 from notifications import jobs
 from notifications.domain import SENDER_LOOKED_AFTER
 

@@ -10,14 +10,14 @@ import pytest
 from flask import Flask, request
 from sqlalchemy import Engine, event, text
 
-from jalsa import clock
-from jalsa.envelope import Envelope
-from jalsa.lookout import Lookout
-from jalsa.reconcile import Reconciler
-from jalsa.testing.kit import ServiceKit, eventually
-from jalsa.testing.servers import Vhost
-from jalsa.testing.serving import serving
-from jalsa.worker import Worker
+from jalsa.dev.kit import ServiceKit, eventually
+from jalsa.dev.servers import Vhost
+from jalsa.dev.serving import serving
+from jalsa.events.envelope import Envelope
+from jalsa.events.lookout import Lookout
+from jalsa.events.reconcile import Reconciler
+from jalsa.service import clock
+from jalsa.work.worker import Worker
 
 from .factories import Booking, Json, World
 

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from jalsa.issuer import Issuer
-from jalsa.testing.kit import Client, ServiceKit, example, service_kit
-from jalsa.testing.kit import set_clock as travel
-from jalsa.testing.servers import Servers
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import Client, ServiceKit, example, service_kit
+from jalsa.dev.kit import set_clock as travel
+from jalsa.dev.servers import Servers
 from patient_files import operations
 from patient_files.app import SERVICE
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from jalsa.config import ConfigError
-from jalsa.testing.kit import Client, ServiceKit
-from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.service.config import ConfigError
 from patient_files import operations
 from patient_files.config import PatientFilesConfig
 

@@ -3,9 +3,9 @@
 import secrets
 from collections.abc import Callable
 
-from jalsa.auth import ROLES
-from jalsa.testing.canaries import seen_by_role, undeclared
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.canaries import seen_by_role, undeclared
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.http.auth import ROLES
 
 from .conftest import Json, Register
 

@@ -14,8 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from jalsa.jobs import JobTools
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.work.jobs import JobTools
 from patient_files import events, jobs, operations, queries
 from patient_files.app import SERVICE
 from patient_files.models import ConsentStanding
@@ -343,7 +343,7 @@ def test_control_without_the_claim_workers_side_by_side_announce_an_expiry_twice
 
     monkeypatch.setattr(queries, "claim_patient", lambda *_: True)
     look_at_the_standing_without_its_lock(monkeypatch)
-    monkeypatch.setattr("jalsa.jobs._claim", lambda *_: True)
+    monkeypatch.setattr("jalsa.work.jobs._claim", lambda *_: True)
     monkeypatch.setattr(queries, "valid_treatment_consents", look_together)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: jobs.expire_consents(tools), range(2)))

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from structlog.testing import capture_logs
 
-from jalsa import clock
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.service import clock
 from patient_files import domain
 
 Json = dict[str, Any]

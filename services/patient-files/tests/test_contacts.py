@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jalsa.testing.kit import Client
+from jalsa.dev.kit import Client
 
 Json = dict[str, Any]
 Register = Callable[..., Json]

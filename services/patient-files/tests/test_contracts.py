@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from jalsa.contracts import FOLDER
-from jalsa.envelope import Envelope, parse
-from jalsa.testing.kit import Client, ServiceKit, example, golden, set_clock
+from jalsa.dev.kit import Client, ServiceKit, example, golden, set_clock
+from jalsa.events.contracts import FOLDER
+from jalsa.events.envelope import Envelope, parse
 from patient_files.app import SERVICE
 from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection
 

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa.jobs import JobTools
-from jalsa.testing.kit import Client, ServiceKit, example
+from jalsa.dev.kit import Client, ServiceKit, example
+from jalsa.work.jobs import JobTools
 from patient_files import jobs, operations, queries
 
 Json = dict[str, Any]

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, select, text
 from sqlalchemy.exc import ProgrammingError
 
-from jalsa.testing.kit import Client, ServiceKit, example
-from jalsa.testing.servers import Servers
+from jalsa.dev.kit import Client, ServiceKit, example
+from jalsa.dev.servers import Servers
 from patient_files import queries
 from patient_files.models import AppointmentProjection, Consent, ConsentStanding, MainFile, Patient, SubFile
 

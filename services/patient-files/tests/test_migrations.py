@@ -1,13 +1,13 @@
 """The schema goes up, down without a trace, and up again to the same; and it is as the models say."""
 
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import (
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.schema_checks import (
     assert_migrations_go_both_ways,
     assert_no_key_is_shared_by_tenants,
     assert_numbers_are_guarded,
     assert_tables_are_as_the_models_say,
 )
-from jalsa.testing.servers import Servers
+from jalsa.dev.servers import Servers
 from patient_files.app import SERVICE
 from patient_files.models import Base
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from jalsa.testing.conformance import check_document, send_anything
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.conformance import check_document, send_anything
+from jalsa.dev.kit import Client, ServiceKit
 
 from .conftest import Register
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from structlog.testing import capture_logs
 
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
 from patient_files import operations
 from patient_files.config import PatientFilesConfig
 from patient_files.models import MainFile, Patient

@@ -12,9 +12,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.envelope import Envelope
-from jalsa.testing.kit import Client, ServiceKit, eventually, example, renamed
+from jalsa.dev.kit import Client, ServiceKit, eventually, example, renamed
+from jalsa.events.envelope import Envelope
+from jalsa.service import clock
 from patient_files import operations, queries
 from patient_files.models import AppointmentProjection, MainFile, SubFile
 

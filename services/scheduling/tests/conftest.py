@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from jalsa.issuer import Issuer
-from jalsa.testing.kit import ServiceKit, service_kit
-from jalsa.testing.servers import Servers
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit, service_kit
+from jalsa.dev.servers import Servers
 from scheduling.app import SERVICE
 
 from .factories import Centre, Desk

@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from jalsa import clock
-from jalsa.ids import new_id
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 from scheduling.operations.projections import save_patient, set_clearance, set_consent
 
 ALL_WEEK = range(7)

@@ -10,9 +10,9 @@ import time_machine
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from jalsa.auth import PUBLIC, ROLES, SERVICE_ISSUER
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.testing.kit import Client, ServiceKit
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.http.auth import PUBLIC, ROLES, SERVICE_ISSUER
 from scheduling.policy import POLICY
 
 from .factories import Centre, Desk, at, created, problem

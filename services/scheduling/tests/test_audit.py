@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
 
 from .factories import Centre, Desk, ok, tenant_tables
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 
 from .factories import Centre, Desk, as_json, at, created, hours_on, ok, problem
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 from scheduling.domain import MAX_MINUTES
 
 from .factories import Centre, Desk, as_json, at, hours_on, ok, problem
@@ -127,7 +127,7 @@ def _close(desk: Desk, field: str) -> None:
 def test_only_an_active_patient_of_the_tenant_can_be_booked(
     desk: Desk, path: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 0.1)
+    monkeypatch.setattr("jalsa.http.edge.KNOWN_WITHIN", 0.1)
     patient = str(uuid4())
     if kind == "foreign":
         patient = Centre(desk.centre.kit, f"{desk.centre.tenant}x").create_patient()

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 
 from .factories import Centre, Desk, at, created, hours_on, ok, problem
 

@@ -15,9 +15,9 @@ from sqlalchemy import create_engine, make_url, text
 from structlog.testing import CapturingLogger
 from werkzeug.test import TestResponse
 
-from jalsa import clock
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.servers import Servers
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.servers import Servers
+from jalsa.service import clock
 
 from .factories import Centre, Desk, at, created, ok, problem
 from .test_privacy import SECRET, lines, written

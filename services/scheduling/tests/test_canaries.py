@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from jalsa import clock
-from jalsa.auth import ROLES
-from jalsa.testing.canaries import seen_by_role, undeclared
-from jalsa.testing.kit import Client, ServiceKit
-from jalsa.web.restricted import readers_of
+from jalsa.dev.canaries import seen_by_role, undeclared
+from jalsa.dev.kit import Client, ServiceKit
+from jalsa.http.auth import ROLES
+from jalsa.http.restricted import readers_of
+from jalsa.service import clock
 from scheduling.http.schemas.reading import CalendarAnswer
 
 from .factories import Centre, Desk, at, created, noon_zone, ok

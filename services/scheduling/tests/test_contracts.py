@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa.context import Context
-from jalsa.contracts import FOLDER
-from jalsa.db import begin
-from jalsa.envelope import Envelope
-from jalsa.ids import new_id
-from jalsa.outbox import COLUMNS, envelope_of, flush_events
-from jalsa.testing.kit import ServiceKit, example, golden
+from jalsa.db.transactions import begin
+from jalsa.dev.kit import ServiceKit, example, golden
+from jalsa.events.contracts import FOLDER
+from jalsa.events.envelope import Envelope
+from jalsa.events.outbox import COLUMNS, envelope_of, flush_events
+from jalsa.service.context import Context
+from jalsa.service.ids import new_id
 from scheduling import queries
 from scheduling.domain.hours import WorkingHours
 from scheduling.events.catalogue import PUBLISHES
@@ -415,7 +415,7 @@ def registration(tenant: str) -> Envelope:
 def test_a_patient_whose_registration_is_on_its_way_is_waited_for(
     kit: ServiceKit, desk: Desk, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 10.0)  # however slow the machine
+    monkeypatch.setattr("jalsa.http.edge.KNOWN_WITHIN", 10.0)  # however slow the machine
     session = desk.create_session(provider_id=desk.centre.create_provider(desk.clinic)["id"])
     event = registration(desk.centre.tenant)
     body = desk.place() if path == "/appointments" else {}
@@ -439,6 +439,6 @@ def test_a_patient_who_is_not_announced_within_a_second_is_unknown(desk: Desk) -
 
 
 def test_an_inactive_patient_is_refused_without_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 60.0)
+    monkeypatch.setattr("jalsa.http.edge.KNOWN_WITHIN", 60.0)
     body = desk.place(patient_id=desk.centre.create_patient(active=False))
     problem(desk.centre.post("/appointments", body), 422, "unknown-patient")

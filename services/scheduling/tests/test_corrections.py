@@ -7,11 +7,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError
 from werkzeug.test import TestResponse
 
-from jalsa import zones
 from jalsa.cli import migrations_folder
-from jalsa.ids import new_id
-from jalsa.migrate import migrate
-from jalsa.testing.kit import ServiceKit
+from jalsa.db.migrate import migrate
+from jalsa.dev.kit import ServiceKit
+from jalsa.service import zones
+from jalsa.service.ids import new_id
 from scheduling.app import SERVICE
 
 from .factories import Centre, Desk, at, created, hours_on, ok, problem
@@ -35,7 +35,7 @@ def test_a_zone_that_the_database_does_not_know_is_refused_even_where_this_machi
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(zones, "is_known", lambda _: True)
-    monkeypatch.setattr("jalsa.web.fields.ZoneInfo", lambda name: type("Zone", (), {"key": name}))
+    monkeypatch.setattr("jalsa.http.fields.ZoneInfo", lambda name: type("Zone", (), {"key": name}))
     before = desk.centre.state()
     body = {"code": "MARS", "name_en": "Mars", "name_ar": "المريخ", "timezone": "Mars/Olympus"}
     assert list(problem(desk.centre.post("/clinics", body), 422, "validation-error")["errors"]) == ["timezone"]

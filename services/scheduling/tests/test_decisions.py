@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from jalsa import clock
-from jalsa.jobs import JobTools
-from jalsa.testing.kit import set_clock
+from jalsa.dev.kit import set_clock
+from jalsa.service import clock
+from jalsa.work.jobs import JobTools
 from scheduling import jobs, queries
 from scheduling.operations import arrivals, decisions
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jalsa.errors import NoSuchMove, NoSuchUndo
-from jalsa.states import StateMachine
+from jalsa.service.errors import NoSuchMove, NoSuchUndo
+from jalsa.service.states import StateMachine
 from scheduling import domain
 from scheduling.app import SERVICE
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
-from jalsa.ids import new_id
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service.ids import new_id
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Room, ServiceType, TimeOff, WorkingHoursRow
 from scheduling.operations.placing import Place, conflicts
 from scheduling.queries.availability import Search, free_slots

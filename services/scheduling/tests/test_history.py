@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 from scheduling.models import SeriesMember, SessionSeries, WaitlistEntry
 from scheduling.queries.history import KINDS
 

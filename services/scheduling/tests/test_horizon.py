@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from werkzeug.test import TestResponse
 
-from jalsa import clock
+from jalsa.service import clock
 from scheduling.domain.hours import MAX_DAYS_AHEAD
 
 from .absences import apply, away, item

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from jalsa.db import sqlstate
-from jalsa.ids import new_id
-from jalsa.numbers import next_number
-from jalsa.testing.kit import ServiceKit, example
-from jalsa.testing.servers import Servers
+from jalsa.db.numbers import next_number
+from jalsa.db.transactions import sqlstate
+from jalsa.dev.kit import ServiceKit, example
+from jalsa.dev.servers import Servers
+from jalsa.service.ids import new_id
 from scheduling.models import CalendarLink, SeriesMember, SessionSeries, WaitlistEntry, WaitlistOffer
 
 from .factories import Centre, Desk, at, created, ok, tenant_tables

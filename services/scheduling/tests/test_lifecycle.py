@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from jalsa import clock
-from jalsa.ids import new_id
-from jalsa.testing.kit import example
+from jalsa.dev.kit import example
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 from scheduling.domain import PARTICIPANT, SESSION
 
 from .factories import EARLY, Centre, Desk, at, noon_zone, ok, problem

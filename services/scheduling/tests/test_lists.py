@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from jalsa import clock
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.service import clock
 
 from .factories import Centre, Desk, at, ok, problem
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Connection, create_engine, make_url, text
 
 from jalsa.cli import migrations_folder
-from jalsa.migrate import migrate
-from jalsa.states import StateMachine
-from jalsa.testing.kit import ServiceKit
-from jalsa.testing.schema import assert_no_key_is_shared_by_tenants, assert_numbers_are_guarded, back_to
-from jalsa.testing.servers import Servers
+from jalsa.db.migrate import migrate
+from jalsa.dev.kit import ServiceKit
+from jalsa.dev.schema_checks import assert_no_key_is_shared_by_tenants, assert_numbers_are_guarded, back_to
+from jalsa.dev.servers import Servers
+from jalsa.service.states import StateMachine
 from scheduling import domain
 from scheduling.app import SERVICE
 from scheduling.models import Base, ClearanceProjection, PatientProjection

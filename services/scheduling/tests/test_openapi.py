@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jalsa.testing.conformance import check_document, send_anything
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.conformance import check_document, send_anything
+from jalsa.dev.kit import ServiceKit
 
 from .absences import away
 from .factories import Desk, at, created

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from jalsa.outbox import publish
+from jalsa.events.outbox import publish
 from scheduling import events
 from scheduling.models import ClinicalSession, Participant
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from werkzeug.test import TestResponse
 
-from jalsa.testing.kit import Client
+from jalsa.dev.kit import Client
 
 from .factories import Desk, as_json, at, created, ok, problem
 from .waiting import WaitingDesk

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jalsa import clock
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service import clock
 
 from .factories import Centre, Desk, as_json, at, ok, problem
 from .test_bad_input import refused
@@ -177,7 +177,7 @@ def test_only_a_room_of_the_clinic_is_a_packages(desk: Desk, kind: str) -> None:
 def test_only_an_active_patient_of_the_tenant_has_a_package(
     desk: Desk, path: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 0.1)
+    monkeypatch.setattr("jalsa.http.edge.KNOWN_WITHIN", 0.1)
     patient = UNKNOWN
     if kind == "of another tenant":
         patient = Centre(desk.centre.kit, f"{desk.centre.tenant}x").create_patient()

@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from jalsa import clock
+from jalsa.service import clock
 
 from . import courses
 from .courses import DAY, START, block, nine, of, schedule

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 
 from .factories import Centre, Desk, at, created, noon_zone, ok, problem
 from .test_lists import ids, pages

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 
 from .factories import Desk, at, created, ok
 from .test_package_changes import attended, changed, create, events, given_to, of, read, refused, starts

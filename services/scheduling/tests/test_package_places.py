@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from jalsa import clock
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service import clock
 from scheduling import queries
 from scheduling.models import Clinic, Provider, Room
 from scheduling.operations.placing import Place, conflicts

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 
 from . import courses
 from .courses import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from jalsa.testing.kit import eventually
+from jalsa.dev.kit import eventually
 
 from .factories import EARLY, Desk, at, ok
 from .test_package_changes import create, of, read, starts

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from jalsa import clock
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
+from jalsa.service import clock
 
 from .factories import EARLY, Centre, Desk, at, hours_on, ok, problem
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from werkzeug.test import TestResponse
 
-from jalsa import clock
-from jalsa.testing.kit import Client
+from jalsa.dev.kit import Client
+from jalsa.service import clock
 from scheduling import jobs
 
 from .factories import Centre, as_json, at, created, hours_on, ok, problem

@@ -12,10 +12,10 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from structlog.testing import CapturingLogger, CapturingLoggerFactory
 
-from jalsa import logging as jalsa_logging
-from jalsa.ids import new_id
-from jalsa.inbox import Inbox
-from jalsa.testing.kit import ServiceKit, example
+from jalsa.dev.kit import ServiceKit, example
+from jalsa.events.inbox import Inbox
+from jalsa.service import logging as jalsa_logging
+from jalsa.service.ids import new_id
 from scheduling import domain, events
 from scheduling.operations import projections
 

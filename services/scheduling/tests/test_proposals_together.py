@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 from scheduling.domain.diary import Diary
 from scheduling.operations import proposals as operations
 from scheduling.operations.placing import conflicts

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jalsa import clock
+from jalsa.service import clock
 
 from .factories import EARLY, Centre, Desk, at, ok, problem
 from .test_lists import ids, pages

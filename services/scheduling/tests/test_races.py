@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy import make_url, text
 from werkzeug.test import TestResponse
 
-from jalsa.issuer import Issuer
-from jalsa.testing.kit import Client, ServiceKit, eventually, service_kit
-from jalsa.testing.servers import Servers
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import Client, ServiceKit, eventually, service_kit
+from jalsa.dev.servers import Servers
 from scheduling.app import SERVICE
 from scheduling.operations.locks import lock
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from jalsa.ids import new_id
-from jalsa.testing.kit import example
+from jalsa.dev.kit import example
+from jalsa.service.ids import new_id
 
 from .factories import Centre, Desk, as_json, at, created, noon_zone, ok, problem
 from .test_races import Post, at_once

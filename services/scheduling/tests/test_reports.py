@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from jalsa import clock
-from jalsa.web.sheets import SEPARATORS
+from jalsa.http.sheets import SEPARATORS
+from jalsa.service import clock
 
 from .factories import EARLY, Centre, Desk, at, created, hours_on, ok, problem
 

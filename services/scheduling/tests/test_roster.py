@@ -148,7 +148,7 @@ def test_nobody_joins_after_the_last_session(desk: Desk, body: dict[str, str]) -
 
 
 def test_only_an_active_patient_joins(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 0.1)
+    monkeypatch.setattr("jalsa.http.edge.KNOWN_WITHIN", 0.1)
     series = desk.create_series()
     for patient in (str(uuid4()), desk.centre.create_patient(active=False)):
         problem(join(desk, series, patient, skip_conflicts=True), 422, "unknown-patient")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from jalsa.testing.kit import ServiceKit
+from jalsa.dev.kit import ServiceKit
 from scheduling.models import ClinicalSession, SessionSeries
 
 from .factories import Centre, Desk, at, created, hours_on, ok, problem

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from jalsa.testing.kit import Client
+from jalsa.dev.kit import Client
 from scheduling.operations import places
 
 from .factories import EARLY, Centre, as_json, at, created, ok, problem

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from jalsa.testing.kit import eventually
+from jalsa.dev.kit import eventually
 from scheduling import domain
 from scheduling.operations import corrections
 

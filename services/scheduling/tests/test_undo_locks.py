@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from jalsa.testing.kit import eventually
+from jalsa.dev.kit import eventually
 from scheduling.operations import corrections, participants
 from scheduling.queries import waitlist
 

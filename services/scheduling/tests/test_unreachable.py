@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from jalsa.ids import new_id
-from jalsa.testing.kit import example
+from jalsa.dev.kit import example
+from jalsa.service.ids import new_id
 from scheduling.models import PatientProjection
 from scheduling.operations import waitlist
 from scheduling.operations.projections import save_patient

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 from scheduling.domain.hours import part_of_day
 
 from .factories import Centre, Desk, at, created, ok, problem
@@ -105,7 +105,7 @@ def test_a_provider_who_is_waited_for_fits_the_service_type_and_the_clinic(desk:
 
 @pytest.mark.parametrize("kind", ["unknown", "inactive"])
 def test_only_an_active_patient_waits(desk: WaitingDesk, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jalsa.web.edge.KNOWN_WITHIN", 0.1)
+    monkeypatch.setattr("jalsa.http.edge.KNOWN_WITHIN", 0.1)
     patient = str(uuid4()) if kind == "unknown" else desk.centre.create_patient(active=False)
     body = {"patient_id": patient, "service_type": desk.service_type["code"]}
     problem(desk.centre.post("/waitlist", body), 422, "unknown-patient")

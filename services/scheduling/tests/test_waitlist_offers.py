@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from jalsa import clock
+from jalsa.service import clock
 from scheduling.operations import decisions
 
 from .factories import EARLY, Centre, at, created, ok, problem

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from jalsa.jobs import Job, JobTools
-from jalsa.testing.kit import set_clock
+from jalsa.dev.kit import set_clock
+from jalsa.work.jobs import Job, JobTools
 from scheduling import jobs
 
 from .factories import Desk, at, created, ok

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from jalsa.config import Config, ConfigError
+from jalsa.service.config import Config, ConfigError
 
 if TYPE_CHECKING:
-    from jalsa.web.app import Service
+    from jalsa.http.app import Service
 
 
 def main(package: str) -> None:
@@ -52,7 +52,7 @@ def _parser(package: str) -> argparse.ArgumentParser:
 
 
 def _configure_logging(config: Config, service: str) -> None:
-    from jalsa import logging
+    from jalsa.service import logging
 
     try:
         logging.configure(config.log_level, service)
@@ -63,9 +63,9 @@ def _configure_logging(config: Config, service: str) -> None:
 def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
     from prometheus_client import multiprocess
 
-    from jalsa.web.app import create_app
-    from jalsa.web.edge import Patience
-    from jalsa.web.server import Server
+    from jalsa.http.app import create_app
+    from jalsa.http.edge import Patience
+    from jalsa.http.server import Server
 
     config.require("database_url", "jwks_url", "service_jwks_url")
     Server(
@@ -80,7 +80,7 @@ def _web(service: "Service", config: Config, _: argparse.Namespace) -> None:
 
 
 def _worker(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
-    from jalsa.worker import Worker, serve_health
+    from jalsa.work.worker import Worker, serve_health
 
     stopping = threading.Event()
 
@@ -113,7 +113,7 @@ def _leave(service: str) -> None:
 
 
 def _migrate(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
-    from jalsa.migrate import MigrationError, migrate
+    from jalsa.db.migrate import MigrationError, migrate
 
     config.require("database_owner_url")
     try:
@@ -126,8 +126,8 @@ def _migrate(service: "Service", config: Config, arguments: argparse.Namespace) 
 def _resume(service: "Service", config: Config, arguments: argparse.Namespace) -> None:
     from sqlalchemy.exc import DBAPIError
 
-    from jalsa import sources
-    from jalsa.db import Database, database_is_away
+    from jalsa.db.transactions import Database, database_is_away
+    from jalsa.events import sources
 
     config.require("database_relay_url")
     relay = Database(config.database_relay_url, name=f"{service.name}-resume")

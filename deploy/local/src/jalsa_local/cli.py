@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from jalsa.auth import ROLES, SYSTEM
+from jalsa.http.auth import ROLES, SYSTEM
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(_: argparse.Namespace) -> None:
-    from jalsa.migrate import MigrationError
+    from jalsa.db.migrate import MigrationError
     from jalsa_local.database import DatabaseError
     from jalsa_local.run import run
 
@@ -71,10 +71,10 @@ def _run(_: argparse.Namespace) -> None:
 
 
 def _token(arguments: argparse.Namespace) -> None:
-    from jalsa.auth import person
-    from jalsa.config import Config
-    from jalsa.issuer import Issuer
-    from jalsa.problems import Problem
+    from jalsa.dev.issuer import Issuer
+    from jalsa.http.auth import person
+    from jalsa.service.config import Config
+    from jalsa.service.problems import Problem
     from jalsa_local.settings import Settings
 
     longest = int(os.environ.get("JWT_MAX_HOURS") or Config.jwt_max_hours)

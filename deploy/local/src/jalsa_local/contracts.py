@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
-from jalsa import topology
-from jalsa.contracts import EXCHANGE, EventType
-from jalsa.envelope import CONTENT_TYPE
-from jalsa.schemas import json_schema
-from jalsa.web import Service
+from jalsa.events import topology
+from jalsa.events.contracts import EXCHANGE, EventType
+from jalsa.events.envelope import CONTENT_TYPE
+from jalsa.events.json_schema import json_schema
+from jalsa.http import Service
 from jalsa_local.compatibility import breaks
 from jalsa_local.services import load_all
 

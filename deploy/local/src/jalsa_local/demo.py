@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import urllib3
 
-from jalsa.issuer import Issuer
+from jalsa.dev.issuer import Issuer
 from jalsa_local.settings import Settings
 
 AGDAR, RAHMA = "agdar", "rahma"

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jalsa.problems import Problem
+from jalsa.service.problems import Problem
 
 # What is published is listed, so that no spelling of another path (`//metrics`, `/v1/../metrics`) finds a way past.
 _PUBLISHED = re.compile(r"/(?P<service>[a-z-]+)(?P<rest>/v1/.*|/livez|/readyz)", re.DOTALL)

@@ -16,11 +16,11 @@ from wsgiref.types import WSGIApplication
 import urllib3
 
 from jalsa.cli import migrations_folder
-from jalsa.config import ConfigError
-from jalsa.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.provision import provision
-from jalsa.web import Service
-from jalsa.web.edge import Patience
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.provision import provision
+from jalsa.http import Service
+from jalsa.http.edge import Patience
+from jalsa.service.config import ConfigError
 from jalsa_local.database import EmbeddedPostgres
 from jalsa_local.gateway import gateway
 from jalsa_local.services import NAMES, load_all
@@ -100,7 +100,7 @@ def _password_secret(keys: Path) -> str:
 
 def _prepare(service: Service, settings: Settings, issuer: Issuer, secret: str, superuser_url: str) -> dict[str, str]:
     """Database, roles and migrations of a service; returns its environment."""
-    from jalsa.migrate import migrate
+    from jalsa.db.migrate import migrate
 
     urls = provision(superuser_url, service.name.replace("-", "_"), secret=secret)
     migrate(migrations_folder(service), urls.owner)
@@ -126,7 +126,7 @@ def _serve(
     issuer: Issuer,
     began: float,
 ) -> None:
-    from jalsa.web.server import Server
+    from jalsa.http.server import Server
 
     _log_to(settings.data / "jalsa.log")
     Server(
@@ -145,8 +145,8 @@ _workers: list[Any] = []
 
 def _assemble(services: dict[str, Service], environments: dict[str, dict[str, str]]) -> WSGIApplication:
     """One WSGI application of all five, after the fork; their workers' threads start beside it once it answers."""
-    from jalsa.web import create_app
-    from jalsa.worker import Worker
+    from jalsa.http import create_app
+    from jalsa.work.worker import Worker
 
     mounts: dict[str, WSGIApplication] = {}
     for name, service in services.items():
@@ -157,7 +157,7 @@ def _assemble(services: dict[str, Service], environments: dict[str, dict[str, st
 
 
 def _start_workers() -> None:
-    """Start what stands beside the port. It asks the port before (`jalsa.origin`), so the port must answer first.
+    """Start what stands beside the port. It asks the port before (`jalsa.events.origin`), so the port must answer first.
 
     Where a service may not start, everything is stopped, with the one line that says why.
     """
@@ -178,7 +178,7 @@ def _stop_workers() -> None:
 
 
 def _log_to(path: Path) -> None:
-    from jalsa import logging
+    from jalsa.service import logging
 
     logging.configure(os.environ.get("LOG_LEVEL", "INFO"), "jalsa", stream=path.open("a", buffering=1))
 

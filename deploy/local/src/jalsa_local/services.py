@@ -2,7 +2,7 @@
 
 import importlib
 
-from jalsa.web import Service
+from jalsa.http import Service
 
 NAMES = ("scheduling", "patient-files", "clinical-notes", "billing", "notifications")
 

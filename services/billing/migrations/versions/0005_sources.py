@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.schema import create_sources, drop_sources
+from jalsa.db.schema import create_sources, drop_sources
 
 revision = "0005"
 down_revision = "0004"

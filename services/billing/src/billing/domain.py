@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from billing.errors import PaymentExceedsBalance
-from jalsa.states import table
+from jalsa.service.states import table
 
 #: A draft has no number, and its cancellation leaves nothing behind. Once money was received there is no way to VOID.
 INVOICE = table(

@@ -1,6 +1,6 @@
 """What the rules of billing refuse."""
 
-from jalsa.errors import Conflict
+from jalsa.service.errors import Conflict
 
 
 class PaymentExceedsBalance(Conflict):

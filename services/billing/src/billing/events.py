@@ -7,9 +7,9 @@ from marshmallow import Schema, fields
 from sqlalchemy.orm import Session
 
 from billing.models import Clearance, Invoice, Payment
-from jalsa.contracts import EventType, Fields, Stream
-from jalsa.outbox import publish
-from jalsa.web.fields import Instant, Zone
+from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.outbox import publish
+from jalsa.http.fields import Instant, Zone
 
 
 class _Money(Schema):

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from billing.operations import invoices, projections
-from jalsa import clock
-from jalsa.inbox import Received
+from jalsa.events.inbox import Received
+from jalsa.service import clock
 
 
 def on_clinic_saved(db: Session, event: Received[Any]) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKeyConstraint, Numeric
 from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column, relationship
 
 from billing import domain
-from jalsa.db import Instant, TenantRow
+from jalsa.db.transactions import Instant, TenantRow
 
 Amount = Numeric(14, 2)
 

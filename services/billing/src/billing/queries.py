@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing import domain
 from billing.models import ClinicProjection, Invoice, Price
-from jalsa.db import TenantRow
+from jalsa.db.transactions import TenantRow
 
 R = TypeVar("R", bound=TenantRow)
 

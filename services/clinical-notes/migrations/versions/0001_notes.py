@@ -6,7 +6,7 @@ own, except a participant to its session, because AppointmentBooked brings both.
 
 from alembic import op
 
-from jalsa.schema import create_mechanisms, drop_mechanisms, protect
+from jalsa.db.schema import create_mechanisms, drop_mechanisms, protect
 
 revision = "0001"
 down_revision = None

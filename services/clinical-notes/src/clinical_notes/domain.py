@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from jalsa.states import table
+from jalsa.service.states import table
 
 DRAFT, SIGNED = "DRAFT", "SIGNED"
 NOTE = table("note", DRAFT, DRAFT=SIGNED, SIGNED="")

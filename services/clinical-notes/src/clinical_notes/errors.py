@@ -1,6 +1,6 @@
 """What the rules of clinical notes refuse."""
 
-from jalsa.errors import Conflict, InvalidTransition
+from jalsa.service.errors import Conflict, InvalidTransition
 
 
 class SessionCancelled(InvalidTransition):

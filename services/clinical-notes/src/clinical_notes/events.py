@@ -6,9 +6,9 @@ from marshmallow import Schema, fields
 from sqlalchemy.orm import Session
 
 from clinical_notes.models import Note
-from jalsa.contracts import EventType, Fields, Stream
-from jalsa.outbox import publish
-from jalsa.web.fields import Instant
+from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.outbox import publish
+from jalsa.http.fields import Instant
 
 
 class NoteSignedData(Schema):

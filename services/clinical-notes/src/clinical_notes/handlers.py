@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from clinical_notes.operations import projections
-from jalsa.inbox import Received
+from jalsa.events.inbox import Received
 
 
 def on_clinic_saved(db: Session, event: Received[Any]) -> None:

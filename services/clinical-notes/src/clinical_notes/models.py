@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from jalsa.db import Instant, TenantRow
+from jalsa.db.transactions import Instant, TenantRow
 
 
 class Base(DeclarativeBase):

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from clinical_notes.domain import Reader
-from jalsa.auth import SUBSCRIBER, SYSTEM, Policy, Principal
-from jalsa.errors import Forbidden
+from jalsa.http.auth import SUBSCRIBER, SYSTEM, Policy, Principal
+from jalsa.service.errors import Forbidden
 
 _CLINICIAN = frozenset({"clinician"})
 _MANAGER = frozenset({"manager"})

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.schema import across_tenants, create_mechanisms, drop_mechanisms, protect
+from jalsa.db.schema import across_tenants, create_mechanisms, drop_mechanisms, protect
 
 revision = "0001"
 down_revision = None

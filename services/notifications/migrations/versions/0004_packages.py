@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.schema import protect
+from jalsa.db.schema import protect
 
 revision = "0004"
 down_revision = "0003"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from jalsa.config import Config, ConfigError, setting
+from jalsa.service.config import Config, ConfigError, setting
 
 _MAIL = ("smtp", "smtp+starttls", "smtps")
 _WEB = ("https", "http")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jalsa.states import table
+from jalsa.service.states import table
 
 #: What a slip at the desk has cancelled before it went out is taken up again where the slip is taken back.
 REMINDER = table(

@@ -5,9 +5,9 @@ from datetime import datetime
 from marshmallow import Schema, fields, validate
 from sqlalchemy.orm import Session
 
-from jalsa.contracts import EventType, Fields, Stream
-from jalsa.outbox import publish
-from jalsa.web.fields import Instant, Zone
+from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.outbox import publish
+from jalsa.http.fields import Instant, Zone
 from notifications.domain import LANGUAGES, PACKAGE_CAUSES
 from notifications.models import Message
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.inbox import Received
+from jalsa.events.inbox import Received
+from jalsa.service import clock
 from notifications.models import PatientProjection
 from notifications.operations import appointments, packages, waitlist
 from notifications.operations.projections import save, save_clinic, save_provider

@@ -12,11 +12,11 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from jalsa import clock
-from jalsa.context import for_system
-from jalsa.db import again
-from jalsa.jobs import Due, Job, JobTools, in_transaction, run_due
-from jalsa.lookout import SourceAway
+from jalsa.db.transactions import again
+from jalsa.events.lookout import SourceAway
+from jalsa.service import clock
+from jalsa.service.context import for_system
+from jalsa.work.jobs import Due, Job, JobTools, in_transaction, run_due
 from notifications import domain, queries
 from notifications.channels import Channel, channels
 from notifications.channels.failure import NotSent

@@ -1,7 +1,7 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.auth import SUBSCRIBER, SYSTEM, Policy
-from jalsa.web.restricted import Readers
+from jalsa.http.auth import SUBSCRIBER, SYSTEM, Policy
+from jalsa.http.restricted import Readers
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager"})

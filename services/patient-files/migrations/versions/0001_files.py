@@ -5,7 +5,7 @@ An id is unique within its tenant only: a row of one tenant can never stand in t
 
 from alembic import op
 
-from jalsa.schema import create_mechanisms, drop_mechanisms, protect
+from jalsa.db.schema import create_mechanisms, drop_mechanisms, protect
 
 revision = "0001"
 down_revision = None

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.schema import across_tenants, protect
+from jalsa.db.schema import across_tenants, protect
 
 revision = "0002"
 down_revision = "0001"

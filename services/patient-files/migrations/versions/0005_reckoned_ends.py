@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.schema import roles
+from jalsa.db.schema import roles
 
 revision = "0005"
 down_revision = "0004"

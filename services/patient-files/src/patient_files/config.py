@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-from jalsa import zones
-from jalsa.config import Config, setting
+from jalsa.service import zones
+from jalsa.service.config import Config, setting
 
 
 class TimeZone(str):

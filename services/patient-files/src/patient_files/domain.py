@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jalsa.states import table
+from jalsa.service.states import table
 
 SEXES = ("M", "F")
 LANGUAGES = ("ar", "en")

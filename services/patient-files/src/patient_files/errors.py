@@ -1,6 +1,6 @@
 """What the rules of patient files refuse."""
 
-from jalsa.errors import Conflict, DomainError
+from jalsa.service.errors import Conflict, DomainError
 
 
 class UnknownPatient(DomainError):

@@ -8,9 +8,9 @@ from uuid import UUID
 from marshmallow import Schema, fields
 from sqlalchemy.orm import Session
 
-from jalsa.contracts import EventType, Fields, Stream
-from jalsa.outbox import publish
-from jalsa.web.fields import Instant, Zone
+from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.outbox import publish
+from jalsa.http.fields import Instant, Zone
 from patient_files.domain import Standing
 from patient_files.models import MainFile, Patient, SubFile
 

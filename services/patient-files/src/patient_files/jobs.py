@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.jobs import Job, JobTools, in_transaction, run_due
+from jalsa.work.jobs import Job, JobTools, in_transaction, run_due
 from patient_files import operations, queries
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ForeignKeyConstraint, Uuid
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from jalsa.db import Instant, TenantRow
+from jalsa.db.transactions import Instant, TenantRow
 from patient_files.domain import ACTIVE
 
 

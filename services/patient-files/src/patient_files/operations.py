@@ -9,10 +9,10 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import InvalidField, NotFound
-from jalsa.ids import new_id
-from jalsa.numbers import next_number
+from jalsa.db.numbers import next_number
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import InvalidField, NotFound
+from jalsa.service.ids import new_id
 from patient_files import domain, events, queries
 from patient_files.errors import UnknownPatient
 from patient_files.models import (

@@ -1,7 +1,7 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.auth import SUBSCRIBER, SYSTEM, Policy
-from jalsa.web.restricted import Readers
+from jalsa.http.auth import SUBSCRIBER, SYSTEM, Policy
+from jalsa.http.restricted import Readers
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
 _MANAGER = frozenset({"manager"})

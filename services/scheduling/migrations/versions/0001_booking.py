@@ -5,7 +5,7 @@ Exclusion constraints stand on a range type of uuid, because btree_gist is not e
 
 from alembic import op
 
-from jalsa.schema import create_mechanisms, drop_mechanisms, protect
+from jalsa.db.schema import create_mechanisms, drop_mechanisms, protect
 
 revision = "0001"
 down_revision = None

@@ -5,7 +5,7 @@ The place that an open offer holds counts like a participant's, in the same func
 
 from alembic import op
 
-from jalsa.schema import across_tenants, protect
+from jalsa.db.schema import across_tenants, protect
 
 revision = "0002"
 down_revision = "0001"

@@ -6,7 +6,7 @@ refuses, at the commit, one that does not.
 
 from alembic import op
 
-from jalsa.schema import protect
+from jalsa.db.schema import protect
 
 revision = "0003"
 down_revision = "0002"

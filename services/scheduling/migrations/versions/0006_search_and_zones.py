@@ -7,7 +7,7 @@ A change of who takes part in a group session leaves its time, because the calen
 
 from alembic import op
 
-from jalsa.schema import create_folding, drop_folding, protect
+from jalsa.db.schema import create_folding, drop_folding, protect
 
 revision = "0006"
 down_revision = "0005"

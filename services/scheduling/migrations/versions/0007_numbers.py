@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.schema import guard_numbers, unguard_numbers
+from jalsa.db.schema import guard_numbers, unguard_numbers
 
 revision = "0007"
 down_revision = "0006"

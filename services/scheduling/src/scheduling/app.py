@@ -1,6 +1,6 @@
 """The composition root: all that scheduling is made of."""
 
-from jalsa.web import Service
+from jalsa.http import Service
 from scheduling import domain, handlers, jobs
 from scheduling.events import catalogue
 from scheduling.events.streams import STREAMS

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from jalsa.errors import Conflict, DomainError, InvalidTransition, NotYetKnown
+from jalsa.service.errors import Conflict, DomainError, InvalidTransition, NotYetKnown
 
 # The rules that a refusal names, and that a manager can override with a reason. A capacity, and an overlap of a
 # provider, a room or a patient, can never be overridden.

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.inbox import Received
+from jalsa.events.inbox import Received
+from jalsa.service import clock
 from scheduling.operations import projections, waitlist
 
 

@@ -6,7 +6,7 @@ a transaction of its own that looks again under the row's lock.
 
 from collections.abc import Callable
 
-from jalsa.jobs import Find, Job, JobTools, in_transaction, run_due
+from jalsa.work.jobs import Find, Job, JobTools, in_transaction, run_due
 from scheduling import queries
 from scheduling.operations import arrivals, decisions, waitlist
 from scheduling.queries import waitlist as waitlist_queries

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from jalsa.auth import SUBSCRIBER, SYSTEM, Policy, Principal
-from jalsa.web.restricted import Readers
+from jalsa.http.auth import SUBSCRIBER, SYSTEM, Policy, Principal
+from jalsa.http.restricted import Readers
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager", "integration"})

@@ -9,9 +9,9 @@ from billing.http import represent, schemas
 from billing.models import Clearance
 from billing.operations import clearance as operations
 from billing.operations.invoices import locked_invoice
-from jalsa import clock
-from jalsa.errors import NotFound
-from jalsa.web import Routes, check_if_match, current_db, tagged
+from jalsa.http import Routes, check_if_match, current_db, tagged
+from jalsa.service import clock
+from jalsa.service.errors import NotFound
 
 routes = Routes("clearance", "Financial clearance")
 

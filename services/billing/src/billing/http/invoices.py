@@ -10,10 +10,10 @@ from billing.http import represent, schemas
 from billing.models import Invoice
 from billing.operations import invoices as operations
 from billing.operations import payments
-from jalsa import clock
-from jalsa.errors import NotFound
-from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
-from jalsa.web.paging import decode_id_cursor
+from jalsa.http import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service import clock
+from jalsa.service.errors import NotFound
 
 routes = Routes("invoices", "Invoices and payments")
 

@@ -7,8 +7,8 @@ from flask import Response
 from billing import queries
 from billing.http import represent, schemas
 from billing.models import PackageProjection
-from jalsa.errors import NotFound
-from jalsa.web import Routes, current_db, tagged
+from jalsa.http import Routes, current_db, tagged
+from jalsa.service.errors import NotFound
 
 routes = Routes("packages", "What the appointments of a package come to")
 

@@ -9,10 +9,10 @@ from billing import queries
 from billing.http import schemas
 from billing.models import Price
 from billing.operations import prices as operations
-from jalsa import clock
-from jalsa.errors import NotFound
-from jalsa.web import Routes, current_db, page, page_of, tagged
-from jalsa.web.paging import decode_id_cursor
+from jalsa.http import Routes, current_db, page, page_of, tagged
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service import clock
+from jalsa.service.errors import NotFound
 
 routes = Routes("prices", "The price list")
 

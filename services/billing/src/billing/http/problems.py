@@ -1,7 +1,7 @@
 """The catalogue of billing's problems: which status, code and message answers each refusal."""
 
 from billing import errors
-from jalsa.problems import Catalogue, Entry
+from jalsa.service.problems import Catalogue, Entry
 
 PROBLEMS = Catalogue(
     Entry(

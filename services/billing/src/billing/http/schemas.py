@@ -10,8 +10,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from billing.domain import INVOICE, METHODS, VAT_RATES
 from billing.policy import GRANT, VOID
-from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import FreeText, Instant, Name, Value, code
+from jalsa.http import Answer, PageArgs, restricted
+from jalsa.http.fields import FreeText, Instant, Name, Value, code
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 

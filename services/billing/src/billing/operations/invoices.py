@@ -12,10 +12,10 @@ from billing import domain, events, queries
 from billing.models import Invoice, InvoiceLine, Price
 from billing.operations import clearance
 from billing.operations.locks import lock_prices_for_reading
-from jalsa.db import context_of
-from jalsa.errors import NotFound
-from jalsa.ids import new_id
-from jalsa.numbers import next_number
+from jalsa.db.numbers import next_number
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import NotFound
+from jalsa.service.ids import new_id
 
 log = structlog.get_logger()
 

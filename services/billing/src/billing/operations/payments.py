@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from billing import domain, events
 from billing.models import Invoice, Payment
 from billing.operations import clearance
-from jalsa.db import context_of
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.ids import new_id
 
 
 def record_payment(db: Session, invoice: Invoice, data: Mapping[str, Any], *, now: datetime) -> Payment:

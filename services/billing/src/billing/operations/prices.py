@@ -10,8 +10,8 @@ from billing import queries
 from billing.models import Price
 from billing.operations import invoices
 from billing.operations.locks import lock_prices_for_writing
-from jalsa.db import context_of
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.ids import new_id
 
 
 def create_price(db: Session, data: Mapping[str, Any], *, now: datetime) -> Price:

@@ -10,9 +10,7 @@ from clinical_notes.commands import FindNotes, WriteNote
 from clinical_notes.http import schemas
 from clinical_notes.models import Note, PatientProjection, SessionProjection
 from clinical_notes.operations import notes as operations
-from jalsa import clock
-from jalsa.errors import NotFound
-from jalsa.web import (
+from jalsa.http import (
     Everything,
     PageOf,
     PlainPageArgs,
@@ -24,8 +22,10 @@ from jalsa.web import (
     page_of,
     tagged,
 )
-from jalsa.web.fields import EmptyBody
-from jalsa.web.paging import decode_id_cursor
+from jalsa.http.fields import EmptyBody
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service import clock
+from jalsa.service.errors import NotFound
 
 routes = Routes("notes", "Session notes")
 

@@ -1,7 +1,7 @@
 """The catalogue of clinical notes' problems: which status, code and message answers each refusal."""
 
 from clinical_notes import errors
-from jalsa.problems import Catalogue, Entry
+from jalsa.service.problems import Catalogue, Entry
 
 PROBLEMS = Catalogue(
     Entry(errors.SessionCancelled, 409, "invalid-transition", "The session is cancelled."),

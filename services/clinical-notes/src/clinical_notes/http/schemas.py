@@ -6,10 +6,10 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from clinical_notes.commands import FindNotes, FindSessions, WriteNote
 from clinical_notes.domain import DISCIPLINES, DRAFT, GROUP, INDIVIDUAL, MAX_CONTENT, MISSING, SIGNED
-from jalsa.characters import is_blank
-from jalsa.commands import Loaded
-from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant
+from jalsa.http import PageArgs
+from jalsa.http.fields import FreeText, Instant
+from jalsa.service.characters import is_blank
+from jalsa.service.commands import Loaded
 
 _discipline = validate.OneOf(DISCIPLINES)
 _scope = validate.OneOf([GROUP, INDIVIDUAL])

@@ -12,9 +12,9 @@ from clinical_notes import policy, queries
 from clinical_notes.commands import FindSessions
 from clinical_notes.domain import GROUP, MISSING
 from clinical_notes.http import schemas
-from jalsa.errors import Forbidden
-from jalsa.web import PageOf, Routes, current_db, current_principal, page, page_of
-from jalsa.web.paging import decode_instant_cursor, instant_cursor
+from jalsa.http import PageOf, Routes, current_db, current_principal, page, page_of
+from jalsa.http.paging import decode_instant_cursor, instant_cursor
+from jalsa.service.errors import Forbidden
 
 routes = Routes("worklist", "What is to be written")
 

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from clinical_notes import domain, errors, events, queries
 from clinical_notes.commands import WriteNote
 from clinical_notes.models import Note, ParticipantProjection, SessionProjection
-from jalsa.db import context_of
-from jalsa.errors import Forbidden, InvalidField, NotFound
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import Forbidden, InvalidField, NotFound
+from jalsa.service.ids import new_id
 
 
 def write_note(db: Session, command: WriteNote, *, author: UUID, now: datetime) -> Note:

@@ -19,7 +19,7 @@ from clinical_notes.models import (
     ProviderProjection,
     SessionProjection,
 )
-from jalsa.db import TenantRow
+from jalsa.db.transactions import TenantRow
 
 
 def save_clinic(db: Session, data: Mapping[str, Any]) -> None:

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa import clock
-from jalsa.errors import NotFound
-from jalsa.web import PageArgs, Routes, check_if_match, current_db, current_principal, page, tagged
-from jalsa.web.fields import EmptyBody
-from jalsa.web.paging import decode_id_cursor
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, current_principal, page, tagged
+from jalsa.http.fields import EmptyBody
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service import clock
+from jalsa.service.errors import NotFound
 from notifications import queries
 from notifications.http import represent, schemas
 from notifications.operations import notices

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.errors import NotFound
-from jalsa.web import Routes, current_db, page, page_of, tagged
-from jalsa.web.paging import decode_id_cursor
+from jalsa.http import Routes, current_db, page, page_of, tagged
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service.errors import NotFound
 from notifications import queries
 from notifications.http import represent, schemas
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.errors import NotFound
-from jalsa.web import Routes, check_if_match, current_db, tagged
+from jalsa.http import Routes, check_if_match, current_db, tagged
+from jalsa.service.errors import NotFound
 from notifications import queries
 from notifications.http import represent, schemas
 from notifications.models import PatientProjection, Preferences

@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import Instant, Value
+from jalsa.http import Answer, PageArgs, restricted
+from jalsa.http.fields import Instant, Value
 from notifications.domain import LANGUAGES, MESSAGE
 from notifications.policy import CONTACT
 

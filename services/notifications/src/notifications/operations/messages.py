@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 from notifications import domain, events, package_texts, queries, texts
 from notifications.domain import Outgoing
 from notifications.models import Appointment, Attempt, Message, Offer, Package, Reminder

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from jalsa.ids import new_id
+from jalsa.service.ids import new_id
 from notifications import domain, queries
 from notifications.models import Appointment, Message, Reminder
 from notifications.operations import messages

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.errors import NotFound
-from jalsa.web import PageArgs, Routes, current_db, page, page_of, tagged
-from jalsa.web.paging import decode_id_cursor
+from jalsa.http import PageArgs, Routes, current_db, page, page_of, tagged
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service.errors import NotFound
 from patient_files import queries
 from patient_files.http import schemas
 from patient_files.models import MainFile

@@ -1,6 +1,6 @@
 """The catalogue of patient files' problems: which status, code and message answers each refusal."""
 
-from jalsa.problems import Catalogue, Entry
+from jalsa.service.problems import Catalogue, Entry
 from patient_files import errors
 
 PROBLEMS = Catalogue(

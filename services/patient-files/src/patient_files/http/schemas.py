@@ -7,8 +7,8 @@ from typing import Any
 import phonenumbers
 from marshmallow import Schema, ValidationError, fields, validate
 
-from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import FreeText, Instant, Name, PlainDate, Value
+from jalsa.http import Answer, PageArgs, restricted
+from jalsa.http.fields import FreeText, Instant, Name, PlainDate, Value
 from patient_files.domain import CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
 from patient_files.http.contacts import check_mailbox, check_price
 from patient_files.policy import CARE

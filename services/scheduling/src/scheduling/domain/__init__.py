@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from jalsa.states import table
+from jalsa.service.states import table
 from scheduling.domain.hours import zone_of
 
 #: What has begun is cancelled by a manager alone.

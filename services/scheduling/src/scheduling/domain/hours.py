@@ -13,7 +13,7 @@ from operator import itemgetter
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jalsa.errors import Message
+from jalsa.service.errors import Message
 
 Interval = tuple[datetime, datetime]
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.outbox import publish
+from jalsa.db.transactions import context_of
+from jalsa.events.outbox import publish
 from scheduling.events import catalogue
 from scheduling.models import Clinic, ClinicalSession, Package, Participant, Provider, WaitlistEntry, WaitlistOffer
 

@@ -2,8 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from jalsa.contracts import EventType
-from jalsa.web.fields import Instant
+from jalsa.events.contracts import EventType
+from jalsa.http.fields import Instant
 
 
 class _Clinic(Schema):

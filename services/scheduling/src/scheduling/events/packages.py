@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.outbox import publish
+from jalsa.db.transactions import context_of
+from jalsa.events.outbox import publish
 from scheduling.events import catalogue, clinic_of, provider_of, room_of
 from scheduling.models import Package, Participant
 

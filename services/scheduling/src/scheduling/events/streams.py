@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from jalsa.contracts import Fields, Stream
+from jalsa.events.contracts import Fields, Stream
 
 
 class PatientFields(Fields):

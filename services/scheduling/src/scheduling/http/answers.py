@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, json
 
-from jalsa.web import tagged
+from jalsa.http import tagged
 
 
 def told_beside(shown: dict[str, Any], status: int = 200, **beside: Any) -> Response:

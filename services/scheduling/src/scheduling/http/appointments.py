@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from jalsa import clock
-from jalsa.web import Routes, current_db, page, page_of
-from jalsa.web.paging import decode_instant_cursor, instant_cursor
+from jalsa.http import Routes, current_db, page, page_of
+from jalsa.http.paging import decode_instant_cursor, instant_cursor
+from jalsa.service import clock
 from scheduling.http import represent
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.sessions import ParticipantAnswer

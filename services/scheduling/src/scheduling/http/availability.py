@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.errors import InvalidField
-from jalsa.web import Routes, current_db, page, page_of
-from jalsa.web.paging import decode_cursor
+from jalsa.http import Routes, current_db, page, page_of
+from jalsa.http.paging import decode_cursor
+from jalsa.service import clock
+from jalsa.service.errors import InvalidField
 from scheduling.domain.hours import zone_of
 from scheduling.http.schemas import availability as schemas
 from scheduling.models import Provider

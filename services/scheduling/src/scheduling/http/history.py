@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from jalsa.errors import InvalidField, NotFound
-from jalsa.web import PageArgs, Routes, current_db, current_principal, page, page_of
-from jalsa.web.paging import decode_cursor
-from jalsa.web.restricted import readers_of
+from jalsa.http import PageArgs, Routes, current_db, current_principal, page, page_of
+from jalsa.http.paging import decode_cursor
+from jalsa.http.restricted import readers_of
+from jalsa.service.errors import InvalidField, NotFound
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.packages import AssignmentAnswer, PackageAnswer
 from scheduling.http.schemas.series import MemberAnswer, SeriesAnswer

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from jalsa.auth import authorise
-from jalsa.web import current_principal
+from jalsa.http import current_principal
+from jalsa.http.auth import authorise
 from scheduling.policy import POLICY
 
 

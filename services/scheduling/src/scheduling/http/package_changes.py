@@ -5,8 +5,8 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa import clock
-from jalsa.web import Routes, current_db, tagged
+from jalsa.http import Routes, current_db, tagged
+from jalsa.service import clock
 from scheduling.http.answers import told_beside
 from scheduling.http.overrides import check_override
 from scheduling.http.packages import changed, held_package

@@ -7,10 +7,10 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy.orm import Session
 
-from jalsa import clock
-from jalsa.errors import NotFound
-from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
-from jalsa.web.paging import decode_id_cursor
+from jalsa.http import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service import clock
+from jalsa.service.errors import NotFound
 from scheduling.domain.hours import zone_of
 from scheduling.domain.planning import Failure, Occurrence, Planned
 from scheduling.http.schedules import check_package, check_session

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa import clock
-from jalsa.errors import NotFound
-from jalsa.web import Routes, check_if_match, current_db, tagged
-from jalsa.web.fields import EmptyBody
+from jalsa.http import Routes, check_if_match, current_db, tagged
+from jalsa.http.fields import EmptyBody
+from jalsa.service import clock
+from jalsa.service.errors import NotFound
 from scheduling import queries
 from scheduling.http import represent
 from scheduling.http.overrides import check_entry, check_override

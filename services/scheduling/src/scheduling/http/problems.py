@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import current_app
 
-from jalsa.errors import DomainError
-from jalsa.problems import Catalogue, Entry, Problem, Speaker
-from jalsa.web import current_speaker
+from jalsa.http import current_speaker
+from jalsa.service.errors import DomainError
+from jalsa.service.problems import Catalogue, Entry, Problem, Speaker
 from scheduling import errors
 from scheduling.errors import ParticipantRefused, Refused
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa import clock
-from jalsa.web import Routes, check_if_match, current_db
+from jalsa.http import Routes, check_if_match, current_db
+from jalsa.service import clock
 from scheduling.http import represent
 from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off
 from scheduling.http.answers import told_beside

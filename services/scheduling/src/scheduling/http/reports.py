@@ -6,9 +6,9 @@ from typing import Any
 from flask import Response, jsonify, request
 from marshmallow import Schema
 
-from jalsa.web import Routes, current_db
-from jalsa.web.sheets import MEDIA_TYPE as CSV
-from jalsa.web.sheets import sheet
+from jalsa.http import Routes, current_db
+from jalsa.http.sheets import MEDIA_TYPE as CSV
+from jalsa.http.sheets import sheet
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.zones import left_out, told
 from scheduling.queries import package_reports, reports, utilisation

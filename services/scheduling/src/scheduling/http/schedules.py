@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from jalsa.errors import Forbidden
-from jalsa.web import current_db, current_principal
+from jalsa.http import current_db, current_principal
+from jalsa.service.errors import Forbidden
 from scheduling import queries
 from scheduling.policy import acts_for
 from scheduling.queries.packages import Whole

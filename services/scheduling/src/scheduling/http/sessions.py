@@ -6,10 +6,10 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa import clock
-from jalsa.errors import NotFound
-from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
-from jalsa.web.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
+from jalsa.service import clock
+from jalsa.service.errors import NotFound
 from scheduling import queries
 from scheduling.http import represent
 from scheduling.http.answers import told_beside

@@ -6,11 +6,11 @@ from uuid import UUID
 from flask import Response
 from marshmallow import Schema
 
-from jalsa import clock
-from jalsa.db import TenantRow
-from jalsa.errors import NotFound
-from jalsa.web import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
-from jalsa.web.paging import decode_id_cursor
+from jalsa.db.transactions import TenantRow
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http.paging import decode_id_cursor
+from jalsa.service import clock
+from jalsa.service.errors import NotFound
 from scheduling import queries
 from scheduling.domain import DISCIPLINES
 from scheduling.domain.hours import WorkingHours

@@ -1,7 +1,7 @@
 """Until when, and by whom, a slip is taken back."""
 
-from jalsa.errors import Forbidden, InvalidField
-from jalsa.web import current_principal
+from jalsa.http import current_principal
+from jalsa.service.errors import Forbidden, InvalidField
 from scheduling.policy import POLICY
 
 

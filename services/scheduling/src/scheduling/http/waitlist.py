@@ -6,11 +6,11 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa import clock
-from jalsa.errors import InvalidField, NotFound
-from jalsa.web import Routes, check_if_match, current_db, page, page_of, tagged
-from jalsa.web.fields import EmptyBody
-from jalsa.web.paging import decode_cursor
+from jalsa.http import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http.fields import EmptyBody
+from jalsa.http.paging import decode_cursor
+from jalsa.service import clock
+from jalsa.service.errors import InvalidField, NotFound
 from scheduling.domain import UNREACHABLE
 from scheduling.http import represent
 from scheduling.http.overrides import check_override

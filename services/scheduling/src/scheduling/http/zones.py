@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from jalsa.web import current_db
+from jalsa.http import current_db
 from scheduling.operations.setup import unknown_zone
 from scheduling.queries.zones import of_unknown_zone
 

@@ -7,7 +7,7 @@ from sqlalchemy import ARRAY, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jalsa.db import TenantRow
+from jalsa.db.transactions import TenantRow
 from scheduling.models.setup import Base
 
 

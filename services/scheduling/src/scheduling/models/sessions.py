@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Date, FetchedValue, ForeignKeyConstraint, Text, Time
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from jalsa.db import Instant, TenantRow
+from jalsa.db.transactions import Instant, TenantRow
 from scheduling.models.setup import Base, Clinic, Provider, Room, ServiceType
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Computed, ForeignKeyConstraint, LargeBinary, Time
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column, relationship
 
-from jalsa.db import Instant, TenantRow
+from jalsa.db.transactions import Instant, TenantRow
 
 
 class Base(DeclarativeBase):

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from jalsa.db import Instant, TenantRow
+from jalsa.db.transactions import Instant, TenantRow
 from scheduling.models.setup import Base, ServiceType
 
 

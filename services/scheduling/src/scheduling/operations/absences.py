@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.ids import new_id
 from scheduling import errors, queries
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Settings, TimeOff
 from scheduling.operations import places

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
+from jalsa.db.transactions import context_of
 from scheduling import domain, errors, events, queries
 from scheduling.models import Participant
 from scheduling.operations import participants, places, progress, timing

@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jalsa.context import TENANT
-from jalsa.db import context_of
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.context import TENANT
+from jalsa.service.ids import new_id
 from scheduling.models import CalendarLink, Provider
 
 _NONE = bytes(32)

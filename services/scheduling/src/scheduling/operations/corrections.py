@@ -11,8 +11,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import Conflict
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import Conflict
 from scheduling import domain, errors, events
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant

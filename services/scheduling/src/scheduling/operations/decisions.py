@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Conflict, InvalidField
+from jalsa.service.errors import Conflict, InvalidField
 from scheduling import errors, queries
 from scheduling.models import ClinicalSession
 from scheduling.operations.locks import lock_patients, lock_sessions

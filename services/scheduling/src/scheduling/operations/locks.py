@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
+from jalsa.db.transactions import context_of
 
 _LOCK = text("""
     SELECT CASE WHEN key LIKE 'shared:%' THEN pg_advisory_xact_lock_shared(hashtextextended(substr(key, 8), 0))

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.ids import new_id
 from scheduling import domain, errors, events, queries
 from scheduling.models import ClinicalSession, WaitlistEntry, WaitlistOffer
 from scheduling.operations.locks import lock_waitlist

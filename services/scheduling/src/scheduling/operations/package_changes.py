@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import InvalidField
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import InvalidField
 from scheduling import domain, errors, events
 from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.domain.planning import Occurrence, Planned, warnings

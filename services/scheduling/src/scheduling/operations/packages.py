@@ -8,10 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import InvalidField, NotFound
-from jalsa.ids import new_id
-from jalsa.numbers import loose_numbers, next_number
+from jalsa.db.numbers import loose_numbers, next_number
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import InvalidField, NotFound
+from jalsa.service.ids import new_id
 from scheduling import domain, errors, events
 from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
 from scheduling.domain.planning import DEFAULT_WISHES, Failure, Occurrence, Planned

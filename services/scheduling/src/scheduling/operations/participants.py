@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import InvalidField, NotFound
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import InvalidField, NotFound
+from jalsa.service.ids import new_id
 from scheduling import domain, errors, events, queries
 from scheduling.models import ClinicalSession, PackageSession, Participant
 from scheduling.operations import offers, places, progress, timing

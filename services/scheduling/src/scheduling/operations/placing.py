@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa.errors import InvalidField, Message
+from jalsa.service.errors import InvalidField, Message
 from scheduling import domain, errors, queries
 from scheduling.domain.hours import TOO_FAR_AHEAD, covered, day_of, last_day, open_intervals
 from scheduling.errors import ClosureMet, PlacementRefused, SessionMet

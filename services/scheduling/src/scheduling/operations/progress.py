@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.ids import new_id
 from scheduling import domain, queries
 from scheduling.events import packages as events
 from scheduling.models import Package, PackageSession, Participant, ProviderAssignment

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Conflict, InvalidFields
+from jalsa.service.errors import Conflict, InvalidFields
 from scheduling import errors, events, queries
 from scheduling.errors import Refused
 from scheduling.events.packages import RESCHEDULED, SUBSTITUTED

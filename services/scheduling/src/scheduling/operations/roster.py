@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import Conflict, InvalidField, NotFound
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import Conflict, InvalidField, NotFound
+from jalsa.service.ids import new_id
 from scheduling import errors, queries
 from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.models import SeriesMember, SessionSeries

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.errors import Conflict, InvalidField, NotFound
+from jalsa.service.errors import Conflict, InvalidField, NotFound
 from scheduling import errors, queries
 from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.domain.recurrence import FOLLOWING, THIS

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import Conflict, InvalidField
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import Conflict, InvalidField
+from jalsa.service.ids import new_id
 from scheduling import domain, errors, events
 from scheduling.domain.hours import TOO_FAR_AHEAD, last_day
 from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences, parse_rule

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import InvalidField, NotFound
-from jalsa.ids import new_id
-from jalsa.numbers import loose_number
+from jalsa.db.numbers import loose_number
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import InvalidField, NotFound
+from jalsa.service.ids import new_id
 from scheduling import domain, errors, events, queries
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant

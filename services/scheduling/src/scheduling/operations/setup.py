@@ -10,9 +10,9 @@ from sqlalchemy import Row, delete, select
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from jalsa.db import sqlstate
-from jalsa.errors import InvalidField
-from jalsa.ids import new_id
+from jalsa.db.transactions import sqlstate
+from jalsa.service.errors import InvalidField
+from jalsa.service.ids import new_id
 from scheduling import events
 from scheduling.domain.hours import WorkingHours, knows_zone
 from scheduling.errors import UnknownZone

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from jalsa.db import context_of
-from jalsa.errors import InvalidField, NotFound
-from jalsa.ids import new_id
+from jalsa.db.transactions import context_of
+from jalsa.service.errors import InvalidField, NotFound
+from jalsa.service.ids import new_id
 from scheduling import domain, errors, queries
 from scheduling.domain.hours import earliest_today
 from scheduling.models import Provider, ServiceType, WaitlistEntry, WaitlistOffer

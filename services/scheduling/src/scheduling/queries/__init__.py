@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, literal_column, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from jalsa.db import TenantRow
+from jalsa.db.transactions import TenantRow
 from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT, MISSING, PAYMENT_DUE, consent_reason
 from scheduling.domain.hours import WorkingHours
 from scheduling.models import (

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session, selectinload
 
-from jalsa.errors import NotFound
+from jalsa.service.errors import NotFound
 from scheduling.domain import EXPECTED, LIVE_PARTICIPANT
 from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
 

@@ -1,6 +1,6 @@
 """Sessions and appointments by a piece of text, as somebody at the desk types it, and by days or instants.
 
-What people take for the same spelling is the same (`jalsa.folding`), and no character stands for others.
+What people take for the same spelling is the same (`jalsa.service.folding`), and no character stands for others.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, and_, cast, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from jalsa.folding import fold, words
+from jalsa.service.folding import fold, words
 from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Room, ServiceType
 
 _DAY = timedelta(days=1)

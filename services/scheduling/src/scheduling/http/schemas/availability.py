@@ -5,9 +5,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.errors import Message
-from jalsa.web import PageArgs
-from jalsa.web.fields import DayOrInstant, Instant, Name
+from jalsa.http import PageArgs
+from jalsa.http.fields import DayOrInstant, Instant, Name
+from jalsa.service.errors import Message
 from scheduling.domain import MAX_MINUTES
 from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.http.schemas.setup import WallTime

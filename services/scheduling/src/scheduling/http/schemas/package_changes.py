@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web.fields import Day, FreeText, Instant
+from jalsa.http.fields import Day, FreeText, Instant
 from scheduling.domain.planning import MAX_SESSIONS
 from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
 from scheduling.http.schemas.sessions import Override, ReasonBody

@@ -4,9 +4,9 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.errors import Message
-from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import Day, Instant, Name
+from jalsa.http import Answer, PageArgs, restricted
+from jalsa.http.fields import Day, Instant, Name
+from jalsa.service.errors import Message
 from scheduling.domain import MAX_MINUTES, PACKAGE
 from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.domain.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web.fields import FreeText, Instant
+from jalsa.http.fields import FreeText, Instant
 from scheduling.http.schemas.availability import SlotProvider, SlotRoom
 from scheduling.http.schemas.sessions import Override, SessionAnswer
 from scheduling.http.schemas.setup import Affected, ClosureAnswer, TimeOffAnswer

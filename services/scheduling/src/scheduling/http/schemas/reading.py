@@ -4,10 +4,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.errors import Message
-from jalsa.web import PageArgs
-from jalsa.web.fields import Day, DayOrInstant, Instant, Name, Words
-from jalsa.web.sheets import separator
+from jalsa.http import PageArgs
+from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words
+from jalsa.http.sheets import separator
+from jalsa.service.errors import Message
 from scheduling.domain import PARTICIPANT
 from scheduling.http.schemas.sessions import PackagePlace, ParticipantAnswer
 from scheduling.http.schemas.zones import left_out_clinics

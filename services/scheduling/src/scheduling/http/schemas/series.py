@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate, validates_schema
 
-from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import Day, FreeText, Instant, Name
+from jalsa.http import Answer, PageArgs, restricted
+from jalsa.http.fields import Day, FreeText, Instant, Name
 from scheduling.domain.recurrence import MAX_OCCURRENCES
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override, Where, check_minimum, group_places
 from scheduling.http.schemas.setup import WallTime

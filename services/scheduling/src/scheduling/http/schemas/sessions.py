@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import DayOrInstant, FreeText, Instant, Name, Words
+from jalsa.http import Answer, PageArgs, restricted
+from jalsa.http.fields import DayOrInstant, FreeText, Instant, Name, Words
 from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION, WALK_IN_MINUTES
 from scheduling.domain.recurrence import SCOPES, THIS
 from scheduling.policy import CARE

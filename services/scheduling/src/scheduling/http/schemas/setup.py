@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_dump, validate, validates_schema
 
-from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import Day, FreeText, Instant, Login, Name, PlaceZone, code
+from jalsa.http import Answer, PageArgs, restricted
+from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, code
 from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.policy import ABSENCE
 

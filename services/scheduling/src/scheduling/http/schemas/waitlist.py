@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import Day, FreeText, Instant, Name
+from jalsa.http import Answer, PageArgs, restricted
+from jalsa.http.fields import Day, FreeText, Instant, Name
 from scheduling.domain import ATTENTION, ENTRY
 from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from jalsa.web import page_of
+from jalsa.http import page_of
 
 
 class LeftOutClinic(Schema):

@@ -1,0 +1,1 @@
+"""The database: transactions, migrations, the functions and tables that every service has."""

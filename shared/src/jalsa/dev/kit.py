@@ -1,0 +1,214 @@
+"""A service under test: its own migrated database, its application, its inbox; and golden examples as events."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
+from uuid import NAMESPACE_OID, uuid4, uuid5
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, text
+from werkzeug.test import TestResponse
+
+from jalsa.cli import migrations_folder
+from jalsa.db.migrate import migrate
+from jalsa.db.transactions import Database, Limits
+from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.provision import drop_database, provision
+from jalsa.dev.servers import Servers
+from jalsa.events.contracts import FOLDER
+from jalsa.events.envelope import Envelope, parse
+from jalsa.events.inbox import Inbox
+from jalsa.events.outbox import COLUMNS, envelope_of
+from jalsa.events.relay import place
+from jalsa.http.app import Service, create_app
+from jalsa.http.edge import Patience
+from jalsa.service import clock
+from jalsa.service.config import Config
+from jalsa.service.context import Context, for_system
+
+T = TypeVar("T")
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    """It is that moment from now on, by the service's clock and by the database's; tokens stay valid."""
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    monkeypatch.setattr(clock, "database_now", lambda _: moment)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Calls the application as one person of one tenant."""
+
+    app: Flask
+    token: str
+
+    def get(self, path: str, **query: Any) -> TestResponse:
+        """GET /v1<path>."""
+        return self.call("GET", path, query_string=query)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+        """POST a JSON body to /v1<path>; `Idempotency_Key="…"` is the header Idempotency-Key."""
+        return self.call("POST", path, json={} if body is None else body, headers=headers)
+
+    def patch(self, path: str, body: Any, etag: str | None = None) -> TestResponse:
+        """PATCH with If-Match."""
+        return self.call("PATCH", path, json=body, headers={"If-Match": etag} if etag else {})
+
+    def put(self, path: str, body: Any) -> TestResponse:
+        """PUT a JSON body."""
+        return self.call("PUT", path, json=body)
+
+    def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **kwargs: Any) -> TestResponse:
+        """Any request, with the token."""
+        named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+        named.setdefault("Authorization", f"Bearer {self.token}")
+        return self.app.test_client().open(f"/v1{path}", method=method, headers=named, **kwargs)
+
+
+class ServiceKit:
+    """One service with a database of its own."""
+
+    #: A machine that runs tests may be slow, and hundreds of requests at once must all be answered.
+    patience = Patience(turn=60.0, waiting=1_000, limits=Limits(lock=30.0, statement=60.0))
+
+    def __init__(self, service: Service, config: Config, issuer: Issuer) -> None:
+        self.service = service
+        self.config = config
+        self.issuer = issuer
+        self.database = Database(config.database_url, pool_size=20)
+        self.relay = Database(config.database_relay_url, pool_size=5)
+
+    @cached_property
+    def app(self) -> Flask:
+        """The web application."""
+        app = create_app(self.service, self.config, self.database, self.patience)
+        app.testing = False
+        return app
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """The inbox, under the application's and the relay's role."""
+        return Inbox(self.service.name, self.database, self.relay, self.service.streams, self.service.handlers)
+
+    def client(
+        self,
+        tenant: str,
+        *roles: str,
+        provider_id: str | None = None,
+        subject: str = "tester",
+        events: Iterable[str] | None = None,
+    ) -> Client:
+        """A caller; a manager unless roles are given."""
+        token = self.issuer.token(
+            tenant, roles or ("manager",), subject=subject, provider_id=provider_id, events=events
+        )
+        return Client(self.app, token)
+
+    def transaction(self, tenant: str) -> Any:
+        """A transaction of the application role, as a context manager giving SQLAlchemy's session."""
+        return self.database.transaction(context(tenant))
+
+    def events(self, tenant: str, name: str | None = None) -> list[Envelope]:
+        """What the tenant's transactions have published, in order."""
+        while place(self.relay.engine):
+            pass
+        with self.transaction(tenant) as db:
+            rows = db.execute(text(f"SELECT {COLUMNS} FROM outbox ORDER BY position")).all()
+        envelopes = [envelope_of(row) for row in rows]
+        return [e for e in envelopes if name is None or e.event.split(".")[0] == name]
+
+    def count(self, tenant: str, model: Any) -> int:
+        """How many rows of a model the tenant has."""
+        with self.transaction(tenant) as db:
+            return len(db.scalars(select(model)).all())
+
+
+def context(tenant: str) -> Context:
+    """The context of a test's own transactions."""
+    return for_system(tenant, "test")
+
+
+@contextmanager
+def service_kit(service: Service, servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
+    """A service with a freshly migrated database, dropped at the end."""
+    role = service.name.replace("-", "_")
+    name = f"{role}_{secrets.token_hex(4)}"
+    urls = provision(servers.postgres.url, name, secret="test", service=role)
+    migrate(migrations_folder(service), urls.owner)
+    config = service.config(
+        database_url=urls.app,
+        database_relay_url=urls.relay,
+        database_owner_url=urls.owner,
+        jwt_issuer=ISSUER,
+        jwt_audience=AUDIENCE,
+        jwks_url=issuer.jwks_url,
+        service_key=issuer.service_key(service.name),
+        service_jwks_url=issuer.service_jwks_url,
+    )
+    kit = ServiceKit(service, config, issuer)
+    try:
+        yield kit
+    finally:
+        kit.database.dispose()
+        kit.relay.dispose()
+        drop_database(servers.postgres.url, name)
+
+
+def golden(event: str, name: str, version: int = 1) -> dict[str, Any]:
+    """A golden example, `shared/contracts/<event>/v<N>/<name>.json`: a whole envelope."""
+    example: dict[str, Any] = json.loads((FOLDER / event / f"v{version}" / f"{name}.json").read_text())
+    return example
+
+
+def example(
+    event: str,
+    name: str,
+    tenant: str,
+    *,
+    sequence: int = 1,
+    subject_id: Any = None,
+    time: datetime | None = None,
+    **data: Any,
+) -> Envelope:
+    """A golden example as an event of a tenant; `data` replaces top-level members of its data.
+
+    The same sequence of a subject is the same event, with the same id, however often it is made.
+    """
+    attributes = golden(event, name)
+    aggregate, original_id = attributes["subject"].split("/", 1)
+    subject = f"{aggregate}/{subject_id or original_id}"
+    attributes |= {
+        "id": str(uuid5(NAMESPACE_OID, f"{tenant} {attributes['source']} {subject} {sequence}")),
+        "tenantid": tenant,
+        "sequence": str(sequence),
+        "subject": subject,
+        "correlationid": str(uuid4()),
+        "data": {**attributes["data"], **json.loads(json.dumps(data, default=str))},
+    }
+    if time is not None:
+        attributes["time"] = time.isoformat()
+    return parse(attributes)
+
+
+def renamed(envelope: Envelope, event: str, **data: Any) -> Envelope:
+    """The envelope as that of another event (`AppointmentCorrected.v1`) of its subject, with this data and no other."""
+    changes = {"type": f"jalsa.{envelope.service}.{event}", "data": json.loads(json.dumps(data, default=str))}
+    return parse({**envelope.attributes(), **changes})
+
+
+def eventually(look: Callable[[], T], *, within: float = 10.0) -> T:
+    """The first true value that `look` returns, asked again and again until a deadline. Raises AssertionError."""
+    deadline = time.monotonic() + within
+    while True:
+        if found := look():
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within} s; last seen: {found!r}")
+        time.sleep(0.02)

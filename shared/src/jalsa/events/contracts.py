@@ -1,0 +1,90 @@
+"""What a service publishes, and the few fields that it reads of what others publish. Wire names are written down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields
+
+from jalsa.service.commands import Loaded
+
+EXCHANGE = "jalsa.events"
+#: Golden examples and the bus's topology: data, beside this package.
+FOLDER = Path(__file__).resolve().parents[3] / "contracts"
+
+
+@dataclass(frozen=True)
+class EventType:
+    """An event that a service publishes; `schema` describes its data."""
+
+    service: str
+    aggregate: str
+    name: str
+    schema: Schema
+    version: int = 1
+
+    @cached_property
+    def type(self) -> str:
+        """`jalsa.scheduling.AppointmentBooked.v1`."""
+        return f"jalsa.{self.service}.{self.name}.v{self.version}"
+
+    @property
+    def dataschema(self) -> str:
+        """Where the JSON Schema of its data is served, behind the gateway."""
+        return f"/{self.service}/v1/events/schemas/{self.name}.v{self.version}"
+
+
+def missing(schema: Schema, data: Mapping[str, Any]) -> list[str]:
+    """The required fields that dumped data lacks, also within nested ones.
+
+    Dumping writes whatever a field's type demands, but passes over what is not there; to load it all again, which
+    would tell as much, costs ten times more.
+    """
+    found = []
+    for name, field_ in schema.fields.items():
+        key = field_.data_key or name
+        value = data.get(key)
+        if value is None:
+            if field_.required and not (field_.allow_none and key in data):
+                found.append(key)
+        elif isinstance(field_, fields.Nested) and isinstance(value, Mapping):
+            found += [f"{key}.{inner}" for inner in missing(field_.schema, value)]
+    return found
+
+
+class Fields(Loaded):
+    """The fields that a consumer reads of an event. Whatever else is in it is ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One aggregate of another service, all of whose events this service follows, in order.
+
+    `reads` maps an event (`AppointmentBooked.v1`) to the fields read of it; `passes_over` names those that are known
+    and mean nothing here.
+    """
+
+    service: str
+    aggregate: str
+    reads: Mapping[str, Schema]
+    passes_over: frozenset[str] = field(default=frozenset())
+
+    @property
+    def binding(self) -> str:
+        """The binding key: every event of the aggregate, since a gap could not be told from a loss."""
+        return f"*.{self.service}.{self.aggregate}.#"
+
+    def load(self, event: str, data: Mapping[str, Any]) -> Any:
+        """The fields read of an event. Raises marshmallow's ValidationError where they do not fit."""
+        return self.reads[event].load(data)
+
+
+def routing_key(tenant: str, subject: str, type_: str) -> str:
+    """`agdar.scheduling.appointment.AppointmentBooked.v1`."""
+    _, service, name, version = type_.split(".")
+    return f"{tenant}.{service}.{subject.split('/', 1)[0]}.{name}.{version}"

@@ -1,0 +1,271 @@
+"""The application factory: what a service declares, and the Flask application made of it."""
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import structlog
+from flask import Response, current_app, g, jsonify, request
+from flask.json.provider import DefaultJSONProvider
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from jalsa.db.transactions import Database
+from jalsa.events.contracts import EventType, Stream
+from jalsa.events.inbox import Handler
+from jalsa.http import bodies, fields
+from jalsa.http.auth import Authenticator, Policy
+from jalsa.http.edge import JalsaFlask, Patience
+from jalsa.http.routes import Routes
+from jalsa.service import metrics
+from jalsa.service.config import Config
+from jalsa.service.errors import DomainError
+from jalsa.service.problems import COMMON, Catalogue, Problem, Speaker
+from jalsa.service.states import StateMachine
+from jalsa.service.texts import LANGUAGES, Texts
+from jalsa.work.jobs import Job
+
+log = structlog.get_logger()
+
+_HEADERS = {
+    "IdempotencyKey": {
+        "in": "header",
+        "name": "Idempotency-Key",
+        "description": "The same request with the same key is done once, and answered as at the first time",
+        "schema": {"type": "string", "pattern": "^[ -~]{1,200}$"},
+    },
+    "IfMatch": {
+        "in": "header",
+        "name": "If-Match",
+        "required": True,
+        "description": "The ETag of the record as it was read: 428 without it, 412 if it has changed since",
+        "schema": {"type": "string"},
+    },
+}
+_HEADER_OF = {"post": "IdempotencyKey", "patch": "IfMatch", "delete": "IfMatch"}
+_PATIENCE = Patience()
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """All that a service declares; its `app.py` is the only place that puts it together.
+
+    `texts` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
+    refuses, and `constraints` maps a database constraint to the refusal
+    that it stands for.
+    `restricted` names the aggregates whose events only holders of `events.read.<aggregate>` find in the feed.
+    """
+
+    name: str
+    title: str
+    config: type[Config] = Config
+    policy: Policy
+    routes: tuple[Routes, ...]
+    publishes: tuple[EventType, ...] = ()
+    streams: tuple[Stream, ...] = ()
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    jobs: tuple[Job, ...] = ()
+    machines: tuple[StateMachine, ...] = ()
+    texts: tuple[str, ...] = ()
+    problems: Catalogue = Catalogue()  # noqa: RUF009 (it is never changed)
+    constraints: Mapping[str, Callable[[], DomainError]] = field(default_factory=dict)
+    restricted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the edge finds in `app.extensions["jalsa"]`."""
+
+    service: Service
+    config: Config
+    authenticator: Authenticator
+    catalogue: Catalogue
+    texts: Texts
+
+
+class _Json(DefaultJSONProvider):
+    """JSON in the order of the schema's fields, with Arabic as it is read."""
+
+    sort_keys = False
+    ensure_ascii = False
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """JSON text. A half of a surrogate pair, which UTF-8 cannot carry, is escaped with all else."""
+        text = super().dumps(obj, **kwargs)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return super().dumps(obj, ensure_ascii=True, **kwargs)
+        return text
+
+
+class JalsaApi(Api):  # type: ignore[misc]
+    """flask-smorest with problem documents for errors, in answers and in the documentation."""
+
+    ERROR_SCHEMA = fields.Problem
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """Any HTTP error as a problem document; the headers of the error (Allow, …) are kept."""
+        return _http_problem(error)
+
+    @cached_property
+    def document(self) -> bytes:
+        """The OpenAPI document as JSON, built at the first call."""
+        return json.dumps(self._document(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def _document(self) -> dict[str, Any]:
+        document: dict[str, Any] = copy.deepcopy(self.spec.to_dict())  # apispec hands out dictionaries of its own
+        document.setdefault("components", {})["parameters"] = _HEADERS
+        for item in document["paths"].values():
+            for method, name in _HEADER_OF.items():
+                if method in item and item[method].get("x-answer-kept", True):
+                    item[method].setdefault("parameters", []).append({"$ref": f"#/components/parameters/{name}"})
+        responses = document.get("components", {}).get("responses", {})
+        for response in responses.values():
+            if "application/json" in response.get("content", {}):
+                response["content"] = {"application/problem+json": response["content"]["application/json"]}
+        return document
+
+
+def create_app(
+    service: Service, config: Config, database: Database | None = None, patience: Patience = _PATIENCE
+) -> JalsaFlask:
+    """The web application of a service.
+
+    The application role's `database` is made from `config` if absent, and is then watched by threads of this process.
+    """
+    from jalsa.http.feed import feed_routes
+    from jalsa.http.system import system_blueprint
+
+    config.require("database_url", "jwks_url", "service_jwks_url")
+    app = JalsaFlask(service.name, static_folder=None)
+    app.config.update(
+        API_TITLE=service.title,
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        MAX_CONTENT_LENGTH=bodies.MAX_BYTES,
+        API_SPEC_OPTIONS=_spec_options(service),
+    )
+    app.json = _Json(app)
+    app.extensions["jalsa"] = Wiring(
+        service,
+        config,
+        Authenticator(
+            issuer=config.jwt_issuer,
+            audience=config.jwt_audience,
+            jwks_url=config.jwks_url,
+            service_jwks_url=config.service_jwks_url,
+            max_hours=config.jwt_max_hours,
+        ),
+        COMMON | service.problems,
+        Texts(("jalsa", *service.texts)),
+    )
+    watched = database is None
+    name = f"{service.name}-web"
+    app.guard(
+        database or Database(config.database_url, pool_size=config.web_threads, name=name, connect_timeout=2), patience
+    )
+    api = JalsaApi(app)
+    app.extensions["jalsa-api"] = api
+    for routes in (*service.routes, feed_routes()):
+        api.register_blueprint(routes, url_prefix="/v1")
+    app.register_blueprint(system_blueprint())
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(DomainError, _refused)
+    app.before_request(_start_clock)
+    app.after_request(_observe)
+    if hops := config.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
+        )
+    if watched:
+        app.pulse.start()
+    return app
+
+
+def _spec_options(service: Service) -> dict[str, Any]:
+    return {
+        "servers": [{"url": f"/{service.name}", "description": "Behind the gateway"}],
+        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        "security": [{"bearer": []}],
+    }
+
+
+def language() -> str:
+    """The language of the caller, by Accept-Language: English where none of ours is asked for."""
+    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def current_speaker() -> Speaker:
+    """What says a message in the caller's language."""
+    wiring: Wiring = current_app.extensions["jalsa"]
+    return wiring.texts.speaker(language())
+
+
+def _refused(error: DomainError) -> Response:
+    return _problem(current_app.extensions["jalsa"].catalogue.problem(error, current_speaker()))
+
+
+def _problem(problem: Problem) -> Response:
+    response = jsonify(problem.document(current_speaker()))
+    response.status_code = problem.status
+    response.content_type = "application/problem+json"
+    response.headers.update(problem.headers)
+    response.headers["Content-Language"] = language()
+    response.vary.add("Accept-Language")
+    return response
+
+
+def _http_problem(error: HTTPException) -> Response:
+    data = getattr(error, "data", None) or {}
+    status = error.code or 500
+    if isinstance(error, InternalServerError):
+        log.error("request-failed", exc_info=error.original_exception or error)
+        detail, code = "The request failed; the fault is ours and was logged.", "internal-error"
+    elif status == 422:
+        detail, code = "The request has invalid fields.", "validation-error"
+    elif status == 400:
+        detail, code = "The request can not be read: it must be valid JSON in UTF-8.", "malformed-request"
+    else:
+        detail, code = error.description or error.name, error.name.lower().replace(" ", "-")
+    messages = data.get("messages") if status == 422 else None
+    response = _problem(Problem(status, code, detail, errors=_flat(messages)))
+    for name, value in error.get_response().headers:
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _flat(messages: Any) -> dict[str, Any] | None:
+    """webargs' messages without their location level (`json`, `query`)."""
+    if not isinstance(messages, dict):
+        return None
+    flat: dict[str, Any] = {}
+    for of_location in messages.values():
+        flat.update(of_location if isinstance(of_location, dict) else {"body": of_location})
+    return flat
+
+
+def _start_clock() -> None:
+    g.started = time.perf_counter()
+
+
+def _observe(response: Response) -> Response:
+    """Log and measure the request by its route: the path and the query may name a patient."""
+    route = request.url_rule.rule if request.url_rule else "unmatched"
+    seconds = time.perf_counter() - g.get("started", time.perf_counter())
+    service = current_app.extensions["jalsa"].service.name
+    method = request.method if request.method in _METHODS else "other"  # a client may make up any number of them
+    metrics.REQUESTS.labels(service, method, route, str(response.status_code)).observe(seconds)
+    response.headers["X-Request-ID"] = g.get("request_id", "")
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if not route.endswith(("/livez", "/readyz", "/metrics")):
+        log.info("request", method=method, route=route, status=response.status_code, ms=round(seconds * 1e3, 1))
+    return response

@@ -1,0 +1,278 @@
+"""The edge of a request: authenticate, authorise, read the body, wait for a place, and all else in one transaction."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from jalsa.db.pulse import Pulse
+from jalsa.db.transactions import (
+    CANCELED,
+    DISK_FULL,
+    LOCKED,
+    RETRYABLE,
+    Database,
+    Limits,
+    again,
+    begin,
+    commit,
+    database_is_away,
+    sqlstate,
+)
+from jalsa.http import bodies, idempotency
+from jalsa.http.auth import PUBLIC, Principal, authorise
+from jalsa.http.gate import Gate, NoPlace
+from jalsa.http.restricted import as_seen_by
+from jalsa.service import metrics
+from jalsa.service.context import Context, child_trace, request_id
+from jalsa.service.errors import Conflict, DomainError, NotYetKnown
+from jalsa.service.problems import Problem
+
+log = structlog.get_logger()
+
+_AWAY = "The database can not be reached; try again."
+#: A statement that writes, on a server that only repeats another one.
+READ_ONLY = "25006"
+#: Seconds for which what may be on its way here is waited for, and between two looks.
+KNOWN_WITHIN, LOOK_AGAIN = 1.0, 0.05
+#: Threads for liveness and readiness, for what needs no database, and for refusals.
+SPARE_THREADS = 8
+#: How many requests of a process wait so at once; further ones are answered at once.
+MAX_WAITERS = 8
+
+#: A value of the request that no schema refused: a NUL (seen by the driver, which gives no state), a number out of
+#: range, a text that is too long, a character that JSON in the database can not hold.
+_UNSTORABLE = frozenset({None, "22001", "22003", "22021", "22P05"})
+
+
+def current_db() -> Session:
+    """The request's transaction; the edge commits it if the view succeeds."""
+    return cast(Session, g.db)
+
+
+def current_principal() -> Principal:
+    """The authenticated caller."""
+    return cast(Principal, g.principal)
+
+
+def run_as(principal: Principal, view: Callable[[], Any]) -> Response:
+    """Run the rest of a public view for a caller who proved by other means than a bearer token for whom it is.
+
+    It has the transaction of that tenant, and the same problems for what goes wrong, as every other view.
+    """
+    app = cast(JalsaFlask, current_app)
+    app.enter(principal)
+    return app.in_transaction(view)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a request waits, in seconds: for its turn, and in its transaction; and how many wait for their turn.
+
+    A lock is waited for somewhat longer than PostgreSQL needs to see a deadlock, and no longer than a caller should.
+    """
+
+    turn: float = 1.8
+    waiting: int = 120
+    limits: Limits = field(default=Limits(lock=1.5, statement=10.0))
+
+    def threads(self, places: int, services: int = 1) -> int:
+        """How many threads a process needs, so that some are left when all places are taken and all who may, wait."""
+        return services * (places + self.waiting) + SPARE_THREADS
+
+
+class JalsaFlask(Flask):
+    """Flask with one transaction per request: a view that raises, or answers 4xx or 5xx, has changed nothing."""
+
+    database: Database
+    pulse: Pulse
+    gate: Gate
+    patience: Patience
+
+    def guard(self, database: Database, patience: Patience) -> None:
+        """Let requests use this database, with so much patience."""
+        self.database, self.patience = database, patience
+        self.pulse = Pulse(database)
+        self.gate = Gate(database.size, waiting=patience.waiting, patience=patience.turn)
+        self._waiters = threading.BoundedSemaphore(MAX_WAITERS)
+
+    def dispatch_request(self) -> Any:
+        _trace()
+        if request.routing_exception is not None or request.method == "OPTIONS" or request.endpoint == "static":
+            return super().dispatch_request()
+        permission = self._declared("permission")
+        max_bytes = self._declared("max_bytes") or bodies.MAX_BYTES
+        if permission == PUBLIC:
+            bodies.limit(request, max_bytes)
+            return super().dispatch_request()
+        self.enter(self.extensions["jalsa"].authenticator.principal(request.headers.get("Authorization")))
+        authorise(self.extensions["jalsa"].service.policy, permission, g.principal)
+        bodies.read(request, max_bytes)
+        return self.in_transaction(super().dispatch_request)
+
+    def log_exception(self, *_: Any) -> None:
+        """Flask would log the message, which may carry a patient's data; the error handler logs without it."""
+
+    def enter(self, principal: Principal) -> None:
+        """Take it from now on that this is the caller, also in the logs."""
+        g.principal = principal
+        structlog.contextvars.bind_contextvars(tenant=principal.tenant, actor=principal.subject)
+
+    def in_transaction(self, view: Callable[[], Any]) -> Response:
+        """Run a view in the caller's transaction, and commit it unless the view raises or answers an error.
+
+        What is not known yet is waited for outside of the transaction, by a few requests at once.
+        """
+        try:
+            return self._in_turn(view)
+        except NotYetKnown:
+            if not self._waiters.acquire(blocking=False):
+                raise
+        try:
+            return self._until_known(view)
+        finally:
+            self._waiters.release()
+
+    def _until_known(self, view: Callable[[], Any]) -> Response:
+        deadline = time.monotonic() + KNOWN_WITHIN
+        while True:
+            time.sleep(LOOK_AGAIN)
+            try:
+                return self._in_turn(view)
+            except NotYetKnown:
+                if time.monotonic() > deadline:
+                    raise
+
+    def _in_turn(self, view: Callable[[], Any]) -> Response:
+        """Run a view when there is a place for it. Raises a 503 problem where there is none in time."""
+        route = self._route()
+        self.pulse.used()
+        self._check_reachable()
+        try:
+            with self.gate.place(route):
+                self._check_reachable()
+                return self._run(view, route)
+        except NoPlace:
+            raise self._unavailable("crowded", "Too many requests wait for the same; try again.") from None
+
+    def _check_reachable(self) -> None:
+        if self.database.away:
+            raise self._unavailable("database-away", _AWAY)
+
+    def _run(self, view: Callable[[], Any], route: str) -> Response:
+        """Run a view in a transaction, with a problem for what the database says against it."""
+        try:
+            response = again(lambda: self._attempt(view))
+        except (DomainError, Problem):
+            self.gate.went_through(route)
+            raise
+        except IntegrityError as error:
+            raise self._violation(error) from None
+        except UnicodeEncodeError:
+            raise _unstorable() from None
+        except SQLAlchemyError as error:
+            if problem := self._database_problem(error, route):
+                raise problem from None
+            raise
+        self.gate.went_through(route)
+        return response
+
+    def _attempt(self, view: Callable[[], Any]) -> Response:
+        with Session(self.database.engine, expire_on_commit=False, autoflush=False) as db:
+            g.db = db
+            begin(db, _context(g.principal), self._limits())
+            key = idempotency.key_of(request) if self._declared("kept") else None
+            provider_id = g.principal.provider_id
+            if key and (earlier := idempotency.earlier_response(db, request, key, provider_id=provider_id)):
+                return self._as_seen_now(earlier)
+            response = self.make_response(view())
+            if response.status_code >= 400:
+                return response
+            if key:
+                idempotency.store_response(db, request, key, response, provider_id=provider_id)
+            commit(db)
+            return response
+
+    def _declared(self, name: str) -> Any:
+        """What the view declares of itself; None where it says nothing."""
+        return getattr(self.view_functions[cast(str, request.endpoint)], name, None)
+
+    def _route(self) -> str:
+        """Under which name the gate counts the request: views that may take long are counted together."""
+        return "long" if self._declared("seconds") else cast(str, request.endpoint)
+
+    def _limits(self) -> Limits:
+        limits = self.patience.limits
+        return Limits(limits.lock, self._declared("seconds") or limits.statement)
+
+    def _as_seen_now(self, earlier: Response) -> Response:
+        """A kept answer, without what the caller may not read any more; its tag was of what it showed then."""
+        schema, document = self._declared("answer"), earlier.get_json(silent=True)
+        seen = as_seen_by(g.principal, schema, document) if schema is not None else document
+        if seen != document:
+            earlier.set_data(self.json.dumps(seen))
+            earlier.headers.pop("ETag", None)
+        return earlier
+
+    def _violation(self, error: IntegrityError) -> DomainError:
+        """A constraint caught what the operation did not. It is the same refusal, from the service's table of them."""
+        name = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
+        constraints: Mapping[str, Callable[[], DomainError]] = self.extensions["jalsa"].service.constraints
+        if name in constraints:
+            return constraints[name]()
+        log.error("constraint-violated", constraint=name, exc_info=error)
+        return Conflict()
+
+    def _database_problem(self, error: SQLAlchemyError, route: str) -> Problem | None:
+        """What a database error means to the caller; None for a fault of ours."""
+        state = sqlstate(error)
+        if isinstance(error, DataError) and state in _UNSTORABLE:
+            return _unstorable()
+        if state == DISK_FULL:
+            self.pulse.found_full()
+            return self._unavailable("disk-full", "The database's disk is full: nothing can be stored.", error, 10)
+        if state == READ_ONLY:
+            return self._unavailable("read-only", "The database can only be read at present.", error)
+        if database_is_away(error):
+            return self._unavailable("database-away", _AWAY, error)
+        if state in (LOCKED, CANCELED):
+            self.gate.hung(route)
+            return self._unavailable("hung", "What the request needs is held by others for too long.", error)
+        if state in RETRYABLE:
+            return self._unavailable("lost", "Others changed the same at the same time; try again.", error)
+        return None
+
+    def _unavailable(self, reason: str, detail: str, error: Exception | None = None, retry_after: int = 2) -> Problem:
+        metrics.REFUSED.labels(self.extensions["jalsa"].service.name, reason).inc()
+        if error is not None:
+            log.warning("request-not-served", reason=reason, exc_info=error)
+        return Problem(503, "temporarily-unavailable", detail, headers={"Retry-After": str(retry_after)})
+
+
+def _trace() -> None:
+    g.request_id = request_id(request.headers.get("X-Request-ID"))
+    g.traceparent = child_trace(request.headers.get("traceparent"))
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(
+        service=current_app.extensions["jalsa"].service.name, request_id=g.request_id, traceparent=g.traceparent
+    )
+
+
+def _context(principal: Principal) -> Context:
+    return Context(
+        tenant=principal.tenant,
+        actor=principal.subject,
+        request_id=g.request_id,
+        traceparent=g.traceparent,
+        correlation_id=g.request_id,
+    )
+
+
+def _unstorable() -> Problem:
+    return Problem(422, "validation-error", "The request has a value that can not be stored.")

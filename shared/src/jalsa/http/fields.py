@@ -1,0 +1,205 @@
+"""marshmallow fields with the conventions of the HTTP surface."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
+
+from jalsa.http.auth import is_login
+from jalsa.service import zones
+from jalsa.service.characters import clean_line, clean_value, is_blank, is_text, is_visible, unjoined
+from jalsa.service.errors import Message
+from jalsa.service.folding import fold
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(_DAY.pattern + r"[Tt ]\d\d:\d\d.*", re.ASCII)
+
+
+class Name(fields.String):
+    """One line of 1 to `max` characters (120), as `clean_line` leaves it, that shows a letter, a digit or a symbol.
+
+    What folds to nothing, such as marks of vowels on no letter, shows none: nobody could look for it. Punctuation alone
+    stands for nothing where null does: it is loaded as None.
+    """
+
+    def __init__(self, *, max: int = 120, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max = max
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = _line(super()._deserialize(value, attr, data, **kwargs), 1, self.max)
+        if _shows_something(text):
+            return text
+        if self.allow_none and not is_blank(text):
+            return None
+        raise ValidationError("Must contain a letter, a digit or a symbol.")
+
+
+class Login(fields.String):
+    """A login of 1 to 120 characters, as `clean_line` leaves it and without any joiner, that a token may name."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        login = unjoined(_line(super()._deserialize(value, attr, data, **kwargs), 1, 120))
+        if not _shows_something(login) or not is_login(login):
+            raise ValidationError("Must be a login that a token may name: visible, without marks, not system:….")
+        return login
+
+
+class Words(fields.String):
+    """What somebody looks for: one line of 2 to `max` characters, as `clean_line` leaves it."""
+
+    def __init__(self, *, max: int = 60, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max = max
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        return _line(super()._deserialize(value, attr, data, **kwargs), 2, self.max)
+
+
+def _shows_something(text: str) -> bool:
+    return is_visible(text) and fold(text) != ""
+
+
+def _line(given: str | None, least: int, most: int) -> str:
+    try:
+        text = clean_line(given or "")
+    except ValueError:
+        raise ValidationError("Must not contain control characters.") from None
+    if not least <= len(text) <= most:
+        raise ValidationError(Message("Must be {least} to {most} characters.", least=least, most=most))
+    return text
+
+
+class Value(fields.String):
+    """A number, an identifier or an address, as people paste it: loaded as `clean_value` leaves it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        try:
+            return clean_value(super()._deserialize(value, attr, data, **kwargs) or "")
+        except ValueError:
+            raise ValidationError("Must not contain control characters.") from None
+
+
+class FreeText(fields.String):
+    """Text of several lines, up to `max` characters (2000), without control characters or direction overrides."""
+
+    def __init__(self, *, max: int = 2000, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max = max
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs) or ""
+        if not is_text(text):
+            raise ValidationError("Must not contain control characters or text-direction overrides.")
+        if len(text) > self.max:
+            raise ValidationError(Message("Must be at most {most} characters.", most=self.max))
+        return text
+
+
+class Instant(fields.AwareDateTime):
+    """An RFC 3339 instant with its offset, between 1900 and 2200; loaded as UTC, written with `Z`."""
+
+    default_error_messages = dict.fromkeys(
+        ("invalid", "invalid_awareness"), "Must be an instant with its offset, such as 2026-11-20T09:00:00Z."
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="iso", **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        if isinstance(value, str) and not _INSTANT.fullmatch(value):
+            raise self.make_error("invalid")
+        try:
+            instant: datetime = super()._deserialize(value, attr, data, **kwargs)
+            instant = instant.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError("Must be between 1900 and 2200.") from None
+        if not 1900 <= instant.year <= 2200:
+            raise ValidationError("Must be between 1900 and 2200.")
+        return instant
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return str(value.astimezone(UTC).isoformat()).replace("+00:00", "Z")
+
+
+class PlainDate(fields.Date):
+    """A day, `2026-11-20`: no other form, such as those of weeks, of which some readers take any ending."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> date:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
+        day: date = super()._deserialize(value, attr, data, **kwargs)
+        return day
+
+
+class Day(PlainDate):
+    """A day, `2026-11-20`, between 1900 and 2200."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> date:
+        day: date = super()._deserialize(value, attr, data, **kwargs)
+        if not 1900 <= day.year <= 2200:
+            raise ValidationError("Must be between 1900 and 2200.")
+        return day
+
+
+class DayOrInstant(fields.String):
+    """A day, or an instant with its offset: loaded as a date, or as a datetime in UTC."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        kind = Day() if len(str(value)) == len("2026-11-20") else Instant()
+        return kind.deserialize(value, attr, data, **kwargs)
+
+
+class Zone(fields.String):
+    """The name of a time zone in which this machine can reckon, as events have it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        name = super()._deserialize(value, attr, data, **kwargs) or ""
+        if not self._fits(name):
+            raise ValidationError("Must be the name of an IANA time zone, such as Asia/Riyadh.")
+        return ZoneInfo(name).key
+
+    def _fits(self, name: str) -> bool:
+        return zones.is_known(name)
+
+
+class PlaceZone(Zone):
+    """The name of the IANA time zone of a place, or UTC, as a caller may choose it."""
+
+    def _fits(self, name: str) -> bool:
+        return zones.is_place(name)
+
+
+def code(max: int = 20, *, required: bool = True, description: str | None = None) -> fields.String:
+    """A short code: capital letters, digits, `-` and `_`; it stands in numbers."""
+    return fields.String(
+        required=required,
+        metadata={"description": description} if description else {},
+        validate=validate.Regexp(
+            rf"[A-Z][A-Z0-9_-]{{0,{max - 1}}}\Z", error="Must be capital letters, digits, - or _."
+        ),
+    )
+
+
+class EmptyBody(Schema):
+    """A POST that needs no fields."""
+
+
+class Problem(Schema):
+    """RFC 9457 problem details. Some problems have further members, such as `rule`, `blockers` or `conflicts`."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "Stable, kebab-case"})
+    errors = fields.Dict(metadata={"description": "Messages by field, with 422; 20 messages at most"})
+    more_errors = fields.Boolean(metadata={"description": "Present and true where there are further messages"})

@@ -1,0 +1,1 @@
+"""Due and periodic work, and the worker process that does it."""
