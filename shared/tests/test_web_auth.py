@@ -20,8 +20,9 @@ from tokens import KID, PROVIDER, authenticator_of, claims, encoded, part, priva
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.kit import ServiceKit
 from jalsa.http import current_principal
-from jalsa.http.auth import Authenticator, Principal
+from jalsa.http.auth import Authenticator
 from jalsa.service.errors import Problem
+from jalsa.service.policy import Principal
 
 
 @pytest.fixture(scope="module")

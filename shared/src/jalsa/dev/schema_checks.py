@@ -11,7 +11,7 @@ from jalsa.db.migrate import migrate
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.provision import drop_database, provision
 from jalsa.dev.servers import Servers
-from jalsa.http.app import Service
+from jalsa.service.declaration import Service
 
 _COLUMNS = """
     SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns

@@ -17,7 +17,7 @@ from jalsa.events.delivery import Delivery, drop, is_undecodable, read, reject_u
 from jalsa.events.envelope import Envelope, Unreadable
 from jalsa.events.inbox import Inbox
 from jalsa.service import metrics
-from jalsa.work.jobs import Stop
+from jalsa.service.stopping import Stop
 
 log = structlog.get_logger()
 

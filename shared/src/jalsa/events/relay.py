@@ -17,7 +17,7 @@ from sqlalchemy import Engine, Row, text
 from jalsa.events.contracts import routing_key
 from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.service import metrics
-from jalsa.work.jobs import Stop
+from jalsa.service.stopping import Stop
 
 log = structlog.get_logger()
 

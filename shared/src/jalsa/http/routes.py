@@ -11,9 +11,9 @@ from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 
 from jalsa.http import bodies
-from jalsa.http.auth import PUBLIC
 from jalsa.http.restricted import check_declared
 from jalsa.service.errors import Problem
+from jalsa.service.policy import PUBLIC
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from jalsa.http import current_db, current_principal
-from jalsa.http.auth import forbidden
+from jalsa.service.policy import forbidden
 from scheduling import queries
 from scheduling.policy import acts_for
 from scheduling.queries.packages import Whole

@@ -1,0 +1,37 @@
+"""What a service declares. Nothing of HTTP, of the bus or of the database is imported for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jalsa.service.config import Config
+from jalsa.service.policy import Policy
+from jalsa.service.states import StateMachine
+
+if TYPE_CHECKING:
+    from jalsa.events.contracts import EventType, Stream
+    from jalsa.events.inbox import Handler
+    from jalsa.http.routes import Routes
+    from jalsa.work.jobs import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """All that a service declares; its `app.py` is the only place that puts it together.
+
+    `constraints` maps a database constraint to the code and detail of the 409 problem that it stands for.
+    `restricted` names the aggregates whose events only holders of `events.read.<aggregate>` find in the feed.
+    """
+
+    name: str
+    title: str
+    config: type[Config] = Config
+    policy: Policy
+    routes: "tuple[Routes, ...]"
+    publishes: "tuple[EventType, ...]" = ()
+    streams: "tuple[Stream, ...]" = ()
+    handlers: "Mapping[str, Handler]" = field(default_factory=dict)
+    jobs: "tuple[Job, ...]" = ()
+    machines: tuple[StateMachine, ...] = ()
+    constraints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    restricted: frozenset[str] = frozenset()
