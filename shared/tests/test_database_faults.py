@@ -156,7 +156,7 @@ def test_a_restart_in_the_middle_of_a_handler_loses_nothing_and_sets_nothing_asi
 WORKER = """
 import json, sys, time
 from lamps import TOPOLOGY, beta, on_lamp_switched
-from jalsa import topology
+from jalsa.events import topology
 from jalsa.service.config import Config
 from jalsa.work.worker import Worker
 

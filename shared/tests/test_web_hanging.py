@@ -32,7 +32,7 @@ WEB = """
 import json, os, sys, tempfile
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(dir=sys.argv[2])
 from jalsa.cli import _web
-from jalsa import logging
+from jalsa.service import logging
 from jalsa.service.config import Config
 from lamps import ALPHA
 logging.configure("WARNING", "alpha")

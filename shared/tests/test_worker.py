@@ -166,7 +166,9 @@ def test_a_lost_database_or_bus_makes_it_unready_and_not_dead(make_kit: MakeKit)
 
 # As a process
 
-APP = "import lamps\nfrom jalsa import topology\ntopology.load = lambda: lamps.TOPOLOGY\nSERVICE = lamps.beta()\n"
+APP = (
+    "import lamps\nfrom jalsa.events import topology\ntopology.load = lambda: lamps.TOPOLOGY\nSERVICE = lamps.beta()\n"
+)
 
 
 @contextmanager
