@@ -2,11 +2,12 @@
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.projections import save
 from jalsa.events.inbox import Received
 from jalsa.service import clock
 from notifications.models import ClinicProjection, PatientProjection
 from notifications.operations import appointments, packages, waitlist
-from notifications.operations.projections import save, save_provider
+from notifications.operations.projections import save_provider
 
 
 def on_patient_saved(db: Session, event: Received) -> None:
@@ -16,24 +17,19 @@ def on_patient_saved(db: Session, event: Received) -> None:
         db,
         PatientProjection,
         data["patient_id"],
-        active=data["active"],
-        language=data["preferred_language"],
-        phone=data["phone"],
-        email=data["email"],
+        {
+            "active": data["active"],
+            "language": data["preferred_language"],
+            "phone": data["phone"],
+            "email": data["email"],
+        },
     )
 
 
 def on_clinic_saved(db: Session, event: Received) -> None:
     """A clinic was opened or changed."""
     data = event.data
-    save(
-        db,
-        ClinicProjection,
-        data["clinic_id"],
-        name_en=data["name_en"],
-        name_ar=data["name_ar"],
-        timezone=data["timezone"],
-    )
+    save(db, ClinicProjection, data["clinic_id"], {name: data[name] for name in ("name_en", "name_ar", "timezone")})
 
 
 def on_provider_saved(db: Session, event: Received) -> None:

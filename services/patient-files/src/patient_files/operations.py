@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from jalsa.db.numbers import next_number
@@ -15,13 +13,11 @@ from jalsa.service.errors import Problem, invalid, not_found
 from jalsa.service.ids import new_id
 from patient_files import domain, events, queries
 from patient_files.models import (
-    AppointmentProjection,
     ClinicProjection,
     Consent,
     ConsentStanding,
     MainFile,
     Patient,
-    ProviderProjection,
     SubFile,
 )
 
@@ -181,22 +177,3 @@ def _consents_changed(db: Session, consent: Consent, now: datetime) -> None:
     db.flush()
     if consent.consent_type == domain.TREATMENT:
         refresh_standing(db, consent.patient_id, now=now)
-
-
-def save_projection(
-    db: Session,
-    kind: type[ClinicProjection] | type[ProviderProjection] | type[AppointmentProjection],
-    record_id: UUID,
-    values: Mapping[str, Any],
-) -> None:
-    """Store or replace what is known of another service's record."""
-    db.execute(
-        insert(kind)
-        .values(id=record_id, **values)
-        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_=dict(values))
-    )
-
-
-def set_appointment_status(db: Session, appointment_id: UUID, status: str) -> None:
-    """Note what has become of an appointment; its sub-file stays, whatever that is."""
-    db.execute(update(AppointmentProjection).where(AppointmentProjection.id == appointment_id).values(status=status))
