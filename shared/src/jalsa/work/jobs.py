@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import Database, again, database_is_away
 from jalsa.service import clock, metrics
+from jalsa.service.backoff import backoff
 from jalsa.service.config import Config
 from jalsa.service.context import for_system
 from jalsa.service.stopping import Stop
@@ -40,7 +41,7 @@ class Resting:
         """Leave a row alone, longer with each failure. Returns how often it has failed."""
         with self._lock:
             failures = self._rows.get((work, row_id), (0, 0.0))[0] + 1
-            self._rows[work, row_id] = failures, time.monotonic() + min(2.0**failures, LONGEST_REST)
+            self._rows[work, row_id] = failures, time.monotonic() + backoff(failures, first=2.0, longest=LONGEST_REST)
         return failures
 
     def done(self, work: str, row_id: UUID) -> None:

@@ -23,6 +23,7 @@ from jalsa.events.reconcile import Reconciler
 from jalsa.events.relay import Relay
 from jalsa.events.tokens import ServiceTokens
 from jalsa.service import metrics
+from jalsa.service.backoff import backoff
 from jalsa.service.config import Config, ConfigError
 from jalsa.service.declaration import Service
 from jalsa.service.stopping import Round, Stop
@@ -144,7 +145,7 @@ class Worker:
 
     def _keep(self, name: str, loop: Loop, stop: Stop) -> None:
         structlog.contextvars.bind_contextvars(service=self.service.name, loop=name)
-        pause = 0.5
+        failures = 0
         while not stop.is_set():
             began = time.monotonic()
             try:
@@ -156,8 +157,8 @@ class Worker:
             else:
                 continue
             metrics.LOOP_FAILURES.labels(self.service.name, name).inc()
-            pause = 0.5 if time.monotonic() - began > 60 else min(pause * 2, 10)
-            stop.wait(pause)
+            failures = 1 if time.monotonic() - began > 60 else failures + 1
+            stop.wait(backoff(failures, first=0.5, longest=10.0))
 
 
 def _job_loop(job: jobs.Job, tools: jobs.JobTools) -> Loop:
