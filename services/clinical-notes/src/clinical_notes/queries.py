@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from clinical_notes.domain import CANCELLED, GROUP, LIVE_PARTICIPANT, SIGNED, Reader
@@ -17,6 +17,7 @@ from clinical_notes.models import (
     ProviderProjection,
     SessionProjection,
 )
+from jalsa.db.keyset import keyset
 
 #: A session with its clinic and provider, as far as they are known.
 SessionRow = tuple[SessionProjection, ClinicProjection | None, ProviderProjection | None]
@@ -38,14 +39,12 @@ def list_notes(
     Filters: session_id, participant_id, discipline, scope, status; patient_id, which also finds the group notes of
     the sessions in which the patient has a place.
     """
-    query = select(Note).where(_readable(reader)).order_by(Note.id).limit(limit)
+    query = keyset(select(Note).where(_readable(reader)), Note.id, after=after, limit=limit)
     for name in ("session_id", "participant_id", "discipline", "scope", "status"):
         if filters.get(name) is not None:
             query = query.where(getattr(Note, name) == filters[name])
     if filters.get("patient_id"):
         query = query.where(_about(filters["patient_id"]))
-    if after is not None:
-        query = query.where(Note.id > after)
     return db.scalars(query).all()
 
 
@@ -66,17 +65,14 @@ def list_sessions(
         .outerjoin(ClinicProjection, ClinicProjection.id == SessionProjection.clinic_id)
         .outerjoin(ProviderProjection, ProviderProjection.id == SessionProjection.provider_id)
         .where(SessionProjection.status != CANCELLED)
-        .order_by(SessionProjection.starts_at, SessionProjection.id)
-        .limit(limit)
     )
+    query = keyset(query, SessionProjection.starts_at, SessionProjection.id, after=after, limit=limit)
     if provider_id is not None:
         query = query.where(SessionProjection.provider_id == provider_id)
     if filters.get("starts_from"):
         query = query.where(SessionProjection.starts_at >= filters["starts_from"])
     if filters.get("starts_before"):
         query = query.where(SessionProjection.starts_at < filters["starts_before"])
-    if after:
-        query = query.where(tuple_(SessionProjection.starts_at, SessionProjection.id) > tuple_(*after))
     return [(session, clinic, provider) for session, clinic, provider in db.execute(query)]
 
 
