@@ -172,7 +172,7 @@ def test_what_does_not_change_is_the_same_at_every_call_and_is_not_sent_twice(pa
 def test_logs_on_the_standard_output_are_lines_of_json_without_values() -> None:
     program = """
 import logging, structlog
-from jalsa import logging as ours
+from jalsa.service import logging as ours
 ours.configure("INFO", "alpha")
 log = structlog.get_logger()
 try:

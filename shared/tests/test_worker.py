@@ -304,7 +304,7 @@ def test_the_metrics_page_documents_every_metric() -> None:
 def test_a_process_whose_loop_hangs_ends_all_the_same_and_names_it() -> None:
     script = """
 import threading
-from jalsa import cli, logging
+from jalsa import cli; from jalsa.service import logging
 logging.configure("INFO", "beta")
 threading.Thread(target=threading.Event().wait, name="beta-consume").start()
 threading.Thread(target=threading.Event().wait, name="health", daemon=True).start()
