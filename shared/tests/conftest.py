@@ -17,7 +17,7 @@ from jalsa.dev.issuer import Issuer
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.provision import Urls
 from jalsa.dev.servers import Servers
-from jalsa.http import Service
+from jalsa.service.declaration import Service
 from jalsa.service.ids import new_id
 from jalsa.service.logging import _without_values as without_values
 

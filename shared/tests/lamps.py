@@ -24,14 +24,15 @@ from jalsa.events.envelope import Envelope, parse
 from jalsa.events.inbox import Handler, Received
 from jalsa.events.outbox import publish
 from jalsa.events.topology import Topology
-from jalsa.http import PageArgs, Routes, Service, check_if_match, current_db, page, page_of, run_as, tagged
-from jalsa.http.auth import PUBLIC, SUBSCRIBER, SYSTEM, Policy, Principal
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, page, page_of, run_as, tagged
 from jalsa.http.fields import FreeText, Name
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.config import Config
 from jalsa.service.context import TENANT
+from jalsa.service.declaration import Service
 from jalsa.service.errors import Conflict, InvalidTransition, NotFound
+from jalsa.service.policy import PUBLIC, SUBSCRIBER, SYSTEM, Policy, Principal
 from jalsa.service.problems import Catalogue, Entry
 
 TABLES = """

@@ -22,7 +22,7 @@ from jalsa.events.contracts import EXCHANGE
 from jalsa.events.reconcile import Reconciler
 from jalsa.events.topology import Topology
 from jalsa.service import metrics
-from jalsa.work.jobs import Stop
+from jalsa.service.stopping import Stop
 
 KEYS = ("*.alpha.lamp.#", "*.alpha.wire.#")
 BOUND = Topology({"beta": KEYS})

@@ -10,8 +10,8 @@ from lamps import WIRE_CUT, switch, switched
 from jalsa.dev.issuer import AUDIENCE, ISSUER
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.events.envelope import parse
-from jalsa.http.auth import ROLES, SYSTEM
 from jalsa.service.ids import new_id
+from jalsa.service.policy import ROLES, SYSTEM
 
 
 def read(client: Client, **query: Any) -> list[dict[str, Any]]:

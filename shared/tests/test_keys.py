@@ -21,8 +21,9 @@ from tokens import KID, authenticator_of, claims, private_key, refused, signed
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import Client, ServiceKit, eventually
 from jalsa.dev.serving import make_certificate, serving
+from jalsa.events.tokens import ServiceTokens
 from jalsa.http import create_app, keys
-from jalsa.http.auth import Authenticator, ServiceTokens
+from jalsa.http.auth import Authenticator
 from jalsa.http.keys import FileKeys, HttpKeys, key_source, read_keys
 from jalsa.service.config import ConfigError
 from jalsa.service.problems import Problem

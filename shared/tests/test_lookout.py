@@ -12,8 +12,9 @@ from jalsa.dev.serving import serving
 from jalsa.events import lookout, sources
 from jalsa.events.lookout import Lookout, SourceAway
 from jalsa.events.reconcile import Reconciler
-from jalsa.http.auth import SYSTEM, ServiceTokens
+from jalsa.events.tokens import ServiceTokens
 from jalsa.service.ids import new_id
+from jalsa.service.policy import SYSTEM
 
 
 @pytest.fixture

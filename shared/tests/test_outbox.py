@@ -11,10 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from jalsa.db.event_rows import flush_events
 from jalsa.db.transactions import again, sqlstate
 from jalsa.dev.kit import ServiceKit
 from jalsa.events.contracts import EventType
-from jalsa.events.outbox import flush_events, publish
+from jalsa.events.outbox import publish
 from jalsa.service import clock
 from jalsa.service.context import Context
 from jalsa.service.ids import new_id

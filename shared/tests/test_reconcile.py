@@ -40,7 +40,7 @@ from jalsa.events.inbox import Inbox, Received
 from jalsa.events.publishers import MemoryPublisher
 from jalsa.events.reconcile import Reconciler, peer_address
 from jalsa.events.relay import place, publish_placed
-from jalsa.http.auth import ServiceTokens
+from jalsa.events.tokens import ServiceTokens
 from jalsa.service import metrics
 from jalsa.service.config import ConfigError
 

@@ -12,10 +12,10 @@ from running import confirmed, looping
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from jalsa.db.event_rows import flush_events
 from jalsa.dev.kit import ServiceKit, eventually
 from jalsa.dev.servers import Servers
 from jalsa.events.envelope import decode
-from jalsa.events.outbox import flush_events
 from jalsa.events.relay import Message, Relay, place, publish_placed
 from jalsa.service import metrics
 from jalsa.service.ids import new_id

@@ -18,11 +18,12 @@ from jalsa.dev.serving import serving
 from jalsa.events import reconcile, sources
 from jalsa.events.envelope import parse
 from jalsa.events.reconcile import Reconciler
+from jalsa.events.tokens import ServiceTokens
 from jalsa.events.topology import Topology
-from jalsa.http.auth import SYSTEM, ServiceTokens
 from jalsa.service import metrics
 from jalsa.service.config import ConfigError
 from jalsa.service.ids import new_id
+from jalsa.service.policy import SYSTEM
 
 Json = dict[str, Any]
 

@@ -20,7 +20,8 @@ from tokens import KID, PROVIDER, authenticator_of, claims, encoded, part, priva
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.kit import ServiceKit
 from jalsa.http import current_principal
-from jalsa.http.auth import Authenticator, Principal
+from jalsa.http.auth import Authenticator
+from jalsa.service.policy import Principal
 from jalsa.service.problems import Problem
 
 

@@ -9,8 +9,10 @@ from lamps import POLICY, MakeKit
 from marshmallow import Schema, fields
 
 from jalsa.dev.kit import Client, ServiceKit
-from jalsa.http import Answer, Readers, Routes, Service, check_if_match, page_of, restricted, tagged
+from jalsa.http import Answer, Routes, check_if_match, page_of, restricted, tagged
 from jalsa.http.fields import EmptyBody
+from jalsa.service.declaration import Service
+from jalsa.service.policy import Readers
 
 OWN = uuid4()
 ROLES = frozenset({"manager", "clinician"})

@@ -23,9 +23,9 @@ from sqlalchemy import text
 
 from jalsa.dev.kit import ServiceKit, eventually
 from jalsa.dev.servers import Vhost
-from jalsa.http import Service
 from jalsa.service import metrics
 from jalsa.service.config import ConfigError
+from jalsa.service.declaration import Service
 from jalsa.work import jobs, watch
 from jalsa.work.jobs import Job, JobTools
 from jalsa.work.worker import Worker, serve_health

@@ -8,7 +8,8 @@ from types import ModuleType
 import pytest
 
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.http.auth import Authenticator, ServiceTokens
+from jalsa.events.tokens import ServiceTokens
+from jalsa.http.auth import Authenticator
 from jalsa.service.problems import Problem
 
 

@@ -3,7 +3,7 @@
 import secrets
 
 from jalsa.dev.canaries import seen_by_role, undeclared
-from jalsa.http.auth import ROLES
+from jalsa.service.policy import ROLES
 
 from .factories import Office, answer
 

@@ -4,7 +4,7 @@ import secrets
 
 from jalsa.dev.canaries import seen_by_role
 from jalsa.dev.kit import Client
-from jalsa.http.auth import ROLES
+from jalsa.service.policy import ROLES
 
 from .factories import Story
 

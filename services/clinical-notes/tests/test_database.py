@@ -145,7 +145,7 @@ def test_without_row_level_security_a_note_would_be_found_by_another_tenant(
 
 
 def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
-    assert_no_key_is_shared_by_tenants(kit, made_here={"notes"})
+    assert_no_key_is_shared_by_tenants(kit)
 
 
 def test_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:

@@ -1,7 +1,7 @@
 """Every GET of every role: no patient's contact and no message's text reaches whom it is not for."""
 
 from jalsa.dev.canaries import seen_by_role, undeclared
-from jalsa.http.auth import ROLES
+from jalsa.service.policy import ROLES
 
 from .factories import Outside, World
 

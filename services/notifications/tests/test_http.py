@@ -9,8 +9,8 @@ from sqlalchemy import create_engine, make_url, select, text
 from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.dev.servers import Servers
 from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
-from jalsa.http.auth import ROLES
 from jalsa.service.ids import new_id
+from jalsa.service.policy import ROLES
 from notifications.models import Appointment, Attempt, Message, Notice, PatientProjection, Preferences, Reminder
 
 from .factories import Json, World, items

@@ -59,7 +59,7 @@ def test_the_way_back_from_packages_keeps_what_is_about_appointments(scratch_kit
 
 
 def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
-    assert_no_key_is_shared_by_tenants(kit, made_here=set())
+    assert_no_key_is_shared_by_tenants(kit)
 
 
 def test_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:

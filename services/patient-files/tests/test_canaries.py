@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from jalsa.dev.canaries import seen_by_role, undeclared
 from jalsa.dev.kit import Client, ServiceKit
-from jalsa.http.auth import ROLES
+from jalsa.service.policy import ROLES
 
 from .conftest import Json, Register
 

@@ -21,7 +21,7 @@ def test_every_table_is_as_the_models_say_and_forces_row_level_security(kit: Ser
 
 
 def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
-    assert_no_key_is_shared_by_tenants(kit, made_here=set())
+    assert_no_key_is_shared_by_tenants(kit)
 
 
 def test_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import Client, ServiceKit
-from jalsa.http.auth import PUBLIC, ROLES, SERVICE_ISSUER
+from jalsa.events.tokens import SERVICE_ISSUER
+from jalsa.service.policy import PUBLIC, ROLES
 from scheduling.policy import POLICY
 
 from .factories import Centre, Desk, at, created, problem

@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from jalsa.dev.canaries import seen_by_role, undeclared
 from jalsa.dev.kit import Client, ServiceKit
-from jalsa.http.auth import ROLES
 from jalsa.http.restricted import readers_of
 from jalsa.service import clock
+from jalsa.service.policy import ROLES
 from scheduling.http.schemas.reading import CalendarAnswer
 
 from .factories import Centre, Desk, at, created, noon_zone, ok

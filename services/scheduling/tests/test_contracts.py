@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from jalsa.db.event_rows import flush_events
 from jalsa.db.transactions import begin
 from jalsa.dev.kit import ServiceKit, example, golden
 from jalsa.events.contracts import FOLDER
 from jalsa.events.envelope import Envelope
-from jalsa.events.outbox import COLUMNS, envelope_of, flush_events
+from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.service.context import Context
 from jalsa.service.ids import new_id
 from scheduling import queries

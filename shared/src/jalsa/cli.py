@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from jalsa.service.config import Config, ConfigError
 
 if TYPE_CHECKING:
-    from jalsa.http.app import Service
+    from jalsa.service.declaration import Service
 
 
 def main(package: str) -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from jalsa.http.auth import ROLES, SYSTEM
+from jalsa.service.policy import ROLES, SYSTEM
 
 
 def main() -> None:

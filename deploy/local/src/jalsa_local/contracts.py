@@ -11,7 +11,7 @@ from jalsa.events import topology
 from jalsa.events.contracts import EXCHANGE, EventType
 from jalsa.events.envelope import CONTENT_TYPE
 from jalsa.events.json_schema import json_schema
-from jalsa.http import Service
+from jalsa.service.declaration import Service
 from jalsa_local.compatibility import breaks
 from jalsa_local.services import load_all
 

@@ -18,9 +18,9 @@ import urllib3
 from jalsa.cli import migrations_folder
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.provision import provision
-from jalsa.http import Service
 from jalsa.http.edge import Patience
 from jalsa.service.config import ConfigError
+from jalsa.service.declaration import Service
 from jalsa_local.database import EmbeddedPostgres
 from jalsa_local.gateway import gateway
 from jalsa_local.services import NAMES, load_all
@@ -157,7 +157,7 @@ def _assemble(services: dict[str, Service], environments: dict[str, dict[str, st
 
 
 def _start_workers() -> None:
-    """Start what stands beside the port. It asks the port before (`jalsa.events.origin`), so the port must answer first.
+    """Start what stands beside the port. It asks the port (`jalsa.events.origin`), so the port must answer first.
 
     Where a service may not start, everything is stopped, with the one line that says why.
     """

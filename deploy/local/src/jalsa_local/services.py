@@ -2,7 +2,7 @@
 
 import importlib
 
-from jalsa.http import Service
+from jalsa.service.declaration import Service
 
 NAMES = ("scheduling", "patient-files", "clinical-notes", "billing", "notifications")
 

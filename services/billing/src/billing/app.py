@@ -4,7 +4,7 @@ from billing import domain, events, handlers
 from billing.http import clearance, invoices, packages, prices
 from billing.http.problems import PROBLEMS
 from billing.policy import POLICY
-from jalsa.http import Service
+from jalsa.service.declaration import Service
 
 SERVICE = Service(
     name="billing",

@@ -1,7 +1,6 @@
 """Which role may do what; what is not named here is refused. Clinicians and records have no part in money."""
 
-from jalsa.http.auth import SUBSCRIBER, SYSTEM, Policy
-from jalsa.http.restricted import Readers
+from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Readers
 
 _BILLING = frozenset({"biller", "manager"})
 _DESK = _BILLING | {"front-desk"}

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing import domain
 from billing.models import ClinicProjection, Invoice, Price
+from jalsa.db.keyset import keyset
 from jalsa.db.transactions import TenantRow
 
 R = TypeVar("R", bound=TenantRow)
@@ -16,9 +17,7 @@ R = TypeVar("R", bound=TenantRow)
 
 def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **equal: Any) -> Sequence[R]:
     """Rows in the order in which they were made, after a given one; a value of None does not filter."""
-    query = select(kind).order_by(kind.id).limit(limit)
-    if after is not None:
-        query = query.where(kind.id > after)
+    query = keyset(select(kind), kind.id, after=after, limit=limit)
     for name, value in equal.items():
         if value is not None:
             query = query.where(getattr(kind, name) == value)

@@ -4,7 +4,7 @@ from clinical_notes import domain, events, handlers
 from clinical_notes.http import notes, worklist
 from clinical_notes.http.problems import CONSTRAINTS, PROBLEMS
 from clinical_notes.policy import POLICY
-from jalsa.http import Service
+from jalsa.service.declaration import Service
 
 SERVICE = Service(
     name="clinical-notes",

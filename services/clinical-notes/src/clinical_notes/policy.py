@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from clinical_notes.domain import Reader
-from jalsa.http.auth import SUBSCRIBER, SYSTEM, Policy, Principal
 from jalsa.service.errors import Forbidden
+from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Principal
 
 _CLINICIAN = frozenset({"clinician"})
 _MANAGER = frozenset({"manager"})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from clinical_notes.commands import FindNotes, FindSessions
@@ -17,6 +17,7 @@ from clinical_notes.models import (
     ProviderProjection,
     SessionProjection,
 )
+from jalsa.db.keyset import keyset
 
 #: A session with its clinic and provider, as far as they are known.
 SessionRow = tuple[SessionProjection, ClinicProjection | None, ProviderProjection | None]
@@ -32,14 +33,12 @@ def find_note(db: Session, note_id: UUID, reader: Reader, *, lock: bool = False)
 
 def list_notes(db: Session, reader: Reader, asked: FindNotes, *, after: UUID | None, limit: int) -> Sequence[Note]:
     """The notes that were asked for and that the reader may read, in the order in which they were begun."""
-    query = select(Note).where(_readable(reader)).order_by(Note.id).limit(limit)
+    query = keyset(select(Note).where(_readable(reader)), Note.id, after=after, limit=limit)
     for name in ("session_id", "participant_id", "discipline", "scope", "status"):
         if (value := getattr(asked, name)) is not None:
             query = query.where(getattr(Note, name) == value)
     if asked.patient_id is not None:
         query = query.where(_about(asked.patient_id))
-    if after is not None:
-        query = query.where(Note.id > after)
     return db.scalars(query).all()
 
 
@@ -56,17 +55,14 @@ def list_sessions(
         .outerjoin(ClinicProjection, ClinicProjection.id == SessionProjection.clinic_id)
         .outerjoin(ProviderProjection, ProviderProjection.id == SessionProjection.provider_id)
         .where(SessionProjection.status != CANCELLED)
-        .order_by(SessionProjection.starts_at, SessionProjection.id)
-        .limit(limit)
     )
+    query = keyset(query, SessionProjection.starts_at, SessionProjection.id, after=after, limit=limit)
     if asked.provider_id is not None:
         query = query.where(SessionProjection.provider_id == asked.provider_id)
     if asked.starts_from is not None:
         query = query.where(SessionProjection.starts_at >= asked.starts_from)
     if asked.starts_before is not None:
         query = query.where(SessionProjection.starts_at < asked.starts_before)
-    if after:
-        query = query.where(tuple_(SessionProjection.starts_at, SessionProjection.id) > tuple_(*after))
     return [(session, clinic, provider) for session, clinic, provider in db.execute(query)]
 
 

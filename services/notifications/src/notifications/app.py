@@ -1,6 +1,6 @@
 """The composition root: all that notifications is made of."""
 
-from jalsa.http import Service
+from jalsa.service.declaration import Service
 from notifications import domain, events, handlers, jobs
 from notifications.config import NotificationsConfig
 from notifications.http import inbox, messages, preferences

@@ -1,12 +1,12 @@
 """The rules of notifying in the field's own words: states, channels, when a reminder is due or too late. No I/O."""
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from jalsa.service.backoff import backoff
 from jalsa.service.states import table
 
 #: What a slip at the desk has cancelled before it went out is taken up again where the slip is taken back.
@@ -198,4 +198,4 @@ def withhold_delay(waited: timedelta) -> timedelta:
 
 def retry_delay(attempts: int) -> timedelta:
     """How long to wait after so many failed attempts: doubling from 5 seconds to half an hour, with jitter."""
-    return timedelta(seconds=min(5 * 2 ** (attempts - 1), 1800) * random.uniform(0.75, 1.25))  # noqa: S311 jitter
+    return timedelta(seconds=backoff(attempts, first=5.0, longest=1800.0, spread=0.25))

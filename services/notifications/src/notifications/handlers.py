@@ -4,11 +4,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.projections import save
 from jalsa.events.inbox import Received
 from jalsa.service import clock
 from notifications.models import PatientProjection
 from notifications.operations import appointments, packages, waitlist
-from notifications.operations.projections import save, save_clinic, save_provider
+from notifications.operations.projections import save_clinic, save_provider
 
 
 def on_patient_saved(db: Session, event: Received[Any]) -> None:
@@ -18,10 +19,12 @@ def on_patient_saved(db: Session, event: Received[Any]) -> None:
         db,
         PatientProjection,
         data["patient_id"],
-        active=data["active"],
-        language=data["preferred_language"],
-        phone=data["phone"],
-        email=data["email"],
+        {
+            "active": data["active"],
+            "language": data["preferred_language"],
+            "phone": data["phone"],
+            "email": data["email"],
+        },
     )
 
 

@@ -1,7 +1,6 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.http.auth import SUBSCRIBER, SYSTEM, Policy
-from jalsa.http.restricted import Readers
+from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Readers
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager"})

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db.keyset import keyset
 from notifications.domain import CANCELLATION, EXPECTED, NEWS_KINDS, PackageSession, QuietHours, Reach
 from notifications.models import (
     Appointment,
@@ -244,11 +245,9 @@ def list_messages(
     status: str | None = None,
 ) -> Sequence[MessageRow]:
     """Messages with the appointment or package that they are about, in the order in which they were queued."""
-    query = select(Message, Appointment, Package).order_by(Message.id).limit(limit)
+    query = keyset(select(Message, Appointment, Package), Message.id, after=after, limit=limit)
     query = query.outerjoin(Appointment, Appointment.id == Message.appointment_id)
     query = query.outerjoin(Package, Package.id == Message.package_id)
-    if after:
-        query = query.where(Message.id > after)
     if message_id:
         query = query.where(Message.id == message_id)
     if patient_id:
@@ -275,11 +274,8 @@ def list_reminders(
         .outerjoin(Message, Message.id == Reminder.message_id)
         .outerjoin(PatientProjection, PatientProjection.id == Appointment.patient_id)
         .outerjoin(Preferences, Preferences.id == Appointment.patient_id)
-        .order_by(Reminder.id)
-        .limit(limit)
     )
-    if after:
-        query = query.where(Reminder.id > after)
+    query = keyset(query, Reminder.id, after=after, limit=limit)
     if reminder_id:
         query = query.where(Reminder.id == reminder_id)
     if appointment_number:
@@ -291,12 +287,10 @@ def list_notices(
     db: Session, user_id: str, *, before: UUID | None = None, limit: int, notice_id: UUID | None = None
 ) -> Sequence[NoticeRow]:
     """One login's notices with the appointment or package that they are about, the newest first."""
-    query = select(Notice, Appointment, Package).order_by(Notice.id.desc()).limit(limit)
+    query = keyset(select(Notice, Appointment, Package), Notice.id, after=before, limit=limit, descending=True)
     query = query.outerjoin(Appointment, Appointment.id == Notice.appointment_id)
     query = query.outerjoin(Package, Package.id == Notice.package_id)
     query = query.where(Notice.user_id == user_id)
-    if before:
-        query = query.where(Notice.id < before)
     if notice_id:
         query = query.where(Notice.id == notice_id)
     return [(notice, appointment, package) for notice, appointment, package in db.execute(query)]

@@ -1,6 +1,6 @@
 """The composition root: all that patient files are made of."""
 
-from jalsa.http import Service
+from jalsa.service.declaration import Service
 from patient_files import domain, events, handlers, jobs
 from patient_files.config import PatientFilesConfig
 from patient_files.http import consents, files, patients

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from jalsa.db import projections
 from jalsa.events.inbox import Received
 from jalsa.service import clock
 from patient_files import operations
@@ -19,7 +20,7 @@ def on_clinic_saved(db: Session, event: Received[Any]) -> None:
 def on_provider_saved(db: Session, event: Received[Any]) -> None:
     """A provider was registered or changed."""
     values = {name: event.data[name] for name in ("user_id", "name_en", "name_ar", "active")}
-    operations.save_projection(db, ProviderProjection, event.data["provider_id"], values)
+    projections.save(db, ProviderProjection, event.data["provider_id"], values)
 
 
 def on_appointment_placed(db: Session, event: Received[Any]) -> None:
@@ -45,37 +46,37 @@ def on_appointment_placed(db: Session, event: Received[Any]) -> None:
         "starts_at": data["session"]["starts_at"],
         "status": data["status"],
     }
-    operations.save_projection(db, AppointmentProjection, data["appointment_id"], values)
+    projections.save(db, AppointmentProjection, data["appointment_id"], values)
 
 
 def on_appointment_confirmed(db: Session, event: Received[Any]) -> None:
     """A patient has confirmed to come."""
-    operations.set_appointment_status(db, event.data["appointment_id"], "CONFIRMED")
+    projections.set_status(db, AppointmentProjection, event.data["appointment_id"], "CONFIRMED")
 
 
 def on_appointment_arrived(db: Session, event: Received[Any]) -> None:
     """A patient is there."""
-    operations.set_appointment_status(db, event.data["appointment_id"], "ARRIVED")
+    projections.set_status(db, AppointmentProjection, event.data["appointment_id"], "ARRIVED")
 
 
 def on_appointment_attended(db: Session, event: Received[Any]) -> None:
     """A patient took part."""
-    operations.set_appointment_status(db, event.data["appointment_id"], "ATTENDED")
+    projections.set_status(db, AppointmentProjection, event.data["appointment_id"], "ATTENDED")
 
 
 def on_appointment_no_show(db: Session, event: Received[Any]) -> None:
     """A patient did not come."""
-    operations.set_appointment_status(db, event.data["appointment_id"], "NO_SHOW")
+    projections.set_status(db, AppointmentProjection, event.data["appointment_id"], "NO_SHOW")
 
 
 def on_appointment_cancelled(db: Session, event: Received[Any]) -> None:
     """An appointment was given up."""
-    operations.set_appointment_status(db, event.data["appointment_id"], "CANCELLED")
+    projections.set_status(db, AppointmentProjection, event.data["appointment_id"], "CANCELLED")
 
 
 def on_appointment_corrected(db: Session, event: Received[Any]) -> None:
     """What was said of an appointment's outcome was a slip, and is taken back."""
-    operations.set_appointment_status(db, event.data["appointment_id"], event.data["to_status"])
+    projections.set_status(db, AppointmentProjection, event.data["appointment_id"], event.data["to_status"])
 
 
 HANDLERS = {

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db import projections
 from jalsa.db.numbers import next_number
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField, NotFound
@@ -16,13 +16,11 @@ from jalsa.service.ids import new_id
 from patient_files import domain, events, queries
 from patient_files.errors import UnknownPatient
 from patient_files.models import (
-    AppointmentProjection,
     ClinicProjection,
     Consent,
     ConsentStanding,
     MainFile,
     Patient,
-    ProviderProjection,
     SubFile,
 )
 
@@ -208,28 +206,9 @@ def save_clinic(db: Session, clinic_id: UUID, values: Mapping[str, Any], *, now:
     it up to date and announces what has become of it.
     """
     # the clinic's row is locked by this, and `give_consent` holds it while a consent is stored
-    save_projection(db, ClinicProjection, clinic_id, values)
+    projections.save(db, ClinicProjection, clinic_id, values)
     days = db.scalars(select(Consent.expires_on).where(Consent.clinic_id == clinic_id).distinct()).all()
     ends = {day: domain.end_of_day(day, values["timezone"]) for day in days if day is not None}
     reckoned = {"clinic_id": clinic_id, "days": list(ends), "ends": list(ends.values())}
     patients = sorted(set(db.scalars(_RECKON_ENDS, reckoned)))
     db.execute(_MAKE_DUE, {"patients": patients, "now": now})
-
-
-def save_projection(
-    db: Session,
-    kind: type[ClinicProjection] | type[ProviderProjection] | type[AppointmentProjection],
-    record_id: UUID,
-    values: Mapping[str, Any],
-) -> None:
-    """Store or replace what is known of another service's record."""
-    db.execute(
-        insert(kind)
-        .values(id=record_id, **values)
-        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_=dict(values))
-    )
-
-
-def set_appointment_status(db: Session, appointment_id: UUID, status: str) -> None:
-    """Note what has become of an appointment; its sub-file stays, whatever that is."""
-    db.execute(update(AppointmentProjection).where(AppointmentProjection.id == appointment_id).values(status=status))

@@ -1,7 +1,6 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.http.auth import SUBSCRIBER, SYSTEM, Policy
-from jalsa.http.restricted import Readers
+from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Readers
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
 _MANAGER = frozenset({"manager"})

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
 from sqlalchemy.orm import Session, joinedload
 
+from jalsa.db.keyset import keyset
 from patient_files.domain import EXPIRED, REVOKED, TREATMENT, VALID
 from patient_files.models import Consent, ConsentStanding, MainFile, Patient, SubFile
 
@@ -30,11 +31,9 @@ def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patien
 
 def list_patients(db: Session, *, file_number: str | None, after: UUID | None, limit: int) -> Sequence[Patient]:
     """Patients in the order of their registration."""
-    query = select(Patient).options(_WITH_ITS_FILE).order_by(Patient.id).limit(limit)
+    query = keyset(select(Patient).options(_WITH_ITS_FILE), Patient.id, after=after, limit=limit)
     if file_number is not None:
         query = query.where(Patient.file.has(MainFile.file_number == file_number))
-    if after is not None:
-        query = query.where(Patient.id > after)
     return db.scalars(query).all()
 
 
@@ -48,8 +47,8 @@ def list_sub_files(
     db: Session, main_file_id: UUID, *, after: UUID | None = None, limit: int | None = None
 ) -> Sequence[SubFile]:
     """A main file's sub-files in the order in which they were opened; all of them without a limit."""
-    query = select(SubFile).where(SubFile.main_file_id == main_file_id).order_by(SubFile.id).limit(limit)
-    return db.scalars(query.where(SubFile.id > after) if after else query).all()
+    query = select(SubFile).where(SubFile.main_file_id == main_file_id)
+    return db.scalars(keyset(query, SubFile.id, after=after, limit=limit)).all()
 
 
 def claim_patient(db: Session, patient_id: UUID) -> bool:
@@ -67,14 +66,12 @@ def list_consents(
     db: Session, filters: Mapping[str, Any], *, now: datetime, after: UUID | None, limit: int
 ) -> Sequence[Consent]:
     """Consents in the order in which they were stored. Filters: patient_id, consent_type, clinic_id, state at `now`."""
-    query = select(Consent).order_by(Consent.id).limit(limit)
+    query = keyset(select(Consent), Consent.id, after=after, limit=limit)
     for name in ("patient_id", "consent_type", "clinic_id"):
         if filters[name] is not None:
             query = query.where(getattr(Consent, name) == filters[name])
     if filters["state"] is not None:
         query = query.where(*_in_state(filters["state"], now))
-    if after is not None:
-        query = query.where(Consent.id > after)
     return db.scalars(query).all()
 
 

@@ -1,6 +1,6 @@
 """The composition root: all that scheduling is made of."""
 
-from jalsa.http import Service
+from jalsa.service.declaration import Service
 from scheduling import domain, handlers, jobs
 from scheduling.events import catalogue
 from scheduling.events.streams import STREAMS

@@ -2,8 +2,7 @@
 
 from uuid import UUID
 
-from jalsa.http.auth import SUBSCRIBER, SYSTEM, Policy, Principal
-from jalsa.http.restricted import Readers
+from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Principal, Readers
 
 _ALL = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration"})
 _DESK = frozenset({"front-desk", "manager", "integration"})

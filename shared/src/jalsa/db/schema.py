@@ -355,3 +355,18 @@ def protect(execute: Execute, table: str, service: str, *, audited: bool = True,
             CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON {table}
             FOR EACH ROW EXECUTE FUNCTION jalsa_audit()
         """)
+
+
+def key_by_tenant(execute: Execute, *tables: str) -> None:
+    """Make (tenant_id, id) the primary key of tables that have `id` alone, so that no tenant can be in another's way.
+
+    It locks each table for as long as its new index takes.
+    """
+    for table in tables:
+        execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey, ADD PRIMARY KEY (tenant_id, id)")
+
+
+def key_by_id(execute: Execute, *tables: str) -> None:
+    """The way back from key_by_tenant. It fails where two tenants have rows of one id."""
+    for table in tables:
+        execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey, ADD PRIMARY KEY (id)")

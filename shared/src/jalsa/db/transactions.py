@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jalsa.events.outbox import flush_events
+from jalsa.db.event_rows import flush_events
 from jalsa.service import metrics
 from jalsa.service.context import Context
 from jalsa.service.ids import new_id

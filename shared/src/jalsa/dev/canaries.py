@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jalsa.dev.kit import Client
-from jalsa.http.auth import ROLES
+from jalsa.service.policy import ROLES
 
 #: What only our own services may ask; there is no role for it that a person could hold.
 _BETWEEN_SERVICES = {"/events/heads"}

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from jalsa.dev.kit import Client, ServiceKit
-from jalsa.http.auth import PUBLIC
+from jalsa.service.policy import PUBLIC
 
 _CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from jwt.algorithms import RSAAlgorithm
 
-from jalsa.http.auth import SYSTEM, ServiceTokens, private_key
-from jalsa.http.keys import public_jwk
+from jalsa.events.tokens import ServiceTokens, private_key, public_jwk
+from jalsa.service.policy import SYSTEM
 
 ISSUER = "https://issuer.jalsa.test"
 AUDIENCE = "jalsa"

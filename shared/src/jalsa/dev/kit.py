@@ -27,11 +27,12 @@ from jalsa.events.envelope import Envelope, parse
 from jalsa.events.inbox import Inbox
 from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.events.relay import place
-from jalsa.http.app import Service, create_app
+from jalsa.http.app import create_app
 from jalsa.http.edge import Patience
 from jalsa.service import clock
 from jalsa.service.config import Config
 from jalsa.service.context import Context, for_system
+from jalsa.service.declaration import Service
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from werkzeug.routing import Rule
 
 from jalsa.dev.kit import ServiceKit
-from jalsa.http.auth import ROLES, SYSTEM
 from jalsa.service.ids import new_id
+from jalsa.service.policy import ROLES, SYSTEM
 
 #: What no person may ask.
 _BETWEEN_SERVICES = {"/v1/events/heads"}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from jalsa.http.app import Service
+from jalsa.service.declaration import Service
 from jalsa.service.problems import COMMON
 from jalsa.service.texts import Texts
 

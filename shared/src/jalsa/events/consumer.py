@@ -19,7 +19,8 @@ from jalsa.events.delivery import Delivery, drop, is_undecodable, read, reject_u
 from jalsa.events.envelope import Envelope, Unreadable
 from jalsa.events.inbox import Inbox
 from jalsa.service import metrics
-from jalsa.work.jobs import Stop
+from jalsa.service.backoff import backoff
+from jalsa.service.stopping import Stop
 
 log = structlog.get_logger()
 
@@ -60,7 +61,7 @@ class BusConsumer:
 
     def loop(self, stop: Stop) -> None:
         """Consume until told to stop. The loop is our own: kombu's mixin does not stop while the broker is down."""
-        pause = 0.5
+        failures = 0
         self._stop = stop
         while not stop.is_set():
             try:
@@ -76,9 +77,9 @@ class BusConsumer:
             except bus.BUS_ERRORS as error:
                 log.warning("bus-away", error=type(error).__name__)
             finally:
-                pause = 0.5 if self.bus_up.is_set() else min(pause * 2, 5.0)
+                failures = 1 if self.bus_up.is_set() else failures + 1
                 self._set_up(False)
-            stop.wait(pause)
+            stop.wait(backoff(failures, first=0.5, longest=5.0))
 
     def connection(self) -> int:
         """The number of the present connection, counted from 1; 0 while there is none."""

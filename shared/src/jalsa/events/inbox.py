@@ -1,7 +1,6 @@
 """The ordered inbox: each subject's events are applied exactly once and in sequence, whatever the bus does."""
 
 import json
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from jalsa.events.contracts import Stream
 from jalsa.events.envelope import Envelope, Unreadable, parse
 from jalsa.events.sources import SourceChanged
 from jalsa.service import clock, metrics
+from jalsa.service.backoff import backoff
 from jalsa.service.context import Context, for_system
 from jalsa.service.ids import new_id
 from jalsa.service.logging import describe
@@ -271,7 +271,7 @@ class Inbox:
                 return
             attempts = (db.execute(_ATTEMPTS, _key(envelope)).scalar() or 0) + 1
             dead = permanent or attempts >= self.max_attempts
-            delay = timedelta(seconds=min(2**attempts, 600) * random.uniform(0.5, 1.5) / 2)  # noqa: S311 jitter
+            delay = timedelta(seconds=backoff(attempts, first=1.0, longest=300.0, spread=0.5))
             _keep(
                 db,
                 envelope,

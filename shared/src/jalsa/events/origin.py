@@ -8,7 +8,7 @@ from jalsa.events import sources
 from jalsa.events import topology as bus
 from jalsa.events.reconcile import peer_address
 from jalsa.events.sources import SourceChanged
-from jalsa.http.auth import ServiceTokens
+from jalsa.events.tokens import ServiceTokens
 from jalsa.service.config import ConfigError
 
 log = structlog.get_logger()
@@ -19,9 +19,9 @@ _NOTHING_PUBLISHED = text("SELECT position = 0 FROM relay_state WHERE work = 'pl
 def check(service: str, engine: Engine, tokens: ServiceTokens, peers: str, topology: bus.Topology) -> None:
     """Ask those who follow this service, if it has published nothing yet, whether they have had events of it.
 
-    Raises ConfigError where one has, and lets the web processes take nothing in (`jalsa.db.pulse`). A follower that does
-    not answer is passed over: at a first start all are empty, and whoever does know events stops following by itself
-    when it meets others (`jalsa.events.sources`).
+    Raises ConfigError where one has, and lets the web processes take nothing in (`jalsa.db.pulse`). A follower that
+    does not answer is passed over: at a first start all are empty, and whoever does know events stops following by
+    itself when it meets others (`jalsa.events.sources`).
     """
     with engine.connect() as conn:
         if not conn.execute(_NOTHING_PUBLISHED).scalar_one():

@@ -15,10 +15,10 @@ from jalsa.events import sources
 from jalsa.events.envelope import Envelope, Unreadable, parse
 from jalsa.events.inbox import Inbox
 from jalsa.events.sources import SourceChanged
-from jalsa.http.auth import ServiceTokens
+from jalsa.events.tokens import ServiceTokens
 from jalsa.service import clock, metrics
 from jalsa.service.config import ConfigError
-from jalsa.work.jobs import Stop
+from jalsa.service.stopping import Stop
 
 log = structlog.get_logger()
 

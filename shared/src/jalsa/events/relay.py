@@ -17,7 +17,8 @@ from sqlalchemy import Engine, Row, text
 from jalsa.events.contracts import routing_key
 from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.service import metrics
-from jalsa.work.jobs import Stop
+from jalsa.service.backoff import backoff
+from jalsa.service.stopping import Stop
 
 log = structlog.get_logger()
 
@@ -120,7 +121,7 @@ class Relay:
 
     def publish_loop(self, stop: Stop) -> None:
         """Publish what is placed; after a failure wait, longer each time, up to 5 seconds."""
-        pause = 0.5
+        failures = 0
         measured = 0.0
         while not stop.is_set():
             self._placed.wait(0.1)
@@ -133,11 +134,12 @@ class Relay:
                 done = publish_placed(self.engine, self.publisher)
                 metrics.EVENTS_PUBLISHED.labels(self.service).inc(done or 0)
             if done is None:
+                failures += 1
+                pause = backoff(failures, first=0.5, longest=5.0)
                 self._failed(pause)
                 stop.wait(pause)
-                pause = min(pause * 2, 5.0)
             else:
-                pause = 0.5
+                failures = 0
                 self.publisher.keep_alive()
         self.publisher.close()
 

@@ -1,10 +1,10 @@
 """HTTP: the application factory, and what every view uses."""
 
-from jalsa.http.app import Service, create_app, current_speaker
+from jalsa.http.app import create_app, current_speaker
 from jalsa.http.edge import current_db, current_principal, run_as
 from jalsa.http.etags import check_if_match, tagged
 from jalsa.http.paging import Everything, PageArgs, PageOf, PlainPageArgs, page, page_of
-from jalsa.http.restricted import Answer, Readers, restricted
+from jalsa.http.restricted import Answer, restricted
 from jalsa.http.routes import Routes
 
 __all__ = [
@@ -13,9 +13,7 @@ __all__ = [
     "PageArgs",
     "PageOf",
     "PlainPageArgs",
-    "Readers",
     "Routes",
-    "Service",
     "check_if_match",
     "create_app",
     "current_db",

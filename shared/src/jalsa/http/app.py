@@ -3,8 +3,7 @@
 import copy
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,19 +15,15 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from jalsa.db.transactions import Database
-from jalsa.events.contracts import EventType, Stream
-from jalsa.events.inbox import Handler
 from jalsa.http import bodies, fields
-from jalsa.http.auth import Authenticator, Policy
+from jalsa.http.auth import Authenticator
 from jalsa.http.edge import JalsaFlask, Patience
-from jalsa.http.routes import Routes
 from jalsa.service import metrics
 from jalsa.service.config import Config
+from jalsa.service.declaration import Service
 from jalsa.service.errors import DomainError
 from jalsa.service.problems import COMMON, Catalogue, Problem, Speaker
-from jalsa.service.states import StateMachine
 from jalsa.service.texts import LANGUAGES, Texts
-from jalsa.work.jobs import Job
 
 log = structlog.get_logger()
 
@@ -50,32 +45,6 @@ _HEADERS = {
 _HEADER_OF = {"post": "IdempotencyKey", "patch": "IfMatch", "delete": "IfMatch"}
 _PATIENCE = Patience()
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """All that a service declares; its `app.py` is the only place that puts it together.
-
-    `texts` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
-    refuses, and `constraints` maps a database constraint to the refusal
-    that it stands for.
-    `restricted` names the aggregates whose events only holders of `events.read.<aggregate>` find in the feed.
-    """
-
-    name: str
-    title: str
-    config: type[Config] = Config
-    policy: Policy
-    routes: tuple[Routes, ...]
-    publishes: tuple[EventType, ...] = ()
-    streams: tuple[Stream, ...] = ()
-    handlers: Mapping[str, Handler] = field(default_factory=dict)
-    jobs: tuple[Job, ...] = ()
-    machines: tuple[StateMachine, ...] = ()
-    texts: tuple[str, ...] = ()
-    problems: Catalogue = Catalogue()  # noqa: RUF009 (it is never changed)
-    constraints: Mapping[str, Callable[[], DomainError]] = field(default_factory=dict)
-    restricted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,20 @@
 """Who calls: bearer tokens (JWT) of people and of outside systems, and our own services' tokens for the feeds."""
 
 import re
-import threading
 import time
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import jwt
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from jalsa.http.keys import Key, KeysAway, key_source, public_jwk
-from jalsa.service.config import ConfigError
+from jalsa.events.tokens import SERVICE_ISSUER
+from jalsa.http.keys import Key, KeysAway, key_source
 from jalsa.service.context import TENANT
-from jalsa.service.errors import Forbidden
+from jalsa.service.policy import ROLES, SUBSCRIBER, SYSTEM, Principal
 from jalsa.service.problems import Problem
-
-#: The issuer of our own services' tokens; only it can give the role `system`.
-SERVICE_ISSUER = "jalsa-services"
-SYSTEM = "system"
-#: The role of systems that are told of events, and do nothing else.
-SUBSCRIBER = "subscriber"
-ROLES = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration", SUBSCRIBER})
-#: permission -> the roles that have it; what is not named is refused.
-Policy = Mapping[str, frozenset[str]]
 
 #: How long one of our own services' tokens may be valid; they are made for five minutes.
 _SERVICE_SECONDS = 900
@@ -50,26 +37,6 @@ _MALFORMED = (
 # letters and symbols that show nothing, though Unicode counts them as printable
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _GRANT = re.compile(r"[a-z][a-z-]{0,40}\.[a-z][a-z-]{0,40}")
-
-
-@dataclass(frozen=True)
-class Principal:
-    """The caller. `tenant` is `*` only for our own services.
-
-    `provider_id` is set for clinicians, in its canonical form. `events` are the aggregates, `<service>.<aggregate>`,
-    that a subscriber was granted; None stands for those that need no grant.
-    """
-
-    subject: str
-    tenant: str
-    roles: frozenset[str]
-    provider_id: str | None = None
-    events: frozenset[str] | None = None
-
-    @property
-    def acting_roles(self) -> frozenset[str]:
-        """The roles that count for what is not for everybody: a clinician who is no provider is nobody's therapist."""
-        return self.roles if self.provider_id else self.roles - {"clinician"}
 
 
 class Authenticator:
@@ -185,45 +152,6 @@ def _uuid(value: Any) -> str | None:
         return None
 
 
-class ServiceTokens:
-    """Short-lived tokens with which a service reads the others' feeds, signed with the service's own key."""
-
-    def __init__(self, service: str, *, audience: str, service_key: str) -> None:
-        self.service = service
-        self.audience = audience
-        self.key = private_key(service_key)
-        self._kid = public_jwk(self.key.public_key())["kid"]
-        self._lock = threading.Lock()
-        self._token, self._until = "", 0.0
-
-    def token(self) -> str:
-        """A token that is valid for at least a minute more."""
-        with self._lock:
-            if time.time() > self._until - 60:
-                now = int(time.time())
-                self._until = now + 300
-                claims = {
-                    "iss": SERVICE_ISSUER,
-                    "aud": self.audience,
-                    "sub": self.service,
-                    "iat": now,
-                    "exp": now + 300,
-                }
-                self._token = jwt.encode(claims, self.key, algorithm="ES256", headers={"kid": self._kid})
-            return self._token
-
-
-#: The mark of a view that needs no token.
-PUBLIC = "public"
-
-
-def authorise(policy: Policy, permission: str | None, principal: Principal) -> None:
-    """Raises Forbidden unless one of the caller's roles has the permission."""
-    allowed = policy.get(permission, frozenset()) if permission else frozenset()
-    if not allowed & principal.roles:
-        raise Forbidden
-
-
 def _unauthenticated(detail: str) -> Problem:
     return Problem(401, "unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
 
@@ -235,14 +163,3 @@ def _provider_away() -> Problem:
         "Tokens cannot be checked at the moment.",
         headers={"Retry-After": "5"},
     )
-
-
-def private_key(pem: str) -> EllipticCurvePrivateKey:
-    """An EC P-256 private key in PEM. Raises ConfigError for any other text."""
-    try:
-        key = load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise ConfigError("SERVICE_KEY is not an EC P-256 private key in PEM")
-    return key

@@ -26,12 +26,12 @@ from jalsa.db.transactions import (
     sqlstate,
 )
 from jalsa.http import bodies, idempotency
-from jalsa.http.auth import PUBLIC, Principal, authorise
 from jalsa.http.gate import Gate, NoPlace
 from jalsa.http.restricted import as_seen_by
 from jalsa.service import metrics
 from jalsa.service.context import Context, child_trace, request_id
 from jalsa.service.errors import Conflict, DomainError, NotYetKnown
+from jalsa.service.policy import PUBLIC, Principal, authorise
 from jalsa.service.problems import Problem
 
 log = structlog.get_logger()

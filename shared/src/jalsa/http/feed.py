@@ -9,16 +9,16 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import text
 
 from jalsa.events.outbox import COLUMNS, envelope_of
-from jalsa.http.auth import PUBLIC, SUBSCRIBER, Principal
 from jalsa.http.edge import current_db, current_principal
 from jalsa.http.fields import Instant
 from jalsa.http.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
 from jalsa.http.routes import Routes
 from jalsa.service.errors import NotFound
+from jalsa.service.policy import PUBLIC, SUBSCRIBER, Principal
 from jalsa.service.problems import Problem
 
 if TYPE_CHECKING:
-    from jalsa.http.app import Service
+    from jalsa.service.declaration import Service
 
 log = structlog.get_logger()
 

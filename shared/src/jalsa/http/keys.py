@@ -3,8 +3,6 @@
 Keys that were read once are kept for hours: an identity provider that is away for a moment shuts nobody out.
 """
 
-import base64
-import hashlib
 import ipaddress
 import json
 import threading
@@ -22,7 +20,6 @@ import urllib3
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.algorithms import ECAlgorithm
 
 from jalsa.service.config import ConfigError
 
@@ -75,14 +72,6 @@ def read_keys(document: str | bytes) -> Keys:
     if not found:
         raise ValueError("no usable key")
     return {(key.kid, key.algorithm): key for key in found}
-
-
-def public_jwk(public: EllipticCurvePublicKey) -> dict[str, Any]:
-    """A public key as a set lists it; its id is its thumbprint (RFC 7638), which its holder can tell from the key."""
-    jwk: dict[str, Any] = ECAlgorithm.to_jwk(public, as_dict=True)
-    members = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
-    kid = base64.urlsafe_b64encode(hashlib.sha256(members.encode()).digest()).decode().rstrip("=")
-    return {**jwk, "kid": kid, "use": "sig", "alg": "ES256"}
 
 
 def _key(entry: dict[str, Any]) -> Key | None:

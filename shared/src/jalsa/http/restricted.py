@@ -4,38 +4,15 @@ A schema with such fields is an `Answer`. It writes what the caller may not read
 fields, whether they have a value or not, in `withheld`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from flask import g
 from marshmallow import Schema, fields, post_dump
 
-from jalsa.http.auth import Principal
+from jalsa.service.policy import Principal, Readers
 
 F = TypeVar("F", bound=fields.Field[Any])
-
-
-@dataclass(frozen=True)
-class Readers:
-    """Who reads a field.
-
-    `own` names the field with the id of the provider who reads it, too. Where `only_if` names a field, the rule holds
-    for the records in which that one is true.
-    """
-
-    roles: frozenset[str]
-    own: str | None = None
-    only_if: str | None = None
-
-    def include(self, principal: Principal, record: Mapping[str, Any]) -> bool:
-        """Whether the caller reads the field of this record."""
-        if self.only_if is not None and not record.get(self.only_if, True):
-            return True
-        if self.roles & principal.acting_roles:
-            return True
-        own = str(record.get(self.own)) if self.own is not None else None
-        return own is not None and own == principal.provider_id
 
 
 def restricted(readers: Readers, field: F) -> F:

@@ -11,8 +11,8 @@ from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 
 from jalsa.http import bodies
-from jalsa.http.auth import PUBLIC
 from jalsa.http.restricted import check_declared
+from jalsa.service.policy import PUBLIC
 from jalsa.service.problems import Problem
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -8,9 +8,9 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from jalsa.http.auth import PUBLIC
 from jalsa.http.edge import JalsaFlask
 from jalsa.service import metrics
+from jalsa.service.policy import PUBLIC
 
 
 def system_blueprint() -> Blueprint:

@@ -43,7 +43,7 @@ class Config:
         default="",
     )
     amqp_declare: str = setting(
-        "yes: the worker declares exchanges, queues and bindings; no: jalsa.events.declarer does it with a user of its own",
+        "yes: the worker declares exchanges, queues and bindings; no: jalsa.events.declarer does it, with its own user",
         pattern="yes|no",
         default="yes",
     )

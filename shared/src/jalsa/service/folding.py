@@ -1,8 +1,8 @@
 """Folding: what people take for the same spelling becomes the same text, for searching and for telling names apart.
 
 It is a table from characters to texts, so that it is the same in Python and in PostgreSQL, whatever the version of
-Unicode or the locale of either; `jalsa.db.schema.create_folding` makes the function `fold` of the same table. A text that
-is stored or indexed as folded depends on it, so it never changes: a better table is a new function beside this one.
+Unicode or the locale of either; `jalsa.db.schema.create_folding` makes the function `fold` of the same table. A text
+that is stored or indexed as folded depends on it, so it never changes: a better table is a new function beside it.
 
 Latin letters lose case and diacritics, Arabic ones their vowel signs, hamza seats, dots of the final ya and ta marbuta,
 and their typographic shapes; Persian and Urdu letters become the Arabic ones that a Saudi keyboard has instead of them;

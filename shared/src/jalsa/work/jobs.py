@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import Database, again, database_is_away
 from jalsa.service import clock, metrics
+from jalsa.service.backoff import backoff
 from jalsa.service.config import Config
 from jalsa.service.context import for_system
+from jalsa.service.stopping import Stop
 
 log = structlog.get_logger()
 
@@ -26,40 +28,6 @@ log = structlog.get_logger()
 PAGE = 100
 #: How long a row that failed is left alone at most, in seconds.
 LONGEST_REST = 600.0
-
-
-class Stop(Protocol):
-    """What tells a loop to end. A loop asks it at least once a round, also amid long work."""
-
-    def is_set(self) -> bool:
-        """Whether the loop is to end."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for at most so many seconds. Returns whether the loop is to end."""
-
-
-class Round:
-    """A loop's own view of the worker's stop. Whenever the loop asks, it has come round; while it waits, it rests."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._due = time.monotonic()
-
-    def is_set(self) -> bool:
-        """Whether the loop is to end."""
-        self._due = time.monotonic()
-        return self._stop.is_set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for at most so many seconds. Returns whether the loop is to end."""
-        self._due = time.monotonic() + (timeout or 0)
-        ended = self._stop.wait(timeout)
-        self._due = time.monotonic()
-        return ended
-
-    def late(self) -> float:
-        """For how many seconds the loop has not come round; not above 0 while it rests."""
-        return time.monotonic() - self._due
 
 
 class Resting:
@@ -73,7 +41,7 @@ class Resting:
         """Leave a row alone, longer with each failure. Returns how often it has failed."""
         with self._lock:
             failures = self._rows.get((work, row_id), (0, 0.0))[0] + 1
-            self._rows[work, row_id] = failures, time.monotonic() + min(2.0**failures, LONGEST_REST)
+            self._rows[work, row_id] = failures, time.monotonic() + backoff(failures, first=2.0, longest=LONGEST_REST)
         return failures
 
     def done(self, work: str, row_id: UUID) -> None:

@@ -21,15 +21,17 @@ from jalsa.events.lookout import Lookout
 from jalsa.events.publishers import publisher_for
 from jalsa.events.reconcile import Reconciler
 from jalsa.events.relay import Relay
-from jalsa.http.app import Service
-from jalsa.http.auth import ServiceTokens
+from jalsa.events.tokens import ServiceTokens
 from jalsa.service import metrics
+from jalsa.service.backoff import backoff
 from jalsa.service.config import Config, ConfigError
+from jalsa.service.declaration import Service
+from jalsa.service.stopping import Round, Stop
 from jalsa.work import jobs, watch
 
 log = structlog.get_logger()
 
-Loop = Callable[[jobs.Stop], None]
+Loop = Callable[[Stop], None]
 #: A loop that has not come round for so long does not live any more.
 HANGING_SECONDS = 120.0
 
@@ -48,7 +50,7 @@ class Worker:
         self.stop = threading.Event()
         self.consumer: BusConsumer | None = None
         self._threads: list[threading.Thread] = []
-        self._rounds: dict[str, jobs.Round] = {}
+        self._rounds: dict[str, Round] = {}
         metrics.BUILD.labels(service.name, version("jalsa")).set(1)
 
     def start(self) -> None:
@@ -57,7 +59,7 @@ class Worker:
             self._check_origin()
         for name, loop in self._loops().items():
             thread_name = f"{self.service.name}-{name}"
-            self._rounds[thread_name] = stop = jobs.Round(self.stop)
+            self._rounds[thread_name] = stop = Round(self.stop)
             thread = threading.Thread(target=self._keep, args=(name, loop, stop), name=thread_name)
             thread.start()
             self._threads.append(thread)
@@ -132,7 +134,7 @@ class Worker:
         consumer.on_bound_again = reconciler.read_soon
         retry = jobs.Job("retry", 0.5, lambda _: inbox.retry_due())
 
-        def reconcile(stop: jobs.Stop) -> None:
+        def reconcile(stop: Stop) -> None:
             reconciler.loop(stop, consumer.connection, config.reconcile_seconds, config.reconcile_down_seconds)
 
         return {
@@ -145,9 +147,9 @@ class Worker:
         config = self.config
         return ServiceTokens(self.service.name, audience=config.jwt_audience, service_key=config.service_key)
 
-    def _keep(self, name: str, loop: Loop, stop: jobs.Stop) -> None:
+    def _keep(self, name: str, loop: Loop, stop: Stop) -> None:
         structlog.contextvars.bind_contextvars(service=self.service.name, loop=name)
-        pause = 0.5
+        failures = 0
         while not stop.is_set():
             began = time.monotonic()
             try:
@@ -159,8 +161,8 @@ class Worker:
             else:
                 continue
             metrics.LOOP_FAILURES.labels(self.service.name, name).inc()
-            pause = 0.5 if time.monotonic() - began > 60 else min(pause * 2, 10)
-            stop.wait(pause)
+            failures = 1 if time.monotonic() - began > 60 else failures + 1
+            stop.wait(backoff(failures, first=0.5, longest=10.0))
 
 
 def _job_loop(job: jobs.Job, tools: jobs.JobTools) -> Loop:

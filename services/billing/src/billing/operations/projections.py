@@ -4,30 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.models import ClinicProjection, PackageProjection, PatientProjection
+from jalsa.db.projections import save, set_status
 
 
 def save_clinic(db: Session, clinic_id: UUID, timezone: str) -> None:
     """Store or replace a clinic's projection. What is issued from then on is issued by this zone's clock."""
-    db.execute(
-        insert(ClinicProjection)
-        .values(id=clinic_id, timezone=timezone)
-        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_={"timezone": timezone})
-    )
+    save(db, ClinicProjection, clinic_id, {"timezone": timezone})
 
 
 def save_patient(db: Session, data: Mapping[str, Any]) -> None:
     """Store or replace a patient's projection; `data` is what PatientRegistered and PatientUpdated say."""
     values = {name: value for name, value in data.items() if name != "patient_id"}
-    db.execute(
-        insert(PatientProjection)
-        .values(id=data["patient_id"], **values)
-        .on_conflict_do_update(index_elements=["tenant_id", "id"], set_=values)
-    )
+    save(db, PatientProjection, data["patient_id"], values)
 
 
 def create_package(db: Session, data: Mapping[str, Any]) -> None:
@@ -49,4 +40,4 @@ def set_package_status(db: Session, package_id: UUID, status: str) -> None:
 
     It is known: the same subject's first event created it.
     """
-    db.execute(update(PackageProjection).where(PackageProjection.id == package_id).values(status=status))
+    set_status(db, PackageProjection, package_id, status)

@@ -5,27 +5,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from notifications.models import ClinicProjection, PatientProjection, ProviderProjection
+from jalsa.db.projections import save, save_if_unknown
+from notifications.models import ClinicProjection, ProviderProjection
 from notifications.operations import messages, notices
-
-Projection = type[PatientProjection] | type[ClinicProjection] | type[ProviderProjection]
-
-_KEY = ["tenant_id", "id"]
-
-
-def save(db: Session, kind: Projection, record_id: UUID, **values: Any) -> None:
-    """Store or replace a projection."""
-    statement = insert(kind).values(id=record_id, **values)
-    db.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=values))
 
 
 def save_clinic(db: Session, clinic_id: UUID, *, now: datetime, **values: Any) -> None:
     """Store or replace a clinic; where its zone was corrected, messages may have waited for the wrong hour."""
     before = db.get(ClinicProjection, clinic_id, with_for_update=True)
-    save(db, ClinicProjection, clinic_id, **values)
+    save(db, ClinicProjection, clinic_id, values)
     if before is not None and before.timezone != values["timezone"]:
         messages.look_again(db, clinic_id, now=now)
 
@@ -34,22 +24,17 @@ def save_provider(db: Session, provider_id: UUID, user_id: str) -> None:
     """Store or replace a provider; where the login was corrected, what the provider was told goes to the right one."""
     before = db.get(ProviderProjection, provider_id, with_for_update=True)
     wrong = before.user_id if before is not None and before.user_id != user_id else None
-    save(db, ProviderProjection, provider_id, user_id=user_id)
+    save(db, ProviderProjection, provider_id, {"user_id": user_id})
     if wrong is not None:
         notices.hand_over(db, wrong, user_id)
-
-
-def save_if_unknown(db: Session, kind: Projection, record_id: UUID, **values: Any) -> None:
-    """Store what an appointment tells of its clinic or provider, whose own event may still be on its way."""
-    db.execute(insert(kind).values(id=record_id, **values).on_conflict_do_nothing(index_elements=_KEY))
 
 
 def learn_of_clinic(db: Session, clinic: Mapping[str, Any], timezone: str) -> None:
     """Store the clinic that an event of an appointment, an offer or a package names, unless it is known."""
     names = {name: clinic[name] for name in ("name_en", "name_ar")}
-    save_if_unknown(db, ClinicProjection, clinic["id"], **names, timezone=timezone)
+    save_if_unknown(db, ClinicProjection, clinic["id"], {**names, "timezone": timezone})
 
 
 def learn_of_provider(db: Session, provider: Mapping[str, Any]) -> None:
     """Store the provider that an event of an appointment or a package names, unless it is known."""
-    save_if_unknown(db, ProviderProjection, provider["id"], user_id=provider["user_id"])
+    save_if_unknown(db, ProviderProjection, provider["id"], {"user_id": provider["user_id"]})

@@ -7,10 +7,10 @@ from uuid import UUID
 from flask import Response, current_app
 
 from jalsa.http import Routes, check_if_match, current_db, current_principal, page, page_of, tagged
-from jalsa.http.auth import authorise
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.policy import authorise
 from patient_files import domain, operations, queries
 from patient_files.http import schemas
 from patient_files.models import Consent

@@ -8,11 +8,11 @@ from uuid import UUID
 from flask import Response, request, url_for
 
 from jalsa.http import Routes, check_if_match, current_db, current_principal, run_as, tagged
-from jalsa.http.auth import PUBLIC, Principal
 from jalsa.http.etags import etag_of
 from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
 from jalsa.service.errors import Forbidden, InvalidField, NotFound
+from jalsa.service.policy import PUBLIC, Principal
 from scheduling.domain.hours import local_day, zone_of
 from scheduling.http.answers import told_beside
 from scheduling.http.ics import calendar_of

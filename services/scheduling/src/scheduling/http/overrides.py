@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from jalsa.http import current_principal
-from jalsa.http.auth import authorise
+from jalsa.service.policy import authorise
 from scheduling.policy import POLICY
 
 

@@ -147,4 +147,7 @@ def _grouped(db: Session, query: Select[Any], by: str) -> list[dict[str, Any]]:
         return [{**row, "name_en": _WEEKDAYS[row["key"]][0], "name_ar": _WEEKDAYS[row["key"]][1]} for row in rows]
     kind, key, owner = _OWNERS[by]
     query = query.join(kind, kind.id == owner).add_columns(key.label("key"), kind.name_en, kind.name_ar)
-    return [dict(row) for row in db.execute(query.group_by(kind.id).order_by(kind.name_en, kind.id)).mappings()]
+    return [
+        dict(row)
+        for row in db.execute(query.group_by(kind.tenant_id, kind.id).order_by(kind.name_en, kind.id)).mappings()
+    ]

@@ -218,7 +218,7 @@ _EXPIRED = text("""
 """)
 _PAST = text("""
     SELECT e.tenant_id, e.id, least(s.starts_at, e.until_date + 2, :now) AS due_at
-    FROM waitlist_entries e LEFT JOIN sessions s ON s.id = e.session_id
+    FROM waitlist_entries e LEFT JOIN sessions s ON (s.tenant_id, s.id) = (e.tenant_id, e.session_id)
     WHERE e.status = 'WAITING' AND (e.until_date < :today OR s.status <> 'SCHEDULED' OR s.starts_at <= :now)
       AND e.id <> ALL (CAST(:passed AS uuid[]))
     ORDER BY due_at, e.id LIMIT :limit
