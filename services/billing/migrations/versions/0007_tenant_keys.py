@@ -4,8 +4,8 @@ from alembic import op
 
 from jalsa.db.schema import key_by_id, key_by_tenant
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 TABLES = (
     "prices",

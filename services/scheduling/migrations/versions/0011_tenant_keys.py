@@ -4,8 +4,8 @@ from alembic import op
 
 from jalsa.db.schema import key_by_id, key_by_tenant
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 TABLES = (
     "clinics",
