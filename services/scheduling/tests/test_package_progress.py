@@ -27,7 +27,7 @@ numbers = st.integers(1, TOTAL)
 who = st.integers(0, 1)
 days = st.integers(1, 8)
 hours = st.integers(6, 8)
-seats = st.integers(0, 10**6)
+spots = st.integers(0, 10**6)
 
 OUT_OF_STEP = text("""
     SELECT count(*) FROM package_sessions s
@@ -37,7 +37,7 @@ OUT_OF_STEP = text("""
 
 
 @dataclass(eq=False)
-class Seat:
+class Spot:
     """An appointment of the package; one that was missed keeps its provider's time."""
 
     id: str
@@ -60,7 +60,7 @@ class Step:
     provider: str
     status: str = "PENDING"
     owed: bool = True
-    seat: Seat | None = None
+    spot: Spot | None = None
 
     @property
     def outstanding(self) -> bool:
@@ -68,7 +68,7 @@ class Step:
 
     @property
     def coming(self) -> bool:
-        return self.status == "SCHEDULED" and self.seat is not None and self.seat.status == "BOOKED"
+        return self.status == "SCHEDULED" and self.spot is not None and self.spot.status == "BOOKED"
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Model:
     status: str = "DRAFT"
     paused: bool = False
     make_up: bool = False
-    seats: list[tuple[Step, Seat]] = field(default_factory=list)
+    spots: list[tuple[Step, Spot]] = field(default_factory=list)
 
     def closed(self) -> str | None:
         """Why the package does not change now."""
@@ -85,15 +85,15 @@ class Model:
             return "invalid-transition"
         return "package-paused" if self.paused else None
 
-    def busy(self, provider: str, start: datetime, moving: "tuple[Seat, ...]" = ()) -> str | None:
-        others = [seat for _, seat in self.seats if seat not in moving and seat.meets(start)]
-        if any(seat.provider == provider and seat.status != "CANCELLED" for seat in others):
+    def busy(self, provider: str, start: datetime, moving: "tuple[Spot, ...]" = ()) -> str | None:
+        others = [spot for _, spot in self.spots if spot not in moving and spot.meets(start)]
+        if any(spot.provider == provider and spot.status != "CANCELLED" for spot in others):
             return "provider-busy"
-        return "patient-busy" if any(seat.status in LIVE for seat in others) else None
+        return "patient-busy" if any(spot.status in LIVE for spot in others) else None
 
     def give_up(self, step: Step, status: str, *, owed: bool = True) -> None:
-        if step.seat and step.coming:
-            step.seat.status = "CANCELLED"
+        if step.spot and step.coming:
+            step.spot.status = "CANCELLED"
         step.status, step.owed = status, owed
 
     def begin(self) -> None:
@@ -101,7 +101,7 @@ class Model:
 
     def go_back(self) -> None:
         self.begin()
-        begun = any(seat.status in ("ARRIVED", "ATTENDED", "NO_SHOW") for _, seat in self.seats)
+        begun = any(spot.status in ("ARRIVED", "ATTENDED", "NO_SHOW") for _, spot in self.spots)
         if self.status == "IN_PROGRESS" and not begun:
             self.status = "SCHEDULED"
 
@@ -132,94 +132,94 @@ class Course(RuleBasedStateMachine):
         ok(self.desk.centre.client().put("/settings", {**rules, "make_up_no_shows": make_up}))
         self.model.make_up = make_up
 
-    @rule(which=seats)
+    @rule(which=spots)
     def check_in(self, which: int) -> None:
-        model, (step, seat) = self.model, self._seat(which, "BOOKED", "NO_SHOW")
-        answer = self._act(seat, "check-in", {"override": {"reason": "Long before the day"}})
-        if seat.status == "NO_SHOW":
-            again = step.seat is not seat and step.seat is not None and step.seat.status in LIVE
-            others = any(s.meets(seat.start) for _, s in model.seats if s is not seat and s.status in LIVE)
+        model, (step, spot) = self.model, self._spot(which, "BOOKED", "NO_SHOW")
+        answer = self._act(spot, "check-in", {"override": {"reason": "Long before the day"}})
+        if spot.status == "NO_SHOW":
+            again = step.spot is not spot and step.spot is not None and step.spot.status in LIVE
+            others = any(s.meets(spot.start) for _, s in model.spots if s is not spot and s.status in LIVE)
             refusals = ["already-enrolled"] * again + ["patient-busy"] * others
             if refusals:
                 assert answer.get_json()["code"] in refusals
                 return
-        elif seat.status != "BOOKED":
+        elif spot.status != "BOOKED":
             problem(answer, 409, "invalid-transition")
             return
         ok(answer)
-        seat.become("ARRIVED")
-        step.status, step.owed, step.seat = "SCHEDULED", True, seat
+        spot.become("ARRIVED")
+        step.status, step.owed, step.spot = "SCHEDULED", True, spot
         model.begin()
         self._check()
 
-    @rule(which=seats)
+    @rule(which=spots)
     def attend(self, which: int) -> None:
-        step, seat = self._seat(which, "ARRIVED")
-        if self._told(self._act(seat, "attend"), None if seat.status == "ARRIVED" else "invalid-transition"):
-            seat.become("ATTENDED")
+        step, spot = self._spot(which, "ARRIVED")
+        if self._told(self._act(spot, "attend"), None if spot.status == "ARRIVED" else "invalid-transition"):
+            spot.become("ATTENDED")
             step.status = "COMPLETED"
             self.model.begin()
             self.model.finish()
             self._check()
 
-    @rule(which=seats)
+    @rule(which=spots)
     def miss(self, which: int) -> None:
-        step, seat = self._seat(which, "BOOKED")
-        if self._told(self._act(seat, "no-show", EARLY), None if seat.status == "BOOKED" else "invalid-transition"):
-            seat.become("NO_SHOW")
+        step, spot = self._spot(which, "BOOKED")
+        if self._told(self._act(spot, "no-show", EARLY), None if spot.status == "BOOKED" else "invalid-transition"):
+            spot.become("NO_SHOW")
             self.model.give_up(step, "CANCELLED", owed=self.model.make_up and self.model.status != "CANCELLED")
             self.model.begin()
             self.model.finish()
             self._check()
 
-    @rule(which=seats)
+    @rule(which=spots)
     def undo(self, which: int) -> None:
-        model, (step, seat) = self.model, self._seat(which, "ARRIVED", "ATTENDED", "NO_SHOW")
-        answer = self._act(seat, "undo")
-        if not seat.before or seat.status == "CANCELLED":
+        model, (step, spot) = self.model, self._spot(which, "ARRIVED", "ATTENDED", "NO_SHOW")
+        answer = self._act(spot, "undo")
+        if not spot.before or spot.status == "CANCELLED":
             problem(answer, 409, "invalid-transition")
             return
-        if seat.status == "NO_SHOW":
-            again = step.seat is not seat and step.seat is not None and step.seat.status in LIVE
-            others = any(s.meets(seat.start) for _, s in model.seats if s is not seat and s.status in LIVE)
+        if spot.status == "NO_SHOW":
+            again = step.spot is not spot and step.spot is not None and step.spot.status in LIVE
+            others = any(s.meets(spot.start) for _, s in model.spots if s is not spot and s.status in LIVE)
             if again or others:
                 problem(answer, 409, "already-enrolled" if again else "patient-busy")
                 return
         ok(answer)
-        seat.status = seat.before.pop()
-        if seat.status == "NO_SHOW":
+        spot.status = spot.before.pop()
+        if spot.status == "NO_SHOW":
             model.give_up(step, "CANCELLED", owed=model.make_up and model.status != "CANCELLED")
             model.begin()
             model.finish()
         else:
-            step.status, step.owed, step.seat = "SCHEDULED", True, seat
+            step.status, step.owed, step.spot = "SCHEDULED", True, spot
             model.go_back()
         self._check()
 
-    @rule(which=seats)
+    @rule(which=spots)
     def cancel_appointment(self, which: int) -> None:
-        step, seat = self._seat(which, "BOOKED")
-        if self._told(self._act(seat, "cancel"), None if seat.status == "BOOKED" else "invalid-transition"):
+        step, spot = self._spot(which, "BOOKED")
+        if self._told(self._act(spot, "cancel"), None if spot.status == "BOOKED" else "invalid-transition"):
             self.model.give_up(step, "CANCELLED", owed=self.model.status != "CANCELLED")
             self._check()
 
-    @rule(which=seats, provider=who, day=days, hour=hours)
+    @rule(which=spots, provider=who, day=days, hour=hours)
     def reschedule(self, which: int, provider: int, day: int, hour: int) -> None:
         number = self._number(which, lambda step: step.coming)
         step, holder, start = self._step(number), self.providers[provider], at(day, hour)
-        seat = step.seat
-        refusal = self.model.closed() or (None if seat and step.coming else "invalid-transition")
-        if seat and not refusal:
-            if (seat.provider, seat.start) == (holder, start):
+        spot = step.spot
+        refusal = self.model.closed() or (None if spot and step.coming else "invalid-transition")
+        if spot and not refusal:
+            if (spot.provider, spot.start) == (holder, start):
                 return  # that it is there already is said by 422, and told elsewhere
-            refusal = self.model.busy(holder, start, (seat,))
+            refusal = self.model.busy(holder, start, (spot,))
         given = {"provider_id": holder, "starts_at": start.isoformat()}
-        if self._told(self._post(f"/sessions/{number}/reschedule", given), refusal) and seat:
-            seat.provider = step.provider = holder
-            seat.start = start
+        if self._told(self._post(f"/sessions/{number}/reschedule", given), refusal) and spot:
+            spot.provider = step.provider = holder
+            spot.start = start
             self._check()
 
-    @rule(which=seats, provider=who, day=days, hour=hours)
+    @rule(which=spots, provider=who, day=days, hour=hours)
     def place_by_hand(self, which: int, provider: int, day: int, hour: int) -> None:
         number = self._number(which, lambda step: step.outstanding)
         step, holder, start = self._step(number), self.providers[provider], at(day, hour)
@@ -229,7 +229,7 @@ class Course(RuleBasedStateMachine):
         if self._told(answer, refusal):
             step.provider, self.model.status = holder, self._scheduled()
             self._see(ok(answer), [step])
-            assert (step.status, step.seat and step.seat.start) == ("SCHEDULED", start)
+            assert (step.status, step.spot and step.spot.start) == ("SCHEDULED", start)
 
     @rule()
     def retry(self) -> None:
@@ -251,19 +251,19 @@ class Course(RuleBasedStateMachine):
 
     @rule(number=numbers, by=st.sampled_from([-2, -1, 1, 2]), whole=st.booleans())
     def shift(self, number: int, by: int, whole: bool) -> None:
-        moving = {s: s.seat for s in self.model.steps[number - 1 :] if s.coming and s.seat}
+        moving = {s: s.spot for s in self.model.steps[number - 1 :] if s.coming and s.spot}
         refusal = self.model.closed() or (None if moving else "invalid-transition")
         later, among = timedelta(days=by), tuple(moving.values())
-        lost = [s for s, seat in moving.items() if self.model.busy(seat.provider, seat.start + later, among)]
+        lost = [s for s, spot in moving.items() if self.model.busy(spot.provider, spot.start + later, among)]
         if whole and lost and not refusal:
             refusal = "package-conflicts"
         given = {"from_session_number": number, "days": by, "all_or_nothing": whole}
         if self._told(self._post("/shift", given), refusal):
-            for step, seat in moving.items():
+            for step, spot in moving.items():
                 if step in lost:
                     self.model.give_up(step, "FAILED")
                 else:
-                    seat.start += later
+                    spot.start += later
             self._check()
 
     @rule(number=numbers, day=days)
@@ -282,18 +282,18 @@ class Course(RuleBasedStateMachine):
         model, holder = self.model, self.providers[provider]
         first, last = sorted((first, last))
         steps = model.steps[first - 1 : last]
-        placed = {s: s.seat.start for s in steps if s.coming and s.seat and s.seat.provider != holder}
+        placed = {s: s.spot.start for s in steps if s.coming and s.spot and s.spot.provider != holder}
         waiting = [s for s in steps if s.outstanding and s.provider != holder]
         over = model.status in ("COMPLETED", "CANCELLED") or not (placed or waiting)
         given = {"from_session_number": first, "to_session_number": last, "provider_id": holder}
         answer = self._post("/substitute", {**given, "all_or_nothing": False})
         if self._told(answer, "invalid-transition" if over else None):
-            moving = tuple(s.seat for s in placed if s.seat)
+            moving = tuple(s.spot for s in placed if s.spot)
             same = [s for s, start in placed.items() if not model.busy(holder, start, moving)]
             for step in (*placed, *waiting):
                 step.provider = holder
             self._see(ok(answer), list(placed))
-            assert all(step.seat and step.seat.start == placed[step] for step in same)
+            assert all(step.spot and step.spot.start == placed[step] for step in same)
 
     @precondition(lambda self: not self.model.paused)
     @rule()
@@ -339,16 +339,16 @@ class Course(RuleBasedStateMachine):
     def _step(self, number: int) -> Step:
         return self.model.steps[number - 1]
 
-    def _seat(self, which: int, *likely: str) -> tuple[Step, Seat]:
+    def _spot(self, which: int, *likely: str) -> tuple[Step, Spot]:
         """Any, but mostly one of a likely state."""
-        some = [(step, seat) for step, seat in self.model.seats if which % 5 and seat.status in likely]
-        return (some or self.model.seats)[which % len(some or self.model.seats)]
+        some = [(step, spot) for step, spot in self.model.spots if which % 5 and spot.status in likely]
+        return (some or self.model.spots)[which % len(some or self.model.spots)]
 
     def _post(self, what: str, given: dict[str, Any] | None = None) -> TestResponse:
         return self.desk.centre.post(self.path + what, given or {})
 
-    def _act(self, seat: Seat, verb: str, given: dict[str, Any] | None = None) -> TestResponse:
-        return self.desk.centre.post(f"/participants/{seat.id}/{verb}", given or {})
+    def _act(self, spot: Spot, verb: str, given: dict[str, Any] | None = None) -> TestResponse:
+        return self.desk.centre.post(f"/participants/{spot.id}/{verb}", given or {})
 
     def _told(self, answer: TestResponse, refusal: str | None) -> bool:
         """Whether it was done; the answer must be the one that the model foretells."""
@@ -372,12 +372,12 @@ class Course(RuleBasedStateMachine):
                 assert told["status"] == "FAILED"
                 self.model.give_up(step, "FAILED")
                 continue
-            if step.seat is None or step.seat.id != told["appointment_id"]:
-                step.seat = Seat(told["appointment_id"], told["appointment_number"], "", at())
-                self.model.seats.append((step, step.seat))
+            if step.spot is None or step.spot.id != told["appointment_id"]:
+                step.spot = Spot(told["appointment_id"], told["appointment_number"], "", at())
+                self.model.spots.append((step, step.spot))
             assert told["provider_id"] == step.provider
             step.status, step.owed = "SCHEDULED", True
-            step.seat.provider, step.seat.start = step.provider, datetime.fromisoformat(told["starts_at"])
+            step.spot.provider, step.spot.start = step.provider, datetime.fromisoformat(told["starts_at"])
         self._check()
 
     def _check(self) -> None:
@@ -389,14 +389,14 @@ class Course(RuleBasedStateMachine):
         assert shown["progress_percentage"] == 100 * counts["completed"] / TOTAL
         for told, step in zip(shown["sessions"], model.steps, strict=True):
             assert (told["status"], told["owed"]) == (step.status, step.owed)
-            assert step.seat
+            assert step.spot
             if step.status in ("SCHEDULED", "COMPLETED"):
-                assert (told["appointment_id"], told["provider_id"]) == (step.seat.id, step.seat.provider)
+                assert (told["appointment_id"], told["provider_id"]) == (step.spot.id, step.spot.provider)
                 assert (told["appointment_number"], told["appointment_status"]) == (
-                    step.seat.appointment_number,
-                    step.seat.status,
+                    step.spot.appointment_number,
+                    step.spot.status,
                 )
-                assert datetime.fromisoformat(told["starts_at"]) == step.seat.start
+                assert datetime.fromisoformat(told["starts_at"]) == step.spot.start
 
 
 @pytest.mark.timeout(240)

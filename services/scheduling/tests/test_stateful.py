@@ -51,19 +51,19 @@ class Held:
     capacity: int
     status: str = "SCHEDULED"
     of_one: bool = False  # made in one step with its appointment
-    places: "list[Place]" = field(default_factory=list)
-    settled: "list[Place]" = field(default_factory=list)  # by its completion
+    spots: "list[Spot]" = field(default_factory=list)
+    settled: "list[Spot]" = field(default_factory=list)  # by its completion
 
     @property
     def length(self) -> timedelta:
         return self.end - self.start
 
     def taken(self) -> int:
-        return sum(place.status in LIVE for place in self.places)
+        return sum(spot.status in LIVE for spot in self.spots)
 
 
 @dataclass(eq=False)
-class Place:
+class Spot:
     """A participant as the model knows it."""
 
     id: str
@@ -99,7 +99,7 @@ class Scheduling(RuleBasedStateMachine):
         super().__init__()
         self.day = next(self.world.days)
         self.sessions: list[Held] = []
-        self.places: list[Place] = []
+        self.spots: list[Spot] = []
 
     @rule(provider=providers, room=rooms, start=starts, minutes=lengths, capacity=st.integers(1, 3))
     def schedule(self, provider: int, room: int | None, start: int, minutes: int, capacity: int) -> None:
@@ -116,7 +116,7 @@ class Scheduling(RuleBasedStateMachine):
             made = created(answer)
             held.of_one = True
             self._add(held, made["session"]["id"])
-            self._place(held, made["id"], patient)
+            self._spot(held, made["id"], patient)
 
     @precondition(lambda self: self.sessions)
     @rule(which=any_of, patient=patients)
@@ -124,31 +124,31 @@ class Scheduling(RuleBasedStateMachine):
         held = self.sessions[which % len(self.sessions)]
         answer = self._post(f"/sessions/{held.id}/participants", {"patient_id": self.world.patients[patient]})
         if self._told(answer, self._refusal(held, patient)):
-            self._place(held, created(answer)["id"], patient)
+            self._spot(held, created(answer)["id"], patient)
 
-    @precondition(lambda self: self.places)
+    @precondition(lambda self: self.spots)
     @rule(which=any_of, verb=st.sampled_from(list(VERBS)), reason=st.booleans())
     def act(self, which: int, verb: str, reason: bool) -> None:
-        place = self.places[which % len(self.places)]
+        spot = self.spots[which % len(self.spots)]
         target = VERBS[verb]
         overriding = verb == "check-in" or (reason and verb in ("no-show", "cancel"))
-        answer = self._post(f"/participants/{place.id}/{verb}", EARLY if overriding else {})
-        begun = verb == "cancel" and place.session.status == "IN_PROGRESS"
+        answer = self._post(f"/participants/{spot.id}/{verb}", EARLY if overriding else {})
+        begun = verb == "cancel" and spot.session.status == "IN_PROGRESS"
         untimely = (begun or verb in UNTIMELY) and not overriding
-        if self._told(answer, "invalid-transition" if untimely else self._no_move(place, target)):
+        if self._told(answer, "invalid-transition" if untimely else self._no_move(spot, target)):
             assert ok(answer)["status"] == target
-            place.become(target)
+            spot.become(target)
             if target == "CANCELLED":
-                self._freed(place.session)
+                self._freed(spot.session)
 
-    @precondition(lambda self: self.places)
+    @precondition(lambda self: self.spots)
     @rule(which=any_of)
     def undo(self, which: int) -> None:
         """Any, but mostly one that has an outcome."""
-        some = [place for place in self.places if which % 5 and place.status in OUTCOMES] or self.places
-        place = some[which % len(some)]
-        if self._told(self._post(f"/participants/{place.id}/undo", {}), self._no_undo(place)):
-            place.undo()
+        some = [spot for spot in self.spots if which % 5 and spot.status in OUTCOMES] or self.spots
+        spot = some[which % len(some)]
+        if self._told(self._post(f"/participants/{spot.id}/undo", {}), self._no_undo(spot)):
+            spot.undo()
 
     @precondition(lambda self: self.sessions)
     @rule(which=any_of)
@@ -163,18 +163,18 @@ class Scheduling(RuleBasedStateMachine):
             while held.settled:
                 held.settled.pop().undo()
 
-    @precondition(lambda self: self.places and self.sessions)
+    @precondition(lambda self: self.spots and self.sessions)
     @rule(which=any_of, into=any_of)
     def change_seat(self, which: int, into: int) -> None:
-        place, target = self.places[which % len(self.places)], self.sessions[into % len(self.sessions)]
-        answer = self._post(f"/participants/{place.id}/reschedule", {"session_id": target.id})
-        movable = place.status in EXPECTED and place.session.status == "SCHEDULED"
-        refusal = self._refusal(target, place.patient, place) if movable else "invalid-transition"
+        spot, target = self.spots[which % len(self.spots)], self.sessions[into % len(self.sessions)]
+        answer = self._post(f"/participants/{spot.id}/reschedule", {"session_id": target.id})
+        movable = spot.status in EXPECTED and spot.session.status == "SCHEDULED"
+        refusal = self._refusal(target, spot.patient, spot) if movable else "invalid-transition"
         if self._told(answer, refusal):
-            old = place.session
-            old.places.remove(place)
-            target.places.append(place)
-            place.session = target
+            old = spot.session
+            old.spots.remove(spot)
+            target.spots.append(spot)
+            spot.session = target
             self._freed(old)
 
     @precondition(lambda self: self.sessions)
@@ -186,8 +186,8 @@ class Scheduling(RuleBasedStateMachine):
             return  # that it is there already is said by 422, and told elsewhere
         body = {name: self._body(new)[name] for name in ("provider_id", "room_id", "starts_at")}
         answer = self._post(f"/sessions/{held.id}/reschedule", body)
-        busy = [self._busy(new, p.patient, held) for p in held.places if p.status in LIVE]
-        settled = new.start != held.start and any(place.status == "ATTENDED" for place in held.places)
+        busy = [self._busy(new, p.patient, held) for p in held.spots if p.status in LIVE]
+        settled = new.start != held.start and any(spot.status == "ATTENDED" for spot in held.spots)
         stays = held.status != "SCHEDULED" or settled
         refusal = "invalid-transition" if stays else self._clash(new, held)
         if self._told(answer, refusal or next(filter(None, busy), None)):
@@ -210,7 +210,7 @@ class Scheduling(RuleBasedStateMachine):
     def act_on_session(self, which: int, verb: str, reason: bool) -> None:
         held = self.sessions[which % len(self.sessions)]
         target = SESSION_VERBS[verb]
-        here = any(place.status in ("ARRIVED", "ATTENDED") for place in held.places)
+        here = any(spot.status in ("ARRIVED", "ATTENDED") for spot in held.spots)
         allowed = target in SESSION.moves[held.status] and not (target == "CANCELLED" and here)
         begun = verb == "cancel" and held.status == "IN_PROGRESS"
         allowed = allowed and (reason or not (begun or verb in UNTIMELY))
@@ -218,12 +218,12 @@ class Scheduling(RuleBasedStateMachine):
         if not self._told(answer, None if allowed else "invalid-transition"):
             return
         held.status = target
-        for place in held.places:
-            if target == "CANCELLED" and place.status in EXPECTED:
-                place.status = "CANCELLED"
-            elif target == "COMPLETED" and place.status in AT_THE_END:
-                place.become(AT_THE_END[place.status])
-                held.settled.append(place)
+        for spot in held.spots:
+            if target == "CANCELLED" and spot.status in EXPECTED:
+                spot.status = "CANCELLED"
+            elif target == "COMPLETED" and spot.status in AT_THE_END:
+                spot.become(AT_THE_END[spot.status])
+                held.settled.append(spot)
 
     def teardown(self) -> None:
         """Whatever was done, the service shows what the model holds, and nothing overlaps."""
@@ -236,7 +236,7 @@ class Scheduling(RuleBasedStateMachine):
             assert (told["status"], told["current_capacity"]) == (held.status, held.taken())
             assert 0 <= held.taken() <= held.capacity
             inside = ok(desk.centre.get(f"/sessions/{held.id}/participants"))["items"]
-            assert {p["id"]: p["status"] for p in inside} == {p.id: p.status for p in held.places}
+            assert {p["id"]: p["status"] for p in inside} == {p.id: p.status for p in held.spots}
         live = [held for held in self.sessions if held.status != "CANCELLED"]
         assert not [a for a in live for b in live if a is not b and self._shares(a, b)]
 
@@ -248,7 +248,7 @@ class Scheduling(RuleBasedStateMachine):
         return at(self.day, 9) + timedelta(minutes=15 * start)
 
     def _body(self, held: Held) -> dict[str, Any]:
-        return self.world.desk.place(
+        return self.world.desk.spot(
             provider_id=self.world.providers[held.provider],
             room_id=None if held.room is None else self.world.rooms[held.room],
             starts_at=held.start,
@@ -270,13 +270,13 @@ class Scheduling(RuleBasedStateMachine):
         held.id = session_id
         self.sessions.append(held)
 
-    def _place(self, held: Held, place_id: str, patient: int) -> None:
-        place = Place(place_id, patient, held)
-        held.places.append(place)
-        self.places.append(place)
+    def _spot(self, held: Held, place_id: str, patient: int) -> None:
+        spot = Spot(place_id, patient, held)
+        held.spots.append(spot)
+        self.spots.append(spot)
 
     def _freed(self, held: Held) -> None:
-        nobody = all(place.status == "CANCELLED" for place in held.places)
+        nobody = all(spot.status == "CANCELLED" for spot in held.spots)
         if held.of_one and held.status in ("SCHEDULED", "IN_PROGRESS") and nobody:
             held.status = "CANCELLED"
 
@@ -298,52 +298,52 @@ class Scheduling(RuleBasedStateMachine):
             return "room-busy"
         return None
 
-    def _busy(self, held: Held, patient: int, moving: Held | None = None, leaving: Place | None = None) -> str | None:
+    def _busy(self, held: Held, patient: int, moving: Held | None = None, leaving: Spot | None = None) -> str | None:
         busy = any(
             p.patient == patient and p.status in LIVE and p is not leaving
             for o in self._overlapping(held, moving)
-            for p in o.places
+            for p in o.spots
         )
         return "patient-busy" if busy else None
 
-    def _refusal(self, held: Held, patient: int, leaving: Place | None = None) -> str | None:
+    def _refusal(self, held: Held, patient: int, leaving: Spot | None = None) -> str | None:
         if held.status != "SCHEDULED":
             return "invalid-transition"
-        if any(p.patient == patient and p.status in LIVE for p in held.places):
+        if any(p.patient == patient and p.status in LIVE for p in held.spots):
             return "already-enrolled"
         if held.taken() >= held.capacity:
             return "session-full"
         return self._busy(held, patient, leaving=leaving)
 
-    def _no_move(self, place: Place, target: str) -> str | None:
-        held = place.session
-        if target not in PARTICIPANT.moves[place.status]:
+    def _no_move(self, spot: Spot, target: str) -> str | None:
+        held = spot.session
+        if target not in PARTICIPANT.moves[spot.status]:
             return "invalid-transition"
         if target == "ARRIVED" and held.status not in ("SCHEDULED", "IN_PROGRESS"):
             return "invalid-transition"
-        if place.status == "NO_SHOW":
-            again = any(p.patient == place.patient and p.status in LIVE for p in held.places)
+        if spot.status == "NO_SHOW":
+            again = any(p.patient == spot.patient and p.status in LIVE for p in held.spots)
             if held.taken() >= held.capacity:
                 return "session-full"
-            return "patient-busy" if again else self._busy(held, place.patient)
+            return "patient-busy" if again else self._busy(held, spot.patient)
         return None
 
-    def _no_undo(self, place: Place) -> str | None:
-        held = place.session
-        if place.status not in OUTCOMES or held.status not in ("SCHEDULED", "IN_PROGRESS"):
+    def _no_undo(self, spot: Spot) -> str | None:
+        held = spot.session
+        if spot.status not in OUTCOMES or held.status not in ("SCHEDULED", "IN_PROGRESS"):
             return "invalid-transition"
-        if place.status != "NO_SHOW":
+        if spot.status != "NO_SHOW":
             return None
-        if any(p.patient == place.patient and p.status in LIVE for p in held.places):
+        if any(p.patient == spot.patient and p.status in LIVE for p in held.spots):
             return "already-enrolled"
         if held.taken() >= held.capacity:
             return "session-full"
-        return self._busy(held, place.patient)
+        return self._busy(held, spot.patient)
 
     def _shares(self, a: Held, b: Held) -> bool:
         if not (a.start < b.end and b.start < a.end):
             return False
-        both = {p.patient for p in a.places if p.status in LIVE} & {p.patient for p in b.places if p.status in LIVE}
+        both = {p.patient for p in a.spots if p.status in LIVE} & {p.patient for p in b.spots if p.status in LIVE}
         return a.provider == b.provider or (a.room is not None and a.room == b.room) or bool(both)
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from jalsa.dev.kit import Client
-from scheduling.operations import places
+from scheduling.operations import spots
 
 from .factories import EARLY, Centre, as_json, at, created, ok, problem
 from .test_history import history
@@ -231,7 +231,7 @@ def test_control_an_own_session_that_is_not_closed_keeps_its_provider(
     desk: WaitingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     participant = desk.create_appointment()
-    monkeypatch.setattr(places, "close", lambda *_, **__: None)
+    monkeypatch.setattr(spots, "close", lambda *_, **__: None)
     cancelled_late(desk, participant, monkeypatch)
     travel(monkeypatch, at() - timedelta(hours=1))
     body = desk.place(patient_id=desk.centre.create_patient())

@@ -114,7 +114,7 @@ def test_while_a_place_is_freed_and_offered_nobody_slips_in_between(desk: Waitin
     assert desk.statuses(entry) == ["OFFERED"]
 
 
-def held_place(desk: WaitingDesk) -> TestResponse:
+def held_spot(desk: WaitingDesk) -> TestResponse:
     """What a third party hears who wants the place that another is offered."""
     session, _ = desk.offered()
     return desk.book(session)
@@ -122,18 +122,18 @@ def held_place(desk: WaitingDesk) -> TestResponse:
 
 def test_without_the_count_of_offers_the_trigger_still_holds_the_place(weakened: Weakened) -> None:
     with weakened(NO_COUNT_OF_OFFERS) as weak:
-        problem(held_place(WaitingDesk(weak.centre)), 409, "session-full")
+        problem(held_spot(WaitingDesk(weak.centre)), 409, "session-full")
 
 
 def test_without_the_trigger_the_count_of_offers_still_holds_the_place(weakened: Weakened) -> None:
     with weakened(NO_CAPACITY_TRIGGERS) as weak:
-        problem(held_place(WaitingDesk(weak.centre)), 409, "session-full")
+        problem(held_spot(WaitingDesk(weak.centre)), 409, "session-full")
 
 
 def test_control_without_count_and_trigger_the_held_place_is_taken(weakened: Weakened) -> None:
     with weakened(NO_COUNT_OF_OFFERS, NO_CAPACITY_TRIGGERS) as weak:
         desk = WaitingDesk(weak.centre)
-        assert held_place(desk).status_code == 201
+        assert held_spot(desk).status_code == 201
         assert [what.split()[0] for what in broken(desk)] == ["overbooked"]
 
 

@@ -20,10 +20,10 @@ FRIDAY_9 = f"{FRIDAY}T06:00:00+00:00"
 class WaitingDesk(Desk):
     """Fills sessions, puts patients on the waitlist, and runs the jobs; short calls for all of it."""
 
-    def full(self, places: int = 1, **overrides: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def full(self, spots: int = 1, **overrides: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """A group session without a free place, and its participants."""
-        session = self.create_session(**{"max_capacity": places, **overrides})
-        return session, [self.create_participant(session) for _ in range(places)]
+        session = self.create_session(**{"max_capacity": spots, **overrides})
+        return session, [self.create_participant(session) for _ in range(spots)]
 
     def wait(self, **body: Any) -> dict[str, Any]:
         """A new patient, unless one is given, waits: for the desk's service type, unless a session is named."""
@@ -42,9 +42,9 @@ class WaitingDesk(Desk):
         """The participant's place becomes free."""
         ok(self.centre.post(f"/participants/{participant['id']}/cancel"))
 
-    def offered(self, places: int = 1, **wait: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    def offered(self, spots: int = 1, **wait: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """A session whose only free place is offered, and the entry to which it is."""
-        session, inside = self.full(places)
+        session, inside = self.full(spots)
         entry = self.wait(**{"session_id": session["id"], **wait})
         self.give_up(inside[0])
         return session, self.entry(entry)

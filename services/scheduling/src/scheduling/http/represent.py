@@ -21,8 +21,8 @@ _PARTICIPANT = tuple(ParticipantAnswer().fields)
 def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, dict[str, Any]]:
     """Sessions with their places counted, and what stands over them."""
     ids = [row.id for row in rows]
-    places, blocked = queries.places(db, ids), queries.blocked(db, ids)
-    return {row.id: _session(row, places[row.id], blocked[row.id]) for row in rows}
+    spots, blocked = queries.spots(db, ids), queries.blocked(db, ids)
+    return {row.id: _session(row, spots[row.id], blocked[row.id]) for row in rows}
 
 
 def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dict[UUID, dict[str, Any]]:
@@ -31,16 +31,16 @@ def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dic
     return {row.id: participant(row, standings[row.id], now) for row in rows}
 
 
-def _session(row: ClinicalSession, places: queries.Places, blocked: Sequence[str]) -> dict[str, Any]:
+def _session(row: ClinicalSession, spots: queries.Spots, blocked: Sequence[str]) -> dict[str, Any]:
     return {
         **{name: getattr(row, name, None) for name in _SESSION},
         "service_type": row.service_type.code,
         "timezone": row.clinic.timezone,
-        "current_capacity": places.taken,
-        "held_spots": places.held,
-        "available_spots": places.available,
-        "is_full": not places.available,
-        "capacity_percentage": round(100 * places.taken / row.max_capacity, 1),
+        "current_capacity": spots.taken,
+        "held_spots": spots.held,
+        "available_spots": spots.available,
+        "is_full": not spots.available,
+        "capacity_percentage": round(100 * spots.taken / row.max_capacity, 1),
         "blocked_by": blocked,
     }
 
@@ -64,7 +64,7 @@ def participant(row: Participant, standing: queries.Standing, now: datetime) -> 
         "late_minutes": late_minutes(row),
         "check_in": _check_in(row) if row.arrived_at else None,
         "package": standing.package,
-        "session": _session(row.session, standing.places, standing.blocked),
+        "session": _session(row.session, standing.spots, standing.blocked),
     }
 
 

@@ -185,10 +185,10 @@ def _shown_member(series: SessionSeries, member: SeriesMember) -> Any:
 
 
 def _represent_members(series: SessionSeries, rows: Sequence[SeriesMember]) -> dict[UUID, dict[str, Any]]:
-    seats = read.seats(current_db(), series.id, [row.patient_id for row in rows])
+    spots = read.spots(current_db(), series.id, [row.patient_id for row in rows])
 
     def during(member: SeriesMember) -> list[Any]:
-        days = ((seat, day_of(seat.starts_at, series.clinic.timezone)) for seat in seats.get(member.patient_id, ()))
+        days = ((spot, day_of(spot.starts_at, series.clinic.timezone)) for spot in spots.get(member.patient_id, ()))
         return [s for s, day in days if member.joined_on <= day and (member.left_on is None or day < member.left_on)]
 
     fields = set(_MEMBER.fields) - {"appointments", "withheld"}

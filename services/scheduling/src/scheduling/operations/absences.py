@@ -11,7 +11,7 @@ from jalsa.db.transactions import context_of
 from jalsa.service.ids import new_id
 from scheduling import errors, queries
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Settings, TimeOff
-from scheduling.operations import places
+from scheduling.operations import spots
 from scheduling.operations.locks import lock, lock_sessions
 from scheduling.operations.setup import active_clinic
 from scheduling.queries.met import same_closure
@@ -27,7 +27,7 @@ def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, no
     lock(db, providers=[provider.id])
     db.add(absence)
     db.flush()
-    places.withdraw(db, hit, now=now)
+    spots.withdraw(db, hit, now=now)
     return absence
 
 
@@ -46,7 +46,7 @@ def add_closure(db: Session, data: Mapping[str, Any], *, now: datetime) -> Closu
         raise errors.AlreadyClosed(known.id)
     db.add(closure)
     db.flush()
-    places.withdraw(db, hit, now=now)
+    spots.withdraw(db, hit, now=now)
     return closure
 
 
@@ -55,10 +55,10 @@ def remove(db: Session, absence: TimeOff | Closure, *, now: datetime) -> None:
     hit = _held(db, absence, now)
     db.delete(absence)
     db.flush()
-    there = queries.places(db, [session.id for session in hit])
+    there = queries.spots(db, [session.id for session in hit])
     for session in hit:
         if free := there[session.id].available:
-            places.free(db, session, were_available=free, now=now)
+            spots.free(db, session, were_available=free, now=now)
 
 
 def _held(db: Session, absence: TimeOff | Closure, now: datetime) -> Sequence[ClinicalSession]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from jalsa.db.transactions import context_of
 from scheduling import domain, errors, events, queries
 from scheduling.models import Participant
-from scheduling.operations import participants, places, progress, timing
+from scheduling.operations import participants, progress, spots, timing
 from scheduling.operations.locks import lock_packages
 
 
@@ -48,7 +48,7 @@ def check_in(
     events.appointment_arrived(db, participant, late_minutes(participant), now)
     progress.follow(db, participant, now=now)
     if missed:
-        places.free(db, session, were_available=standing.places.available, now=now)
+        spots.free(db, session, were_available=standing.spots.available, now=now)
     return participant
 
 
@@ -96,9 +96,9 @@ def no_show(
     domain.PARTICIPANT.check(participant.status, "NO_SHOW")
     session = participant.session
     timing.check_begun(session, override_reason, now=now)
-    were_available = places.available(db, session)
+    were_available = spots.available(db, session)
     mark_missed(db, participant, reason or override_reason, override_reason, now=now)
-    places.free(db, session, were_available=were_available, now=now)
+    spots.free(db, session, were_available=were_available, now=now)
     return participant
 
 

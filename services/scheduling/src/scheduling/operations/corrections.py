@@ -16,7 +16,7 @@ from jalsa.service.errors import Conflict
 from scheduling import domain, errors, events
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import participants, places, progress, sessions
+from scheduling.operations import participants, progress, sessions, spots
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.queries import corrections as read
 from scheduling.queries.waitlist import sessions_offered_to
@@ -58,9 +58,9 @@ def undo_participant(
     if session.status == "CANCELLED":
         raise errors.SessionCancelled
     lock_packages(db, [session.id])
-    were_available = places.available(db, session)
+    were_available = spots.available(db, session)
     _take_back(db, participant, reason, now)
-    places.free(db, session, were_available=were_available, now=now)
+    spots.free(db, session, were_available=were_available, now=now)
     return participant
 
 
@@ -84,7 +84,7 @@ def undo_session(
     _take_all_back(db, settled, reason, now)
     if target == "SCHEDULED":
         # the offers that ended with the start are made again, to whoever is first by now
-        places.free(db, session, were_available=places.available(db, session), now=now)
+        spots.free(db, session, were_available=spots.available(db, session), now=now)
     return session
 
 

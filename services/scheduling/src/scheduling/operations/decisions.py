@@ -22,7 +22,7 @@ def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
     due = session is not None and session.decision is None and session.decision_at and session.decision_at <= now
     if session is None or not due or session.status != "SCHEDULED":
         return False
-    taken = queries.places(db, [session.id])[session.id].taken
+    taken = queries.spots(db, [session.id])[session.id].taken
     session.decision = "NEEDED" if taken < (session.min_participants or 0) else "MET"
     session.change_reason = None
     db.flush()

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from scheduling import queries
 from scheduling.models import ClinicalSession, WaitlistEntry
-from scheduling.operations import offers, places
+from scheduling.operations import offers, spots
 from scheduling.operations.locks import lock_session_at_once, lock_waitlist
 from scheduling.queries import waitlist as waitlist_queries
 
@@ -61,4 +61,4 @@ def _fulfil(db: Session, entry: WaitlistEntry, now: datetime) -> None:
         return
     lock_session_at_once(db, offer.session_id)
     if session := queries.find_session(db, offer.session_id, lock=True):
-        places.pass_on(db, session, offer.id, "FULFILLED", now=now)
+        spots.pass_on(db, session, offer.id, "FULFILLED", now=now)

@@ -14,11 +14,11 @@ from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
 from scheduling import domain, errors, events, queries
 from scheduling.models import ClinicalSession, PackageSession, Participant
-from scheduling.operations import offers, places, progress, timing
+from scheduling.operations import offers, progress, spots, timing
 from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.placing import absences, settle
-from scheduling.operations.sessions import close_place, place_session, reschedule_session
+from scheduling.operations.sessions import close_spot, place_session, reschedule_session
 from scheduling.queries import corrections
 from scheduling.queries import waitlist as waitlist_queries
 
@@ -59,8 +59,8 @@ def book(db: Session, session_id: UUID, data: Mapping[str, Any], *, now: datetim
         raise NotFound("session")
     past = _past_rules(session, data, now)
     overridden = _overridden(held, data.get("override"), past)
-    booking = _take_place(db, session, held, patient_id, data.get("notes"), now, overridden=overridden)
-    if session.starts_at > now and not held.offered and not booking.standing.places.available:
+    booking = _take_spot(db, session, held, patient_id, data.get("notes"), now, overridden=overridden)
+    if session.starts_at > now and not held.offered and not booking.standing.spots.available:
         events.session_filled(db, session, now)
     return booking
 
@@ -77,7 +77,7 @@ def book_appointment(
     lock_sessions(db, hold(db, patient_id, None).elsewhere)
     session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now, closes_when_empty=True)
     events.session_scheduled(db, session, now)
-    return _take_place(db, session, hold(db, patient_id, session.id), patient_id, data.get("notes"), now, step)
+    return _take_spot(db, session, hold(db, patient_id, session.id), patient_id, data.get("notes"), now, step)
 
 
 def update(db: Session, participant: Participant, data: Mapping[str, Any]) -> Participant:
@@ -106,13 +106,13 @@ def cancel(
     domain.PARTICIPANT.check(participant.status, "CANCELLED")
     session = participant.session
     timing.check_not_begun(session, override_reason, now=now)
-    were_available = places.available(db, session)
-    close_place(participant, context_of(db).actor, reason or override_reason, now)
+    were_available = spots.available(db, session)
+    close_spot(participant, context_of(db).actor, reason or override_reason, now)
     participant.change_reason = override_reason or reason
     db.flush()
     events.appointment_cancelled(db, participant, session_cancelled=False, now=now)
     progress.follow(db, participant, now=now)
-    places.free(db, session, were_available=were_available, now=now)
+    spots.free(db, session, were_available=were_available, now=now)
     return participant
 
 
@@ -125,9 +125,9 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
     """
     if (into := data.get("session_id")) is not None:
         old = participant.session
-        were_available = places.available(db, old)
+        were_available = spots.available(db, old)
         move_participant(db, participant, old, into, data, now=now)
-        places.free(db, old, were_available=were_available, now=now)
+        spots.free(db, old, were_available=were_available, now=now)
         return participant
     if participant.session.session_type != domain.INDIVIDUAL:
         raise InvalidField("session_id", "Required: a group session moves with all its participants.")
@@ -166,7 +166,7 @@ def move_participant(
     late = timing.check_same_day(old, session.starts_at, data.get("override"), now=now)
     held = hold(db, participant.patient_id, into, moving=participant.id)
     overridden = _overridden(held, data.get("override"), late)
-    check_place(session, held)
+    check_spot(session, held)
     if held.offered:
         offers.accept(db, held.offered, participant.id, now=now)
     previous = events.Held.of(old)
@@ -251,14 +251,14 @@ def regain(db: Session, participant: Participant, *, now: datetime) -> None:
     if participant.package_session_id and corrections.is_made_up(db, participant.package_session_id):
         raise errors.PackageSessionMadeUp
     held = hold(db, participant.patient_id, participant.session_id)
-    check_place(participant.session, held)
+    check_spot(participant.session, held)
     if held.offered:
         offers.accept(db, held.offered, participant.id, now=now)
     if held.waits:
         fulfil(db, participant.patient_id, [participant.session], now=now)
 
 
-def _take_place(
+def _take_spot(
     db: Session,
     session: ClinicalSession,
     held: Row[Any],
@@ -268,7 +268,7 @@ def _take_place(
     step: PackageSession | None = None,
     overridden: Mapping[str, Any] = _NOTHING_OVERRIDDEN,
 ) -> Booking:
-    check_place(session, held)
+    check_spot(session, held)
     row: dict[str, Any] = {
         "id": new_id(),
         "session_id": session.id,
@@ -293,7 +293,7 @@ def _take_place(
     if held.waits:
         fulfil(db, patient_id, [session], now=now)
     # an appointment that is only now made can not have been cleared
-    now_there = queries.Places(session.max_capacity, held.taken + 1, held.held)
+    now_there = queries.Spots(session.max_capacity, held.taken + 1, held.held)
     standing = queries.Standing(now_there, cleared=False, consented=held.consented, blocked=held.blocked)
     if not held.consented:
         ended = queries.ended_consents(db, patient_id)
@@ -307,7 +307,7 @@ def _overridden(held: Row[Any], override: Mapping[str, Any] | None, others: Sequ
     return {"booking_overridden": rules, "booking_override_reason": override["reason"] if override and rules else None}
 
 
-def check_place(session: ClinicalSession, held: Row[Any]) -> None:
+def check_spot(session: ClinicalSession, held: Row[Any]) -> None:
     """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no place there."""
     if held.enrolled:
         raise errors.AlreadyEnrolled

@@ -21,7 +21,7 @@ from scheduling.operations.placing import Place, clashes, conflicts, lock_places
 from scheduling.operations.scopes import Move, in_order
 from scheduling.operations.series import refused
 from scheduling.queries.packages import steps_in, whole
-from scheduling.queries.proposals import Proposal, propose, seats
+from scheduling.queries.proposals import Proposal, propose, spots
 
 ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"
 #: What an item names unless it takes what is proposed.
@@ -37,7 +37,7 @@ class _Item:
     index: int
     asked: Mapping[str, Any]
     session: ClinicalSession
-    seats: Mapping[UUID, UUID]
+    spots: Mapping[UUID, UUID]
 
     def has(self, action: str) -> bool:
         """Whether that is what is asked for."""
@@ -67,7 +67,7 @@ class _Move(Move):
             return False
         place, there = self.place, other.session
         same_room = place.room is not None and place.room.id == there.room_id
-        same_patient = not self.item.seats.keys().isdisjoint(other.item.seats)
+        same_patient = not self.item.spots.keys().isdisjoint(other.item.spots)
         return place.provider.id == there.provider_id or same_room or same_patient
 
 
@@ -138,7 +138,7 @@ def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
     for index, session_id in enumerate(ids):
         if session_id not in found:
             raise _invalid(index, {"session_id": ["There is no such session."]})
-    taken = seats(db, ids)
+    taken = spots(db, ids)
     return [_Item(n, each, found[each["session_id"]], taken[each["session_id"]]) for n, each in enumerate(asked)]
 
 
@@ -207,7 +207,7 @@ def _busy_patients(
     except Conflict as error:
         yield error
     meeting = (m for m in moves if m.place.starts_at < place.ends_at and place.starts_at < m.place.ends_at)
-    busy = {item.seats[patient] for m in meeting for patient in item.seats.keys() & m.item.seats.keys()}
+    busy = {item.spots[patient] for m in meeting for patient in item.spots.keys() & m.item.spots.keys()}
     if busy:
         yield errors.ParticipantsBusy(list(busy))
 

@@ -17,7 +17,7 @@ from scheduling.models import SeriesMember, SessionSeries
 from scheduling.operations import participants
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.series import refused
-from scheduling.queries.series import coming, coming_seats, current_member
+from scheduling.queries.series import coming, coming_spots, current_member
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def leave(
         raise errors.MemberHasLeft
     reason, left_on = data.get("reason"), _from_today(data.get("from_date"), series, now)
     asked = {"since": _midnight(left_on, series), "now": now}
-    lock_sessions(db, coming_seats(db, series.id, member.patient_id, **asked))
-    for participant_id in coming_seats(db, series.id, member.patient_id, **asked).values():
+    lock_sessions(db, coming_spots(db, series.id, member.patient_id, **asked))
+    for participant_id in coming_spots(db, series.id, member.patient_id, **asked).values():
         participant = participants.locked_participant(db, participant_id)
         participants.cancel(db, participant, reason, now=now)
     member.left_on, member.left_at, member.left_by = left_on, now, context_of(db).actor

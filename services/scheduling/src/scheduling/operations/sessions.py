@@ -15,7 +15,7 @@ from jalsa.service.ids import new_id
 from scheduling import domain, errors, events, queries
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import arrivals, fulfilment, offers, places, progress, timing
+from scheduling.operations import arrivals, fulfilment, offers, progress, spots, timing
 from scheduling.operations.locks import lock_packages, lock_patients
 from scheduling.operations.placing import Place, new_place, place_of, take
 
@@ -106,7 +106,7 @@ def update_session(db: Session, session: ClinicalSession, data: Mapping[str, Any
     """
     if session.status not in ("SCHEDULED", "IN_PROGRESS") and set(data) - {"group_notes"}:
         raise errors.CapacityFixed(session.status)
-    before = queries.places(db, [session.id])[session.id]
+    before = queries.spots(db, [session.id])[session.id]
     capacity = data.get("max_capacity", session.max_capacity)
     if session.session_type == domain.INDIVIDUAL and capacity != 1:
         raise InvalidField("max_capacity", "An individual session has a capacity of 1.")
@@ -122,7 +122,7 @@ def update_session(db: Session, session: ClinicalSession, data: Mapping[str, Any
         session.decision = None
     db.flush()
     if capacity > before.capacity:
-        places.free(db, session, were_available=before.available, now=now)
+        spots.free(db, session, were_available=before.available, now=now)
     elif before.available and capacity == before.taken + before.held:
         events.session_filled(db, session, now)
     return session
@@ -218,9 +218,9 @@ def move_session(
         progress.note_provider(db, participant, data.get("reason"), now=now)
     db.flush()
     fulfilment.fulfil_moved(db, session, waits, previous.starts_at, now=now)
-    were_available = places.available(db, session)
+    were_available = spots.available(db, session)
     if offers.withdraw(db, session, "WITHDRAWN", now=now) or was_blocked:
-        places.free(db, session, were_available=were_available, now=now)
+        spots.free(db, session, were_available=were_available, now=now)
     return session
 
 
@@ -282,10 +282,10 @@ def cancel_session(
     timing.check_not_begun(session, override_reason, now=now)
     session.change_reason = override_reason or reason
     for participant in queries.live_participants(db, session.id):
-        close_place(participant, context_of(db).actor, reason or override_reason, now)
+        close_spot(participant, context_of(db).actor, reason or override_reason, now)
         events.appointment_cancelled(db, participant, session_cancelled=True, now=now)
         progress.follow(db, participant, now=now)
-    places.close(db, session, reason or override_reason, now=now)
+    spots.close(db, session, reason or override_reason, now=now)
     return session
 
 
@@ -303,7 +303,7 @@ def locked_session(db: Session, session_id: UUID) -> ClinicalSession:
     return session
 
 
-def close_place(participant: Participant, by: str, reason: str | None, now: datetime) -> None:
+def close_spot(participant: Participant, by: str, reason: str | None, now: datetime) -> None:
     """Cancel a participant's place. Raises 409 `invalid-transition`."""
     domain.PARTICIPANT.check(participant.status, "CANCELLED")
     participant.status, participant.cancelled_at = "CANCELLED", now

@@ -14,7 +14,7 @@ from jalsa.service.ids import new_id
 from scheduling import domain, errors, queries
 from scheduling.domain.hours import earliest_today
 from scheduling.models import Provider, ServiceType, WaitlistEntry, WaitlistOffer
-from scheduling.operations import offers, participants, places
+from scheduling.operations import offers, participants, spots
 from scheduling.operations.locks import lock_patients, lock_sessions, lock_waitlist
 from scheduling.operations.sessions import locked_session
 from scheduling.operations.setup import active_clinic
@@ -129,7 +129,7 @@ def offer_what_was_passed_over(db: Session, patient_id: UUID, *, now: datetime) 
     lock_patients(db, [patient_id])
     lock_sessions(db, sessions)
     for session in queries.find_sessions(db, sorted(sessions)):
-        places.free(db, session, were_available=places.available(db, session), now=now)
+        spots.free(db, session, were_available=spots.available(db, session), now=now)
 
 
 def lapse_offer(db: Session, offer_id: UUID, *, now: datetime) -> bool:
@@ -173,7 +173,7 @@ def _locked(db: Session, entry_id: UUID) -> bool:
 
 
 def _pass_on(db: Session, offer: WaitlistOffer, cause: str, now: datetime) -> None:
-    places.pass_on(db, locked_session(db, offer.session_id), offer.id, cause, now=now)
+    spots.pass_on(db, locked_session(db, offer.session_id), offer.id, cause, now=now)
 
 
 def _session(db: Session, session_id: UUID, held: Row[Any], now: datetime) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _session(db: Session, session_id: UUID, held: Row[Any], now: datetime) -> di
     participants.check_open(session, now)
     if held.enrolled:
         raise errors.AlreadyEnrolled
-    if places.available(db, session) and not held.blocked:
+    if spots.available(db, session) and not held.blocked:
         raise errors.SpotsAvailable
     return {
         "session_id": session.id,

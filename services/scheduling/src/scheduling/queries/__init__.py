@@ -150,7 +150,7 @@ def list_sessions(
 
 
 @dataclass(frozen=True)
-class Places:
+class Spots:
     """The places of a session: all of them, those of live participants, those held by open offers."""
 
     capacity: int
@@ -171,10 +171,10 @@ _PLACES = text("""
 """)
 
 
-def places(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, Places]:
+def spots(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, Spots]:
     """The places of each session."""
     rows = db.execute(_PLACES, {"ids": list(session_ids)})
-    return {row.id: Places(row.max_capacity, row.taken, row.held) for row in rows}
+    return {row.id: Spots(row.max_capacity, row.taken, row.held) for row in rows}
 
 
 _BLOCKED = text("SELECT s.id, blocked_by(s) AS rules FROM sessions s WHERE s.id = ANY (CAST(:ids AS uuid[]))")
@@ -270,7 +270,7 @@ class Standing:
     The two reasons say why clearance or consent is not there; `blocked` are the absences that stand over the session.
     """
 
-    places: Places
+    spots: Spots
     cleared: bool
     consented: bool
     clearance_reason: str = PAYMENT_DUE
@@ -303,7 +303,7 @@ def standings(db: Session, participant_ids: Sequence[UUID]) -> dict[UUID, Standi
 def _standing(row: Row[Any]) -> Standing:
     package = (row.package_id, row.package_number, row.session_number, row.total_sessions)
     return Standing(
-        places=Places(row.max_capacity, row.taken, row.held),
+        spots=Spots(row.max_capacity, row.taken, row.held),
         cleared=row.cleared,
         consented=row.consented,
         clearance_reason=row.clearance_reason or PAYMENT_DUE,

@@ -126,7 +126,7 @@ def propose(db: Session, absence: TimeOff | Closure, hit: Sequence[Row[Any]], *,
     return {session.id: planner.propose(session) for session in found}
 
 
-def seats(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, UUID]]:
+def spots(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, UUID]]:
     """The live participants of each session by their patient."""
     found: dict[UUID, dict[UUID, UUID]] = {session_id: {} for session_id in session_ids}
     for row in db.execute(_SEATS, {"sessions": list(session_ids)}):
@@ -145,7 +145,7 @@ class _Planner:
         self._after = ends_at, max(ends_at, min(ends_at + timedelta(days=MAX_DAYS), horizon))
         self._during = hit[0].starts_at - _BUFFER, max(s.ends_at for s in hit) + _BUFFER
         self._later = self._after[0] - _BUFFER, self._after[1] + timedelta(minutes=MAX_MINUTES) + _BUFFER
-        self._seats = seats(db, ids)
+        self._spots = spots(db, ids)
         search = Search(
             service_type=hit[0].service_type,
             start=self._during[0],
@@ -158,14 +158,14 @@ class _Planner:
         away = {s.provider_id for s in hit}
         staff = {c.id for staff in self._staff.values() for c in staff}
         self._others = set() if self._closed else staff - away
-        self._patients = {patient for taken in self._seats.values() for patient in taken}
+        self._patients = {patient for taken in self._spots.values() for patient in taken}
         self._read(db, away, hit, search.minutes)
         self._count(db, hit)
         self._courses = _courses(db, hit)
         for session in hit:
             blocked = _blocked(session.starts_at, session.ends_at, session)
             self._diary.hold(session.id, filter(None, [session.provider_id, session.room_id]), blocked)
-            self._diary.hold(session.id, self._seats[session.id], (session.starts_at, session.ends_at))
+            self._diary.hold(session.id, self._spots[session.id], (session.starts_at, session.ends_at))
 
     def _read(self, db: Session, away: Collection[UUID], hit: Sequence[ClinicalSession], minutes: int) -> None:
         """The gaps of all who matter, where they matter, as if the hit sessions were nowhere."""
@@ -207,13 +207,13 @@ class _Planner:
         for slot in filter(None, (substitute, new_slot)):
             owners = [slot.provider.id, *([slot.room.id] if slot.room else [])]
             self._diary.hold(session.id, owners, _blocked(slot.starts_at, slot.ends_at, session.service_type))
-            self._diary.hold(session.id, self._seats[session.id], (slot.starts_at, slot.ends_at))
+            self._diary.hold(session.id, self._spots[session.id], (slot.starts_at, slot.ends_at))
             for course in self._courses[session.id]:
                 course.starts.append((session.id, slot.starts_at))
         return Proposal(substitute, new_slot, None if substitute or new_slot else self._reason(session))
 
     def _substitute(self, session: ClinicalSession) -> Slot | None:
-        time, patients, day = (session.starts_at, session.ends_at), self._seats[session.id], _day(session)[0]
+        time, patients, day = (session.starts_at, session.ends_at), self._spots[session.id], _day(session)[0]
         blocked = _blocked(*time, session.service_type)
         room = next((r for r in self._rooms(session) if r.id == session.room_id), None)
         if session.room_id and not (room and covered(self._diary.free(room.id, session.id), *blocked)):
@@ -241,7 +241,7 @@ class _Planner:
         if key not in self._own_time:
             self._own_time[key] = self._works(own, self._later)
         free = common(self._own_time[key], list(_inside(gaps, session.service_type)))
-        for patient in self._seats[session.id]:
+        for patient in self._spots[session.id]:
             free = common(free, self._diary.free(patient, session.id))
         for course in self._courses[session.id]:
             free = without(free, course.crowded(session.id, own.clinic.timezone))

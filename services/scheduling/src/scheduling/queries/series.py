@@ -73,7 +73,7 @@ def current_member(db: Session, series_id: UUID, patient_id: UUID) -> SeriesMemb
     )
 
 
-def coming_seats(db: Session, series_id: UUID, patient_id: UUID, *, since: datetime, now: datetime) -> dict[UUID, UUID]:
+def coming_spots(db: Session, series_id: UUID, patient_id: UUID, *, since: datetime, now: datetime) -> dict[UUID, UUID]:
     """The sessions of a series, not begun, in which a patient is expected, each with the participant's id, by start."""
     rows = db.execute(
         select(Participant.session_id, Participant.id)
@@ -91,7 +91,7 @@ def coming_seats(db: Session, series_id: UUID, patient_id: UUID, *, since: datet
     return {row.session_id: row.id for row in rows}
 
 
-def seats(db: Session, series_id: UUID, patient_ids: Sequence[UUID]) -> dict[UUID, list[Participant]]:
+def spots(db: Session, series_id: UUID, patient_ids: Sequence[UUID]) -> dict[UUID, list[Participant]]:
     """The live places of patients in the sessions of a series, by patient and start."""
     found: dict[UUID, list[Participant]] = defaultdict(list)
     for participant in db.scalars(

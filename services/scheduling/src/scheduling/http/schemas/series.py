@@ -135,7 +135,7 @@ class LeaveBody(Schema):
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
 
-class Seat(Schema):
+class SeriesSpot(Schema):
     participant_id = fields.UUID(attribute="id")
     appointment_number = fields.String()
     session_id = fields.UUID()
@@ -155,7 +155,7 @@ class MemberAnswer(Answer):
     left_by = fields.String(allow_none=True)
     leave_reason = restricted(CARE, fields.String(allow_none=True))
     appointments = fields.List(
-        fields.Nested(Seat()), metadata={"description": "The patient's live places in the series while a member"}
+        fields.Nested(SeriesSpot()), metadata={"description": "The patient's live places in the series while a member"}
     )
 
 

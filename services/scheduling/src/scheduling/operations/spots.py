@@ -26,7 +26,7 @@ def free(db: Session, session: ClinicalSession, *, were_available: int, now: dat
     to_come = session.status == "SCHEDULED" and session.starts_at > now
     if not to_come and not (session.closes_when_empty and session.status in ("SCHEDULED", "IN_PROGRESS")):
         return
-    left = queries.places(db, [session.id])[session.id]
+    left = queries.spots(db, [session.id])[session.id]
     offered = offers.make(db, session, left.available, now=now) if to_come else 0
     now_available = left.available - offered
     if session.closes_when_empty and not left.held and not offered and not queries.has_participants(db, session.id):
@@ -66,4 +66,4 @@ def withdraw(db: Session, sessions: Sequence[ClinicalSession], *, now: datetime)
 
 def available(db: Session, session: ClinicalSession) -> int:
     """How many places of a session, whose row is locked, are free."""
-    return queries.places(db, [session.id])[session.id].available
+    return queries.spots(db, [session.id])[session.id].available
