@@ -121,7 +121,7 @@ class Desk:
         self.provider = centre.create_provider(self.clinic)
         self.service_type = centre.create_service_type()
 
-    def place(self, **overrides: Any) -> dict[str, Any]:
+    def placement(self, **overrides: Any) -> dict[str, Any]:
         """Where and when, as sessions and appointments name it."""
         body = {
             "clinic_id": self.clinic["id"],
@@ -134,7 +134,7 @@ class Desk:
 
     def session_body(self, **overrides: Any) -> dict[str, Any]:
         """A group session of three places unless said otherwise."""
-        return self.place(**{"session_type": "GROUP", "max_capacity": 3, **overrides})
+        return self.placement(**{"session_type": "GROUP", "max_capacity": 3, **overrides})
 
     def create_session(self, **overrides: Any) -> dict[str, Any]:
         return created(self.centre.post("/sessions", self.session_body(**overrides)))
@@ -169,7 +169,7 @@ class Desk:
         return created(self.book(session, patient, **kw))
 
     def create_appointment(self, **overrides: Any) -> dict[str, Any]:
-        body = self.place(**{"patient_id": overrides.pop("patient_id", None) or self.centre.create_patient()})
+        body = self.placement(**{"patient_id": overrides.pop("patient_id", None) or self.centre.create_patient()})
         return created(self.centre.post("/appointments", as_json({**body, **overrides})))
 
     def create_today(self, in_minutes: int = 30, **overrides: Any) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def test_replaced_working_hours_and_left_clinics_are_kept_as_they_were(desk: Des
 def test_a_refused_request_leaves_no_row(desk: Desk) -> None:
     desk.create_appointment()
     seen = last(desk.centre)
-    assert desk.centre.post("/appointments", desk.place(patient_id=desk.centre.create_patient())).status_code == 409
+    assert desk.centre.post("/appointments", desk.placement(patient_id=desk.centre.create_patient())).status_code == 409
     assert audit(desk.centre, seen) == []
 
 

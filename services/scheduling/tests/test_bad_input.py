@@ -78,7 +78,7 @@ def test_a_session_names_the_field_that_is_wrong(calm: Desk, field: str, value: 
 @pytest.mark.parametrize("path", ["/appointments", "/sessions/{}/participants"])
 def test_a_booking_names_the_field_that_is_wrong(desk: Desk, path: str, field: str, value: Any) -> None:
     session = desk.create_session(starts_at=at(5))
-    body = desk.place() if path == "/appointments" else {}
+    body = desk.placement() if path == "/appointments" else {}
     body |= {"patient_id": desk.centre.create_patient(), field: value}
     assert list(refused(desk, path.format(session["id"]), body)) == [field]
 
@@ -91,7 +91,7 @@ def test_an_individual_session_has_a_capacity_of_one(calm: Desk) -> None:
 @pytest.mark.parametrize("ago", [timedelta(0), timedelta(seconds=1), timedelta(days=400)])
 @pytest.mark.parametrize("path", ["/sessions", "/appointments"])
 def test_nothing_is_booked_in_the_past(calm: Desk, path: str, ago: timedelta) -> None:
-    body = calm.session_body() if path == "/sessions" else calm.place(patient_id=calm.centre.create_patient())
+    body = calm.session_body() if path == "/sessions" else calm.placement(patient_id=calm.centre.create_patient())
     assert refused(calm, path, {**body, "starts_at": clock.now() - ago}) == {"starts_at": ["Must be in the future."]}
 
 
@@ -102,11 +102,11 @@ def test_what_is_unknown_foreign_or_closed_can_not_be_booked(desk: Desk, path: s
     value: str = str(uuid4()) if field != "service_type" else "NO-SUCH"
     if kind == "foreign":
         other = Desk(Centre(desk.centre.kit, f"{desk.centre.tenant}x"))
-        value = other.place(room_id=other.room["id"])[field]
+        value = other.placement(room_id=other.room["id"])[field]
     if kind == "inactive":
-        value = desk.place(room_id=desk.room["id"])[field]
+        value = desk.placement(room_id=desk.room["id"])[field]
         _close(desk, field)
-    body = desk.session_body() if path == "/sessions" else desk.place(patient_id=desk.centre.create_patient())
+    body = desk.session_body() if path == "/sessions" else desk.placement(patient_id=desk.centre.create_patient())
     errors = refused(desk, path, {**body, field: value})
     assert list(errors) == [field]
     assert errors[field][0].startswith("There is no such active ")
@@ -134,7 +134,7 @@ def test_only_an_active_patient_of_the_tenant_can_be_booked(
     if kind == "inactive":
         patient = desk.centre.create_patient(active=False)
     session = desk.create_session(starts_at=at(5))
-    body = desk.place() if path == "/appointments" else {}
+    body = desk.placement() if path == "/appointments" else {}
     refused(desk, path.format(session["id"]), {**body, "patient_id": patient}, code="unknown-patient")
 
 
@@ -166,19 +166,19 @@ def test_nobody_is_in_two_places_at_once(desk: Desk, path: str, who: str, minute
     patient = desk.centre.create_patient()
     desk.create_appointment(room_id=desk.room["id"], patient_id=patient)
     second = desk.centre.create_provider(desk.clinic)
-    place = desk.place(starts_at=at() + timedelta(minutes=minutes))
+    placement = desk.placement(starts_at=at() + timedelta(minutes=minutes))
     if who != "provider":
-        place["provider_id"] = second["id"]
+        placement["provider_id"] = second["id"]
     if who == "room":
-        place["room_id"] = desk.room["id"]
+        placement["room_id"] = desk.room["id"]
     if path == "/appointments":
-        place["patient_id"] = patient if who == "patient" else desk.centre.create_patient()
-        refused(desk, path, place, 409, f"{who}-busy")
+        placement["patient_id"] = patient if who == "patient" else desk.centre.create_patient()
+        refused(desk, path, placement, 409, f"{who}-busy")
     elif who == "patient":
-        session = desk.create_session(**place)
+        session = desk.create_session(**placement)
         refused(desk, f"/sessions/{session['id']}/participants", {"patient_id": patient}, 409, "patient-busy")
     else:
-        refused(desk, path, {**place, "session_type": "GROUP", "max_capacity": 3}, 409, f"{who}-busy")
+        refused(desk, path, {**placement, "session_type": "GROUP", "max_capacity": 3}, 409, f"{who}-busy")
 
 
 def test_the_longest_session_keeps_its_provider_and_room_to_its_last_minute(desk: Desk) -> None:
@@ -195,7 +195,7 @@ def test_the_longest_session_keeps_its_provider_and_room_to_its_last_minute(desk
 def test_a_session_outside_the_providers_hours_is_refused(desk: Desk, path: str) -> None:
     week = [hours_on(day, desk.clinic, "09:00", "17:00") for day in range(7)]
     provider = desk.centre.create_provider(desk.clinic, hours=week)
-    body = desk.session_body() if path == "/sessions" else desk.place(patient_id=desk.centre.create_patient())
+    body = desk.session_body() if path == "/sessions" else desk.placement(patient_id=desk.centre.create_patient())
     body["provider_id"] = provider["id"]
     for hour, minute in ((5, 59), (13, 1), (22, 0)):  # 08:59, 16:01 and 01:00 in Riyadh
         refused(desk, path, {**body, "starts_at": at(1, hour, minute)}, 409, "outside-working-hours")

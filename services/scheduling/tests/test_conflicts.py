@@ -13,7 +13,7 @@ OVERRIDE = {"override": {"reason": "The family travels far"}}
 def buffered(desk: Desk, before: int = 0, after: int = 0, **session: Any) -> dict[str, Any]:
     """The body of an appointment of a service type that has buffers."""
     service = desk.centre.create_service_type(buffer_before_minutes=before, buffer_after_minutes=after)
-    return desk.place(service_type=service["code"], patient_id=desk.centre.create_patient(), **session)
+    return desk.placement(service_type=service["code"], patient_id=desk.centre.create_patient(), **session)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_session_keeps_the_buffers_that_it_was_placed_with(desk: Desk) -> None
     path = f"/service-types/{service['id']}"
     tag = desk.centre.get(path).headers["ETag"]
     ok(desk.centre.client().patch(path, {"buffer_after_minutes": 0}, tag))
-    next_to_it = desk.place(patient_id=desk.centre.create_patient(), starts_at=at(minute=80))
+    next_to_it = desk.placement(patient_id=desk.centre.create_patient(), starts_at=at(minute=80))
     problem(desk.centre.post("/appointments", next_to_it), 409, "provider-busy")
 
 
@@ -166,7 +166,7 @@ RULES = {
 @pytest.mark.parametrize("rule", RULES)
 def test_a_manager_sets_a_rule_aside_with_a_reason_that_is_kept(desk: Desk, rule: str) -> None:
     RULES[rule](desk)
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     before = desk.centre.state()
     assert problem(desk.centre.post("/appointments", body), 409, RULE_CODES[rule])["rule"] == rule
     problem(desk.centre.client("front-desk").post("/appointments", {**body, **OVERRIDE}), 403, "forbidden")
@@ -182,7 +182,7 @@ RULE_CODES = dict.fromkeys(RULES, "outside-working-hours") | {"buffer": "provide
 def test_an_overlap_can_not_be_overridden(desk: Desk, who: str) -> None:
     patient = desk.centre.create_patient()
     first = desk.create_appointment(patient_id=patient, room_id=desk.room["id"])
-    second = desk.place(patient_id=desk.centre.create_patient(), **OVERRIDE)
+    second = desk.placement(patient_id=desk.centre.create_patient(), **OVERRIDE)
     if who != "provider":
         second["provider_id"] = desk.centre.create_provider(desk.clinic)["id"]
     second |= {"room": {"room_id": first["session"]["room_id"]}, "patient": {"patient_id": patient}}.get(who, {})

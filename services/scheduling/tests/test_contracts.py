@@ -80,7 +80,7 @@ class Story:
         setup.set_working_hours(self.db, provider, week)
         return provider
 
-    def place(self, told: dict[str, Any]) -> dict[str, Any]:
+    def placement(self, told: dict[str, Any]) -> dict[str, Any]:
         """What a caller would send for the session of an example."""
         provider, session = self.provider(), told["session"]
         self.ids(setup, self.booked["room"]["id"], str(new_id()))
@@ -109,7 +109,7 @@ class Story:
         }
 
     def session(self, told: dict[str, Any]) -> Any:
-        return sessions.create_session(self.db, self.place(told), now=self.now)
+        return sessions.create_session(self.db, self.placement(told), now=self.now)
 
     def book(self, told: dict[str, Any]) -> Any:
         patient = UUID(told["patient_id"])
@@ -117,7 +117,7 @@ class Story:
         self.ids(participants, told["appointment_id"])
         if told["session"]["type"] == "INDIVIDUAL":
             late = {"override": {"reason": "A day on paper"}} if told.get("recorded_late") else {}
-            place = {**self.place(told), "patient_id": patient, **late}
+            place = {**self.placement(told), "patient_id": patient, **late}
             booking = participants.book_appointment(self.db, place, now=self.now)
         else:
             booking = participants.book(self.db, self.session(told).id, {"patient_id": patient}, now=self.now)
@@ -174,7 +174,7 @@ class Story:
 
     def package(self, **overrides: Any) -> Any:
         """Three sessions on Mondays and Wednesdays of one week: none is left for the third, unless said otherwise."""
-        place = self.place({**golden("AppointmentBooked", "package")["data"], "room": None})
+        place = self.placement({**golden("AppointmentBooked", "package")["data"], "room": None})
         patient = UUID(golden("PackageCreated", "default")["data"]["patient_id"])
         projections.save_patient(self.db, patient, file_number="FILE-2026-000001", active=True)
         chance = (str(new_id()) for _ in range(3))  # of the sessions of the package
@@ -419,7 +419,7 @@ def test_a_patient_whose_registration_is_on_its_way_is_waited_for(
     monkeypatch.setattr("jalsa.http.edge.KNOWN_WITHIN", 10.0)  # however slow the machine
     session = desk.create_session(provider_id=desk.centre.create_provider(desk.clinic)["id"])
     event = registration(desk.centre.tenant)
-    body = desk.place() if path == "/appointments" else {}
+    body = desk.placement() if path == "/appointments" else {}
     body["patient_id"] = event.data["patient_id"]
 
     def arrive() -> None:
@@ -433,7 +433,7 @@ def test_a_patient_whose_registration_is_on_its_way_is_waited_for(
 
 
 def test_a_patient_who_is_not_announced_within_a_second_is_unknown(desk: Desk) -> None:
-    body = desk.place(patient_id=str(new_id()))
+    body = desk.placement(patient_id=str(new_id()))
     began = time.monotonic()
     problem(desk.centre.post("/appointments", body), 422, "unknown-patient")
     assert time.monotonic() - began >= 1.0
@@ -441,5 +441,5 @@ def test_a_patient_who_is_not_announced_within_a_second_is_unknown(desk: Desk) -
 
 def test_an_inactive_patient_is_refused_without_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jalsa.http.edge.KNOWN_WITHIN", 60.0)
-    body = desk.place(patient_id=desk.centre.create_patient(active=False))
+    body = desk.placement(patient_id=desk.centre.create_patient(active=False))
     problem(desk.centre.post("/appointments", body), 422, "unknown-patient")

@@ -98,7 +98,7 @@ def test_somebody_elses_booking_changes_the_sessions_tag(desk: Desk) -> None:
 
 
 def test_a_repeat_with_the_same_key_answers_the_same_and_does_nothing(desk: Desk) -> None:
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     first = desk.centre.post("/appointments", body, Idempotency_Key="k1")
     before = desk.centre.state()
     again = desk.centre.post("/appointments", body, Idempotency_Key="k1")
@@ -110,7 +110,7 @@ def test_a_repeat_with_the_same_key_answers_the_same_and_does_nothing(desk: Desk
 
 
 def test_a_repeat_answers_as_the_first_even_after_the_record_has_changed(desk: Desk) -> None:
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     first = created(desk.centre.post("/appointments", body, Idempotency_Key="k1"))
     ok(desk.centre.post(f"/participants/{first['id']}/cancel"))
     assert created(desk.centre.post("/appointments", body, Idempotency_Key="k1")) == first
@@ -118,7 +118,7 @@ def test_a_repeat_answers_as_the_first_even_after_the_record_has_changed(desk: D
 
 @pytest.mark.parametrize("other", ["body", "path"])
 def test_a_key_stands_for_one_request_only(desk: Desk, other: str) -> None:
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     created(desk.centre.post("/appointments", body, Idempotency_Key="k1"))
     before = desk.centre.state()
     request: tuple[str, Any] = {
@@ -149,7 +149,7 @@ def test_a_refused_request_may_be_sent_again_with_its_key(desk: Desk) -> None:
 
 
 def test_two_at_once_with_one_key_have_one_effect_and_one_answer(desk: Desk) -> None:
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     together = Barrier(4)
 
     def send() -> Any:

@@ -161,7 +161,7 @@ def test_what_is_closed_keeps_its_bookings_but_takes_no_new_ones(desk: Desk) -> 
     closed = desk.centre.client().patch(f"/clinics/{desk.clinic['id']}", {"active": False}, clinic.headers["ETag"])
     assert ok(closed)["active"] is False
     assert desk.participant(participant["id"])["status"] == "BOOKED"
-    body = desk.place(patient_id=desk.centre.create_patient(), starts_at=at(3))
+    body = desk.placement(patient_id=desk.centre.create_patient(), starts_at=at(3))
     refused = problem(desk.centre.post("/appointments", body), 422, "validation-error")
     assert refused["errors"] == {"clinic_id": ["There is no such active clinic."]}
 
@@ -248,7 +248,7 @@ def test_what_is_created_can_be_read_with_the_same_body_and_tag(desk: Desk, path
 
 @pytest.mark.parametrize("path", ["/sessions", "/appointments"])
 def test_a_booking_answers_with_the_tag_that_a_later_read_has(desk: Desk, path: str) -> None:
-    body = desk.session_body() if path == "/sessions" else desk.place(patient_id=desk.centre.create_patient())
+    body = desk.session_body() if path == "/sessions" else desk.placement(patient_id=desk.centre.create_patient())
     answer = desk.centre.post(path, as_json(body))
     record = "sessions" if path == "/sessions" else "participants"
     read = desk.centre.get(f"/{record}/{created(answer)['id']}")

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from jalsa.dev.kit import ServiceKit
 from jalsa.service.ids import new_id
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Room, ServiceType, TimeOff, WorkingHoursRow
-from scheduling.operations.placing import Place, conflicts
+from scheduling.operations.placing import Placement, conflicts
 from scheduling.queries.availability import Search, free_slots
 
 from .factories import Centre, Desk, at, ok
@@ -106,7 +106,7 @@ class World:
 
     def can_be_booked(self, start: datetime, minutes: int, room: Room | None) -> bool:
         """Whether a booking would find nothing that stands against it."""
-        place = Place(
+        placement = Placement(
             clinic=self.clinic,
             provider=self.provider,
             room=room,
@@ -116,7 +116,7 @@ class World:
             buffer_before_minutes=self.service_type.buffer_before_minutes,
             buffer_after_minutes=self.service_type.buffer_after_minutes,
         )
-        return not conflicts(self.db, place)
+        return not conflicts(self.db, placement)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def moment(day: date, hour: int = 9) -> datetime:
 
 
 def _appointment(desk: Desk, day: date) -> TestResponse:
-    body = desk.place(patient_id=desk.centre.create_patient(), starts_at=moment(day))
+    body = desk.placement(patient_id=desk.centre.create_patient(), starts_at=moment(day))
     return desk.centre.post("/appointments", body)
 
 
@@ -68,9 +68,9 @@ def _moved_package_session(desk: Desk, day: date) -> TestResponse:
 
 
 def _places_of_a_package(desk: Desk, day: date) -> TestResponse:
-    place = {"session_number": 1, "starts_at": moment(day).isoformat(), "provider_id": desk.provider["id"]}
+    placement = {"session_number": 1, "starts_at": moment(day).isoformat(), "provider_id": desk.provider["id"]}
     package = desk.create_package(auto_schedule=False)
-    return desk.centre.post(f"/packages/{package['id']}/schedule", {"sessions": [place]})
+    return desk.centre.post(f"/packages/{package['id']}/schedule", {"sessions": [placement]})
 
 
 WAYS: list[tuple[Callable[[Desk, date], TestResponse], str]] = [
@@ -127,7 +127,7 @@ def test_a_package_is_planned_and_shifted_up_to_the_last_day(desk: Desk) -> None
     refused = problem(desk.centre.post(f"/packages/{package['id']}/shift", shift), 422, "validation-error")
     assert refused["errors"] == {"days": ["Must be at most 732 days from today."]}
     plan = ok(desk.centre.post("/packages/plan", desk.package_body(start_date=last() - DAY, total_sessions=4)))
-    days = [place["scheduled_date"] for s in plan["sessions"] for place in (s, *s.get("alternatives", ()))]
+    days = [placement["scheduled_date"] for s in plan["sessions"] for placement in (s, *s.get("alternatives", ()))]
     assert max(filter(None, days)) == last().isoformat()
 
 

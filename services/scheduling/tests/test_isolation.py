@@ -34,7 +34,7 @@ class Tenants:
 
 def populated(kit: ServiceKit, tenant: str) -> Desk:
     desk = Desk(Centre(kit, tenant))
-    place = desk.place(patient_id=desk.centre.create_patient(), room_id=desk.room["id"])
+    place = desk.placement(patient_id=desk.centre.create_patient(), room_id=desk.room["id"])
     participant = created(desk.centre.post("/appointments", place, Idempotency_Key="k1"))
     ok(desk.centre.post(f"/participants/{participant['id']}/confirm"))
     kit.inbox.receive(

@@ -39,7 +39,7 @@ def known_values(desk: Desk) -> dict[str, Any]:
         "session_id": participant["session"]["id"],
         "participant_id": participant["id"],
         "patient_id": participant["patient_id"],
-        "starts_at": desk.place()["starts_at"],
+        "starts_at": desk.placement()["starts_at"],
         "clinic_ids": [desk.clinic["id"]],
         "series_id": series["id"],
         "member_id": member["id"],

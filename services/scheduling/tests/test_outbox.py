@@ -30,7 +30,7 @@ def fail_after(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 def test_an_operation_that_fails_after_publishing_has_done_and_published_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     before = desk.centre.state()
     with monkeypatch.context() as patched:
         fail_after(patched, "appointment_booked")
@@ -61,14 +61,14 @@ def test_control_an_event_written_beside_the_transaction_tells_of_what_never_was
 
     monkeypatch.setattr(events, "publish", publish_at_once)
     fail_after(monkeypatch, "appointment_booked")
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     problem(desk.centre.post("/appointments", body), 500, "internal-error")
     assert desk.centre.kit.count(desk.centre.tenant, Participant) == 0
     assert len(desk.centre.kit.events(desk.centre.tenant, "AppointmentBooked")) == 1
 
 
 def test_a_record_its_event_its_history_and_its_answer_are_one_transaction(desk: Desk) -> None:
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     assert desk.centre.post("/appointments", body, Idempotency_Key="k1").status_code == 201
     one = text("""
         SELECT count(DISTINCT x), count(*) FROM (

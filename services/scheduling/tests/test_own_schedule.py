@@ -81,7 +81,7 @@ CHANGES: dict[str, Case] = {
     "book": lambda desk: posted(
         f"/sessions/{desk.create_session()['id']}/participants", patient_id=desk.centre.create_patient()
     ),
-    "appointment": lambda desk: posted("/appointments", **desk.place(patient_id=desk.centre.create_patient())),
+    "appointment": lambda desk: posted("/appointments", **desk.placement(patient_id=desk.centre.create_patient())),
     "notes": lambda desk: patched(desk, f"/participants/{desk.create_appointment()['id']}", notes="new"),
     "confirm": of_participant("confirm"),
     "cancel": of_participant("cancel"),

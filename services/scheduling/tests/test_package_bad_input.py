@@ -189,7 +189,7 @@ def test_only_an_active_patient_of_the_tenant_has_a_package(
 @pytest.mark.parametrize("field", ["clinic_id", "service_type"])
 def test_the_clinic_and_the_service_type_are_the_tenants_own(desk: Desk, field: str) -> None:
     other = Desk(Centre(desk.centre.kit, f"{desk.centre.tenant}x"))
-    body = {**desk.package_body(), field: other.place()[field]}
+    body = {**desk.package_body(), field: other.placement()[field]}
     for path in (PLAN, CREATE):
         assert list(refused(desk, path, body)) == [field]
 

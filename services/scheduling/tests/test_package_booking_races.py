@@ -91,7 +91,7 @@ def test_a_package_and_single_bookings_for_the_same_times_share_them(office: Des
     package = wishes(office, 2, total_sessions=5)
     patients = office.centre.create_patients(10)
     singles = [
-        Post(office.centre.client(), "/appointments", office.place(starts_at=nine(n % 5), patient_id=patient))
+        Post(office.centre.client(), "/appointments", office.placement(starts_at=nine(n % 5), patient_id=patient))
         for n, patient in enumerate(patients)
     ]
     answers = at_once(*package, *singles)

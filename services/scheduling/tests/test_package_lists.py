@@ -188,7 +188,7 @@ def test_a_participants_answer_takes_as_many_statements_with_a_package_as_withou
 
 
 def test_a_booking_reads_nothing_of_packages(desk: Desk) -> None:
-    asked = desk.place(patient_id=desk.centre.create_patient())
+    asked = desk.placement(patient_id=desk.centre.create_patient())
     with statements(desk.centre.kit) as sent:
         created(desk.centre.post("/appointments", asked))
     assert sent

@@ -11,7 +11,7 @@ from jalsa.dev.kit import ServiceKit
 from jalsa.service import clock
 from scheduling import queries
 from scheduling.models import Clinic, Provider, Room
-from scheduling.operations.placing import Place, conflicts
+from scheduling.operations.placing import Placement, conflicts
 
 from . import courses
 from .courses import DAY, HOUR, RIYADH, START, WEEKDAYS, block, colleague, nine, of, picked, schedule, shown, week, when
@@ -199,7 +199,7 @@ def random_centre(kit: ServiceKit, tenant: str, seed: int) -> tuple[Desk, dict[s
     rooms = [desk.room, centre.create_room(desk.clinic)]
     patient = centre.create_patient()
     for _ in range(40):  # what does not fit is refused
-        body = desk.place(
+        body = desk.placement(
             starts_at=start(),
             duration_minutes=chance.choice([15, 60, 150]),
             service_type=chance.choice(services),
@@ -239,7 +239,7 @@ def test_whatever_is_planned_the_rule_of_a_booking_has_nothing_against(kit: Serv
         service = queries.find_service_type(db, wishes["service_type"])
         assert service
         for session in planned:
-            place = Place(
+            placement = Placement(
                 clinic=db.get_one(Clinic, UUID(desk.clinic["id"])),
                 provider=db.get_one(Provider, UUID(session["provider_id"])),
                 room=db.get_one(Room, UUID(session["room_id"])) if session["room_id"] else None,
@@ -249,7 +249,7 @@ def test_whatever_is_planned_the_rule_of_a_booking_has_nothing_against(kit: Serv
                 buffer_before_minutes=service.buffer_before_minutes,
                 buffer_after_minutes=service.buffer_after_minutes,
             )
-            assert conflicts(db, place) == []
+            assert conflicts(db, placement) == []
     for session in planned:  # and beside each other, and the patient's own
         desk.create_appointment(
             **picked(session, "starts_at", "provider_id", "room_id"),

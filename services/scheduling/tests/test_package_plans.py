@@ -91,16 +91,16 @@ def test_alternatives_of_a_kind_can_be_had_together(office: Desk, kind: str, wis
         block(office, 0, 2, provider_id=zaid["id"])
     body = office.package_body(**wishes)
     plan = ok(office.centre.post("/packages/plan", body))
-    places, failed = [], 0
+    placements, failed = [], 0
     for session in plan["sessions"]:
         offers = [one for one in session["alternatives"] if one["kind"] == kind]
         assert len(offers) == (session["status"] == "FAILED")
         failed += len(offers)
-        places.append(picked((offers or [session])[0], "starts_at", "provider_id", "room_id"))
-        places[-1]["session_number"] = session["session_number"]
+        placements.append(picked((offers or [session])[0], "starts_at", "provider_id", "room_id"))
+        placements[-1]["session_number"] = session["session_number"]
     assert failed > 1
-    package = created(office.centre.post("/packages", {**body, "sessions": places, "all_or_nothing": True}))
-    assert [picked(s, *places[0]) for s in package["sessions"]] == places
+    package = created(office.centre.post("/packages", {**body, "sessions": placements, "all_or_nothing": True}))
+    assert [picked(s, *placements[0]) for s in package["sessions"]] == placements
     assert set(of(package, "status")) == {"SCHEDULED"}
 
 
@@ -121,24 +121,24 @@ def test_a_plan_is_committed_as_it_is(office: Desk) -> None:
 
 
 TAKEN: dict[str, Callable[[Desk, dict[str, Any], str], Any]] = {
-    "provider-busy": lambda desk, place, _: desk.create_session(
-        **picked(place, "starts_at", "provider_id"), duration_minutes=15
+    "provider-busy": lambda desk, placement, _: desk.create_session(
+        **picked(placement, "starts_at", "provider_id"), duration_minutes=15
     ),
-    "room-busy": lambda desk, place, _: desk.create_session(
-        **picked(place, "starts_at", "room_id"), provider_id=colleague(desk)["id"]
+    "room-busy": lambda desk, placement, _: desk.create_session(
+        **picked(placement, "starts_at", "room_id"), provider_id=colleague(desk)["id"]
     ),
-    "patient-busy": lambda desk, place, patient: desk.create_appointment(
-        starts_at=place["starts_at"], patient_id=patient, provider_id=colleague(desk)["id"]
+    "patient-busy": lambda desk, placement, patient: desk.create_appointment(
+        starts_at=placement["starts_at"], patient_id=patient, provider_id=colleague(desk)["id"]
     ),
-    "outside-working-hours": lambda desk, place, _: created(
+    "outside-working-hours": lambda desk, placement, _: created(
         desk.centre.post(
             "/closures",
             {
                 "clinic_id": desk.clinic["id"],
                 "name_en": "Closed",
                 "name_ar": "مغلق",
-                "starts_on": place["scheduled_date"],
-                "ends_on": place["scheduled_date"],
+                "starts_on": placement["scheduled_date"],
+                "ends_on": placement["scheduled_date"],
             },
         )
     ),
@@ -184,29 +184,29 @@ def test_places_in_each_others_way_are_not_both_taken(office: Desk) -> None:
 
 def test_a_place_that_is_past_or_on_a_day_nobody_asked_for(office: Desk) -> None:
     other = (weekday(START) + 1) % 7
-    places = [
+    placements = [
         {"session_number": 1, "starts_at": (clock.now() - HOUR).isoformat(), "provider_id": office.provider["id"]},
         {"session_number": 2, "starts_at": nine(-1).isoformat(), "provider_id": office.provider["id"]},
         {"session_number": 3, "starts_at": nine(0).isoformat(), "provider_id": office.provider["id"]},
     ]
-    package = office.create_package(sessions=places, preferred_days=[other])
+    package = office.create_package(sessions=placements, preferred_days=[other])
     assert when(package) == ["past", "-1 09:00", "0 09:00", None]
     assert of(package, "status") == ["FAILED", "SCHEDULED", "SCHEDULED", "PENDING"]
 
 
 def test_a_place_without_a_room_gets_the_packages_own_or_a_free_one(office: Desk) -> None:
     second = office.centre.create_room(office.clinic, name="A room that comes first")
-    places = [
+    placements = [
         {"session_number": n, "starts_at": nine(n).isoformat(), "provider_id": office.provider["id"], **room}
         for n, room in ((1, {}), (2, {"room_id": second["id"]}), (3, {}), (4, {"room_id": None}))
     ]
-    package = office.create_package(sessions=places, room_id=office.room["id"])
+    package = office.create_package(sessions=placements, room_id=office.room["id"])
     assert of(package, "room_id") == [office.room["id"], second["id"], office.room["id"], office.room["id"]]
-    package = office.create_package(sessions=places[:3], room_required=True, start_date=START)
+    package = office.create_package(sessions=placements[:3], room_required=True, start_date=START)
     assert of(package, "status")[:3] == ["FAILED"] * 3  # the provider has them already
     block(office, 5, room_id=second["id"], provider_id=colleague(office)["id"])
-    places = [{**places[0], "session_number": 4, "starts_at": nine(5).isoformat()}]
-    assert schedule(office, package, sessions=places)["sessions"][3]["room_id"] == office.room["id"]
+    placements = [{**placements[0], "session_number": 4, "starts_at": nine(5).isoformat()}]
+    assert schedule(office, package, sessions=placements)["sessions"][3]["room_id"] == office.room["id"]
 
 
 def test_a_package_that_is_not_to_be_scheduled_yet_is_a_draft(office: Desk) -> None:
@@ -232,8 +232,8 @@ def test_what_failed_is_tried_again_alone_all_together_or_by_hand(office: Desk) 
     assert of(package, "scheduling_attempts") == [1, 1, 2, 1]
     for session in (taken[0], taken[2]):
         ok(office.move(session, "cancel"))
-    place = {"session_number": 4, "starts_at": nine(3, 16).isoformat(), "provider_id": office.provider["id"]}
-    package = schedule(office, package, sessions=[place])
+    placement = {"session_number": 4, "starts_at": nine(3, 16).isoformat(), "provider_id": office.provider["id"]}
+    package = schedule(office, package, sessions=[placement])
     assert when(package) == ["0 09:00", "provider-busy", "2 09:00", "3 16:00"]
     package = schedule(office, package)
     assert when(package) == ["0 09:00", "1 09:00", "2 09:00", "3 16:00"]

@@ -50,7 +50,7 @@ def test_a_shift_and_a_booking_do_not_both_get_the_same_time(desk: Desk) -> None
         package = create(desk, total_sessions=2, provider_id=provider)
         target = starts(package)[1] + timedelta(days=2)
         shift = post(desk, package, "shift", from_session_number=2, days=2)
-        place = desk.place(starts_at=target, patient_id=desk.centre.create_patient(), provider_id=provider)
+        place = desk.placement(starts_at=target, patient_id=desk.centre.create_patient(), provider_id=provider)
         answers = at_once(shift, Post(desk.centre.client(), "/appointments", place))
         assert answers in (
             {(200, None): 1, (409, "provider-busy"): 1},

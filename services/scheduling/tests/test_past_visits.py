@@ -36,7 +36,7 @@ def ago(**how_long: float) -> datetime:
 def visit(desk: WaitingDesk, role: str, starts_at: datetime, **body: Any) -> TestResponse:
     """An appointment that begins, or began, then."""
     named = {"patient_id": desk.centre.create_patient(), "starts_at": starts_at, **body}
-    return caller(desk, role).post("/appointments", desk.place(**named))
+    return caller(desk, role).post("/appointments", desk.placement(**named))
 
 
 def group(desk: WaitingDesk, role: str, starts_at: datetime, **body: Any) -> TestResponse:
@@ -237,7 +237,7 @@ def test_who_may_enter_the_past_may_so_for_every_provider_although_a_clinician_t
 ) -> None:
     """Roles add up: being a clinician takes nothing away."""
     caller, session = both(desk, role), created(group(desk, "manager", ago(days=2), **PAPER))
-    appointment = desk.place(patient_id=desk.centre.create_patient(), starts_at=ago(days=3), **PAPER)
+    appointment = desk.placement(patient_id=desk.centre.create_patient(), starts_at=ago(days=3), **PAPER)
     created(caller.post("/appointments", as_json(appointment)))
     created(caller.post("/sessions", as_json(desk.session_body(starts_at=ago(days=4), **PAPER))))
     joins = {"patient_id": desk.centre.create_patient(), **PAPER}
@@ -249,7 +249,7 @@ def test_what_is_to_come_of_a_colleague_is_not_entered_by_records_who_are_clinic
     caller, patient = both(desk, "records"), desk.centre.create_patient()
     before = desk.centre.state()
     for body in ({}, PAPER):
-        appointment = desk.place(patient_id=patient, **body)
+        appointment = desk.placement(patient_id=patient, **body)
         problem(caller.post("/appointments", as_json(appointment)), 403, "forbidden")
         problem(caller.post("/sessions", as_json(desk.session_body(**body))), 403, "forbidden")
     assert desk.centre.state() == before

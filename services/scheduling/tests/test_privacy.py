@@ -141,7 +141,7 @@ def test_a_failure_of_ours_is_logged_by_its_type_and_place_and_answered_without_
         raise ValueError(SECRET)
 
     monkeypatch.setattr(events, "appointment_booked", fail)
-    body = desk.place(patient_id=desk.centre.create_patient(), notes=SECRET)
+    body = desk.placement(patient_id=desk.centre.create_patient(), notes=SECRET)
     answer = desk.centre.post("/appointments", body)
     assert problem(answer, 500, "internal-error").keys() == {"type", "title", "status", "detail", "code"}
     assert SECRET not in answer.text
@@ -159,7 +159,7 @@ def test_the_databases_own_messages_are_not_passed_on(
         patched.setattr(domain, "SESSION", replace(domain.SESSION, initial="NONSENSE"))
         refused = desk.centre.post("/sessions", desk.session_body(group_notes=SECRET))
     problem(refused, 409, "conflict")
-    body = desk.place(patient_id=desk.centre.create_patient(), notes=SECRET)
+    body = desk.placement(patient_id=desk.centre.create_patient(), notes=SECRET)
 
     def select_a_number(db: Any, *_: Any) -> None:
         db.execute(text("SELECT CAST(:value AS int)"), {"value": SECRET})

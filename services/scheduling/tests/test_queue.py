@@ -149,8 +149,8 @@ def test_sessions_are_found_by_the_names_and_numbers_that_belong_to_them(desk: D
     room = centre.create_room(clinic, name="Blue 50%_off")
     provider = centre.create_provider(clinic, name_en="Omar Alharbi", name_ar="عمر الحربي")
     kind = centre.create_service_type(name_en="Sensory play", name_ar="لعب حسي")
-    place = {"clinic_id": clinic["id"], "provider_id": provider["id"], "room_id": room["id"]}
-    wanted = desk.create_session(service_type=kind["code"], **place)
+    placement = {"clinic_id": clinic["id"], "provider_id": provider["id"], "room_id": room["id"]}
+    wanted = desk.create_session(service_type=kind["code"], **placement)
     participant = desk.create_participant(wanted)
     other = desk.create_session()
     desk.create_participant(other)

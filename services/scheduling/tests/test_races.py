@@ -113,7 +113,7 @@ def bookings(desk: Desk, shared: str, count: int, day: int) -> list[Post]:
     """Appointments at overlapping times that have nothing in common but the provider, the room or the patient."""
     patients = desk.centre.create_patients(count)
     bodies = [
-        desk.place(
+        desk.placement(
             starts_at=at(day) + timedelta(minutes=5 * n),
             provider_id=(desk.provider if shared == "provider" else desk.centre.create_provider(desk.clinic))["id"],
             room_id=(desk.room if shared == "room" else desk.centre.create_room(desk.clinic))["id"],
@@ -156,7 +156,7 @@ def test_what_is_visibly_taken_is_refused_while_others_hold_the_locks(desk: Desk
     desk.create_appointment()
     other = desk.create_session(starts_at=at(2))
     wanted = {
-        "/appointments": Post(desk.centre.client(), way, desk.place(patient_id=desk.centre.create_patient())),
+        "/appointments": Post(desk.centre.client(), way, desk.placement(patient_id=desk.centre.create_patient())),
         "/sessions": Post(desk.centre.client(), way, desk.session_body()),
         "reschedule": Post(desk.centre.client(), f"/sessions/{other['id']}/{way}", {"starts_at": at().isoformat()}),
     }
@@ -336,7 +336,7 @@ def _anything(
     desk: Desk, chance: random.Random, providers: Sequence[Any], rooms: Sequence[Any], patients: Sequence[str]
 ) -> dict[str, Any]:
     room = chance.choice(rooms)
-    return desk.place(
+    return desk.placement(
         starts_at=_some_time(chance),
         provider_id=chance.choice(providers)["id"],
         room_id=room["id"] if room else None,

@@ -83,7 +83,7 @@ def test_a_consent_is_missing_or_has_ended_in_that_clinic(desk: Desk, ended: lis
     clinics = {"everywhere": None, "here": desk.clinic["id"], "there": str(new_id())}
     over = [{"clinic_id": clinics[where], "reason": reason} for where, reason in ended]
     receive(desk, "ConsentStandingChanged", 2, patient, patient_id=patient, consented=False, clinic_ids=[], ended=over)
-    answer = desk.centre.post("/appointments", desk.place(patient_id=patient))
+    answer = desk.centre.post("/appointments", desk.placement(patient_id=patient))
     booked = created(answer)
     assert details(booked)["consent"][0] == told
     read = desk.centre.get(f"/participants/{booked['id']}")
@@ -166,7 +166,7 @@ def test_of_two_who_store_the_same_closure_at_once_one_does(desk: Desk, everywhe
 def test_a_refusal_names_no_patient(desk: Desk) -> None:
     """What is told of a session that is met is its number: whoever books may read sessions."""
     desk.create_appointment()
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     refusal = problem(desk.centre.post("/appointments", body), 409, "provider-busy")
     assert set(refusal) == {
         "type",

@@ -79,9 +79,9 @@ def test_a_rooms_utilisation_is_what_is_booked_of_the_time_in_which_anybody_work
         desk.centre.create_provider(clinic, hours=[hours_on(day, clinic, *hours) for day in range(7)])
         for hours in (("09:00", "13:00"), ("12:00", "17:00"))
     )
-    place = {"clinic_id": clinic["id"], "room_id": room["id"]}
-    desk.create_session(provider_id=first["id"], starts_at=at(1, 6), duration_minutes=60, **place)
-    desk.create_session(provider_id=second["id"], starts_at=at(1, 10), duration_minutes=60, **place)
+    placement = {"clinic_id": clinic["id"], "room_id": room["id"]}
+    desk.create_session(provider_id=first["id"], starts_at=at(1, 6), duration_minutes=60, **placement)
+    desk.create_session(provider_id=second["id"], starts_at=at(1, 10), duration_minutes=60, **placement)
     rows = report(desk.centre, "utilisation", by="room", clinic_id=clinic["id"])
     assert [(r["key"], r["name_en"], r["booked_minutes"], r["available_minutes"]) for r in rows] == [
         (room["id"], "A", 120, 480),
@@ -166,8 +166,8 @@ def test_lead_time_is_from_booking_to_start_in_days(desk: Desk, monkeypatch: pyt
 def test_a_report_is_of_one_clinic_or_provider_and_of_one_tenant(desk: Desk, name: str) -> None:
     clinic = desk.centre.create_clinic()
     provider = desk.centre.create_provider(clinic, hours=[hours_on(day, clinic, "00:00", "14:00") for day in range(7)])
-    place = {"clinic_id": clinic["id"], "provider_id": provider["id"]}
-    for session in (desk.create_session(), desk.create_session(**place)):
+    placement = {"clinic_id": clinic["id"], "provider_id": provider["id"]}
+    for session in (desk.create_session(), desk.create_session(**placement)):
         ok(desk.centre.post(f"/participants/{desk.create_participant(session)['id']}/no-show", EARLY))
         desk.create_participant(session)
     whole = report(desk.centre, name)

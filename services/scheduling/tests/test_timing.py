@@ -234,7 +234,7 @@ def test_control_an_own_session_that_is_not_closed_keeps_its_provider(
     monkeypatch.setattr(spots, "close", lambda *_, **__: None)
     cancelled_late(desk, participant, monkeypatch)
     travel(monkeypatch, at() - timedelta(hours=1))
-    body = desk.place(patient_id=desk.centre.create_patient())
+    body = desk.placement(patient_id=desk.centre.create_patient())
     problem(desk.centre.post("/appointments", as_json(body)), 409, "provider-busy")
 
 

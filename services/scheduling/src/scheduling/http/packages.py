@@ -34,12 +34,12 @@ _PLANNED = tuple(schemas.PlannedSession().fields)
 def plan_package(body: dict[str, Any]) -> dict[str, Any]:
     """Where every session would go, or why it has no place and what else there is; nothing is stored."""
     plan = operations.plan_package(current_db(), body, now=clock.now())
-    failed = sum(isinstance(one, Failure) for one in plan.places)
+    failed = sum(isinstance(one, Failure) for one in plan.placements)
     return {
         "timezone": plan.task.package.clinic.timezone,
-        "scheduled_sessions_count": len(plan.places) - failed,
+        "scheduled_sessions_count": len(plan.placements) - failed,
         "failed_sessions_count": failed,
-        "sessions": [_planned(plan, one) for one in plan.places],
+        "sessions": [_planned(plan, one) for one in plan.placements],
     }
 
 

@@ -159,8 +159,8 @@ def _check_own(series: SessionSeries) -> None:
 
 
 def _occurrence(planned: operations.Planned) -> dict[str, Any]:
-    place = planned.place
-    return {**vars(planned.occurrence), "starts_at": place.starts_at, "ends_at": place.ends_at}
+    placement = planned.placement
+    return {**vars(planned.occurrence), "starts_at": placement.starts_at, "ends_at": placement.ends_at}
 
 
 def _shown(series: SessionSeries) -> Any:

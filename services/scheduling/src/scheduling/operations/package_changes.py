@@ -127,12 +127,12 @@ def shift(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -
         zone = zone_of(package.clinic.timezone)
         wanted = [_days_later(packages.occurrence(*one), data["days"], zone) for one in placed]
         packages.check_near(task, wanted, "days")
-        places = planning.checked(db, task, wanted)
+        placements = planning.checked(db, task, wanted)
     else:
         task = _from_day(task, placed, data["start_date"])
-        places = _planned_anew(db, held, task)
-    packages.check_whole(task, places, data)
-    _settle(db, held, task, places, data["reason"], package_events.RESCHEDULED, now)
+        placements = _planned_anew(db, held, task)
+    packages.check_whole(task, placements, data)
+    _settle(db, held, task, placements, data["reason"], package_events.RESCHEDULED, now)
 
 
 def substitute(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
@@ -158,9 +158,9 @@ def substitute(db: Session, held: Whole, data: Mapping[str, Any], *, now: dateti
     if placed:
         task = _task(held, placed, now)
         wanted = [replace(packages.occurrence(*one), provider_id=provider_id) for one in placed]
-        places = planning.nearest(db, task, wanted)
-        packages.check_whole(task, places, data)
-        _settle(db, held, task, places, reason, package_events.SUBSTITUTED, now)
+        placements = planning.nearest(db, task, wanted)
+        packages.check_whole(task, placements, data)
+        _settle(db, held, task, placements, reason, package_events.SUBSTITUTED, now)
 
 
 def cancel(db: Session, held: Whole, reason: str | None, *, now: datetime) -> None:
@@ -283,13 +283,13 @@ def _from_day(task: Task, placed: Sequence[Placed], start: date) -> Task:
 
 def _planned_anew(db: Session, held: Whole, task: Task) -> list[Planned]:
     """A plan in which no sessions change places with each other: of a circle, one's old place is not used."""
-    places = planning.planned(db, task, locked=True)
+    placements = planning.planned(db, task, locked=True)
     try:
-        list(in_order(list(_moves(db, held, places).values())))
+        list(in_order(list(_moves(db, held, placements).values())))
     except CycleError as error:
         circle: Sequence[Move] = error.args[1]
         return _planned_anew(db, held, replace(task, moving=task.moving - {circle[0].session.id}))
-    return places
+    return placements
 
 
 def _days_later(one: Occurrence, days: int, zone: ZoneInfo) -> Occurrence:
@@ -300,15 +300,15 @@ def _days_later(one: Occurrence, days: int, zone: ZoneInfo) -> Occurrence:
 
 
 def _settle(
-    db: Session, held: Whole, task: Task, places: Sequence[Planned], reason: str | None, cause: str, now: datetime
+    db: Session, held: Whole, task: Task, placements: Sequence[Planned], reason: str | None, cause: str, now: datetime
 ) -> None:
     """Move what has a place, give up what has none, and publish PackageScheduled.
 
     The places were checked under their locks, as if all of the task's sessions had left theirs. Raises 422 where they
     are there already.
     """
-    refused = planning.refusals(task, places)
-    moves = _moves(db, held, places)
+    refused = planning.refusals(task, placements)
+    moves = _moves(db, held, placements)
     if not refused and not moves:
         raise InvalidField("start_date", "The sessions are there already.")
     with events.announced_with_package(db, [step.id for step in task.steps]):
@@ -320,21 +320,23 @@ def _settle(
                 step.scheduling_attempts += 1
                 packages.fail(step, why)
         for each in in_order(list(moves.values())):
-            sessions.move_session(db, each.session, each.place, (), {"reason": reason}, now=now)
+            sessions.move_session(db, each.session, each.placement, (), {"reason": reason}, now=now)
     task.package.change_reason = reason
     _extend(held, now)
     db.flush()
     packages.announce(db, held, cause, [*refused, *moves], now=now)
 
 
-def _moves(db: Session, held: Whole, places: Sequence[Planned]) -> dict[int, Move]:
+def _moves(db: Session, held: Whole, placements: Sequence[Planned]) -> dict[int, Move]:
     """Those that are not where they are to be, by number."""
     found = {
-        one.number: Move(held.appointments[held.step(one.number).id].session, packages.place_at(db, held.package, one))
-        for one in places
+        one.number: Move(
+            held.appointments[held.step(one.number).id].session, packages.placement_at(db, held.package, one)
+        )
+        for one in placements
         if isinstance(one, Occurrence)
     }
-    return {number: each for number, each in found.items() if not sessions.is_there(each.session, each.place)}
+    return {number: each for number, each in found.items() if not sessions.is_there(each.session, each.placement)}
 
 
 def _extend(held: Whole, now: datetime) -> None:

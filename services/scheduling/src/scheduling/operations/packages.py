@@ -21,7 +21,7 @@ from scheduling.operations import planning
 from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.participants import hold
-from scheduling.operations.placing import Place, active_provider, active_room, active_service_type
+from scheduling.operations.placing import Placement, active_provider, active_room, active_service_type
 from scheduling.operations.planning import Task
 from scheduling.operations.progress import CHOSEN, REQUESTED, SUBSTITUTE, assign, locked_package, move
 from scheduling.operations.sessions import new_session
@@ -36,7 +36,7 @@ class Plan:
     """Where the sessions of a package go, or why not; nothing of it is stored."""
 
     task: Task
-    places: Sequence[Planned]
+    placements: Sequence[Planned]
     refusals: Mapping[int, errors.Unplaced]
     alternatives: Mapping[int, Sequence[tuple[str, Occurrence]]]
 
@@ -49,8 +49,8 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
     hold(db, data["patient_id"], None)
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
-    places = planning.planned(db, task)
-    return Plan(task, places, planning.refusals(task, places), planning.alternatives(db, task, places))
+    placements = planning.planned(db, task)
+    return Plan(task, placements, planning.refusals(task, placements), planning.alternatives(db, task, placements))
 
 
 def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Whole:
@@ -63,12 +63,12 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Wh
     lock_sessions(db, hold(db, data["patient_id"], None).elsewhere)
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
-    places = _places(db, task, data) if package.auto_schedule or "sessions" in data else []
-    check_whole(task, places, data)
+    placements = _placements(db, task, data) if package.auto_schedule or "sessions" in data else []
+    check_whole(task, placements, data)
     _store(db, package, steps)
     package_events.package_created(db, package, now)
     made = Whole(package, steps, {})
-    place(db, made, task, places, now=now)
+    book_placements(db, made, task, placements, now=now)
     return made
 
 
@@ -90,16 +90,16 @@ def schedule(
     for step in steps:
         check_outstanding(step)
     task = Task(package, steps, now, standing(held))
-    places = _places(db, task, data)
-    check_whole(task, places, data)
-    place(db, held, task, places, now=now, cause=cause)
+    placements = _placements(db, task, data)
+    check_whole(task, placements, data)
+    book_placements(db, held, task, placements, now=now, cause=cause)
 
 
-def place(
+def book_placements(
     db: Session,
     held: Whole,
     task: Task,
-    places: Sequence[Planned],
+    placements: Sequence[Planned],
     *,
     now: datetime,
     cause: str = package_events.SCHEDULED,
@@ -109,9 +109,9 @@ def place(
     The places were checked under their locks.
     """
     steps = {step.session_number: step for step in task.steps}
-    kept = [one for one in places if isinstance(one, Occurrence)]
-    refused = planning.refusals(task, places)
-    for one in places:
+    kept = [one for one in placements if isinstance(one, Occurrence)]
+    refused = planning.refusals(task, placements)
+    for one in placements:
         steps[one.number].scheduling_attempts += 1
         if isinstance(one, Failure):
             fail(steps[one.number], refused[one.number])
@@ -176,9 +176,9 @@ def check_open(package: Package) -> None:
         raise errors.PackagePaused
 
 
-def check_whole(task: Task, places: Sequence[Planned], data: Mapping[str, Any]) -> None:
+def check_whole(task: Task, placements: Sequence[Planned], data: Mapping[str, Any]) -> None:
     """Raises 409 `package-conflicts` for a plan that has failures, where the caller wants all or nothing."""
-    refused = planning.refusals(task, places)
+    refused = planning.refusals(task, placements)
     if refused and data.get("all_or_nothing"):
         raise errors.PackageConflicts(list(refused.values()))
 
@@ -296,7 +296,7 @@ def qualified_provider(
     return provider
 
 
-def _places(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
+def _placements(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
     """What of the places that the caller names can be had, or where the sessions go; providers and rooms are locked."""
     if "sessions" not in data:
         return planning.planned(db, task, locked=True)
@@ -304,7 +304,7 @@ def _places(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
     return planning.checked(db, task, wanted) if wanted else []
 
 
-def _wanted(db: Session, task: Task, places: Sequence[Mapping[str, Any]]) -> list[Occurrence]:
+def _wanted(db: Session, task: Task, placements: Sequence[Mapping[str, Any]]) -> list[Occurrence]:
     """The places that a caller names, each as long as all of the package, in its room unless it names another.
 
     Raises 422 problems for who and what does not belong there, and for a day that is too far ahead.
@@ -312,7 +312,7 @@ def _wanted(db: Session, task: Task, places: Sequence[Mapping[str, Any]]) -> lis
     package = task.package
     length = timedelta(minutes=package.session_duration_minutes)
     wanted = []
-    for one in (one for one in places if one["starts_at"]):
+    for one in (one for one in placements if one["starts_at"]):
         start, room_id = one["starts_at"], one["room_id"] or package.room_id
         qualified_provider(db, one["provider_id"], package.clinic, package.service_type, "sessions")
         active_room(db, room_id, package.clinic, "sessions")
@@ -351,7 +351,7 @@ def _book(
     for (step, one), session_number, number in zip(placed, sessions, appointments, strict=True):
         session = new_session(
             db,
-            place_at(db, package, one),
+            placement_at(db, package, one),
             {"session_type": domain.INDIVIDUAL},
             number=session_number,
             now=now,
@@ -388,9 +388,9 @@ def _book(
     return booked
 
 
-def place_at(db: Session, package: Package, one: Occurrence) -> Place:
+def placement_at(db: Session, package: Package, one: Occurrence) -> Placement:
     """The place of an occurrence, with all that belongs to it loaded. Raises 422 for a room that is inactive."""
-    return Place(
+    return Placement(
         clinic=package.clinic,
         provider=db.get_one(Provider, one.provider_id),
         room=active_room(db, one.room_id, package.clinic),

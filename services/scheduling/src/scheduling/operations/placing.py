@@ -43,7 +43,7 @@ _MARGIN = timedelta(minutes=domain.MAX_MINUTES + domain.MAX_BUFFER_MINUTES)
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Where and when a session is to be, with all that belongs to it loaded. Instants are UTC."""
 
     clinic: Clinic
@@ -66,9 +66,9 @@ class Place:
         return self.ends_at + timedelta(minutes=self.buffer_after_minutes)
 
 
-def place_of(
+def placement_of(
     db: Session, data: Mapping[str, Any], *, now: datetime, past: bool = False, begun: datetime | None = None
-) -> Place:
+) -> Placement:
     """The place that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
 
     It may be `past`, as far as `domain.past_rules` lets it, or have `begun` just then. Raises 422 problems for what is
@@ -84,7 +84,7 @@ def place_of(
     if day_of(data["starts_at"], clinic.timezone) > last_day(now, clinic.timezone):
         raise InvalidField("starts_at", TOO_FAR_AHEAD)
     minutes = data.get("duration_minutes") or service_type.default_duration_minutes
-    return Place(
+    return Placement(
         clinic=clinic,
         provider=provider,
         room=room,
@@ -96,11 +96,11 @@ def place_of(
     )
 
 
-def new_place(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> Place:
+def new_placement(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> Placement:
     """The place to which a session is to move: what the request does not name stays as it is.
 
     As long as it goes on, it may keep the start that it has: somebody steps in, or another room is taken. Raises what
-    `place_of` raises.
+    `placement_of` raises.
     """
     stays = {
         "clinic_id": session.clinic_id,
@@ -111,45 +111,47 @@ def new_place(db: Session, session: ClinicalSession, data: Mapping[str, Any], *,
         "duration_minutes": session.duration_minutes,
     }
     begun = session.starts_at if session.ends_at > now else None
-    return place_of(db, {**stays, **data}, now=now, begun=begun)
+    return placement_of(db, {**stays, **data}, now=now, begun=begun)
 
 
-def lock_places(db: Session, places: Sequence[Place]) -> None:
+def lock_placements(db: Session, placements: Sequence[Placement]) -> None:
     """Keep everybody else from these providers and rooms, and from closing these clinics, in one fixed order."""
     lock(
         db,
-        open_clinics={p.clinic.id for p in places},
-        providers={p.provider.id for p in places},
-        rooms={p.room.id for p in places if p.room},
+        open_clinics={p.clinic.id for p in placements},
+        providers={p.provider.id for p in placements},
+        rooms={p.room.id for p in placements if p.room},
     )
 
 
-def take(db: Session, place: Place, override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()) -> list[str]:
+def take(
+    db: Session, placement: Placement, override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
+) -> list[str]:
     """Lock a place that can be had; returns the rules that the override sets aside. Raises the 409 problem of `settle`.
 
     It is looked at twice: what is visibly taken is refused without waiting behind all others who want it, and what is
     visibly free is free only under the locks.
     """
-    settle(conflicts(db, place, moving), override)
-    lock_places(db, [place])
-    return settle(conflicts(db, place, moving), override)
+    settle(conflicts(db, placement, moving), override)
+    lock_placements(db, [placement])
+    return settle(conflicts(db, placement, moving), override)
 
 
-def conflicts(db: Session, place: Place, moving: Iterable[UUID] = ()) -> list[PlacementRefused]:
+def conflicts(db: Session, placement: Placement, moving: Iterable[UUID] = ()) -> list[PlacementRefused]:
     """All that stands against a place, read under its locks; the sessions `moving` away stand in nobody's way."""
-    against = db.execute(_AGAINST, _asked(place, moving)).one()
+    against = db.execute(_AGAINST, _asked(placement, moving)).one()
     found: list[PlacementRefused] = []
-    if not _within_hours(db, place):
+    if not _within_hours(db, placement):
         found.append(errors.OutsideWorkingHours())
     if against.away:
         found.append(errors.ProviderAway())
     if against.closed:
-        found.append(_closed(db, place))
+        found.append(_closed(db, placement))
     if against.provider:
-        met = _met(db, place, moving, provider_id=place.provider.id)
+        met = _met(db, placement, moving, provider_id=placement.provider.id)
         found.append(errors.ProviderBusy(met) if against.provider > 1 else errors.ProviderBuffered(met))
-    if against.room and place.room:
-        met = _met(db, place, moving, room_id=place.room.id)
+    if against.room and placement.room:
+        met = _met(db, placement, moving, room_id=placement.room.id)
         found.append(errors.RoomBusy(met) if against.room > 1 else errors.RoomBuffered(met))
     return found
 
@@ -160,15 +162,15 @@ def absences(rules: Iterable[str]) -> list[PlacementRefused]:
     return [kinds[rule]() for rule in rules]
 
 
-def clashes(place: Place, other: Place) -> list[PlacementRefused]:
+def clashes(placement: Placement, other: Placement) -> list[PlacementRefused]:
     """What stands against taking both places: one provider, or one room, can not be in both at once."""
-    if place.blocked_from >= other.blocked_to or other.blocked_from >= place.blocked_to:
+    if placement.blocked_from >= other.blocked_to or other.blocked_from >= placement.blocked_to:
         return []
-    overlap = place.starts_at < other.ends_at and other.starts_at < place.ends_at
+    overlap = placement.starts_at < other.ends_at and other.starts_at < placement.ends_at
     found: list[PlacementRefused] = []
-    if place.provider is other.provider:
+    if placement.provider is other.provider:
         found.append(errors.ProviderBusy() if overlap else errors.ProviderBuffered())
-    if place.room is not None and place.room is other.room:
+    if placement.room is not None and placement.room is other.room:
         found.append(errors.RoomBusy() if overlap else errors.RoomBuffered())
     return found
 
@@ -185,50 +187,53 @@ def standing(found: Sequence[PlacementRefused], override: Mapping[str, Any] | No
     return [c for c in found if override is None or c.rule is None]
 
 
-def _met(db: Session, place: Place, moving: Iterable[UUID], **owner: UUID) -> SessionMet | None:
+def _met(db: Session, placement: Placement, moving: Iterable[UUID], **owner: UUID) -> SessionMet | None:
     """The session that a place meets: of one that overlaps itself, else of one whose buffers do."""
     session = session_met(
         db,
-        (place.starts_at, place.ends_at),
-        (place.blocked_from, place.blocked_to),
-        earliest=place.blocked_from - _MARGIN,
+        (placement.starts_at, placement.ends_at),
+        (placement.blocked_from, placement.blocked_to),
+        earliest=placement.blocked_from - _MARGIN,
         moving=list(moving),
         **owner,
     )
     return SessionMet(session.id, session.session_number) if session else None
 
 
-def _closed(db: Session, place: Place) -> PlacementRefused:
-    days = day_of(place.starts_at, place.clinic.timezone), day_of(_last_instant(place), place.clinic.timezone)
-    closure = closure_on(db, place.clinic.id, *days)
+def _closed(db: Session, placement: Placement) -> PlacementRefused:
+    days = (
+        day_of(placement.starts_at, placement.clinic.timezone),
+        day_of(_last_instant(placement), placement.clinic.timezone),
+    )
+    closure = closure_on(db, placement.clinic.id, *days)
     names = closure.name_en, closure.name_ar
     return errors.ClinicClosed(ClosureMet(closure.id, closure.kind, *names, closure.starts_on, closure.ends_on))
 
 
-def _last_instant(place: Place) -> datetime:
-    return place.ends_at - timedelta(microseconds=1)
+def _last_instant(placement: Placement) -> datetime:
+    return placement.ends_at - timedelta(microseconds=1)
 
 
-def _within_hours(db: Session, place: Place) -> bool:
-    hours = queries.working_hours(db, place.provider.id)
-    zone = place.clinic.timezone
-    days = day_of(place.starts_at, zone), day_of(place.ends_at, zone)
-    return covered(open_intervals(hours, place.clinic.id, zone, *days), place.starts_at, place.ends_at)
+def _within_hours(db: Session, placement: Placement) -> bool:
+    hours = queries.working_hours(db, placement.provider.id)
+    zone = placement.clinic.timezone
+    days = day_of(placement.starts_at, zone), day_of(placement.ends_at, zone)
+    return covered(open_intervals(hours, placement.clinic.id, zone, *days), placement.starts_at, placement.ends_at)
 
 
-def _asked(place: Place, moving: Iterable[UUID]) -> dict[str, Any]:
+def _asked(placement: Placement, moving: Iterable[UUID]) -> dict[str, Any]:
     return {
-        "provider": place.provider.id,
-        "room": place.room.id if place.room else None,
-        "clinic": place.clinic.id,
-        "starts": place.starts_at,
-        "ends": place.ends_at,
-        "blocked_from": place.blocked_from,
-        "blocked_to": place.blocked_to,
-        "earliest": place.blocked_from - _MARGIN,
-        "latest": place.blocked_to + _MARGIN,
-        "first_day": day_of(place.starts_at, place.clinic.timezone),
-        "last_day": day_of(_last_instant(place), place.clinic.timezone),
+        "provider": placement.provider.id,
+        "room": placement.room.id if placement.room else None,
+        "clinic": placement.clinic.id,
+        "starts": placement.starts_at,
+        "ends": placement.ends_at,
+        "blocked_from": placement.blocked_from,
+        "blocked_to": placement.blocked_to,
+        "earliest": placement.blocked_from - _MARGIN,
+        "latest": placement.blocked_to + _MARGIN,
+        "first_day": day_of(placement.starts_at, placement.clinic.timezone),
+        "last_day": day_of(_last_instant(placement), placement.clinic.timezone),
         "moving": list(moving),
     }
 

@@ -82,10 +82,10 @@ class Task:
         )
 
 
-def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Unplaced]:
+def refusals(task: Task, placements: Sequence[Planned]) -> dict[int, Unplaced]:
     """Why sessions have no place, by their numbers."""
     steps = {step.session_number: step for step in task.steps}
-    one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in places)
+    one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in placements)
     chosen = one_holds_others and not task.package.use_multiple_providers
 
     def refusal(one: Failure) -> Unplaced:
@@ -93,7 +93,7 @@ def refusals(task: Task, places: Sequence[Planned]) -> dict[int, Unplaced]:
         texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
         return Unplaced(one.number, one.code, *texts)
 
-    return {one.number: refusal(one) for one in places if isinstance(one, Failure)}
+    return {one.number: refusal(one) for one in placements if isinstance(one, Failure)}
 
 
 def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
@@ -150,8 +150,8 @@ def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int,
         (LATER, _plan(rest, free, replace(rest.wish, last=later))),
     )
     offered: dict[int, list[tuple[str, Occurrence]]] = {number: [] for number in failed}
-    for kind, places in plans:
-        for one in places:
+    for kind, placements in plans:
+        for one in placements:
             if isinstance(one, Occurrence) and one not in [known for _, known in offered[one.number]]:
                 offered[one.number].append((kind, one))
     return offered
@@ -200,8 +200,8 @@ def _choices(task: Task, free: FreeTime, anybody: Sequence[Choice]) -> Mapping[i
 
 def _unfit(found: Sequence[Planned]) -> tuple[int, list[datetime]]:
     """The fewest failures, then the earliest end; of equals the first by name is taken."""
-    places = [one.starts_at for one in found if isinstance(one, Occurrence)]
-    return len(found) - len(places), places[-1:]
+    placements = [one.starts_at for one in found if isinstance(one, Occurrence)]
+    return len(found) - len(placements), placements[-1:]
 
 
 def _providers(db: Session, task: Task) -> set[UUID]:

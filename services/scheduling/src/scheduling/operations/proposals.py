@@ -17,7 +17,15 @@ from scheduling.models import ClinicalSession, Closure, Package, TimeOff
 from scheduling.operations import sessions
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.packages import announce
-from scheduling.operations.placing import Place, clashes, conflicts, lock_places, new_place, settle, standing
+from scheduling.operations.placing import (
+    Placement,
+    clashes,
+    conflicts,
+    lock_placements,
+    new_placement,
+    settle,
+    standing,
+)
 from scheduling.operations.scopes import Move, in_order
 from scheduling.operations.series import refused
 from scheduling.queries.packages import steps_in, whole
@@ -65,10 +73,10 @@ class _Move(Move):
         """Whether it goes where the other still is: to its provider, into its room, or with one of its patients."""
         if not (super().waits_for(other) and isinstance(other, _Move)):
             return False
-        place, there = self.place, other.session
-        same_room = place.room is not None and place.room.id == there.room_id
+        placement, there = self.placement, other.session
+        same_room = placement.room is not None and placement.room.id == there.room_id
         same_patient = not self.item.spots.keys().isdisjoint(other.item.spots)
-        return place.provider.id == there.provider_id or same_room or same_patient
+        return placement.provider.id == there.provider_id or same_room or same_patient
 
 
 def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, now: datetime) -> list[ClinicalSession]:
@@ -82,7 +90,7 @@ def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, n
     """
     items = _held(db, data["items"])
     wanted, refusals = _wanted(db, absence, items, now)
-    lock_places(db, [place for _, place in wanted if place])
+    lock_placements(db, [placement for _, placement in wanted if placement])
     leaving = [item.session.id for item in items if not item.has(KEEP)]
     # a package that has several of them tells its patient once
     told = {package_id: steps for package_id, steps in steps_in(db, leaving).items() if len(steps) > 1}
@@ -97,7 +105,7 @@ def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, n
 
 def _carry_out(
     db: Session,
-    wanted: Sequence[tuple[_Item, Place | None]],
+    wanted: Sequence[tuple[_Item, Placement | None]],
     refusals: list[Refused],
     leaving: Sequence[UUID],
     data: Mapping[str, Any],
@@ -106,22 +114,22 @@ def _carry_out(
     """Check, cancel and move, under their locks; returns the sessions that keep their time. Raises the 409."""
     override = data.get("override")
     moves: list[_Move] = []
-    for item, place in wanted:
-        if place:
-            found = [*conflicts(db, place, leaving), *(c for m in moves for c in clashes(place, m.place))]
+    for item, placement in wanted:
+        if placement:
+            found = [*conflicts(db, placement, leaving), *(c for m in moves for c in clashes(placement, m.placement))]
             against: list[Conflict] = [*standing(found, override)]
-            against += _busy_patients(db, item, place, moves, leaving)
-            refusals += [item.refused(place.starts_at, error) for error in against]
+            against += _busy_patients(db, item, placement, moves, leaving)
+            refusals += [item.refused(placement.starts_at, error) for error in against]
             if not against:
                 overridden = settle(found, override)
-                moves.append(_Move(session=item.session, place=place, item=item, overridden=overridden))
+                moves.append(_Move(session=item.session, placement=placement, item=item, overridden=overridden))
         elif item.has(CANCEL) and (error := _cancel(db, item.session, data.get("reason"), now)):
             refusals.append(item.refused(item.session.starts_at, error))
     if refusals:
         raise errors.AbsenceConflicts(refusals)
-    keep = {move.session.id for move in moves if move.place.starts_at == move.session.starts_at}
+    keep = {move.session.id for move in moves if move.placement.starts_at == move.session.starts_at}
     for move in _in_order(moves):
-        sessions.move_session(db, move.session, move.place, move.overridden, data, now=now)
+        sessions.move_session(db, move.session, move.placement, move.overridden, data, now=now)
     return keep
 
 
@@ -144,7 +152,7 @@ def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
 
 def _wanted(
     db: Session, absence: TimeOff | Closure, items: Sequence[_Item], now: datetime
-) -> tuple[list[tuple[_Item, Place | None]], list[Refused]]:
+) -> tuple[list[tuple[_Item, Placement | None]], list[Refused]]:
     """The items that can be done, each with its new place if it has one, and the refusals of the others."""
     hit = queries.sessions_hit(db, absence)
     proposals: Mapping[UUID, Proposal] = {}
@@ -155,13 +163,13 @@ def _wanted(
     for item in items:
         try:
             _check_affected(item.session, affected, now)
-            place = _place(db, item, proposals, now) if item.asked["action"] in NAMED else None
-            if place:
-                sessions.check_settled(db, item.session, place, now=now)
+            placement = _place(db, item, proposals, now) if item.asked["action"] in NAMED else None
+            if placement:
+                sessions.check_settled(db, item.session, placement, now=now)
         except Conflict as error:
             refusals.append(item.refused(item.session.starts_at, error))
         else:
-            wanted.append((item, place))
+            wanted.append((item, placement))
     return wanted, refusals
 
 
@@ -172,19 +180,19 @@ def _check_affected(session: ClinicalSession, affected: Collection[UUID], now: d
         raise errors.NotAffected
 
 
-def _place(db: Session, item: _Item, proposals: Mapping[UUID, Proposal], now: datetime) -> Place:
+def _place(db: Session, item: _Item, proposals: Mapping[UUID, Proposal], now: datetime) -> Placement:
     named = {name: value for name, value in item.asked.items() if name in PLACE}
     if item.as_proposed:
         named = {**_proposed(item, proposals.get(item.session.id)), **named}
     try:
-        place = new_place(db, item.session, named, now=now)
+        placement = new_placement(db, item.session, named, now=now)
     except InvalidFields as error:
         raise _invalid(item.index, error.errors) from None
-    if sessions.is_there(item.session, place):
+    if sessions.is_there(item.session, placement):
         raise _invalid(
             item.index, {NAMED[item.asked["action"]]: ["The session already has this time, provider and room."]}
         )
-    return place
+    return placement
 
 
 def _proposed(item: _Item, proposal: Proposal | None) -> dict[str, Any]:
@@ -199,14 +207,16 @@ def _proposed(item: _Item, proposal: Proposal | None) -> dict[str, Any]:
 
 
 def _busy_patients(
-    db: Session, item: _Item, place: Place, moves: Sequence[_Move], leaving: Sequence[UUID]
+    db: Session, item: _Item, placement: Placement, moves: Sequence[_Move], leaving: Sequence[UUID]
 ) -> Iterator[Conflict]:
     """The refusals of those who have another session then, also one that moves there itself."""
     try:
-        sessions.check_patients(db, item.session, place, leaving)
+        sessions.check_patients(db, item.session, placement, leaving)
     except Conflict as error:
         yield error
-    meeting = (m for m in moves if m.place.starts_at < place.ends_at and place.starts_at < m.place.ends_at)
+    meeting = (
+        m for m in moves if m.placement.starts_at < placement.ends_at and placement.starts_at < m.placement.ends_at
+    )
     busy = {item.spots[patient] for m in meeting for patient in item.spots.keys() & m.item.spots.keys()}
     if busy:
         yield errors.ParticipantsBusy(list(busy))
@@ -226,7 +236,7 @@ def _in_order(moves: Sequence[_Move]) -> list[_Move]:
         return list(in_order(moves))
     except CycleError as error:
         circle = dict.fromkeys(error.args[1])
-        refusals = [move.item.refused(move.place.starts_at, errors.ChangeOfPlaces()) for move in circle]
+        refusals = [move.item.refused(move.placement.starts_at, errors.ChangeOfPlaces()) for move in circle]
         raise errors.AbsenceConflicts(refusals) from None
 
 

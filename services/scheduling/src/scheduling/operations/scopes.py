@@ -20,7 +20,7 @@ from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession
 from scheduling.operations import sessions
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
-from scheduling.operations.placing import Place, lock_places, new_place, settle, standing
+from scheduling.operations.placing import Placement, lock_placements, new_placement, settle, standing
 from scheduling.operations.series import check_all, refused
 from scheduling.queries.series import coming
 
@@ -52,12 +52,12 @@ class Move:
     """A session that is to move, where to, and what stands against it."""
 
     session: ClinicalSession
-    place: Place
+    placement: Placement
     conflicts: Sequence[PlacementRefused] = ()
 
     def waits_for(self, other: "Move") -> bool:
         """Whether it goes where the other has been."""
-        old, new = other.session, self.place
+        old, new = other.session, self.placement
         return other is not self and old.starts_at < new.ends_at and new.starts_at < old.ends_at
 
 
@@ -127,22 +127,22 @@ def _move_all(
     db: Session, chosen: Chosen, data: Mapping[str, Any], times: Mapping[UUID, "_Time"], now: datetime
 ) -> int:
     """Returns how many moved: one that is there already is not told."""
-    places = {}
+    placements = {}
     for session in chosen.sessions:
-        place = new_place(db, session, {**data, "starts_at": times[session.id].starts_at}, now=now)
+        placement = new_placement(db, session, {**data, "starts_at": times[session.id].starts_at}, now=now)
         session.series_starts_at = times[session.id].of_series
-        if not sessions.is_there(session, place):
-            places[session] = place
-    if not places:
+        if not sessions.is_there(session, placement):
+            placements[session] = placement
+    if not placements:
         raise InvalidField("starts_at", "The sessions are there already.")
-    lock_places(db, list(places.values()))
-    override, ids = data.get("override"), [s.id for s in places]
-    found = check_all(db, places.values(), override, ids)
-    moves = [Move(s, place, against) for (s, place), against in zip(places.items(), found, strict=True)]
+    lock_placements(db, list(placements.values()))
+    override, ids = data.get("override"), [s.id for s in placements]
+    found = check_all(db, placements.values(), override, ids)
+    moves = [Move(s, placement, against) for (s, placement), against in zip(placements.items(), found, strict=True)]
     if refusals := [refused for move in moves for refused in _refusals(db, move, override, ids, now)]:
         raise errors.SeriesConflicts(refusals)
     for move in _ordered(moves):
-        sessions.move_session(db, move.session, move.place, settle(move.conflicts, override), data, now=now)
+        sessions.move_session(db, move.session, move.placement, settle(move.conflicts, override), data, now=now)
     db.flush()
     return len(moves)
 
@@ -199,7 +199,7 @@ def _ordered(moves: Sequence[Move]) -> Iterable[Move]:
         return list(in_order(moves))
     except CycleError as error:
         circle = dict.fromkeys(error.args[1])
-        refusals = [refused(m.session, m.place.starts_at, errors.ChangeOfPlaces()) for m in circle]
+        refusals = [refused(m.session, m.placement.starts_at, errors.ChangeOfPlaces()) for m in circle]
         raise errors.SeriesConflicts(refusals) from None
 
 
@@ -207,12 +207,12 @@ def _refusals(
     db: Session, move: Move, override: Mapping[str, Any] | None, moving: Sequence[UUID], now: datetime
 ) -> Iterator[Refused]:
     for error in standing(move.conflicts, override):
-        yield refused(move.session, move.place.starts_at, error)
+        yield refused(move.session, move.placement.starts_at, error)
     try:
-        sessions.check_settled(db, move.session, move.place, now=now)
-        sessions.check_patients(db, move.session, move.place, moving)
+        sessions.check_settled(db, move.session, move.placement, now=now)
+        sessions.check_patients(db, move.session, move.placement, moving)
     except Conflict as error:
-        yield refused(move.session, move.place.starts_at, error)
+        yield refused(move.session, move.placement.starts_at, error)
 
 
 def in_order(moves: Sequence[M]) -> Iterable[M]:

@@ -16,7 +16,7 @@ from scheduling.domain.hours import TOO_FAR_AHEAD, last_day
 from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences, parse_rule
 from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession, SessionSeries
-from scheduling.operations.placing import Place, conflicts, lock_places, place_of, settle, standing
+from scheduling.operations.placing import Placement, conflicts, lock_placements, placement_of, settle, standing
 from scheduling.operations.sessions import store_session
 from scheduling.operations.setup import active_clinic, check_zone
 
@@ -26,13 +26,13 @@ class Planned:
     """An occurrence, where and when it is to be, and all that stands against it."""
 
     occurrence: Occurrence
-    place: Place
+    placement: Placement
     conflicts: Sequence[PlacementRefused]
 
     def refusals(self, override: Mapping[str, Any] | None = None) -> list[Refused]:
         """Why it is refused, without the rules that an override sets aside."""
         return [
-            Refused(error=error, starts_at=self.place.starts_at, occurs_on=self.occurrence.occurs_on)
+            Refused(error=error, starts_at=self.placement.starts_at, occurs_on=self.occurrence.occurs_on)
             for error in standing(self.conflicts, override)
         ]
 
@@ -73,7 +73,7 @@ def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cre
     for p in kept:
         session = store_session(
             db,
-            p.place,
+            p.placement,
             {**data, "session_type": domain.GROUP},
             settle(p.conflicts, override),
             now=now,
@@ -86,7 +86,7 @@ def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cre
 
 
 def check_all(
-    db: Session, places: Iterable[Place], override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
+    db: Session, placements: Iterable[Placement], override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
 ) -> list[list[PlacementRefused]]:
     """What stands against each of several places for sessions of one series, read under their locks.
 
@@ -94,11 +94,11 @@ def check_all(
     up the places that they have.
     """
     found: list[list[PlacementRefused]] = []
-    kept: list[Place] = []
-    for place in places:
-        against = [*conflicts(db, place, moving), *(clash for other in kept if (clash := _clash(place, other)))]
+    kept: list[Placement] = []
+    for placement in placements:
+        against = [*conflicts(db, placement, moving), *(clash for other in kept if (clash := _clash(placement, other)))]
         if not standing(against, override):
-            kept.append(place)
+            kept.append(placement)
         found.append(against)
     return found
 
@@ -132,28 +132,28 @@ def _checked(
     latest = last_day(now, zone)
     if found[-1].occurs_on > latest:
         raise InvalidField("starts_on" if found[0].occurs_on > latest else "rrule", TOO_FAR_AHEAD)
-    first = place_of(db, {**data, "starts_at": found[0].starts_at}, now=now)
+    first = placement_of(db, {**data, "starts_at": found[0].starts_at}, now=now)
     length = first.ends_at - first.starts_at
     if locked:
-        lock_places(db, [first])
-    places = [replace(first, starts_at=o.starts_at, ends_at=o.starts_at + length) for o in found]
-    return list(map(Planned, found, places, check_all(db, places, data.get("override"))))
+        lock_placements(db, [first])
+    placements = [replace(first, starts_at=o.starts_at, ends_at=o.starts_at + length) for o in found]
+    return list(map(Planned, found, placements, check_all(db, placements, data.get("override"))))
 
 
 def _stored(db: Session, data: Mapping[str, Any], rule: Rule, kept: Sequence[Planned], now: datetime) -> SessionSeries:
     """Its exceptions are the rule's days on which it does not occur."""
-    place, days = kept[0].place, {p.occurrence.occurs_on for p in kept}
+    placement, days = kept[0].placement, {p.occurrence.occurs_on for p in kept}
     series = SessionSeries(
         id=new_id(),
-        clinic_id=place.clinic.id,
-        clinic=place.clinic,
-        provider_id=place.provider.id,
-        room_id=place.room.id if place.room else None,
-        service_type_id=place.service_type.id,
-        service_type=place.service_type,
+        clinic_id=placement.clinic.id,
+        clinic=placement.clinic,
+        provider_id=placement.provider.id,
+        room_id=placement.room.id if placement.room else None,
+        service_type_id=placement.service_type.id,
+        service_type=placement.service_type,
         starts_on=data["starts_on"],
         start_time=data["start_time"],
-        duration_minutes=int((place.ends_at - place.starts_at).total_seconds() // 60),
+        duration_minutes=int((placement.ends_at - placement.starts_at).total_seconds() // 60),
         rrule=str(rule),
         exceptions=[day for day in days_of(rule, data["starts_on"]) if day not in days],
         max_capacity=data["max_capacity"],
@@ -167,11 +167,11 @@ def _stored(db: Session, data: Mapping[str, Any], rule: Rule, kept: Sequence[Pla
     return series
 
 
-def _clash(place: Place, other: Place) -> PlacementRefused | None:
+def _clash(placement: Placement, other: Placement) -> PlacementRefused | None:
     """One series is in one place at a time, whoever gives it; buffers count where provider or room are the same."""
-    if place.starts_at < other.ends_at and other.starts_at < place.ends_at:
+    if placement.starts_at < other.ends_at and other.starts_at < placement.ends_at:
         return errors.SeriesOverlap()
-    same = place.provider is other.provider or (place.room is not None and place.room is other.room)
-    if same and place.blocked_from < other.blocked_to and other.blocked_from < place.blocked_to:
+    same = placement.provider is other.provider or (placement.room is not None and placement.room is other.room)
+    if same and placement.blocked_from < other.blocked_to and other.blocked_from < placement.blocked_to:
         return errors.SeriesBuffered()
     return None

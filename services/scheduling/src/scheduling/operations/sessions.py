@@ -17,7 +17,7 @@ from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import arrivals, fulfilment, offers, progress, spots, timing
 from scheduling.operations.locks import lock_packages, lock_patients
-from scheduling.operations.placing import Place, new_place, place_of, take
+from scheduling.operations.placing import Placement, new_placement, placement_of, take
 
 _BUSY_PATIENTS = text("""
     SELECT DISTINCT mine.id FROM participants mine JOIN participants other
@@ -43,18 +43,24 @@ def place_session(
     db: Session, data: Mapping[str, Any], *, now: datetime, closes_when_empty: bool = False
 ) -> ClinicalSession:
     """Check and store a session under the locks of its provider and room; publishes nothing yet."""
-    place = place_of(db, data, now=now, past=True)
-    overridden = take(db, place, data.get("override"))
-    overridden += domain.past_rules(data, place.starts_at, now) or []
-    return store_session(db, place, data, overridden, now=now, closes_when_empty=closes_when_empty)
+    placement = placement_of(db, data, now=now, past=True)
+    overridden = take(db, placement, data.get("override"))
+    overridden += domain.past_rules(data, placement.starts_at, now) or []
+    return store_session(db, placement, data, overridden, now=now, closes_when_empty=closes_when_empty)
 
 
 def store_session(
-    db: Session, place: Place, data: Mapping[str, Any], overridden: Sequence[str] = (), *, now: datetime, **of: Any
+    db: Session,
+    placement: Placement,
+    data: Mapping[str, Any],
+    overridden: Sequence[str] = (),
+    *,
+    now: datetime,
+    **of: Any,
 ) -> ClinicalSession:
     """Store a `new_session` in a place that was checked under its locks; publishes nothing yet."""
-    number = loose_number("SES", domain.local_year(now, place.clinic.timezone))
-    session = new_session(db, place, data, overridden, number=number, now=now, **of)
+    number = loose_number("SES", domain.local_year(now, placement.clinic.timezone))
+    session = new_session(db, placement, data, overridden, number=number, now=now, **of)
     db.add(session)
     db.flush()
     return session
@@ -62,7 +68,7 @@ def store_session(
 
 def new_session(
     db: Session,
-    place: Place,
+    placement: Placement,
     data: Mapping[str, Any],
     overridden: Sequence[str] = (),
     *,
@@ -77,10 +83,10 @@ def new_session(
         id=new_id(),
         session_number=number,
         session_type=data["session_type"],
-        clinic_id=place.clinic.id,
-        clinic=place.clinic,
-        service_type_id=place.service_type.id,
-        service_type=place.service_type,
+        clinic_id=placement.clinic.id,
+        clinic=placement.clinic,
+        service_type_id=placement.service_type.id,
+        service_type=placement.service_type,
         max_capacity=data.get("max_capacity", 1),
         min_participants=data.get("min_participants"),
         group_notes=data.get("group_notes"),
@@ -90,9 +96,9 @@ def new_session(
         closes_when_empty=closes_when_empty,
         series_id=series_id,
         occurs_on=occurs_on,
-        series_starts_at=place.starts_at if series_id else None,
+        series_starts_at=placement.starts_at if series_id else None,
         reschedule_count=0,
-        **_placed(place, overridden, data.get("override")),
+        **_placed(placement, overridden, data.get("override")),
     )
     session.decision_at = _decision_time(db, session, data.get("decision_at"))
     return session
@@ -139,12 +145,12 @@ def reschedule_session(
     `check_settled` and `timing.check_same_day` raise.
     """
     check_movable(session)
-    place = new_place(db, session, data, now=now)
-    late = timing.check_same_day(session, place.starts_at, data.get("override"), now=now)
-    check_settled(db, session, place, now=now)
-    overridden = late + take(db, place, data.get("override"), [session.id])
-    check_patients(db, session, place, [session.id])
-    return move_session(db, session, place, overridden, data, now=now)
+    placement = new_placement(db, session, data, now=now)
+    late = timing.check_same_day(session, placement.starts_at, data.get("override"), now=now)
+    check_settled(db, session, placement, now=now)
+    overridden = late + take(db, placement, data.get("override"), [session.id])
+    check_patients(db, session, placement, [session.id])
+    return move_session(db, session, placement, overridden, data, now=now)
 
 
 def check_movable(session: ClinicalSession) -> None:
@@ -153,40 +159,40 @@ def check_movable(session: ClinicalSession) -> None:
         raise errors.SessionImmovable(session.status)
 
 
-def check_settled(db: Session, session: ClinicalSession, place: Place, *, now: datetime) -> None:
+def check_settled(db: Session, session: ClinicalSession, placement: Placement, *, now: datetime) -> None:
     """Raises 409 `invalid-transition` for a new time of a session which somebody attended, or has come to or missed.
 
     Who has only arrived, or missed what has begun, goes along to another time of the same local day.
     """
-    if place.starts_at == session.starts_at:
+    if placement.starts_at == session.starts_at:
         return
     settled = {"ATTENDED"}
-    if day_of(place.starts_at, session.clinic.timezone) != day_of(session.starts_at, session.clinic.timezone):
+    if day_of(placement.starts_at, session.clinic.timezone) != day_of(session.starts_at, session.clinic.timezone):
         settled |= {"ARRIVED", "NO_SHOW"} if session.starts_at <= now else {"ARRIVED"}
     if found := settled & queries.statuses(db, session.id):
         raise errors.ParticipantsSettled(sorted(found))
 
 
-def check_patients(db: Session, session: ClinicalSession, place: Place, moving: Sequence[UUID]) -> None:
+def check_patients(db: Session, session: ClinicalSession, placement: Placement, moving: Sequence[UUID]) -> None:
     """Raises 409 `patient-busy` where a participant has another session then that is not `moving` away, too.
 
     One who joined after the patients were locked is in the way of nobody, or is caught by the exclusion constraint.
     """
-    asked = {"session": session.id, "starts": place.starts_at, "ends": place.ends_at, "moving": list(moving)}
+    asked = {"session": session.id, "starts": placement.starts_at, "ends": placement.ends_at, "moving": list(moving)}
     if busy := db.scalars(_BUSY_PATIENTS, asked).all():
         raise errors.ParticipantsBusy(busy)
 
 
-def is_there(session: ClinicalSession, place: Place) -> bool:
+def is_there(session: ClinicalSession, placement: Placement) -> bool:
     """Whether a session is in that place already."""
-    target = _placed(place, (), None)
+    target = _placed(placement, (), None)
     return all(getattr(session, name) == target[name] for name in ("starts_at", "ends_at", "provider_id", "room_id"))
 
 
 def move_session(
     db: Session,
     session: ClinicalSession,
-    place: Place,
+    placement: Placement,
     overridden: Sequence[str],
     data: Mapping[str, Any],
     *,
@@ -198,13 +204,13 @@ def move_session(
     offered to those who wait.
     """
     previous = events.Held.of(session)
-    target = _placed(place, overridden, data.get("override"))
-    if is_there(session, place):
+    target = _placed(placement, overridden, data.get("override"))
+    if is_there(session, placement):
         raise InvalidField("starts_at", "The session is there already.")
     was_blocked = queries.blocked(db, [session.id])[session.id]
     waits = fulfilment.waits_on(db, session)
     if session.decision_at:
-        session.decision_at, session.decision = session.decision_at + (place.starts_at - session.starts_at), None
+        session.decision_at, session.decision = session.decision_at + (placement.starts_at - session.starts_at), None
     for name, value in target.items():
         setattr(session, name, value)
     session.reschedule_count += 1
@@ -310,16 +316,16 @@ def close_spot(participant: Participant, by: str, reason: str | None, now: datet
     participant.cancelled_by, participant.cancel_reason = by, reason
 
 
-def _placed(place: Place, overridden: Sequence[str], override: Mapping[str, Any] | None) -> dict[str, Any]:
+def _placed(placement: Placement, overridden: Sequence[str], override: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
-        "provider_id": place.provider.id,
-        "provider": place.provider,
-        "room_id": place.room.id if place.room else None,
-        "room": place.room,
-        "starts_at": place.starts_at,
-        "ends_at": place.ends_at,
-        "buffer_before_minutes": place.buffer_before_minutes,
-        "buffer_after_minutes": place.buffer_after_minutes,
+        "provider_id": placement.provider.id,
+        "provider": placement.provider,
+        "room_id": placement.room.id if placement.room else None,
+        "room": placement.room,
+        "starts_at": placement.starts_at,
+        "ends_at": placement.ends_at,
+        "buffer_before_minutes": placement.buffer_before_minutes,
+        "buffer_after_minutes": placement.buffer_after_minutes,
         "overridden": list(overridden),
         "override_reason": override["reason"] if override and overridden else None,
     }
