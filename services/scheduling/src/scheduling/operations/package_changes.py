@@ -41,7 +41,7 @@ def reschedule_session(db: Session, held: Whole, number: int, data: Mapping[str,
     step = held.step(number)
     if step.status != "SCHEDULED":
         raise errors.NoAppointmentToMove
-    participants.hold(db, held.package.patient_id, None)
+    participants.lock_booking_facts(db, held.package.patient_id, None)
     participants.reschedule(db, held.appointments[step.id], data, now=now)
     held.package.change_reason = data["reason"]
     db.flush()
@@ -118,7 +118,7 @@ def shift(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -
     """
     package = held.package
     check_open(package)
-    participants.hold(db, package.patient_id, None)
+    participants.lock_booking_facts(db, package.patient_id, None)
     placed = _movable(held, _named(held, data), now)
     if not placed:
         raise errors.NothingToShift
@@ -144,7 +144,7 @@ def substitute(db: Session, held: Whole, data: Mapping[str, Any], *, now: dateti
     """
     package, provider_id, reason = held.package, data["provider_id"], data["reason"]
     check_going(package)
-    participants.hold(db, package.patient_id, None)
+    participants.lock_booking_facts(db, package.patient_id, None)
     steps = _named(held, data)
     packages.qualified_provider(db, provider_id, package.clinic, package.service_type, "provider_id")
     placed = [(s, p) for s, p in _movable(held, steps, now) if p.session.provider_id != provider_id]

@@ -20,7 +20,7 @@ from scheduling.models import Clinic, Package, PackageSession, Participant, Prov
 from scheduling.operations import planning
 from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_patients, lock_sessions
-from scheduling.operations.participants import hold
+from scheduling.operations.participants import lock_booking_facts
 from scheduling.operations.placing import Placement, active_provider, active_room, active_service_type
 from scheduling.operations.planning import Task
 from scheduling.operations.progress import CHOSEN, REQUESTED, SUBSTITUTE, assign, locked_package, move
@@ -46,7 +46,7 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
 
     Raises the same 422 problems.
     """
-    hold(db, data["patient_id"], None)
+    lock_booking_facts(db, data["patient_id"], None)
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
     placements = planning.planned(db, task)
@@ -60,7 +60,7 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Wh
     `all_or_nothing` nothing is stored then. Raises 422 problems for what is unknown, inactive, or does not belong
     together, `unknown-patient`; 409 `package-conflicts` with all `conflicts`.
     """
-    lock_sessions(db, hold(db, data["patient_id"], None).elsewhere)
+    lock_sessions(db, lock_booking_facts(db, data["patient_id"], None).elsewhere)
     package, steps = _draft(db, data, now)
     task = Task(package, steps, now)
     placements = _placements(db, task, data) if package.auto_schedule or "sessions" in data else []
@@ -83,7 +83,7 @@ def schedule(
     """
     package = held.package
     check_open(package)
-    hold(db, package.patient_id, None)
+    lock_booking_facts(db, package.patient_id, None)
     change_wishes(package, data, now)
     numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions", ())]
     steps = [held.step(n) for n in numbers] if numbers else [s for s in held.steps if is_outstanding(s)]

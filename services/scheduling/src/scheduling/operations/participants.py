@@ -22,7 +22,10 @@ from scheduling.operations.sessions import close_spot, place_session, reschedule
 from scheduling.queries import corrections
 from scheduling.queries import waitlist as waitlist_queries
 
-_HOLD = text("SELECT * FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))")
+_BOOKING_FACTS = text("""
+    SELECT *, held AS offered_spots
+    FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))
+""")
 
 # The unit of work would put a statement together for every row; this is where bookings per second are made.
 _INSERT = text("""
@@ -53,14 +56,14 @@ def book(db: Session, session_id: UUID, data: Mapping[str, Any], *, now: datetim
     absence and the past aside.
     """
     patient_id: UUID = data["patient_id"]
-    held = hold(db, patient_id, session_id)
+    facts = lock_booking_facts(db, patient_id, session_id)
     session = queries.find_session(db, session_id)
     if session is None:
         raise NotFound("session")
     past = _past_rules(session, data, now)
-    overridden = _overridden(held, data.get("override"), past)
-    booking = _take_spot(db, session, held, patient_id, data.get("notes"), now, overridden=overridden)
-    if session.starts_at > now and not held.offered and not booking.standing.spots.available:
+    overridden = _overridden(facts, data.get("override"), past)
+    booking = _take_spot(db, session, facts, patient_id, data.get("notes"), now, overridden=overridden)
+    if session.starts_at > now and not facts.offered and not booking.standing.spots.available:
         events.session_filled(db, session, now)
     return booking
 
@@ -74,10 +77,12 @@ def book_appointment(
     it. `step` is the session of a package that it is.
     """
     patient_id: UUID = data["patient_id"]
-    lock_sessions(db, hold(db, patient_id, None).elsewhere)
+    lock_sessions(db, lock_booking_facts(db, patient_id, None).elsewhere)
     session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now, closes_when_empty=True)
     events.session_scheduled(db, session, now)
-    return _take_spot(db, session, hold(db, patient_id, session.id), patient_id, data.get("notes"), now, step)
+    return _take_spot(
+        db, session, lock_booking_facts(db, patient_id, session.id), patient_id, data.get("notes"), now, step
+    )
 
 
 def update(db: Session, participant: Participant, data: Mapping[str, Any]) -> Participant:
@@ -143,7 +148,7 @@ def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Pa
     Raises 404; 422 `unknown-patient` for a patient who is not active any more.
     """
     participant = locked_participant(db, participant_id, into)
-    hold(db, participant.patient_id, None)
+    lock_booking_facts(db, participant.patient_id, None)
     return participant
 
 
@@ -164,11 +169,11 @@ def move_participant(
         raise InvalidField("session_id", "The session is of another service type.")
     check_open(session, now)
     late = timing.check_same_day(old, session.starts_at, data.get("override"), now=now)
-    held = hold(db, participant.patient_id, into, moving=participant.id)
-    overridden = _overridden(held, data.get("override"), late)
-    check_spot(session, held)
-    if held.offered:
-        offers.accept(db, held.offered, participant.id, now=now)
+    facts = lock_booking_facts(db, participant.patient_id, into, moving=participant.id)
+    overridden = _overridden(facts, data.get("override"), late)
+    check_spot(session, facts)
+    if facts.offered:
+        offers.accept(db, facts.offered, participant.id, now=now)
     previous = events.Held.of(old)
     for name, value in overridden.items():
         setattr(participant, name, value)
@@ -179,9 +184,9 @@ def move_participant(
     db.flush()
     events.appointment_rescheduled(db, participant, session, previous, now)
     progress.note_provider(db, participant, reason, now=now)
-    if not held.offered and held.taken + held.held + 1 >= session.max_capacity:
+    if not facts.offered and facts.taken + facts.offered_spots + 1 >= session.max_capacity:
         events.session_filled(db, session, now)
-    if held.waits:
+    if facts.waits:
         fulfil(db, participant.patient_id, [session], now=now)
     return participant
 
@@ -230,15 +235,15 @@ def locked_participant(
     return participant
 
 
-def hold(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None) -> Row[Any]:
+def lock_booking_facts(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None) -> Row[Any]:
     """Lock the patient, before all else, and then the session; returns what the rules ask of both.
 
     Raises 422 `unknown-patient`: as NotYetKnown, where the patient's registration may be on its way here.
     """
-    held = db.execute(_HOLD, {"patient": patient_id, "session": session_id, "moving": moving}).one()
-    if not held.active:
-        raise errors.PatientNotYetKnown if held.active is None else errors.UnknownPatient
-    return held
+    facts = db.execute(_BOOKING_FACTS, {"patient": patient_id, "session": session_id, "moving": moving}).one()
+    if not facts.active:
+        raise errors.PatientNotYetKnown if facts.active is None else errors.UnknownPatient
+    return facts
 
 
 def regain(db: Session, participant: Participant, *, now: datetime) -> None:
@@ -250,25 +255,25 @@ def regain(db: Session, participant: Participant, *, now: datetime) -> None:
     """
     if participant.package_session_id and corrections.is_made_up(db, participant.package_session_id):
         raise errors.PackageSessionMadeUp
-    held = hold(db, participant.patient_id, participant.session_id)
-    check_spot(participant.session, held)
-    if held.offered:
-        offers.accept(db, held.offered, participant.id, now=now)
-    if held.waits:
+    facts = lock_booking_facts(db, participant.patient_id, participant.session_id)
+    check_spot(participant.session, facts)
+    if facts.offered:
+        offers.accept(db, facts.offered, participant.id, now=now)
+    if facts.waits:
         fulfil(db, participant.patient_id, [participant.session], now=now)
 
 
 def _take_spot(
     db: Session,
     session: ClinicalSession,
-    held: Row[Any],
+    facts: Row[Any],
     patient_id: UUID,
     notes: str | None,
     now: datetime,
     step: PackageSession | None = None,
     overridden: Mapping[str, Any] = _NOTHING_OVERRIDDEN,
 ) -> Booking:
-    check_spot(session, held)
+    check_spot(session, facts)
     row: dict[str, Any] = {
         "id": new_id(),
         "session_id": session.id,
@@ -282,36 +287,36 @@ def _take_spot(
         "package_session_id": step.id if step else None,
         **overridden,
     }
-    if held.offered:
-        offers.accept(db, held.offered, row["id"], now=now)
+    if facts.offered:
+        offers.accept(db, facts.offered, row["id"], now=now)
     year = domain.local_year(now, session.clinic.timezone)
     number = db.execute(_INSERT, {**row, "year": year}).scalar_one()
     participant = Participant(
         **row, appointment_number=number, session=session, package_session=step, reschedule_count=0
     )
     events.appointment_booked(db, participant, session, now)
-    if held.waits:
+    if facts.waits:
         fulfil(db, patient_id, [session], now=now)
     # an appointment that is only now made can not have been cleared
-    now_there = queries.Spots(session.max_capacity, held.taken + 1, held.held)
-    standing = queries.Standing(now_there, cleared=False, consented=held.consented, blocked=held.blocked)
-    if not held.consented:
+    now_there = queries.Spots(session.max_capacity, facts.taken + 1, facts.offered_spots)
+    standing = queries.Standing(now_there, cleared=False, consented=facts.consented, blocked=facts.blocked)
+    if not facts.consented:
         ended = queries.ended_consents(db, patient_id)
         standing = replace(standing, consent_reason=domain.consent_reason(ended, session.clinic_id))
     return Booking(participant, standing)
 
 
-def _overridden(held: Row[Any], override: Mapping[str, Any] | None, others: Sequence[str] = ()) -> dict[str, Any]:
+def _overridden(facts: Row[Any], override: Mapping[str, Any] | None, others: Sequence[str] = ()) -> dict[str, Any]:
     """What a participant keeps of the rules that are set aside. Raises the 409 problem of an absence that is not."""
-    rules = [*settle(absences(held.blocked), override), *others]
+    rules = [*settle(absences(facts.blocked), override), *others]
     return {"booking_overridden": rules, "booking_override_reason": override["reason"] if override and rules else None}
 
 
-def check_spot(session: ClinicalSession, held: Row[Any]) -> None:
+def check_spot(session: ClinicalSession, facts: Row[Any]) -> None:
     """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no place there."""
-    if held.enrolled:
+    if facts.enrolled:
         raise errors.AlreadyEnrolled
-    if held.taken + held.held >= session.max_capacity:
+    if facts.taken + facts.offered_spots >= session.max_capacity:
         raise errors.SessionFull
-    if held.busy:
+    if facts.busy:
         raise errors.PatientBusy

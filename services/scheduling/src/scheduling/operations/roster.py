@@ -35,14 +35,14 @@ def join(db: Session, series: SessionSeries, data: Mapping[str, Any], *, now: da
     with what `book` raises for each session. With `skip_conflicts` those are left out, as long as one fits.
     """
     patient_id: UUID = data["patient_id"]
-    held = participants.hold(db, patient_id, None)
+    facts = participants.lock_booking_facts(db, patient_id, None)
     if current_member(db, series.id, patient_id):
         raise errors.OnRoster
     joined_on = _from_today(data.get("from_date"), series, now)
     ids = coming(db, series.id, since=_midnight(joined_on, series), now=now)
     if not ids:
         raise InvalidField("from_date", "The series has no session on or after that day.")
-    lock_sessions(db, {*ids, *held.elsewhere})
+    lock_sessions(db, {*ids, *facts.elsewhere})
     skipped = _book_all(db, ids, data, now)
     if skipped and (len(skipped) == len(ids) or not data["skip_conflicts"]):
         raise errors.SeriesConflicts(skipped)

@@ -34,8 +34,8 @@ def add(db: Session, data: Mapping[str, Any], *, now: datetime) -> WaitlistEntry
     `already-enrolled`, `places-available`, `invalid-transition` (it has begun or is cancelled).
     """
     patient_id, session_id = data["patient_id"], data.get("session_id")
-    held = participants.hold(db, patient_id, session_id)
-    wanted = _session(db, session_id, held, now) if session_id else _wishes(db, data, now)
+    facts = participants.lock_booking_facts(db, patient_id, session_id)
+    wanted = _session(db, session_id, facts, now) if session_id else _wishes(db, data, now)
     entry = WaitlistEntry(
         id=new_id(),
         patient_id=patient_id,
@@ -176,14 +176,14 @@ def _pass_on(db: Session, offer: WaitlistOffer, cause: str, now: datetime) -> No
     spots.pass_on(db, locked_session(db, offer.session_id), offer.id, cause, now=now)
 
 
-def _session(db: Session, session_id: UUID, held: Row[Any], now: datetime) -> dict[str, Any]:
+def _session(db: Session, session_id: UUID, facts: Row[Any], now: datetime) -> dict[str, Any]:
     session = queries.find_session(db, session_id)
     if session is None:
         raise InvalidField("session_id", "There is no such session.")
     participants.check_open(session, now)
-    if held.enrolled:
+    if facts.enrolled:
         raise errors.AlreadyEnrolled
-    if spots.available(db, session) and not held.blocked:
+    if spots.available(db, session) and not facts.blocked:
         raise errors.SpotsAvailable
     return {
         "session_id": session.id,
