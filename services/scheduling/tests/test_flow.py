@@ -15,10 +15,12 @@ def test_a_group_session_starts_empty_and_fills_up(desk: Desk) -> None:
     session = desk.create_session(room_id=desk.room["id"], min_participants=2, group_notes="Bring the mats")
     assert session["status"] == "SCHEDULED"
     assert (session["current_capacity"], session["available_spots"], session["is_full"]) == (0, 3, False)
+    assert session["booked_count"] == 0
     for taken in (1, 2, 3):
         participant = desk.create_participant(session)
         assert participant["status"] == "BOOKED"
         assert participant["session"]["current_capacity"] == taken
+        assert participant["session"]["booked_count"] == taken
     full = desk.session(session["id"])
     assert (full["current_capacity"], full["available_spots"], full["is_full"]) == (3, 0, True)
     assert full["capacity_percentage"] == 100.0

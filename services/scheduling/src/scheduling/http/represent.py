@@ -36,6 +36,7 @@ def _session(row: ClinicalSession, spots: queries.Spots, blocked: Sequence[str])
         **{name: getattr(row, name, None) for name in _SESSION},
         "service_type": row.service_type.code,
         "timezone": row.clinic.timezone,
+        "booked_count": spots.taken,
         "current_capacity": spots.taken,
         "held_spots": spots.held,
         "available_spots": spots.available,

@@ -70,7 +70,7 @@ _SESSIONS = text("""
              to_jsonb(s.starts_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS starts_at,
              to_jsonb(s.ends_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS ends_at,
              t.code AS service_type, s.provider_id, s.room_id, s.clinic_id, s.max_capacity,
-             p.taken AS current_capacity, o.held AS held_spots,
+             p.taken AS booked_count, p.taken AS current_capacity, o.held AS held_spots,
              greatest(s.max_capacity - p.taken - o.held, 0) AS available_spots,
              s.max_capacity <= p.taken + o.held AS is_full, s.decision, p.participants
       FROM sessions s JOIN service_types t ON t.id = s.service_type_id,

@@ -138,7 +138,10 @@ class CalendarSession(Schema):
     room_id = fields.UUID(allow_none=True)
     clinic_id = fields.UUID()
     max_capacity = fields.Integer()
-    current_capacity = fields.Integer()
+    booked_count = fields.Integer(metadata={"description": "How many participants take up a spot"})
+    current_capacity = fields.Integer(
+        metadata={"description": "The same number as `booked_count`, which replaces it", "deprecated": True}
+    )
     held_spots = fields.Integer()
     available_spots = fields.Integer()
     is_full = fields.Boolean()

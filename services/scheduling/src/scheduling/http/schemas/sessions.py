@@ -193,7 +193,10 @@ class SessionAnswer(Answer):
     max_capacity = fields.Integer()
     min_participants = fields.Integer(allow_none=True)
     group_notes = restricted(CARE, fields.String(allow_none=True))
-    current_capacity = fields.Integer(metadata={"description": "Live participants"})
+    booked_count = fields.Integer(metadata={"description": "How many participants take up a spot"})
+    current_capacity = fields.Integer(
+        metadata={"description": "The same number as `booked_count`, which replaces it", "deprecated": True}
+    )
     held_spots = fields.Integer(metadata={"description": "Held by open offers to those who wait"})
     available_spots = fields.Integer()
     is_full = fields.Boolean()
