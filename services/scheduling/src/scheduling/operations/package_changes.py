@@ -78,7 +78,7 @@ def warned(held: Whole, *, now: datetime) -> list[dict[str, Any]]:
             "detail": warning(code, gap),
             "detail_ar": warning(code, gap, "ar"),
         }
-        for number, code in warnings(packages.standing(held), held.package.clinic.timezone, gap)
+        for number, code in warnings(packages.placed_occurrences(held), held.package.clinic.timezone, gap)
         if number in coming
     ]
 
@@ -268,7 +268,7 @@ def _movable(held: Whole, steps: Sequence[PackageSession], now: datetime) -> lis
 
 def _task(held: Whole, placed: Sequence[Placed], now: datetime) -> Task:
     steps = [step for step, _ in placed]
-    others = packages.standing(held, but={step.session_number for step in steps})
+    others = packages.placed_occurrences(held, but={step.session_number for step in steps})
     return Task(held.package, steps, now, others, frozenset(p.session_id for _, p in placed))
 
 

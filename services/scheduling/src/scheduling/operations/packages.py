@@ -89,7 +89,7 @@ def schedule(
     steps = [held.step(n) for n in numbers] if numbers else [s for s in held.steps if is_outstanding(s)]
     for step in steps:
         check_outstanding(step)
-    task = Task(package, steps, now, standing(held))
+    task = Task(package, steps, now, placed_occurrences(held))
     placements = _placements(db, task, data)
     check_whole(task, placements, data)
     book_placements(db, held, task, placements, now=now, cause=cause)
@@ -152,7 +152,7 @@ def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Who
     return read.whole(db, locked_package(db, package_id))
 
 
-def standing(held: Whole, but: Collection[int] = ()) -> list[Occurrence]:
+def placed_occurrences(held: Whole, but: Collection[int] = ()) -> list[Occurrence]:
     """Where the sessions are that have their place, but for those of some numbers."""
     return [occurrence(step, p) for step, p in held.placed() if step.session_number not in but]
 

@@ -17,7 +17,7 @@ from scheduling.models import ClinicalSession, PackageSession, Participant
 from scheduling.operations import offers, progress, spots, timing
 from scheduling.operations.fulfilment import fulfil
 from scheduling.operations.locks import lock_patients, lock_sessions
-from scheduling.operations.placing import absences, settle
+from scheduling.operations.placing import absences, apply_override
 from scheduling.operations.sessions import close_spot, place_session, reschedule_session
 from scheduling.queries import corrections
 from scheduling.queries import waitlist as waitlist_queries
@@ -308,7 +308,7 @@ def _take_spot(
 
 def _overridden(facts: Row[Any], override: Mapping[str, Any] | None, others: Sequence[str] = ()) -> dict[str, Any]:
     """What a participant keeps of the rules that are set aside. Raises the 409 problem of an absence that is not."""
-    rules = [*settle(absences(facts.blocked), override), *others]
+    rules = [*apply_override(absences(facts.blocked), override), *others]
     return {"booking_overridden": rules, "booking_override_reason": override["reason"] if override and rules else None}
 
 

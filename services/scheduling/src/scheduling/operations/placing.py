@@ -21,7 +21,7 @@ from scheduling.queries.met import closure_on, session_met
 # No session is longer than MAX_MINUTES and no buffer than MAX_BUFFER_MINUTES, so what stands in the way has begun at
 # most that long before: a range of a B-tree, many times cheaper than the exclusion constraints' own index.
 # 2: the sessions themselves overlap; 1: only their buffers do.
-_AGAINST = text("""
+_CONFLICTS = text("""
     SELECT
       (SELECT max(CASE WHEN starts_at < :ends AND ends_at > :starts THEN 2 ELSE 1 END) FROM sessions
        WHERE status <> 'CANCELLED' AND provider_id = :provider AND id <> ALL (CAST(:moving AS uuid[]))
@@ -127,19 +127,21 @@ def lock_placements(db: Session, placements: Sequence[Placement]) -> None:
 def take(
     db: Session, placement: Placement, override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
 ) -> list[str]:
-    """Lock a place that can be had; returns the rules that the override sets aside. Raises the 409 problem of `settle`.
+    """Lock a free placement and return the rules that the override lifts.
+
+    Raises the 409 problem of `apply_override`.
 
     It is looked at twice: what is visibly taken is refused without waiting behind all others who want it, and what is
     visibly free is free only under the locks.
     """
-    settle(conflicts(db, placement, moving), override)
+    apply_override(conflicts(db, placement, moving), override)
     lock_placements(db, [placement])
-    return settle(conflicts(db, placement, moving), override)
+    return apply_override(conflicts(db, placement, moving), override)
 
 
 def conflicts(db: Session, placement: Placement, moving: Iterable[UUID] = ()) -> list[PlacementRefused]:
     """All that stands against a place, read under its locks; the sessions `moving` away stand in nobody's way."""
-    against = db.execute(_AGAINST, _asked(placement, moving)).one()
+    against = db.execute(_CONFLICTS, _asked(placement, moving)).one()
     found: list[PlacementRefused] = []
     if not _within_hours(db, placement):
         found.append(errors.OutsideWorkingHours())
@@ -175,14 +177,16 @@ def clashes(placement: Placement, other: Placement) -> list[PlacementRefused]:
     return found
 
 
-def settle(found: Sequence[PlacementRefused], override: Mapping[str, Any] | None) -> list[str]:
+def apply_override(found: Sequence[PlacementRefused], override: Mapping[str, Any] | None) -> list[str]:
     """The rules that a manager's override sets aside. Raises the first refusal that it does not, or cannot."""
-    if refusing := standing(found, override):
+    if refusing := unresolved_conflicts(found, override):
         raise refusing[0]
     return [c.rule for c in found if c.rule]
 
 
-def standing(found: Sequence[PlacementRefused], override: Mapping[str, Any] | None) -> list[PlacementRefused]:
+def unresolved_conflicts(
+    found: Sequence[PlacementRefused], override: Mapping[str, Any] | None
+) -> list[PlacementRefused]:
     """What a manager's override does not set aside."""
     return [c for c in found if override is None or c.rule is None]
 

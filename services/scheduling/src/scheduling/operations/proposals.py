@@ -19,12 +19,12 @@ from scheduling.operations.locks import lock_packages, lock_patients, lock_sessi
 from scheduling.operations.packages import announce
 from scheduling.operations.placing import (
     Placement,
+    apply_override,
     clashes,
     conflicts,
     lock_placements,
     new_placement,
-    settle,
-    standing,
+    unresolved_conflicts,
 )
 from scheduling.operations.scopes import Move, in_order
 from scheduling.operations.series import refused
@@ -117,11 +117,11 @@ def _carry_out(
     for item, placement in wanted:
         if placement:
             found = [*conflicts(db, placement, leaving), *(c for m in moves for c in clashes(placement, m.placement))]
-            against: list[Conflict] = [*standing(found, override)]
+            against: list[Conflict] = [*unresolved_conflicts(found, override)]
             against += _busy_patients(db, item, placement, moves, leaving)
             refusals += [item.refused(placement.starts_at, error) for error in against]
             if not against:
-                overridden = settle(found, override)
+                overridden = apply_override(found, override)
                 moves.append(_Move(session=item.session, placement=placement, item=item, overridden=overridden))
         elif item.has(CANCEL) and (error := _cancel(db, item.session, data.get("reason"), now)):
             refusals.append(item.refused(item.session.starts_at, error))

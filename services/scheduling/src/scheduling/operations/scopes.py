@@ -20,7 +20,13 @@ from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession
 from scheduling.operations import sessions
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
-from scheduling.operations.placing import Placement, lock_placements, new_placement, settle, standing
+from scheduling.operations.placing import (
+    Placement,
+    apply_override,
+    lock_placements,
+    new_placement,
+    unresolved_conflicts,
+)
 from scheduling.operations.series import check_all, refused
 from scheduling.queries.series import coming
 
@@ -142,7 +148,7 @@ def _move_all(
     if refusals := [refused for move in moves for refused in _refusals(db, move, override, ids, now)]:
         raise errors.SeriesConflicts(refusals)
     for move in _ordered(moves):
-        sessions.move_session(db, move.session, move.placement, settle(move.conflicts, override), data, now=now)
+        sessions.move_session(db, move.session, move.placement, apply_override(move.conflicts, override), data, now=now)
     db.flush()
     return len(moves)
 
@@ -206,7 +212,7 @@ def _ordered(moves: Sequence[Move]) -> Iterable[Move]:
 def _refusals(
     db: Session, move: Move, override: Mapping[str, Any] | None, moving: Sequence[UUID], now: datetime
 ) -> Iterator[Refused]:
-    for error in standing(move.conflicts, override):
+    for error in unresolved_conflicts(move.conflicts, override):
         yield refused(move.session, move.placement.starts_at, error)
     try:
         sessions.check_settled(db, move.session, move.placement, now=now)

@@ -16,7 +16,14 @@ from scheduling.domain.hours import TOO_FAR_AHEAD, last_day
 from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences, parse_rule
 from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession, SessionSeries
-from scheduling.operations.placing import Placement, conflicts, lock_placements, placement_of, settle, standing
+from scheduling.operations.placing import (
+    Placement,
+    apply_override,
+    conflicts,
+    lock_placements,
+    placement_of,
+    unresolved_conflicts,
+)
 from scheduling.operations.sessions import store_session
 from scheduling.operations.setup import active_clinic, check_zone
 
@@ -33,7 +40,7 @@ class Planned:
         """Why it is refused, without the rules that an override sets aside."""
         return [
             Refused(error=error, starts_at=self.placement.starts_at, occurs_on=self.occurrence.occurs_on)
-            for error in standing(self.conflicts, override)
+            for error in unresolved_conflicts(self.conflicts, override)
         ]
 
 
@@ -75,7 +82,7 @@ def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cre
             db,
             p.placement,
             {**data, "session_type": domain.GROUP},
-            settle(p.conflicts, override),
+            apply_override(p.conflicts, override),
             now=now,
             series_id=series.id,
             occurs_on=p.occurrence.occurs_on,
@@ -97,7 +104,7 @@ def check_all(
     kept: list[Placement] = []
     for placement in placements:
         against = [*conflicts(db, placement, moving), *(clash for other in kept if (clash := _clash(placement, other)))]
-        if not standing(against, override):
+        if not unresolved_conflicts(against, override):
             kept.append(placement)
         found.append(against)
     return found
