@@ -14,7 +14,7 @@ from scheduling.http.schemas import package_changes as schemas
 from scheduling.http.schemas.packages import PackageAnswer
 from scheduling.http.schemas.sessions import ReasonBody, RescheduleParticipantBody
 from scheduling.operations import package_changes as operations
-from scheduling.queries.packages import Whole
+from scheduling.queries.packages import LockedPackage
 
 routes = Routes("package-changes", "Changes of packages")
 
@@ -117,5 +117,5 @@ def resume_package(body: dict[str, Any], package_id: UUID) -> Response:
     return tagged(changed(current_db(), held))
 
 
-def _warned(held: Whole, number: int) -> Response:
+def _warned(held: LockedPackage, number: int) -> Response:
     return told_beside(changed(current_db(), held, number=number), warnings=operations.warned(held, now=clock.now()))

@@ -68,7 +68,7 @@ def get_package(package_id: UUID) -> Response:
     package = db.get(Package, package_id)
     if package is None:
         raise NotFound("package")
-    return tagged(shown(db, read.whole(db, package)))
+    return tagged(shown(db, read.package_with_sessions(db, package)))
 
 
 @routes.view(
@@ -86,7 +86,9 @@ def schedule_package(body: dict[str, Any], package_id: UUID) -> Response:
     return tagged(changed(db, held))
 
 
-def held_package(db: Session, package_id: UUID, into: UUID | None = None, *, number: int | None = None) -> read.Whole:
+def held_package(
+    db: Session, package_id: UUID, into: UUID | None = None, *, number: int | None = None
+) -> read.LockedPackage:
     """The package to change, or one of its sessions, and another session.
 
     Raises 404, 403 where it is not the caller's to change, and 412 where it is not as the caller saw it.
@@ -98,13 +100,13 @@ def held_package(db: Session, package_id: UUID, into: UUID | None = None, *, num
     return held
 
 
-def changed(db: Session, held: read.Whole, *, number: int | None = None) -> Any:
+def changed(db: Session, held: read.LockedPackage, *, number: int | None = None) -> Any:
     """A package as its answer tells it after a change, which may not have put it into other people's schedules."""
     check_package(held, number)
     return shown(db, held)
 
 
-def shown(db: Session, held: read.Whole) -> Any:
+def shown(db: Session, held: read.LockedPackage) -> Any:
     """A package as its answer tells it."""
     package = held.package
     return _PACKAGE.dump(

@@ -6,7 +6,7 @@ from jalsa.http import current_db, current_principal
 from jalsa.service.errors import Forbidden
 from scheduling import queries
 from scheduling.policy import acts_for
-from scheduling.queries.packages import Whole
+from scheduling.queries.packages import LockedPackage
 
 #: The states of a package's sessions of which nothing is changed any more.
 _OVER = frozenset({"COMPLETED", "CANCELLED"})
@@ -33,7 +33,7 @@ def check_session(session_id: UUID | None, permission: str = "sessions.write") -
         check_schedules(session.provider_id, permission=permission)
 
 
-def check_package(held: Whole, number: int | None = None) -> None:
+def check_package(held: LockedPackage, number: int | None = None) -> None:
     """The same for one session of a package, or for all of them that are not over."""
     steps = [held.step(number)] if number is not None else [step for step in held.steps if step.status not in _OVER]
     placed = {step.id: participant.session.provider_id for step, participant in held.placed()}

@@ -26,12 +26,14 @@ from scheduling.operations.packages import check_going, check_open, is_outstandi
 from scheduling.operations.planning import Task
 from scheduling.operations.progress import SUBSTITUTE, assign, finish, move, note_provider, unpause
 from scheduling.operations.scopes import Move, in_order
-from scheduling.queries.packages import Whole
+from scheduling.queries.packages import LockedPackage
 
 Placed = tuple[PackageSession, Participant]
 
 
-def reschedule_session(db: Session, held: Whole, number: int, data: Mapping[str, Any], *, now: datetime) -> None:
+def reschedule_session(
+    db: Session, held: LockedPackage, number: int, data: Mapping[str, Any], *, now: datetime
+) -> None:
     """Move the appointment of one session; it is told as any appointment is.
 
     Raises 404 for the number, 422 and 409 as `participants.reschedule`, `package-paused`, and `invalid-transition` for
@@ -47,7 +49,7 @@ def reschedule_session(db: Session, held: Whole, number: int, data: Mapping[str,
     db.flush()
 
 
-def schedule_session(db: Session, held: Whole, number: int, data: Mapping[str, Any], *, now: datetime) -> None:
+def schedule_session(db: Session, held: LockedPackage, number: int, data: Mapping[str, Any], *, now: datetime) -> None:
     """Book one session that has no place and is owed, where a person says; it is told as any appointment is.
 
     Raises 404 for the number, 422 and 409 as `participants.book_appointment`, `package-paused`, and
@@ -67,7 +69,7 @@ def schedule_session(db: Session, held: Whole, number: int, data: Mapping[str, A
     db.flush()
 
 
-def warned(held: Whole, *, now: datetime) -> list[dict[str, Any]]:
+def warned(held: LockedPackage, *, now: datetime) -> list[dict[str, Any]]:
     """What is unusual about the times of the sessions that are still to come; each names its session."""
     gap = held.package.gap_days
     coming = {step.session_number for step, _ in held.coming(now)}
@@ -84,7 +86,7 @@ def warned(held: Whole, *, now: datetime) -> list[dict[str, Any]]:
 
 
 def cancel_session(
-    db: Session, held: Whole, number: int, reason: str | None, *, owed: bool = False, now: datetime
+    db: Session, held: LockedPackage, number: int, reason: str | None, *, owed: bool = False, now: datetime
 ) -> None:
     """Give up one session, with its appointment if it has one; `owed` keeps it to be made up.
 
@@ -109,7 +111,7 @@ def cancel_session(
     finish(db, package, now=now)
 
 
-def shift(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
+def shift(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
     """Move the appointments from a session number on that are still to come.
 
     Either by `days`, to the same wall time, or by a new plan from the local day `start_date` on. A place in a group
@@ -135,7 +137,7 @@ def shift(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -
     _settle(db, held, task, placements, data["reason"], package_events.RESCHEDULED, now)
 
 
-def substitute(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
+def substitute(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
     """Give the sessions of some numbers to another provider, at their time, else at the nearest that is free.
 
     Those that have no place are assigned to the provider; the past, and places in group sessions, stay. Publishes
@@ -163,7 +165,7 @@ def substitute(db: Session, held: Whole, data: Mapping[str, Any], *, now: dateti
         _settle(db, held, task, placements, reason, package_events.SUBSTITUTED, now)
 
 
-def cancel(db: Session, held: Whole, reason: str | None, *, now: datetime) -> None:
+def cancel(db: Session, held: LockedPackage, reason: str | None, *, now: datetime) -> None:
     """Cancel a package with every appointment that is still to come, and publish PackageCancelled.
 
     What has begun or is over stays as it is. Raises 409 `invalid-transition` for a package that is over.
@@ -183,7 +185,7 @@ def cancel(db: Session, held: Whole, reason: str | None, *, now: datetime) -> No
     package_events.package_cancelled(db, package, completed, len(coming), now)
 
 
-def pause(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
+def pause(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
     """Give up the appointments from a local day on, today if none is named, until the package is resumed.
 
     Publishes PackageScheduled if there are any. Raises 409 `invalid-transition` for a package that is over,
@@ -203,7 +205,7 @@ def pause(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -
         packages.announce(db, held, package_events.PAUSED, numbers, now=now)
 
 
-def resume(db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime) -> None:
+def resume(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
     """Go on with a paused package: its period begins at `start_date`, but not before today, and ends as much later.
 
     With `auto_schedule` what has no place is planned again. Raises 422 for the period; 409 `invalid-transition` for a
@@ -247,7 +249,7 @@ def _by_hand(package: Package, step: PackageSession, data: Mapping[str, Any]) ->
     }
 
 
-def _named(held: Whole, data: Mapping[str, Any]) -> Sequence[PackageSession]:
+def _named(held: LockedPackage, data: Mapping[str, Any]) -> Sequence[PackageSession]:
     """The sessions from one number to another, or to the end. Raises 422 problems."""
     total = held.package.total_sessions
     bounds = {"to_session_number": total, **data}
@@ -257,7 +259,7 @@ def _named(held: Whole, data: Mapping[str, Any]) -> Sequence[PackageSession]:
     return held.steps[bounds["from_session_number"] - 1 : bounds["to_session_number"]]
 
 
-def _movable(held: Whole, steps: Sequence[PackageSession], now: datetime) -> list[Placed]:
+def _movable(held: LockedPackage, steps: Sequence[PackageSession], now: datetime) -> list[Placed]:
     """Those whose appointment is still to come, in a session that is theirs alone."""
     return [
         (step, p)
@@ -266,7 +268,7 @@ def _movable(held: Whole, steps: Sequence[PackageSession], now: datetime) -> lis
     ]
 
 
-def _task(held: Whole, placed: Sequence[Placed], now: datetime) -> Task:
+def _task(held: LockedPackage, placed: Sequence[Placed], now: datetime) -> Task:
     steps = [step for step, _ in placed]
     others = packages.placed_occurrences(held, but={step.session_number for step in steps})
     return Task(held.package, steps, now, others, frozenset(p.session_id for _, p in placed))
@@ -281,7 +283,7 @@ def _from_day(task: Task, placed: Sequence[Placed], start: date) -> Task:
     return replace(task, since=start, until=until)
 
 
-def _planned_anew(db: Session, held: Whole, task: Task) -> list[Planned]:
+def _planned_anew(db: Session, held: LockedPackage, task: Task) -> list[Planned]:
     """A plan in which no sessions change places with each other: of a circle, one's old place is not used."""
     placements = planning.planned(db, task, locked=True)
     try:
@@ -300,7 +302,13 @@ def _days_later(one: Occurrence, days: int, zone: ZoneInfo) -> Occurrence:
 
 
 def _settle(
-    db: Session, held: Whole, task: Task, placements: Sequence[Planned], reason: str | None, cause: str, now: datetime
+    db: Session,
+    held: LockedPackage,
+    task: Task,
+    placements: Sequence[Planned],
+    reason: str | None,
+    cause: str,
+    now: datetime,
 ) -> None:
     """Move what has a place, give up what has none, and publish PackageScheduled.
 
@@ -327,7 +335,7 @@ def _settle(
     packages.announce(db, held, cause, [*refused, *moves], now=now)
 
 
-def _moves(db: Session, held: Whole, placements: Sequence[Planned]) -> dict[int, Move]:
+def _moves(db: Session, held: LockedPackage, placements: Sequence[Planned]) -> dict[int, Move]:
     """Those that are not where they are to be, by number."""
     found = {
         one.number: Move(
@@ -339,7 +347,7 @@ def _moves(db: Session, held: Whole, placements: Sequence[Planned]) -> dict[int,
     return {number: each for number, each in found.items() if not sessions.is_there(each.session, each.placement)}
 
 
-def _extend(held: Whole, now: datetime) -> None:
+def _extend(held: LockedPackage, now: datetime) -> None:
     """A period with an end goes on until the last of the sessions. Raises 422 where it becomes too long."""
     package = held.package
     last = max((day_of(p.starts_at, package.clinic.timezone) for _, p in held.coming(now)), default=None)

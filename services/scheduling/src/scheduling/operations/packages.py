@@ -27,7 +27,7 @@ from scheduling.operations.progress import CHOSEN, REQUESTED, SUBSTITUTE, assign
 from scheduling.operations.sessions import new_session
 from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.queries import packages as read
-from scheduling.queries.packages import Whole
+from scheduling.queries.packages import LockedPackage
 from scheduling.queries.waitlist import sessions_offered_to, waits
 
 
@@ -53,7 +53,7 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
     return Plan(task, placements, planning.refusals(task, placements), planning.alternatives(db, task, placements))
 
 
-def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Whole:
+def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> LockedPackage:
     """Store a package with its sessions, and publish PackageCreated; place them unless `auto_schedule` is false.
 
     `sessions` are places of a plan, which are taken as they are. What can not be placed is FAILED with its reason; with
@@ -67,13 +67,13 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Wh
     check_whole(task, placements, data)
     _store(db, package, steps)
     package_events.package_created(db, package, now)
-    made = Whole(package, steps, {})
+    made = LockedPackage(package, steps, {})
     book_placements(db, made, task, placements, now=now)
     return made
 
 
 def schedule(
-    db: Session, held: Whole, data: Mapping[str, Any], *, now: datetime, cause: str = package_events.SCHEDULED
+    db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime, cause: str = package_events.SCHEDULED
 ) -> None:
     """Place the sessions of a held package that are named, or else all that have no place and are owed.
 
@@ -97,7 +97,7 @@ def schedule(
 
 def book_placements(
     db: Session,
-    held: Whole,
+    held: LockedPackage,
     task: Task,
     placements: Sequence[Planned],
     *,
@@ -124,7 +124,7 @@ def book_placements(
         announce(db, held, cause, [one.number for one in kept], now=now)
 
 
-def announce(db: Session, held: Whole, cause: str, changed: Collection[int], *, now: datetime) -> None:
+def announce(db: Session, held: LockedPackage, cause: str, changed: Collection[int], *, now: datetime) -> None:
     """Publish PackageScheduled with all dates that are still to come, and the numbers of what changed."""
     coming = [(step.session_number, p) for step, p in held.coming(now)]
     package_events.package_scheduled(
@@ -138,7 +138,7 @@ def announce(db: Session, held: Whole, cause: str, changed: Collection[int], *, 
     )
 
 
-def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Whole:
+def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> LockedPackage:
     """The package, locked with its patient, the rows of its sessions that are to come, and its own. Raises 404.
 
     `into` is another session whose row is locked with them, as are those in which the patient is offered a place.
@@ -149,10 +149,10 @@ def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Who
     lock_patients(db, [package.patient_id])
     offered = sessions_offered_to(db, [package.patient_id])
     lock_sessions(db, {*read.sessions_to_come(db, package_id), *offered, *filter(None, [into])})
-    return read.whole(db, locked_package(db, package_id))
+    return read.package_with_sessions(db, locked_package(db, package_id))
 
 
-def placed_occurrences(held: Whole, but: Collection[int] = ()) -> list[Occurrence]:
+def placed_occurrences(held: LockedPackage, but: Collection[int] = ()) -> list[Occurrence]:
     """Where the sessions are that have their place, but for those of some numbers."""
     return [occurrence(step, p) for step, p in held.placed() if step.session_number not in but]
 

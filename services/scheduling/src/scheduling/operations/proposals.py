@@ -28,7 +28,7 @@ from scheduling.operations.placing import (
 )
 from scheduling.operations.scopes import Move, in_order
 from scheduling.operations.series import refused
-from scheduling.queries.packages import steps_in, whole
+from scheduling.queries.packages import package_with_sessions, steps_in
 from scheduling.queries.proposals import Proposal, propose, spots
 
 ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"
@@ -98,7 +98,7 @@ def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, n
         substituted = _carry_out(db, wanted, refusals, leaving, data, now)
     for package_id, steps in told.items():
         cause = SUBSTITUTED if substituted.issuperset(step.session_id for step in steps) else RESCHEDULED
-        held = whole(db, db.get_one(Package, package_id))
+        held = package_with_sessions(db, db.get_one(Package, package_id))
         announce(db, held, cause, [step.session_number for step in steps], now=now)
     return [item.session for item in items]
 

@@ -38,7 +38,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Whole:
+class LockedPackage:
     """A package with its sessions by number, and the appointment that each has, or had last."""
 
     package: Package
@@ -64,10 +64,10 @@ def _is_to_come(session: ClinicalSession, now: datetime) -> bool:
     return session.status == "SCHEDULED" and session.starts_at > now
 
 
-def whole(db: Session, package: Package) -> Whole:
+def package_with_sessions(db: Session, package: Package) -> LockedPackage:
     """The package as it is now, read with three statements."""
     steps = steps_of(db, package.id)
-    return Whole(package, steps, appointments(db, [step.id for step in steps]))
+    return LockedPackage(package, steps, appointments(db, [step.id for step in steps]))
 
 
 _COMING = text("""
