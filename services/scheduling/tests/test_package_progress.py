@@ -56,7 +56,7 @@ class Spot:
 
 
 @dataclass(eq=False)
-class Step:
+class PackageSessionModel:
     provider: str
     status: str = "PENDING"
     owed: bool = True
@@ -73,11 +73,11 @@ class Step:
 
 @dataclass
 class Model:
-    steps: list[Step]
+    package_sessions: list[PackageSessionModel]
     status: str = "DRAFT"
     paused: bool = False
     make_up: bool = False
-    spots: list[tuple[Step, Spot]] = field(default_factory=list)
+    spots: list[tuple[PackageSessionModel, Spot]] = field(default_factory=list)
 
     def closed(self) -> str | None:
         """Why the package does not change now."""
@@ -91,10 +91,10 @@ class Model:
             return "provider-busy"
         return "patient-busy" if any(spot.status in LIVE for spot in others) else None
 
-    def give_up(self, step: Step, status: str, *, owed: bool = True) -> None:
-        if step.spot and step.coming:
-            step.spot.status = "CANCELLED"
-        step.status, step.owed = status, owed
+    def give_up(self, package_session: PackageSessionModel, status: str, *, owed: bool = True) -> None:
+        if package_session.spot and package_session.coming:
+            package_session.spot.status = "CANCELLED"
+        package_session.status, package_session.owed = status, owed
 
     def begin(self) -> None:
         self.status = "IN_PROGRESS" if self.status in ("SCHEDULED", "COMPLETED") else self.status
@@ -106,7 +106,10 @@ class Model:
             self.status = "SCHEDULED"
 
     def finish(self) -> None:
-        left = any(step.outstanding or step.status == "SCHEDULED" for step in self.steps)
+        left = any(
+            package_session.outstanding or package_session.status == "SCHEDULED"
+            for package_session in self.package_sessions
+        )
         if self.status == "IN_PROGRESS" and not left:
             self.status, self.paused = "COMPLETED", False
 
@@ -121,10 +124,10 @@ class Course(RuleBasedStateMachine):
         asked = self.desk.package_body(provider_id=self.providers[0], total_sessions=TOTAL, preferred_time="10:00")
         package = created(centre.post("/packages", asked))
         self.path = f"/packages/{package['id']}"
-        self.model = Model([Step(self.providers[0]) for _ in range(TOTAL)])
+        self.model = Model([PackageSessionModel(self.providers[0]) for _ in range(TOTAL)])
         self.set_rule(make_up=False)
         self.model.status = "SCHEDULED"
-        self._see(package, self.model.steps)
+        self._see(package, self.model.package_sessions)
 
     @rule(make_up=st.booleans())
     def set_rule(self, make_up: bool) -> None:
@@ -134,10 +137,14 @@ class Course(RuleBasedStateMachine):
 
     @rule(which=spots)
     def check_in(self, which: int) -> None:
-        model, (step, spot) = self.model, self._spot(which, "BOOKED", "NO_SHOW")
+        model, (package_session, spot) = self.model, self._spot(which, "BOOKED", "NO_SHOW")
         answer = self._act(spot, "check-in", {"override": {"reason": "Long before the day"}})
         if spot.status == "NO_SHOW":
-            again = step.spot is not spot and step.spot is not None and step.spot.status in LIVE
+            again = (
+                package_session.spot is not spot
+                and package_session.spot is not None
+                and package_session.spot.status in LIVE
+            )
             others = any(s.meets(spot.start) for _, s in model.spots if s is not spot and s.status in LIVE)
             refusals = ["already-enrolled"] * again + ["patient-busy"] * others
             if refusals:
@@ -148,39 +155,45 @@ class Course(RuleBasedStateMachine):
             return
         ok(answer)
         spot.become("ARRIVED")
-        step.status, step.owed, step.spot = "SCHEDULED", True, spot
+        package_session.status, package_session.owed, package_session.spot = "SCHEDULED", True, spot
         model.begin()
         self._check()
 
     @rule(which=spots)
     def attend(self, which: int) -> None:
-        step, spot = self._spot(which, "ARRIVED")
+        package_session, spot = self._spot(which, "ARRIVED")
         if self._told(self._act(spot, "attend"), None if spot.status == "ARRIVED" else "invalid-transition"):
             spot.become("ATTENDED")
-            step.status = "COMPLETED"
+            package_session.status = "COMPLETED"
             self.model.begin()
             self.model.finish()
             self._check()
 
     @rule(which=spots)
     def miss(self, which: int) -> None:
-        step, spot = self._spot(which, "BOOKED")
+        package_session, spot = self._spot(which, "BOOKED")
         if self._told(self._act(spot, "no-show", EARLY), None if spot.status == "BOOKED" else "invalid-transition"):
             spot.become("NO_SHOW")
-            self.model.give_up(step, "CANCELLED", owed=self.model.make_up and self.model.status != "CANCELLED")
+            self.model.give_up(
+                package_session, "CANCELLED", owed=self.model.make_up and self.model.status != "CANCELLED"
+            )
             self.model.begin()
             self.model.finish()
             self._check()
 
     @rule(which=spots)
     def undo(self, which: int) -> None:
-        model, (step, spot) = self.model, self._spot(which, "ARRIVED", "ATTENDED", "NO_SHOW")
+        model, (package_session, spot) = self.model, self._spot(which, "ARRIVED", "ATTENDED", "NO_SHOW")
         answer = self._act(spot, "undo")
         if not spot.before or spot.status == "CANCELLED":
             problem(answer, 409, "invalid-transition")
             return
         if spot.status == "NO_SHOW":
-            again = step.spot is not spot and step.spot is not None and step.spot.status in LIVE
+            again = (
+                package_session.spot is not spot
+                and package_session.spot is not None
+                and package_session.spot.status in LIVE
+            )
             others = any(s.meets(spot.start) for _, s in model.spots if s is not spot and s.status in LIVE)
             if again or others:
                 problem(answer, 409, "already-enrolled" if again else "patient-busy")
@@ -188,48 +201,48 @@ class Course(RuleBasedStateMachine):
         ok(answer)
         spot.status = spot.before.pop()
         if spot.status == "NO_SHOW":
-            model.give_up(step, "CANCELLED", owed=model.make_up and model.status != "CANCELLED")
+            model.give_up(package_session, "CANCELLED", owed=model.make_up and model.status != "CANCELLED")
             model.begin()
             model.finish()
         else:
-            step.status, step.owed, step.spot = "SCHEDULED", True, spot
+            package_session.status, package_session.owed, package_session.spot = "SCHEDULED", True, spot
             model.go_back()
         self._check()
 
     @rule(which=spots)
     def cancel_appointment(self, which: int) -> None:
-        step, spot = self._spot(which, "BOOKED")
+        package_session, spot = self._spot(which, "BOOKED")
         if self._told(self._act(spot, "cancel"), None if spot.status == "BOOKED" else "invalid-transition"):
-            self.model.give_up(step, "CANCELLED", owed=self.model.status != "CANCELLED")
+            self.model.give_up(package_session, "CANCELLED", owed=self.model.status != "CANCELLED")
             self._check()
 
     @rule(which=spots, provider=who, day=days, hour=hours)
     def reschedule(self, which: int, provider: int, day: int, hour: int) -> None:
-        number = self._number(which, lambda step: step.coming)
-        step, holder, start = self._step(number), self.providers[provider], at(day, hour)
-        spot = step.spot
-        refusal = self.model.closed() or (None if spot and step.coming else "invalid-transition")
+        number = self._number(which, lambda package_session: package_session.coming)
+        package_session, holder, start = self._package_session(number), self.providers[provider], at(day, hour)
+        spot = package_session.spot
+        refusal = self.model.closed() or (None if spot and package_session.coming else "invalid-transition")
         if spot and not refusal:
             if (spot.provider, spot.start) == (holder, start):
                 return  # that it is there already is said by 422, and told elsewhere
             refusal = self.model.busy(holder, start, (spot,))
         given = {"provider_id": holder, "starts_at": start.isoformat()}
         if self._told(self._post(f"/sessions/{number}/reschedule", given), refusal) and spot:
-            spot.provider = step.provider = holder
+            spot.provider = package_session.provider = holder
             spot.start = start
             self._check()
 
     @rule(which=spots, provider=who, day=days, hour=hours)
     def place_by_hand(self, which: int, provider: int, day: int, hour: int) -> None:
-        number = self._number(which, lambda step: step.outstanding)
-        step, holder, start = self._step(number), self.providers[provider], at(day, hour)
-        refusal = self.model.closed() or (None if step.outstanding else "invalid-transition")
+        number = self._number(which, lambda package_session: package_session.outstanding)
+        package_session, holder, start = self._package_session(number), self.providers[provider], at(day, hour)
+        refusal = self.model.closed() or (None if package_session.outstanding else "invalid-transition")
         refusal = refusal or self.model.busy(holder, start)
         answer = self._post(f"/sessions/{number}/schedule", {"provider_id": holder, "starts_at": start.isoformat()})
         if self._told(answer, refusal):
-            step.provider, self.model.status = holder, self._scheduled()
-            self._see(ok(answer), [step])
-            assert (step.status, step.spot and step.spot.start) == ("SCHEDULED", start)
+            package_session.provider, self.model.status = holder, self._scheduled()
+            self._see(ok(answer), [package_session])
+            assert (package_session.status, package_session.spot and package_session.spot.start) == ("SCHEDULED", start)
 
     @rule()
     def retry(self) -> None:
@@ -239,19 +252,23 @@ class Course(RuleBasedStateMachine):
 
     @rule(number=numbers, owed=st.booleans())
     def cancel_one(self, number: int, owed: bool) -> None:
-        model, step = self.model, self._step(number)
-        rest = [s for s in model.steps if s is not step and (s.status in ("SCHEDULED", "COMPLETED") or s.outstanding)]
-        allowed = (rest or owed) and (step.coming or (step.outstanding and not owed))
+        model, package_session = self.model, self._package_session(number)
+        rest = [
+            s
+            for s in model.package_sessions
+            if s is not package_session and (s.status in ("SCHEDULED", "COMPLETED") or s.outstanding)
+        ]
+        allowed = (rest or owed) and (package_session.coming or (package_session.outstanding and not owed))
         over = model.status in ("COMPLETED", "CANCELLED")
         refusal = "invalid-transition" if over or not allowed else None
         if self._told(self._post(f"/sessions/{number}/cancel", {"owed": owed}), refusal):
-            model.give_up(step, "CANCELLED", owed=owed)
+            model.give_up(package_session, "CANCELLED", owed=owed)
             model.finish()
             self._check()
 
     @rule(number=numbers, by=st.sampled_from([-2, -1, 1, 2]), whole=st.booleans())
     def shift(self, number: int, by: int, whole: bool) -> None:
-        moving = {s: s.spot for s in self.model.steps[number - 1 :] if s.coming and s.spot}
+        moving = {s: s.spot for s in self.model.package_sessions[number - 1 :] if s.coming and s.spot}
         refusal = self.model.closed() or (None if moving else "invalid-transition")
         later, among = timedelta(days=by), tuple(moving.values())
         lost = [s for s, spot in moving.items() if self.model.busy(spot.provider, spot.start + later, among)]
@@ -259,16 +276,16 @@ class Course(RuleBasedStateMachine):
             refusal = "package-conflicts"
         given = {"from_session_number": number, "days": by, "all_or_nothing": whole}
         if self._told(self._post("/shift", given), refusal):
-            for step, spot in moving.items():
-                if step in lost:
-                    self.model.give_up(step, "FAILED")
+            for package_session, spot in moving.items():
+                if package_session in lost:
+                    self.model.give_up(package_session, "FAILED")
                 else:
                     spot.start += later
             self._check()
 
     @rule(number=numbers, day=days)
     def plan_anew(self, number: int, day: int) -> None:
-        moving = [s for s in self.model.steps[number - 1 :] if s.coming]
+        moving = [s for s in self.model.package_sessions[number - 1 :] if s.coming]
         given = {"from_session_number": number, "start_date": at(day).date().isoformat(), "all_or_nothing": False}
         answer = self._post("/shift", given)
         if answer.status_code == 422:  # they are there already
@@ -281,27 +298,30 @@ class Course(RuleBasedStateMachine):
     def substitute(self, first: int, last: int, provider: int) -> None:
         model, holder = self.model, self.providers[provider]
         first, last = sorted((first, last))
-        steps = model.steps[first - 1 : last]
-        placed = {s: s.spot.start for s in steps if s.coming and s.spot and s.spot.provider != holder}
-        waiting = [s for s in steps if s.outstanding and s.provider != holder]
+        package_sessions = model.package_sessions[first - 1 : last]
+        placed = {s: s.spot.start for s in package_sessions if s.coming and s.spot and s.spot.provider != holder}
+        waiting = [s for s in package_sessions if s.outstanding and s.provider != holder]
         over = model.status in ("COMPLETED", "CANCELLED") or not (placed or waiting)
         given = {"from_session_number": first, "to_session_number": last, "provider_id": holder}
         answer = self._post("/substitute", {**given, "all_or_nothing": False})
         if self._told(answer, "invalid-transition" if over else None):
             moving = tuple(s.spot for s in placed if s.spot)
             same = [s for s, start in placed.items() if not model.busy(holder, start, moving)]
-            for step in (*placed, *waiting):
-                step.provider = holder
+            for package_session in (*placed, *waiting):
+                package_session.provider = holder
             self._see(ok(answer), list(placed))
-            assert all(step.spot and step.spot.start == placed[step] for step in same)
+            assert all(
+                package_session.spot and package_session.spot.start == placed[package_session]
+                for package_session in same
+            )
 
     @precondition(lambda self: not self.model.paused)
     @rule()
     def pause(self) -> None:
         if self._told(self._post("/pause"), self.model.closed()):
-            for step in self.model.steps:
-                if step.coming:
-                    self.model.give_up(step, "PENDING")
+            for package_session in self.model.package_sessions:
+                if package_session.coming:
+                    self.model.give_up(package_session, "PENDING")
             self.model.paused = True
             self._check()
 
@@ -319,9 +339,9 @@ class Course(RuleBasedStateMachine):
             return  # or there would be little to see after it
         over = self.model.status in ("COMPLETED", "CANCELLED")
         if self._told(self._post("/cancel"), "invalid-transition" if over else None):
-            for step in self.model.steps:
-                if step.coming or step.outstanding:
-                    self.model.give_up(step, "CANCELLED", owed=False)
+            for package_session in self.model.package_sessions:
+                if package_session.coming or package_session.outstanding:
+                    self.model.give_up(package_session, "CANCELLED", owed=False)
             self.model.status, self.model.paused = "CANCELLED", False
             self._check()
 
@@ -331,17 +351,19 @@ class Course(RuleBasedStateMachine):
         with self.desk.centre.kit.transaction(self.desk.centre.tenant) as db:
             assert db.execute(OUT_OF_STEP).scalar_one() == 0
 
-    def _number(self, which: int, likely: Callable[[Step], bool]) -> int:
+    def _number(self, which: int, likely: Callable[[PackageSessionModel], bool]) -> int:
         """Any, but mostly one that is likely."""
-        some = [n for n in range(1, TOTAL + 1) if which % 5 and likely(self._step(n))]
+        some = [n for n in range(1, TOTAL + 1) if which % 5 and likely(self._package_session(n))]
         return some[which % len(some)] if some else which % TOTAL + 1
 
-    def _step(self, number: int) -> Step:
-        return self.model.steps[number - 1]
+    def _package_session(self, number: int) -> PackageSessionModel:
+        return self.model.package_sessions[number - 1]
 
-    def _spot(self, which: int, *likely: str) -> tuple[Step, Spot]:
+    def _spot(self, which: int, *likely: str) -> tuple[PackageSessionModel, Spot]:
         """Any, but mostly one of a likely state."""
-        some = [(step, spot) for step, spot in self.model.spots if which % 5 and spot.status in likely]
+        some = [
+            (package_session, spot) for package_session, spot in self.model.spots if which % 5 and spot.status in likely
+        ]
         return (some or self.model.spots)[which % len(some or self.model.spots)]
 
     def _post(self, what: str, given: dict[str, Any] | None = None) -> TestResponse:
@@ -362,41 +384,50 @@ class Course(RuleBasedStateMachine):
         return "SCHEDULED" if self.model.status == "DRAFT" else self.model.status
 
     def _placed(self, answer: TestResponse) -> None:
-        self._see(ok(answer), [step for step in self.model.steps if step.outstanding])
+        self._see(
+            ok(answer),
+            [package_session for package_session in self.model.package_sessions if package_session.outstanding],
+        )
 
-    def _see(self, shown: dict[str, Any], planned: list[Step]) -> None:
+    def _see(self, shown: dict[str, Any], planned: list[PackageSessionModel]) -> None:
         """Take over where the planner has put these, and compare all that it had no say in."""
-        for step in planned:
-            told = shown["sessions"][self.model.steps.index(step)]
+        for package_session in planned:
+            told = shown["sessions"][self.model.package_sessions.index(package_session)]
             if told["status"] != "SCHEDULED":
                 assert told["status"] == "FAILED"
-                self.model.give_up(step, "FAILED")
+                self.model.give_up(package_session, "FAILED")
                 continue
-            if step.spot is None or step.spot.id != told["appointment_id"]:
-                step.spot = Spot(told["appointment_id"], told["appointment_number"], "", at())
-                self.model.spots.append((step, step.spot))
-            assert told["provider_id"] == step.provider
-            step.status, step.owed = "SCHEDULED", True
-            step.spot.provider, step.spot.start = step.provider, datetime.fromisoformat(told["starts_at"])
+            if package_session.spot is None or package_session.spot.id != told["appointment_id"]:
+                package_session.spot = Spot(told["appointment_id"], told["appointment_number"], "", at())
+                self.model.spots.append((package_session, package_session.spot))
+            assert told["provider_id"] == package_session.provider
+            package_session.status, package_session.owed = "SCHEDULED", True
+            package_session.spot.provider, package_session.spot.start = (
+                package_session.provider,
+                datetime.fromisoformat(told["starts_at"]),
+            )
         self._check()
 
     def _check(self) -> None:
         shown, model = ok(self.desk.centre.get(self.path)), self.model
-        counts = Counter(step.status.lower() for step in model.steps)
+        counts = Counter(package_session.status.lower() for package_session in model.package_sessions)
         assert (shown["status"], shown["is_paused"]) == (model.status, model.paused)
         for status in ("pending", "scheduled", "completed", "failed", "cancelled"):
             assert shown[f"{status}_sessions_count"] == counts[status]
         assert shown["progress_percentage"] == 100 * counts["completed"] / TOTAL
-        for told, step in zip(shown["sessions"], model.steps, strict=True):
-            assert (told["status"], told["owed"]) == (step.status, step.owed)
-            assert step.spot
-            if step.status in ("SCHEDULED", "COMPLETED"):
-                assert (told["appointment_id"], told["provider_id"]) == (step.spot.id, step.spot.provider)
-                assert (told["appointment_number"], told["appointment_status"]) == (
-                    step.spot.appointment_number,
-                    step.spot.status,
+        for told, package_session in zip(shown["sessions"], model.package_sessions, strict=True):
+            assert (told["status"], told["owed"]) == (package_session.status, package_session.owed)
+            assert package_session.spot
+            if package_session.status in ("SCHEDULED", "COMPLETED"):
+                assert (told["appointment_id"], told["provider_id"]) == (
+                    package_session.spot.id,
+                    package_session.spot.provider,
                 )
-                assert datetime.fromisoformat(told["starts_at"]) == step.spot.start
+                assert (told["appointment_number"], told["appointment_status"]) == (
+                    package_session.spot.appointment_number,
+                    package_session.spot.status,
+                )
+                assert datetime.fromisoformat(told["starts_at"]) == package_session.spot.start
 
 
 @pytest.mark.timeout(240)

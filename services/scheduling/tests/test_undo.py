@@ -348,17 +348,17 @@ def test_who_is_no_no_show_after_all_is_given_the_grace_again(desk: WaitingDesk,
         assert desk.participant(participant["id"])["status"] == status
 
 
-def step(package: dict[str, Any], number: int) -> dict[str, Any]:
+def package_session(package: dict[str, Any], number: int) -> dict[str, Any]:
     return {"id": package["sessions"][number - 1]["appointment_id"]}
 
 
 def test_a_package_goes_on_when_what_completed_it_is_taken_back(desk: WaitingDesk) -> None:
     package = create(desk, total_sessions=2)
     for number in (1, 2):
-        ok(desk.do(step(package, number), "check-in", **EARLY))
-        ok(desk.do(step(package, number), "attend"))
+        ok(desk.do(package_session(package, number), "check-in", **EARLY))
+        ok(desk.do(package_session(package, number), "attend"))
     assert read(desk, package)["status"] == "COMPLETED"
-    ok(desk.do(step(package, 2), "undo"))
+    ok(desk.do(package_session(package, 2), "undo"))
     after = read(desk, package)
     assert (after["status"], after["completed_sessions_count"], after["scheduled_sessions_count"]) == (
         "IN_PROGRESS",
@@ -367,16 +367,16 @@ def test_a_package_goes_on_when_what_completed_it_is_taken_back(desk: WaitingDes
     )
     [reopened] = desk.told("PackageReopened")
     assert (reopened["package_id"], reopened["completed_sessions"]) == (package["id"], 1)
-    ok(desk.do(step(package, 2), "attend"))
+    ok(desk.do(package_session(package, 2), "attend"))
     assert (read(desk, package)["status"], desk.count("PackageCompleted")) == ("COMPLETED", 2)
 
 
 def test_a_package_of_which_nothing_has_an_outcome_any_more_has_not_begun(desk: WaitingDesk) -> None:
     package = create(desk, total_sessions=2)
     for verb in ("check-in", "no-show"):
-        ok(desk.do(step(package, 1), verb, **EARLY))
+        ok(desk.do(package_session(package, 1), verb, **EARLY))
         assert read(desk, package)["status"] == "IN_PROGRESS"
-        ok(desk.do(step(package, 1), "undo"))
+        ok(desk.do(package_session(package, 1), "undo"))
         assert read(desk, package)["status"] == "SCHEDULED"
     assert desk.count("PackageReopened") == 0
 
@@ -385,13 +385,13 @@ def test_a_missed_session_of_a_package_that_was_made_up_stays_missed(desk: Waiti
     rules = ok(desk.centre.get("/settings"))
     ok(desk.centre.client().put("/settings", {**rules, "make_up_no_shows": True}))
     package = create(desk, total_sessions=2)
-    first = step(package, 1)
+    first = package_session(package, 1)
     ok(desk.do(first, "no-show", **EARLY))
     made_up = ok(desk.centre.post(f"/packages/{package['id']}/sessions/1/schedule", {"starts_at": at(5).isoformat()}))
     before = desk.centre.state()
     problem(desk.do(first, "undo"), 409, "already-enrolled")
     assert desk.centre.state() == before
-    ok(desk.do(step(made_up, 1), "cancel"))
+    ok(desk.do(package_session(made_up, 1), "cancel"))
     ok(desk.do(first, "undo"))
     after = read(desk, package)["sessions"][0]
     assert (after["status"], after["appointment_id"]) == ("SCHEDULED", first["id"])

@@ -269,13 +269,13 @@ def _announced(db: Session, participant: Participant) -> dict[str, bool]:
 
 
 def _package(participant: Participant) -> dict[str, Any] | None:
-    if participant.package_session_id is None or (step := participant.package_session) is None:
+    if participant.package_session_id is None or (package_session := participant.package_session) is None:
         return None
     return {
-        "id": step.package_id,
-        "number": step.package.package_number,
-        "session_number": step.session_number,
-        "total_sessions": step.package.total_sessions,
+        "id": package_session.package_id,
+        "number": package_session.package.package_number,
+        "session_number": package_session.session_number,
+        "total_sessions": package_session.package.total_sessions,
     }
 
 

@@ -23,7 +23,7 @@ routes = Routes("packages", "Packages: 2 to 100 sessions scheduled together")
 
 _PACKAGE = schemas.PackageAnswer()
 _SUMMARY = tuple(schemas.PackageSummary().fields)
-_STEP = tuple(schemas.PackageSessionAnswer().fields)
+_PACKAGE_SESSION = tuple(schemas.PackageSessionAnswer().fields)
 _PLAN = schemas.PackagePlan()
 _PLANNED = tuple(schemas.PlannedSession().fields)
 
@@ -119,11 +119,14 @@ def shown(db: Session, held: read.LockedPackage) -> Any:
                     "detail": s.scheduling_error,
                     "detail_ar": s.scheduling_error_ar,
                 }
-                for s in held.steps
+                for s in held.package_sessions
                 if s.status == "FAILED"
             ],
             "provider_assignments": read.assignments(db, package.id),
-            "sessions": [_step(step, held.appointments.get(step.id), package) for step in held.steps],
+            "sessions": [
+                _package_session(package_session, held.appointments.get(package_session.id), package)
+                for package_session in held.package_sessions
+            ],
         }
     )
 
@@ -144,8 +147,10 @@ def _summary(row: Package, progress: read.Progress) -> dict[str, Any]:
     }
 
 
-def _step(step: PackageSession, appointment: Participant | None, package: Package) -> dict[str, Any]:
-    told: dict[str, Any] = {name: getattr(step, name, None) for name in _STEP}
+def _package_session(
+    package_session: PackageSession, appointment: Participant | None, package: Package
+) -> dict[str, Any]:
+    told: dict[str, Any] = {name: getattr(package_session, name, None) for name in _PACKAGE_SESSION}
     if appointment is None:
         return told
     told |= {
@@ -153,7 +158,7 @@ def _step(step: PackageSession, appointment: Participant | None, package: Packag
         "appointment_id": appointment.id,
         "appointment_number": appointment.appointment_number,
     }
-    if step.status in ("SCHEDULED", "COMPLETED"):
+    if package_session.status in ("SCHEDULED", "COMPLETED"):
         session = appointment.session
         told |= {
             **_when(package, session.starts_at, session.ends_at),
@@ -173,7 +178,7 @@ def _planned(plan: operations.Plan, one: Planned) -> dict[str, Any]:
     return {
         **told,
         "status": "FAILED",
-        "provider_id": next(s.provider_id for s in plan.task.steps if s.session_number == one.number),
+        "provider_id": next(s.provider_id for s in plan.task.package_sessions if s.session_number == one.number),
         "scheduling_error_code": refused.code,
         "scheduling_error": refused.detail,
         "scheduling_error_ar": refused.detail_ar,

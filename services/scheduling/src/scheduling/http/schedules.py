@@ -35,6 +35,12 @@ def check_session(session_id: UUID | None, permission: str = "sessions.write") -
 
 def check_package(held: LockedPackage, number: int | None = None) -> None:
     """The same for one session of a package, or for all of them that are not over."""
-    steps = [held.step(number)] if number is not None else [step for step in held.steps if step.status not in _OVER]
-    placed = {step.id: participant.session.provider_id for step, participant in held.placed()}
-    check_schedules(*(placed.get(step.id, step.provider_id) for step in steps))
+    package_sessions = (
+        [held.package_session(number)]
+        if number is not None
+        else [package_session for package_session in held.package_sessions if package_session.status not in _OVER]
+    )
+    placed = {package_session.id: participant.session.provider_id for package_session, participant in held.placed()}
+    check_schedules(
+        *(placed.get(package_session.id, package_session.provider_id) for package_session in package_sessions)
+    )

@@ -23,7 +23,7 @@ _LOSE = text("DO $$ BEGIN RAISE 'a row is taken' USING ERRCODE = 'serialization_
 
 _LOCK_PACKAGES = text("""
     SELECT FROM packages WHERE id IN (
-      SELECT step.package_id FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
+      SELECT ps.package_id FROM participants p JOIN package_sessions ps ON ps.id = p.package_session_id
       WHERE p.status <> 'CANCELLED' AND p.session_id = ANY (CAST(:ids AS uuid[]))
     ) ORDER BY id FOR UPDATE
 """)

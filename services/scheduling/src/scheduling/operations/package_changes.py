@@ -40,11 +40,11 @@ def reschedule_session(
     a session without an appointment.
     """
     check_open(held.package)
-    step = held.step(number)
-    if step.status != "SCHEDULED":
+    package_session = held.package_session(number)
+    if package_session.status != "SCHEDULED":
         raise errors.NoAppointmentToMove
     participants.lock_booking_facts(db, held.package.patient_id, None)
-    participants.reschedule(db, held.appointments[step.id], data, now=now)
+    participants.reschedule(db, held.appointments[package_session.id], data, now=now)
     held.package.change_reason = data["reason"]
     db.flush()
 
@@ -55,15 +55,17 @@ def schedule_session(db: Session, held: LockedPackage, number: int, data: Mappin
     Raises 404 for the number, 422 and 409 as `participants.book_appointment`, `package-paused`, and
     `invalid-transition` for a session that is not to be placed.
     """
-    package, step = held.package, held.step(number)
+    package, package_session = held.package, held.package_session(number)
     check_open(package)
-    packages.check_outstanding(step)
-    booking = participants.book_appointment(db, _by_hand(package, step, data), now=now, step=step)
-    move(step, "SCHEDULED")
-    step.scheduling_attempts += 1
+    packages.check_outstanding(package_session)
+    booking = participants.book_appointment(
+        db, _by_hand(package, package_session, data), now=now, package_session=package_session
+    )
+    move(package_session, "SCHEDULED")
+    package_session.scheduling_attempts += 1
     if package.status == "DRAFT":
         package.status = "SCHEDULED"
-    held.appointments[step.id] = booking.participant
+    held.appointments[package_session.id] = booking.participant
     note_provider(db, booking.participant, data["reason"], now=now)
     package.change_reason = data["reason"]
     db.flush()
@@ -72,7 +74,7 @@ def schedule_session(db: Session, held: LockedPackage, number: int, data: Mappin
 def warned(held: LockedPackage, *, now: datetime) -> list[dict[str, Any]]:
     """What is unusual about the times of the sessions that are still to come; each names its session."""
     gap = held.package.gap_days
-    coming = {step.session_number for step, _ in held.coming(now)}
+    coming = {package_session.session_number for package_session, _ in held.coming(now)}
     return [
         {
             "session_number": number,
@@ -93,17 +95,21 @@ def cancel_session(
     Completes a package of which nothing is left. Raises 404 for the number; 409 `invalid-transition` for a session
     that has begun or is over, and for the last of a package of which none has taken place.
     """
-    package, step = held.package, held.step(number)
+    package, package_session = held.package, held.package_session(number)
     check_going(package)
-    rest = [s for s in held.steps if s is not step and (s.status in ("SCHEDULED", "COMPLETED") or is_outstanding(s))]
+    rest = [
+        s
+        for s in held.package_sessions
+        if s is not package_session and (s.status in ("SCHEDULED", "COMPLETED") or is_outstanding(s))
+    ]
     if not rest and not owed:
         raise errors.LastOfPackage
-    appointment = dict(held.coming(now)).get(step)
+    appointment = dict(held.coming(now)).get(package_session)
     if appointment:
-        move(step, "CANCELLED", owed=owed)
+        move(package_session, "CANCELLED", owed=owed)
         participants.cancel(db, appointment, reason, now=now)
-    elif is_outstanding(step) and not owed:
-        _drop(step)
+    elif is_outstanding(package_session) and not owed:
+        _drop(package_session)
     else:
         raise errors.CannotBeGivenUp
     package.change_reason = reason
@@ -147,14 +153,14 @@ def substitute(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now
     package, provider_id, reason = held.package, data["provider_id"], data["reason"]
     check_going(package)
     participants.lock_booking_facts(db, package.patient_id, None)
-    steps = _named(held, data)
+    package_sessions = _named(held, data)
     packages.qualified_provider(db, provider_id, package.clinic, package.service_type, "provider_id")
-    placed = [(s, p) for s, p in _movable(held, steps, now) if p.session.provider_id != provider_id]
-    waiting = [s for s in steps if is_outstanding(s) and s.provider_id != provider_id]
+    placed = [(s, p) for s, p in _movable(held, package_sessions, now) if p.session.provider_id != provider_id]
+    waiting = [s for s in package_sessions if is_outstanding(s) and s.provider_id != provider_id]
     if not placed and not waiting:
         raise errors.NothingToTakeOver
-    for step in [*(step for step, _ in placed), *waiting]:
-        assign(db, step, provider_id, SUBSTITUTE, now, reason)
+    for package_session in [*(package_session for package_session, _ in placed), *waiting]:
+        assign(db, package_session, provider_id, SUBSTITUTE, now, reason)
     package.change_reason = reason
     db.flush()
     if placed:
@@ -172,16 +178,16 @@ def cancel(db: Session, held: LockedPackage, reason: str | None, *, now: datetim
     """
     package, coming = held.package, held.coming(now)
     domain.PACKAGE.check(package.status, "CANCELLED")
-    for step in held.steps:
-        if is_outstanding(step):
-            _drop(step)
+    for package_session in held.package_sessions:
+        if is_outstanding(package_session):
+            _drop(package_session)
     _give_up(db, coming, "CANCELLED", reason, owed=False, now=now)
     package.status, package.cancelled_at = "CANCELLED", now
     package.cancelled_by, package.cancel_reason = context_of(db).actor, reason
     package.change_reason = reason
     unpause(package)
     db.flush()
-    completed = sum(step.status == "COMPLETED" for step in held.steps)
+    completed = sum(package_session.status == "COMPLETED" for package_session in held.package_sessions)
     package_events.package_cancelled(db, package, completed, len(coming), now)
 
 
@@ -195,13 +201,13 @@ def pause(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: dat
     check_open(package)
     zone = package.clinic.timezone
     since = data.get("from_date") or day_of(now, zone)
-    placed = [(step, p) for step, p in held.coming(now) if day_of(p.starts_at, zone) >= since]
+    placed = [(package_session, p) for package_session, p in held.coming(now) if day_of(p.starts_at, zone) >= since]
     _give_up(db, placed, "PENDING", data["reason"], now=now)
     package.paused_at, package.paused_by = now, context_of(db).actor
     package.pause_reason = package.change_reason = data["reason"]
     db.flush()
     if placed:
-        numbers = [step.session_number for step, _ in placed]
+        numbers = [package_session.session_number for package_session, _ in placed]
         packages.announce(db, held, package_events.PAUSED, numbers, now=now)
 
 
@@ -231,9 +237,9 @@ def resume(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: da
     db.flush()
 
 
-def _by_hand(package: Package, step: PackageSession, data: Mapping[str, Any]) -> dict[str, Any]:
+def _by_hand(package: Package, package_session: PackageSession, data: Mapping[str, Any]) -> dict[str, Any]:
     """What an appointment is booked from; what is not said is as in the package. Raises 422 problems."""
-    provider_id = data.get("provider_id", step.provider_id)
+    provider_id = data.get("provider_id", package_session.provider_id)
     if provider_id is None:
         raise InvalidField("provider_id", "Required: the session is assigned to nobody.")
     if package.room_required and not package.room_id and "room_id" not in data:
@@ -256,22 +262,26 @@ def _named(held: LockedPackage, data: Mapping[str, Any]) -> Sequence[PackageSess
     for name in ("from_session_number", "to_session_number"):
         if bounds[name] > total:
             raise InvalidField(name, "There is no session of this number.")
-    return held.steps[bounds["from_session_number"] - 1 : bounds["to_session_number"]]
+    return held.package_sessions[bounds["from_session_number"] - 1 : bounds["to_session_number"]]
 
 
-def _movable(held: LockedPackage, steps: Sequence[PackageSession], now: datetime) -> list[Placed]:
+def _movable(held: LockedPackage, package_sessions: Sequence[PackageSession], now: datetime) -> list[Placed]:
     """Those whose appointment is still to come, in a session that is theirs alone."""
     return [
-        (step, p)
-        for step, p in held.coming(now)
-        if step in steps and p.session.session_type == domain.INDIVIDUAL and p.session.status == "SCHEDULED"
+        (package_session, p)
+        for package_session, p in held.coming(now)
+        if package_session in package_sessions
+        and p.session.session_type == domain.INDIVIDUAL
+        and p.session.status == "SCHEDULED"
     ]
 
 
 def _task(held: LockedPackage, placed: Sequence[Placed], now: datetime) -> Task:
-    steps = [step for step, _ in placed]
-    others = packages.placed_occurrences(held, but={step.session_number for step in steps})
-    return Task(held.package, steps, now, others, frozenset(p.session_id for _, p in placed))
+    package_sessions = [package_session for package_session, _ in placed]
+    others = packages.placed_occurrences(
+        held, but={package_session.session_number for package_session in package_sessions}
+    )
+    return Task(held.package, package_sessions, now, others, frozenset(p.session_id for _, p in placed))
 
 
 def _from_day(task: Task, placed: Sequence[Placed], start: date) -> Task:
@@ -319,14 +329,14 @@ def _settle(
     moves = _moves(db, held, placements)
     if not refused and not moves:
         raise InvalidField("start_date", "The sessions are there already.")
-    with events.announced_with_package(db, [step.id for step in task.steps]):
-        for step in task.steps:
-            if why := refused.get(step.session_number):
+    with events.announced_with_package(db, [package_session.id for package_session in task.package_sessions]):
+        for package_session in task.package_sessions:
+            if why := refused.get(package_session.session_number):
                 # the whole session: its time is not offered to those who wait, another may be on its way there
-                move(step, "PENDING")
-                sessions.cancel_session(db, held.appointments[step.id].session, reason, now=now)
-                step.scheduling_attempts += 1
-                packages.fail(step, why)
+                move(package_session, "PENDING")
+                sessions.cancel_session(db, held.appointments[package_session.id].session, reason, now=now)
+                package_session.scheduling_attempts += 1
+                packages.fail(package_session, why)
         for each in in_order(list(moves.values())):
             sessions.move_session(db, each.session, each.placement, (), {"reason": reason}, now=now)
     task.package.change_reason = reason
@@ -339,7 +349,7 @@ def _moves(db: Session, held: LockedPackage, placements: Sequence[Planned]) -> d
     """Those that are not where they are to be, by number."""
     found = {
         one.number: Move(
-            held.appointments[held.step(one.number).id].session, packages.placement_at(db, held.package, one)
+            held.appointments[held.package_session(one.number).id].session, packages.placement_at(db, held.package, one)
         )
         for one in placements
         if isinstance(one, Occurrence)
@@ -360,15 +370,15 @@ def _give_up(
     db: Session, placed: Sequence[Placed], status: str, reason: str | None, *, owed: bool = True, now: datetime
 ) -> None:
     """Cancel appointments of which one event of the package tells; their sessions get the state."""
-    for step, _ in placed:
-        move(step, status, owed=owed)
-    with events.announced_with_package(db, [step.id for step, _ in placed]):
+    for package_session, _ in placed:
+        move(package_session, status, owed=owed)
+    with events.announced_with_package(db, [package_session.id for package_session, _ in placed]):
         for _, participant in placed:
             participants.cancel(db, participant, reason, now=now)
 
 
-def _drop(step: PackageSession) -> None:
+def _drop(package_session: PackageSession) -> None:
     """A session without a place is not owed any more."""
-    if step.status != "CANCELLED":
-        move(step, "CANCELLED")
-    step.owed = False
+    if package_session.status != "CANCELLED":
+        move(package_session, "CANCELLED")
+    package_session.owed = False

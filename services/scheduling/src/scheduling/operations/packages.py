@@ -47,8 +47,8 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
     Raises the same 422 problems.
     """
     lock_booking_facts(db, data["patient_id"], None)
-    package, steps = _draft(db, data, now)
-    task = Task(package, steps, now)
+    package, package_sessions = _draft(db, data, now)
+    task = Task(package, package_sessions, now)
     placements = planning.planned(db, task)
     return Plan(task, placements, planning.refusals(task, placements), planning.alternatives(db, task, placements))
 
@@ -61,13 +61,13 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Lo
     together, `unknown-patient`; 409 `package-conflicts` with all `conflicts`.
     """
     lock_sessions(db, lock_booking_facts(db, data["patient_id"], None).elsewhere)
-    package, steps = _draft(db, data, now)
-    task = Task(package, steps, now)
+    package, package_sessions = _draft(db, data, now)
+    task = Task(package, package_sessions, now)
     placements = _placements(db, task, data) if package.auto_schedule or "sessions" in data else []
     check_whole(task, placements, data)
-    _store(db, package, steps)
+    _store(db, package, package_sessions)
     package_events.package_created(db, package, now)
-    made = LockedPackage(package, steps, {})
+    made = LockedPackage(package, package_sessions, {})
     book_placements(db, made, task, placements, now=now)
     return made
 
@@ -86,10 +86,14 @@ def schedule(
     lock_booking_facts(db, package.patient_id, None)
     change_wishes(package, data, now)
     numbers = data.get("session_numbers") or [one["session_number"] for one in data.get("sessions", ())]
-    steps = [held.step(n) for n in numbers] if numbers else [s for s in held.steps if is_outstanding(s)]
-    for step in steps:
-        check_outstanding(step)
-    task = Task(package, steps, now, placed_occurrences(held))
+    package_sessions = (
+        [held.package_session(n) for n in numbers]
+        if numbers
+        else [s for s in held.package_sessions if is_outstanding(s)]
+    )
+    for package_session in package_sessions:
+        check_outstanding(package_session)
+    task = Task(package, package_sessions, now, placed_occurrences(held))
     placements = _placements(db, task, data)
     check_whole(task, placements, data)
     book_placements(db, held, task, placements, now=now, cause=cause)
@@ -108,15 +112,15 @@ def book_placements(
 
     The places were checked under their locks.
     """
-    steps = {step.session_number: step for step in task.steps}
+    package_sessions = {package_session.session_number: package_session for package_session in task.package_sessions}
     kept = [one for one in placements if isinstance(one, Occurrence)]
     refused = planning.refusals(task, placements)
     for one in placements:
-        steps[one.number].scheduling_attempts += 1
+        package_sessions[one.number].scheduling_attempts += 1
         if isinstance(one, Failure):
-            fail(steps[one.number], refused[one.number])
+            fail(package_sessions[one.number], refused[one.number])
     if kept:
-        held.appointments.update(_book(db, task, [(steps[one.number], one) for one in kept], now))
+        held.appointments.update(_book(db, task, [(package_sessions[one.number], one) for one in kept], now))
         if task.package.status == "DRAFT":
             task.package.status = "SCHEDULED"
     db.flush()
@@ -126,14 +130,18 @@ def book_placements(
 
 def announce(db: Session, held: LockedPackage, cause: str, changed: Collection[int], *, now: datetime) -> None:
     """Publish PackageScheduled with all dates that are still to come, and the numbers of what changed."""
-    coming = [(step.session_number, p) for step, p in held.coming(now)]
+    coming = [(package_session.session_number, p) for package_session, p in held.coming(now)]
     package_events.package_scheduled(
         db,
         held.package,
         cause,
         coming=sorted(coming, key=lambda numbered: numbered[1].starts_at),
         changed=changed,
-        unscheduled=[step.session_number for step in held.steps if is_outstanding(step)],
+        unscheduled=[
+            package_session.session_number
+            for package_session in held.package_sessions
+            if is_outstanding(package_session)
+        ],
         now=now,
     )
 
@@ -154,13 +162,17 @@ def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Loc
 
 def placed_occurrences(held: LockedPackage, but: Collection[int] = ()) -> list[Occurrence]:
     """Where the sessions are that have their place, but for those of some numbers."""
-    return [occurrence(step, p) for step, p in held.placed() if step.session_number not in but]
+    return [
+        occurrence(package_session, p)
+        for package_session, p in held.placed()
+        if package_session.session_number not in but
+    ]
 
 
-def occurrence(step: PackageSession, participant: Participant) -> Occurrence:
+def occurrence(package_session: PackageSession, participant: Participant) -> Occurrence:
     """Where and when a session is that has its place."""
     at = participant.session
-    return Occurrence(step.session_number, at.starts_at, at.ends_at, at.provider_id, at.room_id)
+    return Occurrence(package_session.session_number, at.starts_at, at.ends_at, at.provider_id, at.room_id)
 
 
 def check_going(package: Package) -> None:
@@ -183,22 +195,28 @@ def check_whole(task: Task, placements: Sequence[Planned], data: Mapping[str, An
         raise errors.PackageConflicts(list(refused.values()))
 
 
-def is_outstanding(step: PackageSession) -> bool:
+def is_outstanding(package_session: PackageSession) -> bool:
     """Whether a session has no place and is owed to the patient."""
-    return step.status in ("PENDING", "FAILED") or (step.status == "CANCELLED" and step.owed)
+    return package_session.status in ("PENDING", "FAILED") or (
+        package_session.status == "CANCELLED" and package_session.owed
+    )
 
 
-def check_outstanding(step: PackageSession) -> None:
+def check_outstanding(package_session: PackageSession) -> None:
     """Raises 409 `invalid-transition` for a session that has its place, or is not owed."""
-    if not is_outstanding(step):
-        raise errors.NotOutstanding(step.session_number)
+    if not is_outstanding(package_session):
+        raise errors.NotOutstanding(package_session.session_number)
 
 
-def fail(step: PackageSession, why: errors.Unplaced) -> None:
+def fail(package_session: PackageSession, why: errors.Unplaced) -> None:
     """Note why a session could not be placed."""
-    if step.status != "FAILED":
-        move(step, "FAILED")
-    step.scheduling_error_code, step.scheduling_error, step.scheduling_error_ar = why.code, why.detail, why.detail_ar
+    if package_session.status != "FAILED":
+        move(package_session, "FAILED")
+    package_session.scheduling_error_code, package_session.scheduling_error, package_session.scheduling_error_ar = (
+        why.code,
+        why.detail,
+        why.detail_ar,
+    )
 
 
 def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package, list[PackageSession]]:
@@ -225,7 +243,7 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
         **{name: data[name] for name in _AS_ASKED},
         **{name: data.get(name, default) for name, default in DEFAULT_WISHES.items()},
     )
-    steps = [
+    package_sessions = [
         PackageSession(
             id=new_id(),
             package_id=package.id,
@@ -240,7 +258,7 @@ def _draft(db: Session, data: Mapping[str, Any], now: datetime) -> tuple[Package
         for number in range(1, package.total_sessions + 1)
     ]
     check_period(package, now)
-    return package, steps
+    return package, package_sessions
 
 
 _AS_ASKED = ("start_date", "total_sessions", "room_required", "use_multiple_providers", "auto_schedule")
@@ -327,16 +345,16 @@ def check_near(task: Task, wanted: Sequence[Occurrence], field: str) -> None:
         raise InvalidField(field, TOO_FAR_AHEAD)
 
 
-def _store(db: Session, package: Package, steps: Sequence[PackageSession]) -> None:
+def _store(db: Session, package: Package, package_sessions: Sequence[PackageSession]) -> None:
     """The number is taken here, late: its counter stays locked until the transaction ends."""
     day = day_of(package.created_at, package.clinic.timezone)
     package.package_number = f"PKG-{day:%Y%m%d}-{next_number(db, f'PKG-{day:%Y%m%d}'):04d}"
     db.add(package)
     db.flush()
-    db.add_all(steps)
-    for step in steps:
-        if step.provider_id:
-            assign(db, step, step.provider_id, REQUESTED, package.created_at)
+    db.add_all(package_sessions)
+    for package_session in package_sessions:
+        if package_session.provider_id:
+            assign(db, package_session, package_session.provider_id, REQUESTED, package.created_at)
 
 
 def _book(
@@ -348,7 +366,7 @@ def _book(
     sessions = loose_numbers(db, "SES", year, len(placed))
     appointments = loose_numbers(db, "APT", year, len(placed))
     booked: dict[UUID, Participant] = {}
-    for (step, one), session_number, number in zip(placed, sessions, appointments, strict=True):
+    for (package_session, one), session_number, number in zip(placed, sessions, appointments, strict=True):
         session = new_session(
             db,
             placement_at(db, package, one),
@@ -357,16 +375,16 @@ def _book(
             now=now,
             closes_when_empty=True,
         )
-        move(step, "SCHEDULED")
-        if step.provider_id != one.provider_id:
-            assign(db, step, one.provider_id, SUBSTITUTE if step.assigned_to else CHOSEN, now)
-        booked[step.id] = Participant(
+        move(package_session, "SCHEDULED")
+        if package_session.provider_id != one.provider_id:
+            assign(db, package_session, one.provider_id, SUBSTITUTE if package_session.assigned_to else CHOSEN, now)
+        booked[package_session.id] = Participant(
             id=new_id(),
             appointment_number=number,
             session_id=session.id,
             session=session,
-            package_session_id=step.id,
-            package_session=step,
+            package_session_id=package_session.id,
+            package_session=package_session,
             patient_id=package.patient_id,
             status=domain.PARTICIPANT.initial,
             starts_at=session.starts_at,

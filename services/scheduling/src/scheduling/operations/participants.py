@@ -69,19 +69,19 @@ def book(db: Session, session_id: UUID, data: Mapping[str, Any], *, now: datetim
 
 
 def book_appointment(
-    db: Session, data: Mapping[str, Any], *, now: datetime, step: PackageSession | None = None
+    db: Session, data: Mapping[str, Any], *, now: datetime, package_session: PackageSession | None = None
 ) -> Booking:
     """An individual session and its participant in one step; raises what `create_session` and `book` raise.
 
     It may have begun as a session of `create_session` may. The session is the appointment's own: it is cancelled with
-    it. `step` is the session of a package that it is.
+    it. `package_session` is the session of a package that it is.
     """
     patient_id: UUID = data["patient_id"]
     lock_sessions(db, lock_booking_facts(db, patient_id, None).elsewhere)
     session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now, closes_when_empty=True)
     events.session_scheduled(db, session, now)
     return _take_spot(
-        db, session, lock_booking_facts(db, patient_id, session.id), patient_id, data.get("notes"), now, step
+        db, session, lock_booking_facts(db, patient_id, session.id), patient_id, data.get("notes"), now, package_session
     )
 
 
@@ -270,7 +270,7 @@ def _take_spot(
     patient_id: UUID,
     notes: str | None,
     now: datetime,
-    step: PackageSession | None = None,
+    package_session: PackageSession | None = None,
     overridden: Mapping[str, Any] = _NOTHING_OVERRIDDEN,
 ) -> Booking:
     check_spot(session, facts)
@@ -284,7 +284,7 @@ def _take_spot(
         "ends_at": session.ends_at,
         "booked_at": now,
         "booked_by": context_of(db).actor,
-        "package_session_id": step.id if step else None,
+        "package_session_id": package_session.id if package_session else None,
         **overridden,
     }
     if facts.offered:
@@ -292,7 +292,7 @@ def _take_spot(
     year = domain.local_year(now, session.clinic.timezone)
     number = db.execute(_INSERT, {**row, "year": year}).scalar_one()
     participant = Participant(
-        **row, appointment_number=number, session=session, package_session=step, reschedule_count=0
+        **row, appointment_number=number, session=session, package_session=package_session, reschedule_count=0
     )
     events.appointment_booked(db, participant, session, now)
     if facts.waits:

@@ -40,7 +40,7 @@ class Task:
     """
 
     package: Package
-    steps: Sequence[PackageSession]
+    package_sessions: Sequence[PackageSession]
     now: datetime
     standing: Collection[Occurrence] = ()
     moving: frozenset[UUID] = frozenset()
@@ -84,12 +84,14 @@ class Task:
 
 def refusals(task: Task, placements: Sequence[Planned]) -> dict[int, Unplaced]:
     """Why sessions have no place, by their numbers."""
-    steps = {step.session_number: step for step in task.steps}
+    package_sessions = {package_session.session_number: package_session for package_session in task.package_sessions}
     one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in placements)
     chosen = one_holds_others and not task.package.use_multiple_providers
 
     def refusal(one: Failure) -> Unplaced:
-        who = ASSIGNED if steps[one.number].assigned_to else CHOSEN if chosen and one.provider_id else ANYBODY
+        who = (
+            ASSIGNED if package_sessions[one.number].assigned_to else CHOSEN if chosen and one.provider_id else ANYBODY
+        )
         texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
         return Unplaced(one.number, one.code, *texts)
 
@@ -99,7 +101,7 @@ def refusals(task: Task, placements: Sequence[Planned]) -> dict[int, Unplaced]:
 def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
     """Where the sessions go, by number; with `locked`, nobody else books these providers and rooms meanwhile."""
     if task.first > task.last:
-        return plan(task.wish, {step.session_number: () for step in task.steps})
+        return plan(task.wish, {package_session.session_number: () for package_session in task.package_sessions})
     return _plan(task, _free(db, task, _providers(db, task), task.last, locked=locked), task.wish)
 
 
@@ -138,12 +140,12 @@ def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int,
         return {}
     rest = replace(
         task,
-        steps=[s for s in task.steps if s.session_number in failed],
+        package_sessions=[s for s in task.package_sessions if s.session_number in failed],
         standing=[*task.standing, *(one for one in found if isinstance(one, Occurrence))],
     )
     later = min(max(task.last, task.first) + timedelta(days=OPEN_PERIOD_DAYS), task.horizon)
     free = _free(db, rest, _everybody(db, task.package), later)
-    anybody = {step.session_number: free.of(None) for step in rest.steps}
+    anybody = {package_session.session_number: free.of(None) for package_session in rest.package_sessions}
     plans = (
         (OTHER_DAY, _plan(rest, free, replace(rest.wish, weekdays=frozenset())) if rest.wish.weekdays else []),
         (OTHER_PROVIDER, plan(rest.wish, anybody, free.rooms, rest.standing)),
@@ -184,7 +186,11 @@ def _plan(task: Task, free: FreeTime, wish: Wish) -> list[Planned]:
     def with_any(choices: Sequence[Choice]) -> list[Planned]:
         return plan(wish, _choices(task, free, choices), free.rooms, task.standing)
 
-    of_one = {step.session_number for step in task.steps if step.assigned_to is None}
+    of_one = {
+        package_session.session_number
+        for package_session in task.package_sessions
+        if package_session.assigned_to is None
+    }
     if task.package.use_multiple_providers or not of_one:
         return with_any(free.choices)
     known = {one.provider_id for one in task.standing}
@@ -195,7 +201,10 @@ def _plan(task: Task, free: FreeTime, wish: Wish) -> list[Planned]:
 
 
 def _choices(task: Task, free: FreeTime, anybody: Sequence[Choice]) -> Mapping[int, Sequence[Choice]]:
-    return {step.session_number: free.of(step.assigned_to) if step.assigned_to else anybody for step in task.steps}
+    return {
+        package_session.session_number: free.of(package_session.assigned_to) if package_session.assigned_to else anybody
+        for package_session in task.package_sessions
+    }
 
 
 def _unfit(found: Sequence[Planned]) -> tuple[int, list[datetime]]:
@@ -205,7 +214,7 @@ def _unfit(found: Sequence[Planned]) -> tuple[int, list[datetime]]:
 
 
 def _providers(db: Session, task: Task) -> set[UUID]:
-    assigned = {step.assigned_to for step in task.steps}
+    assigned = {package_session.assigned_to for package_session in task.package_sessions}
     return {p for p in assigned if p} | (_everybody(db, task.package) if None in assigned else set())
 
 

@@ -26,20 +26,20 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
     if participant.package_session_id is None:
         return
     db.flush()
-    step = db.get_one(PackageSession, participant.package_session_id)
-    package = locked_package(db, step.package_id)
-    db.refresh(step)
+    package_session = db.get_one(PackageSession, participant.package_session_id)
+    package = locked_package(db, package_session.package_id)
+    db.refresh(package_session)
     goes_on = package.status != "CANCELLED"
     if participant.status == "CANCELLED":
-        if step.status == "SCHEDULED":
-            move(step, "CANCELLED", owed=goes_on)
+        if package_session.status == "SCHEDULED":
+            move(package_session, "CANCELLED", owed=goes_on)
         return
     if participant.status == "NO_SHOW":
-        move(step, "CANCELLED", owed=goes_on and queries.settings(db).make_up_no_shows)
+        move(package_session, "CANCELLED", owed=goes_on and queries.settings(db).make_up_no_shows)
     elif participant.status == "ATTENDED":
-        move(step, "COMPLETED")
-    elif step.status != "SCHEDULED":
-        move(step, "SCHEDULED")
+        move(package_session, "COMPLETED")
+    elif package_session.status != "SCHEDULED":
+        move(package_session, "SCHEDULED")
     _begin(db, package, now)
     db.flush()
     finish(db, package, now=now)
@@ -56,14 +56,14 @@ def go_back(db: Session, participant: Participant, *, now: datetime) -> None:
         follow(db, participant, now=now)
         return
     db.flush()
-    step = db.get_one(PackageSession, participant.package_session_id)
-    package = locked_package(db, step.package_id)
-    db.refresh(step)
-    if step.status == "COMPLETED":
-        domain.PACKAGE_SESSION.check_undo(step.status, "SCHEDULED")
-        step.status = "SCHEDULED"
-    elif step.status != "SCHEDULED":
-        move(step, "SCHEDULED")
+    package_session = db.get_one(PackageSession, participant.package_session_id)
+    package = locked_package(db, package_session.package_id)
+    db.refresh(package_session)
+    if package_session.status == "COMPLETED":
+        domain.PACKAGE_SESSION.check_undo(package_session.status, "SCHEDULED")
+        package_session.status = "SCHEDULED"
+    elif package_session.status != "SCHEDULED":
+        move(package_session, "SCHEDULED")
     _begin(db, package, now)
     if package.status == "IN_PROGRESS" and not has_outcomes(db, package.id):
         domain.PACKAGE.check_undo(package.status, "SCHEDULED")
@@ -75,20 +75,23 @@ def note_provider(db: Session, participant: Participant, reason: str | None, *, 
     """Record who holds a participant's session of a package now, if it was assigned to somebody else, or to nobody."""
     if participant.package_session_id is None:
         return
-    step, provider_id = db.get_one(PackageSession, participant.package_session_id), participant.session.provider_id
-    if step.provider_id != provider_id:
-        assign(db, step, provider_id, SUBSTITUTE if step.provider_id else REQUESTED, now, reason)
+    package_session, provider_id = (
+        db.get_one(PackageSession, participant.package_session_id),
+        participant.session.provider_id,
+    )
+    if package_session.provider_id != provider_id:
+        assign(db, package_session, provider_id, SUBSTITUTE if package_session.provider_id else REQUESTED, now, reason)
 
 
 def assign(
-    db: Session, step: PackageSession, provider_id: UUID, kind: str, now: datetime, reason: str | None = None
+    db: Session, package_session: PackageSession, provider_id: UUID, kind: str, now: datetime, reason: str | None = None
 ) -> None:
     """Record who is to hold a session of a package."""
-    step.provider_id, step.provider_chosen = provider_id, kind == CHOSEN
+    package_session.provider_id, package_session.provider_chosen = provider_id, kind == CHOSEN
     db.add(
         ProviderAssignment(
             id=new_id(),
-            package_session_id=step.id,
+            package_session_id=package_session.id,
             provider_id=provider_id,
             kind=kind,
             reason=reason,
@@ -113,11 +116,13 @@ def unpause(package: Package) -> None:
     package.paused_at = package.paused_by = package.pause_reason = None
 
 
-def move(step: PackageSession, status: str, *, owed: bool = True) -> None:
+def move(package_session: PackageSession, status: str, *, owed: bool = True) -> None:
     """Change a package session's state. Raises 409 `invalid-transition`."""
-    domain.PACKAGE_SESSION.check(step.status, status)
-    step.status, step.owed = status, owed
-    step.scheduling_error_code = step.scheduling_error = step.scheduling_error_ar = None
+    domain.PACKAGE_SESSION.check(package_session.status, status)
+    package_session.status, package_session.owed = status, owed
+    package_session.scheduling_error_code = package_session.scheduling_error = package_session.scheduling_error_ar = (
+        None
+    )
 
 
 def locked_package(db: Session, package_id: UUID) -> Package:

@@ -28,7 +28,7 @@ from scheduling.operations.placing import (
 )
 from scheduling.operations.scopes import Move, in_order
 from scheduling.operations.series import refused
-from scheduling.queries.packages import package_with_sessions, steps_in
+from scheduling.queries.packages import package_sessions_in, package_with_sessions
 from scheduling.queries.proposals import Proposal, propose, spots
 
 ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"
@@ -93,13 +93,23 @@ def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, n
     lock_placements(db, [placement for _, placement in wanted if placement])
     leaving = [item.session.id for item in items if not item.has(KEEP)]
     # a package that has several of them tells its patient once
-    told = {package_id: steps for package_id, steps in steps_in(db, leaving).items() if len(steps) > 1}
-    with events.announced_with_package(db, [step.id for steps in told.values() for step in steps]):
+    told = {
+        package_id: package_sessions
+        for package_id, package_sessions in package_sessions_in(db, leaving).items()
+        if len(package_sessions) > 1
+    }
+    with events.announced_with_package(
+        db, [package_session.id for package_sessions in told.values() for package_session in package_sessions]
+    ):
         substituted = _carry_out(db, wanted, refusals, leaving, data, now)
-    for package_id, steps in told.items():
-        cause = SUBSTITUTED if substituted.issuperset(step.session_id for step in steps) else RESCHEDULED
+    for package_id, package_sessions in told.items():
+        cause = (
+            SUBSTITUTED
+            if substituted.issuperset(package_session.session_id for package_session in package_sessions)
+            else RESCHEDULED
+        )
         held = package_with_sessions(db, db.get_one(Package, package_id))
-        announce(db, held, cause, [step.session_number for step in steps], now=now)
+        announce(db, held, cause, [package_session.session_number for package_session in package_sessions], now=now)
     return [item.session for item in items]
 
 

@@ -26,8 +26,8 @@ def list_appointments(
         if name in filters:
             query = query.where(getattr(Participant, name) == filters[name])
     if "package_id" in filters:
-        steps = select(PackageSession.id).where(PackageSession.package_id == filters["package_id"])
-        query = query.where(Participant.package_session_id.in_(steps))
+        package_sessions = select(PackageSession.id).where(PackageSession.package_id == filters["package_id"])
+        query = query.where(Participant.package_session_id.in_(package_sessions))
     for name in ("clinic_id", "provider_id"):
         if name in filters:
             query = query.where(Participant.session.has(getattr(ClinicalSession, name) == filters[name]))

@@ -42,22 +42,26 @@ class LockedPackage:
     """A package with its sessions by number, and the appointment that each has, or had last."""
 
     package: Package
-    steps: Sequence[PackageSession]
+    package_sessions: Sequence[PackageSession]
     appointments: dict[UUID, Participant]
 
     def placed(self) -> Iterator[tuple[PackageSession, Participant]]:
         """The sessions that have their place, past and to come."""
-        return ((s, self.appointments[s.id]) for s in self.steps if s.status in ("SCHEDULED", "COMPLETED"))
+        return ((s, self.appointments[s.id]) for s in self.package_sessions if s.status in ("SCHEDULED", "COMPLETED"))
 
     def coming(self, now: datetime) -> list[tuple[PackageSession, Participant]]:
         """Those of them that are still to come, by number; a session that was started early is not."""
-        return [(step, p) for step, p in self.placed() if p.status in EXPECTED and _is_to_come(p.session, now)]
+        return [
+            (package_session, p)
+            for package_session, p in self.placed()
+            if p.status in EXPECTED and _is_to_come(p.session, now)
+        ]
 
-    def step(self, number: int) -> PackageSession:
+    def package_session(self, number: int) -> PackageSession:
         """The session of that number. Raises 404."""
-        if not 0 < number <= len(self.steps):
+        if not 0 < number <= len(self.package_sessions):
             raise NotFound("session of the package")
-        return self.steps[number - 1]
+        return self.package_sessions[number - 1]
 
 
 def _is_to_come(session: ClinicalSession, now: datetime) -> bool:
@@ -66,13 +70,15 @@ def _is_to_come(session: ClinicalSession, now: datetime) -> bool:
 
 def package_with_sessions(db: Session, package: Package) -> LockedPackage:
     """The package as it is now, read with three statements."""
-    steps = steps_of(db, package.id)
-    return LockedPackage(package, steps, appointments(db, [step.id for step in steps]))
+    package_sessions = package_sessions_of(db, package.id)
+    return LockedPackage(
+        package, package_sessions, appointments(db, [package_session.id for package_session in package_sessions])
+    )
 
 
 _COMING = text("""
-    SELECT p.session_id FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
-    WHERE step.package_id = :package AND p.status = ANY (:expected)
+    SELECT p.session_id FROM participants p JOIN package_sessions ps ON ps.id = p.package_session_id
+    WHERE ps.package_id = :package AND p.status = ANY (:expected)
 """)
 
 
@@ -99,8 +105,8 @@ def count_sessions(db: Session, package_ids: Collection[UUID]) -> dict[UUID, Pro
 
 
 _HAS_OUTCOMES = text("""
-    SELECT EXISTS (SELECT FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
-                   WHERE step.package_id = :package AND p.status IN ('ARRIVED', 'ATTENDED', 'NO_SHOW'))
+    SELECT EXISTS (SELECT FROM participants p JOIN package_sessions ps ON ps.id = p.package_session_id
+                   WHERE ps.package_id = :package AND p.status IN ('ARRIVED', 'ATTENDED', 'NO_SHOW'))
 """)
 
 
@@ -130,7 +136,7 @@ def list_packages(db: Session, filters: Mapping[str, Any], *, after: UUID | None
     return db.scalars(query).all()
 
 
-def steps_of(db: Session, package_id: UUID) -> Sequence[PackageSession]:
+def package_sessions_of(db: Session, package_id: UUID) -> Sequence[PackageSession]:
     """The sessions of a package by their number, as they are now."""
     query = select(PackageSession).where(PackageSession.package_id == package_id)
     return db.scalars(query.order_by(PackageSession.session_number).execution_options(populate_existing=True)).all()
@@ -142,20 +148,20 @@ def appointments(db: Session, step_ids: Collection[UUID]) -> dict[UUID, Particip
     query = query.options(selectinload(Participant.session))
     found: dict[UUID, Participant] = {}
     for participant in db.scalars(query.execution_options(populate_existing=True)):
-        step = participant.package_session_id
-        if step and not (step in found and found[step].status in LIVE_PARTICIPANT):
-            found[step] = participant
+        package_session = participant.package_session_id
+        if package_session and not (package_session in found and found[package_session].status in LIVE_PARTICIPANT):
+            found[package_session] = participant
     return found
 
 
 _STEPS_IN = text("""
-    SELECT step.package_id, step.id, step.session_number, p.session_id
-    FROM participants p JOIN package_sessions step ON step.id = p.package_session_id
-    WHERE p.live AND p.session_id = ANY (CAST(:sessions AS uuid[])) ORDER BY step.package_id, step.session_number
+    SELECT ps.package_id, ps.id, ps.session_number, p.session_id
+    FROM participants p JOIN package_sessions ps ON ps.id = p.package_session_id
+    WHERE p.live AND p.session_id = ANY (CAST(:sessions AS uuid[])) ORDER BY ps.package_id, ps.session_number
 """)
 
 
-def steps_in(db: Session, session_ids: Collection[UUID]) -> dict[UUID, list[Row[Any]]]:
+def package_sessions_in(db: Session, session_ids: Collection[UUID]) -> dict[UUID, list[Row[Any]]]:
     """The sessions of packages that have live appointments in these sessions: id, session_number, session_id."""
     found: dict[UUID, list[Row[Any]]] = {}
     for row in db.execute(_STEPS_IN, {"sessions": list(session_ids)}):

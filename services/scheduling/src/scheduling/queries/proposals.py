@@ -70,8 +70,8 @@ _LOADS = text("""
 # every session of the packages that have an appointment in one of the hit ones
 _COURSES = text("""
     SELECT k.id AS package_id, k.gap_days, p.session_id, p.starts_at
-    FROM packages k JOIN package_sessions step ON step.package_id = k.id
-    JOIN participants p ON p.package_session_id = step.id AND p.live
+    FROM packages k JOIN package_sessions ps ON ps.package_id = k.id
+    JOIN participants p ON p.package_session_id = ps.id AND p.live
     WHERE k.id IN (SELECT mine.package_id FROM participants hit
                    JOIN package_sessions mine ON mine.id = hit.package_session_id
                    WHERE hit.live AND hit.session_id = ANY (CAST(:sessions AS uuid[])))
