@@ -74,8 +74,8 @@ def get_session(session_id: UUID) -> Response:
 )
 def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Change a session's capacity, minimum, time of decision or group notes."""
-    now, chosen = _chosen(body, session_id)
-    return _changed(scopes.update(current_db(), chosen, body, now=now))
+    now, selection = _selection(body, session_id)
+    return _changed(scopes.update(current_db(), selection, body, now=now))
 
 
 @routes.view(
@@ -88,9 +88,9 @@ def update_session(body: dict[str, Any], session_id: UUID) -> Response:
 def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Move a session, with all its participants, to another time, provider or room."""
     check_override(body)
-    now, chosen = _chosen(body, session_id, moving=True)
-    check_schedules(body.get("provider_id", chosen.session.provider_id))
-    return _changed(scopes.reschedule(current_db(), chosen, body, now=now))
+    now, selection = _selection(body, session_id, moving=True)
+    check_schedules(body.get("provider_id", selection.session.provider_id))
+    return _changed(scopes.reschedule(current_db(), selection, body, now=now))
 
 
 @routes.view(
@@ -141,8 +141,8 @@ def undo_session(body: dict[str, Any], session_id: UUID) -> Response:
 def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Cancel a session and every place in it, before it begins."""
     override_reason = check_override(body)
-    now, chosen = _chosen(body, session_id)
-    return _changed(scopes.cancel(current_db(), chosen, body["reason"], override_reason, now=now))
+    now, selection = _selection(body, session_id)
+    return _changed(scopes.cancel(current_db(), selection, body["reason"], override_reason, now=now))
 
 
 @routes.view(
@@ -221,13 +221,15 @@ def _acted_on(session_id: UUID, held: ClinicalSession | None = None) -> Clinical
     return session
 
 
-def _chosen(body: dict[str, Any], session_id: UUID, *, moving: bool = False) -> tuple[datetime, scopes.Chosen]:
+def _selection(
+    body: dict[str, Any], session_id: UUID, *, moving: bool = False
+) -> tuple[datetime, scopes.SeriesSelection]:
     """The instant of the request, and the sessions in its scope, which is taken out of the body."""
     now = clock.now()
-    chosen = scopes.choose(current_db(), session_id, body.pop("scope"), now=now, moving=moving)
-    check_schedules(*(session.provider_id for session in chosen.sessions))
-    check_if_match(_shown(chosen.session))
-    return now, chosen
+    selection = scopes.choose(current_db(), session_id, body.pop("scope"), now=now, moving=moving)
+    check_schedules(*(session.provider_id for session in selection.sessions))
+    check_if_match(_shown(selection.session))
+    return now, selection
 
 
 def _changed(done: scopes.Changed) -> Response:

@@ -32,7 +32,7 @@ from scheduling.queries.series import coming
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SeriesSelection:
     """The session that a request names, and all that it is to change, by their start; their rows are locked."""
 
     session: ClinicalSession
@@ -70,7 +70,7 @@ class Move:
 M = TypeVar("M", bound=Move)
 
 
-def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: bool = False) -> Chosen:
+def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: bool = False) -> SeriesSelection:
     """Lock the sessions of a scope; if they are to be `moving`, with all their patients.
 
     What follows is told by the days that the series' rule gave, wherever the sessions were moved since. Raises 404; 422
@@ -79,7 +79,7 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
     """
     if scope == THIS:
         session = (sessions.held_session if moving else sessions.locked_session)(db, session_id)
-        return Chosen(session, scope, [session])
+        return SeriesSelection(session, scope, [session])
     named = queries.find_session(db, session_id)
     if named is None:
         raise NotFound("session")
@@ -92,27 +92,27 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
     found = [s for s in queries.find_sessions(db, ids) if s.status == "SCHEDULED" and s.starts_at > now]
     if named not in found:
         raise errors.ScopeOverOrCancelled
-    return Chosen(named, scope, found)
+    return SeriesSelection(named, scope, found)
 
 
-def update(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetime) -> Changed:
+def update(db: Session, selection: SeriesSelection, data: Mapping[str, Any], *, now: datetime) -> Changed:
     """Do `update_session` to each. Raises 422 for a `decision_at`, which is of one."""
-    if chosen.scope != THIS and "decision_at" in data:
+    if selection.scope != THIS and "decision_at" in data:
         raise InvalidField("decision_at", "Can be set for one session at a time only.")
-    _each(chosen, lambda session: sessions.update_session(db, session, data, now=now))
-    return Changed(chosen.session, len(chosen.sessions), chosen.moved_singly())
+    _each(selection, lambda session: sessions.update_session(db, session, data, now=now))
+    return Changed(selection.session, len(selection.sessions), selection.moved_singly())
 
 
 def cancel(
-    db: Session, chosen: Chosen, reason: str | None, override_reason: str | None = None, *, now: datetime
+    db: Session, selection: SeriesSelection, reason: str | None, override_reason: str | None = None, *, now: datetime
 ) -> Changed:
     """Do `cancel_session` to each."""
-    lock_packages(db, [session.id for session in chosen.sessions])
-    _each(chosen, lambda session: sessions.cancel_session(db, session, reason, override_reason, now=now))
-    return Changed(chosen.session, len(chosen.sessions))
+    lock_packages(db, [session.id for session in selection.sessions])
+    _each(selection, lambda session: sessions.cancel_session(db, session, reason, override_reason, now=now))
+    return Changed(selection.session, len(selection.sessions))
 
 
-def reschedule(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: datetime) -> Changed:
+def reschedule(db: Session, selection: SeriesSelection, data: Mapping[str, Any], *, now: datetime) -> Changed:
     """Move each to the place that the request names; what it does not name stays as each has it.
 
     A new time is of the series: each gets that local time, as many local days from where the series has it as the named
@@ -121,20 +121,20 @@ def reschedule(db: Session, chosen: Chosen, data: Mapping[str, Any], *, now: dat
     `series-conflicts` with all `conflicts` of all.
     """
     wanted = {name: value for name, value in data.items() if name != "include_moved"}
-    if chosen.scope == THIS:
-        sessions.reschedule_session(db, chosen.session, wanted, now=now)
-        return Changed(chosen.session, 1)
-    alone = chosen.moved_singly()
-    count = _move_all(db, chosen, wanted, _new_times(chosen, data), now)
-    return Changed(chosen.session, count, [s for s in alone if s.moved_singly])
+    if selection.scope == THIS:
+        sessions.reschedule_session(db, selection.session, wanted, now=now)
+        return Changed(selection.session, 1)
+    alone = selection.moved_singly()
+    count = _move_all(db, selection, wanted, _new_times(selection, data), now)
+    return Changed(selection.session, count, [s for s in alone if s.moved_singly])
 
 
 def _move_all(
-    db: Session, chosen: Chosen, data: Mapping[str, Any], times: Mapping[UUID, "_Time"], now: datetime
+    db: Session, selection: SeriesSelection, data: Mapping[str, Any], times: Mapping[UUID, "_Time"], now: datetime
 ) -> int:
     """Returns how many moved: one that is there already is not told."""
     placements = {}
-    for session in chosen.sessions:
+    for session in selection.sessions:
         placement = new_placement(db, session, {**data, "starts_at": times[session.id].starts_at}, now=now)
         session.series_starts_at = times[session.id].of_series
         if not sessions.is_there(session, placement):
@@ -153,14 +153,14 @@ def _move_all(
     return len(moves)
 
 
-def _each(chosen: Chosen, change: Callable[[ClinicalSession], object]) -> None:
+def _each(selection: SeriesSelection, change: Callable[[ClinicalSession], object]) -> None:
     """One alone is refused with its own problem; of several, all refusals are told together."""
     refusals = []
-    for session in chosen.sessions:
+    for session in selection.sessions:
         try:
             change(session)
         except Conflict as error:
-            if chosen.scope == THIS:
+            if selection.scope == THIS:
                 raise
             refusals.append(refused(session, session.starts_at, error))
     if refusals:
@@ -174,19 +174,19 @@ class _Time(NamedTuple):
     of_series: datetime
 
 
-def _new_times(chosen: Chosen, data: Mapping[str, Any]) -> dict[UUID, _Time]:
+def _new_times(selection: SeriesSelection, data: Mapping[str, Any]) -> dict[UUID, _Time]:
     """Days and wall times, not hours: what moves across a clock change keeps its time of day.
 
     The time at which the named session is anyway is no new one.
     """
-    named, starts_at = chosen.session, data.get("starts_at", chosen.session.starts_at)
+    named, starts_at = selection.session, data.get("starts_at", selection.session.starts_at)
     if starts_at == named.starts_at:
-        return {s.id: _Time(s.starts_at, _of_series(s)) for s in chosen.sessions}
+        return {s.id: _Time(s.starts_at, _of_series(s)) for s in selection.sessions}
     zone = named.clinic.timezone
     wanted = starts_at.astimezone(zone_of(zone))
     by = wanted.date() - day_of(_of_series(named), zone)
     times = {}
-    for session in chosen.sessions:
+    for session in selection.sessions:
         day = day_of(_of_series(session), zone) + by
         at = starts_at if session is named else instant_of(day, wanted.time(), zone_of(zone))
         keeps = session.moved_singly and session is not named and not data.get("include_moved")
