@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from jalsa.service.ids import new_id
-from scheduling.domain.diary import Diary
+from scheduling.domain.reservations import ReservationLedger
 from scheduling.operations import proposals as operations
 from scheduling.operations.placing import conflicts
 
@@ -94,7 +94,7 @@ def test_what_is_taken_as_proposed_is_what_was_shown(desk: Desk) -> None:
 def test_control_with_proposals_that_stay_free_for_others_they_can_not(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Diary, "hold", lambda *_: None)
+    monkeypatch.setattr(ReservationLedger, "reserve", lambda *_: None)
     absence = a_busy_week(desk, 0)
     moves = [
         item(hit, "MOVE", starts_at=hit["proposal"]["new_slot"]["starts_at"]) for hit in absence["affected_sessions"]

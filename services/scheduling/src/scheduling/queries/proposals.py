@@ -15,7 +15,6 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
-from scheduling.domain.diary import Diary
 from scheduling.domain.hours import (
     Interval,
     covered,
@@ -28,6 +27,7 @@ from scheduling.domain.hours import (
     without,
     zone_of,
 )
+from scheduling.domain.reservations import ReservationLedger
 from scheduling.domain.slots import common
 from scheduling.models import ClinicalSession, Closure, ServiceType, TimeOff
 from scheduling.queries import find_sessions
@@ -164,8 +164,8 @@ class _Planner:
         self._courses = _courses(db, hit)
         for session in hit:
             blocked = _blocked(session.starts_at, session.ends_at, session)
-            self._diary.hold(session.id, filter(None, [session.provider_id, session.room_id]), blocked)
-            self._diary.hold(session.id, self._spots[session.id], (session.starts_at, session.ends_at))
+            self._ledger.reserve(session.id, filter(None, [session.provider_id, session.room_id]), blocked)
+            self._ledger.reserve(session.id, self._spots[session.id], (session.starts_at, session.ends_at))
 
     def _read(self, db: Session, away: Collection[UUID], hit: Sequence[ClinicalSession], minutes: int) -> None:
         """The gaps of all who matter, where they matter, as if the hit sessions were nowhere."""
@@ -182,7 +182,7 @@ class _Planner:
             **gaps(OF_PATIENTS, self._patients, self._later),
             **{room: merged([*own_rooms.get(room, []), *later.get(room, [])]) for room in rooms},
         }
-        self._diary = Diary(self._gaps)
+        self._ledger = ReservationLedger(self._gaps)
         self._present = {
             **gaps(BETWEEN_ABSENCES, self._others, self._during),
             **gaps(BETWEEN_ABSENCES, away, self._later),
@@ -206,8 +206,8 @@ class _Planner:
         substitute, new_slot = self._substitute(session), self._new_slot(session)
         for slot in filter(None, (substitute, new_slot)):
             owners = [slot.provider.id, *([slot.room.id] if slot.room else [])]
-            self._diary.hold(session.id, owners, _blocked(slot.starts_at, slot.ends_at, session.service_type))
-            self._diary.hold(session.id, self._spots[session.id], (slot.starts_at, slot.ends_at))
+            self._ledger.reserve(session.id, owners, _blocked(slot.starts_at, slot.ends_at, session.service_type))
+            self._ledger.reserve(session.id, self._spots[session.id], (slot.starts_at, slot.ends_at))
             for course in self._courses[session.id]:
                 course.starts.append((session.id, slot.starts_at))
         return Proposal(substitute, new_slot, None if substitute or new_slot else self._reason(session))
@@ -216,7 +216,7 @@ class _Planner:
         time, patients, day = (session.starts_at, session.ends_at), self._spots[session.id], _day(session)[0]
         blocked = _blocked(*time, session.service_type)
         room = next((r for r in self._rooms(session) if r.id == session.room_id), None)
-        if session.room_id and not (room and covered(self._diary.free(room.id, session.id), *blocked)):
+        if session.room_id and not (room and covered(self._ledger.free(room.id, session.id), *blocked)):
             return None
 
         def rank(candidate: Candidate) -> tuple[int, int, str, UUID]:
@@ -224,7 +224,7 @@ class _Planner:
             return -known, self._load[candidate.id, day], candidate.name_en, candidate.id
 
         for candidate in sorted(self._staff[session.clinic_id], key=rank):
-            free = candidate.id in self._others and covered(self._diary.free(candidate.id, session.id), *blocked)
+            free = candidate.id in self._others and covered(self._ledger.free(candidate.id, session.id), *blocked)
             if free and covered(self._works(candidate, time), *time):
                 self._load[candidate.id, day] += 1
                 for patient in patients:  # whose next session goes to the same one
@@ -236,19 +236,19 @@ class _Planner:
         own = next((c for c in self._staff[session.clinic_id] if c.id == session.provider_id), None)
         if own is None:
             return None
-        gaps = self._diary.free(own.id, session.id)
+        gaps = self._ledger.free(own.id, session.id)
         key = own.clinic.id, own.id
         if key not in self._own_time:
             self._own_time[key] = self._works(own, self._later)
         free = common(self._own_time[key], list(_inside(gaps, session.service_type)))
         for patient in self._spots[session.id]:
-            free = common(free, self._diary.free(patient, session.id))
+            free = common(free, self._ledger.free(patient, session.id))
         for course in self._courses[session.id]:
             free = without(free, course.crowded(session.id, own.clinic.timezone))
         rooms: dict[Room | None, list[Interval]] = {None: gaps}
         if session.room_id:
             free = common(free, self._any_room(session, own))
-            rooms = {room: self._diary.free(room.id, session.id) for room in self._rooms(session)}
+            rooms = {room: self._ledger.free(room.id, session.id) for room in self._rooms(session)}
         length, tz = session.ends_at - session.starts_at, zone_of(own.clinic.timezone)
 
         def slots_at(starts_at: datetime) -> Iterator[Slot]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from scheduling.domain.hours import Interval, merged, without
 
 
-class Diary:
+class ReservationLedger:
     """The free time of providers and rooms, by id, and for which sessions some of it is held."""
 
     def __init__(self, free: Mapping[UUID, list[Interval]]) -> None:
@@ -15,7 +15,7 @@ class Diary:
         self._left = dict(free)
         self._held: dict[UUID, list[tuple[UUID, Interval]]] = defaultdict(list)
 
-    def hold(self, session_id: UUID, owners: Iterable[UUID], interval: Interval) -> None:
+    def reserve(self, session_id: UUID, owners: Iterable[UUID], interval: Interval) -> None:
         """Take that time of each of the owners out of what other sessions find free."""
         for owner in owners:
             self._held[owner].append((session_id, interval))
