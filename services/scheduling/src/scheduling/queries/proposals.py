@@ -79,7 +79,7 @@ _COURSES = text("""
 
 
 @dataclass(frozen=True)
-class Course:
+class PackageSpacing:
     """When the sessions of a package begin, or may begin; others keep `gap_days` local days from them."""
 
     gap_days: int
@@ -161,7 +161,7 @@ class _Planner:
         self._patients = {patient for taken in self._spots.values() for patient in taken}
         self._read(db, away, hit, search.minutes)
         self._count(db, hit)
-        self._courses = _courses(db, hit)
+        self._spacings = _spacings(db, hit)
         for session in hit:
             blocked = _blocked(session.starts_at, session.ends_at, session)
             self._ledger.reserve(session.id, filter(None, [session.provider_id, session.room_id]), blocked)
@@ -208,8 +208,8 @@ class _Planner:
             owners = [slot.provider.id, *([slot.room.id] if slot.room else [])]
             self._ledger.reserve(session.id, owners, _blocked(slot.starts_at, slot.ends_at, session.service_type))
             self._ledger.reserve(session.id, self._spots[session.id], (slot.starts_at, slot.ends_at))
-            for course in self._courses[session.id]:
-                course.starts.append((session.id, slot.starts_at))
+            for spacing in self._spacings[session.id]:
+                spacing.starts.append((session.id, slot.starts_at))
         return Proposal(substitute, new_slot, None if substitute or new_slot else self._reason(session))
 
     def _substitute(self, session: ClinicalSession) -> Slot | None:
@@ -243,8 +243,8 @@ class _Planner:
         free = common(self._own_time[key], list(_inside(gaps, session.service_type)))
         for patient in self._spots[session.id]:
             free = common(free, self._ledger.free(patient, session.id))
-        for course in self._courses[session.id]:
-            free = without(free, course.crowded(session.id, own.clinic.timezone))
+        for spacing in self._spacings[session.id]:
+            free = without(free, spacing.crowded(session.id, own.clinic.timezone))
         rooms: dict[Room | None, list[Interval]] = {None: gaps}
         if session.room_id:
             free = common(free, self._any_room(session, own))
@@ -311,14 +311,14 @@ def _end_of(absence: TimeOff | Closure, hit: Sequence[ClinicalSession]) -> datet
     return max(local_day(absence.ends_on, zone_of(s.clinic.timezone))[1] for s in hit)
 
 
-def _courses(db: Session, hit: Sequence[ClinicalSession]) -> dict[UUID, list[Course]]:
+def _spacings(db: Session, hit: Sequence[ClinicalSession]) -> dict[UUID, list[PackageSpacing]]:
     """The packages that have an appointment in each of the sessions."""
-    packages: dict[UUID, Course] = {}
-    found: dict[UUID, list[Course]] = defaultdict(list)
+    packages: dict[UUID, PackageSpacing] = {}
+    found: dict[UUID, list[PackageSpacing]] = defaultdict(list)
     for row in db.execute(_COURSES, {"sessions": [s.id for s in hit]}):
-        course = packages.setdefault(row.package_id, Course(row.gap_days))
-        course.starts.append((row.session_id, row.starts_at))
-        found[row.session_id].append(course)
+        spacing = packages.setdefault(row.package_id, PackageSpacing(row.gap_days))
+        spacing.starts.append((row.session_id, row.starts_at))
+        found[row.session_id].append(spacing)
     return found
 
 
