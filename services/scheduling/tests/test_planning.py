@@ -19,8 +19,8 @@ from scheduling.domain.planning import (
     Failure,
     Occurrence,
     Planned,
+    PlanningPreferences,
     Rooms,
-    Wish,
     check,
     plan,
     warnings,
@@ -41,20 +41,20 @@ ROOMS = tuple(UUID(int=n) for n in range(11, 14))
 class Question:
     """What is asked of the planner."""
 
-    wish: Wish
+    preferences: PlanningPreferences
     choices: Mapping[int, Sequence[Choice]]
     rooms: Rooms | None
     standing: Sequence[Occurrence]
 
     def plan(self) -> list[Planned]:
-        return plan(self.wish, self.choices, self.rooms, self.standing)
+        return plan(self.preferences, self.choices, self.rooms, self.standing)
 
 
 # The model: a session may begin at every quarter of an hour that the clock shows, unless something is said against it.
 
 
-def quarters(wish: Wish, first: date, last: date) -> Iterator[datetime]:
-    tz = ZoneInfo(wish.zone)
+def quarters(preferences: PlanningPreferences, first: date, last: date) -> Iterator[datetime]:
+    tz = ZoneInfo(preferences.zone)
     instant, end = local_day(first, tz)[0], local_day(last, tz)[1]
     while instant < end:
         if instant.astimezone(tz).minute % 15 == 0:
@@ -62,8 +62,8 @@ def quarters(wish: Wish, first: date, last: date) -> Iterator[datetime]:
         instant += 5 * MINUTE
 
 
-def local(wish: Wish, instant: datetime) -> datetime:
-    return instant.astimezone(ZoneInfo(wish.zone))
+def local(preferences: PlanningPreferences, instant: datetime) -> datetime:
+    return instant.astimezone(ZoneInfo(preferences.zone))
 
 
 def weekday(day: date) -> int:
@@ -78,14 +78,16 @@ def near(one: Occurrence, other: Occurrence, apart: timedelta) -> bool:
     return one.starts_at < other.ends_at + apart and other.starts_at < one.ends_at + apart
 
 
-def asked_days(wish: Wish, number: int, placed: Collection[Occurrence]) -> list[date]:
+def asked_days(preferences: PlanningPreferences, number: int, placed: Collection[Occurrence]) -> list[date]:
     """The days on which a session may be, whoever holds it: asked for, after the lower numbers, apart from all."""
     found = []
-    for n in range((wish.last - wish.first).days + 1):
-        day = wish.first + n * DAY
-        apart = [(day - local(wish, o.starts_at).date()).days for o in placed if o.number < number]
-        from_all = [abs((day - local(wish, o.starts_at).date()).days) for o in placed]
-        if (not wish.weekdays or weekday(day) in wish.weekdays) and min([*apart, *from_all, 99]) >= wish.gap_days:
+    for n in range((preferences.last - preferences.first).days + 1):
+        day = preferences.first + n * DAY
+        apart = [(day - local(preferences, o.starts_at).date()).days for o in placed if o.number < number]
+        from_all = [abs((day - local(preferences, o.starts_at).date()).days) for o in placed]
+        if (not preferences.weekdays or weekday(day) in preferences.weekdays) and min(
+            [*apart, *from_all, 99]
+        ) >= preferences.gap_days:
             found.append(day)
     return found
 
@@ -97,18 +99,18 @@ def free_rooms(question: Question, one: Occurrence, placed: Collection[Occurrenc
         room
         for room, free in question.rooms.free.items()
         if inside(free, one.starts_at, one.ends_at)
-        and not any(o.room_id == room and near(one, o, question.wish.apart) for o in placed)
+        and not any(o.room_id == room and near(one, o, question.preferences.apart) for o in placed)
     ]
 
 
 def stands_against(question: Question, choice: Choice, one: Occurrence, placed: Collection[Occurrence]) -> str | None:
     """The first thing that stands against a place on one of the days asked for."""
-    wish = question.wish
+    preferences = question.preferences
     for code, left in zip(("outside-working-hours", "provider-busy", "patient-busy"), choice.stages, strict=True):
-        if one.starts_at <= wish.not_before or not inside(left, one.starts_at, one.ends_at):
+        if one.starts_at <= preferences.not_before or not inside(left, one.starts_at, one.ends_at):
             return code
     for other in placed:
-        if near(one, other, wish.apart if other.provider_id == one.provider_id else timedelta(0)):
+        if near(one, other, preferences.apart if other.provider_id == one.provider_id else timedelta(0)):
             return "patient-busy"
     return "room-busy" if question.rooms and not free_rooms(question, one, placed) else None
 
@@ -120,32 +122,32 @@ def look(
     question: Question, number: int, placed: Collection[Occurrence]
 ) -> tuple[list[tuple[Occurrence, Choice]], str | None]:
     """Every place that a session can have; or else what stands in the way: that which the best time got as far as."""
-    wish, choices = question.wish, question.choices[number]
-    lower = [local(wish, o.starts_at).date() for o in placed if o.number < number]
-    if max([wish.first, *(day + wish.gap_days * DAY for day in lower)]) > wish.last:
+    preferences, choices = question.preferences, question.choices[number]
+    lower = [local(preferences, o.starts_at).date() for o in placed if o.number < number]
+    if max([preferences.first, *(day + preferences.gap_days * DAY for day in lower)]) > preferences.last:
         return [], "period-over"
     if not choices:
         return [], "no-provider"
-    if not (asked := set(asked_days(wish, number, placed))):
+    if not (asked := set(asked_days(preferences, number, placed))):
         return [], "period-over"
     found, furthest = [], 0
-    for starts_at in quarters(wish, min(asked), max(asked)):
-        if local(wish, starts_at).date() in asked:
+    for starts_at in quarters(preferences, min(asked), max(asked)):
+        if local(preferences, starts_at).date() in asked:
             for choice in choices:
-                one = Occurrence(number, starts_at, starts_at + wish.length, choice.provider_id)
+                one = Occurrence(number, starts_at, starts_at + preferences.length, choice.provider_id)
                 code = stands_against(question, choice, one, placed)
                 furthest = max(furthest, ORDER.index(code)) if code else furthest
                 found += [(one, choice)] if code is None else []
     return found, ORDER[furthest] if not found else None
 
 
-def off(wish: Wish, one: Occurrence) -> int:
-    there = local(wish, one.starts_at)
-    if isinstance(wish.preferred, str):
-        first, last = PARTS_OF_DAY[wish.preferred]
+def off(preferences: PlanningPreferences, one: Occurrence) -> int:
+    there = local(preferences, one.starts_at)
+    if isinstance(preferences.preferred, str):
+        first, last = PARTS_OF_DAY[preferences.preferred]
         return 0 if first <= there.hour < last else 1
-    assert wish.preferred
-    return abs(there.hour * 60 + there.minute - wish.preferred.hour * 60 - wish.preferred.minute)
+    assert preferences.preferred
+    return abs(there.hour * 60 + there.minute - preferences.preferred.hour * 60 - preferences.preferred.minute)
 
 
 def most(values: Sequence[Any]) -> Any:
@@ -173,7 +175,7 @@ def questions(draw: st.DrawFn) -> Question:
     zone = draw(st.sampled_from([BERLIN, RIYADH, NEW_YORK, "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe"]))
     first = draw(st.sampled_from([SPRING - DAY, AUTUMN - 2 * DAY, date(2026, 3, 7), date(2026, 11, 1), SUNDAY]))
     midnight = local_day(first, ZoneInfo(zone))[0]
-    wish = Wish(
+    preferences = PlanningPreferences(
         zone=zone,
         length=draw(st.sampled_from([15, 60, 90, 480])) * MINUTE,
         first=first,
@@ -200,7 +202,7 @@ def questions(draw: st.DrawFn) -> Question:
         Occurrence(
             number,
             midnight + (n * 15) * MINUTE,
-            midnight + (n * 15) * MINUTE + wish.length,
+            midnight + (n * 15) * MINUTE + preferences.length,
             PROVIDERS[n % 3],
             ROOMS[n % 2] if n % 5 else None,
         )
@@ -209,7 +211,7 @@ def questions(draw: st.DrawFn) -> Question:
     taken = {o.number for o in standing}
     rooms = draw(st.integers(0, 2))
     return Question(
-        wish=wish,
+        preferences=preferences,
         choices={
             n: draw(st.sampled_from([everybody, everybody, everybody[:1], everybody[1:]]))
             for n in range(1, total + 1)
@@ -223,7 +225,7 @@ def questions(draw: st.DrawFn) -> Question:
 @settings(max_examples=300, deadline=None)
 @given(questions())
 def test_each_session_has_the_best_place_that_there_is_and_fails_only_where_there_is_none(question: Question) -> None:
-    wish = question.wish
+    preferences = question.preferences
     placed = [*question.standing]
     found = question.plan()
     assert [one.number for one in found] == sorted(question.choices)
@@ -231,19 +233,21 @@ def test_each_session_has_the_best_place_that_there_is_and_fails_only_where_ther
         can, code = look(question, one.number, placed)
         if isinstance(one, Failure):
             assert (can, one.code) == ([], code)
-            assert one.last == wish.last
+            assert one.last == preferences.last
             continue
         can_be = [o for o, _ in can]
         assert replace(one, room_id=None) in can_be
-        day = local(wish, one.starts_at).date()
-        earliest = min(local(wish, o.starts_at).date() for o in can_be)
-        assert earliest <= day <= earliest + wish.tolerance_days * DAY
-        in_time = [o for o in can_be if local(wish, o.starts_at).date() <= earliest + wish.tolerance_days * DAY]
-        if wish.preferred:
-            assert off(wish, one) == min(off(wish, o) for o in in_time)
-        elif placed and (usual := most([local(wish, o.starts_at).time() for o in placed])):
-            same = [o for o in in_time if local(wish, o.starts_at).time() == usual]
-            assert not same or local(wish, one.starts_at).time() == usual
+        day = local(preferences, one.starts_at).date()
+        earliest = min(local(preferences, o.starts_at).date() for o in can_be)
+        assert earliest <= day <= earliest + preferences.tolerance_days * DAY
+        in_time = [
+            o for o in can_be if local(preferences, o.starts_at).date() <= earliest + preferences.tolerance_days * DAY
+        ]
+        if preferences.preferred:
+            assert off(preferences, one) == min(off(preferences, o) for o in in_time)
+        elif placed and (usual := most([local(preferences, o.starts_at).time() for o in placed])):
+            same = [o for o in in_time if local(preferences, o.starts_at).time() == usual]
+            assert not same or local(preferences, one.starts_at).time() == usual
         elif not placed:
             assert one.starts_at == min(o.starts_at for o in in_time)
         rooms = free_rooms(question, one, placed)
@@ -264,7 +268,7 @@ def test_the_same_question_has_the_same_answer(question: Question) -> None:
 @given(questions())
 def test_what_is_planned_can_be_had_as_it_is(question: Question) -> None:
     planned = [one for one in question.plan() if isinstance(one, Occurrence)]
-    assert check(question.wish, question.choices, question.rooms, planned, question.standing) == planned
+    assert check(question.preferences, question.choices, question.rooms, planned, question.standing) == planned
 
 
 @settings(max_examples=100, deadline=None)
@@ -272,26 +276,26 @@ def test_what_is_planned_can_be_had_as_it_is(question: Question) -> None:
 def test_of_what_a_person_wants_that_is_refused_which_nobody_can_have(
     question: Question, wanted: list[tuple[int, int, int]]
 ) -> None:
-    wish, rooms = question.wish, question.rooms
-    midnight = local_day(wish.first, ZoneInfo(wish.zone))[0]
+    preferences, rooms = question.preferences, question.rooms
+    midnight = local_day(preferences.first, ZoneInfo(preferences.zone))[0]
     asked = [
         Occurrence(
             number,
             midnight + n * 15 * MINUTE,
-            midnight + n * 15 * MINUTE + wish.length + n % 3 * 30 * MINUTE,
+            midnight + n * 15 * MINUTE + preferences.length + n % 3 * 30 * MINUTE,
             PROVIDERS[who],
             ROOMS[room] if rooms and room < 2 else None,
         )
         for number, (n, who, room) in zip(question.choices, wanted, strict=False)
     ]
-    found = check(wish, question.choices, rooms, asked, question.standing)
+    found = check(preferences, question.choices, rooms, asked, question.standing)
     assert [one.number for one in found] == [one.number for one in asked]
     placed = [*question.standing]
     for one, got in sorted(zip(asked, found, strict=True), key=lambda pair: (pair[0].starts_at, pair[0].number)):
         choice = next((c for c in question.choices[one.number] if c.provider_id == one.provider_id), None)
         if choice is None:
             code: str | None = "no-provider"
-        elif one.starts_at <= wish.not_before:
+        elif one.starts_at <= preferences.not_before:
             code = "past"
         else:
             code = stands_against(replace(question, rooms=None), choice, one, placed)
@@ -301,7 +305,7 @@ def test_of_what_a_person_wants_that_is_refused_which_nobody_can_have(
             if code is None and rooms and (one.room_id not in can if one.room_id else not can):
                 code = "room-busy"
         if code:
-            day = local(wish, one.starts_at).date()
+            day = local(preferences, one.starts_at).date()
             assert got == Failure(one.number, code, day, day, one.provider_id, one.starts_at)
         else:
             assert isinstance(got, Occurrence)
@@ -333,10 +337,10 @@ def busy(choice: Choice, *taken: Interval) -> Choice:
     return replace(choice, stages=(choice.stages[0], left, left))
 
 
-def a_wish(**overrides: Any) -> Wish:
+def some_preferences(**overrides: Any) -> PlanningPreferences:
     """An hour, from a Sunday on for ninety days."""
     asked = {"zone": RIYADH, "length": HOUR, "first": SUNDAY, "not_before": LONG_AGO, **overrides}
-    return Wish(**{"last": asked["first"] + 89 * DAY, **asked})
+    return PlanningPreferences(**{"last": asked["first"] + 89 * DAY, **asked})
 
 
 def at(day: date, hour: int, minute: int = 0, zone: str = RIYADH) -> datetime:
@@ -347,81 +351,83 @@ def each(total: int, *choices: Choice) -> dict[int, Sequence[Choice]]:
     return dict.fromkeys(range(1, total + 1), choices)
 
 
-def told(wish: Wish, found: Sequence[Planned]) -> list[str]:
-    return [f"{local(wish, o.starts_at):%d.%m. %H:%M}" if isinstance(o, Occurrence) else o.code for o in found]
+def told(preferences: PlanningPreferences, found: Sequence[Planned]) -> list[str]:
+    return [f"{local(preferences, o.starts_at):%d.%m. %H:%M}" if isinstance(o, Occurrence) else o.code for o in found]
 
 
 def test_sessions_go_to_the_first_days_that_are_asked_for() -> None:
-    wish = a_wish(weekdays=frozenset([0, 2]))
-    assert told(wish, plan(wish, each(3, office()))) == ["22.11. 09:00", "24.11. 09:00", "29.11. 09:00"]
-    wish = a_wish(gap_days=3)
-    assert told(wish, plan(wish, each(3, office()))) == ["22.11. 09:00", "25.11. 09:00", "28.11. 09:00"]
+    preferences = some_preferences(weekdays=frozenset([0, 2]))
+    assert told(preferences, plan(preferences, each(3, office()))) == ["22.11. 09:00", "24.11. 09:00", "29.11. 09:00"]
+    preferences = some_preferences(gap_days=3)
+    assert told(preferences, plan(preferences, each(3, office()))) == ["22.11. 09:00", "25.11. 09:00", "28.11. 09:00"]
 
 
 def test_the_period_ends_with_its_last_day() -> None:
-    wish = a_wish(last=SUNDAY + DAY)
-    found = plan(wish, each(4, office()))
-    assert told(wish, found) == ["22.11. 09:00", "23.11. 09:00", "period-over", "period-over"]
+    preferences = some_preferences(last=SUNDAY + DAY)
+    found = plan(preferences, each(4, office()))
+    assert told(preferences, found) == ["22.11. 09:00", "23.11. 09:00", "period-over", "period-over"]
 
 
 def test_nothing_begins_now_or_before() -> None:
-    wish = a_wish(not_before=at(SUNDAY, 10))
-    assert told(wish, plan(wish, each(2, office()))) == ["22.11. 10:15", "23.11. 10:15"]
+    preferences = some_preferences(not_before=at(SUNDAY, 10))
+    assert told(preferences, plan(preferences, each(2, office()))) == ["22.11. 10:15", "23.11. 10:15"]
 
 
 def test_the_nearest_time_to_the_preferred_one_is_taken_the_earlier_of_two() -> None:
     taken = (at(SUNDAY, 11), at(SUNDAY, 13))
-    wish = a_wish(preferred=time(11, 30))
-    assert told(wish, plan(wish, each(2, busy(office(), taken)))) == ["22.11. 10:00", "23.11. 11:30"]
-    wish = a_wish(preferred=time(11))
-    assert told(wish, plan(wish, each(1, busy(office(), (at(SUNDAY, 10, 30), at(SUNDAY, 11, 30)))))) == ["22.11. 11:30"]
-    wish = a_wish(preferred="AFTERNOON")
-    assert told(wish, plan(wish, each(2, busy(office(), taken)))) == ["22.11. 13:00", "23.11. 13:00"]
+    preferences = some_preferences(preferred=time(11, 30))
+    assert told(preferences, plan(preferences, each(2, busy(office(), taken)))) == ["22.11. 10:00", "23.11. 11:30"]
+    preferences = some_preferences(preferred=time(11))
+    assert told(preferences, plan(preferences, each(1, busy(office(), (at(SUNDAY, 10, 30), at(SUNDAY, 11, 30)))))) == [
+        "22.11. 11:30"
+    ]
+    preferences = some_preferences(preferred="AFTERNOON")
+    assert told(preferences, plan(preferences, each(2, busy(office(), taken)))) == ["22.11. 13:00", "23.11. 13:00"]
 
 
 def test_the_time_of_the_others_is_kept_where_it_is_free() -> None:
     choice = busy(office(), (at(SUNDAY, 9), at(SUNDAY, 9, 30)), (at(SUNDAY + DAY, 9), at(SUNDAY + DAY, 12)))
-    wish = a_wish()
-    assert told(wish, plan(wish, each(3, choice))) == ["22.11. 09:30", "23.11. 12:00", "24.11. 09:30"]
+    preferences = some_preferences()
+    assert told(preferences, plan(preferences, each(3, choice))) == ["22.11. 09:30", "23.11. 12:00", "24.11. 09:30"]
 
 
 def test_a_session_waits_for_a_better_time_only_within_the_tolerance() -> None:
     choice = busy(office(), (at(SUNDAY + DAY, 9), at(SUNDAY + DAY, 12)))
-    wish = a_wish(tolerance_days=1)
-    assert told(wish, plan(wish, each(3, choice))) == ["22.11. 09:00", "24.11. 09:00", "25.11. 09:00"]
-    wish = a_wish(tolerance_days=1, preferred=time(14), weekdays=frozenset([0, 1]))
+    preferences = some_preferences(tolerance_days=1)
+    assert told(preferences, plan(preferences, each(3, choice))) == ["22.11. 09:00", "24.11. 09:00", "25.11. 09:00"]
+    preferences = some_preferences(tolerance_days=1, preferred=time(14), weekdays=frozenset([0, 1]))
     afternoon = busy(office(), (at(SUNDAY, 12), at(SUNDAY, 17)))
-    assert told(wish, plan(wish, each(2, afternoon))) == ["23.11. 14:00", "30.11. 14:00"]
+    assert told(preferences, plan(preferences, each(2, afternoon))) == ["23.11. 14:00", "30.11. 14:00"]
 
 
 def test_a_session_that_is_tried_again_stays_between_its_neighbours_or_goes_behind_them() -> None:
-    wish = a_wish(gap_days=2)
+    preferences = some_preferences(gap_days=2)
     one, three = (
         Occurrence(n, at(day, 9), at(day, 10), PROVIDERS[0]) for n, day in ((1, SUNDAY), (3, SUNDAY + 4 * DAY))
     )
     again = {2: [office()]}
-    assert told(wish, plan(wish, again, standing=[one, three])) == ["24.11. 09:00"]
+    assert told(preferences, plan(preferences, again, standing=[one, three])) == ["24.11. 09:00"]
     closer = replace(three, starts_at=three.starts_at - DAY, ends_at=three.ends_at - DAY)
-    assert told(wish, plan(wish, again, standing=[one, closer])) == ["27.11. 09:00"]
+    assert told(preferences, plan(preferences, again, standing=[one, closer])) == ["27.11. 09:00"]
 
 
 def test_of_two_who_are_free_the_one_who_holds_the_others_is_taken() -> None:
     ada, ben = office(), office(provider=PROVIDERS[1])
-    wish = a_wish()
-    found = plan(wish, each(3, busy(ada, (at(SUNDAY, 9), at(SUNDAY, 17))), ben))
+    preferences = some_preferences()
+    found = plan(preferences, each(3, busy(ada, (at(SUNDAY, 9), at(SUNDAY, 17))), ben))
     assert [o.provider_id for o in found if isinstance(o, Occurrence)] == [PROVIDERS[1]] * 3
 
 
 def test_the_room_is_the_same_where_it_can_be_and_never_two_that_are_each_half_free() -> None:
     long = (at(SUNDAY, 0), at(SUNDAY + 9 * DAY, 0))
-    wish = a_wish()
+    preferences = some_preferences()
     first = without([long], [(at(SUNDAY + DAY, 8), at(SUNDAY + DAY, 18))])
     rooms = Rooms({ROOMS[0]: first, ROOMS[1]: [long]})
-    found = plan(wish, each(3, office()), rooms)
+    found = plan(preferences, each(3, office()), rooms)
     assert [o.room_id for o in found if isinstance(o, Occurrence)] == [ROOMS[0], ROOMS[1], ROOMS[0]]
     halves = Rooms({ROOMS[n]: [(at(SUNDAY, 9 + n, 30), at(SUNDAY, 10 + n, 30))] for n in range(2)})
-    found = plan(replace(wish, length=90 * MINUTE, last=SUNDAY), each(1, office()), halves)
-    assert told(wish, found) == ["room-busy"]
+    found = plan(replace(preferences, length=90 * MINUTE, last=SUNDAY), each(1, office()), halves)
+    assert told(preferences, found) == ["room-busy"]
 
 
 @pytest.mark.parametrize(
@@ -429,30 +435,30 @@ def test_the_room_is_the_same_where_it_can_be_and_never_two_that_are_each_half_f
     [(BERLIN, SPRING), (BERLIN, AUTUMN), (NEW_YORK, date(2026, 3, 8)), (NEW_YORK, date(2026, 11, 1))],
 )
 def test_a_clock_change_moves_no_session_on_the_wall(zone: str, change: date) -> None:
-    wish = a_wish(zone=zone, first=change - DAY)
-    found = plan(wish, each(3, office(zone, change - DAY)))
-    assert [text[-5:] for text in told(wish, found)] == ["09:00"] * 3
-    days = {local(wish, o.starts_at).date() for o in found if isinstance(o, Occurrence)}
+    preferences = some_preferences(zone=zone, first=change - DAY)
+    found = plan(preferences, each(3, office(zone, change - DAY)))
+    assert [text[-5:] for text in told(preferences, found)] == ["09:00"] * 3
+    days = {local(preferences, o.starts_at).date() for o in found if isinstance(o, Occurrence)}
     assert days == {change - DAY, change, change + DAY}
 
 
 def test_a_time_that_the_clock_leaves_out_is_not_planned_and_one_that_comes_twice_may_be() -> None:
-    wish = a_wish(zone=BERLIN, first=SPRING - DAY, preferred=time(2, 30))
+    preferences = some_preferences(zone=BERLIN, first=SPRING - DAY, preferred=time(2, 30))
     nights = office(BERLIN, SPRING - DAY, time(0), time(6))
-    assert told(wish, plan(wish, each(3, nights))) == ["28.03. 02:30", "29.03. 03:00", "30.03. 02:30"]
-    wish = a_wish(zone=BERLIN, first=AUTUMN, preferred=time(2, 30))
+    assert told(preferences, plan(preferences, each(3, nights))) == ["28.03. 02:30", "29.03. 03:00", "30.03. 02:30"]
+    preferences = some_preferences(zone=BERLIN, first=AUTUMN, preferred=time(2, 30))
     first = at(AUTUMN, 0, 30, "UTC")
     nights = office(BERLIN, AUTUMN, time(0), time(6))
-    assert [o.starts_at for o in plan(wish, each(1, nights)) if isinstance(o, Occurrence)] == [first]
-    second = plan(wish, each(1, busy(nights, (first, first + HOUR))))
+    assert [o.starts_at for o in plan(preferences, each(1, nights)) if isinstance(o, Occurrence)] == [first]
+    second = plan(preferences, each(1, busy(nights, (first, first + HOUR))))
     assert [o.starts_at for o in second if isinstance(o, Occurrence)] == [first + HOUR]
 
 
 def test_a_session_may_reach_beyond_midnight_and_belongs_to_the_day_on_which_it_begins() -> None:
-    wish = a_wish(preferred=time(23, 45), last=SUNDAY + DAY)
-    found = plan(wish, each(3, office(start=time(0), end=time(0))))
-    assert told(wish, found) == ["22.11. 23:45", "23.11. 23:45", "period-over"]
-    late = a_wish(length=480 * MINUTE, preferred=time(23, 45), apart=16 * HOUR + 15 * MINUTE)
+    preferences = some_preferences(preferred=time(23, 45), last=SUNDAY + DAY)
+    found = plan(preferences, each(3, office(start=time(0), end=time(0))))
+    assert told(preferences, found) == ["22.11. 23:45", "23.11. 23:45", "period-over"]
+    late = some_preferences(length=480 * MINUTE, preferred=time(23, 45), apart=16 * HOUR + 15 * MINUTE)
     found = plan(late, each(2, office(start=time(0), end=time(0))))
     assert told(late, found) == ["22.11. 23:45", "24.11. 23:45"]  # with its buffers it would meet the first
 
@@ -461,20 +467,20 @@ def test_the_buffers_of_the_packages_own_sessions_keep_one_provider_and_one_room
     day = SUNDAY + DAY
     before = Occurrence(1, at(SUNDAY, 22, 45), at(SUNDAY, 23, 45), PROVIDERS[0], ROOMS[0])
     midnight = [(at(day, 0), at(day, 1))]
-    wish = a_wish(apart=30 * MINUTE, last=day)
+    preferences = some_preferences(apart=30 * MINUTE, last=day)
     rooms = Rooms({room: [(at(SUNDAY, 0), at(day, 23))] for room in ROOMS[:2]})
     same, other = (Choice(provider, (midnight,) * 3) for provider in PROVIDERS[:2])
-    assert told(wish, plan(wish, {2: [same]}, rooms, [before])) == ["patient-busy"]
+    assert told(preferences, plan(preferences, {2: [same]}, rooms, [before])) == ["patient-busy"]
     place = Occurrence(2, at(day, 0), at(day, 1), PROVIDERS[1], ROOMS[1])
-    assert plan(wish, {2: [other]}, rooms, [before]) == [place]
-    assert plan(wish, {2: [other]}, Rooms({ROOMS[0]: rooms.free[ROOMS[0]]}), [before])[0] == Failure(
+    assert plan(preferences, {2: [other]}, rooms, [before]) == [place]
+    assert plan(preferences, {2: [other]}, Rooms({ROOMS[0]: rooms.free[ROOMS[0]]}), [before])[0] == Failure(
         2, "room-busy", day, day, PROVIDERS[1]
     )
     nowhere = replace(place, room_id=None)
-    assert check(wish, {2: [other]}, rooms, [nowhere], [before]) == [place]
+    assert check(preferences, {2: [other]}, rooms, [nowhere], [before]) == [place]
     both = [replace(before, room_id=None), nowhere]
     free_day = Choice(PROVIDERS[0], ([(at(SUNDAY, 0), at(day, 23))],) * 3)
-    assert check(wish, {1: [free_day], 2: [other]}, rooms, both) == [before, place]
+    assert check(preferences, {1: [free_day], 2: [other]}, rooms, both) == [before, place]
 
 
 @pytest.mark.parametrize(
@@ -489,8 +495,8 @@ def test_the_buffers_of_the_packages_own_sessions_keep_one_provider_and_one_room
 def test_a_failure_names_the_first_thing_that_stands_in_the_way(stages: tuple[int, ...], code: str) -> None:
     open_time = office().free
     choice = Choice(PROVIDERS[0], [open_time if there else [] for there in stages])
-    wish = a_wish(last=SUNDAY + 6 * DAY)
-    found = plan(wish, each(2, choice), Rooms({ROOMS[0]: []}))
+    preferences = some_preferences(last=SUNDAY + 6 * DAY)
+    found = plan(preferences, each(2, choice), Rooms({ROOMS[0]: []}))
     assert found == [Failure(n, code, SUNDAY, SUNDAY + 6 * DAY, PROVIDERS[0]) for n in (1, 2)]
 
 
@@ -506,80 +512,82 @@ PERIOD = "from 1 March 2026 to 29 May 2026"
 
 
 @pytest.mark.parametrize(
-    ("failure", "wish", "who", "text"),
+    ("failure", "preferences", "who", "text"),
     [
         (
             Failure(1, "provider-busy", MARCH, MARCH + 89 * DAY),
-            a_wish(first=MARCH, weekdays=frozenset([2, 0])),
+            some_preferences(first=MARCH, weekdays=frozenset([2, 0])),
             ASSIGNED,
             f"No free 60 minutes of the assigned provider on a Sunday or Tuesday {PERIOD}.",
         ),
         (
             Failure(1, "provider-busy", MARCH, MARCH + 89 * DAY),
-            a_wish(first=MARCH, weekdays=frozenset([6, 1, 3]), length=MINUTE),
+            some_preferences(first=MARCH, weekdays=frozenset([6, 1, 3]), length=MINUTE),
             ANYBODY,
             f"No free 1 minute of any provider of this clinic on a Monday, Wednesday or Saturday {PERIOD}.",
         ),
         (
             Failure(1, "provider-busy", MARCH, MARCH),
-            a_wish(first=MARCH, last=MARCH, weekdays=frozenset([0])),
+            some_preferences(first=MARCH, last=MARCH, weekdays=frozenset([0])),
             CHOSEN,
             "No free 60 minutes of the provider of the other sessions on 1 March 2026.",
         ),
         (
             Failure(1, "outside-working-hours", MARCH, MARCH + 89 * DAY),
-            a_wish(first=MARCH, weekdays=frozenset([5])),
+            some_preferences(first=MARCH, weekdays=frozenset([5])),
             ASSIGNED,
             f"No 60 minutes of the working hours of the assigned provider are left on a Friday {PERIOD}, "
             "or the clinic is closed.",
         ),
         (
             Failure(1, "patient-busy", MARCH, MARCH + 89 * DAY),
-            a_wish(first=MARCH),
+            some_preferences(first=MARCH),
             ANYBODY,
             f"The patient has other sessions whenever any provider of this clinic has 60 minutes free {PERIOD}.",
         ),
         (
             Failure(1, "room-busy", MARCH, MARCH + 89 * DAY),
-            a_wish(first=MARCH),
+            some_preferences(first=MARCH),
             ASSIGNED,
             f"None of the rooms is free when the assigned provider has 60 minutes free {PERIOD}.",
         ),
         (
             Failure(1, "no-provider", MARCH, MARCH + 89 * DAY),
-            a_wish(first=MARCH),
+            some_preferences(first=MARCH),
             ANYBODY,
             "No active provider of the service type's discipline has working hours in this clinic.",
         ),
         (
             Failure(1, "no-provider", MARCH, MARCH + 89 * DAY),
-            a_wish(first=MARCH),
+            some_preferences(first=MARCH),
             ASSIGNED,
             "The assigned provider is not active any more, or has no working hours in this clinic.",
         ),
         (
             Failure(3, "period-over", MARCH + 90 * DAY, MARCH + 89 * DAY),
-            a_wish(first=MARCH),
+            some_preferences(first=MARCH),
             ASSIGNED,
             "The period ends on 29 May 2026; no day of it is left that is 1 day or more from the other sessions.",
         ),
         (
             Failure(3, "period-over", MARCH + 88 * DAY, MARCH + 89 * DAY),
-            a_wish(first=MARCH, gap_days=2, weekdays=frozenset([4])),
+            some_preferences(first=MARCH, gap_days=2, weekdays=frozenset([4])),
             ASSIGNED,
             "The period ends on 29 May 2026; no Thursday of it is left that is 2 days or more from the other sessions.",
         ),
         (
             Failure(1, "period-over", MARCH + 100 * DAY, MARCH + 89 * DAY),
-            a_wish(first=MARCH + 100 * DAY, last=MARCH + 89 * DAY),
+            some_preferences(first=MARCH + 100 * DAY, last=MARCH + 89 * DAY),
             ASSIGNED,
             "The period ended on 29 May 2026.",
         ),
     ],
 )
-def test_a_reason_is_a_sentence_to_act_on(failure: Failure, wish: Wish, who: str, text: str) -> None:
-    assert reason(failure, wish, who) == text
-    assert str(failure.last.year) in reason(failure, wish, who, "ar") or failure.code == "no-provider"
+def test_a_reason_is_a_sentence_to_act_on(
+    failure: Failure, preferences: PlanningPreferences, who: str, text: str
+) -> None:
+    assert reason(failure, preferences, who) == text
+    assert str(failure.last.year) in reason(failure, preferences, who, "ar") or failure.code == "no-provider"
 
 
 @pytest.mark.parametrize(
@@ -599,8 +607,8 @@ def test_a_reason_is_a_sentence_to_act_on(failure: Failure, wish: Wish, who: str
 )
 def test_the_reason_against_one_time_speaks_of_that_time(code: str, text: str) -> None:
     failure = Failure(1, code, MARCH, MARCH, PROVIDERS[0], at(MARCH, 9, 30))
-    assert reason(failure, a_wish(), ASSIGNED) == text
-    assert "09:30" in reason(failure, a_wish(), ASSIGNED, "ar") or code == "no-provider"
+    assert reason(failure, some_preferences(), ASSIGNED) == text
+    assert "09:30" in reason(failure, some_preferences(), ASSIGNED, "ar") or code == "no-provider"
 
 
 def test_a_hundred_sessions_among_fifty_providers_over_two_years_take_no_time() -> None:
@@ -616,8 +624,8 @@ def test_a_hundred_sessions_among_fifty_providers_over_two_years_take_no_time() 
     always = [office(start=time(0), end=time(0), provider=p) for p in everybody]
     rooms = Rooms({UUID(int=200 + n): always[0].free for n in range(50)})
     for choices, picky, placed in ((offices, {}, 100), (full, {}, 0), (always, {"tolerance_days": 30}, 100)):
-        wish = a_wish(last=SUNDAY + 732 * DAY, preferred=time(9, 7), **picky)
+        preferences = some_preferences(last=SUNDAY + 732 * DAY, preferred=time(9, 7), **picky)
         began = clock.perf_counter()
-        found = plan(wish, each(100, *choices), rooms)
+        found = plan(preferences, each(100, *choices), rooms)
         assert clock.perf_counter() - began < 15
         assert sum(isinstance(one, Occurrence) for one in found) == placed

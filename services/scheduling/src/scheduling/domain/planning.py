@@ -54,7 +54,7 @@ OUT_OF_ORDER, GAP = "out-of-order", "gap"
 
 
 @dataclass(frozen=True)
-class Wish:
+class PlanningPreferences:
     """What the sessions of a package have in common.
 
     `weekdays` are 0 = Sunday … 6 = Saturday, none means any; `preferred` is a wall time or a part of the day. Two
@@ -145,7 +145,7 @@ Planned = Occurrence | Failure
 
 
 def plan(
-    wish: Wish,
+    preferences: PlanningPreferences,
     choices: Mapping[int, Sequence[Choice]],
     rooms: Rooms | None = None,
     standing: Collection[Occurrence] = (),
@@ -155,14 +155,14 @@ def plan(
     A session comes after all those of lower numbers, and keeps its distance from those of higher ones. Deterministic:
     the same input gives the same plan.
     """
-    planner = _Planner(wish, rooms)
+    planner = _Planner(preferences, rooms)
     for occurrence in standing:
         planner.take(occurrence)
     return [planner.place(number, choices[number]) for number in sorted(choices)]
 
 
 def check(
-    wish: Wish,
+    preferences: PlanningPreferences,
     choices: Mapping[int, Sequence[Choice]],
     rooms: Rooms | None,
     wanted: Sequence[Occurrence],
@@ -176,16 +176,16 @@ def check(
     taken = [*standing]
     found: list[Planned] = []
     for one in standing:
-        rooms = rooms and rooms.less(one, wish.apart)
+        rooms = rooms and rooms.less(one, preferences.apart)
     for one in sorted(wanted, key=lambda o: (o.starts_at, o.number)):
-        code = _against(wish, one, choices[one.number], rooms, taken)
-        day = day_of(one.starts_at, wish.zone)
+        code = _against(preferences, one, choices[one.number], rooms, taken)
+        day = day_of(one.starts_at, preferences.zone)
         if code:
             found.append(Failure(one.number, code, day, day, one.provider_id, one.starts_at))
             continue
         if rooms and rooms.required and one.room_id is None:
             one = replace(one, room_id=rooms.one(one.starts_at, one.ends_at, None))
-        rooms = rooms and rooms.less(one, wish.apart)
+        rooms = rooms and rooms.less(one, preferences.apart)
         taken.append(one)
         found.append(one)
     order = {one.number: place for place, one in enumerate(wanted)}
@@ -205,7 +205,7 @@ def warnings(placed: Sequence[Occurrence], zone: str, gap_days: int) -> list[tup
 
 @dataclass
 class _Planner:
-    wish: Wish
+    preferences: PlanningPreferences
     rooms: Rooms | None
     placed: dict[int, Occurrence] = field(default_factory=dict)
     _days: dict[int, date] = field(default_factory=dict)
@@ -216,13 +216,13 @@ class _Planner:
     _rooms: Counter[UUID] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._tz = zone_of(self.wish.zone)
-        self._grid = Grid(self.wish.zone, STEP_MINUTES)
+        self._tz = zone_of(self.preferences.zone)
+        self._grid = Grid(self.preferences.zone, STEP_MINUTES)
 
     def place(self, number: int, choices: Sequence[Choice]) -> Planned:
         """The best of the slots of the earliest day that has any, and of the days that are tolerated after it."""
-        gap = timedelta(days=self.wish.gap_days)
-        first = max([self.wish.first, *(day + gap for other, day in self._days.items() if other < number)])
+        gap = timedelta(days=self.preferences.gap_days)
+        first = max([self.preferences.first, *(day + gap for other, day in self._days.items() if other < number)])
         # nothing was placed meanwhile where the first day is the same: the next ones fail at once
         key = frozenset(c.provider_id for c in choices), first
         if known := self._failed.get(key):
@@ -230,10 +230,10 @@ class _Planner:
         best = self._best(first, choices)
         if best is None:
             alone = choices[0].provider_id if len(choices) == 1 else None
-            self._failed[key] = Failure(number, self._reason(first, choices), first, self.wish.last, alone)
+            self._failed[key] = Failure(number, self._reason(first, choices), first, self.preferences.last, alone)
             return self._failed[key]
         starts_at, choice = best
-        ends_at = starts_at + self.wish.length
+        ends_at = starts_at + self.preferences.length
         room = self.rooms.one(starts_at, ends_at, _usual(self._rooms)) if self.rooms else None
         return self.take(Occurrence(number, starts_at, ends_at, choice.provider_id, room))
 
@@ -245,20 +245,20 @@ class _Planner:
         self._providers[occurrence.provider_id] += 1
         if occurrence.room_id:
             self._rooms[occurrence.room_id] += 1
-        self.rooms = self.rooms and self.rooms.less(occurrence, self.wish.apart)
+        self.rooms = self.rooms and self.rooms.less(occurrence, self.preferences.apart)
         return occurrence
 
     def _best(self, first: date, choices: Sequence[Choice]) -> tuple[datetime, Choice] | None:
         """The best start from the first day on, and with whom: of those who can, who holds most of the others."""
         usual, rank = _usual(self._providers), self._rank()
         ordered = sorted(choices, key=lambda choice: choice.provider_id != usual)
-        best, until = None, self.wish.last
-        for day in self._open_days(first, self.wish.last):
+        best, until = None, self.preferences.last
+        for day in self._open_days(first, self.preferences.last):
             if day > until:
                 break
             slots = self._slots(ordered, day, self.rooms)
             if slots and best is None:
-                until = day + timedelta(days=self.wish.tolerance_days)
+                until = day + timedelta(days=self.preferences.tolerance_days)
             best = min([*filter(None, [best]), *slots.items()], key=rank, default=None)
             if best and rank.ideal(best):
                 break
@@ -266,20 +266,22 @@ class _Planner:
 
     def _open_days(self, first: date, last: date) -> Iterator[date]:
         """The days that are asked for and far enough from every session that has its place."""
-        wish, gap = self.wish, timedelta(days=self.wish.gap_days)
+        preferences, gap = self.preferences, timedelta(days=self.preferences.gap_days)
         later = [day for day in self._days.values() if day > first - gap]
         for day in days(first, last) if first <= last else ():
-            if (not wish.weekdays or weekday_of(day) in wish.weekdays) and all(abs(day - d) >= gap for d in later):
+            if (not preferences.weekdays or weekday_of(day) in preferences.weekdays) and all(
+                abs(day - d) >= gap for d in later
+            ):
                 yield day
 
     def _near(self, day: date) -> list[Occurrence]:
         """The sessions of the package that one on that day could meet."""
         start, end = local_day(day, self._tz)
-        apart = self.wish.apart
+        apart = self.preferences.apart
         return [
             o
             for o in self.placed.values()
-            if o.ends_at + apart > start and o.starts_at < end + self.wish.length + apart
+            if o.ends_at + apart > start and o.starts_at < end + self.preferences.length + apart
         ]
 
     def _slots(self, choices: Sequence[Choice], day: date, rooms: Rooms | None) -> dict[datetime, Choice]:
@@ -290,30 +292,34 @@ class _Planner:
         others, slots = self._near(day), dict[datetime, Choice]()
         for choice in choices:
             for starts_at in self._begins(choice.free, day):
-                if not _meets(self.wish, starts_at, starts_at + self.wish.length, choice.provider_id, others):
+                if not _meets(
+                    self.preferences, starts_at, starts_at + self.preferences.length, choice.provider_id, others
+                ):
                     slots.setdefault(starts_at, choice)
         if rooms is None:
             return slots
-        return {start: choice for start, choice in slots.items() if rooms.one(start, start + self.wish.length, None)}
+        return {
+            start: choice for start, choice in slots.items() if rooms.one(start, start + self.preferences.length, None)
+        }
 
     def _begins(self, free: Sequence[Interval], day: date) -> list[datetime]:
         """The starts on a day, still to come, for which there is free time."""
         bounds = local_day(day, self._tz)
         since = bisect_right(free, bounds[0], key=itemgetter(1))
         near = free[since : bisect_left(free, bounds[1], since, key=itemgetter(0))]
-        begins = self._grid.begins(near, self.wish.length, bounds)
-        return [starts_at for starts_at in begins if starts_at > self.wish.not_before]
+        begins = self._grid.begins(near, self.preferences.length, bounds)
+        return [starts_at for starts_at in begins if starts_at > self.preferences.not_before]
 
     def _rank(self) -> "_Rank":
-        return _Rank(self._tz, self.wish.preferred, _usual(self._times), _usual(self._weekdays))
+        return _Rank(self._tz, self.preferences.preferred, _usual(self._times), _usual(self._weekdays))
 
     def _reason(self, first: date, choices: Sequence[Choice]) -> str:
         """The first stage after which no time is left on any of the days; the package's own are the patient's."""
-        if first > self.wish.last:
+        if first > self.preferences.last:
             return PERIOD_OVER
         if not choices:
             return NO_PROVIDER
-        asked = list(self._open_days(first, self.wish.last))
+        asked = list(self._open_days(first, self.preferences.last))
         if not asked:
             return PERIOD_OVER
         for stage, code in enumerate(STAGES):
@@ -360,26 +366,34 @@ def _usual(counted: Counter[T]) -> T | None:
 
 
 def _meets(
-    wish: Wish, starts_at: datetime, ends_at: datetime, provider_id: UUID, others: Collection[Occurrence]
+    preferences: PlanningPreferences,
+    starts_at: datetime,
+    ends_at: datetime,
+    provider_id: UUID,
+    others: Collection[Occurrence],
 ) -> bool:
     for other in others:
-        apart = wish.apart if other.provider_id == provider_id else timedelta(0)
+        apart = preferences.apart if other.provider_id == provider_id else timedelta(0)
         if starts_at < other.ends_at + apart and other.starts_at < ends_at + apart:
             return True
     return False
 
 
 def _against(
-    wish: Wish, one: Occurrence, choices: Sequence[Choice], rooms: Rooms | None, taken: Collection[Occurrence]
+    preferences: PlanningPreferences,
+    one: Occurrence,
+    choices: Sequence[Choice],
+    rooms: Rooms | None,
+    taken: Collection[Occurrence],
 ) -> str | None:
     choice = next((c for c in choices if c.provider_id == one.provider_id), None)
     if choice is None:
         return NO_PROVIDER
-    if one.starts_at <= wish.not_before:
+    if one.starts_at <= preferences.not_before:
         return PAST
     for code, left in zip(STAGES, choice.stages, strict=True):
         if not covered(left, one.starts_at, one.ends_at):
             return code
-    if _meets(wish, one.starts_at, one.ends_at, one.provider_id, taken):
+    if _meets(preferences, one.starts_at, one.ends_at, one.provider_id, taken):
         return TOGETHER
     return NO_ROOM if rooms and not rooms.fits(one) else None

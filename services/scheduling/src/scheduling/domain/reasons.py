@@ -15,7 +15,7 @@ from scheduling.domain.planning import (
     STAGES,
     TOGETHER,
     Failure,
-    Wish,
+    PlanningPreferences,
 )
 
 #: Whom a session is to be held by.
@@ -152,22 +152,22 @@ _ARABIC = _Language(
 LANGUAGES = {"en": _ENGLISH, "ar": _ARABIC}
 
 
-def reason(failure: Failure, wish: Wish, who: str, language: str = "en") -> str:
+def reason(failure: Failure, preferences: PlanningPreferences, who: str, language: str = "en") -> str:
     """One sentence: what was looked for, of whom, on which days; or what stands against the one time that is wanted."""
     words = LANGUAGES[language]
-    minutes = int(wish.length.total_seconds() // 60)
+    minutes = int(preferences.length.total_seconds() // 60)
     said = {"minutes": words.minutes[minutes > 1].format(count=minutes)}
     if failure.starts_at:
-        then = failure.starts_at.astimezone(zone_of(wish.zone))
+        then = failure.starts_at.astimezone(zone_of(preferences.zone))
         return words.said_then[failure.code].format(then=_time(words, then), **said)
     name = words.who[who]
-    return _sentence(words, failure, wish, who).format(
+    return _sentence(words, failure, preferences, who).format(
         who=name,
         Who=name[0].upper() + name[1:],
-        when=_when(words, failure, wish.weekdays),
+        when=_when(words, failure, preferences.weekdays),
         last=_long(words, failure.last),
-        day=_either(words, wish.weekdays) or words.day,
-        gap=words.days[wish.gap_days > 1].format(count=wish.gap_days),
+        day=_either(words, preferences.weekdays) or words.day,
+        gap=words.days[preferences.gap_days > 1].format(count=preferences.gap_days),
         **said,
     )
 
@@ -178,8 +178,8 @@ def warning(code: str, gap_days: int, language: str = "en") -> str:
     return words.warnings[code].format(gap=words.days[gap_days > 1].format(count=gap_days))
 
 
-def _sentence(words: _Language, failure: Failure, wish: Wish, who: str) -> str:
-    if failure.code == PERIOD_OVER and wish.first > failure.last:
+def _sentence(words: _Language, failure: Failure, preferences: PlanningPreferences, who: str) -> str:
+    if failure.code == PERIOD_OVER and preferences.first > failure.last:
         return words.said[_ENDED]
     if who != ANYBODY and failure.code in words.said_of_one:
         return words.said_of_one[failure.code]

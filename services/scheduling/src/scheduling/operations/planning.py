@@ -15,8 +15,8 @@ from scheduling.domain.planning import (
     Failure,
     Occurrence,
     Planned,
+    PlanningPreferences,
     Rooms,
-    Wish,
     check,
     plan,
 )
@@ -65,10 +65,10 @@ class Task:
         return last_day(self.now, self.package.clinic.timezone)
 
     @property
-    def wish(self) -> Wish:
+    def preferences(self) -> PlanningPreferences:
         """What the sessions have in common."""
         package, service = self.package, self.package.service_type
-        return Wish(
+        return PlanningPreferences(
             zone=package.clinic.timezone,
             length=timedelta(minutes=package.session_duration_minutes),
             first=self.first,
@@ -92,7 +92,7 @@ def refusals(task: Task, placements: Sequence[Planned]) -> dict[int, Unplaced]:
         who = (
             ASSIGNED if package_sessions[one.number].assigned_to else CHOSEN if chosen and one.provider_id else ANYBODY
         )
-        texts = (reason(one, task.wish, who, language) for language in ("en", "ar"))
+        texts = (reason(one, task.preferences, who, language) for language in ("en", "ar"))
         return Unplaced(one.number, one.code, *texts)
 
     return {one.number: refusal(one) for one in placements if isinstance(one, Failure)}
@@ -101,8 +101,8 @@ def refusals(task: Task, placements: Sequence[Planned]) -> dict[int, Unplaced]:
 def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
     """Where the sessions go, by number; with `locked`, nobody else books these providers and rooms meanwhile."""
     if task.first > task.last:
-        return plan(task.wish, {package_session.session_number: () for package_session in task.package_sessions})
-    return _plan(task, _free(db, task, _providers(db, task), task.last, locked=locked), task.wish)
+        return plan(task.preferences, {package_session.session_number: () for package_session in task.package_sessions})
+    return _plan(task, _free(db, task, _providers(db, task), task.last, locked=locked), task.preferences)
 
 
 def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
@@ -110,7 +110,7 @@ def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
 
     The period, the days and the order are the caller's own.
     """
-    return check(task.wish, *_time_for(db, task, wanted), wanted, task.standing)
+    return check(task.preferences, *_time_for(db, task, wanted), wanted, task.standing)
 
 
 def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
@@ -119,17 +119,17 @@ def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
     That is on its own day, or on the first after it in the period that has any; providers and rooms are locked.
     """
     choices, rooms = _time_for(db, task, wanted, task.last)
-    found = {one.number: one for one in check(task.wish, choices, rooms, wanted, task.standing)}
-    tz = zone_of(task.wish.zone)
+    found = {one.number: one for one in check(task.preferences, choices, rooms, wanted, task.standing)}
+    tz = zone_of(task.preferences.zone)
     for one in sorted(wanted, key=lambda o: o.number):
         if isinstance(found[one.number], Occurrence):
             continue
         local = one.starts_at.astimezone(tz)
         first, length = max(local.date(), task.first), one.ends_at - one.starts_at
-        wish = replace(task.wish, first=first, length=length, preferred=local.time(), tolerance_days=0)
+        preferences = replace(task.preferences, first=first, length=length, preferred=local.time(), tolerance_days=0)
         taken = [*task.standing, *(other for other in found.values() if isinstance(other, Occurrence))]
         needed = rooms if rooms and rooms.required else None
-        [found[one.number]] = plan(wish, {one.number: choices[one.number]}, needed, taken)
+        [found[one.number]] = plan(preferences, {one.number: choices[one.number]}, needed, taken)
     return [found[one.number] for one in wanted]
 
 
@@ -147,9 +147,12 @@ def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int,
     free = _free(db, rest, _everybody(db, task.package), later)
     anybody = {package_session.session_number: free.of(None) for package_session in rest.package_sessions}
     plans = (
-        (OTHER_DAY, _plan(rest, free, replace(rest.wish, weekdays=frozenset())) if rest.wish.weekdays else []),
-        (OTHER_PROVIDER, plan(rest.wish, anybody, free.rooms, rest.standing)),
-        (LATER, _plan(rest, free, replace(rest.wish, last=later))),
+        (
+            OTHER_DAY,
+            _plan(rest, free, replace(rest.preferences, weekdays=frozenset())) if rest.preferences.weekdays else [],
+        ),
+        (OTHER_PROVIDER, plan(rest.preferences, anybody, free.rooms, rest.standing)),
+        (LATER, _plan(rest, free, replace(rest.preferences, last=later))),
     )
     offered: dict[int, list[tuple[str, Occurrence]]] = {number: [] for number in failed}
     for kind, placements in plans:
@@ -177,14 +180,14 @@ def _time_for(
     return choices, free.rooms and replace(free.rooms, required=required)
 
 
-def _plan(task: Task, free: FreeTime, wish: Wish) -> list[Planned]:
+def _plan(task: Task, free: FreeTime, preferences: PlanningPreferences) -> list[Planned]:
     """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best.
 
     Where that could be nobody, what stands against them all is told.
     """
 
     def with_any(choices: Sequence[Choice]) -> list[Planned]:
-        return plan(wish, _choices(task, free, choices), free.rooms, task.standing)
+        return plan(preferences, _choices(task, free, choices), free.rooms, task.standing)
 
     of_one = {
         package_session.session_number
