@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from scheduling.domain.hours import PARTS_OF_DAY, Interval, WorkingHours, local_day, merged, open_intervals, without
 from scheduling.domain.planning import (
-    Choice,
     Failure,
     Occurrence,
     Planned,
     PlanningPreferences,
+    ProviderOption,
     Rooms,
     check,
     plan,
@@ -42,12 +42,12 @@ class Question:
     """What is asked of the planner."""
 
     preferences: PlanningPreferences
-    choices: Mapping[int, Sequence[Choice]]
+    options: Mapping[int, Sequence[ProviderOption]]
     rooms: Rooms | None
     standing: Sequence[Occurrence]
 
     def plan(self) -> list[Planned]:
-        return plan(self.preferences, self.choices, self.rooms, self.standing)
+        return plan(self.preferences, self.options, self.rooms, self.standing)
 
 
 # The model: a session may begin at every quarter of an hour that the clock shows, unless something is said against it.
@@ -103,10 +103,12 @@ def free_rooms(question: Question, one: Occurrence, placed: Collection[Occurrenc
     ]
 
 
-def stands_against(question: Question, choice: Choice, one: Occurrence, placed: Collection[Occurrence]) -> str | None:
+def stands_against(
+    question: Question, option: ProviderOption, one: Occurrence, placed: Collection[Occurrence]
+) -> str | None:
     """The first thing that stands against a place on one of the days asked for."""
     preferences = question.preferences
-    for code, left in zip(("outside-working-hours", "provider-busy", "patient-busy"), choice.stages, strict=True):
+    for code, left in zip(("outside-working-hours", "provider-busy", "patient-busy"), option.stages, strict=True):
         if one.starts_at <= preferences.not_before or not inside(left, one.starts_at, one.ends_at):
             return code
     for other in placed:
@@ -120,24 +122,24 @@ ORDER = ("outside-working-hours", "provider-busy", "patient-busy", "room-busy")
 
 def look(
     question: Question, number: int, placed: Collection[Occurrence]
-) -> tuple[list[tuple[Occurrence, Choice]], str | None]:
+) -> tuple[list[tuple[Occurrence, ProviderOption]], str | None]:
     """Every place that a session can have; or else what stands in the way: that which the best time got as far as."""
-    preferences, choices = question.preferences, question.choices[number]
+    preferences, options = question.preferences, question.options[number]
     lower = [local(preferences, o.starts_at).date() for o in placed if o.number < number]
     if max([preferences.first, *(day + preferences.gap_days * DAY for day in lower)]) > preferences.last:
         return [], "period-over"
-    if not choices:
+    if not options:
         return [], "no-provider"
     if not (asked := set(asked_days(preferences, number, placed))):
         return [], "period-over"
     found, furthest = [], 0
     for starts_at in quarters(preferences, min(asked), max(asked)):
         if local(preferences, starts_at).date() in asked:
-            for choice in choices:
-                one = Occurrence(number, starts_at, starts_at + preferences.length, choice.provider_id)
-                code = stands_against(question, choice, one, placed)
+            for option in options:
+                one = Occurrence(number, starts_at, starts_at + preferences.length, option.provider_id)
+                code = stands_against(question, option, one, placed)
                 furthest = max(furthest, ORDER.index(code)) if code else furthest
-                found += [(one, choice)] if code is None else []
+                found += [(one, option)] if code is None else []
     return found, ORDER[furthest] if not found else None
 
 
@@ -191,12 +193,12 @@ def questions(draw: st.DrawFn) -> Question:
     def always_or_some() -> list[Interval]:
         return draw(st.sampled_from([[(midnight - DAY, midnight + 14 * DAY)], spread(midnight - DAY, draw(some))]))
 
-    def choice(provider_id: UUID) -> Choice:
+    def option(provider_id: UUID) -> ProviderOption:
         worked = always_or_some()
         untaken = without(worked, spread(midnight, draw(few)))
-        return Choice(provider_id, (worked, untaken, without(untaken, spread(midnight, draw(few)))))
+        return ProviderOption(provider_id, (worked, untaken, without(untaken, spread(midnight, draw(few)))))
 
-    everybody = [choice(p) for p in PROVIDERS[: draw(st.integers(0, 3))]]
+    everybody = [option(p) for p in PROVIDERS[: draw(st.integers(0, 3))]]
     total = draw(st.integers(2, 6))
     standing = [
         Occurrence(
@@ -212,7 +214,7 @@ def questions(draw: st.DrawFn) -> Question:
     rooms = draw(st.integers(0, 2))
     return Question(
         preferences=preferences,
-        choices={
+        options={
             n: draw(st.sampled_from([everybody, everybody, everybody[:1], everybody[1:]]))
             for n in range(1, total + 1)
             if n not in taken
@@ -228,7 +230,7 @@ def test_each_session_has_the_best_place_that_there_is_and_fails_only_where_ther
     preferences = question.preferences
     placed = [*question.standing]
     found = question.plan()
-    assert [one.number for one in found] == sorted(question.choices)
+    assert [one.number for one in found] == sorted(question.options)
     for one in found:
         can, code = look(question, one.number, placed)
         if isinstance(one, Failure):
@@ -260,7 +262,7 @@ def test_each_session_has_the_best_place_that_there_is_and_fails_only_where_ther
 @settings(max_examples=30, deadline=None)
 @given(questions())
 def test_the_same_question_has_the_same_answer(question: Question) -> None:
-    shuffled = replace(question, choices={n: question.choices[n] for n in reversed(list(question.choices))})
+    shuffled = replace(question, options={n: question.options[n] for n in reversed(list(question.options))})
     assert question.plan() == question.plan() == shuffled.plan()
 
 
@@ -268,7 +270,7 @@ def test_the_same_question_has_the_same_answer(question: Question) -> None:
 @given(questions())
 def test_what_is_planned_can_be_had_as_it_is(question: Question) -> None:
     planned = [one for one in question.plan() if isinstance(one, Occurrence)]
-    assert check(question.preferences, question.choices, question.rooms, planned, question.standing) == planned
+    assert check(question.preferences, question.options, question.rooms, planned, question.standing) == planned
 
 
 @settings(max_examples=100, deadline=None)
@@ -286,20 +288,20 @@ def test_of_what_a_person_wants_that_is_refused_which_nobody_can_have(
             PROVIDERS[who],
             ROOMS[room] if rooms and room < 2 else None,
         )
-        for number, (n, who, room) in zip(question.choices, wanted, strict=False)
+        for number, (n, who, room) in zip(question.options, wanted, strict=False)
     ]
-    found = check(preferences, question.choices, rooms, asked, question.standing)
+    found = check(preferences, question.options, rooms, asked, question.standing)
     assert [one.number for one in found] == [one.number for one in asked]
     placed = [*question.standing]
     for one, got in sorted(zip(asked, found, strict=True), key=lambda pair: (pair[0].starts_at, pair[0].number)):
-        choice = next((c for c in question.choices[one.number] if c.provider_id == one.provider_id), None)
-        if choice is None:
+        option = next((c for c in question.options[one.number] if c.provider_id == one.provider_id), None)
+        if option is None:
             code: str | None = "no-provider"
         elif one.starts_at <= preferences.not_before:
             code = "past"
         else:
-            code = stands_against(replace(question, rooms=None), choice, one, placed)
-            together = stands_against(replace(question, rooms=None), choice, one, []) is None
+            code = stands_against(replace(question, rooms=None), option, one, placed)
+            together = stands_against(replace(question, rooms=None), option, one, []) is None
             code = "package-overlap" if code and together else code
             can = free_rooms(question, one, placed)
             if code is None and rooms and (one.room_id not in can if one.room_id else not can):
@@ -325,16 +327,16 @@ def office(
     *,
     provider: UUID = PROVIDERS[0],
     days: int = 800,
-) -> Choice:
+) -> ProviderOption:
     """A provider who works those hours every day, and is free."""
     week = [WorkingHours(day, start, end, UUID(int=0)) for day in range(7)]
     free = open_intervals(week, UUID(int=0), zone, first, first + days * DAY)
-    return Choice(provider, (free, free, free))
+    return ProviderOption(provider, (free, free, free))
 
 
-def busy(choice: Choice, *taken: Interval) -> Choice:
-    left = without(choice.free, merged(taken))
-    return replace(choice, stages=(choice.stages[0], left, left))
+def busy(option: ProviderOption, *taken: Interval) -> ProviderOption:
+    left = without(option.free, merged(taken))
+    return replace(option, stages=(option.stages[0], left, left))
 
 
 def some_preferences(**overrides: Any) -> PlanningPreferences:
@@ -347,8 +349,8 @@ def at(day: date, hour: int, minute: int = 0, zone: str = RIYADH) -> datetime:
     return datetime.combine(day, time(hour, minute), ZoneInfo(zone)).astimezone(UTC)
 
 
-def each(total: int, *choices: Choice) -> dict[int, Sequence[Choice]]:
-    return dict.fromkeys(range(1, total + 1), choices)
+def each(total: int, *options: ProviderOption) -> dict[int, Sequence[ProviderOption]]:
+    return dict.fromkeys(range(1, total + 1), options)
 
 
 def told(preferences: PlanningPreferences, found: Sequence[Planned]) -> list[str]:
@@ -386,15 +388,15 @@ def test_the_nearest_time_to_the_preferred_one_is_taken_the_earlier_of_two() -> 
 
 
 def test_the_time_of_the_others_is_kept_where_it_is_free() -> None:
-    choice = busy(office(), (at(SUNDAY, 9), at(SUNDAY, 9, 30)), (at(SUNDAY + DAY, 9), at(SUNDAY + DAY, 12)))
+    option = busy(office(), (at(SUNDAY, 9), at(SUNDAY, 9, 30)), (at(SUNDAY + DAY, 9), at(SUNDAY + DAY, 12)))
     preferences = some_preferences()
-    assert told(preferences, plan(preferences, each(3, choice))) == ["22.11. 09:30", "23.11. 12:00", "24.11. 09:30"]
+    assert told(preferences, plan(preferences, each(3, option))) == ["22.11. 09:30", "23.11. 12:00", "24.11. 09:30"]
 
 
 def test_a_session_waits_for_a_better_time_only_within_the_tolerance() -> None:
-    choice = busy(office(), (at(SUNDAY + DAY, 9), at(SUNDAY + DAY, 12)))
+    option = busy(office(), (at(SUNDAY + DAY, 9), at(SUNDAY + DAY, 12)))
     preferences = some_preferences(tolerance_days=1)
-    assert told(preferences, plan(preferences, each(3, choice))) == ["22.11. 09:00", "24.11. 09:00", "25.11. 09:00"]
+    assert told(preferences, plan(preferences, each(3, option))) == ["22.11. 09:00", "24.11. 09:00", "25.11. 09:00"]
     preferences = some_preferences(tolerance_days=1, preferred=time(14), weekdays=frozenset([0, 1]))
     afternoon = busy(office(), (at(SUNDAY, 12), at(SUNDAY, 17)))
     assert told(preferences, plan(preferences, each(2, afternoon))) == ["23.11. 14:00", "30.11. 14:00"]
@@ -469,7 +471,7 @@ def test_the_buffers_of_the_packages_own_sessions_keep_one_provider_and_one_room
     midnight = [(at(day, 0), at(day, 1))]
     preferences = some_preferences(apart=30 * MINUTE, last=day)
     rooms = Rooms({room: [(at(SUNDAY, 0), at(day, 23))] for room in ROOMS[:2]})
-    same, other = (Choice(provider, (midnight,) * 3) for provider in PROVIDERS[:2])
+    same, other = (ProviderOption(provider, (midnight,) * 3) for provider in PROVIDERS[:2])
     assert told(preferences, plan(preferences, {2: [same]}, rooms, [before])) == ["patient-busy"]
     place = Occurrence(2, at(day, 0), at(day, 1), PROVIDERS[1], ROOMS[1])
     assert plan(preferences, {2: [other]}, rooms, [before]) == [place]
@@ -479,7 +481,7 @@ def test_the_buffers_of_the_packages_own_sessions_keep_one_provider_and_one_room
     nowhere = replace(place, room_id=None)
     assert check(preferences, {2: [other]}, rooms, [nowhere], [before]) == [place]
     both = [replace(before, room_id=None), nowhere]
-    free_day = Choice(PROVIDERS[0], ([(at(SUNDAY, 0), at(day, 23))],) * 3)
+    free_day = ProviderOption(PROVIDERS[0], ([(at(SUNDAY, 0), at(day, 23))],) * 3)
     assert check(preferences, {1: [free_day], 2: [other]}, rooms, both) == [before, place]
 
 
@@ -494,9 +496,9 @@ def test_the_buffers_of_the_packages_own_sessions_keep_one_provider_and_one_room
 )
 def test_a_failure_names_the_first_thing_that_stands_in_the_way(stages: tuple[int, ...], code: str) -> None:
     open_time = office().free
-    choice = Choice(PROVIDERS[0], [open_time if there else [] for there in stages])
+    option = ProviderOption(PROVIDERS[0], [open_time if there else [] for there in stages])
     preferences = some_preferences(last=SUNDAY + 6 * DAY)
-    found = plan(preferences, each(2, choice), Rooms({ROOMS[0]: []}))
+    found = plan(preferences, each(2, option), Rooms({ROOMS[0]: []}))
     assert found == [Failure(n, code, SUNDAY, SUNDAY + 6 * DAY, PROVIDERS[0]) for n in (1, 2)]
 
 
@@ -620,12 +622,12 @@ def test_a_hundred_sessions_among_fifty_providers_over_two_years_take_no_time() 
         for start, _ in offices[0].free
         for n in range(8)
     ]
-    full = [busy(choice, *quarters) for choice in offices]
+    full = [busy(option, *quarters) for option in offices]
     always = [office(start=time(0), end=time(0), provider=p) for p in everybody]
     rooms = Rooms({UUID(int=200 + n): always[0].free for n in range(50)})
-    for choices, picky, placed in ((offices, {}, 100), (full, {}, 0), (always, {"tolerance_days": 30}, 100)):
+    for options, picky, placed in ((offices, {}, 100), (full, {}, 0), (always, {"tolerance_days": 30}, 100)):
         preferences = some_preferences(last=SUNDAY + 732 * DAY, preferred=time(9, 7), **picky)
         began = clock.perf_counter()
-        found = plan(preferences, each(100, *choices), rooms)
+        found = plan(preferences, each(100, *options), rooms)
         assert clock.perf_counter() - began < 15
         assert sum(isinstance(one, Occurrence) for one in found) == placed

@@ -76,7 +76,7 @@ class PlanningPreferences:
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class ProviderOption:
     """A provider who may hold a session, and what is left of the provider's time after each of STAGES."""
 
     provider_id: UUID
@@ -146,7 +146,7 @@ Planned = Occurrence | Failure
 
 def plan(
     preferences: PlanningPreferences,
-    choices: Mapping[int, Sequence[Choice]],
+    options: Mapping[int, Sequence[ProviderOption]],
     rooms: Rooms | None = None,
     standing: Collection[Occurrence] = (),
 ) -> list[Planned]:
@@ -158,12 +158,12 @@ def plan(
     planner = _Planner(preferences, rooms)
     for occurrence in standing:
         planner.take(occurrence)
-    return [planner.place(number, choices[number]) for number in sorted(choices)]
+    return [planner.place(number, options[number]) for number in sorted(options)]
 
 
 def check(
     preferences: PlanningPreferences,
-    choices: Mapping[int, Sequence[Choice]],
+    options: Mapping[int, Sequence[ProviderOption]],
     rooms: Rooms | None,
     wanted: Sequence[Occurrence],
     standing: Collection[Occurrence] = (),
@@ -178,7 +178,7 @@ def check(
     for one in standing:
         rooms = rooms and rooms.less(one, preferences.apart)
     for one in sorted(wanted, key=lambda o: (o.starts_at, o.number)):
-        code = _against(preferences, one, choices[one.number], rooms, taken)
+        code = _against(preferences, one, options[one.number], rooms, taken)
         day = day_of(one.starts_at, preferences.zone)
         if code:
             found.append(Failure(one.number, code, day, day, one.provider_id, one.starts_at))
@@ -219,23 +219,23 @@ class _Planner:
         self._tz = zone_of(self.preferences.zone)
         self._grid = Grid(self.preferences.zone, STEP_MINUTES)
 
-    def place(self, number: int, choices: Sequence[Choice]) -> Planned:
+    def place(self, number: int, options: Sequence[ProviderOption]) -> Planned:
         """The best of the slots of the earliest day that has any, and of the days that are tolerated after it."""
         gap = timedelta(days=self.preferences.gap_days)
         first = max([self.preferences.first, *(day + gap for other, day in self._days.items() if other < number)])
         # nothing was placed meanwhile where the first day is the same: the next ones fail at once
-        key = frozenset(c.provider_id for c in choices), first
+        key = frozenset(c.provider_id for c in options), first
         if known := self._failed.get(key):
             return replace(known, number=number)
-        best = self._best(first, choices)
+        best = self._best(first, options)
         if best is None:
-            alone = choices[0].provider_id if len(choices) == 1 else None
-            self._failed[key] = Failure(number, self._reason(first, choices), first, self.preferences.last, alone)
+            alone = options[0].provider_id if len(options) == 1 else None
+            self._failed[key] = Failure(number, self._reason(first, options), first, self.preferences.last, alone)
             return self._failed[key]
-        starts_at, choice = best
+        starts_at, option = best
         ends_at = starts_at + self.preferences.length
         room = self.rooms.one(starts_at, ends_at, _usual(self._rooms)) if self.rooms else None
-        return self.take(Occurrence(number, starts_at, ends_at, choice.provider_id, room))
+        return self.take(Occurrence(number, starts_at, ends_at, option.provider_id, room))
 
     def take(self, occurrence: Occurrence) -> Occurrence:
         local = occurrence.starts_at.astimezone(self._tz)
@@ -248,10 +248,10 @@ class _Planner:
         self.rooms = self.rooms and self.rooms.less(occurrence, self.preferences.apart)
         return occurrence
 
-    def _best(self, first: date, choices: Sequence[Choice]) -> tuple[datetime, Choice] | None:
+    def _best(self, first: date, options: Sequence[ProviderOption]) -> tuple[datetime, ProviderOption] | None:
         """The best start from the first day on, and with whom: of those who can, who holds most of the others."""
         usual, rank = _usual(self._providers), self._rank()
-        ordered = sorted(choices, key=lambda choice: choice.provider_id != usual)
+        ordered = sorted(options, key=lambda option: option.provider_id != usual)
         best, until = None, self.preferences.last
         for day in self._open_days(first, self.preferences.last):
             if day > until:
@@ -284,22 +284,24 @@ class _Planner:
             if o.ends_at + apart > start and o.starts_at < end + self.preferences.length + apart
         ]
 
-    def _slots(self, choices: Sequence[Choice], day: date, rooms: Rooms | None) -> dict[datetime, Choice]:
+    def _slots(
+        self, options: Sequence[ProviderOption], day: date, rooms: Rooms | None
+    ) -> dict[datetime, ProviderOption]:
         """The starts on a day in free time that meet no other session of the package, with a room if one is needed.
 
         Each with the first of the choices who can.
         """
-        others, slots = self._near(day), dict[datetime, Choice]()
-        for choice in choices:
-            for starts_at in self._begins(choice.free, day):
+        others, slots = self._near(day), dict[datetime, ProviderOption]()
+        for option in options:
+            for starts_at in self._begins(option.free, day):
                 if not _meets(
-                    self.preferences, starts_at, starts_at + self.preferences.length, choice.provider_id, others
+                    self.preferences, starts_at, starts_at + self.preferences.length, option.provider_id, others
                 ):
-                    slots.setdefault(starts_at, choice)
+                    slots.setdefault(starts_at, option)
         if rooms is None:
             return slots
         return {
-            start: choice for start, choice in slots.items() if rooms.one(start, start + self.preferences.length, None)
+            start: option for start, option in slots.items() if rooms.one(start, start + self.preferences.length, None)
         }
 
     def _begins(self, free: Sequence[Interval], day: date) -> list[datetime]:
@@ -313,19 +315,19 @@ class _Planner:
     def _rank(self) -> "_Rank":
         return _Rank(self._tz, self.preferences.preferred, _usual(self._times), _usual(self._weekdays))
 
-    def _reason(self, first: date, choices: Sequence[Choice]) -> str:
+    def _reason(self, first: date, options: Sequence[ProviderOption]) -> str:
         """The first stage after which no time is left on any of the days; the package's own are the patient's."""
         if first > self.preferences.last:
             return PERIOD_OVER
-        if not choices:
+        if not options:
             return NO_PROVIDER
         asked = list(self._open_days(first, self.preferences.last))
         if not asked:
             return PERIOD_OVER
         for stage, code in enumerate(STAGES):
-            if not any(self._begins(choice.stages[stage], day) for choice in choices for day in asked):
+            if not any(self._begins(option.stages[stage], day) for option in options for day in asked):
                 return code
-        return NO_ROOM if any(self._slots(choices, day, None) for day in asked) else STAGES[-1]
+        return NO_ROOM if any(self._slots(options, day, None) for day in asked) else STAGES[-1]
 
 
 @dataclass(frozen=True)
@@ -337,7 +339,7 @@ class _Rank:
     time: time | None
     weekday: int | None
 
-    def __call__(self, slot: tuple[datetime, Choice]) -> tuple[int, bool, bool, datetime]:
+    def __call__(self, slot: tuple[datetime, ProviderOption]) -> tuple[int, bool, bool, datetime]:
         starts_at, _ = slot
         local = starts_at.astimezone(self.tz)
         return (
@@ -347,7 +349,7 @@ class _Rank:
             starts_at,
         )
 
-    def ideal(self, slot: tuple[datetime, Choice]) -> bool:
+    def ideal(self, slot: tuple[datetime, ProviderOption]) -> bool:
         """Whether no later one can be better."""
         return not any(self(slot)[:-1])
 
@@ -382,16 +384,16 @@ def _meets(
 def _against(
     preferences: PlanningPreferences,
     one: Occurrence,
-    choices: Sequence[Choice],
+    options: Sequence[ProviderOption],
     rooms: Rooms | None,
     taken: Collection[Occurrence],
 ) -> str | None:
-    choice = next((c for c in choices if c.provider_id == one.provider_id), None)
-    if choice is None:
+    option = next((c for c in options if c.provider_id == one.provider_id), None)
+    if option is None:
         return NO_PROVIDER
     if one.starts_at <= preferences.not_before:
         return PAST
-    for code, left in zip(STAGES, choice.stages, strict=True):
+    for code, left in zip(STAGES, option.stages, strict=True):
         if not covered(left, one.starts_at, one.ends_at):
             return code
     if _meets(preferences, one.starts_at, one.ends_at, one.provider_id, taken):

@@ -11,11 +11,11 @@ from scheduling.domain.hours import PARTS_OF_DAY, day_of, last_day, zone_of
 from scheduling.domain.planning import (
     OPEN_PERIOD_DAYS,
     STEP_MINUTES,
-    Choice,
     Failure,
     Occurrence,
     Planned,
     PlanningPreferences,
+    ProviderOption,
     Rooms,
     check,
     plan,
@@ -118,8 +118,8 @@ def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
 
     That is on its own day, or on the first after it in the period that has any; providers and rooms are locked.
     """
-    choices, rooms = _time_for(db, task, wanted, task.last)
-    found = {one.number: one for one in check(task.preferences, choices, rooms, wanted, task.standing)}
+    options, rooms = _time_for(db, task, wanted, task.last)
+    found = {one.number: one for one in check(task.preferences, options, rooms, wanted, task.standing)}
     tz = zone_of(task.preferences.zone)
     for one in sorted(wanted, key=lambda o: o.number):
         if isinstance(found[one.number], Occurrence):
@@ -129,7 +129,7 @@ def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
         preferences = replace(task.preferences, first=first, length=length, preferred=local.time(), tolerance_days=0)
         taken = [*task.standing, *(other for other in found.values() if isinstance(other, Occurrence))]
         needed = rooms if rooms and rooms.required else None
-        [found[one.number]] = plan(preferences, {one.number: choices[one.number]}, needed, taken)
+        [found[one.number]] = plan(preferences, {one.number: options[one.number]}, needed, taken)
     return [found[one.number] for one in wanted]
 
 
@@ -164,7 +164,7 @@ def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int,
 
 def _time_for(
     db: Session, task: Task, wanted: Sequence[Occurrence], until: date | None = None
-) -> tuple[Mapping[int, Sequence[Choice]], Rooms | None]:
+) -> tuple[Mapping[int, Sequence[ProviderOption]], Rooms | None]:
     """The providers' and rooms' free time on all days of the wanted places, and on to another; locked."""
     package = task.package
     instants = (at for one in wanted for at in (one.starts_at, one.ends_at))
@@ -175,9 +175,9 @@ def _time_for(
     last = max([*days, *filter(None, [until])])
     minutes = min(one.ends_at - one.starts_at for one in wanted) // timedelta(minutes=1)
     free = _free(db, task, ids, last, first=min(days), rooms=rooms, minutes=minutes, locked=True)
-    choices = {one.number: free.of(one.provider_id) for one in wanted}
+    options = {one.number: free.of(one.provider_id) for one in wanted}
     required = package.room_required or package.room_id is not None
-    return choices, free.rooms and replace(free.rooms, required=required)
+    return options, free.rooms and replace(free.rooms, required=required)
 
 
 def _plan(task: Task, free: FreeTime, preferences: PlanningPreferences) -> list[Planned]:
@@ -186,8 +186,8 @@ def _plan(task: Task, free: FreeTime, preferences: PlanningPreferences) -> list[
     Where that could be nobody, what stands against them all is told.
     """
 
-    def with_any(choices: Sequence[Choice]) -> list[Planned]:
-        return plan(preferences, _choices(task, free, choices), free.rooms, task.standing)
+    def with_any(options: Sequence[ProviderOption]) -> list[Planned]:
+        return plan(preferences, _options(task, free, options), free.rooms, task.standing)
 
     of_one = {
         package_session.session_number
@@ -195,15 +195,15 @@ def _plan(task: Task, free: FreeTime, preferences: PlanningPreferences) -> list[
         if package_session.assigned_to is None
     }
     if task.package.use_multiple_providers or not of_one:
-        return with_any(free.choices)
+        return with_any(free.options)
     known = {one.provider_id for one in task.standing}
-    ones = [choice for choice in free.choices if choice.provider_id in known] or free.choices
+    ones = [option for option in free.options if option.provider_id in known] or free.options
     best = min((with_any([one]) for one in ones), key=_unfit, default=[])
     fits = any(isinstance(one, Occurrence) and one.number in of_one for one in best)
     return best if fits else with_any(ones)
 
 
-def _choices(task: Task, free: FreeTime, anybody: Sequence[Choice]) -> Mapping[int, Sequence[Choice]]:
+def _options(task: Task, free: FreeTime, anybody: Sequence[ProviderOption]) -> Mapping[int, Sequence[ProviderOption]]:
     return {
         package_session.session_number: free.of(package_session.assigned_to) if package_session.assigned_to else anybody
         for package_session in task.package_sessions

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduling.domain.hours import Interval, without
-from scheduling.domain.planning import Choice, Rooms
+from scheduling.domain.planning import ProviderOption, Rooms
 from scheduling.domain.slots import common
 from scheduling.models import Provider, ProviderClinic, Room
 from scheduling.queries.availability import OF_PROVIDERS, OF_ROOMS, Search, candidates_of, patients_time, read_gaps
@@ -18,12 +18,12 @@ from scheduling.queries.availability import OF_PROVIDERS, OF_ROOMS, Search, cand
 class FreeTime:
     """The providers who may hold a session of a search, in a fixed order, and the free rooms if one is needed."""
 
-    choices: Sequence[Choice]
+    options: Sequence[ProviderOption]
     rooms: Rooms | None
 
-    def of(self, provider_id: UUID | None) -> Sequence[Choice]:
+    def of(self, provider_id: UUID | None) -> Sequence[ProviderOption]:
         """The one provider, if it is a choice at all; everybody for None."""
-        return [c for c in self.choices if provider_id in (None, c.provider_id)]
+        return [c for c in self.options if provider_id in (None, c.provider_id)]
 
 
 def qualified(db: Session, discipline: str, clinic_id: UUID) -> set[UUID]:
@@ -60,6 +60,6 @@ def free_time(db: Session, search: Search, provider_ids: Collection[UUID]) -> Fr
 
     ordered = sorted(candidates, key=lambda c: (c.name_en, c.id))
     return FreeTime(
-        [Choice(c.id, stages(c.worked(reach), untaken.get(c.id, []))) for c in ordered],
+        [ProviderOption(c.id, stages(c.worked(reach), untaken.get(c.id, []))) for c in ordered],
         Rooms({room.id: rooms.get(room.id, []) for room in clinic.rooms}) if search.needs_room else None,
     )
