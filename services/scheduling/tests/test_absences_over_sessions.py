@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from werkzeug.test import TestResponse
 
-from scheduling.operations import decisions
+from scheduling.operations import minimum_attendance
 
 from .factories import Centre, at, created, ok, problem
 from .waiting import WaitingDesk
@@ -59,7 +59,7 @@ def _merge_into(desk: WaitingDesk, session: dict[str, Any], **body: Any) -> Test
     thin = desk.create_session(min_participants=2, starts_at=at(5))
     desk.create_participant(thin)
     with desk.centre.kit.transaction(desk.centre.tenant) as db:
-        assert decisions.flag(db, UUID(thin["id"]), now=at(5))
+        assert minimum_attendance.flag(db, UUID(thin["id"]), now=at(5))
     return desk.move(thin, "decision", action="MERGE", into_session_id=session["id"], **body)
 
 

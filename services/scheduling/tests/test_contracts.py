@@ -27,7 +27,7 @@ from scheduling.events.catalogue import PUBLISHES
 from scheduling.events.streams import STREAMS
 from scheduling.models import ClearanceProjection, PatientProjection
 from scheduling.operations import (
-    arrivals,
+    attendance,
     corrections,
     offers,
     package_changes,
@@ -132,7 +132,7 @@ class Story:
         participant = self.book(self.booked)
         projections.set_clearance(self.db, participant.id, cleared=override is None)
         projections.set_consent(self.db, participant.patient_id, consented=True, clinic_ids=[])
-        return arrivals.check_in(self.db, participant, override, now=self.later)
+        return attendance.check_in(self.db, participant, override, now=self.later)
 
     def move(self, session: Any) -> None:
         """Move the session, and the participant who may be in it, to where the example says."""
@@ -202,8 +202,8 @@ class Story:
         """All three sessions, one a day, are attended in the end; returns the last participant."""
         for _, participant in self.package(preferred_days=[]).placed():
             held = participants.locked_participant(self.db, participant.id)
-            arrivals.check_in(self.db, held, "Told by an example", now=self.later)
-            arrivals.attend(self.db, held, now=self.later)
+            attendance.check_in(self.db, held, "Told by an example", now=self.later)
+            attendance.attend(self.db, held, now=self.later)
         return held
 
     def offer(self) -> Any:
@@ -256,13 +256,13 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "AppointmentRescheduled participant": Story.move_to_another,
     "AppointmentArrived default": Story.arrive,
     "AppointmentArrived overridden": lambda s: s.arrive("Will pay after the session"),
-    "AppointmentAttended default": lambda s: arrivals.attend(s.db, s.arrive(), now=s.later),
-    "AppointmentNoShow default": lambda s: arrivals.no_show(s.db, s.book(s.booked), None, now=s.later),
-    "AppointmentNoShow automatic": lambda s: arrivals.miss(s.db, s.book(s.booked).id, now=s.later),
+    "AppointmentAttended default": lambda s: attendance.attend(s.db, s.arrive(), now=s.later),
+    "AppointmentNoShow default": lambda s: attendance.no_show(s.db, s.book(s.booked), None, now=s.later),
+    "AppointmentNoShow automatic": lambda s: attendance.mark_no_show(s.db, s.book(s.booked).id, now=s.later),
     "AppointmentCancelled default": lambda s: participants.cancel(s.db, s.book(s.booked), None, now=s.later),
     "AppointmentCancelled package": lambda s: package_changes.cancel(s.db, s.package(), None, now=s.later),
-    "AppointmentCorrected default": lambda s: s.undo(arrivals.no_show(s.db, s.book(s.booked), None, now=s.later)),
-    "AppointmentCorrected attended": lambda s: s.undo(arrivals.attend(s.db, s.arrive(), now=s.later)),
+    "AppointmentCorrected default": lambda s: s.undo(attendance.no_show(s.db, s.book(s.booked), None, now=s.later)),
+    "AppointmentCorrected attended": lambda s: s.undo(attendance.attend(s.db, s.arrive(), now=s.later)),
     "PackageCreated default": Story.package,
     "PackageScheduled default": Story.package,
     "PackageScheduled paused": lambda s: package_changes.pause(s.db, s.package(), {"reason": None}, now=s.later),

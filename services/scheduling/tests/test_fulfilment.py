@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from scheduling.operations import decisions
+from scheduling.operations import minimum_attendance
 
 from .factories import Centre, at, created, ok
 from .test_races import Post, at_once, deadlocks
@@ -66,7 +66,7 @@ def _merged_from_a_thin_session(desk: WaitingDesk, patient: str) -> None:
     desk.create_participant(thin, patient)
     desk.wait(patient_id=patient)
     with desk.centre.kit.transaction(desk.centre.tenant) as db:
-        assert decisions.flag(db, UUID(thin["id"]), now=at())
+        assert minimum_attendance.flag(db, UUID(thin["id"]), now=at())
     ok(desk.move(thin, "decision", action="MERGE", into_session_id=into["id"]))
 
 

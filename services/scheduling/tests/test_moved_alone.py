@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from .factories import Desk, ok, problem
-from .test_scopes import DAY, EVERY_DAY, HOUR, moved, patch, reschedule, starts
 from .test_series import WEEK, conflicts
+from .test_series_edits import DAY, EVERY_DAY, HOUR, moved, patch, reschedule, starts
 
 
 @pytest.mark.parametrize("scope", ["FOLLOWING", "ALL"])

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from jalsa.service import clock
-from scheduling.operations import decisions
+from scheduling.operations import minimum_attendance
 
 from .factories import EARLY, Centre, at, created, ok, problem
 from .waiting import FRIDAY_9, OFFER_MINUTES, WaitingDesk, after_expiry, instant, travel
@@ -285,7 +285,7 @@ def test_a_session_that_is_merged_away_is_offered_to_nobody(desk: WaitingDesk) -
     into = desk.create_session(starts_at=at(2))
     entry = desk.wait()
     with desk.centre.kit.transaction(desk.centre.tenant) as db:
-        assert decisions.flag(db, UUID(session["id"]), now=at())
+        assert minimum_attendance.flag(db, UUID(session["id"]), now=at())
     ok(desk.centre.post(f"/sessions/{session['id']}/decision", {"action": "MERGE", "into_session_id": into["id"]}))
     assert desk.statuses(entry) == ["WAITING"]
     assert (desk.count("WaitlistOffered"), desk.count("SessionSpotsOpened")) == (0, 0)

@@ -16,7 +16,7 @@ from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
 from scheduling.http.undoing import check_may_undo
 from scheduling.models import Participant
-from scheduling.operations import arrivals, corrections
+from scheduling.operations import attendance, corrections
 from scheduling.operations import participants as operations
 
 routes = Routes("participants", "Participants and appointments")
@@ -113,7 +113,7 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
 def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient has arrived; also late, and also after being missed while the session lasts."""
     override_reason, participant = check_override(body), _matched(participant_id, regaining=True)
-    return tagged(_shown(arrivals.check_in(current_db(), participant, override_reason, now=clock.now())))
+    return tagged(_shown(attendance.check_in(current_db(), participant, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -125,7 +125,7 @@ def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response
 )
 def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     """The patient, who had arrived, took part."""
-    return tagged(_shown(arrivals.attend(current_db(), _matched(participant_id), now=clock.now())))
+    return tagged(_shown(attendance.attend(current_db(), _matched(participant_id), now=clock.now())))
 
 
 @routes.view(
@@ -138,7 +138,7 @@ def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
 def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient did not come, and the session has begun."""
     override_reason, participant = check_override(body), _matched(participant_id)
-    missed = arrivals.no_show(current_db(), participant, body["reason"], override_reason, now=clock.now())
+    missed = attendance.no_show(current_db(), participant, body["reason"], override_reason, now=clock.now())
     return tagged(_shown(missed))
 
 

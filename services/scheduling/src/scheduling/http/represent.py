@@ -11,7 +11,7 @@ from scheduling import queries
 from scheduling.domain import PARTICIPANT, check_in_blockers
 from scheduling.http.schemas.sessions import ParticipantAnswer, SessionAnswer
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations.arrivals import blocker_details, late_minutes
+from scheduling.operations.attendance import blocker_details, late_minutes
 
 # the answers' fields: those that a row does not have are computed here
 _SESSION = tuple(SessionAnswer().fields)

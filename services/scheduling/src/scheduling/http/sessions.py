@@ -20,7 +20,7 @@ from scheduling.http.schemas.zones import days_of
 from scheduling.http.undoing import check_may_undo
 from scheduling.http.zones import told_of_days
 from scheduling.models import ClinicalSession
-from scheduling.operations import corrections, decisions, participants, scopes, sessions
+from scheduling.operations import corrections, minimum_attendance, participants, series_edits, sessions
 
 routes = Routes("sessions", "Sessions and who takes part in them")
 
@@ -75,7 +75,7 @@ def get_session(session_id: UUID) -> Response:
 def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Change a session's capacity, minimum, time of decision or group notes."""
     now, selection = _selection(body, session_id)
-    return _changed(scopes.update(current_db(), selection, body, now=now))
+    return _changed(series_edits.update(current_db(), selection, body, now=now))
 
 
 @routes.view(
@@ -90,7 +90,7 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     check_override(body)
     now, selection = _selection(body, session_id, moving=True)
     check_schedules(body.get("provider_id", selection.session.provider_id))
-    return _changed(scopes.reschedule(current_db(), selection, body, now=now))
+    return _changed(series_edits.reschedule(current_db(), selection, body, now=now))
 
 
 @routes.view(
@@ -142,7 +142,7 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Cancel a session and every place in it, before it begins."""
     override_reason = check_override(body)
     now, selection = _selection(body, session_id)
-    return _changed(scopes.cancel(current_db(), selection, body["reason"], override_reason, now=now))
+    return _changed(series_edits.cancel(current_db(), selection, body["reason"], override_reason, now=now))
 
 
 @routes.view(
@@ -155,11 +155,11 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
 def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
     override_reason = check_override(body)
-    session = decisions.held_for_decision(current_db(), session_id, body.get("into_session_id"))
+    session = minimum_attendance.held_for_decision(current_db(), session_id, body.get("into_session_id"))
     check_schedules(session.provider_id)
     check_session(body.get("into_session_id"))
     check_if_match(_shown(session))
-    return tagged(_shown(decisions.decide(current_db(), session, body, override_reason, now=clock.now())))
+    return tagged(_shown(minimum_attendance.decide(current_db(), session, body, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -223,16 +223,16 @@ def _acted_on(session_id: UUID, held: ClinicalSession | None = None) -> Clinical
 
 def _selection(
     body: dict[str, Any], session_id: UUID, *, moving: bool = False
-) -> tuple[datetime, scopes.SeriesSelection]:
+) -> tuple[datetime, series_edits.SeriesSelection]:
     """The instant of the request, and the sessions in its scope, which is taken out of the body."""
     now = clock.now()
-    selection = scopes.choose(current_db(), session_id, body.pop("scope"), now=now, moving=moving)
+    selection = series_edits.choose(current_db(), session_id, body.pop("scope"), now=now, moving=moving)
     check_schedules(*(session.provider_id for session in selection.sessions))
     check_if_match(_shown(selection.session))
     return now, selection
 
 
-def _changed(done: scopes.Changed) -> Response:
+def _changed(done: series_edits.Changed) -> Response:
     return told_beside(_shown(done.session), changed_sessions=done.count, kept=_KEPT.dump(done.kept, many=True))
 
 

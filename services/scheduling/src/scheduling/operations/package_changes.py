@@ -25,7 +25,7 @@ from scheduling.operations import packages, participants, planning, sessions
 from scheduling.operations.packages import check_going, check_open, is_outstanding
 from scheduling.operations.planning import Task
 from scheduling.operations.progress import SUBSTITUTE, assign, finish, move, note_provider, unpause
-from scheduling.operations.scopes import Move, in_order
+from scheduling.operations.series_edits import Move, in_order
 from scheduling.queries.packages import LockedPackage
 
 Placed = tuple[PackageSession, Participant]

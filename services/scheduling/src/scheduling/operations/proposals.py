@@ -26,8 +26,8 @@ from scheduling.operations.placing import (
     new_placement,
     unresolved_conflicts,
 )
-from scheduling.operations.scopes import Move, in_order
 from scheduling.operations.series import refused
+from scheduling.operations.series_edits import Move, in_order
 from scheduling.queries.packages import package_sessions_in, package_with_sessions
 from scheduling.queries.proposals import Proposal, propose, spots
 

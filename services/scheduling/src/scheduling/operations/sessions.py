@@ -15,7 +15,7 @@ from jalsa.service.ids import new_id
 from scheduling import domain, errors, events, queries
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import arrivals, fulfilment, offers, progress, spots, timing
+from scheduling.operations import attendance, fulfilment, offers, progress, spots, timing
 from scheduling.operations.locks import lock_packages, lock_patients
 from scheduling.operations.placing import Placement, new_placement, placement_of, take
 
@@ -266,9 +266,9 @@ def complete_session(
     attended = 0
     for participant in queries.live_participants(db, session.id):
         if participant.status == "ARRIVED":
-            arrivals.attend(db, participant, now=now)
+            attendance.attend(db, participant, now=now)
         elif participant.status in domain.EXPECTED:
-            arrivals.mark_missed(db, participant, "not arrived by the end of the session", now=now)
+            attendance.mark_missed(db, participant, "not arrived by the end of the session", now=now)
         attended += participant.status == "ATTENDED"
     no_shows = queries.count_participants(db, session.id, "NO_SHOW")
     db.flush()

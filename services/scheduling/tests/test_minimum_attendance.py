@@ -10,7 +10,7 @@ from jalsa.dev.kit import set_clock
 from jalsa.service import clock
 from jalsa.work.jobs import JobTools
 from scheduling import jobs, queries
-from scheduling.operations import arrivals, decisions
+from scheduling.operations import attendance, minimum_attendance
 
 from .factories import Centre, Desk, as_json, at, noon_zone, ok, problem
 
@@ -154,14 +154,14 @@ def test_a_no_show_that_cannot_be_marked_keeps_no_other(
     today: Desk, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     first, second = (today.create_today(n) for n in (30, 90))
-    mark = arrivals.mark_missed
+    mark = attendance.mark_missed
 
     def fail_for_the_first(db: Any, participant: Any, *args: Any, **kwargs: Any) -> None:
         if str(participant.id) == first["id"]:
             raise fault
         mark(db, participant, *args, **kwargs)
 
-    monkeypatch.setattr(arrivals, "mark_missed", fail_for_the_first)
+    monkeypatch.setattr(attendance, "mark_missed", fail_for_the_first)
     run_at(today, monkeypatch, jobs.mark_no_shows, clock.now() + timedelta(days=1))
     assert today.participant(first["id"])["status"] == "BOOKED"
     assert today.participant(second["id"])["status"] == "NO_SHOW"
@@ -179,7 +179,7 @@ def test_a_session_that_cannot_be_flagged_keeps_no_other(desk: Desk, monkeypatch
             raise LookupError
         return places(db, ids)
 
-    monkeypatch.setattr(decisions.queries, "places", fail_for_the_first)
+    monkeypatch.setattr(minimum_attendance.queries, "places", fail_for_the_first)
     run_at(desk, monkeypatch, jobs.flag_decisions, at(1))
     monkeypatch.undo()
     assert [desk.session(s["id"])["decision"] for s in (first, second)] == [None, "NEEDED"]

@@ -121,7 +121,7 @@ def mark_missed(
     return participant
 
 
-def miss(db: Session, participant_id: UUID, *, now: datetime) -> bool:
+def mark_no_show(db: Session, participant_id: UUID, *, now: datetime) -> bool:
     """Make one who is overdue a no-show, unless something else happened meanwhile. Returns whether it did.
 
     The tenant's grace counts from the start, or from when a person took an outcome back after it. One who was entered
