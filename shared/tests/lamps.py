@@ -24,7 +24,7 @@ from jalsa.events.envelope import Envelope, parse
 from jalsa.events.inbox import Handler, Received
 from jalsa.events.outbox import publish
 from jalsa.events.topology import Topology
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, page, page_of, run_as, tagged
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of, run_as
 from jalsa.http.fields import FreeText, Name
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
@@ -173,7 +173,7 @@ def create_lamp(body: dict[str, Any]) -> Any:
     db.add(lamp)
     db.flush()
     switch(db, lamp.id, lamp.level)
-    return tagged(represent(lamp), 201)
+    return json_with_etag(represent(lamp), 201)
 
 
 @routes.view("/lamps", permission="lamps.read", query=PageArgs(), answer=page_of(LampAnswer))
@@ -186,7 +186,7 @@ def list_lamps(args: dict[str, Any]) -> Any:
 
 @routes.view("/lamps/<uuid:lamp_id>", permission="lamps.read", answer=LampAnswer())
 def read_lamp(lamp_id: UUID) -> Any:
-    return tagged(represent(stored(lamp_id)))
+    return json_with_etag(represent(stored(lamp_id)))
 
 
 @routes.view("/lamps/<uuid:lamp_id>", "PATCH", permission="lamps.write", body=LampPatch(), answer=LampAnswer())
@@ -195,7 +195,7 @@ def change_lamp(body: dict[str, Any], lamp_id: UUID) -> Any:
     check_if_match(represent(lamp))
     lamp.level = body["level"]
     switch(current_db(), lamp.id, lamp.level)
-    return tagged(represent(lamp))
+    return json_with_etag(represent(lamp))
 
 
 @routes.view("/lamps/<uuid:lamp_id>", "DELETE", permission="lamps.write", status=204)

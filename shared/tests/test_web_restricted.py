@@ -9,7 +9,7 @@ from lamps import POLICY, MakeKit
 from marshmallow import Schema, fields
 
 from jalsa.dev.kit import Client, ServiceKit
-from jalsa.http import Answer, Routes, check_if_match, page_of, restricted, tagged
+from jalsa.http import Answer, Routes, check_if_match, json_with_etag, page_of, restricted
 from jalsa.http.fields import EmptyBody
 from jalsa.service.declaration import Service
 from jalsa.service.policy import Readers
@@ -55,7 +55,7 @@ def kit(make_kit: MakeKit) -> ServiceKit:
 
     @routes.view("/shelf", permission="shelves", answer=SHELF)
     def one() -> Any:
-        return tagged(SHELF.dump(STORED))
+        return json_with_etag(SHELF.dump(STORED))
 
     @routes.view("/shelves", permission="shelves", answer=page_of(Shelf))
     def listed() -> Any:
@@ -69,7 +69,7 @@ def kit(make_kit: MakeKit) -> ServiceKit:
     @routes.view("/shelf", "POST", permission="shelves", body=EmptyBody(), answer=SHELF, status=201)
     def make(_: Any) -> Any:
         calls.append("made")
-        return tagged(SHELF.dump(STORED), 201)
+        return json_with_etag(SHELF.dump(STORED), 201)
 
     @routes.view("/plan", "POST", permission="shelves", body=EmptyBody(), answer=SHELF, kept=False)
     def plan(_: Any) -> Any:

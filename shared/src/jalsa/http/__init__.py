@@ -2,7 +2,7 @@
 
 from jalsa.http.app import create_app, current_speaker
 from jalsa.http.edge import current_db, current_principal, run_as
-from jalsa.http.etags import check_if_match, tagged
+from jalsa.http.etags import check_if_match, json_with_etag
 from jalsa.http.paging import Everything, PageArgs, PageOf, PlainPageArgs, page, page_of
 from jalsa.http.restricted import Answer, restricted
 from jalsa.http.routes import Routes
@@ -19,9 +19,9 @@ __all__ = [
     "current_db",
     "current_principal",
     "current_speaker",
+    "json_with_etag",
     "page",
     "page_of",
     "restricted",
     "run_as",
-    "tagged",
 ]

@@ -14,7 +14,7 @@ def etag_of(representation: Any) -> str:
     return f'"{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"'
 
 
-def tagged(representation: Any, status: int = 200) -> Response:
+def json_with_etag(representation: Any, status: int = 200) -> Response:
     """A response with its entity tag; on a GET, 304 where If-None-Match has it already, 412 where If-Match has not."""
     tag = etag_of(representation)
     if request.method in ("GET", "HEAD"):

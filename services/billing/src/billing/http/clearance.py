@@ -9,7 +9,7 @@ from billing.http import represent, schemas
 from billing.models import Clearance
 from billing.operations import clearance as operations
 from billing.operations.invoices import locked_invoice
-from jalsa.http import Routes, check_if_match, current_db, tagged
+from jalsa.http import Routes, check_if_match, current_db, json_with_etag
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 
@@ -21,7 +21,7 @@ _CLEARANCE = schemas.ClearanceAnswer()
 @routes.view("/clearance/<uuid:appointment_id>", permission="clearance.read", answer=_CLEARANCE)
 def get_clearance(appointment_id: UUID) -> Response:
     """The clearance of an appointment."""
-    return tagged(_shown(_found(appointment_id)))
+    return json_with_etag(_shown(_found(appointment_id)))
 
 
 @routes.view(
@@ -36,7 +36,7 @@ def clear_appointment(body: dict[str, Any], appointment_id: UUID) -> Response:
     db = current_db()
     invoice = locked_invoice(db, appointment_id=appointment_id)
     check_if_match(_shown(_found(appointment_id)))
-    return tagged(_shown(operations.clear_by_hand(db, invoice, body["reason"], now=clock.now())))
+    return json_with_etag(_shown(operations.clear_by_hand(db, invoice, body["reason"], now=clock.now())))
 
 
 def _found(appointment_id: UUID) -> Clearance:

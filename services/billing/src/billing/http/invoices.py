@@ -10,7 +10,7 @@ from billing.http import represent, schemas
 from billing.models import Invoice
 from billing.operations import invoices as operations
 from billing.operations import payments
-from jalsa.http import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http import Routes, check_if_match, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -44,7 +44,7 @@ def get_invoice(invoice_id: UUID) -> Response:
     invoice = current_db().get(Invoice, invoice_id)
     if invoice is None:
         raise NotFound("invoice")
-    return tagged(_shown(invoice))
+    return json_with_etag(_shown(invoice))
 
 
 @routes.view(
@@ -59,7 +59,7 @@ def record_payment(body: dict[str, Any], invoice_id: UUID) -> Response:
     """Record money received; answers with the invoice. Send an Idempotency-Key, so that a repeat pays nothing."""
     invoice = _matched(invoice_id)
     payments.record_payment(current_db(), invoice, body, now=clock.now())
-    return tagged(_shown(invoice), 201)
+    return json_with_etag(_shown(invoice), 201)
 
 
 @routes.view(
@@ -68,7 +68,7 @@ def record_payment(body: dict[str, Any], invoice_id: UUID) -> Response:
 def void_invoice(body: dict[str, Any], invoice_id: UUID) -> Response:
     """Make an unpaid invoice void; it keeps its number."""
     invoice = operations.void(current_db(), _matched(invoice_id), body["reason"], now=clock.now())
-    return tagged(_shown(invoice))
+    return json_with_etag(_shown(invoice))
 
 
 def _matched(invoice_id: UUID) -> Invoice:

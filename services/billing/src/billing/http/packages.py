@@ -7,7 +7,7 @@ from flask import Response
 from billing import queries
 from billing.http import represent, schemas
 from billing.models import PackageProjection
-from jalsa.http import Routes, current_db, tagged
+from jalsa.http import Routes, current_db, json_with_etag
 from jalsa.service.errors import NotFound
 
 routes = Routes("packages", "What the appointments of a package come to")
@@ -22,4 +22,4 @@ def get_package_balance(package_id: UUID) -> Response:
     package = db.get(PackageProjection, package_id)
     if package is None:
         raise NotFound("package")
-    return tagged(_BALANCE.dump(represent.package_balance(package, queries.package_sums(db, package_id))))
+    return json_with_etag(_BALANCE.dump(represent.package_balance(package, queries.package_sums(db, package_id))))

@@ -9,7 +9,7 @@ from billing import queries
 from billing.http import schemas
 from billing.models import Price
 from billing.operations import prices as operations
-from jalsa.http import Routes, current_db, page, page_of, tagged
+from jalsa.http import Routes, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -22,7 +22,7 @@ _PRICE = schemas.PriceAnswer()
 @routes.view("/prices", "POST", permission="prices.write", body=schemas.PriceBody(), answer=_PRICE, status=201)
 def create_price(body: dict[str, Any]) -> Response:
     """Set what a service costs from now on, in one clinic or everywhere, and invoice what waited for it."""
-    return tagged(_PRICE.dump(operations.create_price(current_db(), body, now=clock.now())), 201)
+    return json_with_etag(_PRICE.dump(operations.create_price(current_db(), body, now=clock.now())), 201)
 
 
 @routes.view("/prices", permission="prices.read", query=schemas.PriceArgs(), answer=page_of(schemas.PriceAnswer))
@@ -45,4 +45,4 @@ def get_price(price_id: UUID) -> Response:
     price = current_db().get(Price, price_id)
     if price is None:
         raise NotFound("price")
-    return tagged(_PRICE.dump(price))
+    return json_with_etag(_PRICE.dump(price))

@@ -18,9 +18,9 @@ from jalsa.http import (
     check_if_match,
     current_db,
     current_principal,
+    json_with_etag,
     page,
     page_of,
-    tagged,
 )
 from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_id_cursor
@@ -47,7 +47,7 @@ _NOTES = page_of(schemas.NoteAnswer)
 def write_note(command: WriteNote) -> Response:
     """Begin a note, as a draft; only the session's provider does."""
     author = policy.author_of(current_principal())
-    return tagged(_NOTE.dump(operations.write_note(current_db(), command, author=author, now=clock.now())), 201)
+    return json_with_etag(_NOTE.dump(operations.write_note(current_db(), command, author=author, now=clock.now())), 201)
 
 
 @routes.view("/notes", permission="notes.read", query=schemas.NoteArgs(), answer=_NOTES)
@@ -62,7 +62,7 @@ def get_note(note_id: UUID) -> Response:
     note = queries.find_note(current_db(), note_id, policy.reader_of(current_principal()))
     if note is None:
         raise NotFound("note")
-    return tagged(_NOTE.dump(note))
+    return json_with_etag(_NOTE.dump(note))
 
 
 @routes.view(
@@ -76,13 +76,13 @@ def get_note(note_id: UUID) -> Response:
 def change_note(body: dict[str, Any], note_id: UUID) -> Response:
     """Change a draft."""
     note = operations.change_note(current_db(), _matched(note_id), body["content"], now=clock.now())
-    return tagged(_NOTE.dump(note))
+    return json_with_etag(_NOTE.dump(note))
 
 
 @routes.view("/notes/<uuid:note_id>/sign", "POST", permission="notes.write", body=EmptyBody(), answer=_NOTE)
 def sign_note(_: dict[str, Any], note_id: UUID) -> Response:
     """Sign a draft: from then on it can not be changed."""
-    return tagged(_NOTE.dump(operations.sign_note(current_db(), _matched(note_id), now=clock.now())))
+    return json_with_etag(_NOTE.dump(operations.sign_note(current_db(), _matched(note_id), now=clock.now())))
 
 
 @routes.view("/sessions/<uuid:session_id>/notes", permission="notes.read", query=PlainPageArgs(), answer=_NOTES)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, current_principal, page, tagged
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, current_principal, json_with_etag, page
 from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
@@ -33,7 +33,7 @@ def list_notices(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/inbox/<uuid:notice_id>", permission="inbox.own", answer=_NOTICE)
 def get_notice(notice_id: UUID) -> Response:
     """One of the caller's notices."""
-    return tagged(_shown(_own(notice_id)))
+    return json_with_etag(_shown(_own(notice_id)))
 
 
 @routes.view("/inbox/<uuid:notice_id>/read", "POST", permission="inbox.own", body=EmptyBody(), answer=_NOTICE)
@@ -42,7 +42,7 @@ def read_notice(_: dict[str, Any], notice_id: UUID) -> Response:
     row = _own(notice_id)
     check_if_match(_shown(row))
     notices.mark_read(current_db(), row[0], now=clock.now())
-    return tagged(_shown(row))
+    return json_with_etag(_shown(row))
 
 
 def _own(notice_id: UUID) -> NoticeRow:

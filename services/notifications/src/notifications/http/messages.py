@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import Routes, current_db, page, page_of, tagged
+from jalsa.http import Routes, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service.errors import NotFound
 from notifications import queries
@@ -32,7 +32,7 @@ def list_messages(args: dict[str, Any]) -> dict[str, Any]:
 def get_message(message_id: UUID) -> Response:
     """One message."""
     for row in queries.list_messages(current_db(), message_id=message_id, limit=1):
-        return tagged(_MESSAGE.dump(represent.message(*row)))
+        return json_with_etag(_MESSAGE.dump(represent.message(*row)))
     raise NotFound("message")
 
 
@@ -54,5 +54,5 @@ def list_reminders(args: dict[str, Any]) -> dict[str, Any]:
 def get_reminder(reminder_id: UUID) -> Response:
     """One reminder."""
     for row in queries.list_reminders(current_db(), reminder_id=reminder_id, limit=1):
-        return tagged(_REMINDER.dump(represent.reminder(row)))
+        return json_with_etag(_REMINDER.dump(represent.reminder(row)))
     raise NotFound("reminder")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import Routes, check_if_match, current_db, tagged
+from jalsa.http import Routes, check_if_match, current_db, json_with_etag
 from jalsa.service.errors import NotFound
 from notifications import queries
 from notifications.http import represent, schemas
@@ -21,7 +21,7 @@ _PREFERENCES = schemas.PreferencesAnswer()
 @routes.view(_RULE, permission="preferences.read", answer=_PREFERENCES)
 def get_preferences(patient_id: UUID) -> Response:
     """A patient's preferences, or what counts without any."""
-    return tagged(_shown(_patient(patient_id)))
+    return json_with_etag(_shown(_patient(patient_id)))
 
 
 @routes.view(_RULE, "PUT", permission="preferences.write", body=schemas.PreferencesBody(), answer=_PREFERENCES)
@@ -32,7 +32,7 @@ def put_preferences(body: dict[str, Any], patient_id: UUID) -> Response:
     quiet = body.pop("quiet_hours") or {}
     data = {**body, "quiet_start": quiet.get("start"), "quiet_end": quiet.get("end")}
     operations.replace(current_db(), patient, data)
-    return tagged(_shown(patient))
+    return json_with_etag(_shown(patient))
 
 
 def _patient(patient_id: UUID, *, lock: bool = False) -> PatientProjection:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response, current_app
 
-from jalsa.http import Routes, check_if_match, current_db, current_principal, page, page_of, tagged
+from jalsa.http import Routes, check_if_match, current_db, current_principal, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -27,7 +27,7 @@ def give_consent(body: dict[str, Any]) -> Response:
     db, zone = current_db(), current_app.extensions["jalsa"].config.default_timezone
     operations.lock_patient(db, body["patient_id"])
     now = clock.now()
-    return tagged(_shown(operations.give_consent(db, body, zone=zone, now=now), now), 201)
+    return json_with_etag(_shown(operations.give_consent(db, body, zone=zone, now=now), now), 201)
 
 
 @routes.view(
@@ -51,7 +51,7 @@ def get_consent(consent_id: UUID) -> Response:
     consent = current_db().get(Consent, consent_id)
     if consent is None:
         raise NotFound("consent")
-    return tagged(_shown(consent, clock.now()))
+    return json_with_etag(_shown(consent, clock.now()))
 
 
 @routes.view(
@@ -67,7 +67,7 @@ def revoke_consent(body: dict[str, Any], consent_id: UUID) -> Response:
     consent = operations.locked_consent(db, consent_id)
     now = clock.now()
     check_if_match(_shown(consent, now))
-    return tagged(_shown(operations.revoke_consent(db, consent, body["reason"], now=now), now))
+    return json_with_etag(_shown(operations.revoke_consent(db, consent, body["reason"], now=now), now))
 
 
 def _shown(consent: Consent, now: datetime) -> Any:

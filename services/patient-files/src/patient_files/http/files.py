@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageArgs, Routes, current_db, page, page_of, tagged
+from jalsa.http import PageArgs, Routes, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service.errors import NotFound
 from patient_files import queries
@@ -23,7 +23,7 @@ def get_file(patient_id: UUID) -> Response:
     """A patient's main file with its sub-files, in the order in which they were opened."""
     main_file = _found(patient_id)
     sub_files = queries.list_sub_files(current_db(), main_file.id)
-    return tagged({**_FILE.dump(main_file), "sub_files": _SUB_FILE.dump(sub_files, many=True)})
+    return json_with_etag({**_FILE.dump(main_file), "sub_files": _SUB_FILE.dump(sub_files, many=True)})
 
 
 @routes.view(

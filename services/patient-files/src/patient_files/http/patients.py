@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response, current_app
 
-from jalsa.http import Routes, check_if_match, current_db, current_principal, page, page_of, tagged
+from jalsa.http import Routes, check_if_match, current_db, current_principal, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -25,7 +25,7 @@ def register_patient(body: dict[str, Any]) -> Response:
     """Register a patient; the main file is opened with it."""
     zone = current_app.extensions["jalsa"].config.default_timezone
     patient = operations.register_patient(current_db(), body, zone=zone, now=clock.now())
-    return tagged(_PATIENT.dump(patient), 201)
+    return json_with_etag(_PATIENT.dump(patient), 201)
 
 
 @routes.view(
@@ -46,7 +46,7 @@ def list_patients(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/patients/<uuid:patient_id>", permission="patients.read", answer=_PATIENT)
 def get_patient(patient_id: UUID) -> Response:
     """One patient."""
-    return tagged(_PATIENT.dump(_found(patient_id)))
+    return json_with_etag(_PATIENT.dump(_found(patient_id)))
 
 
 @routes.view(
@@ -60,7 +60,7 @@ def update_patient(body: dict[str, Any], patient_id: UUID) -> Response:
     """Change a patient's names, contacts or language, or end the patient's care here."""
     patient = _found(patient_id, lock=True)
     check_if_match(_PATIENT.dump(patient))
-    return tagged(_PATIENT.dump(operations.update_patient(current_db(), patient, body, now=clock.now())))
+    return json_with_etag(_PATIENT.dump(operations.update_patient(current_db(), patient, body, now=clock.now())))
 
 
 def _found(patient_id: UUID, *, lock: bool = False) -> Patient:

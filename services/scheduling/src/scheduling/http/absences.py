@@ -6,12 +6,12 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from scheduling import queries
-from scheduling.http.answers import told_beside
+from scheduling.http.answers import response_with_extras
 from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import setup as schemas
 from scheduling.http.schemas.proposals import NewClosureAnswer, NewTimeOffAnswer, ProposedFor
@@ -42,7 +42,7 @@ def add_time_off(body: dict[str, Any], provider_id: UUID) -> Response:
     provider = _provider(provider_id)
     check_schedules(provider.id)
     absence = absences.add_time_off(db, provider, body, now=now)
-    return told_beside(shown_time_off(absence), 201, affected_sessions=_proposed(absence, now))
+    return response_with_extras(shown_time_off(absence), 201, affected_sessions=_proposed(absence, now))
 
 
 @routes.view(
@@ -61,7 +61,7 @@ def list_time_off(args: dict[str, Any], provider_id: UUID) -> dict[str, Any]:
 @routes.view("/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", permission="setup.read", answer=_TIME_OFF)
 def get_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
     """One absence."""
-    return tagged(shown_time_off(found_time_off(provider_id, time_off_id)))
+    return json_with_etag(shown_time_off(found_time_off(provider_id, time_off_id)))
 
 
 @routes.view(
@@ -84,7 +84,7 @@ def add_closure(body: dict[str, Any]) -> Response:
     now = clock.now()
     left_out(body.get("clinic_id"))
     closure = absences.add_closure(current_db(), body, now=now)
-    return told_beside(shown_closure(closure), 201, affected_sessions=_proposed(closure, now))
+    return response_with_extras(shown_closure(closure), 201, affected_sessions=_proposed(closure, now))
 
 
 @routes.view("/closures", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ClosureAnswer))
@@ -98,7 +98,7 @@ def list_closures(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/closures/<uuid:closure_id>", permission="setup.read", answer=_CLOSURE)
 def get_closure(closure_id: UUID) -> Response:
     """One closure."""
-    return tagged(shown_closure(found_closure(closure_id)))
+    return json_with_etag(shown_closure(found_closure(closure_id)))
 
 
 @routes.view("/closures/<uuid:closure_id>", "DELETE", permission="setup.write", status=204)
@@ -113,14 +113,14 @@ def remove_closure(closure_id: UUID) -> Response:
 @routes.view("/settings", permission="setup.read", answer=_SETTINGS)
 def get_settings() -> Response:
     """The tenant's own rules, or the defaults."""
-    return tagged(_SETTINGS.dump(queries.settings(current_db())))
+    return json_with_etag(_SETTINGS.dump(queries.settings(current_db())))
 
 
 @routes.view("/settings", "PUT", permission="setup.write", body=_SETTINGS, answer=_SETTINGS)
 def put_settings(body: dict[str, Any]) -> Response:
     """Set the tenant's own rules."""
     check_if_match(_SETTINGS.dump(queries.settings(current_db())))
-    return tagged(_SETTINGS.dump(absences.put_settings(current_db(), body)))
+    return json_with_etag(_SETTINGS.dump(absences.put_settings(current_db(), body)))
 
 
 def _provider(provider_id: UUID) -> Provider:

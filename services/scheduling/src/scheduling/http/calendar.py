@@ -7,14 +7,14 @@ from uuid import UUID
 
 from flask import Response, request, url_for
 
-from jalsa.http import Routes, check_if_match, current_db, current_principal, run_as, tagged
+from jalsa.http import Routes, check_if_match, current_db, current_principal, json_with_etag, run_as
 from jalsa.http.etags import etag_of
 from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
 from jalsa.service.errors import Forbidden, InvalidField, NotFound
 from jalsa.service.policy import PUBLIC, Principal
 from scheduling.domain.hours import local_day, zone_of
-from scheduling.http.answers import told_beside
+from scheduling.http.answers import response_with_extras
 from scheduling.http.ics import calendar_of
 from scheduling.http.schemas import reading as schemas
 from scheduling.models import CalendarLink, Clinic, Provider
@@ -64,13 +64,13 @@ def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
     """
     link, token = calendar_links.make(current_db(), _own_provider(provider_id), now=clock.now())
     path = url_for("calendar.read_feed", provider_id=provider_id, token=token)
-    return told_beside(_LINK.dump(link), 201, path=path)
+    return response_with_extras(_LINK.dump(link), 201, path=path)
 
 
 @routes.view(_PATH, permission="calendar-links.write", answer=_LINK)
 def get_link(provider_id: UUID) -> Response:
     """Whether a provider's feed has an address, and since when; not the address itself."""
-    return tagged(_LINK.dump(_link(provider_id)))
+    return json_with_etag(_LINK.dump(_link(provider_id)))
 
 
 @routes.view(_PATH, "DELETE", permission="calendar-links.write", status=204)

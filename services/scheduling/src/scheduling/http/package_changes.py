@@ -5,9 +5,9 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import Routes, current_db, tagged
+from jalsa.http import Routes, current_db, json_with_etag
 from jalsa.service import clock
-from scheduling.http.answers import told_beside
+from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_override
 from scheduling.http.packages import changed, held_package
 from scheduling.http.schemas import package_changes as schemas
@@ -52,7 +52,7 @@ def cancel_package_session(body: dict[str, Any], package_id: UUID, session_numbe
     """Give up one session of a package, with its appointment; it is not owed any more unless the body says so."""
     held = held_package(current_db(), package_id, number=session_number)
     operations.cancel_session(current_db(), held, session_number, now=clock.now(), **body)
-    return tagged(changed(current_db(), held, number=session_number))
+    return json_with_etag(changed(current_db(), held, number=session_number))
 
 
 @routes.view(
@@ -66,7 +66,7 @@ def shift_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Move the rest of a package by days, or plan it anew from a day on; places in group sessions stay."""
     held = held_package(current_db(), package_id)
     operations.shift(current_db(), held, body, now=clock.now())
-    return tagged(changed(current_db(), held))
+    return json_with_etag(changed(current_db(), held))
 
 
 @routes.view(
@@ -80,7 +80,7 @@ def substitute_provider(body: dict[str, Any], package_id: UUID) -> Response:
     """Another provider takes sessions over, at their time or at the nearest that is free."""
     held = held_package(current_db(), package_id)
     operations.substitute(current_db(), held, body, now=clock.now())
-    return tagged(changed(current_db(), held))
+    return json_with_etag(changed(current_db(), held))
 
 
 @routes.view(
@@ -90,7 +90,7 @@ def cancel_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Cancel a package with every appointment that is still to come; the past stays."""
     held = held_package(current_db(), package_id)
     operations.cancel(current_db(), held, body["reason"], now=clock.now())
-    return tagged(changed(current_db(), held))
+    return json_with_etag(changed(current_db(), held))
 
 
 @routes.view(
@@ -100,7 +100,7 @@ def pause_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Give up the appointments to come until the package is resumed."""
     held = held_package(current_db(), package_id)
     operations.pause(current_db(), held, body, now=clock.now())
-    return tagged(changed(current_db(), held))
+    return json_with_etag(changed(current_db(), held))
 
 
 @routes.view(
@@ -114,8 +114,10 @@ def resume_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Go on with a paused package: what has no place is planned again, with the same providers."""
     held = held_package(current_db(), package_id)
     operations.resume(current_db(), held, body, now=clock.now())
-    return tagged(changed(current_db(), held))
+    return json_with_etag(changed(current_db(), held))
 
 
 def _warned(held: LockedPackage, number: int) -> Response:
-    return told_beside(changed(current_db(), held, number=number), warnings=operations.warned(held, now=clock.now()))
+    return response_with_extras(
+        changed(current_db(), held, number=number), warnings=operations.warned(held, now=clock.now())
+    )

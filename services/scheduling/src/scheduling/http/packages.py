@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy.orm import Session
 
-from jalsa.http import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http import Routes, check_if_match, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -47,7 +47,7 @@ def plan_package(body: dict[str, Any]) -> dict[str, Any]:
 def create_package(body: dict[str, Any]) -> Response:
     """Plan and book a package in one step: what fits, or with `all_or_nothing` only the whole of it."""
     db = current_db()
-    return tagged(changed(db, operations.create_package(db, body, now=clock.now())), 201)
+    return json_with_etag(changed(db, operations.create_package(db, body, now=clock.now())), 201)
 
 
 @routes.view(
@@ -68,7 +68,7 @@ def get_package(package_id: UUID) -> Response:
     package = db.get(Package, package_id)
     if package is None:
         raise NotFound("package")
-    return tagged(shown(db, read.package_with_sessions(db, package)))
+    return json_with_etag(shown(db, read.package_with_sessions(db, package)))
 
 
 @routes.view(
@@ -83,7 +83,7 @@ def schedule_package(body: dict[str, Any], package_id: UUID) -> Response:
     db = current_db()
     held = held_package(db, package_id)
     operations.schedule(db, held, body, now=clock.now())
-    return tagged(changed(db, held))
+    return json_with_etag(changed(db, held))
 
 
 def held_package(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import Routes, check_if_match, current_db, tagged
+from jalsa.http import Routes, check_if_match, current_db, json_with_etag
 from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -38,13 +38,13 @@ def book_appointment(body: dict[str, Any]) -> Response:
     needed = check_entry(body, body["starts_at"], "appointments.write", now=now)
     check_schedules(body["provider_id"], permission=needed)
     booking = operations.book_appointment(current_db(), body, now=now)
-    return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
+    return json_with_etag(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
 @routes.view("/participants/<uuid:participant_id>", permission="appointments.read", answer=_PARTICIPANT)
 def get_participant(participant_id: UUID) -> Response:
     """One participant."""
-    return tagged(_shown(_found(participant_id)))
+    return json_with_etag(_shown(_found(participant_id)))
 
 
 @routes.view(
@@ -56,7 +56,7 @@ def get_participant(participant_id: UUID) -> Response:
 )
 def update_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Change a participant's notes."""
-    return tagged(_shown(operations.update(current_db(), _matched(participant_id), body)))
+    return json_with_etag(_shown(operations.update(current_db(), _matched(participant_id), body)))
 
 
 @routes.view(
@@ -68,7 +68,7 @@ def update_participant(body: dict[str, Any], participant_id: UUID) -> Response:
 )
 def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     """The patient has confirmed to come."""
-    return tagged(_shown(operations.confirm(current_db(), _matched(participant_id), now=clock.now())))
+    return json_with_etag(_shown(operations.confirm(current_db(), _matched(participant_id), now=clock.now())))
 
 
 @routes.view(
@@ -82,7 +82,7 @@ def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Give a place up, before the session begins."""
     override_reason, participant = check_override(body), _matched(participant_id)
     cancelled = operations.cancel(current_db(), participant, body["reason"], override_reason, now=clock.now())
-    return tagged(_shown(cancelled))
+    return json_with_etag(_shown(cancelled))
 
 
 @routes.view(
@@ -100,7 +100,7 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
     check_schedules(own, body.get("provider_id", own))
     check_session(body.get("session_id"))
     check_if_match(_shown(participant))
-    return tagged(_shown(operations.reschedule(current_db(), participant, body, now=clock.now())))
+    return json_with_etag(_shown(operations.reschedule(current_db(), participant, body, now=clock.now())))
 
 
 @routes.view(
@@ -113,7 +113,7 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
 def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient has arrived; also late, and also after being missed while the session lasts."""
     override_reason, participant = check_override(body), _matched(participant_id, regaining=True)
-    return tagged(_shown(attendance.check_in(current_db(), participant, override_reason, now=clock.now())))
+    return json_with_etag(_shown(attendance.check_in(current_db(), participant, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -125,7 +125,7 @@ def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response
 )
 def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     """The patient, who had arrived, took part."""
-    return tagged(_shown(attendance.attend(current_db(), _matched(participant_id), now=clock.now())))
+    return json_with_etag(_shown(attendance.attend(current_db(), _matched(participant_id), now=clock.now())))
 
 
 @routes.view(
@@ -139,7 +139,7 @@ def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient did not come, and the session has begun."""
     override_reason, participant = check_override(body), _matched(participant_id)
     missed = attendance.no_show(current_db(), participant, body["reason"], override_reason, now=clock.now())
-    return tagged(_shown(missed))
+    return json_with_etag(_shown(missed))
 
 
 @routes.view(
@@ -155,7 +155,9 @@ def undo_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     participant, now = _matched(participant_id, regaining=True), clock.now()
     of_today = corrections.is_of_today(participant, participant.session.clinic.timezone, now)
     check_may_undo(of_today=of_today, reason=body["reason"])
-    return tagged(_shown(corrections.undo_participant(current_db(), participant, body["reason"], seen=seen, now=now)))
+    return json_with_etag(
+        _shown(corrections.undo_participant(current_db(), participant, body["reason"], seen=seen, now=now))
+    )
 
 
 def _found(participant_id: UUID) -> Participant:

@@ -9,7 +9,7 @@ from jalsa.http import Routes, check_if_match, current_db
 from jalsa.service import clock
 from scheduling.http import represent
 from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off
-from scheduling.http.answers import told_beside
+from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_override
 from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import proposals as schemas
@@ -65,7 +65,7 @@ def apply_to_time_off(body: dict[str, Any], provider_id: UUID, time_off_id: UUID
     check_schedules(absence.provider_id)
     check_if_match(lambda: shown_time_off(absence))
     applied = _applied(absence, body)
-    return told_beside(shown_time_off(absence), applied=applied)
+    return response_with_extras(shown_time_off(absence), applied=applied)
 
 
 @routes.view(
@@ -87,7 +87,7 @@ def apply_to_closure(body: dict[str, Any], closure_id: UUID) -> Response:
     closure = found_closure(closure_id, lock=True)
     check_if_match(lambda: shown_closure(closure))
     applied = _applied(closure, body)
-    return told_beside(shown_closure(closure), applied=applied)
+    return response_with_extras(shown_closure(closure), applied=applied)
 
 
 def _applied(absence: TimeOff | Closure, body: dict[str, Any]) -> Any:

@@ -7,14 +7,14 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy.orm import Session
 
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from scheduling import queries
 from scheduling.domain.hours import day_of
 from scheduling.http import represent
-from scheduling.http.answers import told_beside
+from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_override
 from scheduling.http.problems import refused_sessions
 from scheduling.http.schedules import check_schedules
@@ -57,7 +57,9 @@ def create_series(body: dict[str, Any]) -> Response:
     created = operations.create_series(db, body, now=clock.now())
     made = [{**_occurrence(planned), "session_id": session.id} for planned, session in created.sessions]
     occurrences = _OCCURRENCE.dump(made, many=True)
-    return told_beside(_shown(created.series), 201, occurrences=occurrences, skipped=refused_sessions(created.skipped))
+    return response_with_extras(
+        _shown(created.series), 201, occurrences=occurrences, skipped=refused_sessions(created.skipped)
+    )
 
 
 @routes.view("/series", permission="sessions.read", query=schemas.SeriesArgs(), answer=page_of(schemas.SeriesAnswer))
@@ -72,7 +74,7 @@ def list_series(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/series/<uuid:series_id>", permission="sessions.read", answer=_SERIES)
 def get_series(series_id: UUID) -> Response:
     """One series."""
-    return tagged(_shown(_found(series_id)))
+    return json_with_etag(_shown(_found(series_id)))
 
 
 @routes.view(
@@ -104,7 +106,7 @@ def join_series(body: dict[str, Any], series_id: UUID) -> Response:
     series = _found(series_id)
     _check_own(series)
     joined = roster.join(current_db(), series, body, now=clock.now())
-    return told_beside(_shown_member(series, joined.member), 201, skipped=refused_sessions(joined.skipped))
+    return response_with_extras(_shown_member(series, joined.member), 201, skipped=refused_sessions(joined.skipped))
 
 
 @routes.view(
@@ -127,7 +129,7 @@ def get_member(series_id: UUID, member_id: UUID) -> Response:
     series, member = _found(series_id), current_db().get(SeriesMember, member_id)
     if member is None or member.series_id != series.id:
         raise NotFound("member")
-    return tagged(_shown_member(series, member))
+    return json_with_etag(_shown_member(series, member))
 
 
 @routes.view(
@@ -143,7 +145,7 @@ def leave_series(body: dict[str, Any], series_id: UUID, member_id: UUID) -> Resp
     _check_own(series)
     member = roster.held_member(db, series.id, member_id)
     check_if_match(_shown_member(series, member))
-    return tagged(_shown_member(series, roster.leave(db, series, member, body, now=clock.now())))
+    return json_with_etag(_shown_member(series, roster.leave(db, series, member, body, now=clock.now())))
 
 
 def _found(series_id: UUID) -> SessionSeries:

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from scheduling import queries
 from scheduling.http import represent
-from scheduling.http.answers import told_beside
+from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_entry, check_override
 from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
@@ -37,7 +37,7 @@ def create_session(body: dict[str, Any]) -> Response:
     needed = check_entry(body, body["starts_at"], "sessions.write", now=now)
     check_schedules(body["provider_id"], permission=needed)
     session = sessions.create_session(current_db(), body, now=now)
-    return tagged(_shown(session), 201)
+    return json_with_etag(_shown(session), 201)
 
 
 @routes.view(
@@ -62,7 +62,7 @@ def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/sessions/<uuid:session_id>", permission="sessions.read", answer=_SESSION)
 def get_session(session_id: UUID) -> Response:
     """One session."""
-    return tagged(_shown(_found(session_id)))
+    return json_with_etag(_shown(_found(session_id)))
 
 
 @routes.view(
@@ -103,7 +103,7 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
 def start_session(body: dict[str, Any], session_id: UUID) -> Response:
     """The session begins; not earlier than the tenant's `early_start_minutes` before its start."""
     override_reason, session = check_override(body), _acted_on(session_id)
-    return tagged(_shown(sessions.start_session(current_db(), session, override_reason, now=clock.now())))
+    return json_with_etag(_shown(sessions.start_session(current_db(), session, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -116,7 +116,7 @@ def start_session(body: dict[str, Any], session_id: UUID) -> Response:
 def complete_session(body: dict[str, Any], session_id: UUID) -> Response:
     """The session ends: who has arrived attended, who has not is a no-show; not before its start."""
     override_reason, session = check_override(body), _acted_on(session_id)
-    return tagged(_shown(sessions.complete_session(current_db(), session, override_reason, now=clock.now())))
+    return json_with_etag(_shown(sessions.complete_session(current_db(), session, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -128,7 +128,7 @@ def undo_session(body: dict[str, Any], session_id: UUID) -> Response:
     session = _acted_on(session_id, corrections.held_for_undo(db, session_id))
     now = clock.now()
     check_may_undo(of_today=corrections.is_of_today(session, session.clinic.timezone, now), reason=body["reason"])
-    return tagged(_shown(corrections.undo_session(db, session, body["reason"], seen=seen, now=now)))
+    return json_with_etag(_shown(corrections.undo_session(db, session, body["reason"], seen=seen, now=now)))
 
 
 @routes.view(
@@ -159,7 +159,9 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     check_schedules(session.provider_id)
     check_session(body.get("into_session_id"))
     check_if_match(_shown(session))
-    return tagged(_shown(minimum_attendance.decide(current_db(), session, body, override_reason, now=clock.now())))
+    return json_with_etag(
+        _shown(minimum_attendance.decide(current_db(), session, body, override_reason, now=clock.now()))
+    )
 
 
 @routes.view(
@@ -177,7 +179,7 @@ def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     begins = _found(session_id).starts_at if body["walk_in"] or "override" in body else None
     check_session(session_id, check_entry(body, begins, "appointments.write", now=now))
     booking = participants.book(db, session_id, body, now=now)
-    return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
+    return json_with_etag(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
 @routes.view(
@@ -233,7 +235,9 @@ def _selection(
 
 
 def _changed(done: series_edits.Changed) -> Response:
-    return told_beside(_shown(done.session), changed_sessions=done.count, kept=_KEPT.dump(done.kept, many=True))
+    return response_with_extras(
+        _shown(done.session), changed_sessions=done.count, kept=_KEPT.dump(done.kept, many=True)
+    )
 
 
 def _shown(session: ClinicalSession) -> Any:

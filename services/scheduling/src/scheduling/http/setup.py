@@ -7,7 +7,7 @@ from flask import Response
 from marshmallow import Schema
 
 from jalsa.db.transactions import TenantRow
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -32,7 +32,7 @@ _HOURS = schemas.WorkingHours()
 @routes.view("/clinics", "POST", permission="setup.write", body=schemas.ClinicBody(), answer=_CLINIC, status=201)
 def create_clinic(body: dict[str, Any]) -> Response:
     """Open a clinic."""
-    return tagged(_CLINIC.dump(operations.create_clinic(current_db(), body, now=clock.now())), 201)
+    return json_with_etag(_CLINIC.dump(operations.create_clinic(current_db(), body, now=clock.now())), 201)
 
 
 @routes.view("/clinics", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ClinicAnswer))
@@ -44,20 +44,20 @@ def list_clinics(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/clinics/<uuid:clinic_id>", permission="setup.read", answer=_CLINIC)
 def get_clinic(clinic_id: UUID) -> Response:
     """One clinic."""
-    return tagged(_CLINIC.dump(_found(Clinic, clinic_id, "clinic")))
+    return json_with_etag(_CLINIC.dump(_found(Clinic, clinic_id, "clinic")))
 
 
 @routes.view("/clinics/<uuid:clinic_id>", "PATCH", permission="setup.write", body=schemas.ClinicPatch(), answer=_CLINIC)
 def update_clinic(body: dict[str, Any], clinic_id: UUID) -> Response:
     """Change a clinic's names, close it, or correct its code or zone with a reason."""
     clinic = _matched(Clinic, clinic_id, "clinic", _CLINIC)
-    return tagged(_CLINIC.dump(operations.update_clinic(current_db(), clinic, body, now=clock.now())))
+    return json_with_etag(_CLINIC.dump(operations.update_clinic(current_db(), clinic, body, now=clock.now())))
 
 
 @routes.view("/rooms", "POST", permission="setup.write", body=schemas.RoomBody(), answer=_ROOM, status=201)
 def create_room(body: dict[str, Any]) -> Response:
     """Add a room to a clinic."""
-    return tagged(_ROOM.dump(operations.create_room(current_db(), body)), 201)
+    return json_with_etag(_ROOM.dump(operations.create_room(current_db(), body)), 201)
 
 
 @routes.view("/rooms", permission="setup.read", query=schemas.RoomArgs(), answer=page_of(schemas.RoomAnswer))
@@ -69,20 +69,20 @@ def list_rooms(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/rooms/<uuid:room_id>", permission="setup.read", answer=_ROOM)
 def get_room(room_id: UUID) -> Response:
     """One room."""
-    return tagged(_ROOM.dump(_found(Room, room_id, "room")))
+    return json_with_etag(_ROOM.dump(_found(Room, room_id, "room")))
 
 
 @routes.view("/rooms/<uuid:room_id>", "PATCH", permission="setup.write", body=schemas.RoomPatch(), answer=_ROOM)
 def update_room(body: dict[str, Any], room_id: UUID) -> Response:
     """Rename a room, or close it."""
     room = _matched(Room, room_id, "room", _ROOM)
-    return tagged(_ROOM.dump(operations.update_room(current_db(), room, body)))
+    return json_with_etag(_ROOM.dump(operations.update_room(current_db(), room, body)))
 
 
 @routes.view("/providers", "POST", permission="setup.write", body=schemas.ProviderBody(), answer=_PROVIDER, status=201)
 def create_provider(body: dict[str, Any]) -> Response:
     """Register a provider; the working hours follow."""
-    return tagged(_PROVIDER.dump(operations.create_provider(current_db(), body, now=clock.now())), 201)
+    return json_with_etag(_PROVIDER.dump(operations.create_provider(current_db(), body, now=clock.now())), 201)
 
 
 @routes.view("/providers", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ProviderAnswer))
@@ -94,7 +94,7 @@ def list_providers(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/providers/<uuid:provider_id>", permission="setup.read", answer=_PROVIDER)
 def get_provider(provider_id: UUID) -> Response:
     """One provider."""
-    return tagged(_PROVIDER.dump(_found(Provider, provider_id, "provider")))
+    return json_with_etag(_PROVIDER.dump(_found(Provider, provider_id, "provider")))
 
 
 @routes.view(
@@ -103,14 +103,14 @@ def get_provider(provider_id: UUID) -> Response:
 def update_provider(body: dict[str, Any], provider_id: UUID) -> Response:
     """Change a provider's names or clinics, end the engagement, or correct login or discipline with a reason."""
     provider = _matched(Provider, provider_id, "provider", _PROVIDER)
-    return tagged(_PROVIDER.dump(operations.update_provider(current_db(), provider, body, now=clock.now())))
+    return json_with_etag(_PROVIDER.dump(operations.update_provider(current_db(), provider, body, now=clock.now())))
 
 
 @routes.view("/providers/<uuid:provider_id>/working-hours", permission="setup.read", answer=_HOURS)
 def get_working_hours(provider_id: UUID) -> Response:
     """A provider's week, in the wall time of each clinic."""
     provider = _found(Provider, provider_id, "provider")
-    return tagged(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
+    return json_with_etag(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
 
 
 @routes.view("/providers/<uuid:provider_id>/working-hours", "PUT", permission="setup.write", body=_HOURS, answer=_HOURS)
@@ -119,7 +119,7 @@ def put_working_hours(body: dict[str, Any], provider_id: UUID) -> Response:
     provider = _found(Provider, provider_id, "provider", lock=True)
     check_if_match(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
     hours = [WorkingHours(**item) for item in body["items"]]
-    return tagged(_HOURS.dump({"items": operations.set_working_hours(current_db(), provider, hours)}))
+    return json_with_etag(_HOURS.dump({"items": operations.set_working_hours(current_db(), provider, hours)}))
 
 
 @routes.view(
@@ -127,7 +127,7 @@ def put_working_hours(body: dict[str, Any], provider_id: UUID) -> Response:
 )
 def create_service_type(body: dict[str, Any]) -> Response:
     """Add a service type."""
-    return tagged(_SERVICE_TYPE.dump(operations.create_service_type(current_db(), body)), 201)
+    return json_with_etag(_SERVICE_TYPE.dump(operations.create_service_type(current_db(), body)), 201)
 
 
 @routes.view("/service-types", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ServiceTypeAnswer))
@@ -139,7 +139,7 @@ def list_service_types(args: dict[str, Any]) -> dict[str, Any]:
 @routes.view("/service-types/<uuid:service_type_id>", permission="setup.read", answer=_SERVICE_TYPE)
 def get_service_type(service_type_id: UUID) -> Response:
     """One service type."""
-    return tagged(_SERVICE_TYPE.dump(_found(ServiceType, service_type_id, "service type")))
+    return json_with_etag(_SERVICE_TYPE.dump(_found(ServiceType, service_type_id, "service type")))
 
 
 @routes.view(
@@ -152,7 +152,7 @@ def get_service_type(service_type_id: UUID) -> Response:
 def update_service_type(body: dict[str, Any], service_type_id: UUID) -> Response:
     """Change a service type, or take it out of use."""
     service_type = _matched(ServiceType, service_type_id, "service type", _SERVICE_TYPE)
-    return tagged(_SERVICE_TYPE.dump(operations.update_service_type(current_db(), service_type, body)))
+    return json_with_etag(_SERVICE_TYPE.dump(operations.update_service_type(current_db(), service_type, body)))
 
 
 @routes.view("/disciplines", permission="setup.read", answer=page_of(schemas.Discipline))

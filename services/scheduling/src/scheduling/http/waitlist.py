@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import Routes, check_if_match, current_db, page, page_of, tagged
+from jalsa.http import Routes, check_if_match, current_db, json_with_etag, page, page_of
 from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_cursor
 from jalsa.service import clock
@@ -30,7 +30,7 @@ _PARTICIPANT = ParticipantAnswer()
 @routes.view("/waitlist", "POST", permission="waitlist.write", body=schemas.WaitlistBody(), answer=_ENTRY, status=201)
 def add_entry(body: dict[str, Any]) -> Response:
     """Let a patient wait for a session, or for any session of a service type that suits."""
-    return tagged(_shown(waitlist.add(current_db(), body, now=clock.now())), 201)
+    return json_with_etag(_shown(waitlist.add(current_db(), body, now=clock.now())), 201)
 
 
 @routes.view(
@@ -49,7 +49,7 @@ def get_entry(entry_id: UUID) -> Response:
     entry = current_db().get(WaitlistEntry, entry_id)
     if entry is None:
         raise NotFound("waitlist entry")
-    return tagged(_shown(entry))
+    return json_with_etag(_shown(entry))
 
 
 @routes.view(
@@ -57,7 +57,7 @@ def get_entry(entry_id: UUID) -> Response:
 )
 def update_entry(body: dict[str, Any], entry_id: UUID) -> Response:
     """Change an entry's priority, notes or wishes; its age stays."""
-    return tagged(_shown(waitlist.update(current_db(), _matched(entry_id), body, now=clock.now())))
+    return json_with_etag(_shown(waitlist.update(current_db(), _matched(entry_id), body, now=clock.now())))
 
 
 @routes.view(
@@ -74,19 +74,19 @@ def accept_offer(body: dict[str, Any], entry_id: UUID) -> Response:
     now = clock.now()
     booking = waitlist.accept(current_db(), _matched(entry_id), body.get("override"), now=now)
     check_schedules(booking.participant.session.provider_id)
-    return tagged(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
+    return json_with_etag(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
 @routes.view("/waitlist/<uuid:entry_id>/decline", "POST", permission="waitlist.write", body=EmptyBody(), answer=_ENTRY)
 def decline_offer(_: dict[str, Any], entry_id: UUID) -> Response:
     """The patient does not want the place that is offered; it is passed on."""
-    return tagged(_shown(waitlist.decline(current_db(), _matched(entry_id), now=clock.now())))
+    return json_with_etag(_shown(waitlist.decline(current_db(), _matched(entry_id), now=clock.now())))
 
 
 @routes.view("/waitlist/<uuid:entry_id>/cancel", "POST", permission="waitlist.write", body=EmptyBody(), answer=_ENTRY)
 def cancel_entry(_: dict[str, Any], entry_id: UUID) -> Response:
     """The patient waits no more."""
-    return tagged(_shown(waitlist.cancel(current_db(), _matched(entry_id), now=clock.now())))
+    return json_with_etag(_shown(waitlist.cancel(current_db(), _matched(entry_id), now=clock.now())))
 
 
 def _matched(entry_id: UUID) -> WaitlistEntry:
