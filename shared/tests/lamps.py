@@ -166,7 +166,7 @@ def stored(lamp_id: UUID) -> Lamp:
     return lamp
 
 
-@routes.view("/lamps", "POST", permission="lamps.write", body=LampBody(), answer=LampAnswer(), status=201)
+@routes.view("/lamps", "POST", permission="lamps.write", body=LampBody(), response=LampAnswer(), status=201)
 def create_lamp(body: dict[str, Any]) -> Any:
     db = current_db()
     lamp = Lamp(name=body["name"], level=body["level"])
@@ -176,7 +176,7 @@ def create_lamp(body: dict[str, Any]) -> Any:
     return json_with_etag(represent(lamp), 201)
 
 
-@routes.view("/lamps", permission="lamps.read", query=PageArgs(), answer=page_of(LampAnswer))
+@routes.view("/lamps", permission="lamps.read", query=PageArgs(), response=page_of(LampAnswer))
 def list_lamps(args: dict[str, Any]) -> Any:
     found = select(Lamp).order_by(Lamp.id).limit(args["limit"] + 1)
     if after := decode_id_cursor(args["cursor"]):
@@ -184,12 +184,12 @@ def list_lamps(args: dict[str, Any]) -> Any:
     return page(current_db().scalars(found).all(), args["limit"], lambda lamp: str(lamp.id), represent)
 
 
-@routes.view("/lamps/<uuid:lamp_id>", permission="lamps.read", answer=LampAnswer())
+@routes.view("/lamps/<uuid:lamp_id>", permission="lamps.read", response=LampAnswer())
 def read_lamp(lamp_id: UUID) -> Any:
     return json_with_etag(represent(stored(lamp_id)))
 
 
-@routes.view("/lamps/<uuid:lamp_id>", "PATCH", permission="lamps.write", body=LampPatch(), answer=LampAnswer())
+@routes.view("/lamps/<uuid:lamp_id>", "PATCH", permission="lamps.write", body=LampPatch(), response=LampAnswer())
 def change_lamp(body: dict[str, Any], lamp_id: UUID) -> Any:
     lamp = stored(lamp_id)
     check_if_match(represent(lamp))

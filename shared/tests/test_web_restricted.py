@@ -53,25 +53,25 @@ def kit(make_kit: MakeKit) -> ServiceKit:
     routes = Routes("shelves", "Shelves")
     policy = {**POLICY, "shelves": frozenset({"manager", "clinician", "biller", "integration"})}
 
-    @routes.view("/shelf", permission="shelves", answer=SHELF)
+    @routes.view("/shelf", permission="shelves", response=SHELF)
     def one() -> Any:
         return json_with_etag(SHELF.dump(STORED))
 
-    @routes.view("/shelves", permission="shelves", answer=page_of(Shelf))
+    @routes.view("/shelves", permission="shelves", response=page_of(Shelf))
     def listed() -> Any:
         return {"items": [STORED, {**STORED, "owner_id": uuid4(), "by_hand": False}], "next_cursor": None}
 
-    @routes.view("/shelf", "PATCH", permission="shelves", body=EmptyBody(), answer=SHELF)
+    @routes.view("/shelf", "PATCH", permission="shelves", body=EmptyBody(), response=SHELF)
     def change(_: Any) -> Any:
         check_if_match(SHELF.dump(STORED))
         return jsonify({})
 
-    @routes.view("/shelf", "POST", permission="shelves", body=EmptyBody(), answer=SHELF, status=201)
+    @routes.view("/shelf", "POST", permission="shelves", body=EmptyBody(), response=SHELF, status=201)
     def make(_: Any) -> Any:
         calls.append("made")
         return json_with_etag(SHELF.dump(STORED), 201)
 
-    @routes.view("/plan", "POST", permission="shelves", body=EmptyBody(), answer=SHELF, kept=False)
+    @routes.view("/plan", "POST", permission="shelves", body=EmptyBody(), response=SHELF, kept=False)
     def plan(_: Any) -> Any:
         calls.append("planned")
         return STORED
@@ -185,5 +185,5 @@ def test_a_restricted_field_that_nothing_would_withhold_is_refused_at_the_start(
 
     for schema in (Careless(), Around(), page_of(Around)):
         with pytest.raises(TypeError, match="Careless"):
-            Routes("x", "x").view("/x", permission="x", answer=schema)
-    assert Routes("x", "x").view("/x", permission="x", answer=page_of(Shelf))
+            Routes("x", "x").view("/x", permission="x", response=schema)
+    assert Routes("x", "x").view("/x", permission="x", response=page_of(Shelf))

@@ -142,16 +142,20 @@ def feed_routes() -> Routes:
     """The routes below `/v1/events`, for one application."""
     routes = Routes("events", "The event log and the inbox")
     kept = "/events/inbox/<uuid:event_id>"
-    routes.view("/events", permission="events.read", query=FeedArgs(), answer=FeedAnswer())(read_feed)
-    routes.view("/events/subjects", "POST", permission="events.compare", body=SubjectsBody(), answer=SubjectsAnswer())(
-        read_subjects
-    )
+    routes.view("/events", permission="events.read", query=FeedArgs(), response=FeedAnswer())(read_feed)
+    routes.view(
+        "/events/subjects", "POST", permission="events.compare", body=SubjectsBody(), response=SubjectsAnswer()
+    )(read_subjects)
     routes.view("/events/schemas/<event>", permission=PUBLIC)(read_schema)
-    routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), answer=page_of(KeptEvent))(list_inbox)
+    routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), response=page_of(KeptEvent))(
+        list_inbox
+    )
     routes.view(f"{kept}/retry", "POST", permission="events.operate", status=204)(retry_dead)
     routes.view(f"{kept}/skip", "POST", permission="events.operate", status=204)(skip_dead)
     routes.view(f"{kept}/drop", "POST", permission="events.operate", status=204)(drop_waiting)
-    routes.view("/events/heads", permission="events.compare", query=HeadsArgs(), answer=page_of(HeadAnswer))(read_heads)
+    routes.view("/events/heads", permission="events.compare", query=HeadsArgs(), response=page_of(HeadAnswer))(
+        read_heads
+    )
     return routes
 
 

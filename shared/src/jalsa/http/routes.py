@@ -43,31 +43,33 @@ class Routes(Blueprint):  # type: ignore[misc]
         permission: str,
         body: Schema | None = None,
         query: Schema | None = None,
-        answer: Schema | None = None,
+        response: Schema | None = None,
         status: int = 200,
-        texts: Sequence[str] = (),
+        text_types: Sequence[str] = (),
         max_bytes: int = bodies.MAX_BYTES,
         seconds: float | None = None,
         kept: bool = True,
     ) -> Callable[[F], F]:
         """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name.
 
-        `texts` are the media types in which it answers as text, beside JSON or instead of it. `max_bytes` is the
+        `text_types` are the media types in which it answers as text, beside JSON or instead of it. `max_bytes` is the
         length of its longest body, and `seconds` the time that each of its statements may take, where it needs more
         than other views. `kept` says whether the answer of a POST is kept for a repeat with the same Idempotency-Key:
         not where it tells a secret once, where nothing is changed, or where it was asked for by a person's data. Such a
         request is simply done again.
         """
 
-        if answer is not None:
-            check_declared(answer)
+        if response is not None:
+            check_declared(response)
 
         def register(view: F) -> F:
             # the decorators outside it copy these along
-            view.__dict__.update(permission=permission, max_bytes=max_bytes, seconds=seconds, kept=kept, answer=answer)
-            decorated = self.response(status, answer)(view)
-            if texts:
-                content = {media_type: {"schema": {"type": "string"}} for media_type in texts}
+            view.__dict__.update(
+                permission=permission, max_bytes=max_bytes, seconds=seconds, kept=kept, response=response
+            )
+            decorated = self.response(status, response)(view)
+            if text_types:
+                content = {media_type: {"schema": {"type": "string"}} for media_type in text_types}
                 decorated = self.doc(responses={status: {"content": content}})(decorated)
             if not kept:
                 decorated = self.doc(**{"x-answer-kept": False})(decorated)

@@ -18,7 +18,7 @@ routes = Routes("clearance", "Financial clearance")
 _CLEARANCE = schemas.ClearanceAnswer()
 
 
-@routes.view("/clearance/<uuid:appointment_id>", permission="clearance.read", answer=_CLEARANCE)
+@routes.view("/clearance/<uuid:appointment_id>", permission="clearance.read", response=_CLEARANCE)
 def get_clearance(appointment_id: UUID) -> Response:
     """The clearance of an appointment."""
     return json_with_etag(_shown(_found(appointment_id)))
@@ -29,7 +29,7 @@ def get_clearance(appointment_id: UUID) -> Response:
     "POST",
     permission="clearance.write",
     body=schemas.ClearanceBody(),
-    answer=_CLEARANCE,
+    response=_CLEARANCE,
 )
 def clear_appointment(body: dict[str, Any], appointment_id: UUID) -> Response:
     """Clear an appointment by hand, whatever its invoice says."""

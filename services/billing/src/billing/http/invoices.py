@@ -21,7 +21,7 @@ _INVOICE = schemas.InvoiceAnswer()
 
 
 @routes.view(
-    "/invoices", permission="invoices.read", query=schemas.InvoiceArgs(), answer=page_of(schemas.InvoiceAnswer)
+    "/invoices", permission="invoices.read", query=schemas.InvoiceArgs(), response=page_of(schemas.InvoiceAnswer)
 )
 def list_invoices(args: dict[str, Any]) -> dict[str, Any]:
     """Invoices in the order of booking."""
@@ -38,7 +38,7 @@ def list_invoices(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row.id), represent.invoice)
 
 
-@routes.view("/invoices/<uuid:invoice_id>", permission="invoices.read", answer=_INVOICE)
+@routes.view("/invoices/<uuid:invoice_id>", permission="invoices.read", response=_INVOICE)
 def get_invoice(invoice_id: UUID) -> Response:
     """One invoice."""
     invoice = current_db().get(Invoice, invoice_id)
@@ -52,7 +52,7 @@ def get_invoice(invoice_id: UUID) -> Response:
     "POST",
     permission="payments.write",
     body=schemas.PaymentBody(),
-    answer=_INVOICE,
+    response=_INVOICE,
     status=201,
 )
 def record_payment(body: dict[str, Any], invoice_id: UUID) -> Response:
@@ -63,7 +63,7 @@ def record_payment(body: dict[str, Any], invoice_id: UUID) -> Response:
 
 
 @routes.view(
-    "/invoices/<uuid:invoice_id>/void", "POST", permission="invoices.void", body=schemas.VoidBody(), answer=_INVOICE
+    "/invoices/<uuid:invoice_id>/void", "POST", permission="invoices.void", body=schemas.VoidBody(), response=_INVOICE
 )
 def void_invoice(body: dict[str, Any], invoice_id: UUID) -> Response:
     """Make an unpaid invoice void; it keeps its number."""

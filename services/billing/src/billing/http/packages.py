@@ -15,7 +15,7 @@ routes = Routes("packages", "What the appointments of a package come to")
 _BALANCE = schemas.PackageBalanceAnswer()
 
 
-@routes.view("/packages/<uuid:package_id>/balance", permission="invoices.read", answer=_BALANCE)
+@routes.view("/packages/<uuid:package_id>/balance", permission="invoices.read", response=_BALANCE)
 def get_package_balance(package_id: UUID) -> Response:
     """What a package's invoices charge, what was paid, and what is left to pay, in each currency."""
     db = current_db()

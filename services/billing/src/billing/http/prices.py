@@ -19,13 +19,13 @@ routes = Routes("prices", "The price list")
 _PRICE = schemas.PriceAnswer()
 
 
-@routes.view("/prices", "POST", permission="prices.write", body=schemas.PriceBody(), answer=_PRICE, status=201)
+@routes.view("/prices", "POST", permission="prices.write", body=schemas.PriceBody(), response=_PRICE, status=201)
 def create_price(body: dict[str, Any]) -> Response:
     """Set what a service costs from now on, in one clinic or everywhere, and invoice what waited for it."""
     return json_with_etag(_PRICE.dump(operations.create_price(current_db(), body, now=clock.now())), 201)
 
 
-@routes.view("/prices", permission="prices.read", query=schemas.PriceArgs(), answer=page_of(schemas.PriceAnswer))
+@routes.view("/prices", permission="prices.read", query=schemas.PriceArgs(), response=page_of(schemas.PriceAnswer))
 def list_prices(args: dict[str, Any]) -> dict[str, Any]:
     """Every price in the order in which it was set; the newest of a service and clinic is the valid one."""
     rows = queries.list_by_id(
@@ -39,7 +39,7 @@ def list_prices(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row.id), lambda row: row)
 
 
-@routes.view("/prices/<uuid:price_id>", permission="prices.read", answer=_PRICE)
+@routes.view("/prices/<uuid:price_id>", permission="prices.read", response=_PRICE)
 def get_price(price_id: UUID) -> Response:
     """One price."""
     price = current_db().get(Price, price_id)

@@ -40,7 +40,7 @@ _NOTES = page_of(schemas.NoteAnswer)
     "POST",
     permission="notes.write",
     body=schemas.NoteBody(),
-    answer=_NOTE,
+    response=_NOTE,
     status=201,
     max_bytes=MAX_NOTE_BYTES,
 )
@@ -50,13 +50,13 @@ def write_note(command: WriteNote) -> Response:
     return json_with_etag(_NOTE.dump(operations.write_note(current_db(), command, author=author, now=clock.now())), 201)
 
 
-@routes.view("/notes", permission="notes.read", query=schemas.NoteArgs(), answer=_NOTES)
+@routes.view("/notes", permission="notes.read", query=schemas.NoteArgs(), response=_NOTES)
 def list_notes(query: PageOf[FindNotes]) -> dict[str, Any]:
     """The notes that the caller may read, in the order in which they were begun."""
     return _list(query.asked, query)
 
 
-@routes.view("/notes/<uuid:note_id>", permission="notes.read", answer=_NOTE)
+@routes.view("/notes/<uuid:note_id>", permission="notes.read", response=_NOTE)
 def get_note(note_id: UUID) -> Response:
     """One note."""
     note = queries.find_note(current_db(), note_id, policy.reader_of(current_principal()))
@@ -70,7 +70,7 @@ def get_note(note_id: UUID) -> Response:
     "PATCH",
     permission="notes.write",
     body=schemas.NotePatch(),
-    answer=_NOTE,
+    response=_NOTE,
     max_bytes=MAX_NOTE_BYTES,
 )
 def change_note(body: dict[str, Any], note_id: UUID) -> Response:
@@ -79,13 +79,13 @@ def change_note(body: dict[str, Any], note_id: UUID) -> Response:
     return json_with_etag(_NOTE.dump(note))
 
 
-@routes.view("/notes/<uuid:note_id>/sign", "POST", permission="notes.write", body=EmptyBody(), answer=_NOTE)
+@routes.view("/notes/<uuid:note_id>/sign", "POST", permission="notes.write", body=EmptyBody(), response=_NOTE)
 def sign_note(_: dict[str, Any], note_id: UUID) -> Response:
     """Sign a draft: from then on it can not be changed."""
     return json_with_etag(_NOTE.dump(operations.sign_note(current_db(), _matched(note_id), now=clock.now())))
 
 
-@routes.view("/sessions/<uuid:session_id>/notes", permission="notes.read", query=PlainPageArgs(), answer=_NOTES)
+@routes.view("/sessions/<uuid:session_id>/notes", permission="notes.read", query=PlainPageArgs(), response=_NOTES)
 def list_session_notes(query: PageOf[Everything], session_id: UUID) -> dict[str, Any]:
     """The notes of a session: the shared one and those of its participants."""
     if current_db().get(SessionProjection, session_id) is None:
@@ -93,7 +93,7 @@ def list_session_notes(query: PageOf[Everything], session_id: UUID) -> dict[str,
     return _list(FindNotes(session_id=session_id), query)
 
 
-@routes.view("/patients/<uuid:patient_id>/notes", permission="notes.read", query=PlainPageArgs(), answer=_NOTES)
+@routes.view("/patients/<uuid:patient_id>/notes", permission="notes.read", query=PlainPageArgs(), response=_NOTES)
 def list_patient_notes(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any]:
     """A patient's notes, with the group notes of the sessions in which the patient has a place."""
     if current_db().get(PatientProjection, patient_id) is None:

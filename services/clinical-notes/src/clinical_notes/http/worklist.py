@@ -21,7 +21,7 @@ routes = Routes("worklist", "What is to be written")
 _OF_THE_SESSION = ("session_number", "session_type", "discipline", "status", "starts_at", "ends_at")
 
 
-@routes.view("/worklist", permission="notes.read", query=schemas.WorklistArgs(), answer=page_of(schemas.WorklistItem))
+@routes.view("/worklist", permission="notes.read", query=schemas.WorklistArgs(), response=page_of(schemas.WorklistItem))
 def get_worklist(query: PageOf[FindSessions]) -> dict[str, Any]:
     """Sessions that are not cancelled, in the order of their start; `from` and `to` bound the start."""
     db = current_db()

@@ -20,7 +20,7 @@ routes = Routes("inbox", "In-app notices")
 _NOTICE = schemas.NoticeAnswer()
 
 
-@routes.view("/inbox", permission="inbox.own", query=PageArgs(), answer=schemas.InboxAnswer())
+@routes.view("/inbox", permission="inbox.own", query=PageArgs(), response=schemas.InboxAnswer())
 def list_notices(args: dict[str, Any]) -> dict[str, Any]:
     """The caller's notices, the newest first, and how many are unread."""
     db, user_id = current_db(), current_principal().subject
@@ -30,13 +30,13 @@ def list_notices(args: dict[str, Any]) -> dict[str, Any]:
     return {**shown, "unread_count": queries.unread_notices(db, user_id)}
 
 
-@routes.view("/inbox/<uuid:notice_id>", permission="inbox.own", answer=_NOTICE)
+@routes.view("/inbox/<uuid:notice_id>", permission="inbox.own", response=_NOTICE)
 def get_notice(notice_id: UUID) -> Response:
     """One of the caller's notices."""
     return json_with_etag(_shown(_own(notice_id)))
 
 
-@routes.view("/inbox/<uuid:notice_id>/read", "POST", permission="inbox.own", body=EmptyBody(), answer=_NOTICE)
+@routes.view("/inbox/<uuid:notice_id>/read", "POST", permission="inbox.own", body=EmptyBody(), response=_NOTICE)
 def read_notice(_: dict[str, Any], notice_id: UUID) -> Response:
     """Mark one of the caller's notices as read."""
     row = _own(notice_id)

@@ -18,7 +18,7 @@ _REMINDER = schemas.ReminderAnswer()
 
 
 @routes.view(
-    "/messages", permission="messages.read", query=schemas.MessageArgs(), answer=page_of(schemas.MessageAnswer)
+    "/messages", permission="messages.read", query=schemas.MessageArgs(), response=page_of(schemas.MessageAnswer)
 )
 def list_messages(args: dict[str, Any]) -> dict[str, Any]:
     """Messages, of one patient or appointment or of all, in the order in which they were queued."""
@@ -28,7 +28,7 @@ def list_messages(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row[0].id), lambda row: represent.message(*row))
 
 
-@routes.view("/messages/<uuid:message_id>", permission="messages.read", answer=_MESSAGE)
+@routes.view("/messages/<uuid:message_id>", permission="messages.read", response=_MESSAGE)
 def get_message(message_id: UUID) -> Response:
     """One message."""
     for row in queries.list_messages(current_db(), message_id=message_id, limit=1):
@@ -37,7 +37,7 @@ def get_message(message_id: UUID) -> Response:
 
 
 @routes.view(
-    "/reminders", permission="reminders.read", query=schemas.ReminderArgs(), answer=page_of(schemas.ReminderAnswer)
+    "/reminders", permission="reminders.read", query=schemas.ReminderArgs(), response=page_of(schemas.ReminderAnswer)
 )
 def list_reminders(args: dict[str, Any]) -> dict[str, Any]:
     """Reminders, of one appointment or of all, in the order in which they were scheduled."""
@@ -50,7 +50,7 @@ def list_reminders(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row.Reminder.id), represent.reminder)
 
 
-@routes.view("/reminders/<uuid:reminder_id>", permission="reminders.read", answer=_REMINDER)
+@routes.view("/reminders/<uuid:reminder_id>", permission="reminders.read", response=_REMINDER)
 def get_reminder(reminder_id: UUID) -> Response:
     """One reminder."""
     for row in queries.list_reminders(current_db(), reminder_id=reminder_id, limit=1):

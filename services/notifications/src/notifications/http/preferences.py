@@ -18,13 +18,13 @@ _RULE = "/preferences/<uuid:patient_id>"
 _PREFERENCES = schemas.PreferencesAnswer()
 
 
-@routes.view(_RULE, permission="preferences.read", answer=_PREFERENCES)
+@routes.view(_RULE, permission="preferences.read", response=_PREFERENCES)
 def get_preferences(patient_id: UUID) -> Response:
     """A patient's preferences, or what counts without any."""
     return json_with_etag(_shown(_patient(patient_id)))
 
 
-@routes.view(_RULE, "PUT", permission="preferences.write", body=schemas.PreferencesBody(), answer=_PREFERENCES)
+@routes.view(_RULE, "PUT", permission="preferences.write", body=schemas.PreferencesBody(), response=_PREFERENCES)
 def put_preferences(body: dict[str, Any], patient_id: UUID) -> Response:
     """Replace a patient's preferences; they count for every message that is not yet on its way."""
     patient = _patient(patient_id, lock=True)

@@ -21,7 +21,9 @@ routes = Routes("consents", "Consents of patients")
 _CONSENT = schemas.ConsentAnswer()
 
 
-@routes.view("/consents", "POST", permission="consents.write", body=schemas.ConsentBody(), answer=_CONSENT, status=201)
+@routes.view(
+    "/consents", "POST", permission="consents.write", body=schemas.ConsentBody(), response=_CONSENT, status=201
+)
 def give_consent(body: dict[str, Any]) -> Response:
     """Store what was signed; a consent to treatment counts for check-in at once."""
     db, zone = current_db(), current_app.extensions["jalsa"].config.default_timezone
@@ -31,7 +33,7 @@ def give_consent(body: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/consents", permission="consents.read", query=schemas.ConsentArgs(), answer=page_of(schemas.ConsentAnswer)
+    "/consents", permission="consents.read", query=schemas.ConsentArgs(), response=page_of(schemas.ConsentAnswer)
 )
 def list_consents(args: dict[str, Any]) -> dict[str, Any]:
     """Consents, of one patient or of all, in the order in which they were stored.
@@ -45,7 +47,7 @@ def list_consents(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, limit, lambda row: str(row.id), lambda row: _values(row, now))
 
 
-@routes.view("/consents/<uuid:consent_id>", permission="consents.read", answer=_CONSENT)
+@routes.view("/consents/<uuid:consent_id>", permission="consents.read", response=_CONSENT)
 def get_consent(consent_id: UUID) -> Response:
     """One consent."""
     consent = current_db().get(Consent, consent_id)
@@ -59,7 +61,7 @@ def get_consent(consent_id: UUID) -> Response:
     "POST",
     permission="consents.write",
     body=schemas.RevokeBody(),
-    answer=_CONSENT,
+    response=_CONSENT,
 )
 def revoke_consent(body: dict[str, Any], consent_id: UUID) -> Response:
     """End a consent; one to treatment stops counting for check-in at once."""

@@ -18,7 +18,7 @@ _FILE = schemas.FileAnswer()
 _SUB_FILE = schemas.SubFileAnswer()
 
 
-@routes.view("/patients/<uuid:patient_id>/file", permission="files.read", answer=_FILE)
+@routes.view("/patients/<uuid:patient_id>/file", permission="files.read", response=_FILE)
 def get_file(patient_id: UUID) -> Response:
     """A patient's main file with its sub-files, in the order in which they were opened."""
     main_file = _found(patient_id)
@@ -30,7 +30,7 @@ def get_file(patient_id: UUID) -> Response:
     "/patients/<uuid:patient_id>/sub-files",
     permission="files.read",
     query=PageArgs(),
-    answer=page_of(schemas.SubFileAnswer),
+    response=page_of(schemas.SubFileAnswer),
 )
 def list_sub_files(args: dict[str, Any], patient_id: UUID) -> dict[str, Any]:
     """The parts of a patient's file that belong to a clinic each."""

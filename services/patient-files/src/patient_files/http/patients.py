@@ -20,7 +20,9 @@ routes = Routes("patients", "Patients")
 _PATIENT = schemas.PatientAnswer()
 
 
-@routes.view("/patients", "POST", permission="patients.write", body=schemas.PatientBody(), answer=_PATIENT, status=201)
+@routes.view(
+    "/patients", "POST", permission="patients.write", body=schemas.PatientBody(), response=_PATIENT, status=201
+)
 def register_patient(body: dict[str, Any]) -> Response:
     """Register a patient; the main file is opened with it."""
     zone = current_app.extensions["jalsa"].config.default_timezone
@@ -29,7 +31,7 @@ def register_patient(body: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/patients", permission="patients.read", query=schemas.PatientArgs(), answer=page_of(schemas.PatientAnswer)
+    "/patients", permission="patients.read", query=schemas.PatientArgs(), response=page_of(schemas.PatientAnswer)
 )
 def list_patients(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's patients, in the order of their registration, or the one with a file number.
@@ -43,7 +45,7 @@ def list_patients(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, limit, lambda row: str(row.id), lambda row: row)
 
 
-@routes.view("/patients/<uuid:patient_id>", permission="patients.read", answer=_PATIENT)
+@routes.view("/patients/<uuid:patient_id>", permission="patients.read", response=_PATIENT)
 def get_patient(patient_id: UUID) -> Response:
     """One patient."""
     return json_with_etag(_PATIENT.dump(_found(patient_id)))
@@ -54,7 +56,7 @@ def get_patient(patient_id: UUID) -> Response:
     "PATCH",
     permission="patients.write",
     body=schemas.PatientPatch(),
-    answer=_PATIENT,
+    response=_PATIENT,
 )
 def update_patient(body: dict[str, Any], patient_id: UUID) -> Response:
     """Change a patient's names, contacts or language, or end the patient's care here."""

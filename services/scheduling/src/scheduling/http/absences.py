@@ -33,7 +33,7 @@ _SETTINGS = schemas.SettingsBody()
     "POST",
     permission="absences.write",
     body=schemas.TimeOffBody(),
-    answer=NewTimeOffAnswer(),
+    response=NewTimeOffAnswer(),
     status=201,
 )
 def add_time_off(body: dict[str, Any], provider_id: UUID) -> Response:
@@ -49,7 +49,7 @@ def add_time_off(body: dict[str, Any], provider_id: UUID) -> Response:
     "/providers/<uuid:provider_id>/time-off",
     permission="setup.read",
     query=PageArgs(),
-    answer=page_of(schemas.TimeOffAnswer),
+    response=page_of(schemas.TimeOffAnswer),
 )
 def list_time_off(args: dict[str, Any], provider_id: UUID) -> dict[str, Any]:
     """A provider's absences, in the order in which they were entered."""
@@ -58,7 +58,7 @@ def list_time_off(args: dict[str, Any], provider_id: UUID) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row.id), _with_affected)
 
 
-@routes.view("/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", permission="setup.read", answer=_TIME_OFF)
+@routes.view("/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", permission="setup.read", response=_TIME_OFF)
 def get_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
     """One absence."""
     return json_with_etag(shown_time_off(found_time_off(provider_id, time_off_id)))
@@ -77,7 +77,7 @@ def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
 
 
 @routes.view(
-    "/closures", "POST", permission="setup.write", body=schemas.ClosureBody(), answer=NewClosureAnswer(), status=201
+    "/closures", "POST", permission="setup.write", body=schemas.ClosureBody(), response=NewClosureAnswer(), status=201
 )
 def add_closure(body: dict[str, Any]) -> Response:
     """Close a clinic, or all of them, for some days; the answer proposes a new slot for each session booked then."""
@@ -87,7 +87,7 @@ def add_closure(body: dict[str, Any]) -> Response:
     return response_with_extras(shown_closure(closure), 201, affected_sessions=_proposed(closure, now))
 
 
-@routes.view("/closures", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ClosureAnswer))
+@routes.view("/closures", permission="setup.read", query=PageArgs(), response=page_of(schemas.ClosureAnswer))
 def list_closures(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's closures and public holidays, in the order in which they were entered."""
     after = decode_id_cursor(args["cursor"])
@@ -95,7 +95,7 @@ def list_closures(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row.id), _with_affected)
 
 
-@routes.view("/closures/<uuid:closure_id>", permission="setup.read", answer=_CLOSURE)
+@routes.view("/closures/<uuid:closure_id>", permission="setup.read", response=_CLOSURE)
 def get_closure(closure_id: UUID) -> Response:
     """One closure."""
     return json_with_etag(shown_closure(found_closure(closure_id)))
@@ -110,13 +110,13 @@ def remove_closure(closure_id: UUID) -> Response:
     return Response(status=204)
 
 
-@routes.view("/settings", permission="setup.read", answer=_SETTINGS)
+@routes.view("/settings", permission="setup.read", response=_SETTINGS)
 def get_settings() -> Response:
     """The tenant's own rules, or the defaults."""
     return json_with_etag(_SETTINGS.dump(queries.settings(current_db())))
 
 
-@routes.view("/settings", "PUT", permission="setup.write", body=_SETTINGS, answer=_SETTINGS)
+@routes.view("/settings", "PUT", permission="setup.write", body=_SETTINGS, response=_SETTINGS)
 def put_settings(body: dict[str, Any]) -> Response:
     """Set the tenant's own rules."""
     check_if_match(_SETTINGS.dump(queries.settings(current_db())))

@@ -24,7 +24,7 @@ routes = Routes("appointments", "Appointments across sessions, and the queue of 
     "/appointments",
     permission="appointments.read",
     query=schemas.AppointmentArgs(),
-    answer=days_of(ParticipantAnswer),
+    response=days_of(ParticipantAnswer),
 )
 def list_appointments(args: dict[str, Any]) -> dict[str, Any]:
     """Participants in the order of their sessions' start."""
@@ -35,7 +35,7 @@ def list_appointments(args: dict[str, Any]) -> dict[str, Any]:
     return {**found, **beside}
 
 
-@routes.view("/queue", permission="appointments.read", query=schemas.QueueArgs(), answer=page_of(schemas.QueueEntry))
+@routes.view("/queue", permission="appointments.read", query=schemas.QueueArgs(), response=page_of(schemas.QueueEntry))
 def list_queue(args: dict[str, Any]) -> dict[str, Any]:
     """Who has arrived in a clinic and whose session is not over, in the order of arrival."""
     db, now = current_db(), clock.now()

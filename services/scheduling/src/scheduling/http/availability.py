@@ -24,7 +24,7 @@ routes = Routes("availability", "Free times")
     "/availability",
     permission="sessions.read",
     query=schemas.AvailabilityArgs(),
-    answer=page_of(schemas.SlotAnswer),
+    response=page_of(schemas.SlotAnswer),
 )
 def list_free_slots(args: dict[str, Any]) -> dict[str, Any]:
     """The slots at which a session can be booked, the earliest first, then by the provider's name.

@@ -31,7 +31,7 @@ _ANY_PROVIDER = {"manager", "front-desk"}
 _PATH = "/providers/<uuid:provider_id>/calendar-link"
 
 
-@routes.view("/calendar", permission="sessions.read", query=schemas.CalendarArgs(), answer=schemas.CalendarAnswer())
+@routes.view("/calendar", permission="sessions.read", query=schemas.CalendarArgs(), response=schemas.CalendarAnswer())
 def get_calendar(args: dict[str, Any]) -> Response:
     """All that a day's or a week's view needs: sessions, rooms, providers with hours and absences, closures."""
     clinics = _clinics(args["clinic_id"], args["provider_id"])
@@ -53,7 +53,7 @@ def get_calendar(args: dict[str, Any]) -> Response:
     "POST",
     permission="calendar-links.write",
     body=EmptyBody(),
-    answer=schemas.NewLinkAnswer(),
+    response=schemas.NewLinkAnswer(),
     status=201,
     kept=False,
 )
@@ -67,7 +67,7 @@ def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
     return response_with_extras(_LINK.dump(link), 201, path=path)
 
 
-@routes.view(_PATH, permission="calendar-links.write", answer=_LINK)
+@routes.view(_PATH, permission="calendar-links.write", response=_LINK)
 def get_link(provider_id: UUID) -> Response:
     """Whether a provider's feed has an address, and since when; not the address itself."""
     return json_with_etag(_LINK.dump(_link(provider_id)))
@@ -86,7 +86,7 @@ def withdraw_link(provider_id: UUID) -> Response:
     "/providers/<uuid:provider_id>/calendar.ics",
     permission=PUBLIC,
     query=schemas.FeedArgs(),
-    texts=("text/calendar",),
+    text_types=("text/calendar",),
 )
 def read_feed(args: dict[str, Any], provider_id: UUID) -> Response:
     """A provider's sessions from 30 days ago to 180 days ahead, as iCalendar; opened by the secret in its address."""

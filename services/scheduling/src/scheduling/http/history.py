@@ -42,7 +42,7 @@ _READERS = {
     "/history/<kind>/<uuid:record_id>",
     permission="history.read",
     query=schemas.HistoryArgs(),
-    answer=page_of(schemas.HistoryEntry),
+    response=page_of(schemas.HistoryEntry),
 )
 def read_history(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, Any]:
     """Every change of a record and its parts, the oldest first; also of one that is removed.
@@ -59,7 +59,7 @@ def read_history(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, 
     return _page(args, kind, record_id)
 
 
-@routes.view("/history/settings", permission="history.read", query=PageArgs(), answer=page_of(schemas.HistoryEntry))
+@routes.view("/history/settings", permission="history.read", query=PageArgs(), response=page_of(schemas.HistoryEntry))
 def read_settings_history(args: dict[str, Any]) -> dict[str, Any]:
     """Every change of the tenant's own rules, the oldest first; none while the defaults hold."""
     settings = history.settings_id(current_db())

@@ -24,7 +24,7 @@ _ONE = "/packages/<uuid:package_id>/sessions/<int:session_number>"
 
 
 @routes.view(
-    f"{_ONE}/reschedule", "POST", permission="packages.write", body=RescheduleParticipantBody(), answer=_CHANGED
+    f"{_ONE}/reschedule", "POST", permission="packages.write", body=RescheduleParticipantBody(), response=_CHANGED
 )
 def reschedule_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
     """Move the appointment of one session of a package; order and gap are warned of, not refused."""
@@ -35,7 +35,11 @@ def reschedule_package_session(body: dict[str, Any], package_id: UUID, session_n
 
 
 @routes.view(
-    f"{_ONE}/schedule", "POST", permission="packages.write", body=schemas.SchedulePackageSessionBody(), answer=_CHANGED
+    f"{_ONE}/schedule",
+    "POST",
+    permission="packages.write",
+    body=schemas.SchedulePackageSessionBody(),
+    response=_CHANGED,
 )
 def schedule_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
     """Book one session that has no place by hand, also as a make-up; order and gap are warned of, not refused."""
@@ -46,7 +50,7 @@ def schedule_package_session(body: dict[str, Any], package_id: UUID, session_num
 
 
 @routes.view(
-    f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelPackageSessionBody(), answer=_PACKAGE
+    f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelPackageSessionBody(), response=_PACKAGE
 )
 def cancel_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
     """Give up one session of a package, with its appointment; it is not owed any more unless the body says so."""
@@ -60,7 +64,7 @@ def cancel_package_session(body: dict[str, Any], package_id: UUID, session_numbe
     "POST",
     permission="packages.write",
     body=schemas.ShiftBody(),
-    answer=_PACKAGE,
+    response=_PACKAGE,
 )
 def shift_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Move the rest of a package by days, or plan it anew from a day on; places in group sessions stay."""
@@ -74,7 +78,7 @@ def shift_package(body: dict[str, Any], package_id: UUID) -> Response:
     "POST",
     permission="packages.write",
     body=schemas.SubstituteBody(),
-    answer=_PACKAGE,
+    response=_PACKAGE,
 )
 def substitute_provider(body: dict[str, Any], package_id: UUID) -> Response:
     """Another provider takes sessions over, at their time or at the nearest that is free."""
@@ -84,7 +88,7 @@ def substitute_provider(body: dict[str, Any], package_id: UUID) -> Response:
 
 
 @routes.view(
-    "/packages/<uuid:package_id>/cancel", "POST", permission="packages.write", body=ReasonBody(), answer=_PACKAGE
+    "/packages/<uuid:package_id>/cancel", "POST", permission="packages.write", body=ReasonBody(), response=_PACKAGE
 )
 def cancel_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Cancel a package with every appointment that is still to come; the past stays."""
@@ -94,7 +98,11 @@ def cancel_package(body: dict[str, Any], package_id: UUID) -> Response:
 
 
 @routes.view(
-    "/packages/<uuid:package_id>/pause", "POST", permission="packages.write", body=schemas.PauseBody(), answer=_PACKAGE
+    "/packages/<uuid:package_id>/pause",
+    "POST",
+    permission="packages.write",
+    body=schemas.PauseBody(),
+    response=_PACKAGE,
 )
 def pause_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Give up the appointments to come until the package is resumed."""
@@ -108,7 +116,7 @@ def pause_package(body: dict[str, Any], package_id: UUID) -> Response:
     "POST",
     permission="packages.write",
     body=schemas.ResumeBody(),
-    answer=_PACKAGE,
+    response=_PACKAGE,
 )
 def resume_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Go on with a paused package: what has no place is planned again, with the same providers."""

@@ -29,7 +29,7 @@ _PLANNED = tuple(schemas.PlannedSession().fields)
 
 
 @routes.view(
-    "/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), answer=_PLAN, kept=False
+    "/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), response=_PLAN, kept=False
 )
 def plan_package(body: dict[str, Any]) -> dict[str, Any]:
     """Where every session would go, or why it has no place and what else there is; nothing is stored."""
@@ -43,7 +43,9 @@ def plan_package(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@routes.view("/packages", "POST", permission="packages.write", body=schemas.PackageBody(), answer=_PACKAGE, status=201)
+@routes.view(
+    "/packages", "POST", permission="packages.write", body=schemas.PackageBody(), response=_PACKAGE, status=201
+)
 def create_package(body: dict[str, Any]) -> Response:
     """Plan and book a package in one step: what fits, or with `all_or_nothing` only the whole of it."""
     db = current_db()
@@ -51,7 +53,7 @@ def create_package(body: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/packages", permission="packages.read", query=schemas.PackageArgs(), answer=page_of(schemas.PackageSummary)
+    "/packages", permission="packages.read", query=schemas.PackageArgs(), response=page_of(schemas.PackageSummary)
 )
 def list_packages(args: dict[str, Any]) -> dict[str, Any]:
     """Packages with their progress, in the order in which they were made."""
@@ -61,7 +63,7 @@ def list_packages(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row.id), lambda row: summaries[row.id])
 
 
-@routes.view("/packages/<uuid:package_id>", permission="packages.read", answer=_PACKAGE)
+@routes.view("/packages/<uuid:package_id>", permission="packages.read", response=_PACKAGE)
 def get_package(package_id: UUID) -> Response:
     """One package with its sessions."""
     db = current_db()
@@ -76,7 +78,7 @@ def get_package(package_id: UUID) -> Response:
     "POST",
     permission="packages.write",
     body=schemas.ScheduleBody(),
-    answer=_PACKAGE,
+    response=_PACKAGE,
 )
 def schedule_package(body: dict[str, Any], package_id: UUID) -> Response:
     """Place the sessions that have no place: all, those that are named, or where the caller says."""

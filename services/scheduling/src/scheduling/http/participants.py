@@ -29,7 +29,7 @@ _PARTICIPANT = schemas.ParticipantAnswer()
     "POST",
     permission="schedule.enter",
     body=schemas.AppointmentBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
     status=201,
 )
 def book_appointment(body: dict[str, Any]) -> Response:
@@ -41,7 +41,7 @@ def book_appointment(body: dict[str, Any]) -> Response:
     return json_with_etag(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
-@routes.view("/participants/<uuid:participant_id>", permission="appointments.read", answer=_PARTICIPANT)
+@routes.view("/participants/<uuid:participant_id>", permission="appointments.read", response=_PARTICIPANT)
 def get_participant(participant_id: UUID) -> Response:
     """One participant."""
     return json_with_etag(_shown(_found(participant_id)))
@@ -52,7 +52,7 @@ def get_participant(participant_id: UUID) -> Response:
     "PATCH",
     permission="appointments.write",
     body=schemas.ParticipantPatch(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
 )
 def update_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Change a participant's notes."""
@@ -64,7 +64,7 @@ def update_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     "POST",
     permission="appointments.write",
     body=EmptyBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
 )
 def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     """The patient has confirmed to come."""
@@ -76,7 +76,7 @@ def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     "POST",
     permission="appointments.write",
     body=schemas.OverridingBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
 )
 def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Give a place up, before the session begins."""
@@ -90,7 +90,7 @@ def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     "POST",
     permission="appointments.write",
     body=schemas.RescheduleParticipantBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
 )
 def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Move a participant to another session, or an individual session to another time; the number stays."""
@@ -108,7 +108,7 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
     "POST",
     permission="appointments.write",
     body=schemas.CheckInBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
 )
 def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient has arrived; also late, and also after being missed while the session lasts."""
@@ -121,7 +121,7 @@ def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response
     "POST",
     permission="appointments.write",
     body=EmptyBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
 )
 def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     """The patient, who had arrived, took part."""
@@ -133,7 +133,7 @@ def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     "POST",
     permission="appointments.write",
     body=schemas.OverridingBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
 )
 def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """The patient did not come, and the session has begun."""
@@ -147,7 +147,7 @@ def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     "POST",
     permission="appointments.write",
     body=schemas.ReasonBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
 )
 def undo_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     """Take the last outcome back: an arrival, an attendance or a no-show; later than on its day for managers only."""

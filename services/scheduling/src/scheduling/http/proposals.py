@@ -26,14 +26,14 @@ _APPLIED = schemas.Applied()
 @routes.view(
     "/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>/proposals",
     permission="sessions.read",
-    answer=schemas.ProposalsAnswer(),
+    response=schemas.ProposalsAnswer(),
 )
 def list_proposals(provider_id: UUID, time_off_id: UUID) -> dict[str, Any]:
     """A substitute and a new slot for each session that the absence hits, as things stand now; nothing is held."""
     return _proposals(found_time_off(provider_id, time_off_id))
 
 
-@routes.view("/closures/<uuid:closure_id>/proposals", permission="sessions.read", answer=schemas.ProposalsAnswer())
+@routes.view("/closures/<uuid:closure_id>/proposals", permission="sessions.read", response=schemas.ProposalsAnswer())
 def list_closure_proposals(closure_id: UUID) -> dict[str, Any]:
     """A new slot of its provider for each session that the closure hits, as things stand now; nothing is held."""
     return _proposals(found_closure(closure_id))
@@ -52,7 +52,7 @@ def _proposals(absence: TimeOff | Closure) -> dict[str, Any]:
     "POST",
     permission="sessions.write",
     body=schemas.ApplyBody(),
-    answer=schemas.AppliedAnswer(),
+    response=schemas.AppliedAnswer(),
 )
 def apply_to_time_off(body: dict[str, Any], provider_id: UUID, time_off_id: UUID) -> Response:
     """Substitute, move, cancel or keep the sessions of a list: all of them, or none (409 `absence-conflicts`).
@@ -73,7 +73,7 @@ def apply_to_time_off(body: dict[str, Any], provider_id: UUID, time_off_id: UUID
     "POST",
     permission="sessions.write",
     body=schemas.ApplyBody(),
-    answer=schemas.AppliedToClosureAnswer(),
+    response=schemas.AppliedToClosureAnswer(),
 )
 def apply_to_closure(body: dict[str, Any], closure_id: UUID) -> Response:
     """Move, substitute, cancel or keep the sessions of a list: all of them, or none (409 `absence-conflicts`).

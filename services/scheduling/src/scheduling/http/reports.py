@@ -32,8 +32,8 @@ _FIGURE = ("part", *_LABELS, "figure", "value")
     "/reports/utilisation",
     permission="reports.read",
     query=schemas.UtilisationArgs(),
-    answer=_UTILISATION,
-    texts=(CSV,),
+    response=_UTILISATION,
+    text_types=(CSV,),
     seconds=SECONDS,
 )
 def report_utilisation(args: dict[str, Any]) -> Response:
@@ -46,8 +46,8 @@ def report_utilisation(args: dict[str, Any]) -> Response:
     "/reports/no-shows",
     permission="reports.read",
     query=schemas.GroupedArgs(),
-    answer=_NO_SHOWS,
-    texts=(CSV,),
+    response=_NO_SHOWS,
+    text_types=(CSV,),
     seconds=SECONDS,
 )
 def report_no_shows(args: dict[str, Any]) -> Response:
@@ -59,8 +59,8 @@ def report_no_shows(args: dict[str, Any]) -> Response:
     "/reports/capacity",
     permission="reports.read",
     query=schemas.GroupedArgs(),
-    answer=_CAPACITY,
-    texts=(CSV,),
+    response=_CAPACITY,
+    text_types=(CSV,),
     seconds=SECONDS,
 )
 def report_capacity(args: dict[str, Any]) -> Response:
@@ -72,8 +72,8 @@ def report_capacity(args: dict[str, Any]) -> Response:
     "/reports/lead-time",
     permission="reports.read",
     query=schemas.ReportArgs(),
-    answer=_LEAD_TIME,
-    texts=(CSV,),
+    response=_LEAD_TIME,
+    text_types=(CSV,),
     seconds=SECONDS,
 )
 def report_lead_time(args: dict[str, Any]) -> Response:
@@ -85,8 +85,8 @@ def report_lead_time(args: dict[str, Any]) -> Response:
     "/reports/packages",
     permission="reports.read",
     query=schemas.PackageReportArgs(),
-    answer=_PACKAGES,
-    texts=(CSV,),
+    response=_PACKAGES,
+    text_types=(CSV,),
     seconds=SECONDS,
 )
 def report_packages(args: dict[str, Any]) -> Response:

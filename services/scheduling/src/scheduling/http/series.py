@@ -33,7 +33,7 @@ _OCCURRENCE = schemas.NewOccurrence()
 _MEMBER = schemas.MemberAnswer()
 
 
-@routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), answer=_PLAN, kept=False)
+@routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), response=_PLAN, kept=False)
 def plan_series(body: dict[str, Any]) -> dict[str, Any]:
     """Every occurrence that a series would have, with all that stands against it; nothing is stored."""
     check_override(body)
@@ -46,7 +46,7 @@ def plan_series(body: dict[str, Any]) -> dict[str, Any]:
     "POST",
     permission="sessions.write",
     body=schemas.SeriesBody(),
-    answer=schemas.NewSeriesAnswer(),
+    response=schemas.NewSeriesAnswer(),
     status=201,
 )
 def create_series(body: dict[str, Any]) -> Response:
@@ -62,7 +62,7 @@ def create_series(body: dict[str, Any]) -> Response:
     )
 
 
-@routes.view("/series", permission="sessions.read", query=schemas.SeriesArgs(), answer=page_of(schemas.SeriesAnswer))
+@routes.view("/series", permission="sessions.read", query=schemas.SeriesArgs(), response=page_of(schemas.SeriesAnswer))
 def list_series(args: dict[str, Any]) -> dict[str, Any]:
     """Series in the order in which they were made."""
     db = current_db()
@@ -71,7 +71,7 @@ def list_series(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row.id), lambda row: shown[row.id])
 
 
-@routes.view("/series/<uuid:series_id>", permission="sessions.read", answer=_SERIES)
+@routes.view("/series/<uuid:series_id>", permission="sessions.read", response=_SERIES)
 def get_series(series_id: UUID) -> Response:
     """One series."""
     return json_with_etag(_shown(_found(series_id)))
@@ -81,7 +81,7 @@ def get_series(series_id: UUID) -> Response:
     "/series/<uuid:series_id>/sessions",
     permission="sessions.read",
     query=PageArgs(),
-    answer=page_of(SessionAnswer),
+    response=page_of(SessionAnswer),
 )
 def list_series_sessions(args: dict[str, Any], series_id: UUID) -> dict[str, Any]:
     """The sessions of a series in the order of their start, whatever their state."""
@@ -97,7 +97,7 @@ def list_series_sessions(args: dict[str, Any], series_id: UUID) -> dict[str, Any
     "POST",
     permission="appointments.write",
     body=schemas.MemberBody(),
-    answer=schemas.NewMemberAnswer(),
+    response=schemas.NewMemberAnswer(),
     status=201,
 )
 def join_series(body: dict[str, Any], series_id: UUID) -> Response:
@@ -113,7 +113,7 @@ def join_series(body: dict[str, Any], series_id: UUID) -> Response:
     "/series/<uuid:series_id>/members",
     permission="appointments.read",
     query=PageArgs(),
-    answer=page_of(schemas.MemberAnswer),
+    response=page_of(schemas.MemberAnswer),
 )
 def list_members(args: dict[str, Any], series_id: UUID) -> dict[str, Any]:
     """Who is, or was, on a series' roster, in the order of joining."""
@@ -123,7 +123,7 @@ def list_members(args: dict[str, Any], series_id: UUID) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: str(row.id), lambda row: shown[row.id])
 
 
-@routes.view("/series/<uuid:series_id>/members/<uuid:member_id>", permission="appointments.read", answer=_MEMBER)
+@routes.view("/series/<uuid:series_id>/members/<uuid:member_id>", permission="appointments.read", response=_MEMBER)
 def get_member(series_id: UUID, member_id: UUID) -> Response:
     """One patient's membership."""
     series, member = _found(series_id), current_db().get(SeriesMember, member_id)
@@ -137,7 +137,7 @@ def get_member(series_id: UUID, member_id: UUID) -> Response:
     "POST",
     permission="appointments.write",
     body=schemas.LeaveBody(),
-    answer=_MEMBER,
+    response=_MEMBER,
 )
 def leave_series(body: dict[str, Any], series_id: UUID, member_id: UUID) -> Response:
     """Give up a patient's later seats in a series."""

@@ -30,7 +30,9 @@ _KEPT = schemas.KeptSession()
 _PARTICIPANT = schemas.ParticipantAnswer()
 
 
-@routes.view("/sessions", "POST", permission="schedule.enter", body=schemas.SessionBody(), answer=_SESSION, status=201)
+@routes.view(
+    "/sessions", "POST", permission="schedule.enter", body=schemas.SessionBody(), response=_SESSION, status=201
+)
 def create_session(body: dict[str, Any]) -> Response:
     """Schedule a session; it may start empty. Or enter one that began or took place."""
     now = clock.now()
@@ -41,7 +43,7 @@ def create_session(body: dict[str, Any]) -> Response:
 
 
 @routes.view(
-    "/sessions", permission="sessions.read", query=schemas.SessionArgs(), answer=days_of(schemas.SessionAnswer)
+    "/sessions", permission="sessions.read", query=schemas.SessionArgs(), response=days_of(schemas.SessionAnswer)
 )
 def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     """Sessions in the order of their start; `from` and `to` bound the start."""
@@ -52,14 +54,14 @@ def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     "/sessions/available",
     permission="sessions.read",
     query=schemas.SessionArgs(),
-    answer=days_of(schemas.SessionAnswer),
+    response=days_of(schemas.SessionAnswer),
 )
 def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
     """Sessions that have not begun and have a free place, under no absence."""
     return _list(args, clock.now())
 
 
-@routes.view("/sessions/<uuid:session_id>", permission="sessions.read", answer=_SESSION)
+@routes.view("/sessions/<uuid:session_id>", permission="sessions.read", response=_SESSION)
 def get_session(session_id: UUID) -> Response:
     """One session."""
     return json_with_etag(_shown(_found(session_id)))
@@ -70,7 +72,7 @@ def get_session(session_id: UUID) -> Response:
     "PATCH",
     permission="sessions.write",
     body=schemas.SessionPatch(),
-    answer=_CHANGED,
+    response=_CHANGED,
 )
 def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Change a session's capacity, minimum, time of decision or group notes."""
@@ -83,7 +85,7 @@ def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     "POST",
     permission="sessions.write",
     body=schemas.RescheduleSessionBody(),
-    answer=_CHANGED,
+    response=_CHANGED,
 )
 def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Move a session, with all its participants, to another time, provider or room."""
@@ -98,7 +100,7 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     "POST",
     permission="sessions.write",
     body=schemas.UntimelyBody(),
-    answer=_SESSION,
+    response=_SESSION,
 )
 def start_session(body: dict[str, Any], session_id: UUID) -> Response:
     """The session begins; not earlier than the tenant's `early_start_minutes` before its start."""
@@ -111,7 +113,7 @@ def start_session(body: dict[str, Any], session_id: UUID) -> Response:
     "POST",
     permission="sessions.write",
     body=schemas.UntimelyBody(),
-    answer=_SESSION,
+    response=_SESSION,
 )
 def complete_session(body: dict[str, Any], session_id: UUID) -> Response:
     """The session ends: who has arrived attended, who has not is a no-show; not before its start."""
@@ -120,7 +122,11 @@ def complete_session(body: dict[str, Any], session_id: UUID) -> Response:
 
 
 @routes.view(
-    "/sessions/<uuid:session_id>/undo", "POST", permission="sessions.write", body=schemas.ReasonBody(), answer=_SESSION
+    "/sessions/<uuid:session_id>/undo",
+    "POST",
+    permission="sessions.write",
+    body=schemas.ReasonBody(),
+    response=_SESSION,
 )
 def undo_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Take the start back, or the completion with all that it settled; later than on its day for managers only."""
@@ -136,7 +142,7 @@ def undo_session(body: dict[str, Any], session_id: UUID) -> Response:
     "POST",
     permission="sessions.write",
     body=schemas.CancelSessionBody(),
-    answer=_CHANGED,
+    response=_CHANGED,
 )
 def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Cancel a session and every place in it, before it begins."""
@@ -150,7 +156,7 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     "POST",
     permission="sessions.write",
     body=schemas.DecisionBody(),
-    answer=_SESSION,
+    response=_SESSION,
 )
 def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
@@ -169,7 +175,7 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     "POST",
     permission="schedule.enter",
     body=schemas.ParticipantBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
     status=201,
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
@@ -186,7 +192,7 @@ def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
     "/sessions/<uuid:session_id>/participants",
     permission="appointments.read",
     query=PageArgs(),
-    answer=page_of(schemas.ParticipantAnswer),
+    response=page_of(schemas.ParticipantAnswer),
 )
 def list_participants(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
     """A session's participants, in the order of booking."""

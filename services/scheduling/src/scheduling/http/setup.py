@@ -29,76 +29,80 @@ _SERVICE_TYPE = schemas.ServiceTypeAnswer()
 _HOURS = schemas.WorkingHours()
 
 
-@routes.view("/clinics", "POST", permission="setup.write", body=schemas.ClinicBody(), answer=_CLINIC, status=201)
+@routes.view("/clinics", "POST", permission="setup.write", body=schemas.ClinicBody(), response=_CLINIC, status=201)
 def create_clinic(body: dict[str, Any]) -> Response:
     """Open a clinic."""
     return json_with_etag(_CLINIC.dump(operations.create_clinic(current_db(), body, now=clock.now())), 201)
 
 
-@routes.view("/clinics", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ClinicAnswer))
+@routes.view("/clinics", permission="setup.read", query=PageArgs(), response=page_of(schemas.ClinicAnswer))
 def list_clinics(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's clinics, in the order in which they were opened."""
     return _list(Clinic, args)
 
 
-@routes.view("/clinics/<uuid:clinic_id>", permission="setup.read", answer=_CLINIC)
+@routes.view("/clinics/<uuid:clinic_id>", permission="setup.read", response=_CLINIC)
 def get_clinic(clinic_id: UUID) -> Response:
     """One clinic."""
     return json_with_etag(_CLINIC.dump(_found(Clinic, clinic_id, "clinic")))
 
 
-@routes.view("/clinics/<uuid:clinic_id>", "PATCH", permission="setup.write", body=schemas.ClinicPatch(), answer=_CLINIC)
+@routes.view(
+    "/clinics/<uuid:clinic_id>", "PATCH", permission="setup.write", body=schemas.ClinicPatch(), response=_CLINIC
+)
 def update_clinic(body: dict[str, Any], clinic_id: UUID) -> Response:
     """Change a clinic's names, close it, or correct its code or zone with a reason."""
     clinic = _matched(Clinic, clinic_id, "clinic", _CLINIC)
     return json_with_etag(_CLINIC.dump(operations.update_clinic(current_db(), clinic, body, now=clock.now())))
 
 
-@routes.view("/rooms", "POST", permission="setup.write", body=schemas.RoomBody(), answer=_ROOM, status=201)
+@routes.view("/rooms", "POST", permission="setup.write", body=schemas.RoomBody(), response=_ROOM, status=201)
 def create_room(body: dict[str, Any]) -> Response:
     """Add a room to a clinic."""
     return json_with_etag(_ROOM.dump(operations.create_room(current_db(), body)), 201)
 
 
-@routes.view("/rooms", permission="setup.read", query=schemas.RoomArgs(), answer=page_of(schemas.RoomAnswer))
+@routes.view("/rooms", permission="setup.read", query=schemas.RoomArgs(), response=page_of(schemas.RoomAnswer))
 def list_rooms(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's rooms, or one clinic's."""
     return _list(Room, args, clinic_id=args["clinic_id"])
 
 
-@routes.view("/rooms/<uuid:room_id>", permission="setup.read", answer=_ROOM)
+@routes.view("/rooms/<uuid:room_id>", permission="setup.read", response=_ROOM)
 def get_room(room_id: UUID) -> Response:
     """One room."""
     return json_with_etag(_ROOM.dump(_found(Room, room_id, "room")))
 
 
-@routes.view("/rooms/<uuid:room_id>", "PATCH", permission="setup.write", body=schemas.RoomPatch(), answer=_ROOM)
+@routes.view("/rooms/<uuid:room_id>", "PATCH", permission="setup.write", body=schemas.RoomPatch(), response=_ROOM)
 def update_room(body: dict[str, Any], room_id: UUID) -> Response:
     """Rename a room, or close it."""
     room = _matched(Room, room_id, "room", _ROOM)
     return json_with_etag(_ROOM.dump(operations.update_room(current_db(), room, body)))
 
 
-@routes.view("/providers", "POST", permission="setup.write", body=schemas.ProviderBody(), answer=_PROVIDER, status=201)
+@routes.view(
+    "/providers", "POST", permission="setup.write", body=schemas.ProviderBody(), response=_PROVIDER, status=201
+)
 def create_provider(body: dict[str, Any]) -> Response:
     """Register a provider; the working hours follow."""
     return json_with_etag(_PROVIDER.dump(operations.create_provider(current_db(), body, now=clock.now())), 201)
 
 
-@routes.view("/providers", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ProviderAnswer))
+@routes.view("/providers", permission="setup.read", query=PageArgs(), response=page_of(schemas.ProviderAnswer))
 def list_providers(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's providers."""
     return _list(Provider, args)
 
 
-@routes.view("/providers/<uuid:provider_id>", permission="setup.read", answer=_PROVIDER)
+@routes.view("/providers/<uuid:provider_id>", permission="setup.read", response=_PROVIDER)
 def get_provider(provider_id: UUID) -> Response:
     """One provider."""
     return json_with_etag(_PROVIDER.dump(_found(Provider, provider_id, "provider")))
 
 
 @routes.view(
-    "/providers/<uuid:provider_id>", "PATCH", permission="setup.write", body=schemas.ProviderPatch(), answer=_PROVIDER
+    "/providers/<uuid:provider_id>", "PATCH", permission="setup.write", body=schemas.ProviderPatch(), response=_PROVIDER
 )
 def update_provider(body: dict[str, Any], provider_id: UUID) -> Response:
     """Change a provider's names or clinics, end the engagement, or correct login or discipline with a reason."""
@@ -106,14 +110,16 @@ def update_provider(body: dict[str, Any], provider_id: UUID) -> Response:
     return json_with_etag(_PROVIDER.dump(operations.update_provider(current_db(), provider, body, now=clock.now())))
 
 
-@routes.view("/providers/<uuid:provider_id>/working-hours", permission="setup.read", answer=_HOURS)
+@routes.view("/providers/<uuid:provider_id>/working-hours", permission="setup.read", response=_HOURS)
 def get_working_hours(provider_id: UUID) -> Response:
     """A provider's week, in the wall time of each clinic."""
     provider = _found(Provider, provider_id, "provider")
     return json_with_etag(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
 
 
-@routes.view("/providers/<uuid:provider_id>/working-hours", "PUT", permission="setup.write", body=_HOURS, answer=_HOURS)
+@routes.view(
+    "/providers/<uuid:provider_id>/working-hours", "PUT", permission="setup.write", body=_HOURS, response=_HOURS
+)
 def put_working_hours(body: dict[str, Any], provider_id: UUID) -> Response:
     """Replace a provider's week."""
     provider = _found(Provider, provider_id, "provider", lock=True)
@@ -123,20 +129,25 @@ def put_working_hours(body: dict[str, Any], provider_id: UUID) -> Response:
 
 
 @routes.view(
-    "/service-types", "POST", permission="setup.write", body=schemas.ServiceTypeBody(), answer=_SERVICE_TYPE, status=201
+    "/service-types",
+    "POST",
+    permission="setup.write",
+    body=schemas.ServiceTypeBody(),
+    response=_SERVICE_TYPE,
+    status=201,
 )
 def create_service_type(body: dict[str, Any]) -> Response:
     """Add a service type."""
     return json_with_etag(_SERVICE_TYPE.dump(operations.create_service_type(current_db(), body)), 201)
 
 
-@routes.view("/service-types", permission="setup.read", query=PageArgs(), answer=page_of(schemas.ServiceTypeAnswer))
+@routes.view("/service-types", permission="setup.read", query=PageArgs(), response=page_of(schemas.ServiceTypeAnswer))
 def list_service_types(args: dict[str, Any]) -> dict[str, Any]:
     """The tenant's service types."""
     return _list(ServiceType, args)
 
 
-@routes.view("/service-types/<uuid:service_type_id>", permission="setup.read", answer=_SERVICE_TYPE)
+@routes.view("/service-types/<uuid:service_type_id>", permission="setup.read", response=_SERVICE_TYPE)
 def get_service_type(service_type_id: UUID) -> Response:
     """One service type."""
     return json_with_etag(_SERVICE_TYPE.dump(_found(ServiceType, service_type_id, "service type")))
@@ -147,7 +158,7 @@ def get_service_type(service_type_id: UUID) -> Response:
     "PATCH",
     permission="setup.write",
     body=schemas.ServiceTypePatch(),
-    answer=_SERVICE_TYPE,
+    response=_SERVICE_TYPE,
 )
 def update_service_type(body: dict[str, Any], service_type_id: UUID) -> Response:
     """Change a service type, or take it out of use."""
@@ -155,7 +166,7 @@ def update_service_type(body: dict[str, Any], service_type_id: UUID) -> Response
     return json_with_etag(_SERVICE_TYPE.dump(operations.update_service_type(current_db(), service_type, body)))
 
 
-@routes.view("/disciplines", permission="setup.read", answer=page_of(schemas.Discipline))
+@routes.view("/disciplines", permission="setup.read", response=page_of(schemas.Discipline))
 def list_disciplines() -> dict[str, Any]:
     """What providers may be and service types may need: all of them on one page."""
     items = [{"code": code, "name_en": en, "name_ar": ar} for code, (en, ar) in DISCIPLINES.items()]

@@ -27,14 +27,14 @@ _ENTRY = schemas.WaitlistEntryAnswer()
 _PARTICIPANT = ParticipantAnswer()
 
 
-@routes.view("/waitlist", "POST", permission="waitlist.write", body=schemas.WaitlistBody(), answer=_ENTRY, status=201)
+@routes.view("/waitlist", "POST", permission="waitlist.write", body=schemas.WaitlistBody(), response=_ENTRY, status=201)
 def add_entry(body: dict[str, Any]) -> Response:
     """Let a patient wait for a session, or for any session of a service type that suits."""
     return json_with_etag(_shown(waitlist.add(current_db(), body, now=clock.now())), 201)
 
 
 @routes.view(
-    "/waitlist", permission="waitlist.read", query=schemas.WaitlistArgs(), answer=page_of(schemas.WaitlistEntryAnswer)
+    "/waitlist", permission="waitlist.read", query=schemas.WaitlistArgs(), response=page_of(schemas.WaitlistEntryAnswer)
 )
 def list_entries(args: dict[str, Any]) -> dict[str, Any]:
     """Entries in the order in which places are offered: by priority, then by age."""
@@ -43,7 +43,7 @@ def list_entries(args: dict[str, Any]) -> dict[str, Any]:
     return page(rows, args["limit"], lambda row: f"{row.priority} {row.id}", lambda row: shown[row.id])
 
 
-@routes.view("/waitlist/<uuid:entry_id>", permission="waitlist.read", answer=_ENTRY)
+@routes.view("/waitlist/<uuid:entry_id>", permission="waitlist.read", response=_ENTRY)
 def get_entry(entry_id: UUID) -> Response:
     """One entry, with its open offer."""
     entry = current_db().get(WaitlistEntry, entry_id)
@@ -53,7 +53,7 @@ def get_entry(entry_id: UUID) -> Response:
 
 
 @routes.view(
-    "/waitlist/<uuid:entry_id>", "PATCH", permission="waitlist.write", body=schemas.WaitlistPatch(), answer=_ENTRY
+    "/waitlist/<uuid:entry_id>", "PATCH", permission="waitlist.write", body=schemas.WaitlistPatch(), response=_ENTRY
 )
 def update_entry(body: dict[str, Any], entry_id: UUID) -> Response:
     """Change an entry's priority, notes or wishes; its age stays."""
@@ -65,7 +65,7 @@ def update_entry(body: dict[str, Any], entry_id: UUID) -> Response:
     "POST",
     permission="waitlist.write",
     body=schemas.AcceptBody(),
-    answer=_PARTICIPANT,
+    response=_PARTICIPANT,
     status=201,
 )
 def accept_offer(body: dict[str, Any], entry_id: UUID) -> Response:
@@ -77,13 +77,15 @@ def accept_offer(body: dict[str, Any], entry_id: UUID) -> Response:
     return json_with_etag(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
 
 
-@routes.view("/waitlist/<uuid:entry_id>/decline", "POST", permission="waitlist.write", body=EmptyBody(), answer=_ENTRY)
+@routes.view(
+    "/waitlist/<uuid:entry_id>/decline", "POST", permission="waitlist.write", body=EmptyBody(), response=_ENTRY
+)
 def decline_offer(_: dict[str, Any], entry_id: UUID) -> Response:
     """The patient does not want the place that is offered; it is passed on."""
     return json_with_etag(_shown(waitlist.decline(current_db(), _matched(entry_id), now=clock.now())))
 
 
-@routes.view("/waitlist/<uuid:entry_id>/cancel", "POST", permission="waitlist.write", body=EmptyBody(), answer=_ENTRY)
+@routes.view("/waitlist/<uuid:entry_id>/cancel", "POST", permission="waitlist.write", body=EmptyBody(), response=_ENTRY)
 def cancel_entry(_: dict[str, Any], entry_id: UUID) -> Response:
     """The patient waits no more."""
     return json_with_etag(_shown(waitlist.cancel(current_db(), _matched(entry_id), now=clock.now())))
