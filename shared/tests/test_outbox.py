@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from jalsa.db.event_rows import flush_events
-from jalsa.db.transactions import again, sqlstate
+from jalsa.db.transactions import retry_on_serialization_failure, sqlstate
 from jalsa.dev.kit import ServiceKit
 from jalsa.events.contracts import EventType
 from jalsa.events.outbox import publish
@@ -163,7 +163,7 @@ def test_the_loser_of_a_deadlock_runs_again(alpha: ServiceKit, tenant: str) -> N
             switch(db, order[1], 1)
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda order: again(lambda: write(order)), [subjects, subjects[::-1]]))
+        list(pool.map(lambda order: retry_on_serialization_failure(lambda: write(order)), [subjects, subjects[::-1]]))
     assert [sequences(alpha, tenant, subject) for subject in subjects] == [[1, 2], [1, 2]]
 
 
@@ -176,7 +176,7 @@ def test_again_gives_up_in_the_end_and_passes_other_errors_on(alpha: ServiceKit,
             db.execute(text("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$"))
 
     with pytest.raises(DBAPIError):
-        again(lose, attempts=3)
+        retry_on_serialization_failure(lose, attempts=3)
     assert len(tries) == 3
 
     def break_it() -> None:
@@ -185,7 +185,7 @@ def test_again_gives_up_in_the_end_and_passes_other_errors_on(alpha: ServiceKit,
             db.execute(text("SELECT 1 / 0"))
 
     with pytest.raises(DBAPIError):
-        again(break_it)
+        retry_on_serialization_failure(break_it)
     assert len(tries) == 4
 
 

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from jalsa.db.transactions import again
+from jalsa.db.transactions import retry_on_serialization_failure
 from jalsa.events.lookout import SourceAway
 from jalsa.service import clock
 from jalsa.service.context import for_system
@@ -126,4 +126,4 @@ def _transaction(tools: JobTools, row: Due, work: Callable[..., T]) -> T:
         with tools.app.transaction(for_system(row.tenant_id, ACTOR)) as db:
             return work(db, row.id, now=clock.database_now(db))
 
-    return again(once)
+    return retry_on_serialization_failure(once)

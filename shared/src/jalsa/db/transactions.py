@@ -179,7 +179,7 @@ def database_is_away(error: BaseException) -> bool:
     return state is None or (state[:2] in ("08", "53", "57") and state != CANCELED)
 
 
-def again(work: Callable[[], T], *, attempts: int = 4) -> T:
+def retry_on_serialization_failure(work: Callable[[], T], *, attempts: int = 4) -> T:
     """Run `work`, a whole transaction, again where it lost against another one."""
     for left in range(attempts - 1, -1, -1):
         try:

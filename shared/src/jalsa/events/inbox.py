@@ -12,7 +12,7 @@ from marshmallow import ValidationError
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from jalsa.db.transactions import Database, again, begin, commit, database_is_away
+from jalsa.db.transactions import Database, begin, commit, database_is_away, retry_on_serialization_failure
 from jalsa.events import sources
 from jalsa.events.contracts import Stream
 from jalsa.events.envelope import Envelope, Unreadable, parse
@@ -212,7 +212,7 @@ class Inbox:
         """Returns the event that waits directly behind, if this one was applied."""
         with structlog.contextvars.bound_contextvars(tenant=envelope.tenant):
             try:
-                return again(lambda: self._apply(envelope, due=due))
+                return retry_on_serialization_failure(lambda: self._apply(envelope, due=due))
             except SourceChanged as changed:
                 sources.stop(self.relay.engine, self.service, changed)
                 return None
@@ -221,7 +221,7 @@ class Inbox:
                     raise
                 # whatever a handler raises is its event's failure: kept with the event, shown, and tried again
                 failure = error
-            again(lambda: self._record_failure(envelope, failure))
+            retry_on_serialization_failure(lambda: self._record_failure(envelope, failure))
             return None
 
     def _apply(self, envelope: Envelope, *, due: bool) -> Envelope | None:

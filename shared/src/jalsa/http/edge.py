@@ -19,10 +19,10 @@ from jalsa.db.transactions import (
     RETRYABLE,
     Database,
     Limits,
-    again,
     begin,
     commit,
     database_is_away,
+    retry_on_serialization_failure,
     sqlstate,
 )
 from jalsa.http import bodies, idempotency
@@ -168,7 +168,7 @@ class JalsaFlask(Flask):
     def _run(self, view: Callable[[], Any], route: str) -> Response:
         """Run a view in a transaction, with a problem for what the database says against it."""
         try:
-            response = again(lambda: self._attempt(view))
+            response = retry_on_serialization_failure(lambda: self._attempt(view))
         except (DomainError, Problem):
             self.gate.went_through(route)
             raise

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from jalsa.db.transactions import Database, again, database_is_away
+from jalsa.db.transactions import Database, database_is_away, retry_on_serialization_failure
 from jalsa.service import clock, metrics
 from jalsa.service.backoff import backoff
 from jalsa.service.config import Config
@@ -158,7 +158,7 @@ def in_transaction(operation: Callable[..., object], actor: str) -> DoOne:
             with tools.app.transaction(for_system(row.tenant_id, actor)) as db:
                 return _claim(db, actor, row.id) and bool(operation(db, row.id, now=clock.database_now(db)))
 
-        return again(once)
+        return retry_on_serialization_failure(once)
 
     return do_one
 
