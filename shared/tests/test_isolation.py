@@ -8,7 +8,7 @@ from lamps import Lamp, MakeKit, as_owner, beta, lamp_event, superuser_of, switc
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from jalsa.db.numbers import next_number
+from jalsa.db.numbers import gapless_number
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.provision import Urls
 from jalsa.dev.servers import Servers
@@ -41,7 +41,7 @@ def kit(make_kit: MakeKit, tenant: str) -> ServiceKit:
         db.add(lamp)
         db.flush()
         switch(db, lamp.id, 1)
-        next_number(db, "lamp")
+        gapless_number(db, "lamp")
         db.execute(
             text("""
                 INSERT INTO idempotency_keys (tenant_id, actor, key, request_hash, status, headers, body)

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from jalsa.db.numbers import loose_number, next_number
+from jalsa.db.numbers import gapless_number, sequence_number
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.schema_checks import assert_numbers_are_guarded
 
@@ -26,7 +26,7 @@ def constraint_of(error: IntegrityError) -> object:
 
 def take(kit: ServiceKit, tenant: str, kind: str = "invoice") -> int:
     with kit.transaction(tenant) as db:
-        return next_number(db, kind)
+        return gapless_number(db, kind)
 
 
 def take_loose(kit: ServiceKit, tenant: str, year: int = 2026) -> str:
@@ -35,7 +35,7 @@ def take_loose(kit: ServiceKit, tenant: str, year: int = 2026) -> str:
 
 
 def loose(db: Session, year: int = 2026) -> str:
-    return str(db.execute(select(loose_number("LMP", year))).scalar_one())
+    return str(db.execute(select(sequence_number("LMP", year))).scalar_one())
 
 
 def refuse(kit: ServiceKit, tenant: str, work: Callable[[Session], object]) -> None:
@@ -56,7 +56,7 @@ def test_numbers_run_apart_for_each_tenant_and_kind(alpha: ServiceKit, tenant: s
 
 def test_a_number_that_was_rolled_back_is_given_again(alpha: ServiceKit, tenant: str) -> None:
     take(alpha, tenant)
-    refuse(alpha, tenant, lambda db: next_number(db, "invoice"))
+    refuse(alpha, tenant, lambda db: gapless_number(db, "invoice"))
     assert take(alpha, tenant) == 2
 
 
@@ -65,7 +65,7 @@ def test_many_at_once_leave_no_gap_though_some_are_rolled_back(alpha: ServiceKit
 
     def work(number: int) -> None:
         if number % 4 == 0:
-            refuse(alpha, tenant, lambda db: next_number(db, "invoice"))
+            refuse(alpha, tenant, lambda db: gapless_number(db, "invoice"))
         else:
             taken.append(take(alpha, tenant))
 
@@ -114,7 +114,7 @@ def test_a_number_without_gaps_waits_for_it(alpha: ServiceKit, tenant: str) -> N
     """The control of the test above: the price of having no gaps."""
     with ThreadPoolExecutor(1) as pool:
         with alpha.transaction(tenant) as slow:
-            assert next_number(slow, "invoice") == 1
+            assert gapless_number(slow, "invoice") == 1
             waiting = pool.submit(take, alpha, tenant)
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
@@ -157,7 +157,7 @@ def test_loose_numbers_are_of_known_kinds_and_of_years_near_ours(
     alpha: ServiceKit, tenant: str, prefix: str, year: int
 ) -> None:
     with alpha.transaction(tenant) as db, pytest.raises(IntegrityError):
-        db.execute(select(loose_number(prefix, year)))
+        db.execute(select(sequence_number(prefix, year)))
 
 
 def test_what_every_service_asserts_of_its_numbers_holds_here(alpha: ServiceKit, tenant: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from jalsa.db.numbers import next_number
+from jalsa.db.numbers import gapless_number
 from jalsa.db.transactions import sqlstate
 from jalsa.dev.kit import ServiceKit, example
 from jalsa.dev.servers import Servers
@@ -56,7 +56,7 @@ def populated(kit: ServiceKit, tenant: str) -> Desk:
     ok(manager.put("/settings", ok(manager.get("/settings"))))
     desk.create_package(start_date=at(60).date().isoformat())
     with kit.transaction(tenant) as db:
-        next_number(db, "TEST")
+        gapless_number(db, "TEST")
         add_series_and_waitlist(db, desk)
     return desk
 

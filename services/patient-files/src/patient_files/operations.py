@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from jalsa.db import projections
-from jalsa.db.numbers import next_number
+from jalsa.db.numbers import gapless_number
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
@@ -49,7 +49,7 @@ def register_patient(db: Session, data: Mapping[str, Any], *, zone: str, now: da
     if data["date_of_birth"] > today:
         raise InvalidField("date_of_birth", "Must not be in the future.")
     patient = Patient(id=new_id(), **data, active=True, created_at=now)
-    number = domain.file_number(today.year, next_number(db, f"FILE-{today.year}"))
+    number = domain.file_number(today.year, gapless_number(db, f"FILE-{today.year}"))
     patient.file = MainFile(id=new_id(), file_number=number, opened_at=now)
     db.add(patient)
     db.flush()

@@ -12,7 +12,7 @@ _NEXT = text("""
 _LOOSE = text("SELECT loose_number(:prefix, CAST(:year AS int)) FROM generate_series(1, CAST(:count AS int))")
 
 
-def loose_number(prefix: str, year: int) -> ColumnElement[str]:
+def sequence_number(prefix: str, year: int) -> ColumnElement[str]:
     """`APT-AGDAR-2026-00001` as the database makes it while the row is stored, waiting for no other transaction.
 
     Two never get the same one; a transaction that rolls back leaves a gap.
@@ -20,13 +20,13 @@ def loose_number(prefix: str, year: int) -> ColumnElement[str]:
     return func.loose_number(prefix, year)
 
 
-def loose_numbers(db: Session, prefix: str, year: int, count: int) -> list[str]:
+def sequence_numbers(db: Session, prefix: str, year: int, count: int) -> list[str]:
     """So many loose numbers at once, rising, for rows that are stored together."""
     asked = {"prefix": prefix, "year": year, "count": count}
     return list(db.execute(_LOOSE, asked).scalars())
 
 
-def next_number(db: Session, kind: str) -> int:
+def gapless_number(db: Session, kind: str) -> int:
     """The next number of this kind (1, 2, 3 …) for the transaction's tenant.
 
     The counter's row stays locked until the transaction ends, so numbers have no gaps; take it late.

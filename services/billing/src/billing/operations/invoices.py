@@ -12,7 +12,7 @@ from billing import domain, events, queries
 from billing.models import Invoice, InvoiceLine, Price
 from billing.operations import clearance
 from billing.operations.locks import lock_prices_for_reading
-from jalsa.db.numbers import next_number
+from jalsa.db.numbers import gapless_number
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import NotFound
 from jalsa.service.ids import new_id
@@ -65,7 +65,7 @@ def issue(db: Session, invoice: Invoice, price: Price, *, now: datetime) -> Invo
     invoice.timezone = queries.zone_of(db, invoice.clinic_id) or invoice.timezone
     tenant, year = context_of(db).tenant, domain.local_year(now, invoice.timezone)
     invoice.status, invoice.issued_at = "ISSUED", now
-    invoice.invoice_number = domain.number("INV", tenant, year, next_number(db, f"INV-{year}"))
+    invoice.invoice_number = domain.number("INV", tenant, year, gapless_number(db, f"INV-{year}"))
     db.flush()
     events.invoice_issued(db, invoice, now)
     clearance.follow_invoice(db, invoice, now=now)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db.numbers import loose_numbers, next_number
+from jalsa.db.numbers import gapless_number, sequence_numbers
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
@@ -348,7 +348,7 @@ def check_near(task: Task, wanted: Sequence[Occurrence], field: str) -> None:
 def _store(db: Session, package: Package, package_sessions: Sequence[PackageSession]) -> None:
     """The number is taken here, late: its counter stays locked until the transaction ends."""
     day = day_of(package.created_at, package.clinic.timezone)
-    package.package_number = f"PKG-{day:%Y%m%d}-{next_number(db, f'PKG-{day:%Y%m%d}'):04d}"
+    package.package_number = f"PKG-{day:%Y%m%d}-{gapless_number(db, f'PKG-{day:%Y%m%d}'):04d}"
     db.add(package)
     db.flush()
     db.add_all(package_sessions)
@@ -363,8 +363,8 @@ def _book(
     """An individual session and its participant for each, stored together; each publishes what a booking does."""
     package, by = task.package, context_of(db).actor
     year = domain.local_year(now, package.clinic.timezone)
-    sessions = loose_numbers(db, "SES", year, len(placed))
-    appointments = loose_numbers(db, "APT", year, len(placed))
+    sessions = sequence_numbers(db, "SES", year, len(placed))
+    appointments = sequence_numbers(db, "APT", year, len(placed))
     booked: dict[UUID, Participant] = {}
     for (package_session, one), session_number, number in zip(placed, sessions, appointments, strict=True):
         session = new_session(

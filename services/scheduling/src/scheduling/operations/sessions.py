@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from jalsa.db.numbers import loose_number
+from jalsa.db.numbers import sequence_number
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
@@ -59,7 +59,7 @@ def store_session(
     **of: Any,
 ) -> ClinicalSession:
     """Store a `new_session` in a place that was checked under its locks; publishes nothing yet."""
-    number = loose_number("SES", domain.local_year(now, placement.clinic.timezone))
+    number = sequence_number("SES", domain.local_year(now, placement.clinic.timezone))
     session = new_session(db, placement, data, overridden, number=number, now=now, **of)
     db.add(session)
     db.flush()
