@@ -259,7 +259,7 @@ def test_what_is_no_instant_is_refused_in_plain_words(value: object) -> None:
 
 # States
 
-LAMP = states.table("lamp", "OFF", OFF="ON", ON="OFF BROKEN", BROKEN="")
+LAMP = states.state_machine("lamp", "OFF", OFF="ON", ON="OFF BROKEN", BROKEN="")
 
 
 @given(st.sampled_from(LAMP.states), st.sampled_from(LAMP.states))
@@ -277,7 +277,7 @@ def test_only_the_moves_of_the_table_are_allowed(current: str, target: str) -> N
 @pytest.mark.parametrize(("name", "said"), [("invoice", "An invoice"), ("lamp", "A lamp"), ("offer", "An offer")])
 def test_a_move_that_is_not_in_the_table_is_refused_in_plain_words(name: str, said: str) -> None:
     with pytest.raises(NoSuchMove) as found:
-        states.table(name, "OFF", OFF="").check("OFF", "ON")
+        states.state_machine(name, "OFF", OFF="").check("OFF", "ON")
     assert COMMON.problem(found.value).detail == f"{said} that is OFF cannot become ON."
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from billing.errors import PaymentExceedsBalance
-from jalsa.service.states import table
+from jalsa.service.states import state_machine
 
 #: A draft has no number, and its cancellation leaves nothing behind. Once money was received there is no way to VOID.
-INVOICE = table(
+INVOICE = state_machine(
     "invoice",
     "DRAFT",
     DRAFT="ISSUED VOID",

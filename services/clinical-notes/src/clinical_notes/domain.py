@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from jalsa.service.states import table
+from jalsa.service.states import state_machine
 
 DRAFT, SIGNED = "DRAFT", "SIGNED"
-NOTE = table("note", DRAFT, DRAFT=SIGNED, SIGNED="")
+NOTE = state_machine("note", DRAFT, DRAFT=SIGNED, SIGNED="")
 
 #: A participant in one of these states has a place in the session, and is in its roster.
 LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")

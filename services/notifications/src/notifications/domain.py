@@ -7,10 +7,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from jalsa.service.backoff import backoff
-from jalsa.service.states import table
+from jalsa.service.states import state_machine
 
 #: What a slip at the desk has cancelled before it went out is taken up again where the slip is taken back.
-REMINDER = table(
+REMINDER = state_machine(
     "reminder",
     "SCHEDULED",
     undo={"CANCELLED": "SCHEDULED"},
@@ -19,7 +19,7 @@ REMINDER = table(
     CANCELLED="",
     FAILED="",
 )
-MESSAGE = table(
+MESSAGE = state_machine(
     "message",
     "QUEUED",
     undo={"CANCELLED": "QUEUED"},

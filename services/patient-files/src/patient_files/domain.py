@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jalsa.service.states import table
+from jalsa.service.states import state_machine
 
 SEXES = ("M", "F")
 LANGUAGES = ("ar", "en")
@@ -19,7 +19,7 @@ TREATMENT = "TREATMENT"
 CONSENT_TYPES = (TREATMENT, "DATA_SHARING", "PHOTOGRAPHY", "RESEARCH")
 VALID, EXPIRED, REVOKED = "VALID", "EXPIRED", "REVOKED"
 #: A consent that has expired can still be revoked: pictures taken under it, say, are not to be used any more.
-CONSENT = table("consent", VALID, VALID="EXPIRED REVOKED", EXPIRED=REVOKED, REVOKED="")
+CONSENT = state_machine("consent", VALID, VALID="EXPIRED REVOKED", EXPIRED=REVOKED, REVOKED="")
 #: As for instants: nothing is arranged for later.
 LATEST_EXPIRY = date(2200, 12, 31)
 

@@ -44,8 +44,8 @@ class StateMachine:
         return "\n".join(lines)
 
 
-def table(name: str, initial: str, undo: Mapping[str, str] | None = None, **moves: str) -> StateMachine:
-    """`table("lamp", "OFF", undo={"BROKEN": "ON"}, OFF="ON", ON="OFF BROKEN", BROKEN="")`."""
+def state_machine(name: str, initial: str, undo: Mapping[str, str] | None = None, **moves: str) -> StateMachine:
+    """`state_machine("lamp", "OFF", undo={"BROKEN": "ON"}, OFF="ON", ON="OFF BROKEN", BROKEN="")`."""
     return StateMachine(name, initial, _targets(moves), _targets(undo or {}))
 
 

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from jalsa.service.states import table
+from jalsa.service.states import state_machine
 from scheduling.domain.hours import zone_of
 
 #: What has begun is cancelled by a manager alone.
-SESSION = table(
+SESSION = state_machine(
     "session",
     "SCHEDULED",
     undo={"IN_PROGRESS": "SCHEDULED", "COMPLETED": "IN_PROGRESS"},
@@ -21,7 +21,7 @@ SESSION = table(
     COMPLETED="",
     CANCELLED="",
 )
-PARTICIPANT = table(
+PARTICIPANT = state_machine(
     "participant",
     "BOOKED",
     undo={"ARRIVED": "BOOKED CONFIRMED NO_SHOW", "ATTENDED": "ARRIVED", "NO_SHOW": "BOOKED CONFIRMED"},
@@ -33,7 +33,7 @@ PARTICIPANT = table(
     CANCELLED="",
 )
 
-ENTRY = table(
+ENTRY = state_machine(
     "waitlist entry",
     "WAITING",
     WAITING="OFFERED FULFILLED LAPSED CANCELLED",
@@ -44,7 +44,7 @@ ENTRY = table(
     LAPSED="",
     CANCELLED="",
 )
-OFFER = table(
+OFFER = state_machine(
     "waitlist offer",
     "OPEN",
     OPEN="ACCEPTED DECLINED LAPSED WITHDRAWN",
@@ -55,7 +55,7 @@ OFFER = table(
 )
 
 #: A package that was completed by a no-show goes on when the patient comes late after all.
-PACKAGE = table(
+PACKAGE = state_machine(
     "package",
     "DRAFT",
     undo={"IN_PROGRESS": "SCHEDULED"},
@@ -66,7 +66,7 @@ PACKAGE = table(
     CANCELLED="",
 )
 #: What was cancelled or missed is made up by placing it again.
-PACKAGE_SESSION = table(
+PACKAGE_SESSION = state_machine(
     "package session",
     "PENDING",
     undo={"COMPLETED": "SCHEDULED"},
