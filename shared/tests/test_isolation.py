@@ -12,7 +12,7 @@ from jalsa.db.numbers import gapless_number
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.provision import Urls
 from jalsa.dev.servers import Servers
-from jalsa.events.relay import place
+from jalsa.events.relay import assign_positions
 from jalsa.service.ids import new_id
 
 TABLES = [
@@ -48,7 +48,7 @@ def kit(make_kit: MakeKit, tenant: str) -> ServiceKit:
                 VALUES (current_setting('jalsa.tenant'), 'a', 'k', '', 201, '{}', '')
             """)
         )
-    place(made.relay.engine)
+    assign_positions(made.relay.engine)
     return made
 
 

@@ -39,7 +39,7 @@ from jalsa.events.envelope import parse
 from jalsa.events.inbox import Inbox, Received
 from jalsa.events.publishers import MemoryPublisher
 from jalsa.events.reconcile import Reconciler, peer_address
-from jalsa.events.relay import place, publish_placed
+from jalsa.events.relay import assign_positions, publish_placed
 from jalsa.events.tokens import ServiceTokens
 from jalsa.service import metrics
 from jalsa.service.config import ConfigError
@@ -400,7 +400,7 @@ def test_the_in_memory_bus_loses_what_it_held_with_its_process_and_the_feed_brin
     monkeypatch.setattr(kombu.transport.memory.Channel, "queues", {})
     publishing = make_kit()
     switched(publishing, tenant, lamp, 1, 2)
-    place(publishing.relay.engine)
+    assign_positions(publishing.relay.engine)
     publisher = MemoryPublisher("memory://", topology=TOPOLOGY)
     assert publish_placed(publishing.relay.engine, publisher) == 2
     assert confirmed(publishing) == 2
@@ -411,7 +411,7 @@ def test_the_in_memory_bus_loses_what_it_held_with_its_process_and_the_feed_brin
     with serving(publishing.app) as base, looping(consumer.loop):
         assert consumer.bus_up.wait(5)
         switched(publishing, tenant, lamp, 3)
-        place(publishing.relay.engine)
+        assign_positions(publishing.relay.engine)
         publish_placed(publishing.relay.engine, publisher)
         eventually(lambda: kept(kit, tenant) == [(3, "waiting", 0)])
         reconciler(kit, f"alpha={base}").read_all()

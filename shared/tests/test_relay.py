@@ -16,7 +16,7 @@ from jalsa.db.event_rows import flush_events
 from jalsa.dev.kit import ServiceKit, eventually
 from jalsa.dev.servers import Servers
 from jalsa.events.envelope import decode
-from jalsa.events.relay import Message, Relay, place, publish_placed
+from jalsa.events.relay import Message, Relay, assign_positions, publish_placed
 from jalsa.service import metrics
 from jalsa.service.ids import new_id
 
@@ -65,7 +65,7 @@ def ids(kit: ServiceKit, tenant: str) -> list[str]:
 
 def test_events_are_published_in_order_and_once(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
     switched(kit, tenant, lamp, 1, 2, 3)
-    place(kit.relay.engine)
+    assign_positions(kit.relay.engine)
     bus = Bus()
     assert publish_placed(kit.relay.engine, bus) == 3
     assert publish_placed(kit.relay.engine, bus) == 0
@@ -81,7 +81,7 @@ def test_the_routing_key_names_tenant_service_aggregate_and_event(kit: ServiceKi
             return super().publish(messages)
 
     switched(kit, tenant, lamp, 1)
-    place(kit.relay.engine)
+    assign_positions(kit.relay.engine)
     publish_placed(kit.relay.engine, Spy())
     [message] = seen
     assert message.key == f"{tenant}.alpha.lamp.LampSwitched.v1"
@@ -90,7 +90,7 @@ def test_the_routing_key_names_tenant_service_aggregate_and_event(kit: ServiceKi
 
 def test_nothing_is_marked_before_the_broker_confirms(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
     switched(kit, tenant, lamp, 1, 2, 3)
-    place(kit.relay.engine)
+    assign_positions(kit.relay.engine)
     assert publish_placed(kit.relay.engine, Bus(confirms=0)) is None
     assert confirmed(kit) == 0
     bus = Bus()
@@ -101,7 +101,7 @@ def test_nothing_is_marked_before_the_broker_confirms(kit: ServiceKit, tenant: s
 def test_a_relay_that_marks_first_loses_what_the_broker_did_not_take(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
     """The control of the test above."""
     switched(kit, tenant, lamp, 1, 2, 3)
-    place(kit.relay.engine)
+    assign_positions(kit.relay.engine)
     with kit.relay.engine.begin() as conn:
         conn.execute(text("UPDATE relay_state SET position = 3 WHERE work = 'publish'"))
     dead = Bus(confirms=0)
@@ -113,7 +113,7 @@ def test_a_relay_that_marks_first_loses_what_the_broker_did_not_take(kit: Servic
 
 def test_what_was_confirmed_before_a_failure_is_not_sent_again(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
     switched(kit, tenant, lamp, 1, 2, 3, 4)
-    place(kit.relay.engine)
+    assign_positions(kit.relay.engine)
     bus = Bus(confirms=1)
     assert publish_placed(kit.relay.engine, bus) == 1
     assert confirmed(kit) == 1
@@ -128,7 +128,7 @@ def test_a_publisher_that_raises_marks_nothing(kit: ServiceKit, tenant: str, lam
             raise ConnectionResetError
 
     switched(kit, tenant, lamp, 1)
-    place(kit.relay.engine)
+    assign_positions(kit.relay.engine)
     with pytest.raises(ConnectionResetError):
         publish_placed(kit.relay.engine, Broken())
     assert confirmed(kit) == 0
@@ -136,7 +136,7 @@ def test_a_publisher_that_raises_marks_nothing(kit: ServiceKit, tenant: str, lam
 
 def test_of_two_relays_only_one_publishes(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
     switched(kit, tenant, lamp, 1, 2)
-    place(kit.relay.engine)
+    assign_positions(kit.relay.engine)
     leader, other = SlowBus(), Bus()
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(publish_placed, kit.relay.engine, leader)
@@ -166,14 +166,14 @@ def test_a_leader_that_loses_its_connection_while_publishing_has_lost_the_right_
     kit: ServiceKit, servers: Servers, tenant: str, lamp: UUID
 ) -> None:
     switched(kit, tenant, lamp, 1, 2)
-    place(kit.relay.engine)
+    assign_positions(kit.relay.engine)
     old, new = SlowBus(), Bus()
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(publish_placed, kit.relay.engine, old)
         assert old.at_work.wait(10)
         terminate(kit, servers, "state = 'idle in transaction'")
         switched(kit, tenant, lamp, 3)
-        place(kit.relay.engine)
+        assign_positions(kit.relay.engine)
         eventually(lambda: publish_placed_again(kit.relay.engine, new))
         assert confirmed(kit) == 3
         old.go_on.set()
@@ -195,7 +195,7 @@ def test_a_lock_on_another_connection_than_the_mark_makes_two_leaders(
 ) -> None:
     """The control: the right to work held by one connection, the marking done by another."""
     switched(kit, tenant, lamp, 1, 2)
-    place(kit.relay.engine)
+    assign_positions(kit.relay.engine)
     with ExitStack() as stack:
         lock = kit.relay.engine.connect()
         stack.callback(lock.invalidate)
@@ -251,8 +251,8 @@ def test_a_reader_by_position_misses_nothing_while_many_write_and_two_place(kit:
                 switch(db, subject, number)
 
     def keep_placing() -> None:
-        while not done.is_set() or place(kit.relay.engine):
-            place(kit.relay.engine)
+        while not done.is_set() or assign_positions(kit.relay.engine):
+            assign_positions(kit.relay.engine)
 
     def follow() -> list[tuple[int, UUID]]:
         seen: list[tuple[int, UUID]] = []
@@ -287,7 +287,7 @@ def test_positions_are_given_while_the_broker_is_away(kit: ServiceKit, tenant: s
         with kit.transaction(tenant) as db:
             return bool(db.execute(read).scalar() == [1, 2])
 
-    with looping(relay.place_loop, relay.publish_loop):
+    with looping(relay.assign_positions_loop, relay.publish_loop):
         switched(kit, tenant, lamp, 1, 2)
         assert eventually(positions)
         assert confirmed(kit) == 0
@@ -300,7 +300,7 @@ def test_what_waits_for_the_broker_is_measured_and_falls_again(
     waiting = metrics.OUTBOX_WAITING.labels("alpha")._value
     bus = Bus(confirms=0)
     relay = Relay("alpha", kit.relay.engine, bus)
-    with looping(relay.place_loop, relay.publish_loop):
+    with looping(relay.assign_positions_loop, relay.publish_loop):
         switched(kit, tenant, lamp, 1, 2, 3)
         eventually(lambda: waiting.get() == 3)
         bus.confirms = 100
@@ -310,7 +310,7 @@ def test_what_waits_for_the_broker_is_measured_and_falls_again(
 def test_the_loops_publish_soon_and_retry_what_failed(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
     bus = Bus(confirms=0)
     relay = Relay("alpha", kit.relay.engine, bus)
-    with looping(relay.place_loop, relay.publish_loop):
+    with looping(relay.assign_positions_loop, relay.publish_loop):
         switched(kit, tenant, lamp, 1)
         bus.confirms = 100
         eventually(lambda: len(bus.taken) == 1)

@@ -109,7 +109,9 @@ def _relay(kit: ServiceKit, vhost: Vhost, events: int) -> float:
     publisher = PikaPublisher(vhost.amqp_url, "bench", topology=ONE_QUEUE)
     publisher.publish([_message(_envelope(0))])  # connected and declared before the clock starts
     relay, stop = Relay("bench", kit.relay.engine, publisher), threading.Event()
-    threads = [threading.Thread(target=loop, args=(stop,)) for loop in (relay.place_loop, relay.publish_loop)]
+    threads = [
+        threading.Thread(target=loop, args=(stop,)) for loop in (relay.assign_positions_loop, relay.publish_loop)
+    ]
     confirmed = _counter(kit, "SELECT position FROM relay_state WHERE work = 'publish'")
     already = confirmed()
     began = time.perf_counter()

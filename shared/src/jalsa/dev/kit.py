@@ -26,7 +26,7 @@ from jalsa.events.contracts import FOLDER
 from jalsa.events.envelope import Envelope, parse
 from jalsa.events.inbox import Inbox
 from jalsa.events.outbox import COLUMNS, envelope_of
-from jalsa.events.relay import place
+from jalsa.events.relay import assign_positions
 from jalsa.http.app import create_app
 from jalsa.http.edge import Patience
 from jalsa.service import clock
@@ -118,7 +118,7 @@ class ServiceKit:
 
     def events(self, tenant: str, name: str | None = None) -> list[Envelope]:
         """What the tenant's transactions have published, in order."""
-        while place(self.relay.engine):
+        while assign_positions(self.relay.engine):
             pass
         with self.transaction(tenant) as db:
             rows = db.execute(text(f"SELECT {COLUMNS} FROM outbox ORDER BY position")).all()

@@ -1,6 +1,6 @@
 """The relay: gives each stored event its position, then publishes in that order and marks what the broker confirmed.
 
-The two works are apart, so that the feed goes on while the broker is down. Only one process does each at a time: the
+The two stages are apart, so that the feed goes on while the broker is down. Only one process does each at a time: the
 right to it is the lock of its row in `relay_state`, held by the very transaction that records the progress. A relay
 whose database connection drops has lost both, so there are never two that mark.
 """
@@ -27,7 +27,7 @@ MEASURE_SECONDS = 5.0
 _ANY_UNPLACED = text("SELECT EXISTS (SELECT FROM outbox WHERE position IS NULL)")
 _LEAD = text("SELECT position FROM relay_state WHERE work = :work FOR UPDATE SKIP LOCKED")
 _ADVANCE = text("UPDATE relay_state SET position = :position WHERE work = :work")
-_PLACE = text("""
+_ASSIGN_POSITIONS = text("""
     WITH unplaced AS (SELECT id, n FROM outbox WHERE position IS NULL ORDER BY n LIMIT :limit),
          numbered AS (SELECT id, :placed + row_number() OVER (ORDER BY n) AS position FROM unplaced)
     UPDATE outbox SET position = numbered.position FROM numbered WHERE outbox.id = numbered.id
@@ -64,7 +64,7 @@ class Publisher(Protocol):
         """Drop the connection."""
 
 
-def place(engine: Engine) -> int:
+def assign_positions(engine: Engine) -> int:
     """Give the events that have become visible their positions. Returns how many."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:  # asked often: one round trip
         if not conn.execute(_ANY_UNPLACED).scalar_one():
@@ -74,7 +74,7 @@ def place(engine: Engine) -> int:
         if placed is None:
             return 0
         # a statement of its own: its snapshot is younger than the lock, so it sees all that the last leader did
-        count = conn.execute(_PLACE, {"placed": placed, "limit": BATCH}).rowcount
+        count = conn.execute(_ASSIGN_POSITIONS, {"placed": placed, "limit": BATCH}).rowcount
         conn.execute(_ADVANCE, {"work": "place", "position": placed + count})
         return count
 
@@ -110,11 +110,11 @@ class Relay:
         self.publisher = publisher
         self._placed = threading.Event()
 
-    def place_loop(self, stop: Stop) -> None:
+    def assign_positions_loop(self, stop: Stop) -> None:
         """Place events as they become visible, with or without a broker."""
         pause = 0.02
         while not stop.wait(pause):
-            count = place(self.engine)
+            count = assign_positions(self.engine)
             pause = 0.02 if count else min(pause * 1.2, 0.1)
             if count:
                 self._placed.set()

@@ -109,7 +109,7 @@ class Worker:
         lookout = Lookout(reconciler) if reconciler else None
         tools = jobs.JobTools(self.app, self.relay, self.config, self.service.name, lookout=lookout)
         purge = jobs.Job("purge-idempotency-keys", 3600, jobs.purge_idempotency_keys)
-        loops: dict[str, Loop] = {"place": relay.place_loop, "publish": relay.publish_loop}
+        loops: dict[str, Loop] = {"place": relay.assign_positions_loop, "publish": relay.publish_loop}
         if reconciler:
             loops |= self._inbox_loops(reconciler)
         measure = jobs.Job("measure", 5, watch.measure)
