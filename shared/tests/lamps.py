@@ -277,7 +277,7 @@ class LampFields(Fields):
     level = fields.Integer(required=True)
 
 
-STREAM = Stream("alpha", "lamp", reads={"LampSwitched.v1": LampFields()}, passes_over=frozenset({"LampMoved.v1"}))
+STREAM = Stream("alpha", "lamp", reads={"LampSwitched.v1": LampFields()}, ignores=frozenset({"LampMoved.v1"}))
 
 
 def on_lamp_switched(db: Session, event: Received[Any]) -> None:

@@ -146,7 +146,7 @@ STREAMS = (
             "AppointmentRescheduled.v1": RescheduledFields(),
             "AppointmentCancelled.v1": CancelledFields(),
         },
-        passes_over=frozenset(
+        ignores=frozenset(
             {
                 "AppointmentConfirmed.v1",
                 "AppointmentArrived.v1",
@@ -166,13 +166,13 @@ STREAMS = (
             "PackageReopened.v1": PackageFields(),
             "PackageCancelled.v1": PackageFields(),
         },
-        passes_over=frozenset({"PackageScheduled.v1"}),
+        ignores=frozenset({"PackageScheduled.v1"}),
     ),
     Stream(
         "patient-files",
         "patient",
         reads={"PatientRegistered.v1": PatientFields(), "PatientUpdated.v1": PatientFields()},
-        passes_over=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
+        ignores=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
     ),
 )
 

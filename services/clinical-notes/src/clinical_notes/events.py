@@ -104,7 +104,7 @@ STREAMS = (
             "SessionCancelled.v1": SessionFields(),
             "SessionCorrected.v1": SessionCorrectedFields(),
         },
-        passes_over=frozenset({"SessionFilled.v1", "SessionSpotsOpened.v1"}),
+        ignores=frozenset({"SessionFilled.v1", "SessionSpotsOpened.v1"}),
     ),
     Stream(
         "scheduling",
@@ -124,7 +124,7 @@ STREAMS = (
         "patient-files",
         "patient",
         reads={"PatientRegistered.v1": PatientFields(), "PatientUpdated.v1": PatientFields()},
-        passes_over=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
+        ignores=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
     ),
 )
 

@@ -156,7 +156,7 @@ STREAMS = (
         "scheduling",
         "session",
         reads={},
-        passes_over=frozenset(
+        ignores=frozenset(
             {
                 "SessionScheduled.v1",
                 "SessionRescheduled.v1",
@@ -187,7 +187,7 @@ STREAMS = (
         "scheduling",
         "package",
         reads={"PackageScheduled.v1": PackageScheduledFields(), "PackageCancelled.v1": PackageFields()},
-        passes_over=frozenset({"PackageCreated.v1", "PackageCompleted.v1", "PackageReopened.v1"}),
+        ignores=frozenset({"PackageCreated.v1", "PackageCompleted.v1", "PackageReopened.v1"}),
     ),
     Stream(
         "scheduling",
@@ -202,7 +202,7 @@ STREAMS = (
         "patient-files",
         "patient",
         reads={"PatientRegistered.v1": PatientFields(), "PatientUpdated.v1": PatientFields()},
-        passes_over=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
+        ignores=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
     ),
 )
 

@@ -65,14 +65,14 @@ class Fields(Loaded):
 class Stream:
     """One aggregate of another service, all of whose events this service follows, in order.
 
-    `reads` maps an event (`AppointmentBooked.v1`) to the fields read of it; `passes_over` names those that are known
+    `reads` maps an event (`AppointmentBooked.v1`) to the fields read of it; `ignores` names those that are known
     and mean nothing here.
     """
 
     service: str
     aggregate: str
     reads: Mapping[str, Schema]
-    passes_over: frozenset[str] = field(default=frozenset())
+    ignores: frozenset[str] = field(default=frozenset())
 
     @property
     def binding(self) -> str:

@@ -120,7 +120,7 @@ class Inbox:
     def knows(self, envelope: Envelope) -> bool:
         """Whether the event is one that this service reads or knowingly passes over."""
         stream = self.streams.get((envelope.service, envelope.aggregate))
-        return stream is not None and (envelope.event in stream.reads or envelope.event in stream.passes_over)
+        return stream is not None and (envelope.event in stream.reads or envelope.event in stream.ignores)
 
     def receive(self, envelope: Envelope) -> None:
         """Apply an event if it is its turn, with those that wait directly behind it; else keep or forget it.

@@ -41,7 +41,7 @@ STREAMS = (
             "PatientUpdated.v1": PatientFields(),
             "ConsentStandingChanged.v1": ConsentFields(),
         },
-        passes_over=frozenset({"PatientsMerged.v1"}),
+        ignores=frozenset({"PatientsMerged.v1"}),
     ),
     Stream("billing", "clearance", reads={"FinancialClearanceChanged.v1": ClearanceFields()}),
 )
