@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from werkzeug.test import TestResponse
 
-from scheduling.domain import EXPECTED, PARTICIPANT, SESSION
 from scheduling.domain import LIVE_PARTICIPANT as LIVE
+from scheduling.domain import PARTICIPANT, SESSION, UPCOMING_STATUSES
 
 from .factories import EARLY, Desk, at, created, ok, problem
 
@@ -168,7 +168,7 @@ class Scheduling(RuleBasedStateMachine):
     def change_seat(self, which: int, into: int) -> None:
         spot, target = self.spots[which % len(self.spots)], self.sessions[into % len(self.sessions)]
         answer = self._post(f"/participants/{spot.id}/reschedule", {"session_id": target.id})
-        movable = spot.status in EXPECTED and spot.session.status == "SCHEDULED"
+        movable = spot.status in UPCOMING_STATUSES and spot.session.status == "SCHEDULED"
         refusal = self._refusal(target, spot.patient, spot) if movable else "invalid-transition"
         if self._told(answer, refusal):
             old = spot.session
@@ -219,7 +219,7 @@ class Scheduling(RuleBasedStateMachine):
             return
         held.status = target
         for spot in held.spots:
-            if target == "CANCELLED" and spot.status in EXPECTED:
+            if target == "CANCELLED" and spot.status in UPCOMING_STATUSES:
                 spot.status = "CANCELLED"
             elif target == "COMPLETED" and spot.status in AT_THE_END:
                 spot.become(AT_THE_END[spot.status])

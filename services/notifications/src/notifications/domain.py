@@ -41,7 +41,7 @@ BODY_LIMITS = {WHATSAPP: 1024, SMS: 670, EMAIL: 10_000}
 BOOKING_CONFIRMATION, RESCHEDULING, CANCELLATION = "BOOKING_CONFIRMATION", "RESCHEDULING", "CANCELLATION"
 WAITLIST_OFFER = "WAITLIST_OFFER"
 #: An appointment in one of these states is still to come; in any other its patient is reminded of nothing.
-EXPECTED = ("BOOKED", "CONFIRMED")
+UPCOMING_STATUSES = ("BOOKED", "CONFIRMED")
 #: How long before the session each reminder is due.
 REMINDERS = {"24H": timedelta(hours=24), "2H": timedelta(hours=2)}
 APPOINTMENT_KINDS = (
@@ -51,7 +51,7 @@ APPOINTMENT_KINDS = (
     *(f"REMINDER_{kind}" for kind in REMINDERS),
 )
 #: What tells a patient where and when an appointment is.
-NEWS_KINDS = (BOOKING_CONFIRMATION, RESCHEDULING)
+ANNOUNCEMENT_KINDS = (BOOKING_CONFIRMATION, RESCHEDULING)
 #: What sets, moves or takes away several dates of a package at once.
 PACKAGE_CAUSES = ("SCHEDULED", "RESCHEDULED", "SUBSTITUTED", "PAUSED", "RESUMED")
 PACKAGE_KINDS = (*(f"PACKAGE_{cause}" for cause in PACKAGE_CAUSES), "PACKAGE_CANCELLED")
@@ -69,9 +69,9 @@ _USELESS_FROM = {
 }
 
 #: Nothing is announced for an event that is older: a replay must not wake patients.
-NEWS = timedelta(days=1)
+MAX_ANNOUNCEMENT_AGE = timedelta(days=1)
 #: How long a message waits for a patient whose registration may still be on its way.
-PATIENCE = timedelta(minutes=10)
+PATIENT_LOOKUP_TIMEOUT = timedelta(minutes=10)
 #: From how long after its claim on another worker looks whether a message's sender is still there.
 SENDER_LOOKED_AFTER = timedelta(seconds=5)
 #: Longer than any attempt can take: a sender of whom nothing is heard for so long counts as lost.
@@ -159,7 +159,7 @@ class Outgoing:
 
 def is_news(announced_at: datetime, now: datetime) -> bool:
     """Whether an event is recent enough to be announced to anybody."""
-    return now - announced_at <= NEWS
+    return now - announced_at <= MAX_ANNOUNCEMENT_AGE
 
 
 def reminders_for(starts_at: datetime, now: datetime) -> Iterator[tuple[str, datetime]]:
@@ -175,7 +175,7 @@ def is_too_late(kind: str, deadline: datetime | None, queued_at: datetime, now: 
     `deadline` is the session's start or the offer's end.
     """
     of_no_use = deadline is not None and kind in _USELESS_FROM and now >= deadline - _USELESS_FROM[kind]
-    return of_no_use or now - queued_at > NEWS
+    return of_no_use or now - queued_at > MAX_ANNOUNCEMENT_AGE
 
 
 def has_something_to_tell(kind: str, dates: int, unscheduled: int) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from jalsa.db.keyset import keyset
-from notifications.domain import CANCELLATION, EXPECTED, NEWS_KINDS, PackageSession, QuietHours, Reach
+from notifications.domain import ANNOUNCEMENT_KINDS, CANCELLATION, UPCOMING_STATUSES, PackageSession, QuietHours, Reach
 from notifications.models import (
     Appointment,
     ClinicProjection,
@@ -87,7 +87,7 @@ def cancelled_news(db: Session, appointment: Appointment) -> list[Message]:
     """What an appointment's patient was to be told last of where and when it is, and by each reminder, if CANCELLED."""
     of_it = Message.appointment_id == appointment.id, Message.kind != CANCELLATION
     told = db.scalars(select(Message).where(*of_it).order_by(Message.id))
-    latest = {"news" if message.kind in NEWS_KINDS else message.kind: message for message in told}
+    latest = {"news" if message.kind in ANNOUNCEMENT_KINDS else message.kind: message for message in told}
     return [message for message in latest.values() if message.status == "CANCELLED"]
 
 
@@ -201,7 +201,7 @@ def package_facts(db: Session, package: Package, numbers: Sequence[int] | None, 
         db.scalars(
             select(Appointment.id).where(
                 Appointment.id.in_(session.appointment_id for session in package.sessions),
-                or_(Appointment.status.not_in(EXPECTED), Appointment.moved_alone_at > package.announced_at),
+                or_(Appointment.status.not_in(UPCOMING_STATUSES), Appointment.moved_alone_at > package.announced_at),
             )
         )
     )

@@ -75,9 +75,9 @@ def end(db: Session, appointment_id: UUID, status: str) -> None:
 def correct(db: Session, appointment_id: UUID, status: str, *, now: datetime) -> None:
     """The patient's coming or not was a slip: what was to come before it is to come again, unless it is late by now."""
     appointment = _locked(db, appointment_id)
-    was_expected, appointment.status = appointment.status in domain.EXPECTED, status
+    was_expected, appointment.status = appointment.status in domain.UPCOMING_STATUSES, status
     db.flush()
-    if status in domain.EXPECTED and not was_expected:
+    if status in domain.UPCOMING_STATUSES and not was_expected:
         messages.take_up_again(db, appointment, now=now)
         reminders.schedule(db, appointment, now=now)
 

@@ -164,7 +164,7 @@ def _is_obsolete(db: Session, message: Message, subject: Subject, now: datetime)
         replaced = subject.replaced_at is not None and message.created_at < subject.replaced_at
         facts = queries.package_facts(db, subject, message.session_numbers, now)
         return replaced or not domain.has_something_to_tell(message.kind, len(facts.sessions), facts.unscheduled)
-    expected = subject.status in domain.EXPECTED or message.kind == domain.CANCELLATION
+    expected = subject.status in domain.UPCOMING_STATUSES or message.kind == domain.CANCELLATION
     # the clinic that a text names may be another one even where the time is the same
     moved = subject.moved_at is not None and message.created_at < subject.moved_at
     return not expected or moved or subject.starts_at != message.starts_at
@@ -194,7 +194,7 @@ def _take_over(db: Session, message: Message, subject: Subject, now: datetime) -
 def _is_ready(db: Session, message: Message, subject: Subject, now: datetime) -> bool:
     """Settle channel, recipient and text if they are not yet; put off or fail what can not go out now."""
     reach = queries.find_reach(db, message.patient_id)
-    if reach is None and now - message.created_at < domain.PATIENCE:
+    if reach is None and now - message.created_at < domain.PATIENT_LOOKUP_TIMEOUT:
         message.next_at = now + timedelta(seconds=1)
         return False
     contact = reach.contact() if reach else None

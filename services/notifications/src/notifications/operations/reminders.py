@@ -50,7 +50,7 @@ def make_message(db: Session, reminder_id: UUID, *, now: datetime) -> bool:
     if claimed is None:
         return False
     reminder, appointment = claimed
-    if appointment.status not in domain.EXPECTED or appointment.starts_at != reminder.starts_at:
+    if appointment.status not in domain.UPCOMING_STATUSES or appointment.starts_at != reminder.starts_at:
         _become(reminder, "CANCELLED")
     else:
         reminder.message_id = messages.queue(db, f"REMINDER_{reminder.kind}", appointment, now=now).id

@@ -81,7 +81,7 @@ PACKAGE_SESSION = state_machine(
 LIVE_SESSION = ("SCHEDULED", "IN_PROGRESS", "COMPLETED")
 LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
 #: Those who are still to come: they can be moved, and miss their session if they do not come.
-EXPECTED = ("BOOKED", "CONFIRMED")
+UPCOMING_STATUSES = ("BOOKED", "CONFIRMED")
 
 #: Those who wait, and those of them to whom a place is offered.
 OPEN_ENTRY = ("WAITING", "OFFERED")

@@ -135,7 +135,7 @@ def mark_no_show(db: Session, participant_id: UUID, *, now: datetime) -> bool:
     grace = queries.settings(db).no_show_grace_minutes
     since = max(participant.starts_at, participant.corrected_at or participant.starts_at)
     overdue = since + timedelta(minutes=grace) <= now
-    if participant.status not in domain.EXPECTED or participant.recorded_late or not overdue:
+    if participant.status not in domain.UPCOMING_STATUSES or participant.recorded_late or not overdue:
         return False
     mark_missed(db, participant, f"not arrived {grace} minutes after the start", now=now, automatic=True)
     return True

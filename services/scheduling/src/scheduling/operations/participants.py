@@ -192,7 +192,7 @@ def move_participant(
 
 
 def _check_movable(participant: Participant) -> None:
-    if participant.status not in domain.EXPECTED:
+    if participant.status not in domain.UPCOMING_STATUSES:
         raise errors.ParticipantImmovable(participant.status)
     if participant.session.status != "SCHEDULED":
         raise errors.StartedSpotImmovable

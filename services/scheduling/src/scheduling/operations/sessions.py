@@ -267,7 +267,7 @@ def complete_session(
     for participant in queries.live_participants(db, session.id):
         if participant.status == "ARRIVED":
             attendance.attend(db, participant, now=now)
-        elif participant.status in domain.EXPECTED:
+        elif participant.status in domain.UPCOMING_STATUSES:
             attendance.mark_missed(db, participant, "not arrived by the end of the session", now=now)
         attended += participant.status == "ATTENDED"
     no_shows = queries.count_participants(db, session.id, "NO_SHOW")

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session, selectinload
 
 from jalsa.service.errors import NotFound
-from scheduling.domain import EXPECTED, LIVE_PARTICIPANT
+from scheduling.domain import LIVE_PARTICIPANT, UPCOMING_STATUSES
 from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
 
 
@@ -54,7 +54,7 @@ class LockedPackage:
         return [
             (package_session, p)
             for package_session, p in self.placed()
-            if p.status in EXPECTED and _is_to_come(p.session, now)
+            if p.status in UPCOMING_STATUSES and _is_to_come(p.session, now)
         ]
 
     def package_session(self, number: int) -> PackageSession:
@@ -84,7 +84,7 @@ _COMING = text("""
 
 def sessions_to_come(db: Session, package_id: UUID) -> Sequence[UUID]:
     """The sessions in which a package has appointments that are expected."""
-    return db.scalars(_COMING, {"package": package_id, "expected": list(EXPECTED)}).all()
+    return db.scalars(_COMING, {"package": package_id, "expected": list(UPCOMING_STATUSES)}).all()
 
 
 _COUNTS = text("""

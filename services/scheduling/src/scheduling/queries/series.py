@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from scheduling.domain import EXPECTED, LIVE_PARTICIPANT, SESSION
+from scheduling.domain import LIVE_PARTICIPANT, SESSION, UPCOMING_STATUSES
 from scheduling.models import ClinicalSession, Participant, SeriesMember, ServiceType, SessionSeries
 
 
@@ -81,7 +81,7 @@ def coming_spots(db: Session, series_id: UUID, patient_id: UUID, *, since: datet
         .where(
             ClinicalSession.series_id == series_id,
             Participant.patient_id == patient_id,
-            Participant.status.in_(EXPECTED),
+            Participant.status.in_(UPCOMING_STATUSES),
             ClinicalSession.status == "SCHEDULED",
             Participant.starts_at > now,
             Participant.starts_at >= since,

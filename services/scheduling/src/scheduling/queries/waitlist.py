@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, select, text, tuple_
 from sqlalchemy.orm import Session
 
-from scheduling.domain import EXPECTED, OPEN_ENTRY
+from scheduling.domain import OPEN_ENTRY, UPCOMING_STATUSES
 from scheduling.domain.hours import day_of, earliest_today, part_of_day, weekday_of
 from scheduling.models import (
     ClinicalSession,
@@ -79,7 +79,7 @@ def waiting_among(db: Session, session_id: UUID) -> Sequence[UUID]:
         .distinct()
         .join_from(WaitlistEntry, Participant, Participant.patient_id == WaitlistEntry.patient_id)
     )
-    among = query.where(Participant.session_id == session_id, Participant.status.in_(EXPECTED), _OPEN)
+    among = query.where(Participant.session_id == session_id, Participant.status.in_(UPCOMING_STATUSES), _OPEN)
     return db.scalars(among.order_by(WaitlistEntry.patient_id)).all()
 
 
