@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session
 
-from jalsa.db.schema import create_folding, create_mechanisms, create_sources, guard_numbers, protect
+from jalsa.db.schema import create_folding, create_mechanisms, create_sources, guard_numbers, register_tenant_table
 from jalsa.db.transactions import TenantRow
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import ServiceKit
@@ -356,8 +356,8 @@ def create_tables(execute: Callable[[str], None], service: str) -> None:
     create_folding(execute, service)
     create_sources(execute, service)
     execute(TABLES)
-    protect(execute, "lamps", service)
-    protect(execute, "lights", service, audited=False)
+    register_tenant_table(execute, "lamps", service)
+    register_tenant_table(execute, "lights", service, audited=False)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.db.schema import protect
+from jalsa.db.schema import register_tenant_table
 
 revision = "0002"
 down_revision = "0001"
@@ -35,7 +35,7 @@ def upgrade() -> None:
         CREATE INDEX invoices_package_number ON invoices (tenant_id, package_number, id)
           WHERE package_number IS NOT NULL;
     """)
-    protect(op.execute, "packages", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
+    register_tenant_table(op.execute, "packages", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
 
 
 def downgrade() -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.db.schema import protect
+from jalsa.db.schema import register_tenant_table
 
 revision = "0006"
 down_revision = "0005"
@@ -19,7 +19,7 @@ def upgrade() -> None:
           PRIMARY KEY (tenant_id, id)
         )
     """)
-    protect(op.execute, "clinics", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
+    register_tenant_table(op.execute, "clinics", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
 
 
 def downgrade() -> None:

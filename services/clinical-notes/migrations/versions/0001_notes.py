@@ -6,7 +6,7 @@ own, except a participant to its session, because AppointmentBooked brings both.
 
 from alembic import op
 
-from jalsa.db.schema import create_mechanisms, drop_mechanisms, protect
+from jalsa.db.schema import create_mechanisms, drop_mechanisms, register_tenant_table
 
 revision = "0001"
 down_revision = None
@@ -107,9 +107,9 @@ def upgrade() -> None:
           FOR EACH ROW WHEN (OLD.status = 'SIGNED') EXECUTE FUNCTION keep_signed();
     """)
     for table in PROJECTIONS:
-        protect(op.execute, table, SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
+        register_tenant_table(op.execute, table, SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
     # a note is never deleted, and what it is about never changes
-    protect(
+    register_tenant_table(
         op.execute,
         "notes",
         SERVICE,

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.db.schema import across_tenants, create_mechanisms, drop_mechanisms, protect
+from jalsa.db.schema import create_mechanisms, drop_mechanisms, grant_relay_access, register_tenant_table
 
 revision = "0001"
 down_revision = None
@@ -152,12 +152,12 @@ def upgrade() -> None:
         CREATE INDEX notices_unread ON notices (tenant_id, user_id) WHERE read_at IS NULL;
     """)
     for table in TABLES:
-        protect(op.execute, table, SERVICE, rights=KEPT)
+        register_tenant_table(op.execute, table, SERVICE, rights=KEPT)
     for table in PROJECTIONS:
-        protect(op.execute, table, SERVICE, audited=False, rights=KEPT)
+        register_tenant_table(op.execute, table, SERVICE, audited=False, rights=KEPT)
     # Where work is due is found for all tenants at once; no patient's data is among these columns.
-    across_tenants(op.execute, "reminders", SERVICE, "id, tenant_id, status, due_at, message_id")
-    across_tenants(op.execute, "messages", SERVICE, "id, tenant_id, status, next_at")
+    grant_relay_access(op.execute, "reminders", SERVICE, "id, tenant_id, status, due_at, message_id")
+    grant_relay_access(op.execute, "messages", SERVICE, "id, tenant_id, status, next_at")
 
 
 def downgrade() -> None:

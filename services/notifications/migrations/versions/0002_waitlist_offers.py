@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.db.schema import protect
+from jalsa.db.schema import register_tenant_table
 
 revision = "0002"
 down_revision = "0001"
@@ -30,7 +30,7 @@ def upgrade() -> None:
         ALTER TABLE messages ADD CONSTRAINT messages_about_one CHECK (num_nonnulls(appointment_id, offer_id) = 1);
         CREATE INDEX messages_offer ON messages (tenant_id, offer_id) WHERE offer_id IS NOT NULL;
     """)
-    protect(op.execute, "offers", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
+    register_tenant_table(op.execute, "offers", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
 
 
 def downgrade() -> None:

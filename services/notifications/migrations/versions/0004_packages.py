@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.db.schema import protect
+from jalsa.db.schema import register_tenant_table
 
 revision = "0004"
 down_revision = "0003"
@@ -45,7 +45,7 @@ def upgrade() -> None:
         ALTER TABLE notices ADD FOREIGN KEY (tenant_id, package_id) REFERENCES packages;
         ALTER TABLE notices ADD CONSTRAINT notices_about_one CHECK (num_nonnulls(appointment_id, package_id) = 1);
     """)
-    protect(op.execute, "packages", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
+    register_tenant_table(op.execute, "packages", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
 
 
 def downgrade() -> None:

@@ -5,7 +5,7 @@ An id is unique within its tenant only: a row of one tenant can never stand in t
 
 from alembic import op
 
-from jalsa.db.schema import create_mechanisms, drop_mechanisms, protect
+from jalsa.db.schema import create_mechanisms, drop_mechanisms, register_tenant_table
 
 revision = "0001"
 down_revision = None
@@ -96,9 +96,9 @@ def upgrade() -> None:
         );
     """)
     for table, rights in TABLES.items():
-        protect(op.execute, table, SERVICE, rights=rights)
+        register_tenant_table(op.execute, table, SERVICE, rights=rights)
     for table in PROJECTIONS:
-        protect(op.execute, table, SERVICE, audited=False)
+        register_tenant_table(op.execute, table, SERVICE, audited=False)
 
 
 def downgrade() -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from jalsa.db.schema import across_tenants, protect
+from jalsa.db.schema import grant_relay_access, register_tenant_table
 
 revision = "0002"
 down_revision = "0001"
@@ -52,11 +52,11 @@ def upgrade() -> None:
     """)
     # what was signed is never changed: a consent can only be revoked
     rights = "SELECT, INSERT, UPDATE (revoked_at, revoked_by, revoke_reason)"
-    protect(op.execute, "consents", SERVICE, rights=rights)
+    register_tenant_table(op.execute, "consents", SERVICE, rights=rights)
     # made of the consents, which are audited
-    protect(op.execute, "consent_standings", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
+    register_tenant_table(op.execute, "consent_standings", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
     # where a standing is due to change is found for all tenants at once
-    across_tenants(op.execute, "consent_standings", SERVICE, "id, tenant_id, due_at")
+    grant_relay_access(op.execute, "consent_standings", SERVICE, "id, tenant_id, due_at")
 
 
 def downgrade() -> None:

@@ -5,7 +5,7 @@ Exclusion constraints stand on a range type of uuid, because btree_gist is not e
 
 from alembic import op
 
-from jalsa.db.schema import create_mechanisms, drop_mechanisms, protect
+from jalsa.db.schema import create_mechanisms, drop_mechanisms, register_tenant_table
 
 revision = "0001"
 down_revision = None
@@ -235,9 +235,9 @@ def upgrade() -> None:
         END $$;
     """)
     for table in TABLES:
-        protect(op.execute, table, SERVICE)
+        register_tenant_table(op.execute, table, SERVICE)
     for table in PROJECTIONS:
-        protect(op.execute, table, SERVICE, audited=False)
+        register_tenant_table(op.execute, table, SERVICE, audited=False)
 
 
 def downgrade() -> None:

@@ -5,7 +5,7 @@ The place that an open offer holds counts like a participant's, in the same func
 
 from alembic import op
 
-from jalsa.db.schema import across_tenants, protect
+from jalsa.db.schema import grant_relay_access, register_tenant_table
 
 revision = "0002"
 down_revision = "0001"
@@ -323,13 +323,13 @@ def upgrade() -> None:
     op.execute(_HOLD_PLACE_V2)
     op.execute(_CHECK_CAPACITY_V2)
     for table in TABLES:
-        protect(op.execute, table, SERVICE)
+        register_tenant_table(op.execute, table, SERVICE)
     # what the workers look for in all tenants at once: only what says that work is due
-    across_tenants(op.execute, "settings", SERVICE, "tenant_id, no_show_grace_minutes")
-    across_tenants(op.execute, "participants", SERVICE, "id, tenant_id, session_id, status, starts_at")
-    across_tenants(op.execute, "sessions", SERVICE, "id, tenant_id, status, starts_at, decision_at, decision")
-    across_tenants(op.execute, "waitlist_entries", SERVICE, "id, tenant_id, session_id, status, until_date")
-    across_tenants(op.execute, "waitlist_offers", SERVICE, "id, tenant_id, session_id, status, expires_at")
+    grant_relay_access(op.execute, "settings", SERVICE, "tenant_id, no_show_grace_minutes")
+    grant_relay_access(op.execute, "participants", SERVICE, "id, tenant_id, session_id, status, starts_at")
+    grant_relay_access(op.execute, "sessions", SERVICE, "id, tenant_id, status, starts_at, decision_at, decision")
+    grant_relay_access(op.execute, "waitlist_entries", SERVICE, "id, tenant_id, session_id, status, until_date")
+    grant_relay_access(op.execute, "waitlist_offers", SERVICE, "id, tenant_id, session_id, status, expires_at")
 
 
 def downgrade() -> None:

@@ -6,7 +6,7 @@ refuses, at the commit, one that does not.
 
 from alembic import op
 
-from jalsa.db.schema import protect
+from jalsa.db.schema import register_tenant_table
 
 revision = "0003"
 down_revision = "0002"
@@ -131,7 +131,7 @@ def upgrade() -> None:
         ALTER TABLE settings ADD make_up_no_shows boolean NOT NULL DEFAULT false;
     """)
     for table in TABLES:
-        protect(op.execute, table, SERVICE)
+        register_tenant_table(op.execute, table, SERVICE)
 
 
 def downgrade() -> None:

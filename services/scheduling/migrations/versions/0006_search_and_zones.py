@@ -7,7 +7,7 @@ A change of who takes part in a group session leaves its time, because the calen
 
 from alembic import op
 
-from jalsa.db.schema import create_folding, drop_folding, protect
+from jalsa.db.schema import create_folding, drop_folding, register_tenant_table
 
 revision = "0006"
 down_revision = "0005"
@@ -67,7 +67,7 @@ def upgrade() -> None:
           FOR EACH ROW WHEN (OLD.session_id IS DISTINCT FROM NEW.session_id OR OLD.live IS DISTINCT FROM NEW.live)
           EXECUTE FUNCTION mark_roster_change();
     """)
-    protect(op.execute, "roster_changes", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
+    register_tenant_table(op.execute, "roster_changes", SERVICE, audited=False, rights="SELECT, INSERT, UPDATE")
 
 
 def downgrade() -> None:

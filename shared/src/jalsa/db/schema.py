@@ -156,7 +156,7 @@ def create_mechanisms(execute: Execute, service: str) -> None:
     app, relay = roles(service)
     execute(f"GRANT USAGE ON SCHEMA public TO {app}, {relay}")
     for name in ("numbers", "idempotency_keys", "outbox_heads", "inbox_heads", "inbox", "outbox", "audit_log"):
-        isolate(execute, name)
+        enable_tenant_rls(execute, name)
     execute(f"""
         GRANT SELECT ON audit_log TO {app};
         GRANT SELECT, INSERT, UPDATE ON numbers, outbox_heads, inbox_heads TO {app};
@@ -174,7 +174,7 @@ def create_mechanisms(execute: Execute, service: str) -> None:
         GRANT SELECT (created_at), DELETE ON idempotency_keys TO {relay};
     """)
     for name in ("outbox", "inbox", "inbox_heads", "idempotency_keys"):
-        across_tenants(execute, name, service)
+        grant_relay_access(execute, name, service)
     # our own services read every tenant's events, and nothing else, under the tenant `*`
     execute(f"CREATE POLICY feed ON outbox FOR SELECT TO {app} USING (current_setting('jalsa.tenant', true) = '*')")
     # what an operator does with a dead event is a change of a record
@@ -324,7 +324,7 @@ def roles(service: str) -> tuple[str, str]:
     return f"{stem}_app", f"{stem}_relay"
 
 
-def isolate(execute: Execute, table: str) -> None:
+def enable_tenant_rls(execute: Execute, table: str) -> None:
     """Force row-level security: a transaction sees and writes its own tenant's rows, the owner's too."""
     execute(f"""
         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -334,7 +334,7 @@ def isolate(execute: Execute, table: str) -> None:
     """)
 
 
-def across_tenants(execute: Execute, table: str, service: str, columns: str | None = None) -> None:
+def grant_relay_access(execute: Execute, table: str, service: str, columns: str | None = None) -> None:
     """Let the relay role see every tenant's rows; `columns`, if given, are granted for reading and nothing else."""
     _, relay = roles(service)
     execute(f"CREATE POLICY relay ON {table} TO {relay} USING (true) WITH CHECK (true)")
@@ -342,13 +342,15 @@ def across_tenants(execute: Execute, table: str, service: str, columns: str | No
         execute(f"GRANT SELECT ({columns}) ON {table} TO {relay}")
 
 
-def protect(execute: Execute, table: str, service: str, *, audited: bool = True, rights: str | None = None) -> None:
+def register_tenant_table(
+    execute: Execute, table: str, service: str, *, audited: bool = True, rights: str | None = None
+) -> None:
     """Make a domain table a tenant's: row-level security, the application's rights, and an audit row per change.
 
     A table has `id` and `tenant_id`. A projection of another service's data is not audited: its owner's is.
     """
     app, _ = roles(service)
-    isolate(execute, table)
+    enable_tenant_rls(execute, table)
     execute(f"GRANT {rights or 'SELECT, INSERT, UPDATE, DELETE'} ON {table} TO {app}")
     if audited:
         execute(f"""
