@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from scheduling.domain.hours import (
     Interval,
     WorkingHours,
-    covered,
+    contains,
     day_of,
     days,
-    exists,
     instant_of,
     local_day,
     merged,
     open_intervals,
+    subtract,
+    wall_time_exists,
     weekday_of,
-    without,
 )
 
 CLINIC = UUID(int=1)
@@ -48,7 +48,7 @@ def local(text: str, zone: str, fold: int = 0) -> datetime:
 
 def within(hours: list[WorkingHours], zone: str, start: datetime, end: datetime) -> bool:
     """Whether a session from start to end lies in the hours."""
-    return covered(open_intervals(hours, CLINIC, zone, day_of(start, zone), day_of(end, zone)), start, end)
+    return contains(open_intervals(hours, CLINIC, zone, day_of(start, zone), day_of(end, zone)), start, end)
 
 
 def fits(hours: list[WorkingHours], zone: str, start: str, end: str) -> bool:
@@ -67,7 +67,7 @@ def shown(day: date, wall: time, zone: str) -> list[datetime]:
 @given(day=some_days, wall=walls, zone=zones)
 def test_a_wall_time_is_the_instant_at_which_the_clock_shows_it(day: date, wall: time, zone: str) -> None:
     tz, there = ZoneInfo(zone), shown(day, wall, zone)
-    assert exists(day, wall, tz) is bool(there)
+    assert wall_time_exists(day, wall, tz) is bool(there)
     if there:
         assert instant_of(day, wall, tz) == there[0]
         assert instant_of(day, wall, tz, latest=True) == there[-1]
@@ -80,9 +80,9 @@ def test_a_wall_time_is_the_instant_at_which_the_clock_shows_it(day: date, wall:
 
 def test_a_time_that_the_clock_leaves_out_or_shows_twice() -> None:
     tz, half_past_two = ZoneInfo(BERLIN), time(2, 30)
-    assert not exists(SPRING, half_past_two, tz)
+    assert not wall_time_exists(SPRING, half_past_two, tz)
     assert instant_of(SPRING, half_past_two, tz) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)  # 03:30
-    assert exists(AUTUMN, half_past_two, tz)
+    assert wall_time_exists(AUTUMN, half_past_two, tz)
     assert instant_of(AUTUMN, half_past_two, tz) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     assert instant_of(AUTUMN, half_past_two, tz, latest=True) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
 
@@ -133,7 +133,7 @@ def test_merged_intervals_are_the_same_minutes_in_order_and_apart(intervals: lis
 
 @given(some_intervals, some_intervals)
 def test_what_is_left_is_the_minutes_that_were_not_taken(intervals: list[Interval], taken: list[Interval]) -> None:
-    left = without(merged(intervals), merged(taken))
+    left = subtract(merged(intervals), merged(taken))
     assert in_order_and_apart(left)
     assert minutes_of(left) == minutes_of(intervals) - minutes_of(taken)
 
@@ -141,7 +141,7 @@ def test_what_is_left_is_the_minutes_that_were_not_taken(intervals: list[Interva
 @given(some_intervals, st.integers(0, 70), st.integers(1, 20))
 def test_a_time_is_covered_if_every_minute_is_there(intervals: list[Interval], start: int, length: int) -> None:
     asked = interval(start, length)
-    assert covered(merged(intervals), *asked) is (minutes_of([asked]) <= minutes_of(intervals))
+    assert contains(merged(intervals), *asked) is (minutes_of([asked]) <= minutes_of(intervals))
 
 
 stretches = st.builds(
@@ -173,7 +173,7 @@ def test_a_provider_works_in_the_minutes_between_the_two_wall_times(
         closes = end if stretch.end == time(0) else instant_of(day, stretch.end, tz, latest=True)
         worked |= {m for m in range(-120, 27 * 60) if opens <= start + m * MINUTE < closes}
     assert {
-        m for m in range(-120, 27 * 60) if covered(found, start + m * MINUTE, start + m * MINUTE + MINUTE)
+        m for m in range(-120, 27 * 60) if contains(found, start + m * MINUTE, start + m * MINUTE + MINUTE)
     } == worked
 
 

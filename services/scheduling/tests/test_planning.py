@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.domain.hours import PARTS_OF_DAY, Interval, WorkingHours, local_day, merged, open_intervals, without
+from scheduling.domain.hours import PARTS_OF_DAY, Interval, WorkingHours, local_day, merged, open_intervals, subtract
 from scheduling.domain.planning import (
     Failure,
     Occurrence,
@@ -195,8 +195,8 @@ def questions(draw: st.DrawFn) -> Question:
 
     def option(provider_id: UUID) -> ProviderOption:
         worked = always_or_some()
-        untaken = without(worked, spread(midnight, draw(few)))
-        return ProviderOption(provider_id, (worked, untaken, without(untaken, spread(midnight, draw(few)))))
+        untaken = subtract(worked, spread(midnight, draw(few)))
+        return ProviderOption(provider_id, (worked, untaken, subtract(untaken, spread(midnight, draw(few)))))
 
     everybody = [option(p) for p in PROVIDERS[: draw(st.integers(0, 3))]]
     total = draw(st.integers(2, 6))
@@ -335,7 +335,7 @@ def office(
 
 
 def busy(option: ProviderOption, *taken: Interval) -> ProviderOption:
-    left = without(option.free, merged(taken))
+    left = subtract(option.free, merged(taken))
     return replace(option, stages=(option.stages[0], left, left))
 
 
@@ -423,7 +423,7 @@ def test_of_two_who_are_free_the_one_who_holds_the_others_is_taken() -> None:
 def test_the_room_is_the_same_where_it_can_be_and_never_two_that_are_each_half_free() -> None:
     long = (at(SUNDAY, 0), at(SUNDAY + 9 * DAY, 0))
     preferences = some_preferences()
-    first = without([long], [(at(SUNDAY + DAY, 8), at(SUNDAY + DAY, 18))])
+    first = subtract([long], [(at(SUNDAY + DAY, 8), at(SUNDAY + DAY, 18))])
     rooms = Rooms({ROOMS[0]: first, ROOMS[1]: [long]})
     found = plan(preferences, each(3, office()), rooms)
     assert [o.room_id for o in found if isinstance(o, Occurrence)] == [ROOMS[0], ROOMS[1], ROOMS[0]]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduling.domain.hours import PARTS_OF_DAY, Interval, local_day, merged
-from scheduling.domain.slots import Grid, common, windows
+from scheduling.domain.slots import Grid, intersect, windows
 
 BERLIN, RIYADH = "Europe/Berlin", "Asia/Riyadh"
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)  # in Berlin: 02:00 becomes 03:00, 03:00 becomes 02:00
@@ -27,8 +27,8 @@ def times(grid: Grid, day: date, length: timedelta = HOUR) -> list[str]:
     """The wall times of a whole free day at which sessions of an hour may begin."""
     tz = ZoneInfo(grid.zone)
     start, end = local_day(day, tz)
-    begins = grid.begins([(start, end + length)], length, (start, end))
-    return [begin.astimezone(tz).strftime("%H:%M") for begin in begins]
+    start_times = grid.start_times([(start, end + length)], length, (start, end))
+    return [begin.astimezone(tz).strftime("%H:%M") for begin in start_times]
 
 
 def test_an_ordinary_day_has_every_step_from_midnight_on() -> None:
@@ -107,15 +107,15 @@ def test_a_session_begins_at_the_times_that_a_watched_clock_shows(
             and any(a <= minute and minute + length * MINUTE <= b for a, b in free)
         ):
             expected.append(minute)
-    found = list(Grid(zone, step, part, weekdays).begins(free, length * MINUTE, (start, end)))
+    found = list(Grid(zone, step, part, weekdays).start_times(free, length * MINUTE, (start, end)))
     assert found == expected
 
 
 def test_a_session_fits_into_free_time_to_the_minute() -> None:
     grid, nine = Grid("UTC", 15), datetime.combine(SPRING, time(9), UTC)
-    assert list(grid.begins([(nine, nine + HOUR)], HOUR, EVER)) == [nine]
-    assert list(grid.begins([(nine, nine + HOUR - MINUTE)], HOUR, EVER)) == []
-    assert list(grid.begins([(nine + MINUTE, nine + HOUR + 15 * MINUTE)], HOUR, EVER)) == [nine + 15 * MINUTE]
+    assert list(grid.start_times([(nine, nine + HOUR)], HOUR, EVER)) == [nine]
+    assert list(grid.start_times([(nine, nine + HOUR - MINUTE)], HOUR, EVER)) == []
+    assert list(grid.start_times([(nine + MINUTE, nine + HOUR + 15 * MINUTE)], HOUR, EVER)) == [nine + 15 * MINUTE]
 
 
 @given(minutes=st.integers(0, 200 * 24 * 60))
@@ -141,6 +141,6 @@ def minutes_of(intervals: list[Interval]) -> set[int]:
 
 @given(some_intervals, some_intervals)
 def test_what_two_have_in_common_is_the_minutes_of_both(one: list[Interval], other: list[Interval]) -> None:
-    found = common(one, other)
+    found = intersect(one, other)
     assert merged(found) == found
     assert minutes_of(found) == minutes_of(one) & minutes_of(other)

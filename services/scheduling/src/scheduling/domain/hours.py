@@ -89,7 +89,7 @@ def instant_of(day: date, wall: time, tz: ZoneInfo, *, latest: bool = False) -> 
     return datetime.combine(day, wall, tz).replace(fold=fold).astimezone(UTC)
 
 
-def exists(day: date, wall: time, tz: ZoneInfo) -> bool:
+def wall_time_exists(day: date, wall: time, tz: ZoneInfo) -> bool:
     """Whether the clock shows that time on that day."""
     there = instant_of(day, wall, tz).astimezone(tz)
     return there.time().replace(fold=0) == wall and there.date() == day
@@ -146,7 +146,7 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
     return found
 
 
-def without(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[Interval]:
+def subtract(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[Interval]:
     """What is left of merged intervals when other merged intervals are taken away."""
     left: list[Interval] = []
     cuts = list(taken)
@@ -165,7 +165,7 @@ def without(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[In
     return left
 
 
-def covered(intervals: Sequence[Interval], start: datetime, end: datetime) -> bool:
+def contains(intervals: Sequence[Interval], start: datetime, end: datetime) -> bool:
     """Whether one of merged intervals holds all of the time from start to end."""
     at = bisect_right(intervals, start, key=itemgetter(0))
     return at > 0 and end <= intervals[at - 1][1]

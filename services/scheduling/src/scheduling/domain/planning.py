@@ -17,12 +17,12 @@ from zoneinfo import ZoneInfo
 from scheduling.domain.hours import (
     PARTS_OF_DAY,
     Interval,
-    covered,
+    contains,
     day_of,
     days,
     local_day,
+    subtract,
     weekday_of,
-    without,
     zone_of,
 )
 from scheduling.domain.slots import Grid
@@ -97,22 +97,22 @@ class Rooms:
 
     def one(self, starts_at: datetime, ends_at: datetime, usual: UUID | None) -> UUID | None:
         """The usual room if it is free, else the first that is."""
-        if usual and covered(self.free.get(usual, ()), starts_at, ends_at):
+        if usual and contains(self.free.get(usual, ()), starts_at, ends_at):
             return usual
-        return next((room for room, free in self.free.items() if covered(free, starts_at, ends_at)), None)
+        return next((room for room, free in self.free.items() if contains(free, starts_at, ends_at)), None)
 
     def fits(self, one: "Occurrence") -> bool:
         """Whether the room that it names is free, or any if it names none."""
         if one.room_id is None:
             return not self.required or self.one(one.starts_at, one.ends_at, None) is not None
-        return covered(self.free.get(one.room_id, ()), one.starts_at, one.ends_at)
+        return contains(self.free.get(one.room_id, ()), one.starts_at, one.ends_at)
 
     def less(self, one: "Occurrence", apart: timedelta) -> "Rooms":
         """What is left when a session takes its room, to which no other comes nearer than `apart`."""
         if one.room_id is None or one.room_id not in self.free:
             return self
         taken = one.starts_at - apart, one.ends_at + apart
-        return replace(self, free={**self.free, one.room_id: without(self.free[one.room_id], [taken])})
+        return replace(self, free={**self.free, one.room_id: subtract(self.free[one.room_id], [taken])})
 
 
 @dataclass(frozen=True)
@@ -309,8 +309,8 @@ class _Planner:
         bounds = local_day(day, self._tz)
         since = bisect_right(free, bounds[0], key=itemgetter(1))
         near = free[since : bisect_left(free, bounds[1], since, key=itemgetter(0))]
-        begins = self._grid.begins(near, self.preferences.length, bounds)
-        return [starts_at for starts_at in begins if starts_at > self.preferences.not_before]
+        start_times = self._grid.start_times(near, self.preferences.length, bounds)
+        return [starts_at for starts_at in start_times if starts_at > self.preferences.not_before]
 
     def _rank(self) -> "_Rank":
         return _Rank(self._tz, self.preferences.preferred, _usual(self._times), _usual(self._weekdays))
@@ -394,7 +394,7 @@ def _against(
     if one.starts_at <= preferences.not_before:
         return PAST
     for code, left in zip(STAGES, option.stages, strict=True):
-        if not covered(left, one.starts_at, one.ends_at):
+        if not contains(left, one.starts_at, one.ends_at):
             return code
     if _meets(preferences, one.starts_at, one.ends_at, one.provider_id, taken):
         return TOGETHER

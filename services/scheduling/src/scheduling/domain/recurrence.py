@@ -12,7 +12,7 @@ from itertools import islice
 from dateutil import rrule
 from dateutil.relativedelta import relativedelta
 
-from scheduling.domain.hours import exists, instant_of, weekday_of, zone_of
+from scheduling.domain.hours import instant_of, wall_time_exists, weekday_of, zone_of
 
 #: What a change of one session of a series is to change with it.
 THIS, FOLLOWING, ALL = SCOPES = ("THIS", "FOLLOWING", "ALL")
@@ -98,7 +98,7 @@ def days_of(rule: Rule, starts_on: date, exceptions: Collection[date] = ()) -> l
 def occurrences(days: Iterable[date], wall: time, zone: str) -> list[Occurrence]:
     """The instants of one wall time on local days: a clock change moves the instant, not the wall time."""
     tz = zone_of(zone)
-    return [Occurrence(day, instant_of(day, wall, tz), shifted=not exists(day, wall, tz)) for day in days]
+    return [Occurrence(day, instant_of(day, wall, tz), shifted=not wall_time_exists(day, wall, tz)) for day in days]
 
 
 def _parts(text: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from scheduling.domain.hours import Interval, merged, without
+from scheduling.domain.hours import Interval, merged, subtract
 
 
 class ReservationLedger:
@@ -19,7 +19,7 @@ class ReservationLedger:
         """Take that time of each of the owners out of what other sessions find free."""
         for owner in owners:
             self._held[owner].append((session_id, interval))
-            self._left[owner] = without(self._left.get(owner, []), [interval])
+            self._left[owner] = subtract(self._left.get(owner, []), [interval])
 
     def free(self, owner: UUID, session_id: UUID) -> list[Interval]:
         """The owner's free time as that session finds it: it is never in its own way."""
@@ -27,4 +27,4 @@ class ReservationLedger:
         if all(holder != session_id for holder, _ in held):
             return self._left.get(owner, [])
         others = merged(interval for holder, interval in held if holder != session_id)
-        return without(self._free.get(owner, []), others)
+        return subtract(self._free.get(owner, []), others)

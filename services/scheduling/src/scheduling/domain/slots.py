@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from scheduling.domain.hours import PARTS_OF_DAY, Interval, days, exists, instant_of, local_day, weekday_of, zone_of
+from scheduling.domain.hours import (
+    PARTS_OF_DAY,
+    Interval,
+    days,
+    instant_of,
+    local_day,
+    wall_time_exists,
+    weekday_of,
+    zone_of,
+)
 
 _FIRST_WINDOW = timedelta(days=2)
 _GROWTH = 4
@@ -25,7 +34,7 @@ class Grid:
     part_of_day: str | None = None
     weekdays: frozenset[int] = frozenset()
 
-    def begins(self, free: Iterable[Interval], length: timedelta, bounds: Interval) -> Iterator[datetime]:
+    def start_times(self, free: Iterable[Interval], length: timedelta, bounds: Interval) -> Iterator[datetime]:
         """The grid's times within bounds at which that length of free time follows; the earliest first.
 
         `free` are merged intervals. The time may reach beyond the end of the bounds, but not begin there.
@@ -54,7 +63,7 @@ def windows(start: datetime, end: datetime) -> Iterator[Interval]:
         start, length = start + length, length * _GROWTH
 
 
-def common(one: Sequence[Interval], other: Sequence[Interval]) -> list[Interval]:
+def intersect(one: Sequence[Interval], other: Sequence[Interval]) -> list[Interval]:
     """The time that lies in both of two lists of merged intervals."""
     found: list[Interval] = []
     i = j = 0
@@ -78,5 +87,7 @@ def _times(day: date, zone: str, step: int, part_of_day: str | None) -> tuple[da
     midnight, next_midnight = local_day(day, tz)
     if next_midnight - midnight == timedelta(days=1):
         return tuple(midnight + timedelta(minutes=minute) for minute in minutes)
-    walls = [wall for wall in (time(minute // 60, minute % 60) for minute in minutes) if exists(day, wall, tz)]
+    walls = [
+        wall for wall in (time(minute // 60, minute % 60) for minute in minutes) if wall_time_exists(day, wall, tz)
+    ]
     return tuple(sorted({instant_of(day, wall, tz, latest=latest) for wall in walls for latest in (False, True)}))

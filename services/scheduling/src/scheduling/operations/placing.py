@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.service.errors import InvalidField, Message
 from scheduling import domain, errors, queries
-from scheduling.domain.hours import TOO_FAR_AHEAD, covered, day_of, last_day, open_intervals
+from scheduling.domain.hours import TOO_FAR_AHEAD, contains, day_of, last_day, open_intervals
 from scheduling.errors import ClosureMet, PlacementRefused, SessionMet
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.operations.locks import lock
@@ -222,7 +222,7 @@ def _within_hours(db: Session, placement: Placement) -> bool:
     hours = queries.working_hours(db, placement.provider.id)
     zone = placement.clinic.timezone
     days = day_of(placement.starts_at, zone), day_of(placement.ends_at, zone)
-    return covered(open_intervals(hours, placement.clinic.id, zone, *days), placement.starts_at, placement.ends_at)
+    return contains(open_intervals(hours, placement.clinic.id, zone, *days), placement.starts_at, placement.ends_at)
 
 
 def _asked(placement: Placement, moving: Iterable[UUID]) -> dict[str, Any]:

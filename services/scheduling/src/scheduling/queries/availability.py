@@ -18,16 +18,16 @@ from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.domain.hours import (
     Interval,
     WorkingHours,
-    covered,
+    contains,
     day_of,
     last_day,
     local_day,
     merged,
     open_intervals,
-    without,
+    subtract,
     zone_of,
 )
-from scheduling.domain.slots import Grid, common, windows
+from scheduling.domain.slots import Grid, intersect, windows
 from scheduling.models import ServiceType
 from scheduling.queries import working_weeks
 
@@ -208,14 +208,14 @@ def _slots(
     rooms = read_gaps(db, OF_ROOMS, {r.id for c in candidates for r in c.clinic.rooms}, search, reach)
     open_time = _open_time(db, search, candidates, rooms, reach)
 
-    def begins(candidate: Candidate) -> Iterator[tuple[Key, Candidate]]:
+    def start_times(candidate: Candidate) -> Iterator[tuple[Key, Candidate]]:
         clinic = candidate.clinic
-        free = common(common(candidate.worked(reach), providers.get(candidate.id, [])), open_time[clinic.id])
+        free = intersect(intersect(candidate.worked(reach), providers.get(candidate.id, [])), open_time[clinic.id])
         bounds = max(window[0], clinic.bounds[0]), min(window[1], clinic.bounds[1])
-        for starts_at in clinic.grid.begins(free, search.length, bounds):
+        for starts_at in clinic.grid.start_times(free, search.length, bounds):
             yield (starts_at, candidate.name_en, candidate.id, clinic.id), candidate
 
-    for key, candidate in merge(*map(begins, candidates)):  # no two keys are equal
+    for key, candidate in merge(*map(start_times, candidates)):  # no two keys are equal
         if (after is None or key > after) and (slot := _slot(search, candidate, rooms, key[0])):
             yield slot
 
@@ -226,7 +226,7 @@ def _slot(
     """The slot with the first room that is free, if it needs one; None if there is none."""
     ends_at, room = starts_at + search.length, None
     if search.needs_room:
-        free = (r for r in candidate.clinic.rooms if covered(rooms.get(r.id, []), starts_at, ends_at))
+        free = (r for r in candidate.clinic.rooms if contains(rooms.get(r.id, []), starts_at, ends_at))
         room = next(free, None)
         if room is None:
             return None
@@ -240,10 +240,10 @@ def _open_time(
     patient = patients_time(db, search, reach)
     found = {}
     for clinic in {c.clinic.id: c.clinic for c in candidates}.values():
-        found[clinic.id] = common(without([reach], clinic.closed), patient)
+        found[clinic.id] = intersect(subtract([reach], clinic.closed), patient)
         if search.needs_room:
             a_room = merged(gap for room in clinic.rooms for gap in rooms.get(room.id, []))
-            found[clinic.id] = common(found[clinic.id], a_room)
+            found[clinic.id] = intersect(found[clinic.id], a_room)
     return found
 
 

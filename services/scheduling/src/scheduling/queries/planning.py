@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import Interval, without
+from scheduling.domain.hours import Interval, subtract
 from scheduling.domain.planning import ProviderOption, Rooms
-from scheduling.domain.slots import common
+from scheduling.domain.slots import intersect
 from scheduling.models import Provider, ProviderClinic, Room
 from scheduling.queries.availability import OF_PROVIDERS, OF_ROOMS, Search, candidates_of, patients_time, read_gaps
 
@@ -51,12 +51,12 @@ def free_time(db: Session, search: Search, provider_ids: Collection[UUID]) -> Fr
     untaken = read_gaps(db, OF_PROVIDERS, {c.id for c in candidates}, search, reach)
     patient = patients_time(db, search, reach)
     rooms = read_gaps(db, OF_ROOMS, {room.id for room in clinic.rooms}, search, reach) if search.needs_room else {}
-    opened = without([reach], clinic.closed)
+    opened = subtract([reach], clinic.closed)
 
     def stages(worked: Sequence[Interval], untaken: Sequence[Interval]) -> list[list[Interval]]:
-        worked = common(worked, opened)
-        free = common(worked, untaken)
-        return [worked, free, common(free, patient)]
+        worked = intersect(worked, opened)
+        free = intersect(worked, untaken)
+        return [worked, free, intersect(free, patient)]
 
     ordered = sorted(candidates, key=lambda c: (c.name_en, c.id))
     return FreeTime(

@@ -17,18 +17,18 @@ from sqlalchemy.orm import Session
 from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.domain.hours import (
     Interval,
-    covered,
+    contains,
     day_of,
-    exists,
     instant_of,
     last_day,
     local_day,
     merged,
-    without,
+    subtract,
+    wall_time_exists,
     zone_of,
 )
 from scheduling.domain.reservations import ReservationLedger
-from scheduling.domain.slots import common
+from scheduling.domain.slots import intersect
 from scheduling.models import ClinicalSession, Closure, ServiceType, TimeOff
 from scheduling.queries import find_sessions
 from scheduling.queries.availability import (
@@ -216,7 +216,7 @@ class _Planner:
         time, patients, day = (session.starts_at, session.ends_at), self._spots[session.id], _day(session)[0]
         blocked = _blocked(*time, session.service_type)
         room = next((r for r in self._rooms(session) if r.id == session.room_id), None)
-        if session.room_id and not (room and covered(self._ledger.free(room.id, session.id), *blocked)):
+        if session.room_id and not (room and contains(self._ledger.free(room.id, session.id), *blocked)):
             return None
 
         def rank(candidate: Candidate) -> tuple[int, int, str, UUID]:
@@ -224,8 +224,8 @@ class _Planner:
             return -known, self._load[candidate.id, day], candidate.name_en, candidate.id
 
         for candidate in sorted(self._staff[session.clinic_id], key=rank):
-            free = candidate.id in self._others and covered(self._ledger.free(candidate.id, session.id), *blocked)
-            if free and covered(self._works(candidate, time), *time):
+            free = candidate.id in self._others and contains(self._ledger.free(candidate.id, session.id), *blocked)
+            if free and contains(self._works(candidate, time), *time):
                 self._load[candidate.id, day] += 1
                 for patient in patients:  # whose next session goes to the same one
                     self._treats[patient].add(candidate.id)
@@ -240,29 +240,29 @@ class _Planner:
         key = own.clinic.id, own.id
         if key not in self._own_time:
             self._own_time[key] = self._works(own, self._later)
-        free = common(self._own_time[key], list(_inside(gaps, session.service_type)))
+        free = intersect(self._own_time[key], list(_inside(gaps, session.service_type)))
         for patient in self._spots[session.id]:
-            free = common(free, self._ledger.free(patient, session.id))
+            free = intersect(free, self._ledger.free(patient, session.id))
         for spacing in self._spacings[session.id]:
-            free = without(free, spacing.crowded(session.id, own.clinic.timezone))
+            free = subtract(free, spacing.crowded(session.id, own.clinic.timezone))
         rooms: dict[Room | None, list[Interval]] = {None: gaps}
         if session.room_id:
-            free = common(free, self._any_room(session, own))
+            free = intersect(free, self._any_room(session, own))
             rooms = {room: self._ledger.free(room.id, session.id) for room in self._rooms(session)}
         length, tz = session.ends_at - session.starts_at, zone_of(own.clinic.timezone)
 
         def slots_at(starts_at: datetime) -> Iterator[Slot]:
             times = starts_at, starts_at + length
             blocked = _blocked(*times, session.service_type)
-            return (Slot(*times, own, room) for room, gaps in rooms.items() if covered(gaps, *blocked))
+            return (Slot(*times, own, room) for room, gaps in rooms.items() if contains(gaps, *blocked))
 
-        begins = own.clinic.grid.begins(free, length, self._after)
-        earliest = next((slot for starts_at in begins for slot in slots_at(starts_at)), None)
+        start_times = own.clinic.grid.start_times(free, length, self._after)
+        earliest = next((slot for starts_at in start_times for slot in slots_at(starts_at)), None)
         if earliest is None:
             return None
         day, wall = day_of(earliest.starts_at, tz.key), session.starts_at.astimezone(tz).time()
         usual = instant_of(day, wall, tz)
-        if exists(day, wall, tz) and covered(free, usual, usual + length):
+        if wall_time_exists(day, wall, tz) and contains(free, usual, usual + length):
             return next(slots_at(usual), earliest)
         return earliest
 
@@ -281,8 +281,8 @@ class _Planner:
 
     def _works(self, candidate: Candidate, reach: Interval) -> list[Interval]:
         """When a provider is in a clinic that is open, on the days within reach."""
-        there = common(candidate.worked(reach), self._present.get(candidate.id, []))
-        return without(there, candidate.clinic.closed)
+        there = intersect(candidate.worked(reach), self._present.get(candidate.id, []))
+        return subtract(there, candidate.clinic.closed)
 
     def _reason(self, session: ClinicalSession) -> str:
         room = " with a room" if session.room_id else ""

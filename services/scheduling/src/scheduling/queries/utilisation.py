@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import Interval, local_day, merged, open_intervals, without, zone_of
+from scheduling.domain.hours import Interval, local_day, merged, open_intervals, subtract, zone_of
 from scheduling.models import Clinic, Closure, Provider, Room, TimeOff
 from scheduling.queries import working_weeks
 from scheduling.queries.reports import Period, booked, percent
@@ -27,7 +27,7 @@ def of_providers(db: Session, period: Period) -> list[dict[str, Any]]:
     available: dict[UUID, int] = defaultdict(int)
     for _, hours in _openings(db, period):
         for provider_id, intervals in hours.items():
-            available[provider_id] += _minutes(without(intervals, merged(away[provider_id])))
+            available[provider_id] += _minutes(subtract(intervals, merged(away[provider_id])))
     query = select(Provider.id, Provider.name_en, Provider.name_ar).order_by(Provider.name_en, Provider.id)
     if period.provider_id:
         query = query.where(Provider.id == period.provider_id)
@@ -79,7 +79,7 @@ def _openings(db: Session, period: Period) -> Iterator[Opening]:
         yield (
             clinic.id,
             {
-                provider_id: without(
+                provider_id: subtract(
                     open_intervals(week, clinic.id, clinic.timezone, period.first, period.last), closed
                 )
                 for provider_id, week in there.items()
