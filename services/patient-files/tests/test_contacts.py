@@ -57,7 +57,7 @@ def test_a_number_that_costs_its_callers_extra_is_refused(
     desk: Client, register: Register, body: Json, number: str
 ) -> None:
     errors = refused(desk, register, body, "phone", number)
-    assert errors == [["Must not be a number that costs its callers extra."]] * 2
+    assert errors == [["Must not be a premium-rate number."]] * 2
 
 
 @pytest.mark.parametrize(

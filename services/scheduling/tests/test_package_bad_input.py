@@ -126,7 +126,7 @@ def test_each_assignment_is_of_a_session_that_there_is_and_of_each_there_is_one(
 
 def test_assignments_are_for_packages_of_several_providers(calm: Desk) -> None:
     body = calm.package_body(provider_assignments=assigned(1, provider=calm.provider["id"]))
-    assert refused(calm, CREATE, body) == {"provider_assignments": ["Needs use_multiple_providers."]}
+    assert refused(calm, CREATE, body) == {"provider_assignments": ["Requires use_multiple_providers."]}
 
 
 def misfit(desk: Desk, kind: str) -> str:
@@ -283,7 +283,9 @@ def test_trying_again_names_the_field_that_is_wrong(drafted: Drafted, body: dict
 def test_trying_again_is_by_number_or_by_hand(drafted: Drafted) -> None:
     desk, path = drafted.desk, drafted.path
     both = {"session_numbers": [1], "sessions": [place(desk)]}
-    assert refused(desk, path, both) == {"session_numbers": ["The places name their numbers."]}
+    assert refused(desk, path, both) == {
+        "session_numbers": ["Must be absent when sessions is given, because each item there names its number."]
+    }
     refused(desk, path, {"session_numbers": [5]}, 404, "not-found")
     refused(desk, path, {"sessions": [place(desk, session_number=5)]}, 404, "not-found")
 

@@ -115,4 +115,7 @@ def _contracts(arguments: argparse.Namespace) -> None:
     if arguments.action == "release":
         contracts.release(root)
     elif broken := contracts.broken(root):
-        sys.exit("These break the promise of the last release; publish a new version beside:\n" + "\n".join(broken))
+        sys.exit(
+            "These break compatibility with the last release. Publish a new version beside the old one:\n"
+            + "\n".join(broken)
+        )

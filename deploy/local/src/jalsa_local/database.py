@@ -134,7 +134,7 @@ class EmbeddedPostgres:
                 time.sleep(0.05)
             else:
                 return
-        raise DatabaseError(f"PostgreSQL did not start; its log is {self.folder / 'log'}.")
+        raise DatabaseError(f"PostgreSQL did not start. Its log is {self.folder / 'log'}.")
 
     def _as_account(self) -> list[str]:
         """The prefix that gives root's rights up, but for entering folders (a checkout below /root)."""
@@ -152,7 +152,7 @@ class EmbeddedPostgres:
         assert self.account is not None
         setpriv = shutil.which("setpriv")
         if setpriv is None:
-            raise DatabaseError("As root the program setpriv (util-linux) is needed; or run Jalsa as a normal user.")
+            raise DatabaseError("Install the program setpriv (util-linux), or do not run Jalsa as root.")
         return [setpriv, f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups"]
 
 

@@ -27,7 +27,7 @@ def author_of(principal: Principal) -> UUID:
     """The provider as whom the caller writes. Raises Forbidden where the token names none."""
     provider_id = _provider_of(principal)
     if provider_id is None:
-        raise Forbidden("Your token names no provider.")
+        raise Forbidden("Your token has no provider_id.")
     return provider_id
 
 

@@ -50,11 +50,11 @@ class ParticipantsBusy(PatientBusy):
 
 
 class AlreadyEnrolled(Conflict):
-    """The patient has a spot in this session."""
+    """The patient is already enrolled in this session."""
 
 
 class OnRoster(AlreadyEnrolled):
-    """The patient is on the roster of this series."""
+    """The patient is already on the roster of this series."""
 
 
 class PackageSessionBooked(AlreadyEnrolled):
@@ -96,7 +96,7 @@ class PlacementRefused(Conflict):
 
 
 class OutsideWorkingHours(PlacementRefused):
-    """The session is not within the provider's working hours there."""
+    """The session is outside the provider's working hours in this clinic."""
 
     rule = WORKING_HOURS
 
@@ -181,7 +181,7 @@ class SeriesBuffered(PlacementRefused):
 
 
 class ChangeOfPlaces(Conflict):
-    """Sessions that change places with each other are moved one by one."""
+    """Sessions that swap their times must be moved one at a time."""
 
 
 # Several refusals at once
@@ -329,7 +329,7 @@ class ScopeOverOrCancelled(InvalidTransition):
 
 
 class MemberHasLeft(InvalidTransition):
-    """The patient has left the series already."""
+    """The patient has already left the series."""
 
 
 class CompletionFirst(InvalidTransition):
@@ -395,7 +395,7 @@ class OfferExpired(Conflict):
 
 
 class NothingOffered(InvalidTransition):
-    """No spot is offered to this entry."""
+    """This waitlist entry has no open offer."""
 
 
 class EntryClosed(_WrongState):
@@ -422,7 +422,7 @@ class PackagePaused(Conflict):
 
 
 class PackageOver(_WrongState):
-    """A package that is over does not change any more."""
+    """A package that is over can no longer be changed."""
 
 
 class PackageNotPaused(InvalidTransition):

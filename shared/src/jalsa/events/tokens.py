@@ -54,7 +54,7 @@ def private_key(pem: str) -> EllipticCurvePrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise ConfigError("SERVICE_KEY is not an EC P-256 private key in PEM")
+        raise ConfigError("SERVICE_KEY is not an EC P-256 private key in PEM format")
     return key
 
 

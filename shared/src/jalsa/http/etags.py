@@ -38,8 +38,8 @@ def check_if_match(representation: Any) -> None:
     given = request.if_match
     if not request.headers.get("If-Match"):
         if request.method in ("PATCH", "DELETE"):
-            raise Problem(428, "precondition-required", "If-Match is required: read the record first.")
+            raise Problem(428, "precondition-required", "If-Match is required. Read the record first.")
         return
     present = representation() if callable(representation) else representation
     if not given.contains(etag_of(present).strip('"')):
-        raise Problem(412, "precondition-failed", "The record has changed: read it again.")
+        raise Problem(412, "precondition-failed", "The record has changed. Read it again.")

@@ -44,7 +44,7 @@ class Login(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         login = unjoined(_line(super()._deserialize(value, attr, data, **kwargs), 1, 120))
         if not _shows_something(login) or not is_login(login):
-            raise ValidationError("Must be a login that a token may name: visible, without marks, not system:….")
+            raise ValidationError("Must be a login in visible characters without marks, not beginning with system:.")
         return login
 
 
@@ -161,7 +161,7 @@ class Zone(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs) or ""
         if not self._fits(name):
-            raise ValidationError("Must be the name of an IANA time zone, such as Asia/Riyadh.")
+            raise ValidationError("Must be the name of an IANA time zone, for example Asia/Riyadh.")
         return ZoneInfo(name).key
 
     def _fits(self, name: str) -> bool:

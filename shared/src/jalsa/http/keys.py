@@ -213,7 +213,7 @@ def key_source(setting: str, url: str) -> FileKeys | HttpKeys:
         return HttpKeys(url)
     path = Path(url2pathname(parts.path))
     if not path.is_file():
-        raise ConfigError(f"{setting} names a file that is not there")
+        raise ConfigError(f"{setting} names a file that does not exist")
     return FileKeys(path)
 
 

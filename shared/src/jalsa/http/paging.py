@@ -84,7 +84,7 @@ def decode_cursor(cursor: str) -> str:
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise InvalidField("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "This cursor does not belong to this list.") from None
 
 
 def decode_id_cursor(cursor: str | None) -> UUID | None:
@@ -94,7 +94,7 @@ def decode_id_cursor(cursor: str | None) -> UUID | None:
     try:
         return UUID(decode_cursor(cursor))
     except ValueError:
-        raise InvalidField("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "This cursor does not belong to this list.") from None
 
 
 def instant_cursor(instant: datetime, record_id: UUID) -> str:
@@ -110,4 +110,4 @@ def decode_instant_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
     try:
         return datetime.fromisoformat(instant), UUID(record_id)
     except ValueError:
-        raise InvalidField("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "This cursor does not belong to this list.") from None

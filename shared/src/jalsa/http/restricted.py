@@ -36,7 +36,7 @@ class Answer(Schema):
 
     withheld = fields.List(
         fields.String(),
-        metadata={"description": "The fields that you may not read: they are null, whatever they hold"},
+        metadata={"description": "The fields that you may not read. They are null, whatever their value is"},
     )
 
     @post_dump

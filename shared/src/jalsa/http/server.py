@@ -175,7 +175,7 @@ def _measure_body(environ: WSGIEnvironment) -> None:
     try:
         body = environ["wsgi.input"].read(MAX_BODY_BYTES + 1)
     except (errors.ParseException, OSError):
-        raise Problem(400, "malformed-request", "The body cannot be read: its chunks are broken.") from None
+        raise Problem(400, "malformed-request", "The body cannot be read because its chunks are malformed.") from None
     if len(body) > MAX_BODY_BYTES:
         raise Problem(413, "request-entity-too-large", "A body may have 1 MiB at most.")
     del environ["HTTP_TRANSFER_ENCODING"]

@@ -127,7 +127,7 @@ class Catalogue:
 COMMON = Catalogue(
     Entry(NotFound, 404, "not-found", "There is no such {record}."),
     Entry(Forbidden, 403, "forbidden", "{message}"),
-    Entry(Conflict, 409, "conflict", "The request contradicts what is stored."),
+    Entry(Conflict, 409, "conflict", "The request conflicts with stored data."),
     Entry(InvalidFields, 422, VALIDATION_ERROR, "The request has invalid fields."),
     Entry(NoSuchMove, 409, "invalid-transition", "{article} {machine} that is {current} cannot become {target}."),
     Entry(NoSuchUndo, 409, "invalid-transition", "{article} {machine} that is {current} cannot be undone to {target}."),

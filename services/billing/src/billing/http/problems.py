@@ -8,6 +8,6 @@ PROBLEMS = Catalogue(
         errors.PaymentExceedsBalance,
         409,
         "payment-exceeds-balance",
-        "The payment is more than what is left to pay.",
+        "The payment exceeds the outstanding balance.",
     ),
 )

@@ -36,7 +36,7 @@ class NoteBody(NotePatch):
     @validates_schema(skip_on_field_errors=True)
     def _fits_its_scope(self, data: dict[str, Any], **_: Any) -> None:
         if data["scope"] == GROUP and data["participant_id"]:
-            raise ValidationError("A group note is about no single participant.", "participant_id")
+            raise ValidationError("Must be absent in a group note.", "participant_id")
         if data["scope"] == INDIVIDUAL and not data["participant_id"]:
             raise ValidationError("Required for an individual note.", "participant_id")
 

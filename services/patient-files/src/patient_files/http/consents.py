@@ -25,7 +25,7 @@ _CONSENT = schemas.ConsentAnswer()
     "/consents", "POST", permission="consents.write", body=schemas.ConsentBody(), response=_CONSENT, status=201
 )
 def give_consent(body: dict[str, Any]) -> Response:
-    """Store what was signed; a consent to treatment counts for check-in at once."""
+    """Store a signed consent. A consent to treatment counts for check-in immediately."""
     db, zone = current_db(), current_app.extensions["jalsa"].config.default_timezone
     operations.lock_patient(db, body["patient_id"])
     now = clock.now()
@@ -64,7 +64,7 @@ def get_consent(consent_id: UUID) -> Response:
     response=_CONSENT,
 )
 def revoke_consent(body: dict[str, Any], consent_id: UUID) -> Response:
-    """End a consent; one to treatment stops counting for check-in at once."""
+    """Revoke a consent. A consent to treatment immediately stops counting for check-in."""
     db = current_db()
     consent = operations.locked_consent(db, consent_id)
     now = clock.now()

@@ -31,7 +31,7 @@ def check_price(number: PhoneNumber) -> None:
     kind = phonenumbers.number_type(number)
     of_no_country = phonenumbers.region_code_for_country_code(number.country_code or 0) == _NO_COUNTRY
     if kind in _DEAR or (of_no_country and kind != PhoneNumberType.TOLL_FREE):
-        raise ValidationError("Must not be a number that costs its callers extra.")
+        raise ValidationError("Must not be a premium-rate number.")
 
 
 def check_mailbox(address: str) -> None:

@@ -29,7 +29,7 @@ class Phone(Value):
         except phonenumbers.NumberParseException:
             number = None
         if number is None or not phonenumbers.is_valid_number(number):
-            raise ValidationError("Must be a telephone number, such as +966500000001.")
+            raise ValidationError("Must be a telephone number, for example +966500000001.")
         check_price(number)
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -53,7 +53,7 @@ _ENGLISH = _Language(
         PERIOD_OVER: "The period ends on {last}; no {day} of it is left that is {gap} or more from the other sessions.",
         _ENDED: "The period ended on {last}.",
     },
-    said_of_one={NO_PROVIDER: "{Who} is not active any more, or has no working hours in this clinic."},
+    said_of_one={NO_PROVIDER: "{Who} is no longer active, or has no working hours in this clinic."},
     said_then={
         NO_PROVIDER: "The provider has no working hours in this clinic.",
         PAST: "{then} is past.",

@@ -47,7 +47,8 @@ class _Package(Schema):
 
 class _Announced(Schema):
     announced_with_package = fields.Boolean(
-        required=True, metadata={"description": "An event of the package tells the patient; this one needs not"}
+        required=True,
+        metadata={"description": "Whether an event of the package informs the patient, so that this event need not"},
     )
 
 
@@ -106,7 +107,7 @@ class AppointmentBookedData(_Appointment, _WhereAndWhen, _Announced):
     recorded_late = fields.Boolean(
         metadata={
             "description": "True for a visit that was entered when its time had begun, or after it; otherwise it is not"
-            " there. Nobody is to be told or reminded of it; it is billed and documented like any other"
+            " there. Nobody is notified or reminded of it. It is billed and documented like any other"
         }
     )
 

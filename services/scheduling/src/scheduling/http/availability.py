@@ -93,8 +93,8 @@ def _after(db: Session, cursor: str | None) -> Key | None:
         instant, provider_id, clinic_id = decode_cursor(cursor).split(" ")
         starts_at, provider, clinic = datetime.fromisoformat(instant), UUID(provider_id), UUID(clinic_id)
     except ValueError:
-        raise InvalidField("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "This cursor does not belong to this list.") from None
     named = db.get(Provider, provider)
     if named is None or starts_at.tzinfo is None:
-        raise InvalidField("cursor", "Not a cursor of this list.")
+        raise InvalidField("cursor", "This cursor does not belong to this list.")
     return starts_at, named.name_en, named.id, clinic

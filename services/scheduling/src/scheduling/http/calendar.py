@@ -58,7 +58,7 @@ def get_calendar(args: dict[str, Any]) -> Response:
     kept=False,
 )
 def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
-    """Make the secret address of a provider's feed; the one before is not good any more.
+    """Make a new secret address for a provider's feed. The previous address stops working.
 
     The address is kept nowhere, so a repeat with the same Idempotency-Key makes another one.
     """

@@ -86,7 +86,7 @@ def _after(cursor: str | None) -> int:
     try:
         return int(decode_cursor(cursor)) if cursor else 0
     except ValueError:
-        raise InvalidField("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "This cursor does not belong to this list.") from None
 
 
 def _entry(row: Row[Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def reschedule_package_session(body: dict[str, Any], package_id: UUID, session_n
     response=_CHANGED,
 )
 def schedule_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
-    """Book one session that has no place by hand, also as a make-up; order and gap are warned of, not refused."""
+    """Book one session without an appointment at a given time. Order and gap only cause warnings."""
     check_override(body)
     held = held_package(current_db(), package_id, number=session_number)
     operations.schedule_session(current_db(), held, session_number, body, now=clock.now())
@@ -53,7 +53,7 @@ def schedule_package_session(body: dict[str, Any], package_id: UUID, session_num
     f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelPackageSessionBody(), response=_PACKAGE
 )
 def cancel_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
-    """Give up one session of a package, with its appointment; it is not owed any more unless the body says so."""
+    """Give up one session of a package and its appointment. It is no longer owed unless the body says so."""
     held = held_package(current_db(), package_id, number=session_number)
     operations.cancel_session(current_db(), held, session_number, now=clock.now(), **body)
     return json_with_etag(changed(current_db(), held, number=session_number))
@@ -67,7 +67,7 @@ def cancel_package_session(body: dict[str, Any], package_id: UUID, session_numbe
     response=_PACKAGE,
 )
 def shift_package(body: dict[str, Any], package_id: UUID) -> Response:
-    """Move the rest of a package by days, or plan it anew from a day on; places in group sessions stay."""
+    """Move the rest of a package by days, or plan it again from a day on. Group sessions are not moved."""
     held = held_package(current_db(), package_id)
     operations.shift(current_db(), held, body, now=clock.now())
     return json_with_etag(changed(current_db(), held))
@@ -119,7 +119,7 @@ def pause_package(body: dict[str, Any], package_id: UUID) -> Response:
     response=_PACKAGE,
 )
 def resume_package(body: dict[str, Any], package_id: UUID) -> Response:
-    """Go on with a paused package: what has no place is planned again, with the same providers."""
+    """Resume a paused package. Sessions without an appointment are planned again, with the same providers."""
     held = held_package(current_db(), package_id)
     operations.resume(current_db(), held, body, now=clock.now())
     return json_with_etag(changed(current_db(), held))

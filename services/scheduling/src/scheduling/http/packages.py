@@ -32,7 +32,7 @@ _PLANNED = tuple(schemas.PlannedSession().fields)
     "/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), response=_PLAN, kept=False
 )
 def plan_package(body: dict[str, Any]) -> dict[str, Any]:
-    """Where every session would go, or why it has no place and what else there is; nothing is stored."""
+    """Plan a package without storing anything: the time of each session, or why it has none, and alternatives."""
     plan = operations.plan_package(current_db(), body, now=clock.now())
     failed = sum(isinstance(one, Failure) for one in plan.placements)
     return {
@@ -47,7 +47,7 @@ def plan_package(body: dict[str, Any]) -> dict[str, Any]:
     "/packages", "POST", permission="packages.write", body=schemas.PackageBody(), response=_PACKAGE, status=201
 )
 def create_package(body: dict[str, Any]) -> Response:
-    """Plan and book a package in one step: what fits, or with `all_or_nothing` only the whole of it."""
+    """Plan and book a package. With `all_or_nothing` it is booked whole or not at all."""
     db = current_db()
     return json_with_etag(changed(db, operations.create_package(db, body, now=clock.now())), 201)
 
@@ -81,7 +81,7 @@ def get_package(package_id: UUID) -> Response:
     response=_PACKAGE,
 )
 def schedule_package(body: dict[str, Any], package_id: UUID) -> Response:
-    """Place the sessions that have no place: all, those that are named, or where the caller says."""
+    """Schedule sessions that have no appointment: all of them, the named ones, or at the given times."""
     db = current_db()
     held = held_package(db, package_id)
     operations.schedule(db, held, body, now=clock.now())

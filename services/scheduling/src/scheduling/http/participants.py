@@ -33,7 +33,7 @@ _PARTICIPANT = schemas.ParticipantAnswer()
     status=201,
 )
 def book_appointment(body: dict[str, Any]) -> Response:
-    """Book an individual session and its participant in one step; or enter a visit that began or took place."""
+    """Book an individual session with its participant, or enter a visit that has started or taken place."""
     now = clock.now()
     needed = check_entry(body, body["starts_at"], "appointments.write", now=now)
     check_schedules(body["provider_id"], permission=needed)
@@ -79,7 +79,7 @@ def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     response=_PARTICIPANT,
 )
 def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
-    """Give a place up, before the session begins."""
+    """Cancel a participant before the session starts."""
     override_reason, participant = check_override(body), _matched(participant_id)
     cancelled = operations.cancel(current_db(), participant, body["reason"], override_reason, now=clock.now())
     return json_with_etag(_shown(cancelled))

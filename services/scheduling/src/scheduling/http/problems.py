@@ -100,7 +100,7 @@ SERIES_OVERLAP = "series-overlap"
 PROBLEMS = Catalogue(
     Entry(errors.UnknownPatient, 422, "unknown-patient", "There is no such active patient."),
     # spots
-    Entry(errors.SessionFull, 409, "session-full", "Every spot of this session is taken."),
+    Entry(errors.SessionFull, 409, "session-full", "Every spot in this session is taken."),
     Entry(errors.PatientBusy, 409, "patient-busy", "The patient has another session at that time."),
     Entry(
         errors.ParticipantsBusy,
@@ -109,14 +109,14 @@ PROBLEMS = Catalogue(
         "A participant has another session at that time.",
         members=("participants",),
     ),
-    Entry(errors.AlreadyEnrolled, 409, ALREADY_ENROLLED, "The patient has a spot in this session."),
-    Entry(errors.OnRoster, 409, ALREADY_ENROLLED, "The patient is on the roster of this series."),
+    Entry(errors.AlreadyEnrolled, 409, ALREADY_ENROLLED, "The patient is already enrolled in this session."),
+    Entry(errors.OnRoster, 409, ALREADY_ENROLLED, "The patient is already on the roster of this series."),
     Entry(errors.PackageSessionBooked, 409, ALREADY_ENROLLED, "This session of the package has an appointment."),
     Entry(
         errors.PackageSessionMadeUp,
         409,
         ALREADY_ENROLLED,
-        "This session of the package was made up by another appointment.",
+        "Another appointment has already made up for this session of the package.",
     ),
     Entry(
         errors.CapacityBelowParticipants,
@@ -137,7 +137,7 @@ PROBLEMS = Catalogue(
         errors.OutsideWorkingHours,
         409,
         "outside-working-hours",
-        "The session is not within the provider's working hours there.",
+        "The session is outside the provider's working hours in this clinic.",
         shown=_placement,
     ),
     Entry(errors.ProviderAway, 409, "outside-working-hours", "The provider is away at that time.", shown=_placement),
@@ -161,7 +161,7 @@ PROBLEMS = Catalogue(
         errors.ProviderBuffered,
         409,
         "provider-busy",
-        "The provider has another session so near that time that the service types' buffers overlap.",
+        "The provider has another session so close to that time that the buffers of the service types overlap.",
         shown=_busy,
     ),
     Entry(errors.RoomBusy, 409, "room-busy", "The room is taken at that time.", shown=_busy),
@@ -169,7 +169,7 @@ PROBLEMS = Catalogue(
         errors.RoomBuffered,
         409,
         "room-busy",
-        "The room is taken so near that time that the service types' buffers overlap.",
+        "The room is taken so close to that time that the buffers of the service types overlap.",
         shown=_busy,
     ),
     Entry(
@@ -256,14 +256,14 @@ PROBLEMS = Catalogue(
         "The session has started. It can move to another time of its day, but not to another day.",
         members=("rule", "overridable"),
     ),
-    Entry(errors.NothingToDecide, 409, INVALID_TRANSITION, "There is nothing to decide about this session."),
+    Entry(errors.NothingToDecide, 409, INVALID_TRANSITION, "This session needs no decision."),
     Entry(
         errors.ScopeOverOrCancelled,
         409,
         INVALID_TRANSITION,
         "A session that has started or was cancelled cannot be changed together with the rest of its series.",
     ),
-    Entry(errors.MemberHasLeft, 409, INVALID_TRANSITION, "The patient has left the series already."),
+    Entry(errors.MemberHasLeft, 409, INVALID_TRANSITION, "The patient has already left the series."),
     Entry(
         errors.CompletionFirst,
         409,
@@ -285,7 +285,7 @@ PROBLEMS = Catalogue(
         "Somebody else has changed this in the meantime. Look at it again.",
     ),
     # absences
-    Entry(errors.AlreadyClosed, 409, "already-closed", "There is such a closure already.", members=("closure_id",)),
+    Entry(errors.AlreadyClosed, 409, "already-closed", "This closure already exists.", members=("closure_id",)),
     Entry(
         errors.AffectedSessionOver,
         409,
@@ -298,7 +298,7 @@ PROBLEMS = Catalogue(
     # waitlist
     Entry(errors.SpotsAvailable, 409, "places-available", "This session has free spots, so the patient can be booked."),
     Entry(errors.OfferExpired, 409, "offer-expired", "The offer was not accepted in time."),
-    Entry(errors.NothingOffered, 409, INVALID_TRANSITION, "No spot is offered to this entry."),
+    Entry(errors.NothingOffered, 409, INVALID_TRANSITION, "This waitlist entry has no open offer."),
     Entry(errors.EntryClosed, 409, INVALID_TRANSITION, "A waitlist entry that is {status} cannot be changed."),
     Entry(errors.WaitsForSession, 409, "already-waiting", "The patient waits for this session already."),
     Entry(errors.WaitsForServiceType, 409, "already-waiting", "The patient waits for this service type already."),
@@ -323,7 +323,7 @@ PROBLEMS = Catalogue(
         errors.NoAppointmentToMove,
         409,
         INVALID_TRANSITION,
-        "Only a session that is SCHEDULED has an appointment to move.",
+        "Only a SCHEDULED session has an appointment that can be moved.",
     ),
     Entry(
         errors.LastOfPackage,
@@ -341,7 +341,7 @@ PROBLEMS = Catalogue(
         errors.NothingToShift,
         409,
         INVALID_TRANSITION,
-        "None of these sessions has an appointment that could move.",
+        "None of these sessions has an appointment that can be moved.",
     ),
     Entry(errors.NothingToTakeOver, 409, INVALID_TRANSITION, "None of these sessions can be taken over."),
     # set-up

@@ -29,13 +29,13 @@ _APPLIED = schemas.Applied()
     response=schemas.ProposalsAnswer(),
 )
 def list_proposals(provider_id: UUID, time_off_id: UUID) -> dict[str, Any]:
-    """A substitute and a new slot for each session that the absence hits, as things stand now; nothing is held."""
+    """Propose a substitute and a new time for each session that the absence affects. Nothing is reserved."""
     return _proposals(found_time_off(provider_id, time_off_id))
 
 
 @routes.view("/closures/<uuid:closure_id>/proposals", permission="sessions.read", response=schemas.ProposalsAnswer())
 def list_closure_proposals(closure_id: UUID) -> dict[str, Any]:
-    """A new slot of its provider for each session that the closure hits, as things stand now; nothing is held."""
+    """Propose a new time with the same provider for each session that the closure affects. Nothing is reserved."""
     return _proposals(found_closure(closure_id))
 
 

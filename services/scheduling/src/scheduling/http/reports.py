@@ -51,7 +51,7 @@ def report_utilisation(args: dict[str, Any]) -> Response:
     seconds=SECONDS,
 )
 def report_no_shows(args: dict[str, Any]) -> Response:
-    """Who did not come, of those whose place came to an outcome."""
+    """Report the no-shows among the appointments that have an outcome."""
     return _answer(args, "no-shows", schemas.NoShows(), reports.no_shows(current_db(), _period(args), args["by"]))
 
 
@@ -64,7 +64,7 @@ def report_no_shows(args: dict[str, Any]) -> Response:
     seconds=SECONDS,
 )
 def report_capacity(args: dict[str, Any]) -> Response:
-    """Places used of the places offered in group sessions."""
+    """Report how many of the spots in group sessions were used."""
     return _answer(args, "capacity", schemas.Capacity(), reports.capacity(current_db(), _period(args), args["by"]))
 
 

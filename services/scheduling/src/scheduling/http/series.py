@@ -35,7 +35,7 @@ _MEMBER = schemas.MemberAnswer()
 
 @routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), response=_PLAN, kept=False)
 def plan_series(body: dict[str, Any]) -> dict[str, Any]:
-    """Every occurrence that a series would have, with all that stands against it; nothing is stored."""
+    """Preview the occurrences of a series and their conflicts. Nothing is stored."""
     check_override(body)
     planned = operations.plan_series(current_db(), body, now=clock.now())
     return {"occurrences": [{**_occurrence(p), "conflicts": refused_sessions(p.refusals())} for p in planned]}
@@ -140,7 +140,7 @@ def get_member(series_id: UUID, member_id: UUID) -> Response:
     response=_MEMBER,
 )
 def leave_series(body: dict[str, Any], series_id: UUID, member_id: UUID) -> Response:
-    """Give up a patient's later seats in a series."""
+    """Remove a patient from the later sessions of a series."""
     db, series = current_db(), _found(series_id)
     _check_own(series)
     member = roster.held_member(db, series.id, member_id)

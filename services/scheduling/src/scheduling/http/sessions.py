@@ -34,7 +34,7 @@ _PARTICIPANT = schemas.ParticipantAnswer()
     "/sessions", "POST", permission="schedule.enter", body=schemas.SessionBody(), response=_SESSION, status=201
 )
 def create_session(body: dict[str, Any]) -> Response:
-    """Schedule a session; it may start empty. Or enter one that began or took place."""
+    """Schedule a session, which may be empty, or enter a session that has started or taken place."""
     now = clock.now()
     needed = check_entry(body, body["starts_at"], "sessions.write", now=now)
     check_schedules(body["provider_id"], permission=needed)
@@ -57,7 +57,7 @@ def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     response=days_of(schemas.SessionAnswer),
 )
 def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
-    """Sessions that have not begun and have a free place, under no absence."""
+    """List the sessions that have not started, have a free spot and are not affected by an absence."""
     return _list(args, clock.now())
 
 
@@ -145,7 +145,7 @@ def undo_session(body: dict[str, Any], session_id: UUID) -> Response:
     response=_CHANGED,
 )
 def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
-    """Cancel a session and every place in it, before it begins."""
+    """Cancel a session that has not started, with all its participants."""
     override_reason = check_override(body)
     now, selection = _selection(body, session_id)
     return _changed(series_edits.cancel(current_db(), selection, body["reason"], override_reason, now=now))
@@ -179,7 +179,7 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     status=201,
 )
 def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
-    """Book a patient into a session; or enter a visit to one that began or took place."""
+    """Book a patient into a session, or enter a visit to a session that has started or taken place."""
     db, now = current_db(), clock.now()
     # a booking like most need not know when the session begins: what has begun, it is refused for
     begins = _found(session_id).starts_at if body["walk_in"] or "override" in body else None

@@ -12,4 +12,4 @@ def check_may_undo(*, of_today: bool, reason: str | None) -> None:
     if not POLICY["schedule.override"] & current_principal().roles:
         raise Forbidden("Only a manager can undo an outcome of an earlier day.")
     if not reason:
-        raise InvalidField("reason", "Required for an outcome of an earlier day.")
+        raise InvalidField("reason", "Required to undo an outcome of an earlier day.")

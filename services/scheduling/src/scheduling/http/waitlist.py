@@ -21,7 +21,7 @@ from scheduling.models import WaitlistEntry
 from scheduling.operations import waitlist
 from scheduling.queries import waitlist as queries
 
-routes = Routes("waitlist", "Who waits for a place, and the places that are offered")
+routes = Routes("waitlist", "Patients who wait for a spot, and the spots that are offered to them")
 
 _ENTRY = schemas.WaitlistEntryAnswer()
 _PARTICIPANT = ParticipantAnswer()
@@ -37,7 +37,7 @@ def add_entry(body: dict[str, Any]) -> Response:
     "/waitlist", permission="waitlist.read", query=schemas.WaitlistArgs(), response=page_of(schemas.WaitlistEntryAnswer)
 )
 def list_entries(args: dict[str, Any]) -> dict[str, Any]:
-    """Entries in the order in which places are offered: by priority, then by age."""
+    """List the entries in the order in which spots are offered, by priority and then by age."""
     rows = queries.list_entries(current_db(), args, after=_decoded(args["cursor"]), limit=args["limit"] + 1)
     shown = _represented(rows)
     return page(rows, args["limit"], lambda row: f"{row.priority} {row.id}", lambda row: shown[row.id])
@@ -56,7 +56,7 @@ def get_entry(entry_id: UUID) -> Response:
     "/waitlist/<uuid:entry_id>", "PATCH", permission="waitlist.write", body=schemas.WaitlistPatch(), response=_ENTRY
 )
 def update_entry(body: dict[str, Any], entry_id: UUID) -> Response:
-    """Change an entry's priority, notes or wishes; its age stays."""
+    """Change an entry's priority, notes or preferences. Its age stays."""
     return json_with_etag(_shown(waitlist.update(current_db(), _matched(entry_id), body, now=clock.now())))
 
 
@@ -69,7 +69,7 @@ def update_entry(body: dict[str, Any], entry_id: UUID) -> Response:
     status=201,
 )
 def accept_offer(body: dict[str, Any], entry_id: UUID) -> Response:
-    """Book the patient into the place that is offered; the answer is the booking."""
+    """Accept the offer and book the patient. The answer is the booking."""
     check_override(body)
     now = clock.now()
     booking = waitlist.accept(current_db(), _matched(entry_id), body.get("override"), now=now)
@@ -81,7 +81,7 @@ def accept_offer(body: dict[str, Any], entry_id: UUID) -> Response:
     "/waitlist/<uuid:entry_id>/decline", "POST", permission="waitlist.write", body=EmptyBody(), response=_ENTRY
 )
 def decline_offer(_: dict[str, Any], entry_id: UUID) -> Response:
-    """The patient does not want the place that is offered; it is passed on."""
+    """Decline the offer. The spot is offered to the next patient."""
     return json_with_etag(_shown(waitlist.decline(current_db(), _matched(entry_id), now=clock.now())))
 
 
@@ -124,4 +124,4 @@ def _decoded(cursor: str | None) -> tuple[int, UUID] | None:
     try:
         return int(priority), UUID(entry_id)
     except ValueError:
-        raise InvalidField("cursor", "Not a cursor of this list.") from None
+        raise InvalidField("cursor", "This cursor does not belong to this list.") from None

@@ -1,4 +1,4 @@
-"""Who waits for a place, and the places that are offered."""
+"""Patients who wait for a spot, and the spots that are offered to them."""
 
 from datetime import date, datetime
 from uuid import UUID

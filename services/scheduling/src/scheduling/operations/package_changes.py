@@ -53,7 +53,7 @@ def schedule_session(db: Session, held: LockedPackage, number: int, data: Mappin
     """Book one session that has no place and is owed, where a person says; it is told as any appointment is.
 
     Raises 404 for the number, 422 and 409 as `participants.book_appointment`, `package-paused`, and
-    `invalid-transition` for a session that is not to be placed.
+    `invalid-transition` for a session that does not need to be scheduled.
     """
     package, package_session = held.package, held.package_session(number)
     check_open(package)
@@ -241,9 +241,11 @@ def _by_hand(package: Package, package_session: PackageSession, data: Mapping[st
     """What an appointment is booked from; what is not said is as in the package. Raises 422 problems."""
     provider_id = data.get("provider_id", package_session.provider_id)
     if provider_id is None:
-        raise InvalidField("provider_id", "Required: the session is assigned to nobody.")
+        raise InvalidField("provider_id", "Required, because no provider is assigned to the session.")
     if package.room_required and not package.room_id and "room_id" not in data:
-        raise InvalidField("room_id", "Required: the package needs a room; null is without one.")
+        raise InvalidField(
+            "room_id", "Required, because the package needs a room. Use null for a session without a room."
+        )
     return {
         "patient_id": package.patient_id,
         "clinic_id": package.clinic_id,
@@ -328,7 +330,7 @@ def _settle(
     refused = planning.refusals(task, placements)
     moves = _moves(db, held, placements)
     if not refused and not moves:
-        raise InvalidField("start_date", "The sessions are there already.")
+        raise InvalidField("start_date", "The sessions already have these times, providers and rooms.")
     with events.announced_with_package(db, [package_session.id for package_session in task.package_sessions]):
         for package_session in task.package_sessions:
             if why := refused.get(package_session.session_number):

@@ -310,7 +310,7 @@ def qualified_provider(
     """The provider. Raises a 422 problem of that field unless active, in the clinic and of the discipline."""
     provider = active_provider(db, provider_id, clinic, field)
     if provider.discipline != service_type.discipline:
-        raise InvalidField(field, "The provider is not of the service type's discipline.")
+        raise InvalidField(field, "The provider's discipline is not that of the service type.")
     return provider
 
 

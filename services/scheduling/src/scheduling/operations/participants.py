@@ -135,7 +135,9 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
         spots.free(db, old, were_available=were_available, now=now)
         return participant
     if participant.session.session_type != domain.INDIVIDUAL:
-        raise InvalidField("session_id", "Required: a group session moves with all its participants.")
+        raise InvalidField(
+            "session_id", "Required, because a group session can only be moved with all its participants."
+        )
     _check_movable(participant)
     reschedule_session(db, participant.session, data, now=now)
     queries.find_participant(db, participant.id, lock=True)
@@ -166,7 +168,7 @@ def move_participant(
     if session is None:
         raise InvalidField("session_id", "There is no such session.")
     if session.service_type_id != old.service_type_id:
-        raise InvalidField("session_id", "The session is of another service type.")
+        raise InvalidField("session_id", "The session has another service type.")
     check_open(session, now)
     late = timing.check_same_day(old, session.starts_at, data.get("override"), now=now)
     facts = lock_booking_facts(db, participant.patient_id, into, moving=participant.id)

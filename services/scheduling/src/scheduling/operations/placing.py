@@ -258,7 +258,7 @@ def active_service_type(db: Session, code: str, provider: Provider | None) -> Se
     if service_type is None or not service_type.active:
         raise InvalidField("service_type", "There is no such active service type.")
     if provider and service_type.discipline != provider.discipline:
-        raise InvalidField("provider_id", "The provider is not of the service type's discipline.")
+        raise InvalidField("provider_id", "The provider's discipline is not that of the service type.")
     return service_type
 
 

@@ -122,7 +122,7 @@ def _rule(data: Mapping[str, Any]) -> tuple[Rule, list[date]]:
     except ValueError as error:
         raise InvalidField("rrule", str(error)) from None
     if not days:
-        raise InvalidField("exceptions", "No occurrence is left.")
+        raise InvalidField("exceptions", "The exceptions leave no occurrence.")
     return rule, days
 
 

@@ -84,7 +84,7 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
     if named is None:
         raise NotFound("session")
     if named.series_id is None:
-        raise InvalidField("scope", "The session is of no series.")
+        raise InvalidField("scope", "The session does not belong to a series.")
     ids = coming(db, named.series_id, occurs_from=named.occurs_on if scope == FOLLOWING else None, now=now)
     if moving:
         lock_patients(db, queries.live_patients(db, ids))
@@ -98,7 +98,7 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
 def update(db: Session, selection: SeriesSelection, data: Mapping[str, Any], *, now: datetime) -> Changed:
     """Do `update_session` to each. Raises 422 for a `decision_at`, which is of one."""
     if selection.scope != THIS and "decision_at" in data:
-        raise InvalidField("decision_at", "Can be set for one session at a time only.")
+        raise InvalidField("decision_at", "Can only be set for one session at a time.")
     _each(selection, lambda session: sessions.update_session(db, session, data, now=now))
     return Changed(selection.session, len(selection.sessions), selection.moved_singly())
 
@@ -140,7 +140,7 @@ def _move_all(
         if not sessions.is_there(session, placement):
             placements[session] = placement
     if not placements:
-        raise InvalidField("starts_at", "The sessions are there already.")
+        raise InvalidField("starts_at", "The sessions already have these times, providers and rooms.")
     lock_placements(db, list(placements.values()))
     override, ids = data.get("override"), [s.id for s in placements]
     found = check_all(db, placements.values(), override, ids)

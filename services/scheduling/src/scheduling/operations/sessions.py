@@ -206,7 +206,7 @@ def move_session(
     previous = events.Held.of(session)
     target = _placed(placement, overridden, data.get("override"))
     if is_there(session, placement):
-        raise InvalidField("starts_at", "The session is there already.")
+        raise InvalidField("starts_at", "The session already has this time, provider and room.")
     was_blocked = queries.blocked(db, [session.id])[session.id]
     waits = fulfilment.waits_on(db, session)
     if session.decision_at:

@@ -95,7 +95,7 @@ def set_working_hours(db: Session, provider: Provider, hours: Iterable[WorkingHo
     week = sorted(hours, key=lambda h: (h.weekday, h.start))
     for earlier, later in combinations(week, 2):
         if earlier.weekday == later.weekday and later.start < _end(earlier) and _at_once(earlier, later):
-            raise InvalidField("items", "Two stretches of one weekday overlap.")
+            raise InvalidField("items", "Two periods on the same weekday overlap.")
     if not {h.clinic_id for h in week} <= set(provider.clinic_ids):
         raise InvalidField("items", "The provider does not work in one of these clinics.")
     lock(db, providers=[provider.id])

@@ -60,7 +60,7 @@ def update(db: Session, entry: WaitlistEntry, data: Mapping[str, Any], *, now: d
         raise errors.EntryClosed(entry.status)
     wishes = [name for name in WISHES if name in data]
     if wishes and entry.session_id:
-        raise InvalidField(wishes[0], "Only an entry for a service type has wishes.")
+        raise InvalidField(wishes[0], "Only an entry for a service type can have preferences.")
     if wishes:
         before = {name: getattr(entry, name) for name in WISHES}
         _check_wishes(db, entry.service_type, {**before, **data}, now)
@@ -215,11 +215,11 @@ def _check_wishes(db: Session, service_type: ServiceType, wishes: Mapping[str, A
         if provider is None or not provider.active:
             raise InvalidField("provider_id", "There is no such active provider.")
         if provider.discipline != service_type.discipline:
-            raise InvalidField("provider_id", "The provider is not of the service type's discipline.")
+            raise InvalidField("provider_id", "The provider's discipline is not that of the service type.")
         if clinic and clinic.id not in provider.clinic_ids:
             raise InvalidField("provider_id", "The provider does not work in this clinic.")
     until = wishes["until_date"]
     if until and until < earliest_today(now):
-        raise InvalidField("until_date", "Must not be past.")
+        raise InvalidField("until_date", "Must not be in the past.")
     if until and wishes["from_date"] and until < wishes["from_date"]:
         raise InvalidField("until_date", "Must not be before from_date.")

@@ -19,7 +19,7 @@ class SchedulePackageSessionBody(ReasonBody):
     room_id = fields.UUID(allow_none=True, metadata={"description": "The package's if absent"})
     override = fields.Nested(
         Override(),
-        metadata={"description": "Managers only: working hours, absences, closures and buffers are set aside"},
+        metadata={"description": "For managers only. Working hours, absences, closures and buffers are overridden"},
     )
 
 
@@ -35,7 +35,7 @@ class _Some(Schema):
     all_or_nothing = fields.Boolean(
         load_default=True,
         metadata={
-            "description": "409 `package-conflicts` and nothing changed, unless every session has its place. Otherwise "
+            "description": "Whether to change nothing, and answer 409 `package-conflicts`, unless all sessions fit. Otherwise "
             "those that have none are cancelled, and FAILED"
         },
     )
@@ -48,7 +48,7 @@ class ShiftBody(_Some):
         metadata={"description": "So many local days later, or earlier, at the same time of day"},
     )
     start_date = Day(
-        metadata={"description": "Planned anew from this local day on; a period with an end ends as much later"}
+        metadata={"description": "Planned again from this local day on. The end of a period is moved by as much"}
     )
 
     @validates_schema
@@ -77,11 +77,16 @@ class ResumeBody(Schema):
     start_date = Day(metadata={"description": "The first local day again; today if absent"})
     end_date = Day(allow_none=True, metadata={"description": "As many days later as the package was paused if absent"})
     auto_schedule = fields.Boolean(
-        load_default=True, metadata={"description": "Plan at once what has no place, with the same providers"}
+        load_default=True,
+        metadata={
+            "description": "Whether sessions without an appointment are planned immediately, with the same providers"
+        },
     )
     all_or_nothing = fields.Boolean(
         load_default=False,
-        metadata={"description": "409 `package-conflicts` and nothing changed, unless every session has its place"},
+        metadata={
+            "description": "Whether to change nothing, and answer 409 `package-conflicts`, unless all sessions fit"
+        },
     )
 
 

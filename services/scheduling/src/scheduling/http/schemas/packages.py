@@ -84,7 +84,7 @@ class WantedPlace(Schema):
     starts_at = Instant(
         required=True,
         allow_none=True,
-        metadata={"description": "Without one, as a plan has it, it stays without a place"},
+        metadata={"description": "Without one, the session is not scheduled, as in a plan"},
     )
     provider_id = fields.UUID(required=True, allow_none=True)
     room_id = fields.UUID(allow_none=True, load_default=None)
@@ -100,7 +100,9 @@ class Commitment(Schema):
 
     all_or_nothing = fields.Boolean(
         load_default=False,
-        metadata={"description": "409 `package-conflicts` and nothing stored, unless every session has its place"},
+        metadata={
+            "description": "Whether to store nothing, and answer 409 `package-conflicts`, unless all sessions fit"
+        },
     )
     sessions = fields.List(
         fields.Nested(WantedPlace()),
@@ -159,13 +161,14 @@ class PackagePlanBody(_PackageFields):
         metadata={"description": "With use_multiple_providers: who holds which session"},
     )
     auto_schedule = fields.Boolean(
-        load_default=True, metadata={"description": "Place the sessions at once; otherwise the package is a DRAFT"}
+        load_default=True,
+        metadata={"description": "Whether the sessions are scheduled immediately. Otherwise the package is a DRAFT"},
     )
 
     @validates_schema
     def _assigns_its_own_sessions(self, data: dict[str, Any], **_: Any) -> None:
         if data["provider_assignments"] and not data["use_multiple_providers"]:
-            raise ValidationError("Needs use_multiple_providers.", "provider_assignments")
+            raise ValidationError("Requires use_multiple_providers.", "provider_assignments")
         check_numbers(data["provider_assignments"], "provider_assignments", data["total_sessions"])
 
 
@@ -181,13 +184,15 @@ class ScheduleBody(Wishes, Commitment):
     session_numbers = fields.List(
         fields.Integer(strict=True, validate=_number),
         validate=validate.Length(1, MAX_SESSIONS),
-        metadata={"description": "All that have no place and are owed, if absent"},
+        metadata={"description": "If absent, all sessions that are owed and have no appointment"},
     )
 
     @validates_schema
     def _in_one_way(self, data: dict[str, Any], **_: Any) -> None:
         if "sessions" in data and "session_numbers" in data:
-            raise ValidationError("The places name their numbers.", "session_numbers")
+            raise ValidationError(
+                "Must be absent when sessions is given, because each item there names its number.", "session_numbers"
+            )
         if len(set(data.get("session_numbers", ()))) < len(data.get("session_numbers", ())):
             raise ValidationError(_TWICE, "session_numbers")
 
@@ -216,7 +221,7 @@ class PlannedSession(Schema):
     scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
     alternatives = fields.List(
         fields.Nested(Alternative()),
-        metadata={"description": "For one that failed; those of a kind can be had together"},
+        metadata={"description": "For a session that failed. All alternatives of one kind can be booked together"},
     )
 
 
@@ -228,7 +233,7 @@ class PackagePlan(Schema):
 
 
 class SchedulingError(Schema):
-    """Why a session has no place; also an item of `conflicts` in 409 `package-conflicts`."""
+    """Why a session could not be scheduled, also an item of `conflicts` in 409 `package-conflicts`."""
 
     session_number = fields.Integer()
     code = fields.String()

@@ -87,7 +87,7 @@ class ApplyItem(Schema):
         if data["action"] in (CANCEL, KEEP) and (named := PLACE & set(data)):
             raise ValidationError("Only for SUBSTITUTE and MOVE.", min(named))
         if data["action"] == SUBSTITUTE and "starts_at" in data:
-            raise ValidationError("Only for MOVE: a substitute comes at the same time.", "starts_at")
+            raise ValidationError("Only for MOVE, because a substitute takes the session at its own time.", "starts_at")
 
 
 class ApplyBody(Schema):

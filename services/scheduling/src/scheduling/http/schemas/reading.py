@@ -170,7 +170,7 @@ class LinkAnswer(Schema):
 
 
 class NewLinkAnswer(LinkAnswer):
-    path = fields.String(metadata={"description": "The feed's address, with its secret; it is told this once"})
+    path = fields.String(metadata={"description": "The feed's address with its secret, which is shown only once"})
 
 
 class FeedArgs(Schema):
@@ -267,7 +267,7 @@ class PackageTotals(Schema):
     completed_sessions_percent = fields.Float(allow_none=True, metadata={"description": "Of all their sessions"})
     mean_sessions = fields.Float(allow_none=True, metadata={"description": "Sessions of a package"})
     mean_completed_sessions = fields.Float(allow_none=True, metadata={"description": "Completed ones of a package"})
-    tried_sessions = fields.Integer(metadata={"description": "For which a place was looked for"})
+    tried_sessions = fields.Integer(metadata={"description": "Sessions for which a time was looked for"})
     placed_sessions = fields.Integer(
         metadata={"description": "Of those tried: not FAILED now, and with an appointment, past or cancelled too"}
     )
@@ -322,7 +322,7 @@ class HistoryArgs(PageArgs):
     include = fields.String(
         validate=validate.OneOf(["participants", "sessions"]),
         metadata={
-            "description": "`participants`, of a session: also what happened to those who have, or had, a place in it."
+            "description": "`participants`, of a session: also what happened to its present and former participants."
             " `sessions`, of a package: also what happened to its sessions, and to whom they were assigned"
         },
     )

@@ -44,7 +44,7 @@ class SeriesBody(Where):
 
 
 class Refusal(Schema):
-    """What stands against one session of a series; also an item of `conflicts` in 409 `series-conflicts`."""
+    """A conflict of one session of a series, also an item of `conflicts` in 409 `series-conflicts`."""
 
     occurs_on = fields.String(metadata={"format": "date"})
     starts_at = fields.String(metadata={"format": "date-time"})

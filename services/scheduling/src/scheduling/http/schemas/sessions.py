@@ -53,7 +53,7 @@ class Where(Schema):
     )
     override = fields.Nested(
         Override(),
-        metadata={"description": "Managers only: working hours, absences, closures and buffers are set aside"},
+        metadata={"description": "For managers only. Working hours, absences, closures and buffers are overridden"},
     )
 
 
@@ -169,7 +169,7 @@ class DecisionBody(UntimelyBody):
     @validates_schema
     def _names_the_other(self, data: dict[str, Any], **_: Any) -> None:
         if (data["action"] == "MERGE") != ("into_session_id" in data):
-            raise ValidationError("Required for MERGE, and for nothing else.", "into_session_id")
+            raise ValidationError("Required for MERGE, and only allowed there.", "into_session_id")
 
 
 class AppointmentBody(_Place):
@@ -221,7 +221,7 @@ class SessionAnswer(Answer):
     change_reason = restricted(
         CARE, fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
     )
-    overridden = fields.List(fields.String(), metadata={"description": "Rules that a manager set aside"})
+    overridden = fields.List(fields.String(), metadata={"description": "The rules that a manager has overridden"})
     override_reason = restricted(CARE, fields.String(allow_none=True))
     decision_at = Instant(allow_none=True)
     decision = fields.String(allow_none=True, metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"})

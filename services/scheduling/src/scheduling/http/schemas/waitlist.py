@@ -46,7 +46,7 @@ class WaitlistBody(_Wishes):
             raise ValidationError("Either session_id or service_type is required, not both.", "session_id")
         wishes = sorted(set(_Wishes().fields) & set(data))
         if "session_id" in data and wishes:
-            raise ValidationError("Only an entry for a service type has wishes.", wishes[0])
+            raise ValidationError("Only an entry for a service type can have preferences.", wishes[0])
 
 
 class WaitlistPatch(_Wishes):
@@ -69,7 +69,7 @@ class OfferAnswer(Schema):
     clinic_id = fields.UUID()
     provider_id = fields.UUID()
     offered_at = Instant()
-    expires_at = Instant(metadata={"description": "Until then the place is held"})
+    expires_at = Instant(metadata={"description": "Until when the spot is held"})
 
 
 class WaitlistEntryAnswer(Answer):
@@ -98,9 +98,9 @@ class WaitlistEntryAnswer(Answer):
     offer = fields.Nested(OfferAnswer(), allow_none=True, metadata={"description": "The open offer, if any"})
     passed_over_at = Instant(
         allow_none=True,
-        metadata={"description": "When a place was last not offered because the patient could not be told"},
+        metadata={"description": "When a free spot was last not offered, because the patient could not be contacted"},
     )
-    passed_over_session_id = fields.UUID(allow_none=True, metadata={"description": "Where that place was"})
+    passed_over_session_id = fields.UUID(allow_none=True, metadata={"description": "The session with that spot"})
     attention = fields.String(
         allow_none=True,
         metadata={
