@@ -254,7 +254,7 @@ def test_a_start_on_a_port_that_is_taken_says_so_in_one_line(run: LocalRun, tmp_
     assert done.returncode != 0
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
-    assert f"port {run.port} can not be used" in line
+    assert f"port {run.port} cannot be used" in line
     assert not (tmp_path / "postgres").exists()
 
 

@@ -63,7 +63,7 @@ class Lamp(TenantRow, Base):
 
 
 class Light(TenantRow, Base):
-    """Beta's copy of a lamp. Its trail grows with every event, so a duplicate or a wrong order shows in it for ever."""
+    """Beta's copy of a lamp. Its trail grows with every event, so a duplicate or a wrong order shows in it forever."""
 
     __tablename__ = "lights"
     trail: Mapped[str]

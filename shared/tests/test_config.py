@@ -76,7 +76,7 @@ def test_a_secret_may_come_from_a_file_and_the_variable_itself_comes_first(tmp_p
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     for path in (tmp_path / "nothing", tmp_path, tmp_path / "binary"):
-        with pytest.raises(ConfigError, match=r"^DATABASE_URL_FILE can not be read: "):
+        with pytest.raises(ConfigError, match=r"^DATABASE_URL_FILE cannot be read: "):
             Config.from_env({"DATABASE_URL_FILE": str(path)})
 
 

@@ -1,4 +1,4 @@
-"""The consumer on real RabbitMQ: what can not be read is set aside, and the next good message is handled soon."""
+"""The consumer on real RabbitMQ: what cannot be read is set aside, and the next good message is handled soon."""
 
 import json
 import threading

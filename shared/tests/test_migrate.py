@@ -145,7 +145,7 @@ def test_without_a_database_the_command_ends_with_one_clear_line(address: str) -
         [sys.executable, "-m", "billing", "migrate"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert re.fullmatch(r"billing: the database can not be reached: .+\n", done.stderr), done.stderr
+    assert re.fullmatch(r"billing: the database cannot be reached: .+\n", done.stderr), done.stderr
     assert "hidden" not in done.stderr
     assert done.stdout == ""
 

@@ -58,8 +58,8 @@ def assert_refused(answer: TestResponse, words: str) -> None:
         ("40P01", "at the same time"),
         ("53100", "disk is full"),
         ("25006", "only be read"),
-        ("53300", "can not be reached"),
-        ("57P01", "can not be reached"),
+        ("53300", "cannot be reached"),
+        ("57P01", "cannot be reached"),
     ],
 )
 def test_what_the_database_cannot_do_now_is_a_503_that_says_why(

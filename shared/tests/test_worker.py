@@ -226,7 +226,7 @@ def test_a_health_port_that_is_taken_is_one_line_and_an_end(make_kit: MakeKit, v
         with process(tmp_path, make_kit(beta()), AMQP_URL=vhost.amqp_url, HEALTH_PORT=str(port)) as worker:
             _, errors = worker.communicate(timeout=20)
     assert worker.returncode == 1
-    assert errors == f"beta: HEALTH_PORT {port} can not be opened: Address already in use\n"
+    assert errors == f"beta: HEALTH_PORT {port} cannot be opened: Address already in use\n"
 
 
 # What is measured

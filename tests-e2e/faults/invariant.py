@@ -75,7 +75,7 @@ def assert_settles(
     while wrong := violations(seen := observe(stack, scene, patients, bookings)):
         assert time.monotonic() < deadline, f"after {within} s:\n" + "\n".join(wrong)
         time.sleep(0.3)
-    time.sleep(1)  # that nothing comes a second time can not be waited for
+    time.sleep(1)  # that nothing comes a second time cannot be waited for
     seen = observe(stack, scene, patients, bookings)
     assert violations(seen) == []
     return seen

@@ -42,7 +42,7 @@ PAGE = 500
 #: Seconds between two looks at the feeds: they also have what an emptied queue or a full broker has lost.
 FEED_EVERY = 300.0
 LONGEST_PAUSE = 60.0
-#: What the broker says when trying again can not help: a permission, a password, a queue of another kind.
+#: What the broker says when trying again cannot help: a permission, a password, a queue of another kind.
 REFUSALS = ("ACCESS_REFUSED", "NOT_ALLOWED", "PRECONDITION_FAILED")
 #: What passes: a broker or a service that is away, or breaks off in the middle.
 PASSING = (AMQPError, AMQPConnectorException, OSError, http.client.HTTPException, json.JSONDecodeError)

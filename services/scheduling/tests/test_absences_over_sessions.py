@@ -171,7 +171,7 @@ def test_what_is_offered_is_taken_back(desk: WaitingDesk, absent: Callable[[Wait
     assert [told["cause"] for told in desk.told("WaitlistOfferExpired")] == ["WITHDRAWN"]
     problem(desk.centre.post(f"/waitlist/{entry['id']}/accept"), 409, "invalid-transition")
     assert desk.session(session["id"])["held_spots"] == 0
-    # one may wait for it to be lifted, though there is a free place
+    # one may wait for it to be lifted, though there is a free spot
     assert desk.wait(session_id=session["id"])["status"] == "WAITING"
 
 

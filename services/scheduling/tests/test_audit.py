@@ -1,4 +1,4 @@
-"""Every change of a record leaves one audit row that the application role can not alter (P6)."""
+"""Every change of a record leaves one audit row that the application role cannot alter (P6)."""
 
 from typing import Any
 

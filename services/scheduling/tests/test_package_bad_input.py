@@ -130,7 +130,7 @@ def test_assignments_are_for_packages_of_several_providers(calm: Desk) -> None:
 
 
 def misfit(desk: Desk, kind: str) -> str:
-    """A provider who can not hold the desk's packages."""
+    """A provider who cannot hold the desk's packages."""
     if kind == "of another clinic":
         return str(desk.centre.create_provider(desk.centre.create_clinic())["id"])
     if kind == "of another discipline":

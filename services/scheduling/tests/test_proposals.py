@@ -102,7 +102,7 @@ def test_more_than_can_be_proposed_for_at_once_is_counted(desk: Desk, monkeypatc
 
 
 def unfit(desk: Desk, why: str) -> None:
-    """Another provider who can not be the substitute of a session at `at()`."""
+    """Another provider who cannot be the substitute of a session at `at()`."""
     if why == "discipline":
         provider(desk, discipline="SLP")
     elif why == "clinic":

@@ -167,7 +167,7 @@ def test_what_is_visibly_taken_is_refused_while_others_hold_the_locks(desk: Desk
 
 
 def last_seat(desk: Desk, count: int) -> Counter[tuple[int, str | None]]:
-    """What as many patients hear who want the last place of a group at the same moment."""
+    """What as many patients hear who want the last spot of a group at the same moment."""
     session = desk.create_session(max_capacity=2)
     desk.create_participant(session)
     caller, path = desk.centre.client(), f"/sessions/{session['id']}/participants"

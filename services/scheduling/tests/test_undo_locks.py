@@ -60,7 +60,7 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget_offers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sessions in which a place is offered are locked where they are met."""
+    """The sessions in which a spot is offered are locked where they are met."""
     monkeypatch.setattr(waitlist, "sessions_offered_to", lambda *_: set())
     monkeypatch.setattr(corrections, "sessions_offered_to", lambda *_: set())
 

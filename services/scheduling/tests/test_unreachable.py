@@ -1,4 +1,4 @@
-"""An offer goes to somebody who can be told of it; whoever can not is somebody's work, and holds no place."""
+"""An offer goes to somebody who can be told of it; whoever cannot is somebody's work, and holds no place."""
 
 from dataclasses import replace
 from typing import Any
@@ -39,7 +39,7 @@ def work(desk: WaitingDesk) -> list[str]:
 
 
 def test_the_place_goes_to_the_next_who_can_be_told(desk: WaitingDesk) -> None:
-    """Row 29: the place was held for hours for somebody who never heard of it."""
+    """Row 29: the spot was held for hours for somebody who never heard of it."""
     session, inside = desk.full(2)
     first = mute(desk, session_id=session["id"])
     second, third = desk.wait(session_id=session["id"]), mute(desk, session_id=session["id"])

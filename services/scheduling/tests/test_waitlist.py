@@ -1,4 +1,4 @@
-"""The waitlist: who waits for what, and whom a freed place is offered to."""
+"""The waitlist: who waits for what, and whom a freed spot is offered to."""
 
 from datetime import timedelta
 from typing import Any

@@ -66,7 +66,7 @@ def test_accepting_books_the_patient_in_one_call(desk: WaitingDesk) -> None:
     [told] = desk.told("WaitlistAccepted")
     assert (told["appointment_id"], told["offer_id"]) == (booked["id"], entry["offer"]["id"])
     assert desk.count("WaitlistOfferExpired") == 0
-    assert desk.count("SessionFilled") == filled  # it never had a free place meanwhile
+    assert desk.count("SessionFilled") == filled  # it never had a free spot meanwhile
     problem(desk.centre.post(f"/waitlist/{entry['id']}/accept"), 409, "invalid-transition")
 
 

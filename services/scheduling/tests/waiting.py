@@ -21,7 +21,7 @@ class WaitingDesk(Desk):
     """Fills sessions, puts patients on the waitlist, and runs the jobs; short calls for all of it."""
 
     def full(self, spots: int = 1, **overrides: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """A group session without a free place, and its participants."""
+        """A group session without a free spot, and its participants."""
         session = self.create_session(**{"max_capacity": spots, **overrides})
         return session, [self.create_participant(session) for _ in range(spots)]
 
@@ -43,7 +43,7 @@ class WaitingDesk(Desk):
         ok(self.centre.post(f"/participants/{participant['id']}/cancel"))
 
     def offered(self, spots: int = 1, **wait: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A session whose only free place is offered, and the entry to which it is."""
+        """A session whose only free spot is offered, and the entry to which it is."""
         session, inside = self.full(spots)
         entry = self.wait(**{"session_id": session["id"], **wait})
         self.give_up(inside[0])

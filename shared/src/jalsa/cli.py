@@ -93,7 +93,7 @@ def _worker(service: "Service", config: Config, arguments: argparse.Namespace) -
     try:
         health = serve_health(worker, config.health_port)
     except OSError as error:
-        raise ConfigError(f"HEALTH_PORT {config.health_port} can not be opened: {error.strerror}") from None
+        raise ConfigError(f"HEALTH_PORT {config.health_port} cannot be opened: {error.strerror}") from None
     worker.start()
     stopping.wait()
     health.shutdown()

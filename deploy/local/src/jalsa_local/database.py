@@ -30,7 +30,7 @@ _GUARD = 'cat >/dev/null; kill -INT "$1" 2>/dev/null'
 
 
 class DatabaseError(Exception):
-    """The embedded PostgreSQL can not be had; the message is for the person at the terminal."""
+    """The embedded PostgreSQL cannot be had; the message is for the person at the terminal."""
 
 
 class EmbeddedPostgres:
@@ -100,7 +100,7 @@ class EmbeddedPostgres:
         ]
         done = subprocess.run(command, cwd="/", env=_environment(), capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise DatabaseError(f"PostgreSQL's files can not be made in {self.folder}: {done.stderr.strip()}")
+            raise DatabaseError(f"PostgreSQL's files cannot be made in {self.folder}: {done.stderr.strip()}")
         fresh.rename(self.data)
 
     def _end_leftover(self) -> None:

@@ -68,7 +68,7 @@ def _await_port(port: int) -> None:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError as error:
             if time.monotonic() > deadline:
-                sys.exit(f"jalsa: port {port} can not be used ({error.strerror}); choose another one with JALSA_PORT.")
+                sys.exit(f"jalsa: port {port} cannot be used ({error.strerror}); choose another one with JALSA_PORT.")
             time.sleep(0.2)
         else:
             return

@@ -54,7 +54,7 @@ def on_session_corrected(db: Session, event: Received[Any]) -> None:
 
 
 def on_appointment_booked(db: Session, event: Received[Any]) -> None:
-    """A patient has a place in a session, which may not have been heard of yet."""
+    """A patient has a spot in a session, which may not have been heard of yet."""
     projections.expect_session(db, event.data)
     projections.save_participant(db, event.data)
 

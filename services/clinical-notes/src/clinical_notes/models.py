@@ -58,7 +58,7 @@ class SessionProjection(TenantRow, Base):
 
 
 class ParticipantProjection(TenantRow, Base):
-    """One patient's place in a session; the id is the appointment's."""
+    """One patient's spot in a session; the id is the appointment's."""
 
     __tablename__ = "participants"
 

@@ -98,7 +98,7 @@ def on_package_cancelled(db: Session, event: Received[Any]) -> None:
 
 
 def on_waitlist_offered(db: Session, event: Received[Any]) -> None:
-    """A place is held for a patient on the waitlist."""
+    """A spot is held for a patient on the waitlist."""
     waitlist.offer(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 

@@ -73,7 +73,7 @@ def open_sub_file(
 ) -> SubFile:
     """The patient's sub-file in a clinic: the one that there is, else a new one, which publishes SubFileOpened.
 
-    The main file stays locked until the transaction ends, so that two bookings can not both find none. Raises 404 for
+    The main file stays locked until the transaction ends, so that two bookings cannot both find none. Raises 404 for
     an unknown patient.
     """
     main_file = queries.find_main_file(db, patient_id, lock=True)

@@ -23,7 +23,7 @@ def flag_decisions(tools: JobTools) -> int:
 
 
 def lapse_offers(tools: JobTools) -> int:
-    """Pass on the places that were offered and not accepted in time."""
+    """Pass on the spots that were offered and not accepted in time."""
     return _run(tools, "offers", waitlist_queries.expired_offers, waitlist.lapse_offer)
 
 

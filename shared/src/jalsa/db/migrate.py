@@ -31,7 +31,7 @@ def migrate(folder: Path, owner_url: str, revision: str = "head") -> str:
         raise MigrationError(f"there is no way to {revision}: {error}") from error
     except DBAPIError as error:
         if database_is_away(error):
-            raise MigrationError(f"the database can not be reached: {_first_line(error)}") from error
+            raise MigrationError(f"the database cannot be reached: {_first_line(error)}") from error
         if sqlstate(error) == LOCKED:
             raise MigrationError(f"a table was in use for more than {LOCK_TIMEOUT}: nothing was changed") from error
         raise

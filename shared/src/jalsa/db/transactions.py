@@ -170,7 +170,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def database_is_away(error: BaseException) -> bool:
-    """Whether an error says that the database can not be reached, and nothing of the work itself."""
+    """Whether an error says that the database cannot be reached, and nothing of the work itself."""
     if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return True
     if not isinstance(error, OperationalError | InterfaceError):

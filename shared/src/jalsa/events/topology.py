@@ -95,7 +95,7 @@ def queue_arguments(service: str) -> dict[str, Any]:
 
 
 def dead_queue_arguments() -> dict[str, Any]:
-    """Bounded, so that a flood of unreadable messages can not fill the broker's disk."""
+    """Bounded, so that a flood of unreadable messages cannot fill the broker's disk."""
     return {"x-queue-type": "quorum", "x-max-length": 100_000}
 
 

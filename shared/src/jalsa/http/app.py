@@ -200,7 +200,7 @@ def _http_problem(error: HTTPException) -> Response:
     elif status == 422:
         detail, code = "The request has invalid fields.", "validation-error"
     elif status == 400:
-        detail, code = "The request can not be read: it must be valid JSON in UTF-8.", "malformed-request"
+        detail, code = "The request cannot be read: it must be valid JSON in UTF-8.", "malformed-request"
     else:
         detail, code = error.description or error.name, error.name.lower().replace(" ", "-")
     messages = data.get("messages") if status == 422 else None

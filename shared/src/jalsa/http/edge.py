@@ -36,7 +36,7 @@ from jalsa.service.problems import Problem
 
 log = structlog.get_logger()
 
-_AWAY = "The database can not be reached; try again."
+_AWAY = "The database cannot be reached; try again."
 #: A statement that writes, on a server that only repeats another one.
 READ_ONLY = "25006"
 #: Seconds for which what may be on its way here is waited for, and between two looks.
@@ -47,7 +47,7 @@ SPARE_THREADS = 8
 MAX_WAITERS = 8
 
 #: A value of the request that no schema refused: a NUL (seen by the driver, which gives no state), a number out of
-#: range, a text that is too long, a character that JSON in the database can not hold.
+#: range, a text that is too long, a character that JSON in the database cannot hold.
 _UNSTORABLE = frozenset({None, "22001", "22003", "22021", "22P05"})
 
 
@@ -275,4 +275,4 @@ def _context(principal: Principal) -> Context:
 
 
 def _unstorable() -> Problem:
-    return Problem(422, "validation-error", "The request has a value that can not be stored.")
+    return Problem(422, "validation-error", "The request has a value that cannot be stored.")

@@ -108,9 +108,9 @@ def _read(f: "Field[Any]", kind: Any, environ: Mapping[str, str]) -> Any:
         try:
             raw = Path(path).read_text("utf-8").strip()
         except OSError as error:
-            raise ConfigError(f"{name}_FILE can not be read: {error.strerror}") from None
+            raise ConfigError(f"{name}_FILE cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise ConfigError(f"{name}_FILE can not be read: it is not text in UTF-8") from None
+            raise ConfigError(f"{name}_FILE cannot be read: it is not text in UTF-8") from None
     if raw is None:
         if f.default is MISSING:
             raise ConfigError(f"{name} is missing: {f.metadata['help']}")

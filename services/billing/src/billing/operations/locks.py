@@ -12,7 +12,7 @@ def lock_prices_for_reading(db: Session, service_type: str) -> None:
     """Wait for a price that is being stored; many may read at once.
 
     Without it, an appointment booked in the very moment of the first price sees no price, the price sees no draft,
-    and the draft waits for ever.
+    and the draft waits forever.
     """
     db.execute(_SHARED, {"service_type": service_type})
 

@@ -81,7 +81,7 @@ def change_note(body: dict[str, Any], note_id: UUID) -> Response:
 
 @routes.view("/notes/<uuid:note_id>/sign", "POST", permission="notes.write", body=EmptyBody(), response=_NOTE)
 def sign_note(_: dict[str, Any], note_id: UUID) -> Response:
-    """Sign a draft: from then on it can not be changed."""
+    """Sign a draft: from then on it cannot be changed."""
     return json_with_etag(_NOTE.dump(operations.sign_note(current_db(), _matched(note_id), now=clock.now())))
 
 
@@ -109,7 +109,7 @@ def _list(asked: FindNotes, query: PageOf[Any]) -> dict[str, Any]:
 
 
 def _matched(note_id: UUID) -> Note:
-    """The caller's draft. What can not be done at all is said before a stale If-Match (RFC 9110, 13.2.1)."""
+    """The caller's draft. What cannot be done at all is said before a stale If-Match (RFC 9110, 13.2.1)."""
     principal = current_principal()
     author = policy.author_of(principal)
     note = operations.locked_draft(current_db(), note_id, policy.reader_of(principal), author=author)

@@ -98,7 +98,7 @@ def _hand_over(client: _Client, mail: EmailMessage, recipient: str) -> None:
         raise _refusal(next(iter(error.recipients.values()))[0]) from None
     except smtplib.SMTPResponseException as error:
         raise _refusal(error.smtp_code) from None
-    except smtplib.SMTPNotSupportedError:  # an address that this server can not take
+    except smtplib.SMTPNotSupportedError:  # an address that this server cannot take
         raise NotSent("unsupported", REJECTED, again=False) from None
     except OSError:
         if client.handing_over:  # the answer that was lost may have been a yes

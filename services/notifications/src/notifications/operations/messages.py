@@ -192,7 +192,7 @@ def _take_over(db: Session, message: Message, subject: Subject, now: datetime) -
 
 
 def _is_ready(db: Session, message: Message, subject: Subject, now: datetime) -> bool:
-    """Settle channel, recipient and text if they are not yet; put off or fail what can not go out now."""
+    """Settle channel, recipient and text if they are not yet; put off or fail what cannot go out now."""
     reach = queries.find_reach(db, message.patient_id)
     if reach is None and now - message.created_at < domain.PATIENT_LOOKUP_TIMEOUT:
         message.next_at = now + timedelta(seconds=1)

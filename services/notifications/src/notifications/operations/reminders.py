@@ -58,7 +58,7 @@ def make_message(db: Session, reminder_id: UUID, *, now: datetime) -> bool:
 
 
 def give_up(db: Session, reminder_id: UUID, *, now: datetime) -> None:
-    """Fail a reminder whose message can not be made, by a fault of our own."""
+    """Fail a reminder whose message cannot be made, by a fault of our own."""
     claimed = queries.claim_reminder(db, reminder_id, now)
     if claimed is not None:
         _become(claimed[0], "FAILED")

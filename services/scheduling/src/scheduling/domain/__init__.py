@@ -83,7 +83,7 @@ LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
 #: Those who are still to come: they can be moved, and miss their session if they do not come.
 UPCOMING_STATUSES = ("BOOKED", "CONFIRMED")
 
-#: Those who wait, and those of them to whom a place is offered.
+#: Those who wait, and those of them to whom a spot is offered.
 OPEN_ENTRY = ("WAITING", "OFFERED")
 #: How an offer ends that is not accepted: what it becomes, and what an entry becomes that waits for that one session,
 #: and one for a service type, which goes on waiting unless the patient was booked into what was waited for.

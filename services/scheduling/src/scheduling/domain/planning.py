@@ -128,7 +128,7 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Failure:
-    """A session that can not be placed: what stands against it on all days from first to last, or at one time.
+    """A session that cannot be placed: what stands against it on all days from first to last, or at one time.
 
     `provider_id` is who was asked, if it was one alone; `starts_at` the very time that a caller wanted.
     """
@@ -150,7 +150,7 @@ def plan(
     rooms: Rooms | None = None,
     standing: Collection[Occurrence] = (),
 ) -> list[Planned]:
-    """Place the numbered sessions, each with one of its choices; `standing` are those of the package that have a place.
+    """Place the numbered sessions, each with one of its choices; `standing` are those of the package that have a placement.
 
     A session comes after all those of lower numbers, and keeps its distance from those of higher ones. Deterministic:
     the same input gives the same plan.
@@ -265,7 +265,7 @@ class _Planner:
         return best
 
     def _open_days(self, first: date, last: date) -> Iterator[date]:
-        """The days that are asked for and far enough from every session that has its place."""
+        """The days that are asked for and far enough from every session that has its placement."""
         preferences, gap = self.preferences, timedelta(days=self.preferences.gap_days)
         later = [day for day in self._days.values() if day > first - gap]
         for day in days(first, last) if first <= last else ():

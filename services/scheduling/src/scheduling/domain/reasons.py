@@ -1,4 +1,4 @@
-"""Why a session of a package has no place, said in English and Arabic so that a person can act on it. No I/O."""
+"""Why a session of a package has no placement, said in English and Arabic so that a person can act on it. No I/O."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

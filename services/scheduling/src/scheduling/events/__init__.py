@@ -17,7 +17,7 @@ from scheduling.models import Clinic, ClinicalSession, Package, Participant, Pro
 
 @dataclass(frozen=True)
 class Held:
-    """Where and when a session, or a place in one, was before it moved."""
+    """Where and when a session, or a spot in one, was before it moved."""
 
     session_id: UUID
     clinic_id: UUID
@@ -98,13 +98,13 @@ def session_completed(db: Session, session: ClinicalSession, attended: int, no_s
 
 
 def session_filled(db: Session, session: ClinicalSession, now: datetime) -> None:
-    """Publish SessionFilled: its last free place was taken."""
+    """Publish SessionFilled: its last free spot was taken."""
     data = {**_numbered(session), "max_capacity": session.max_capacity, "filled_at": now}
     publish(db, catalogue.SESSION_FILLED, session.id, data, now=now)
 
 
 def session_spots_opened(db: Session, session: ClinicalSession, available: int, now: datetime) -> None:
-    """Publish SessionSpotsOpened: a session that was full has free places again."""
+    """Publish SessionSpotsOpened: a session that was full has free spots again."""
     data = {
         **_numbered(session),
         "max_capacity": session.max_capacity,
@@ -160,7 +160,7 @@ def appointment_confirmed(db: Session, participant: Participant, by: str, now: d
 def appointment_rescheduled(
     db: Session, participant: Participant, session: ClinicalSession, previous: Held, now: datetime
 ) -> None:
-    """Publish AppointmentRescheduled: the place is in `session` now."""
+    """Publish AppointmentRescheduled: the spot is in `session` now."""
     data = {
         **_appointment(participant),
         "status": participant.status,
@@ -235,7 +235,7 @@ def appointment_corrected(db: Session, participant: Participant, from_status: st
 def waitlist_offered(
     db: Session, entry: WaitlistEntry, offer: WaitlistOffer, session: ClinicalSession, now: datetime
 ) -> None:
-    """Publish WaitlistOffered: a place is held for the one who waits, until the offer expires."""
+    """Publish WaitlistOffered: a spot is held for the one who waits, until the offer expires."""
     data = {
         **_offer(entry, offer),
         "offered_at": offer.offered_at,
@@ -254,7 +254,7 @@ def waitlist_offer_expired(db: Session, entry: WaitlistEntry, offer: WaitlistOff
 def waitlist_accepted(
     db: Session, entry: WaitlistEntry, offer: WaitlistOffer, appointment_id: UUID, now: datetime
 ) -> None:
-    """Publish WaitlistAccepted: the place is the patient's."""
+    """Publish WaitlistAccepted: the spot is the patient's."""
     data = {
         **_offer(entry, offer),
         "session_id": offer.session_id,

@@ -127,7 +127,7 @@ def _wants_csv(args: dict[str, Any]) -> bool:
 
 def _download(args: dict[str, Any], name: str, columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Response:
     response = Response(sheet(columns, items, separator=args["separator"]), content_type=f"{CSV}; charset=utf-8")
-    # a sheet has no place for a note
+    # a sheet has no spot for a note
     without = "".join(f"-without-{clinic.code}" for clinic in args["left_out"])
     file = f"{name}-{args['first']}-{args['last']}{without}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'

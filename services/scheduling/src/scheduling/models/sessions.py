@@ -85,7 +85,7 @@ class ClinicalSession(TenantRow, Base):
 
 
 class Participant(TenantRow, Base):
-    """One patient's place in one session; its id is the `appointment_id` of the other services."""
+    """One patient's spot in one session; its id is the `appointment_id` of the other services."""
 
     __tablename__ = "participants"
     __table_args__ = (

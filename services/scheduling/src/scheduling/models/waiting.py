@@ -11,7 +11,7 @@ from scheduling.models.setup import Base, ServiceType
 
 
 class WaitlistEntry(TenantRow, Base):
-    """A patient who waits for a place in one session, or in any session of a service type that suits."""
+    """A patient who waits for a spot in one session, or in any session of a service type that suits."""
 
     __tablename__ = "waitlist_entries"
 
@@ -31,7 +31,7 @@ class WaitlistEntry(TenantRow, Base):
     created_by: Mapped[str]
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     closed_by: Mapped[str | None]
-    # when a place was last not offered, in which session, because the patient could not be told of it
+    # when a spot was last not offered, in which session, because the patient could not be told of it
     passed_over_at: Mapped[datetime | None] = mapped_column(Instant)
     passed_over_session_id: Mapped[UUID | None]
 
@@ -41,7 +41,7 @@ class WaitlistEntry(TenantRow, Base):
 
 
 class WaitlistOffer(TenantRow, Base):
-    """A place of a session, held for one who waits until the offer is answered or lapses."""
+    """A spot of a session, held for one who waits until the offer is answered or lapses."""
 
     __tablename__ = "waitlist_offers"
 

@@ -19,7 +19,7 @@ def check_in(
     """The patient has arrived; what was known of clearance and consent is stored with it. Publishes AppointmentArrived.
 
     Raises 409 `check-in-blocked` with the `blockers` and their `blocker_details`, unless a manager's reason overrides
-    them; `invalid-transition`, also for a session that is over; and where a no-show's place was given away, what
+    them; `invalid-transition`, also for a session that is over; and where a no-show's spot was given away, what
     `participants.regain` raises.
     """
     domain.PARTICIPANT.check(participant.status, "ARRIVED")
@@ -90,7 +90,7 @@ def no_show(
 ) -> Participant:
     """BOOKED or CONFIRMED → NO_SHOW with its reason, and publish AppointmentNoShow.
 
-    Raises 409 `invalid-transition`, also before the start, unless a manager's reason overrides that; the place is free
+    Raises 409 `invalid-transition`, also before the start, unless a manager's reason overrides that; the spot is free
     for others then.
     """
     domain.PARTICIPANT.check(participant.status, "NO_SHOW")

@@ -47,7 +47,7 @@ def undo_participant(
 ) -> Participant:
     """Take the last outcome of a locked participant back, and publish AppointmentCorrected.
 
-    One who had missed the session needs the place again: it is checked as for a booking. Raises 409
+    One who had missed the session needs the spot again: it is checked as for a booking. Raises 409
     `invalid-transition` where there is nothing to take back, where somebody else did so meanwhile, or in a session that
     is over; `session-full`, `patient-busy`, `already-enrolled`; 422 `unknown-patient`.
     """
@@ -71,7 +71,7 @@ def undo_session(
 
     Undoing the completion gives everybody whom it settled the state before it, with AppointmentCorrected each; all, or
     nobody. Raises 409 `invalid-transition` as `undo_participant` does, and `undo-refused` with a `refusals` item for
-    each participant who cannot have the place back.
+    each participant who cannot have the spot back.
     """
     _check_seen(session, seen)
     was, completed_at = session.status, session.completed_at
@@ -91,7 +91,7 @@ def undo_session(
 def held_for_undo(db: Session, session_id: UUID) -> ClinicalSession:
     """The session, locked with the patients of all who did not cancel, and with their packages. Raises 404.
 
-    With that, also the sessions in which those patients are offered places, which they may give up for this one.
+    With that, also the sessions in which those patients are offered spots, which they may give up for this one.
     """
     patients = read.patients_settled(db, session_id)
     lock_patients(db, patients)

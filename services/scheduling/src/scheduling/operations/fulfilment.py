@@ -19,8 +19,8 @@ Waits = Mapping[UUID, frozenset[UUID]]
 def fulfil(db: Session, patient_id: UUID, booked: Iterable[ClinicalSession], *, now: datetime) -> None:
     """Close the patient's open entries that wait for one of these sessions, or whose wishes one of them meets.
 
-    A place that such an entry is offered in another session goes on to the next who waits. The patient and the booked
-    sessions' rows are locked, and those of the sessions in which a place was offered when the patient was locked. A
+    A spot that such an entry is offered in another session goes on to the next who waits. The patient and the booked
+    sessions' rows are locked, and those of the sessions in which a spot was offered when the patient was locked. A
     visit of the past fulfils nothing: whoever waits, waits for what is to come.
     """
     lock_waitlist(db)
@@ -41,7 +41,7 @@ def fulfil_moved(
 ) -> None:
     """Close what a session's participants waited for `before` it moved, and have by that.
 
-    Whoever waits, and has a place, waits for another: one that the session did not meet where it was, or an earlier
+    Whoever waits, and has a spot, waits for another: one that the session did not meet where it was, or an earlier
     one. Their patients and the session's row are locked.
     """
     if not before or session.starts_at <= now:

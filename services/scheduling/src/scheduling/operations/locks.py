@@ -81,7 +81,7 @@ def lock_packages(db: Session, session_ids: Iterable[UUID]) -> None:
 def lock_waitlist(db: Session) -> None:
     """Keep everybody else from changing the tenant's waitlist; after all other locks.
 
-    Whoever changes entries or offers holds it, beside the row of the session whose places are offered. So nobody is
-    offered two places at once, and entries and offers need no locks of their own.
+    Whoever changes entries or offers holds it, beside the row of the session whose spots are offered. So nobody is
+    offered two spots at once, and entries and offers need no locks of their own.
     """
     db.execute(_LOCK, {"keys": [f"waitlist:{context_of(db).tenant}"]})

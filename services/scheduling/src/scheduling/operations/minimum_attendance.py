@@ -32,7 +32,7 @@ def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
 def held_for_decision(db: Session, session_id: UUID, into: UUID | None) -> ClinicalSession:
     """The session, locked with its patients and the session into which it may be merged. Raises 404.
 
-    With that, also those in which the patients are offered places, which they may give up for it.
+    With that, also those in which the patients are offered spots, which they may give up for it.
     """
     patients = queries.live_patients(db, [session_id])
     lock_patients(db, patients)
@@ -53,7 +53,7 @@ def decide(
 
     Raises 409 `invalid-transition` where nothing is to be decided, and what `cancel_session` raises, unless it is to
     RUN; for MERGE also 422 for the other session, and 409 `merge-refused` with a `refusals` item for each participant
-    who has no place there. Nothing is merged in part.
+    who has no spot there. Nothing is merged in part.
     """
     action, reason = data["action"], data.get("reason")
     if session.decision != "NEEDED":

@@ -1,4 +1,4 @@
-"""Offers of free places to those who wait: made, accepted, ended. The session's row is locked before all of it."""
+"""Offers of free spots to those who wait: made, accepted, ended. The session's row is locked before all of it."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,9 +14,9 @@ from scheduling.queries import waitlist as waitlist_queries
 
 
 def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> int:
-    """Offer a session's free places to those who wait, in order, and publish WaitlistOffered. Returns how many.
+    """Offer a session's free spots to those who wait, in order, and publish WaitlistOffered. Returns how many.
 
-    An offer holds its place for the tenant's `offer_minutes`, but no longer than until the session starts. Who can not
+    An offer holds its spot for the tenant's `offer_minutes`, but no longer than until the session starts. Who cannot
     be told of it is passed over, and the entry is somebody's work. A session under an absence is offered to nobody.
     """
     soon = session.starts_at - now < timedelta(minutes=domain.MIN_OFFER_MINUTES)
@@ -39,9 +39,9 @@ def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> 
 
 
 def accept(db: Session, offer_id: UUID, appointment_id: UUID, *, now: datetime) -> None:
-    """Give up the place that an open offer holds for the patient who takes it, and publish WaitlistAccepted.
+    """Give up the spot that an open offer holds for the patient who takes it, and publish WaitlistAccepted.
 
-    Raises 409 `offer-expired`, also where nobody has passed the place on yet.
+    Raises 409 `offer-expired`, also where nobody has passed the spot on yet.
     """
     lock_waitlist(db)
     offer, entry = waitlist_queries.offer_and_entry(db, offer_id)
@@ -49,12 +49,12 @@ def accept(db: Session, offer_id: UUID, appointment_id: UUID, *, now: datetime) 
         raise errors.OfferExpired
     _close(db, offer, "ACCEPTED", now)
     move_entry(db, entry, "ACCEPTED", now=now)
-    db.flush()  # before the participant's row, for which the database counts the places again
+    db.flush()  # before the participant's row, for which the database counts the spots again
     events.waitlist_accepted(db, entry, offer, appointment_id, now)
 
 
 def end(db: Session, offer_id: UUID, cause: str, *, now: datetime) -> None:
-    """End an open offer that is not accepted, and publish WaitlistOfferExpired; the place is the caller's to pass on.
+    """End an open offer that is not accepted, and publish WaitlistOfferExpired; the spot is the caller's to pass on.
 
     `cause` is one of `domain.OFFER_ENDS`. An entry that was cancelled meanwhile stays so.
     """

@@ -50,7 +50,7 @@ def reschedule_session(
 
 
 def schedule_session(db: Session, held: LockedPackage, number: int, data: Mapping[str, Any], *, now: datetime) -> None:
-    """Book one session that has no place and is owed, where a person says; it is told as any appointment is.
+    """Book one session that has no placement and is owed, where a person says; it is told as any appointment is.
 
     Raises 404 for the number, 422 and 409 as `participants.book_appointment`, `package-paused`, and
     `invalid-transition` for a session that does not need to be scheduled.
@@ -120,7 +120,7 @@ def cancel_session(
 def shift(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
     """Move the appointments from a session number on that are still to come.
 
-    Either by `days`, to the same wall time, or by a new plan from the local day `start_date` on. A place in a group
+    Either by `days`, to the same wall time, or by a new plan from the local day `start_date` on. A placement in a group
     session stays. Publishes PackageScheduled for all. Raises 422 for a number or a day; 409 `invalid-transition` where
     there is nothing to move, `package-paused`, `package-conflicts`.
     """
@@ -146,7 +146,7 @@ def shift(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: dat
 def substitute(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
     """Give the sessions of some numbers to another provider, at their time, else at the nearest that is free.
 
-    Those that have no place are assigned to the provider; the past, and places in group sessions, stay. Publishes
+    Those that have no placement are assigned to the provider; the past, and spots in group sessions, stay. Publishes
     PackageScheduled if an appointment changes. Raises 422 for a number, or a provider who does not fit; 409
     `invalid-transition` where there is nothing to take over, `package-conflicts`.
     """
@@ -214,7 +214,7 @@ def pause(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: dat
 def resume(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
     """Go on with a paused package: its period begins at `start_date`, but not before today, and ends as much later.
 
-    With `auto_schedule` what has no place is planned again. Raises 422 for the period; 409 `invalid-transition` for a
+    With `auto_schedule` what has no placement is planned again. Raises 422 for the period; 409 `invalid-transition` for a
     package that is not paused, and what `packages.schedule` raises.
     """
     package = held.package
@@ -296,7 +296,7 @@ def _from_day(task: Task, placed: Sequence[Placed], start: date) -> Task:
 
 
 def _planned_anew(db: Session, held: LockedPackage, task: Task) -> list[Planned]:
-    """A plan in which no sessions change places with each other: of a circle, one's old place is not used."""
+    """A plan in which no sessions change places with each other: of a circle, one's old placement is not used."""
     placements = planning.planned(db, task, locked=True)
     try:
         list(in_order(list(_moves(db, held, placements).values())))
@@ -322,9 +322,9 @@ def _settle(
     cause: str,
     now: datetime,
 ) -> None:
-    """Move what has a place, give up what has none, and publish PackageScheduled.
+    """Move what has a placement, give up what has none, and publish PackageScheduled.
 
-    The places were checked under their locks, as if all of the task's sessions had left theirs. Raises 422 where they
+    The placements were checked under their locks, as if all of the task's sessions had left theirs. Raises 422 where they
     are there already.
     """
     refused = planning.refusals(task, placements)
@@ -380,7 +380,7 @@ def _give_up(
 
 
 def _drop(package_session: PackageSession) -> None:
-    """A session without a place is not owed any more."""
+    """A session without a placement is not owed any more."""
     if package_session.status != "CANCELLED":
         move(package_session, "CANCELLED")
     package_session.owed = False

@@ -56,7 +56,7 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
 def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> LockedPackage:
     """Store a package with its sessions, and publish PackageCreated; place them unless `auto_schedule` is false.
 
-    `sessions` are places of a plan, which are taken as they are. What can not be placed is FAILED with its reason; with
+    `sessions` are places of a plan, which are taken as they are. What cannot be placed is FAILED with its reason; with
     `all_or_nothing` nothing is stored then. Raises 422 problems for what is unknown, inactive, or does not belong
     together, `unknown-patient`; 409 `package-conflicts` with all `conflicts`.
     """
@@ -75,11 +75,11 @@ def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Lo
 def schedule(
     db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime, cause: str = package_events.SCHEDULED
 ) -> None:
-    """Place the sessions of a held package that are named, or else all that have no place and are owed.
+    """Place the sessions of a held package that are named, or else all that have no placement and are owed.
 
     What is asked for of the period and of the preferred times holds from now on. Raises what `create_package` raises,
     404 for a session number, 409 `package-paused`, and `invalid-transition` for a package that is over or a session
-    that has its place.
+    that has its placement.
     """
     package = held.package
     check_open(package)
@@ -108,9 +108,9 @@ def book_placements(
     now: datetime,
     cause: str = package_events.SCHEDULED,
 ) -> None:
-    """Book what has a place, note why the rest has none, and publish PackageScheduled if anything was booked.
+    """Book what has a placement, note why the rest has none, and publish PackageScheduled if anything was booked.
 
-    The places were checked under their locks.
+    The placements were checked under their locks.
     """
     package_sessions = {package_session.session_number: package_session for package_session in task.package_sessions}
     kept = [one for one in placements if isinstance(one, Occurrence)]
@@ -149,7 +149,7 @@ def announce(db: Session, held: LockedPackage, cause: str, changed: Collection[i
 def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> LockedPackage:
     """The package, locked with its patient, the rows of its sessions that are to come, and its own. Raises 404.
 
-    `into` is another session whose row is locked with them, as are those in which the patient is offered a place.
+    `into` is another session whose row is locked with them, as are those in which the patient is offered a placement.
     """
     package = db.get(Package, package_id)
     if package is None:
@@ -161,7 +161,7 @@ def held_package(db: Session, package_id: UUID, into: UUID | None = None) -> Loc
 
 
 def placed_occurrences(held: LockedPackage, but: Collection[int] = ()) -> list[Occurrence]:
-    """Where the sessions are that have their place, but for those of some numbers."""
+    """Where the sessions are that have their placement, but for those of some numbers."""
     return [
         occurrence(package_session, p)
         for package_session, p in held.placed()
@@ -170,7 +170,7 @@ def placed_occurrences(held: LockedPackage, but: Collection[int] = ()) -> list[O
 
 
 def occurrence(package_session: PackageSession, participant: Participant) -> Occurrence:
-    """Where and when a session is that has its place."""
+    """Where and when a session is that has its placement."""
     at = participant.session
     return Occurrence(package_session.session_number, at.starts_at, at.ends_at, at.provider_id, at.room_id)
 
@@ -196,14 +196,14 @@ def check_whole(task: Task, placements: Sequence[Planned], data: Mapping[str, An
 
 
 def is_outstanding(package_session: PackageSession) -> bool:
-    """Whether a session has no place and is owed to the patient."""
+    """Whether a session has no placement and is owed to the patient."""
     return package_session.status in ("PENDING", "FAILED") or (
         package_session.status == "CANCELLED" and package_session.owed
     )
 
 
 def check_outstanding(package_session: PackageSession) -> None:
-    """Raises 409 `invalid-transition` for a session that has its place, or is not owed."""
+    """Raises 409 `invalid-transition` for a session that has its placement, or is not owed."""
     if not is_outstanding(package_session):
         raise errors.NotOutstanding(package_session.session_number)
 
@@ -315,7 +315,7 @@ def qualified_provider(
 
 
 def _placements(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
-    """What of the places that the caller names can be had, or where the sessions go; providers and rooms are locked."""
+    """What of the placements that the caller names can be had, or where the sessions go; providers and rooms are locked."""
     if "sessions" not in data:
         return planning.planned(db, task, locked=True)
     wanted = _wanted(db, task, data["sessions"])
@@ -323,7 +323,7 @@ def _placements(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planne
 
 
 def _wanted(db: Session, task: Task, placements: Sequence[Mapping[str, Any]]) -> list[Occurrence]:
-    """The places that a caller names, each as long as all of the package, in its room unless it names another.
+    """The placements that a caller names, each as long as all of the package, in its room unless it names another.
 
     Raises 422 problems for who and what does not belong there, and for a day that is too far ahead.
     """
@@ -340,7 +340,7 @@ def _wanted(db: Session, task: Task, placements: Sequence[Mapping[str, Any]]) ->
 
 
 def check_near(task: Task, wanted: Sequence[Occurrence], field: str) -> None:
-    """Raises a 422 problem of that field where one of the places is too far ahead."""
+    """Raises a 422 problem of that field where one of the placements is too far ahead."""
     if any(day_of(one.starts_at, task.package.clinic.timezone) > task.horizon for one in wanted):
         raise InvalidField(field, TOO_FAR_AHEAD)
 
@@ -407,7 +407,7 @@ def _book(
 
 
 def placement_at(db: Session, package: Package, one: Occurrence) -> Placement:
-    """The place of an occurrence, with all that belongs to it loaded. Raises 422 for a room that is inactive."""
+    """The placement of an occurrence, with all that belongs to it loaded. Raises 422 for a room that is inactive."""
     return Placement(
         clinic=package.clinic,
         provider=db.get_one(Provider, one.provider_id),

@@ -49,7 +49,7 @@ class Booking:
 def book(db: Session, session_id: UUID, data: Mapping[str, Any], *, now: datetime) -> Booking:
     """Book a patient (`patient_id`, with `notes`) into a session and publish AppointmentBooked.
 
-    A place that is held for the patient by an open offer is the patient's: the offer is accepted. What else the patient
+    A spot that is held for the patient by an open offer is the patient's: the offer is accepted. What else the patient
     waits for and now has is fulfilled. Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`,
     `already-enrolled`, `patient-busy`, `offer-expired`, `invalid-transition` (the session is over or cancelled; or it
     has begun, and it is no `walk_in`); `outside-working-hours` under an absence. An `override`, with a reason, sets an
@@ -125,7 +125,7 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
     """Move a held participant to another session of the same service type, or an individual session to another time.
 
     `session_id` names the other session; otherwise `starts_at` and the rest are those of `reschedule_session`. Number
-    and id stay; the new place is checked before the old one is given up. Raises 422 for the other session; 409 what
+    and id stay; the new spot is checked before the old one is given up. Raises 422 for the other session; 409 what
     `book` and `reschedule_session` raise.
     """
     if (into := data.get("session_id")) is not None:
@@ -145,7 +145,7 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
 
 
 def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Participant:
-    """The participant, locked with the patient and both sessions, so that the place can be moved.
+    """The participant, locked with the patient and both sessions, so that the spot can be moved.
 
     Raises 404; 422 `unknown-patient` for a patient who is not active any more.
     """
@@ -157,9 +157,9 @@ def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Pa
 def move_participant(
     db: Session, participant: Participant, old: ClinicalSession, into: UUID, data: Mapping[str, Any], *, now: datetime
 ) -> Participant:
-    """Give a participant a place in another session for the one in `old`; the patient and both rows are locked.
+    """Give a participant a spot in another session for the one in `old`; the patient and both rows are locked.
 
-    The request says the `reason`, and may `override` an absence. What becomes of the old place is the caller's to say.
+    The request says the `reason`, and may `override` an absence. What becomes of the old spot is the caller's to say.
     Raises 422 for a session that is unknown or of another service type; 409 as `book`.
     """
     reason = data.get("reason")
@@ -221,7 +221,7 @@ def locked_participant(
 ) -> Participant:
     """The participant, locked with its patient, its session's row, and that of another session, if one is named.
 
-    With that, and for one who may be `regaining` a place, also the sessions in which the patient is offered one: it
+    With that, and for one who may be `regaining` a spot, also the sessions in which the patient is offered one: it
     may be given up for the other. Raises 404.
     """
     participant = queries.find_participant(db, participant_id)
@@ -249,10 +249,10 @@ def lock_booking_facts(db: Session, patient_id: UUID, session_id: UUID | None, m
 
 
 def regain(db: Session, participant: Participant, *, now: datetime) -> None:
-    """Check that the place that a no-show has given up is free for the patient again, as for a booking.
+    """Check that the spot that a no-show has given up is free for the patient again, as for a booking.
 
     An open offer of it to the patient is accepted with that, and what else the patient waits for and now has is
-    fulfilled. The participant is locked as one who is `regaining` a place. Raises 409 `session-full`, `patient-busy`,
+    fulfilled. The participant is locked as one who is `regaining` a spot. Raises 409 `session-full`, `patient-busy`,
     `already-enrolled`; 422 `unknown-patient`.
     """
     if participant.package_session_id and corrections.is_made_up(db, participant.package_session_id):
@@ -299,7 +299,7 @@ def _take_spot(
     events.appointment_booked(db, participant, session, now)
     if facts.waits:
         fulfil(db, patient_id, [session], now=now)
-    # an appointment that is only now made can not have been cleared
+    # an appointment that is only now made cannot have been cleared
     now_there = queries.Spots(session.max_capacity, facts.taken + 1, facts.offered_spots)
     standing = queries.Standing(now_there, cleared=False, consented=facts.consented, blocked=facts.blocked)
     if not facts.consented:
@@ -315,7 +315,7 @@ def _overridden(facts: Row[Any], override: Mapping[str, Any] | None, others: Seq
 
 
 def check_spot(session: ClinicalSession, facts: Row[Any]) -> None:
-    """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no place there."""
+    """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no spot there."""
     if facts.enrolled:
         raise errors.AlreadyEnrolled
     if facts.taken + facts.offered_spots >= session.max_capacity:

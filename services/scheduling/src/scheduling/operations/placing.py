@@ -69,7 +69,7 @@ class Placement:
 def placement_of(
     db: Session, data: Mapping[str, Any], *, now: datetime, past: bool = False, begun: datetime | None = None
 ) -> Placement:
-    """The place that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
+    """The placement that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
 
     It may be `past`, as far as `domain.past_rules` lets it, or have `begun` just then. Raises 422 problems for what is
     unknown, inactive, past, too far ahead, or does not belong together; 409 `unknown-zone`.
@@ -97,7 +97,7 @@ def placement_of(
 
 
 def new_placement(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> Placement:
-    """The place to which a session is to move: what the request does not name stays as it is.
+    """The placement to which a session is to move: what the request does not name stays as it is.
 
     As long as it goes on, it may keep the start that it has: somebody steps in, or another room is taken. Raises what
     `placement_of` raises.
@@ -140,7 +140,7 @@ def take(
 
 
 def conflicts(db: Session, placement: Placement, moving: Iterable[UUID] = ()) -> list[PlacementRefused]:
-    """All that stands against a place, read under its locks; the sessions `moving` away stand in nobody's way."""
+    """All that stands against a placement, read under its locks; the sessions `moving` away stand in nobody's way."""
     against = db.execute(_CONFLICTS, _asked(placement, moving)).one()
     found: list[PlacementRefused] = []
     if not _within_hours(db, placement):
@@ -165,7 +165,7 @@ def absences(rules: Iterable[str]) -> list[PlacementRefused]:
 
 
 def clashes(placement: Placement, other: Placement) -> list[PlacementRefused]:
-    """What stands against taking both places: one provider, or one room, can not be in both at once."""
+    """What stands against taking both placements: one provider, or one room, cannot be in both at once."""
     if placement.blocked_from >= other.blocked_to or other.blocked_from >= placement.blocked_to:
         return []
     overlap = placement.starts_at < other.ends_at and other.starts_at < placement.ends_at
@@ -192,7 +192,7 @@ def unresolved_conflicts(
 
 
 def _met(db: Session, placement: Placement, moving: Iterable[UUID], **owner: UUID) -> SessionMet | None:
-    """The session that a place meets: of one that overlaps itself, else of one whose buffers do."""
+    """The session that a placement meets: of one that overlaps itself, else of one whose buffers do."""
     session = session_met(
         db,
         (placement.starts_at, placement.ends_at),

@@ -83,7 +83,7 @@ class Task:
 
 
 def refusals(task: Task, placements: Sequence[Planned]) -> dict[int, Unplaced]:
-    """Why sessions have no place, by their numbers."""
+    """Why sessions have no placement, by their numbers."""
     package_sessions = {package_session.session_number: package_session for package_session in task.package_sessions}
     one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in placements)
     chosen = one_holds_others and not task.package.use_multiple_providers
@@ -106,7 +106,7 @@ def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
 
 
 def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
-    """What of the wanted places can be had, in their order; providers and rooms are locked.
+    """What of the wanted placements can be had, in their order; providers and rooms are locked.
 
     The period, the days and the order are the caller's own.
     """
@@ -114,7 +114,7 @@ def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
 
 
 def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
-    """The wanted places, in their order; for each that can not be had, what of the provider's time is nearest to it.
+    """The wanted placements, in their order; for each that cannot be had, what of the provider's time is nearest to it.
 
     That is on its own day, or on the first after it in the period that has any; providers and rooms are locked.
     """
@@ -134,7 +134,7 @@ def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
 
 
 def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int, list[tuple[str, Occurrence]]]:
-    """Other places for the sessions that have none: each differs in one thing, and all of a kind go together."""
+    """Other placements for the sessions that have none: each differs in one thing, and all of a kind go together."""
     failed = {one.number for one in found if isinstance(one, Failure)}
     if not failed:
         return {}
@@ -165,7 +165,7 @@ def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int,
 def _time_for(
     db: Session, task: Task, wanted: Sequence[Occurrence], until: date | None = None
 ) -> tuple[Mapping[int, Sequence[ProviderOption]], Rooms | None]:
-    """The providers' and rooms' free time on all days of the wanted places, and on to another; locked."""
+    """The providers' and rooms' free time on all days of the wanted placements, and on to another; locked."""
     package = task.package
     instants = (at for one in wanted for at in (one.starts_at, one.ends_at))
     # what is past is refused without looking at the calendar

@@ -34,7 +34,7 @@ from scheduling.queries.proposals import Proposal, propose, spots
 ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"
 #: What an item names unless it takes what is proposed.
 NAMED = {SUBSTITUTE: "provider_id", MOVE: "starts_at"}
-#: What an item may name of a session's place.
+#: What an item may name of a session's placement.
 PLACE = frozenset({"provider_id", "starts_at", "room_id"})
 
 
@@ -163,7 +163,7 @@ def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
 def _wanted(
     db: Session, absence: TimeOff | Closure, items: Sequence[_Item], now: datetime
 ) -> tuple[list[tuple[_Item, Placement | None]], list[Refused]]:
-    """The items that can be done, each with its new place if it has one, and the refusals of the others."""
+    """The items that can be done, each with its new placement if it has one, and the refusals of the others."""
     hit = queries.sessions_hit(db, absence)
     proposals: Mapping[UUID, Proposal] = {}
     if any(item.as_proposed for item in items):

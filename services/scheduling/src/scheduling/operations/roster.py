@@ -1,4 +1,4 @@
-"""The standing roster of a series: joining gives a seat in every later session, leaving frees them."""
+"""The standing roster of a series: joining gives a spot in every later session, leaving frees them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from scheduling.queries.series import coming, coming_spots, current_member
 
 @dataclass(frozen=True)
 class Joined:
-    """A new member, and the refusals of the sessions in which there is no seat for the patient."""
+    """A new member, and the refusals of the sessions in which there is no spot for the patient."""
 
     member: SeriesMember
     skipped: Sequence[errors.Refused]
@@ -64,7 +64,7 @@ def leave(
 ) -> SeriesMember:
     """Give up a held member's seats from the local day `from_date` (today) on; publishes what `cancel` does.
 
-    They are all seats of the patient in later sessions of the series where the patient is still expected, however
+    They are all spots of the patient in later sessions of the series where the patient is still expected, however
     booked. Raises 409 `invalid-transition` for one who has left.
     """
     if member.left_on is not None:

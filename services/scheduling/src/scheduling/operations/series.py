@@ -95,10 +95,10 @@ def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cre
 def check_all(
     db: Session, placements: Iterable[Placement], override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
 ) -> list[list[PlacementRefused]]:
-    """What stands against each of several places for sessions of one series, read under their locks.
+    """What stands against each of several placements for sessions of one series, read under their locks.
 
     They must not be in each other's way, either; one that is refused stands in nobody's. The sessions `moving` give
-    up the places that they have.
+    up the placements that they have.
     """
     found: list[list[PlacementRefused]] = []
     kept: list[Placement] = []

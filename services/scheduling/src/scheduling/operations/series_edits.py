@@ -113,11 +113,11 @@ def cancel(
 
 
 def reschedule(db: Session, selection: SeriesSelection, data: Mapping[str, Any], *, now: datetime) -> Changed:
-    """Move each to the place that the request names; what it does not name stays as each has it.
+    """Move each to the placement that the request names; what it does not name stays as each has it.
 
     A new time is of the series: each gets that local time, as many local days from where the series has it as the named
     one does. Those that were moved alone keep theirs, unless `include_moved`. All are checked before the first moves,
-    and none is in another's way at its old place. Raises what `reschedule_session` raises; for more than one, 409
+    and none is in another's way at its old placement. Raises what `reschedule_session` raises; for more than one, 409
     `series-conflicts` with all `conflicts` of all.
     """
     wanted = {name: value for name, value in data.items() if name != "include_moved"}
@@ -222,7 +222,7 @@ def _refusals(
 
 
 def in_order(moves: Sequence[M]) -> Iterable[M]:
-    """Moves so that none goes onto the place of one that has not left it yet.
+    """Moves so that none goes onto the placement of one that has not left it yet.
 
     The exclusion constraints are checked at every row. Raises CycleError where some would change places with each
     other.

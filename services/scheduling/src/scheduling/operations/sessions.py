@@ -200,7 +200,7 @@ def move_session(
 ) -> ClinicalSession:
     """Move a locked session to a place that was checked under its locks. Raises 422 where it is there already.
 
-    What its participants waited for, and now have, is fulfilled. Where it leaves an absence behind, its free places are
+    What its participants waited for, and now have, is fulfilled. Where it leaves an absence behind, its free spots are
     offered to those who wait.
     """
     previous = events.Held.of(session)
@@ -310,7 +310,7 @@ def locked_session(db: Session, session_id: UUID) -> ClinicalSession:
 
 
 def close_spot(participant: Participant, by: str, reason: str | None, now: datetime) -> None:
-    """Cancel a participant's place. Raises 409 `invalid-transition`."""
+    """Cancel a participant's spot. Raises 409 `invalid-transition`."""
     domain.PARTICIPANT.check(participant.status, "CANCELLED")
     participant.status, participant.cancelled_at = "CANCELLED", now
     participant.cancelled_by, participant.cancel_reason = by, reason

@@ -1,4 +1,4 @@
-"""What follows when places of a session are freed, and how a session ends that nobody takes part in."""
+"""What follows when spots of a session are freed, and how a session ends that nobody takes part in."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,11 +17,11 @@ EMPTY = "its appointment was given up"
 
 
 def free(db: Session, session: ClinicalSession, *, were_available: int, now: datetime) -> None:
-    """Go on from places that were freed in a session, whose row is locked, and publish what became of them.
+    """Go on from spots that were freed in a session, whose row is locked, and publish what became of them.
 
     Before the start they are offered to those who wait, and a session that was full and is no more, or the other way
     round, says so. A session that was made for one appointment, and that nobody waits for, is cancelled with it at any
-    time, and its provider free again. `were_available` is how many places it had before.
+    time, and its provider free again. `were_available` is how many spots it had before.
     """
     to_come = session.status == "SCHEDULED" and session.starts_at > now
     if not to_come and not (session.closes_when_empty and session.status in ("SCHEDULED", "IN_PROGRESS")):
@@ -39,7 +39,7 @@ def free(db: Session, session: ClinicalSession, *, were_available: int, now: dat
 
 
 def close(db: Session, session: ClinicalSession, reason: str | None, *, now: datetime) -> None:
-    """Cancel a session in which nobody has a place any more, and publish SessionCancelled; its offers end."""
+    """Cancel a session in which nobody has a spot any more, and publish SessionCancelled; its offers end."""
     session.status, session.cancelled_at = "CANCELLED", now
     session.cancelled_by, session.cancel_reason = context_of(db).actor, reason
     session.started_at = session.started_by = None
@@ -49,14 +49,14 @@ def close(db: Session, session: ClinicalSession, reason: str | None, *, now: dat
 
 
 def pass_on(db: Session, session: ClinicalSession, offer_id: UUID, cause: str, *, now: datetime) -> None:
-    """End an open offer of a session, whose row is locked, for one of `domain.OFFER_ENDS`; its place goes on."""
+    """End an open offer of a session, whose row is locked, for one of `domain.OFFER_ENDS`; its spot goes on."""
     were_available = available(db, session)
     offers.end(db, offer_id, cause, now=now)
     free(db, session, were_available=were_available, now=now)
 
 
 def withdraw(db: Session, sessions: Sequence[ClinicalSession], *, now: datetime) -> None:
-    """End all open offers of sessions, whose rows are locked, and go on from the places that they held."""
+    """End all open offers of sessions, whose rows are locked, and go on from the spots that they held."""
     offered = waitlist_queries.with_open_offers(db, [session.id for session in sessions])
     for session in (session for session in sessions if session.id in offered):
         were_available = available(db, session)
@@ -65,5 +65,5 @@ def withdraw(db: Session, sessions: Sequence[ClinicalSession], *, now: datetime)
 
 
 def available(db: Session, session: ClinicalSession) -> int:
-    """How many places of a session, whose row is locked, are free."""
+    """How many spots of a session, whose row is locked, are free."""
     return queries.spots(db, [session.id])[session.id].available

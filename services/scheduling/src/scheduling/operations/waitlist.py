@@ -1,4 +1,4 @@
-"""The waitlist: wait for a place, accept or decline what is offered, wait no more."""
+"""The waitlist: wait for a spot, accept or decline what is offered, wait no more."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -73,7 +73,7 @@ def update(db: Session, entry: WaitlistEntry, data: Mapping[str, Any], *, now: d
 def accept(
     db: Session, entry: WaitlistEntry, override: Mapping[str, Any] | None = None, *, now: datetime
 ) -> participants.Booking:
-    """Book the patient of a held entry into the place that is offered.
+    """Book the patient of a held entry into the spot that is offered.
 
     Raises 409 `offer-expired`, `invalid-transition` where nothing is offered, and what `participants.book` raises.
     """
@@ -86,7 +86,7 @@ def accept(
 
 
 def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
-    """Give the place that is offered to a held entry to the next. Raises 409 `invalid-transition`."""
+    """Give the spot that is offered to a held entry to the next. Raises 409 `invalid-transition`."""
     offer = waitlist_queries.open_offer(db, entry.id)
     if offer is None:
         raise errors.NothingOffered
@@ -95,7 +95,7 @@ def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntr
 
 
 def cancel(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
-    """The patient of a held entry waits no more; an offered place is passed on. Raises 409 `invalid-transition`."""
+    """The patient of a held entry waits no more; an offered spot is passed on. Raises 409 `invalid-transition`."""
     offers.move_entry(db, entry, "CANCELLED", now=now)
     db.flush()
     if offer := waitlist_queries.open_offer(db, entry.id):
@@ -119,7 +119,7 @@ def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
 
 
 def offer_what_was_passed_over(db: Session, patient_id: UUID, *, now: datetime) -> None:
-    """Go on from the places for which a patient was passed over who could not be told of them, and can be by now.
+    """Go on from the spots for which a patient was passed over who could not be told of them, and can be by now.
 
     Those that are still free are offered to whoever is first in line.
     """
@@ -133,7 +133,7 @@ def offer_what_was_passed_over(db: Session, patient_id: UUID, *, now: datetime) 
 
 
 def lapse_offer(db: Session, offer_id: UUID, *, now: datetime) -> bool:
-    """Pass an expired offer's place on, unless something else happened meanwhile. Returns whether it did."""
+    """Pass an expired offer's spot on, unless something else happened meanwhile. Returns whether it did."""
     offer = db.get_one(WaitlistOffer, offer_id)
     locked_session(db, offer.session_id)
     db.refresh(offer)

@@ -151,7 +151,7 @@ def list_sessions(
 
 @dataclass(frozen=True)
 class Spots:
-    """The places of a session: all of them, those of live participants, those held by open offers."""
+    """The spots of a session: all of them, those of live participants, those held by open offers."""
 
     capacity: int
     taken: int
@@ -172,7 +172,7 @@ _PLACES = text("""
 
 
 def spots(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, Spots]:
-    """The places of each session."""
+    """The spots of each session."""
     rows = db.execute(_PLACES, {"ids": list(session_ids)})
     return {row.id: Spots(row.max_capacity, row.taken, row.held) for row in rows}
 
@@ -189,7 +189,7 @@ def blocked(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
 
 
 def live_patients(db: Session, session_ids: Sequence[UUID]) -> set[UUID]:
-    """The patients who have a live place in any of these sessions."""
+    """The patients who have a live spot in any of these sessions."""
     return set(
         db.scalars(
             select(Participant.patient_id).where(

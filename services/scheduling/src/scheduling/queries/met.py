@@ -1,4 +1,4 @@
-"""What a place, or a closure, meets of what is stored already."""
+"""What a placement, or a closure, meets of what is stored already."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime

@@ -106,7 +106,7 @@ def _outcomes(chosen: Subquery) -> Select[Any]:
     """
     status, attempts = PackageSession.status, PackageSession.scheduling_attempts
     made = select(func.count()).where(Participant.package_session_id == PackageSession.id).scalar_subquery()
-    # most have their place by their first attempt: their appointments need not be looked at
+    # most have their placement by their first attempt: their appointments need not be looked at
     appointments = case((status.in_(("SCHEDULED", "COMPLETED")) & (attempts == 1), 1), else_=made)
     tried, failed = attempts > 0, status == "FAILED"
     placed = tried & ~failed & (appointments > 0)

@@ -46,7 +46,7 @@ class LockedPackage:
     appointments: dict[UUID, Participant]
 
     def placed(self) -> Iterator[tuple[PackageSession, Participant]]:
-        """The sessions that have their place, past and to come."""
+        """The sessions that have their placement, past and to come."""
         return ((s, self.appointments[s.id]) for s in self.package_sessions if s.status in ("SCHEDULED", "COMPLETED"))
 
     def coming(self, now: datetime) -> list[tuple[PackageSession, Participant]]:

@@ -51,7 +51,7 @@ class Period:
 
 
 def no_shows(db: Session, period: Period, by: str) -> list[dict[str, Any]]:
-    """By `provider`, `service_type` or `weekday`: of those whose place came to an outcome, how many did not come."""
+    """By `provider`, `service_type` or `weekday`: of those whose spot came to an outcome, how many did not come."""
     attended, arrived, missed = (
         func.count().filter(Participant.status == status) for status in ("ATTENDED", "ARRIVED", "NO_SHOW")
     )
@@ -68,7 +68,7 @@ def no_shows(db: Session, period: Period, by: str) -> list[dict[str, Any]]:
 
 
 def capacity(db: Session, period: Period, by: str) -> list[dict[str, Any]]:
-    """By `provider`, `service_type` or `weekday`: of the places that group sessions offered, how many were used."""
+    """By `provider`, `service_type` or `weekday`: of the spots that group sessions offered, how many were used."""
     used = (
         select(func.count())
         .where(Participant.session_id == ClinicalSession.id, Participant.status.in_(LIVE_PARTICIPANT))

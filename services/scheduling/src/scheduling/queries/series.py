@@ -92,7 +92,7 @@ def coming_spots(db: Session, series_id: UUID, patient_id: UUID, *, since: datet
 
 
 def spots(db: Session, series_id: UUID, patient_ids: Sequence[UUID]) -> dict[UUID, list[Participant]]:
-    """The live places of patients in the sessions of a series, by patient and start."""
+    """The live spots of patients in the sessions of a series, by patient and start."""
     found: dict[UUID, list[Participant]] = defaultdict(list)
     for participant in db.scalars(
         select(Participant)

@@ -31,7 +31,7 @@ _SUITS = """
               AND (e.from_date IS NULL OR e.from_date <= :day)
               AND (e.until_date IS NULL OR e.until_date >= :day))
 """
-# Passed over, for now: who has a place at that time or an offer. For good: who has given this session's place up,
+# Passed over, for now: who has a spot at that time or an offer. For good: who has given this session's spot up,
 # declined it or let it lapse since the entry was made.
 _NEXT = text(f"""
     SELECT e.* FROM waitlist_entries e
@@ -52,7 +52,7 @@ _MET = text(f"""
 
 
 def next_in_line(db: Session, session: ClinicalSession, but: Collection[UUID] = ()) -> WaitlistEntry | None:
-    """The first of those who wait, in order of priority and age, to whom a place of a session can be offered.
+    """The first of those who wait, in order of priority and age, to whom a spot of a session can be offered.
 
     Whether the patient can be told of it is another question. The entries `but` are passed over.
     """
@@ -73,7 +73,7 @@ def waits(db: Session, patient_id: UUID) -> bool:
 
 
 def waiting_among(db: Session, session_id: UUID) -> Sequence[UUID]:
-    """The patients with a place in a session, and still to come to it, who have an open entry."""
+    """The patients with a spot in a session, and still to come to it, who have an open entry."""
     query = (
         select(WaitlistEntry.patient_id)
         .distinct()
@@ -126,7 +126,7 @@ def list_entries(
     """Entries in the order in which places are offered.
 
     Filters: session_id, clinic_id, patient_id, status, service_type (a code), and attention: `unreachable`, of whom a
-    place was passed over because the patient could not be told, and still can not.
+    spot was passed over because the patient could not be told, and still cannot.
     """
     query = select(WaitlistEntry).order_by(WaitlistEntry.priority, WaitlistEntry.id).limit(limit)
     for name in ("session_id", "clinic_id", "patient_id", "status"):
@@ -171,7 +171,7 @@ def open_offers(db: Session, session_id: UUID) -> Sequence[UUID]:
 
 
 def with_open_offers(db: Session, session_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the sessions of which a place is offered to somebody."""
+    """Those of the sessions of which a spot is offered to somebody."""
     query = select(WaitlistOffer.session_id).where(
         WaitlistOffer.session_id.in_(session_ids), WaitlistOffer.status == "OPEN"
     )
@@ -179,7 +179,7 @@ def with_open_offers(db: Session, session_ids: Collection[UUID]) -> set[UUID]:
 
 
 def sessions_offered_to(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:
-    """The sessions in which a place is offered to any of the patients."""
+    """The sessions in which a spot is offered to any of the patients."""
     query = select(WaitlistOffer.session_id).where(
         WaitlistOffer.patient_id.in_(patient_ids), WaitlistOffer.status == "OPEN"
     )

@@ -78,7 +78,7 @@ class PrivateRabbitMQ(Broker):
     def wait_for_written(self, vhost: str, queue: str) -> None:
         """Waits until a new quorum queue's name is on disk.
 
-        RabbitMQ writes the names about once a second; a queue whose name is lost comes back without a leader, for ever.
+        RabbitMQ writes the names about once a second; a queue whose name is lost comes back without a leader, forever.
         """
 
         def written() -> bool:

@@ -125,7 +125,7 @@ class MemberBody(Schema):
     from_date = Day(metadata={"description": "The first local day; today if absent"})
     notes = FreeText(allow_none=True, load_default=None, metadata={"description": "Of every appointment"})
     skip_conflicts = fields.Boolean(
-        load_default=False, metadata={"description": "Leave out the sessions in which there is no seat for the patient"}
+        load_default=False, metadata={"description": "Leave out the sessions in which there is no spot for the patient"}
     )
     override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
@@ -155,7 +155,7 @@ class MemberAnswer(Answer):
     left_by = fields.String(allow_none=True)
     leave_reason = restricted(CARE, fields.String(allow_none=True))
     appointments = fields.List(
-        fields.Nested(SeriesSpot()), metadata={"description": "The patient's live places in the series while a member"}
+        fields.Nested(SeriesSpot()), metadata={"description": "The patient's live spots in the series while a member"}
     )
 
 

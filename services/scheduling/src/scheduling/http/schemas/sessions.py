@@ -20,7 +20,7 @@ class Override(Schema):
     reason = Name(max=500, required=True)
 
 
-#: Of what takes a place in a session that is there already.
+#: Of what takes a spot in a session that is there already.
 OVER_ABSENCES = {"description": "Managers only: in spite of the absences in the session's `blocked_by`"}
 
 

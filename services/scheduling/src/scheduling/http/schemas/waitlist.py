@@ -59,7 +59,7 @@ class AcceptBody(Schema):
 
 
 class OfferAnswer(Schema):
-    """A place that is held for the one who waits, and where and when it is."""
+    """A spot that is held for the one who waits, and where and when it is."""
 
     id = fields.UUID()
     session_id = fields.UUID()
@@ -87,7 +87,7 @@ class WaitlistEntryAnswer(Answer):
     notes = restricted(CARE, fields.String(allow_none=True))
     status = fields.String(
         metadata={
-            "description": "ACCEPTED: the offered place was taken. FULFILLED: the patient was booked by another way,"
+            "description": "ACCEPTED: the offered spot was taken. FULFILLED: the patient was booked by another way,"
             " into the session itself, or into one that meets all the wishes of the entry"
         }
     )
@@ -104,7 +104,7 @@ class WaitlistEntryAnswer(Answer):
     attention = fields.String(
         allow_none=True,
         metadata={
-            "description": "`unreachable`: a place was passed over, and there still is neither a telephone nor an"
+            "description": "`unreachable`: a spot was passed over, and there still is neither a telephone nor an"
             " e-mail; somebody at the desk books the patient, or finds out a number"
         },
     )
