@@ -83,7 +83,7 @@ def rotate_service_key(issuer: Issuer, service: str, step: str) -> None:
     """One step of three (docs/runbooks/service-keys.md). Raises SystemExit where it is not this step's turn.
 
     prepare: a next key is accepted beside the one in use; switch: the service signs with it, the old one is still
-    accepted; finish: the old one is not accepted any more.
+    accepted; finish: the old one is no longer accepted.
     """
     folder = issuer.folder / "services"
     used, following, old = (folder / f"{service}{mark}.pem" for mark in ("", ".next", ".old"))

@@ -230,7 +230,7 @@ class Subscriber:
     def catch_up(self) -> None:
         """Read every feed from its checkpoint to its end, one transaction a page."""
         for service in sorted({name.split(".")[0] for name in self.bindings}):
-            # Named by what is followed of it: with other bindings a feed is read anew, for what was passed by before.
+            # The name contains what is followed, so that with other bindings a feed is read again from its start.
             feed = " ".join(sorted(name for name in self.bindings if name.split(".")[0] == service))
             for position, events in self.pages(self.feeds[service], self.store.checkpoint(feed)):
                 wanted = [event for event in events if event.binding in self.bindings]

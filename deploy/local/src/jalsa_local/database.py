@@ -30,7 +30,7 @@ _GUARD = 'cat >/dev/null; kill -INT "$1" 2>/dev/null'
 
 
 class DatabaseError(Exception):
-    """The embedded PostgreSQL cannot be had; the message is for the person at the terminal."""
+    """The embedded PostgreSQL is not available. The message is for the person at the terminal."""
 
 
 class EmbeddedPostgres:

@@ -127,7 +127,7 @@ def clearance_of(status: str, total: Decimal | None) -> tuple[bool, str]:
 
 
 def announced(cleared: bool, reason: str) -> tuple[bool, bool]:
-    """What others are told of a clearance when it changes: whether it is there, and whether it is a price that lacks.
+    """What is published of a clearance when it changes: whether it is given, and whether a price is missing.
 
     That an invoice which nobody has paid becomes void is told by the invoice.
     """

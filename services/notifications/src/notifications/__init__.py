@@ -1,1 +1,1 @@
-"""Notifications: what patients and providers are told about an appointment, and how it went out."""
+"""Notifications: the messages to patients and providers about appointments, and their delivery."""

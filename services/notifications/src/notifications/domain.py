@@ -170,7 +170,7 @@ def reminders_for(starts_at: datetime, now: datetime) -> Iterator[tuple[str, dat
 
 
 def is_too_late(kind: str, deadline: datetime | None, queued_at: datetime, now: datetime) -> bool:
-    """Whether a message of this kind, queued at that instant, is of no use any more.
+    """Whether a message of this kind, queued at that instant, has become useless.
 
     `deadline` is the session's start or the offer's end.
     """

@@ -105,7 +105,7 @@ class Package(TenantRow, Base):
     """A patient's package, with the dates that were to come when scheduling told of them last, at `announced_at`.
 
     `starts_at` is the first of those, before or after, that the last change was about. What was written before
-    `replaced_at` is not sent any more.
+    `replaced_at` is no longer sent.
     """
 
     __tablename__ = "packages"

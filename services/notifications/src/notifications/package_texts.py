@@ -1,4 +1,4 @@
-"""What is said of a whole package, in Arabic and in English: its dates, at whatever length there is room for."""
+"""Texts about a whole package, in Arabic and in English: its dates, in a form that fits the available length."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

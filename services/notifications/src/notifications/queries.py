@@ -173,7 +173,7 @@ def zone_of(db: Session, subject: Subject) -> str:
 
 
 def facts(db: Session, subject: Appointment | Offer) -> Facts:
-    """What a text tells of an appointment or an offer."""
+    """The facts that a text states about an appointment or an offer."""
     clinic = db.get_one(ClinicProjection, subject.clinic_id)
     return Facts(
         number=subject.appointment_number if isinstance(subject, Appointment) else None,
@@ -225,7 +225,7 @@ def providers_of(db: Session, sessions: Sequence[PackageSession]) -> list[UUID]:
 
 
 def find_package(db: Session, package_id: UUID) -> Package | None:
-    """A package that was told of, locked."""
+    """A package that was announced, locked."""
     return db.get(Package, package_id, with_for_update={"key_share": True})
 
 

@@ -1,4 +1,4 @@
-"""What is said, in Arabic and in English. No patient is named: who receives it knows, and others may see the screen."""
+"""The texts of messages, in Arabic and in English. No patient is named, because others may see the screen."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -18,7 +18,7 @@ TREATMENT = "TREATMENT"
 #: What a patient may consent to. Treatment is the one that check-in needs.
 CONSENT_TYPES = (TREATMENT, "DATA_SHARING", "PHOTOGRAPHY", "RESEARCH")
 VALID, EXPIRED, REVOKED = "VALID", "EXPIRED", "REVOKED"
-#: A consent that has expired can still be revoked: pictures taken under it, say, are not to be used any more.
+#: A consent that has expired can still be revoked, for example so that pictures taken under it are no longer used.
 CONSENT = state_machine("consent", VALID, VALID="EXPIRED REVOKED", EXPIRED=REVOKED, REVOKED="")
 #: As for instants: nothing is arranged for later.
 LATEST_EXPIRY = date(2200, 12, 31)

@@ -28,7 +28,7 @@ def lapse_offers(tools: JobTools) -> int:
 
 
 def close_entries(tools: JobTools) -> int:
-    """Close the waitlist entries that nothing can be offered to any more."""
+    """Close the waitlist entries to which nothing can be offered any longer."""
     return _run(tools, "waitlist", waitlist_queries.past_entries, waitlist.lapse_entry)
 
 

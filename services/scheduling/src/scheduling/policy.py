@@ -57,7 +57,7 @@ def provider_of(principal: Principal) -> UUID | None:
         return None
 
 
-#: Who reads what may be clinical: notes, and why something was changed, given up, missed or set aside.
+#: Who reads what may be clinical: notes, and why something was changed, given up, missed or overridden.
 CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
 #: Why a provider is away.
 ABSENCE = Readers(_MANAGER, own="provider_id")

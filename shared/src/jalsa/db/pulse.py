@@ -1,6 +1,6 @@
 """Whether the database answers, asked again and again by a thread and over a connection that no request can take.
 
-What does not answer is not waited for: requests are refused at once, and those that wait already are let go.
+What does not answer is not waited for: requests are refused immediately, and those that wait already are released.
 """
 
 import threading

@@ -95,7 +95,7 @@ class Database:
         event.listen(self.engine, "do_connect", self._refuse_while_away)
 
     def break_off(self) -> None:
-        """Break off the connections that are in use: whoever waits for an answer on one gets an error at once."""
+        """Break off the connections that are in use: whoever waits for an answer on one gets an error immediately."""
         with self._in_use_lock:
             for connection in self._in_use.values():
                 # it may have ended by itself meanwhile

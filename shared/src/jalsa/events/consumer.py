@@ -1,4 +1,4 @@
-"""The consumer: takes messages off the service's queue into its inbox, and sets aside what cannot be read."""
+"""The consumer takes messages off the service's queue into its inbox, and dead-letters what cannot be read."""
 
 import threading
 import time
@@ -185,7 +185,7 @@ class BusConsumer:
     def _send_away(self, connection: Connection) -> None:
         metrics.SET_ASIDE.labels(self.inbox.service, "not-decodable").inc()
         log.warning("message-set-aside", reason="not-decodable")
-        with suppress(AttributeError, *bus.BUS_ERRORS):  # the connection may be lost, and is of no use any more
+        with suppress(AttributeError, *bus.BUS_ERRORS):  # the connection may be lost, and is not used again
             reject_unseen(connection, self._channel, self._last_tag + 1)
 
     def _set_up(self, up: bool) -> None:

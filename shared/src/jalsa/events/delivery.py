@@ -70,7 +70,7 @@ def is_undecodable(error: Exception) -> bool:
 
 
 def reject_unseen(connection: Connection, channel: Any, tag: int) -> None:
-    """Dead-letter a delivery that the library could not decode. The connection is of no use afterwards.
+    """Dead-letter a delivery that the library could not decode. The connection cannot be used afterwards.
 
     Deliveries are counted from 1 on each channel, so the tag is known although nobody could read it. What the broker
     still sends is thrown away unread, until it confirms the end: by then it has heard all of this.

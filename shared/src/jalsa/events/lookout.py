@@ -35,7 +35,7 @@ class Lookout:
     def has_all(self, source: str, tenant: str, subjects: Sequence[str]) -> bool:
         """Whether what is applied here of these subjects is all that the source has stored of them, and nothing else.
 
-        Where something is not applied, the source's feed is read at once. Of a source that was restored it is False
+        Where something is not applied, the source's feed is read immediately. Of a source that was restored it is False
         where it tells less than before, or something else, until a person has decided (`jalsa.events.sources`). Raises
         SourceAway where the source does not answer.
         """

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 PAGE = 500
 #: How old an event is that the bus should have brought by now. A consumer with a backlog of more is warned of, too.
 LATE = timedelta(seconds=10)
-#: After how many seconds the feeds are read again where the bus missed something, and the bindings were declared anew.
+#: After how many seconds the feeds are read again where the bus missed something, and the bindings were declared again.
 SOON_SECONDS = 2.0
 _ENSURE = text("INSERT INTO feed_checkpoints (source) VALUES (:source) ON CONFLICT DO NOTHING")
 # A service that follows more of a source than it did begins again: what it missed lies before its checkpoint.
@@ -150,7 +150,7 @@ class Reconciler:
     def read_page(self, source: str, stop: Stop | None = None) -> bool:
         """Take in one page after the checkpoint. Returns whether more is to be read. Raises FeedAway.
 
-        A source that tells another story than before is stopped.
+        A source that contradicts what it said before is stopped.
         """
         with self.inbox.relay.engine.begin() as conn:
             conn.execute(_ENSURE, {"source": source})

@@ -22,7 +22,7 @@ _FORGET_IDS = text("UPDATE inbox_heads SET last_id = NULL WHERE source = '/jalsa
 
 
 class SourceChanged(Exception):
-    """A source tells another story than it did. The reason is a fixed phrase: it may be logged."""
+    """A source contradicts what it said before. The reason is a fixed phrase that may be logged."""
 
     def __init__(self, source: str, because: str) -> None:
         super().__init__(because)

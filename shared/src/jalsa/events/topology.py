@@ -27,7 +27,7 @@ log = structlog.get_logger()
 DEAD_EXCHANGE = "jalsa.dead"
 
 #: How often a message may kill its consumer. Every message prefetched at a crash counts one, so it is generous; what
-#: is set aside without cause comes back through the feed.
+#: is dead-lettered without cause comes back through the feed.
 DELIVERY_LIMIT = 20
 
 #: What work on a connection may raise: the broker is away, refuses us, or no longer has what we knew of it.

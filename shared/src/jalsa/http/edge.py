@@ -43,7 +43,7 @@ READ_ONLY = "25006"
 KNOWN_WITHIN, LOOK_AGAIN = 1.0, 0.05
 #: Threads for liveness and readiness, for what needs no database, and for refusals.
 SPARE_THREADS = 8
-#: How many requests of a process wait so at once; further ones are answered at once.
+#: How many requests of a process wait so at once; further ones are answered immediately.
 MAX_WAITERS = 8
 
 #: A value of the request that no schema refused: a NUL (seen by the driver, which gives no state), a number out of
@@ -212,7 +212,7 @@ class JalsaFlask(Flask):
         return Limits(limits.lock, self._declared("seconds") or limits.statement)
 
     def _as_seen_now(self, earlier: Response) -> Response:
-        """A kept answer, without what the caller may not read any more; its tag was of what it showed then."""
+        """A stored answer, without what the caller may no longer read. Its entity tag was that of the full answer."""
         schema, document = self._declared("answer"), earlier.get_json(silent=True)
         seen = as_seen_by(g.principal, schema, document) if schema is not None else document
         if seen != document:

@@ -1,4 +1,4 @@
-"""The gate: how many requests use the database at once, how many wait for their turn, and who is not let in.
+"""The gate limits how many requests use the database at the same time, and how many wait for their turn.
 
 A request that waits holds a thread, but no connection, and there are more threads than may use and wait; so a thread
 is always left for liveness and readiness, and for saying no.

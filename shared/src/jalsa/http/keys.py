@@ -31,7 +31,7 @@ KEPT_SECONDS = 12 * 3600.0
 #: Seconds between two questions to the provider, after an answer and after none; however many requests ask meanwhile.
 PAUSE_SECONDS = 10.0
 RETRY_SECONDS = 2.0
-#: How long a request waits for keys that are not known yet, and how many requests do: the others are answered at once.
+#: How long a request waits for keys that are not known yet, and how many may do so. Others are answered immediately.
 PATIENCE_SECONDS = 1.5
 MAX_WAITING = 4
 #: What an answer may take, in bytes and in seconds.
@@ -56,7 +56,7 @@ Keys = Mapping[tuple[str | None, str], Key]
 
 
 class KeysAway(Exception):
-    """The keys cannot be had: that says nothing about a token."""
+    """The keys are not available, which says nothing about a token."""
 
 
 def read_keys(document: str | bytes) -> Keys:

@@ -1,4 +1,4 @@
-"""Fields that are not for everybody: who reads one is said once, where it is declared, and holds wherever it is shown.
+"""Fields that only some roles may read. The readers are declared once, at the field, and apply wherever it is shown.
 
 A schema with such fields is an `Answer`. It writes what the caller may not read as null, and lists the names of these
 fields, whether they have a value or not, in `withheld`.

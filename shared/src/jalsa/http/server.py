@@ -106,7 +106,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 listener.close()
 
     def _hand_on(self) -> None:
-        """Let nobody in any more, and take in everybody who was let in."""
+        """Stop accepting connections, and take in those that were accepted."""
         _stopping.set()
         self._serve_for(self.stop_delay)
         for listener in self.sockets:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Stop(Protocol):
-    """What tells a loop to end. A loop asks it at least once a round, also amid long work."""
+    """The signal by which a loop is asked to end. A loop checks it at least once a round, also during long work."""
 
     def is_set(self) -> bool:
         """Whether the loop is to end."""

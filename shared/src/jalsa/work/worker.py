@@ -32,7 +32,7 @@ from jalsa.work import jobs, watch
 log = structlog.get_logger()
 
 Loop = Callable[[Stop], None]
-#: A loop that has not come round for so long does not live any more.
+#: A loop that has not completed a round for so many seconds counts as hung.
 HANGING_SECONDS = 120.0
 
 

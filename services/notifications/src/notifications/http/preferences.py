@@ -1,4 +1,4 @@
-"""How a patient wants to be told."""
+"""How a patient wants to be contacted."""
 
 from typing import Any
 from uuid import UUID

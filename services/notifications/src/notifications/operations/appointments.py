@@ -31,7 +31,7 @@ def book(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: d
 
 
 def confirm(db: Session, appointment_id: UUID) -> None:
-    """The patient has confirmed to come; nobody needs to be told."""
+    """The patient has confirmed the appointment. No message is needed."""
     _locked(db, appointment_id).status = "CONFIRMED"
 
 
@@ -66,7 +66,7 @@ def reschedule(db: Session, data: Mapping[str, Any], *, announced_at: datetime, 
 
 
 def end(db: Session, appointment_id: UUID, status: str) -> None:
-    """The patient came or did not: reminders, and what else waits to be told of the appointment, have no use now."""
+    """The patient came or did not. Reminders and other waiting messages about the appointment are now useless."""
     appointment = _locked(db, appointment_id)
     appointment.status = status
     _end_what_was_to_come(db, appointment)
@@ -120,7 +120,7 @@ def _learn_of_others(db: Session, data: Mapping[str, Any]) -> None:
 
 
 def _place(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Where, with whom and when an appointment is, as an event tells it."""
+    """Where, with whom and when an appointment is, as an event states it."""
     return {
         "clinic_id": data["clinic"]["id"],
         "provider_id": data["provider"]["id"],

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 def queue(
     db: Session, kind: str, subject: Subject, *, now: datetime, session_numbers: Sequence[int] | None = None
 ) -> Message:
-    """Queue a message to the patient of an appointment, an offer or a package, to be sent at once.
+    """Queue a message to the patient of an appointment, an offer or a package, to be sent immediately.
 
     Of a package it tells all dates to come, or those of the sessions of these numbers.
     """

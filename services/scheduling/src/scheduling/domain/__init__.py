@@ -77,7 +77,7 @@ PACKAGE_SESSION = state_machine(
     COMPLETED="",
 )
 
-#: The states in which a session takes up its provider and room, and in which a participant takes up a place.
+#: The states in which a session takes up its provider and room, and in which a participant takes up a spot.
 LIVE_SESSION = ("SCHEDULED", "IN_PROGRESS", "COMPLETED")
 LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
 #: Those who are still to come: they can be moved, and miss their session if they do not come.
@@ -94,9 +94,9 @@ OFFER_ENDS = {
     "WITHDRAWN": ("WITHDRAWN", "WAITING", "WAITING"),
     "FULFILLED": ("WITHDRAWN", "FULFILLED", "FULFILLED"),
 }
-#: Why somebody at the desk has to do something about an entry: a place was free, and the patient could not be told.
+#: Why somebody at the desk has to do something about an entry: a spot was free, but the patient could not be contacted.
 ATTENTION = (UNREACHABLE,) = ("unreachable",)
-#: A place is not offered any more when its session starts sooner than this.
+#: A spot is no longer offered when its session starts sooner than this.
 MIN_OFFER_MINUTES = 5
 
 INDIVIDUAL, GROUP = "INDIVIDUAL", "GROUP"
@@ -167,7 +167,7 @@ def consent_reason(ended: Iterable[Mapping[str, Any]], clinic_id: UUID) -> str:
 
 
 def past_rules(data: Mapping[str, Any], starts_at: datetime, now: datetime) -> list[str] | None:
-    """The rules that a request to enter what begins then sets aside; None where it may not be entered.
+    """The rules that a request overrides to enter a session of that start. None where it may not be entered.
 
     Of what has begun, a `walk_in` within WALK_IN_MINUTES of the start sets none aside, and an `override` PAST.
     """
@@ -177,7 +177,7 @@ def past_rules(data: Mapping[str, Any], starts_at: datetime, now: datetime) -> l
 
 
 def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zone: str, now: datetime) -> list[str]:
-    """What stands against checking a participant in: any of `finance`, `consent`, `too-early`.
+    """What blocks the check-in of a participant: any of `finance`, `consent`, `too-early`.
 
     It is too early before the session's day in the clinic's zone.
     """

@@ -43,7 +43,7 @@ DEFAULT_WISHES: Mapping[str, Any] = {
     "tolerance_days": 0,
 }
 
-#: What can stand against a time, in the order in which it is looked at: a provider's time is worked in the open clinic,
+#: What can make a time impossible, in the order in which it is checked: a provider's time is worked in the open clinic,
 #: then not taken, then free for the patient, too.
 STAGES = ("outside-working-hours", "provider-busy", "patient-busy")
 NO_ROOM = "room-busy"
@@ -84,7 +84,7 @@ class ProviderOption:
 
     @property
     def free(self) -> Sequence[Interval]:
-        """The time in which nothing but the want of a room stands against a session."""
+        """The time in which a session is possible if there is a room."""
         return self.stages[-1]
 
 
@@ -128,7 +128,7 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Failure:
-    """A session that cannot be placed: what stands against it on all days from first to last, or at one time.
+    """A session that cannot be placed, and why: on all days from first to last, or at one time.
 
     `provider_id` is who was asked, if it was one alone; `starts_at` the very time that a caller wanted.
     """
@@ -150,7 +150,7 @@ def plan(
     rooms: Rooms | None = None,
     standing: Collection[Occurrence] = (),
 ) -> list[Planned]:
-    """Place the numbered sessions, each with one of its choices; `standing` are those of the package that have a placement.
+    """Place the numbered sessions, each with one of its options. `standing` are the placed sessions of the package.
 
     A session comes after all those of lower numbers, and keeps its distance from those of higher ones. Deterministic:
     the same input gives the same plan.
@@ -168,7 +168,7 @@ def check(
     wanted: Sequence[Occurrence],
     standing: Collection[Occurrence] = (),
 ) -> list[Planned]:
-    """What of the wanted occurrences can be had as it is, in their order; for the others, what stands against it.
+    """Which of the wanted occurrences are possible, in their order, and for the others the reason why they are not.
 
     Days, order and gaps are the caller's own: only what nobody can have is refused. A room that is not named is given
     if `rooms` are needed.
@@ -223,7 +223,7 @@ class _Planner:
         """The best of the slots of the earliest day that has any, and of the days that are tolerated after it."""
         gap = timedelta(days=self.preferences.gap_days)
         first = max([self.preferences.first, *(day + gap for other, day in self._days.items() if other < number)])
-        # nothing was placed meanwhile where the first day is the same: the next ones fail at once
+        # nothing was placed meanwhile where the first day is the same, so the next ones fail immediately
         key = frozenset(c.provider_id for c in options), first
         if known := self._failed.get(key):
             return replace(known, number=number)

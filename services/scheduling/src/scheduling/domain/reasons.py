@@ -153,7 +153,7 @@ LANGUAGES = {"en": _ENGLISH, "ar": _ARABIC}
 
 
 def reason(failure: Failure, preferences: PlanningPreferences, who: str, language: str = "en") -> str:
-    """One sentence: what was looked for, of whom, on which days; or what stands against the one time that is wanted."""
+    """One sentence: what was looked for, of whom and on which days, or why the one wanted time is impossible."""
     words = LANGUAGES[language]
     minutes = int(preferences.length.total_seconds() // 60)
     said = {"minutes": words.minutes[minutes > 1].format(count=minutes)}

@@ -35,7 +35,7 @@ class Held:
 
 @contextmanager
 def announced_with_package(db: Session, step_ids: Iterable[UUID]) -> Iterator[None]:
-    """What happens within to the appointments of these package sessions is told by one event of their package."""
+    """Changes made inside to the appointments of these package sessions are announced by one event of their package."""
     db.info["announced_with_package"] = frozenset(step_ids)
     try:
         yield

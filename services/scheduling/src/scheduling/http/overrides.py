@@ -1,4 +1,4 @@
-"""Who may set rules aside."""
+"""Who may override rules."""
 
 from collections.abc import Mapping
 from datetime import datetime

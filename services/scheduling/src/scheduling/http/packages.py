@@ -103,13 +103,13 @@ def held_package(
 
 
 def changed(db: Session, held: read.LockedPackage, *, number: int | None = None) -> Any:
-    """A package as its answer tells it after a change, which may not have put it into other people's schedules."""
+    """A package as its answer shows it after a change. Raises 403 where it is now in another clinician's schedule."""
     check_package(held, number)
     return shown(db, held)
 
 
 def shown(db: Session, held: read.LockedPackage) -> Any:
-    """A package as its answer tells it."""
+    """A package as its answer shows it."""
     package = held.package
     return _PACKAGE.dump(
         {

@@ -19,14 +19,14 @@ _PARTICIPANT = tuple(ParticipantAnswer().fields)
 
 
 def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, dict[str, Any]]:
-    """Sessions with their places counted, and what stands over them."""
+    """Sessions with their spots counted, and the absences that affect them."""
     ids = [row.id for row in rows]
     spots, blocked = queries.spots(db, ids), queries.blocked(db, ids)
     return {row.id: _session(row, spots[row.id], blocked[row.id]) for row in rows}
 
 
 def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dict[UUID, dict[str, Any]]:
-    """Participants with their session and what stands against their check-in at this instant."""
+    """Participants with their session and what blocks their check-in at this instant."""
     standings = queries.standings(db, [row.id for row in rows])
     return {row.id: participant(row, standings[row.id], now) for row in rows}
 

@@ -8,7 +8,7 @@ from scheduling import queries
 from scheduling.policy import acts_for
 from scheduling.queries.packages import LockedPackage
 
-#: The states of a package's sessions of which nothing is changed any more.
+#: The states in which a session of a package can no longer be changed.
 _OVER = frozenset({"COMPLETED", "CANCELLED"})
 
 

@@ -45,7 +45,7 @@ class ClinicalSession(TenantRow, Base):
     # as the service type had them when the session was placed
     buffer_before_minutes: Mapped[int] = mapped_column(default=0)
     buffer_after_minutes: Mapped[int] = mapped_column(default=0)
-    # made in one step with its appointment, and of no use without it
+    # made together with its appointment, and not needed without it
     closes_when_empty: Mapped[bool] = mapped_column(default=False)
     series_id: Mapped[UUID | None]
     occurs_on: Mapped[date | None]  # the local day that the series' rule gave it
@@ -125,7 +125,7 @@ class Participant(TenantRow, Base):
     corrected_at: Mapped[datetime | None] = mapped_column(Instant)  # when a slip was taken back last
     corrected_by: Mapped[str | None]
     package_session_id: Mapped[UUID | None]
-    # the rules that were set aside to book the place, which the session's own are not
+    # the rules that were overridden for the booking; those of the session itself are kept there
     booking_overridden: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     booking_override_reason: Mapped[str | None]
 

@@ -19,7 +19,7 @@ def _folded(names: str) -> MappedColumn[str]:
 
 
 class Clinic(TenantRow, Base):
-    """A place of a tenant; its zone makes wall times instants."""
+    """A clinic of a tenant. Its time zone turns wall times into instants."""
 
     __tablename__ = "clinics"
 

@@ -20,7 +20,7 @@ from scheduling.queries.met import same_closure
 def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, now: datetime) -> TimeOff:
     """Store a provider's absence. Sessions that are booked stay; `queries.sessions_between` lists them.
 
-    What is offered of them to those who wait is not offered any more.
+    Open offers of spots in them are withdrawn.
     """
     absence = TimeOff(id=new_id(), provider_id=provider.id, created_at=now, created_by=context_of(db).actor, **data)
     hit = _held(db, absence, now)
@@ -34,7 +34,7 @@ def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, no
 def add_closure(db: Session, data: Mapping[str, Any], *, now: datetime) -> Closure:
     """Store days on which a clinic, or every clinic, is closed; what is booked stays.
 
-    What is offered of it to those who wait is not offered any more. Raises 422 for the clinic; 409 `already-closed` for
+    Open offers of spots in it are withdrawn. Raises 422 for the clinic; 409 `already-closed` for
     one of the same clinic, kind and days.
     """
     clinic_id = data.get("clinic_id")
@@ -51,7 +51,7 @@ def add_closure(db: Session, data: Mapping[str, Any], *, now: datetime) -> Closu
 
 
 def remove(db: Session, absence: TimeOff | Closure, *, now: datetime) -> None:
-    """Take an absence back; the audit log keeps it. Free places under it are offered to those who wait."""
+    """Take an absence back; the audit log keeps it. The spots that it makes free are offered to those who wait."""
     hit = _held(db, absence, now)
     db.delete(absence)
     db.flush()

@@ -39,7 +39,7 @@ def make(db: Session, provider: Provider, *, now: datetime) -> tuple[CalendarLin
 
 
 def withdraw(db: Session, link: CalendarLink) -> None:
-    """Nobody reads the feed with this link any more."""
+    """Make this link unusable, so that nobody can read the feed with it."""
     db.delete(link)
     db.flush()
 

@@ -34,7 +34,7 @@ Placed = tuple[PackageSession, Participant]
 def reschedule_session(
     db: Session, held: LockedPackage, number: int, data: Mapping[str, Any], *, now: datetime
 ) -> None:
-    """Move the appointment of one session; it is told as any appointment is.
+    """Move the appointment of one session. The change is announced as that of any appointment.
 
     Raises 404 for the number, 422 and 409 as `participants.reschedule`, `package-paused`, and `invalid-transition` for
     a session without an appointment.
@@ -214,8 +214,8 @@ def pause(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: dat
 def resume(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
     """Go on with a paused package: its period begins at `start_date`, but not before today, and ends as much later.
 
-    With `auto_schedule` what has no placement is planned again. Raises 422 for the period; 409 `invalid-transition` for a
-    package that is not paused, and what `packages.schedule` raises.
+    With `auto_schedule` sessions without a placement are planned again. Raises 422 for the period, 409
+    `invalid-transition` for a package that is not paused, and what `packages.schedule` raises.
     """
     package = held.package
     if package.paused_at is None:
@@ -296,7 +296,7 @@ def _from_day(task: Task, placed: Sequence[Placed], start: date) -> Task:
 
 
 def _planned_anew(db: Session, held: LockedPackage, task: Task) -> list[Planned]:
-    """A plan in which no sessions change places with each other: of a circle, one's old placement is not used."""
+    """A plan in which no sessions swap placements, because one old placement of each circle is not used."""
     placements = planning.planned(db, task, locked=True)
     try:
         list(in_order(list(_moves(db, held, placements).values())))
@@ -324,8 +324,8 @@ def _settle(
 ) -> None:
     """Move what has a placement, give up what has none, and publish PackageScheduled.
 
-    The placements were checked under their locks, as if all of the task's sessions had left theirs. Raises 422 where they
-    are there already.
+    The placements were checked under their locks, as if all of the task's sessions had left theirs. Raises 422 where
+    the sessions have them already.
     """
     refused = planning.refusals(task, placements)
     moves = _moves(db, held, placements)
@@ -371,7 +371,7 @@ def _extend(held: LockedPackage, now: datetime) -> None:
 def _give_up(
     db: Session, placed: Sequence[Placed], status: str, reason: str | None, *, owed: bool = True, now: datetime
 ) -> None:
-    """Cancel appointments of which one event of the package tells; their sessions get the state."""
+    """Cancel appointments that one event of the package announces. Their sessions get the state."""
     for package_session, _ in placed:
         move(package_session, status, owed=owed)
     with events.announced_with_package(db, [package_session.id for package_session, _ in placed]):
@@ -380,7 +380,7 @@ def _give_up(
 
 
 def _drop(package_session: PackageSession) -> None:
-    """A session without a placement is not owed any more."""
+    """A session without an appointment is no longer owed."""
     if package_session.status != "CANCELLED":
         move(package_session, "CANCELLED")
     package_session.owed = False

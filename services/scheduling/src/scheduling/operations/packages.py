@@ -56,7 +56,7 @@ def plan_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> Plan
 def create_package(db: Session, data: Mapping[str, Any], *, now: datetime) -> LockedPackage:
     """Store a package with its sessions, and publish PackageCreated; place them unless `auto_schedule` is false.
 
-    `sessions` are places of a plan, which are taken as they are. What cannot be placed is FAILED with its reason; with
+    `sessions` are placements of a plan and are taken as they are. What cannot be placed is FAILED with its reason; with
     `all_or_nothing` nothing is stored then. Raises 422 problems for what is unknown, inactive, or does not belong
     together, `unknown-patient`; 409 `package-conflicts` with all `conflicts`.
     """
@@ -315,7 +315,7 @@ def qualified_provider(
 
 
 def _placements(db: Session, task: Task, data: Mapping[str, Any]) -> list[Planned]:
-    """What of the placements that the caller names can be had, or where the sessions go; providers and rooms are locked."""
+    """Which of the named placements are possible, or else a new plan. Providers and rooms are locked."""
     if "sessions" not in data:
         return planning.planned(db, task, locked=True)
     wanted = _wanted(db, task, data["sessions"])

@@ -147,7 +147,7 @@ def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *
 def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Participant:
     """The participant, locked with the patient and both sessions, so that the spot can be moved.
 
-    Raises 404; 422 `unknown-patient` for a patient who is not active any more.
+    Raises 404; 422 `unknown-patient` for a patient who is no longer active.
     """
     participant = locked_participant(db, participant_id, into)
     lock_booking_facts(db, participant.patient_id, None)
@@ -207,7 +207,7 @@ def check_open(session: ClinicalSession, now: datetime) -> None:
 
 
 def _past_rules(session: ClinicalSession, data: Mapping[str, Any], now: datetime) -> list[str]:
-    """The rules that are set aside to join a session that has begun. Raises 409 `invalid-transition`."""
+    """The rules that are overridden to join a session that has started. Raises 409 `invalid-transition`."""
     if session.status == "SCHEDULED" and session.starts_at > now:
         return []
     rules = domain.past_rules(data, min(session.starts_at, now), now)
@@ -309,7 +309,7 @@ def _take_spot(
 
 
 def _overridden(facts: Row[Any], override: Mapping[str, Any] | None, others: Sequence[str] = ()) -> dict[str, Any]:
-    """What a participant keeps of the rules that are set aside. Raises the 409 problem of an absence that is not."""
+    """The overridden rules, as a participant stores them. Raises the 409 problem of any other absence."""
     rules = [*apply_override(absences(facts.blocked), override), *others]
     return {"booking_overridden": rules, "booking_override_reason": override["reason"] if override and rules else None}
 

@@ -1,4 +1,4 @@
-"""Where and when a session may be: what is asked for, what stands against it, and what a manager may override."""
+"""Where and when a session may be: the requested placement, its conflicts, and what a manager may override."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -140,7 +140,7 @@ def take(
 
 
 def conflicts(db: Session, placement: Placement, moving: Iterable[UUID] = ()) -> list[PlacementRefused]:
-    """All that stands against a placement, read under its locks; the sessions `moving` away stand in nobody's way."""
+    """All conflicts of a placement, read under its locks. The sessions that are `moving` away do not count."""
     against = db.execute(_CONFLICTS, _asked(placement, moving)).one()
     found: list[PlacementRefused] = []
     if not _within_hours(db, placement):
@@ -165,7 +165,7 @@ def absences(rules: Iterable[str]) -> list[PlacementRefused]:
 
 
 def clashes(placement: Placement, other: Placement) -> list[PlacementRefused]:
-    """What stands against taking both placements: one provider, or one room, cannot be in both at once."""
+    """The conflicts between two placements: one provider or one room cannot be in both at the same time."""
     if placement.blocked_from >= other.blocked_to or other.blocked_from >= placement.blocked_to:
         return []
     overlap = placement.starts_at < other.ends_at and other.starts_at < placement.ends_at
@@ -187,7 +187,7 @@ def apply_override(found: Sequence[PlacementRefused], override: Mapping[str, Any
 def unresolved_conflicts(
     found: Sequence[PlacementRefused], override: Mapping[str, Any] | None
 ) -> list[PlacementRefused]:
-    """What a manager's override does not set aside."""
+    """The conflicts that a manager's override does not lift."""
     return [c for c in found if override is None or c.rule is None]
 
 

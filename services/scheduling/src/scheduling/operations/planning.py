@@ -106,7 +106,7 @@ def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
 
 
 def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
-    """What of the wanted placements can be had, in their order; providers and rooms are locked.
+    """Which of the wanted placements are possible, in their order. Providers and rooms are locked.
 
     The period, the days and the order are the caller's own.
     """
@@ -114,7 +114,7 @@ def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
 
 
 def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
-    """The wanted placements, in their order; for each that cannot be had, what of the provider's time is nearest to it.
+    """The wanted placements, in their order. For each impossible one, the nearest free time of the provider.
 
     That is on its own day, or on the first after it in the period that has any; providers and rooms are locked.
     """
@@ -183,7 +183,7 @@ def _time_for(
 def _plan(task: Task, free: FreeTime, preferences: PlanningPreferences) -> list[Planned]:
     """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best.
 
-    Where that could be nobody, what stands against them all is told.
+    Where nobody is possible, the reason names what all of them have in common.
     """
 
     def with_any(options: Sequence[ProviderOption]) -> list[Planned]:

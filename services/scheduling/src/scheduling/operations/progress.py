@@ -48,7 +48,7 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
 def go_back(db: Session, participant: Participant, *, now: datetime) -> None:
     """Keep the package in step with a participant whose last outcome was taken back; the opposite of `follow`.
 
-    A package of which no appointment has an outcome any more has not begun.
+    A package without any appointment that has an outcome has not started.
     """
     if participant.package_session_id is None:
         return
@@ -102,7 +102,7 @@ def assign(
 
 
 def finish(db: Session, package: Package, *, now: datetime) -> None:
-    """Complete a package that has begun and of which nothing is owed any more, and publish PackageCompleted."""
+    """Complete a package that has started and of which nothing is owed, and publish PackageCompleted."""
     counts = count_sessions(db, [package.id])[package.id]
     if package.status == "IN_PROGRESS" and not counts.outstanding and not counts.scheduled:
         package.status, package.completed_at = "COMPLETED", now
@@ -112,7 +112,7 @@ def finish(db: Session, package: Package, *, now: datetime) -> None:
 
 
 def unpause(package: Package) -> None:
-    """A package goes on, or is over: it is not paused any more."""
+    """End the pause of a package that goes on or is over."""
     package.paused_at = package.paused_by = package.pause_reason = None
 
 

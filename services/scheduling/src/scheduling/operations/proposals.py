@@ -1,4 +1,4 @@
-"""What becomes of the sessions that an absence hits: all of a list at once, or nothing."""
+"""Changes to the sessions that an absence affects: all of a list are applied together, or none."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class _Item:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Move(Move):
-    """What comes of an item, and the rules that are set aside for it."""
+    """The outcome of an item, and the rules that are overridden for it."""
 
     item: _Item
     overridden: Sequence[str]
@@ -92,7 +92,7 @@ def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, n
     wanted, refusals = _wanted(db, absence, items, now)
     lock_placements(db, [placement for _, placement in wanted if placement])
     leaving = [item.session.id for item in items if not item.has(KEEP)]
-    # a package that has several of them tells its patient once
+    # a package with several of them informs its patient once
     told = {
         package_id: package_sessions
         for package_id, package_sessions in package_sessions_in(db, leaving).items()
@@ -241,7 +241,7 @@ def _cancel(db: Session, session: ClinicalSession, reason: str | None, now: date
 
 
 def _in_order(moves: Sequence[_Move]) -> list[_Move]:
-    """As `in_order`. Raises 409 `absence-conflicts` where some would only change places with each other."""
+    """As `in_order`. Raises 409 `absence-conflicts` where some sessions would only swap their placements."""
     try:
         return list(in_order(moves))
     except CycleError as error:

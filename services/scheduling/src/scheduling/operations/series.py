@@ -1,4 +1,4 @@
-"""Series: a group that recurs. Every occurrence is checked before any is stored, and all conflicts are told at once."""
+"""Series of recurring group sessions. All occurrences are checked first, and all conflicts are reported together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ from scheduling.operations.setup import active_clinic, check_zone
 
 @dataclass(frozen=True)
 class Planned:
-    """An occurrence, where and when it is to be, and all that stands against it."""
+    """An occurrence, its placement and its conflicts."""
 
     occurrence: Occurrence
     placement: Placement
@@ -95,7 +95,7 @@ def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cre
 def check_all(
     db: Session, placements: Iterable[Placement], override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
 ) -> list[list[PlacementRefused]]:
-    """What stands against each of several placements for sessions of one series, read under their locks.
+    """The conflicts of each of several placements for sessions of one series, read under their locks.
 
     They must not be in each other's way, either; one that is refused stands in nobody's. The sessions `moving` give
     up the placements that they have.
@@ -175,7 +175,7 @@ def _stored(db: Session, data: Mapping[str, Any], rule: Rule, kept: Sequence[Pla
 
 
 def _clash(placement: Placement, other: Placement) -> PlacementRefused | None:
-    """One series is in one place at a time, whoever gives it; buffers count where provider or room are the same."""
+    """A series has one session at a time, whoever its provider is. Buffers count for the same provider or room."""
     if placement.starts_at < other.ends_at and other.starts_at < placement.ends_at:
         return errors.SeriesOverlap()
     same = placement.provider is other.provider or (placement.room is not None and placement.room is other.room)

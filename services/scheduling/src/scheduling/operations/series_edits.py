@@ -55,7 +55,7 @@ class Changed:
 
 @dataclass(frozen=True, eq=False)
 class Move:
-    """A session that is to move, where to, and what stands against it."""
+    """A session that is to move, its new placement and the conflicts of it."""
 
     session: ClinicalSession
     placement: Placement
@@ -154,7 +154,7 @@ def _move_all(
 
 
 def _each(selection: SeriesSelection, change: Callable[[ClinicalSession], object]) -> None:
-    """One alone is refused with its own problem; of several, all refusals are told together."""
+    """A single one is refused with its own problem. For several, one problem lists all refusals."""
     refusals = []
     for session in selection.sessions:
         try:
@@ -200,7 +200,7 @@ def _of_series(session: ClinicalSession) -> datetime:
 
 
 def _ordered(moves: Sequence[Move]) -> Iterable[Move]:
-    """As `in_order`. Raises 409 `series-conflicts` where some would only change places with each other."""
+    """As `in_order`. Raises 409 `series-conflicts` where some sessions would only swap their placements."""
     try:
         return list(in_order(moves))
     except CycleError as error:
@@ -224,7 +224,7 @@ def _refusals(
 def in_order(moves: Sequence[M]) -> Iterable[M]:
     """Moves so that none goes onto the placement of one that has not left it yet.
 
-    The exclusion constraints are checked at every row. Raises CycleError where some would change places with each
+    The exclusion constraints are checked at every row. Raises CycleError where some would swap placements with each
     other.
     """
     return TopologicalSorter({move: filter(move.waits_for, moves) for move in moves}).static_order()

@@ -58,7 +58,7 @@ def store_session(
     now: datetime,
     **of: Any,
 ) -> ClinicalSession:
-    """Store a `new_session` in a place that was checked under its locks; publishes nothing yet."""
+    """Store a `new_session` with a placement that was checked under its locks. Publishes nothing yet."""
     number = sequence_number("SES", domain.local_year(now, placement.clinic.timezone))
     session = new_session(db, placement, data, overridden, number=number, now=now, **of)
     db.add(session)
@@ -78,7 +78,7 @@ def new_session(
     series_id: UUID | None = None,
     occurs_on: date | None = None,
 ) -> ClinicalSession:
-    """A session in a place that was checked under its locks, not stored yet."""
+    """A session with a placement that was checked under its locks, not stored yet."""
     session = ClinicalSession(
         id=new_id(),
         session_number=number,
@@ -107,7 +107,7 @@ def new_session(
 def update_session(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
     """Change capacity, minimum, time of decision or group notes of a session, whose row is locked.
 
-    A raised capacity frees places. Raises 409 `capacity-below-participants`, or `invalid-transition` where the
+    A raised capacity frees spots. Raises 409 `capacity-below-participants`, or `invalid-transition` where the
     session is over; 422 for a minimum above the capacity.
     """
     if session.status not in ("SCHEDULED", "IN_PROGRESS") and set(data) - {"group_notes"}:
@@ -139,7 +139,7 @@ def reschedule_session(
 ) -> ClinicalSession:
     """Move a held session, with all its participants, to another time, provider or room.
 
-    Numbers and identities stay; the new place is checked before the old one is given up. Publishes
+    Numbers and ids stay. The new placement is checked before the old one is given up. Publishes
     SessionRescheduled and one AppointmentRescheduled each. Raises 422 as `create_session` does; 409 `provider-busy`,
     `room-busy`, `patient-busy` (with `participants`), `outside-working-hours`, `invalid-transition`, also what
     `check_settled` and `timing.check_same_day` raise.
@@ -184,7 +184,7 @@ def check_patients(db: Session, session: ClinicalSession, placement: Placement, 
 
 
 def is_there(session: ClinicalSession, placement: Placement) -> bool:
-    """Whether a session is in that place already."""
+    """Whether a session already has that placement."""
     target = _placed(placement, (), None)
     return all(getattr(session, name) == target[name] for name in ("starts_at", "ends_at", "provider_id", "room_id"))
 
@@ -198,7 +198,7 @@ def move_session(
     *,
     now: datetime,
 ) -> ClinicalSession:
-    """Move a locked session to a place that was checked under its locks. Raises 422 where it is there already.
+    """Move a locked session to a placement that was checked under its locks. Raises 422 where it has it already.
 
     What its participants waited for, and now have, is fulfilled. Where it leaves an absence behind, its free spots are
     offered to those who wait.
@@ -279,7 +279,7 @@ def complete_session(
 def cancel_session(
     db: Session, session: ClinicalSession, reason: str | None, override_reason: str | None = None, *, now: datetime
 ) -> ClinicalSession:
-    """Cancel a session, whose row is locked, and the place of every participant who is still to come.
+    """Cancel a session, whose row is locked, and every participant who is still to come.
 
     Publishes SessionCancelled and one AppointmentCancelled each. Raises 409 `invalid-transition` where a participant
     has arrived already; also from the start on, unless a manager's reason overrides that.

@@ -39,7 +39,7 @@ def free(db: Session, session: ClinicalSession, *, were_available: int, now: dat
 
 
 def close(db: Session, session: ClinicalSession, reason: str | None, *, now: datetime) -> None:
-    """Cancel a session in which nobody has a spot any more, and publish SessionCancelled; its offers end."""
+    """Cancel a session that has no participants left, and publish SessionCancelled. Its offers end."""
     session.status, session.cancelled_at = "CANCELLED", now
     session.cancelled_by, session.cancel_reason = context_of(db).actor, reason
     session.started_at = session.started_by = None

@@ -29,7 +29,7 @@ def check_not_begun(session: ClinicalSession, override_reason: str | None, *, no
 def check_same_day(
     session: ClinicalSession, starts_at: datetime, override: Mapping[str, Any] | None, *, now: datetime
 ) -> list[str]:
-    """The rules that are set aside where what has begun goes to another local day.
+    """The rules that are overridden where a session that has started moves to another local day.
 
     A session that is late moves on its day. On another day nobody would have missed it, as if it had been cancelled.
     Raises 409 `invalid-transition` with the rule `after-start` without an override.

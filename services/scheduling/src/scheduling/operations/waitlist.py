@@ -119,7 +119,7 @@ def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
 
 
 def offer_what_was_passed_over(db: Session, patient_id: UUID, *, now: datetime) -> None:
-    """Go on from the spots for which a patient was passed over who could not be told of them, and can be by now.
+    """Offer the spots again for which a patient was passed over who could not be contacted, and can be by now.
 
     Those that are still free are offered to whoever is first in line.
     """

@@ -183,7 +183,7 @@ _BLOCKED = text("SELECT s.id, blocked_by(s) AS rules FROM sessions s WHERE s.id 
 def blocked(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
     """The absences that stand over each session: `time-off` of its provider, a `closure` of its clinic.
 
-    Only over one that is SCHEDULED, and without those that a manager set aside when the session was placed there.
+    Only over one that is SCHEDULED, and without those that a manager overrode when the session was placed there.
     """
     return {row.id: row.rules for row in db.execute(_BLOCKED, {"ids": list(session_ids)})}
 
@@ -265,7 +265,7 @@ class PackagePlace:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a participant's answer shows beside its own row: the session's places, clearance, consent, the package.
+    """What a participant's answer shows beside its own row: the session's spots, clearance, consent, the package.
 
     The two reasons say why clearance or consent is not there; `blocked` are the absences that stand over the session.
     """
@@ -295,7 +295,7 @@ _STANDINGS = text("""
 
 
 def standings(db: Session, participant_ids: Sequence[UUID]) -> dict[UUID, Standing]:
-    """The standing of each participant, at once."""
+    """The standing of each participant, read in one statement."""
     rows = db.execute(_STANDINGS, {"ids": list(participant_ids)})
     return {row.id: _standing(row) for row in rows}
 

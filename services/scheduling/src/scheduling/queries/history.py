@@ -102,7 +102,7 @@ def changes(
 ) -> Sequence[Row[Any]]:
     """The audit log's rows of a record and its parts, in order, after a given one.
 
-    `include`, one of `INCLUDED`: of a session, those too of whoever has a place in it, or had until it was cancelled;
+    `include`, one of `INCLUDED`: of a session, also those of its present and former participants;
     of a package, those of its sessions and of their assignments.
     """
     column, parts = _PARTS.get(kind, ("", []))

@@ -14,7 +14,7 @@ from scheduling.domain import PACKAGE
 from scheduling.models import Clinic, ClinicalSession, Package, PackageSession, Participant, Provider, ServiceType
 from scheduling.queries.reports import Period, percent
 
-#: So many of the commonest services are told.
+#: How many of the most common services a report names.
 MAX_SERVICES = 20
 
 

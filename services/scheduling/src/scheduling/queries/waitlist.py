@@ -123,7 +123,7 @@ _UNREACHABLE = PatientProjection.reachable.is_(False)
 def list_entries(
     db: Session, filters: Mapping[str, Any], *, after: tuple[int, UUID] | None, limit: int
 ) -> Sequence[WaitlistEntry]:
-    """Entries in the order in which places are offered.
+    """Entries in the order in which spots are offered.
 
     Filters: session_id, clinic_id, patient_id, status, service_type (a code), and attention: `unreachable`, of whom a
     spot was passed over because the patient could not be told, and still cannot.

@@ -35,8 +35,8 @@ class _Some(Schema):
     all_or_nothing = fields.Boolean(
         load_default=True,
         metadata={
-            "description": "Whether to change nothing, and answer 409 `package-conflicts`, unless all sessions fit. Otherwise "
-            "those that have none are cancelled, and FAILED"
+            "description": "Whether to change nothing, and answer 409 `package-conflicts`, unless all sessions fit."
+            " Otherwise those that do not fit are cancelled and FAILED"
         },
     )
 

@@ -316,7 +316,7 @@ class PackageArgs(PageArgs):
 
 
 def check_numbers(named: Any, field: str, total: int) -> None:
-    """Raises ValidationError, by place, for session numbers above the total, or named twice."""
+    """Raises ValidationError, by position, for session numbers above the total, or named twice."""
     seen: set[int] = set()
     errors: dict[int, dict[str, list[str]]] = {}
     for place, one in enumerate(named):
