@@ -55,7 +55,7 @@ bench: .venv/dev.stamp ## Measure, and print ratios to bare code
 
 install: .venv/dev.stamp ## Install everything for development into .venv
 
-lock: .venv/dev.stamp ## Choose versions anew: deploy/requirements/*.in to *.txt (UPGRADE=1 for the newest)
+lock: .venv/dev.stamp ## Choose versions again: deploy/requirements/*.in to *.txt (UPGRADE=1 for the newest)
 	cd $(LOCKS) && for set in service local dev; do \
 	  ../../$(BIN)/uv pip compile $$set.in --output-file $$set.txt --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --quiet $(if $(UPGRADE),--upgrade) || exit 1; \

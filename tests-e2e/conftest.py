@@ -24,7 +24,7 @@ def bus(servers: Servers) -> Iterator[Vhost]:
 
 @pytest.fixture(scope="session")
 def stack(servers: Servers, issuer: Issuer, bus: Vhost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Ten processes of our own, on a broker whose administrator we are: not to be had of a given system."""
+    """Ten processes of our own, on a broker whose administrator we are, which a given system does not offer."""
     if GIVEN in os.environ:
         pytest.skip(f"needs the broker's administrator, and the system of {GIVEN} is another's")
     folder = tmp_path_factory.mktemp("stack")

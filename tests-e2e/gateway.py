@@ -77,7 +77,7 @@ def _nginx() -> str:
 
 
 def _here(text: str, folder: Path, port: int, copies: Mapping[str, Sequence[int]]) -> str:
-    """The configuration, on this machine. Where Docker's names are resolved anew, here are fixed addresses.
+    """The configuration, on this machine. Fixed addresses take the place of the resolution of Docker's names.
 
     They are asked as the addresses of one name are: none is left out for a while after a failure.
     """

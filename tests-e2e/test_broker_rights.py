@@ -126,7 +126,7 @@ FORBIDDEN: dict[str, Callable[[Any], object]] = {
     "purging another's queue": lambda c: c.queue_purge("scheduling.events"),
     "a queue of its own": lambda c: c.queue_declare("billing.more"),
     "a nameless queue": lambda c: c.queue_declare("", exclusive=True),
-    "its queue anew": lambda c: c.queue_declare("billing.events", arguments={"x-queue-type": "quorum"}, durable=True),
+    "its queue again": lambda c: c.queue_declare("billing.events", arguments={"x-queue-type": "quorum"}, durable=True),
     "deleting its queue": lambda c: c.queue_delete("billing.events"),
     "another binding": lambda c: c.queue_bind("billing.events", EXCHANGE, "#"),
     "unbinding another": lambda c: c.queue_unbind("scheduling.events", EXCHANGE, "*.billing.clearance.#"),

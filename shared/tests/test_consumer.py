@@ -1,4 +1,4 @@
-"""The consumer on real RabbitMQ: what cannot be read is set aside, and the next good message is handled soon."""
+"""The consumer on real RabbitMQ dead-letters what cannot be read, and handles the next good message soon."""
 
 import json
 import threading
@@ -56,7 +56,7 @@ def bus(servers: Servers, follower: ServiceKit) -> Iterator[Vhost]:
 
 @pytest.fixture
 def set_aside(bus: Vhost) -> Callable[[], int]:
-    """How many messages this test's consumer has set aside."""
+    """How many messages this test's consumer has dead-lettered."""
     bus.purge_queue("beta.dead")
     return lambda: bus.depth("beta.dead")
 

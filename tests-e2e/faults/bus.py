@@ -61,7 +61,7 @@ def throw(amqp_url: str, tenant: str, bodies: list[bytes]) -> None:
 
 
 def junk(tenant: str) -> list[bytes]:
-    """One body of each kind that must be set aside."""
+    """One body of each kind that must be dead-lettered."""
     envelope = _envelope(tenant)
     return [
         b"",

@@ -1,4 +1,4 @@
-"""The images that everything is built on and runs on: named once each, to the patch, and each to be had otherwise."""
+"""The images that everything is built on and runs on: each named once, with its patch version, and replaceable."""
 
 import re
 from pathlib import Path

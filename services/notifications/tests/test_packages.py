@@ -1,4 +1,4 @@
-"""A package is told as one: to its patient in one message, to each of its providers in one notice."""
+"""A package is announced as one: to its patient in one message, and to each of its providers in one notice."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta

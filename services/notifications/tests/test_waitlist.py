@@ -1,4 +1,4 @@
-"""A patient on the waitlist is told of a place, as long as it is held."""
+"""A patient on the waitlist is notified of a spot for as long as it is held."""
 
 from datetime import timedelta
 

@@ -29,7 +29,7 @@ def item(session: dict[str, Any], action: str, **named: Any) -> dict[str, Any]:
 
 
 def refused(answer: TestResponse) -> list[tuple[str, str]]:
-    """The session and the code of each conflict that is told."""
+    """The session and the code of each conflict in the answer."""
     return [(c["session_id"], c["code"]) for c in problem(answer, 409, "absence-conflicts")["conflicts"]]
 
 

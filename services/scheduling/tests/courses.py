@@ -60,7 +60,7 @@ def block(desk: Desk, *days: int, hour: int = 9, hours: int = 8, **overrides: An
 
 
 def when(answer: dict[str, Any]) -> list[str | None]:
-    """Each session's day after the start and its local time, or what stands against it."""
+    """Each session's day after the start and its local time, or the reason why there is none."""
     return [
         f"{(date.fromisoformat(s['scheduled_date']) - START).days} {s['scheduled_time']}"
         if s["scheduled_date"]

@@ -1,4 +1,4 @@
-"""What stands against a place beside other sessions: buffers, absences, closures, hours; and who overrides them."""
+"""Conflicts other than sessions: buffers, absences, closures and hours, and who may override them."""
 
 from datetime import date, timedelta
 from typing import Any

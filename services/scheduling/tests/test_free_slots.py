@@ -105,7 +105,7 @@ class World:
         return holder
 
     def can_be_booked(self, start: datetime, minutes: int, room: Room | None) -> bool:
-        """Whether a booking would find nothing that stands against it."""
+        """Whether a booking would find no conflict."""
         placement = Placement(
             clinic=self.clinic,
             provider=self.provider,

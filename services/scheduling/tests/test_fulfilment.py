@@ -106,7 +106,7 @@ def test_a_place_that_is_offered_elsewhere_goes_on_to_the_next(
     assert desk.statuses(first, second) == ["OFFERED", "WAITING"]
     way(desk, first["patient_id"])
     assert desk.statuses(second) == ["OFFERED"]
-    assert desk.statuses(first) in (["FULFILLED"], ["CANCELLED"])  # given up, where the patient is made to wait anew
+    assert desk.statuses(first) in (["FULFILLED"], ["CANCELLED"])  # given up, where the patient has to wait again
     [told] = desk.told("WaitlistOfferExpired")
     assert told["entry_id"] == first["id"]
     assert broken(desk) == []

@@ -106,7 +106,7 @@ def free_rooms(question: Question, one: Occurrence, placed: Collection[Occurrenc
 def stands_against(
     question: Question, option: ProviderOption, one: Occurrence, placed: Collection[Occurrence]
 ) -> str | None:
-    """The first thing that stands against a place on one of the days asked for."""
+    """The first conflict of a placement on one of the days asked for."""
     preferences = question.preferences
     for code, left in zip(("outside-working-hours", "provider-busy", "patient-busy"), option.stages, strict=True):
         if one.starts_at <= preferences.not_before or not inside(left, one.starts_at, one.ends_at):

@@ -1,4 +1,4 @@
-"""A refusal says what it is that stands against something, why, and where there is more of it."""
+"""A refusal names the conflict, its reason, and where to find more about it."""
 
 from datetime import date, timedelta
 from typing import Any

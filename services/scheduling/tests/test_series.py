@@ -36,7 +36,7 @@ def clock_change(month: int) -> date:
 
 
 def conflicts(answer: Any) -> list[tuple[str, str]]:
-    """The day and the code of each conflict that is told."""
+    """The day and the code of each conflict in the answer."""
     return [(c["occurs_on"], c["code"]) for c in problem(answer, 409, "series-conflicts")["conflicts"]]
 
 

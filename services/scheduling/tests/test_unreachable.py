@@ -1,4 +1,4 @@
-"""An offer goes to somebody who can be told of it; whoever cannot is somebody's work, and holds no place."""
+"""An offer goes to somebody who can be contacted. Whoever cannot be is left to the desk, and holds no spot."""
 
 from dataclasses import replace
 from typing import Any

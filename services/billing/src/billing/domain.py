@@ -129,7 +129,7 @@ def clearance_of(status: str, total: Decimal | None) -> tuple[bool, str]:
 def announced(cleared: bool, reason: str) -> tuple[bool, bool]:
     """What is published of a clearance when it changes: whether it is given, and whether a price is missing.
 
-    That an invoice which nobody has paid becomes void is told by the invoice.
+    An unpaid invoice that becomes void is published by the invoice's own event.
     """
     return cleared, not cleared and reason == NO_PRICE
 

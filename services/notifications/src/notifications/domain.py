@@ -55,10 +55,10 @@ ANNOUNCEMENT_KINDS = (BOOKING_CONFIRMATION, RESCHEDULING)
 #: What sets, moves or takes away several dates of a package at once.
 PACKAGE_CAUSES = ("SCHEDULED", "RESCHEDULED", "SUBSTITUTED", "PAUSED", "RESUMED")
 PACKAGE_KINDS = (*(f"PACKAGE_{cause}" for cause in PACKAGE_CAUSES), "PACKAGE_CANCELLED")
-#: Tells of some dates only: what else is still to be told of a package stays so.
+#: A message about some dates only. Other waiting messages about the package are still sent.
 PACKAGE_SUBSTITUTED = "PACKAGE_SUBSTITUTED"
 MESSAGE_KINDS = (*APPOINTMENT_KINDS, WAITLIST_OFFER, *PACKAGE_KINDS)
-#: From when on each message about something to come is of no use: before the session's start, or the offer's end. A
+#: From when on each message about something to come is useless: before the session's start, or the offer's end. A
 #: reminder gives way to the next one, so that two never arrive together.
 _USELESS_FROM = {
     BOOKING_CONFIRMATION: timedelta(0),
@@ -181,7 +181,7 @@ def is_too_late(kind: str, deadline: datetime | None, queued_at: datetime, now: 
 def has_something_to_tell(kind: str, dates: int, unscheduled: int) -> bool:
     """Whether there is anything to tell of a package that has so many dates to come, and sessions without a time.
 
-    That dates were taken away is told also where none is left.
+    Removed dates are also announced where none is left.
     """
     if kind == "PACKAGE_RESCHEDULED":
         return dates + unscheduled > 0

@@ -31,7 +31,7 @@ class PatientProjection(TenantRow, Base):
 
 
 class ClinicProjection(TenantRow, Base):
-    """A clinic's names, and the zone in which its times are told."""
+    """A clinic's names, and the time zone of its times in messages."""
 
     __tablename__ = "clinics"
 
@@ -102,7 +102,7 @@ class PackageSessions(TypeDecorator[tuple[PackageSession, ...]]):
 
 
 class Package(TenantRow, Base):
-    """A patient's package, with the dates that were to come when scheduling told of them last, at `announced_at`.
+    """A patient's package, with the dates to come as scheduling announced them last, at `announced_at`.
 
     `starts_at` is the first of those, before or after, that the last change was about. What was written before
     `replaced_at` is no longer sent.

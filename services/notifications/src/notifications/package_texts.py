@@ -111,7 +111,7 @@ _NOTICE_LIMIT = 10_000
 class PackageFacts:
     """What a text tells of a package: its number, the clinic's names, the dates, how many sessions have none yet.
 
-    Dates are told in the clinic's zone, which is named where the tenant's clinics lie in more than one, in their order.
+    Dates are in the clinic's zone, which is named where the tenant's clinics lie in more than one, in their order.
     """
 
     number: str

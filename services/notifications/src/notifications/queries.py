@@ -194,7 +194,7 @@ def _zones_differ(db: Session) -> bool:
 def package_facts(db: Session, package: Package, numbers: Sequence[int] | None, now: datetime) -> PackageFacts:
     """What a text tells of a package: its dates to come, or of these those of the sessions of these numbers.
 
-    An appointment that has ended, or was moved alone since, is left out: its patient was told so, or will be.
+    An appointment that has ended, or was moved alone since, is left out, because it has a message of its own.
     """
     clinic = db.get_one(ClinicProjection, package.clinic_id)
     otherwise = set(

@@ -74,7 +74,7 @@ COMMA = {"en": ", ", "ar": "، "}
 class Facts:
     """What a text tells: an appointment's number, the clinic's names, the start, an offer's end.
 
-    Instants are told in the clinic's zone, which is named where the tenant's clinics lie in more than one.
+    Instants are in the clinic's zone, which is named where the tenant's clinics lie in more than one.
     """
 
     number: str | None

@@ -1,6 +1,6 @@
 """Idempotency keys: the response of a POST, stored in the transaction of its effect, and given again to a repeat.
 
-Whether a view's answer is kept is said where it is registered (`Routes.view`); what a repeat shows is decided anew.
+A view declares whether its answer is kept (`Routes.view`). What a repeat shows is decided again for its caller.
 """
 
 import hashlib

@@ -7,7 +7,7 @@ from typing import Any
 from jalsa.service.errors import Forbidden
 
 SYSTEM = "system"
-#: The role of systems that are told of events, and do nothing else.
+#: The role of systems that receive events, and do nothing else.
 SUBSCRIBER = "subscriber"
 ROLES = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration", SUBSCRIBER})
 #: permission -> the roles that have it; what is not named is refused.

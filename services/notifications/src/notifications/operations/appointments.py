@@ -16,8 +16,9 @@ from notifications.operations.projections import learn_of_clinic, learn_of_provi
 def book(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
     """Keep an appointment, schedule its reminders, and tell patient and provider, unless it is old news.
 
-    The patient is told of nothing that has begun, and nobody of a visit that was entered afterwards or is over. Here
-    and below, nobody is told of an appointment that is announced with its package: see `packages`.
+    There is no message to the patient about a session that has started, and none at all about a visit that was entered
+    afterwards or is over. Here and below, an appointment that is announced with its package causes none (see
+    `packages`).
     """
     appointment = _keep(db, data)
     if data["recorded_late"]:
@@ -85,7 +86,7 @@ def correct(db: Session, appointment_id: UUID, status: str, *, now: datetime) ->
 def cancel(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
     """End what was to come of an appointment, and tell patient and provider, unless it is old news or over.
 
-    Nobody was told of a visit that was entered after its start, and nobody is told that it was taken back.
+    A visit that was entered after its start was not announced, and neither is its undoing.
     """
     appointment = _locked(db, data["appointment_id"])
     appointment.status = "CANCELLED"

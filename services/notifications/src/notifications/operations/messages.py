@@ -104,7 +104,7 @@ def claim(db: Session, message_id: UUID, *, now: datetime) -> Outgoing | None:
 
 
 def withhold(db: Session, message_id: UUID, *, now: datetime) -> None:
-    """Put off a due message of whose subject there is news that is not applied yet, unless it is of no use by then.
+    """Put off a due message whose subject has events that are not applied yet, unless it would be useless by then.
 
     As with `claim`, the caller has the right to send it.
     """

@@ -37,7 +37,7 @@ def schedule(db: Session, data: Mapping[str, Any], *, announced_at: datetime, no
 def cancel(db: Session, package_id: UUID, *, announced_at: datetime, now: datetime) -> None:
     """Tell patient and providers that nothing more of a package is to come, unless it is old news.
 
-    Nobody was told of a package that never had a date, and nobody is told of its end.
+    A package that never had a date was not announced, and neither is its end.
     """
     package = queries.find_package(db, package_id)
     if package is None:

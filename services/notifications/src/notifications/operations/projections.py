@@ -21,7 +21,7 @@ def save_clinic(db: Session, clinic_id: UUID, *, now: datetime, **values: Any) -
 
 
 def save_provider(db: Session, provider_id: UUID, user_id: str) -> None:
-    """Store or replace a provider; where the login was corrected, what the provider was told goes to the right one."""
+    """Store or replace a provider; where the login was corrected, the provider's notices go to the right one."""
     before = db.get(ProviderProjection, provider_id, with_for_update=True)
     wrong = before.user_id if before is not None and before.user_id != user_id else None
     save(db, ProviderProjection, provider_id, {"user_id": user_id})

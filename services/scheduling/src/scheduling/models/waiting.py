@@ -31,7 +31,7 @@ class WaitlistEntry(TenantRow, Base):
     created_by: Mapped[str]
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     closed_by: Mapped[str | None]
-    # when a spot was last not offered, in which session, because the patient could not be told of it
+    # when a spot was last not offered, in which session, because the patient could not be contacted
     passed_over_at: Mapped[datetime | None] = mapped_column(Instant)
     passed_over_session_id: Mapped[UUID | None]
 

@@ -1,6 +1,6 @@
 """Taking a slip back: the last outcome of a participant or of a session, to the state before it.
 
-What that was is told by the instants that the row still has; those of the outcome are cleared. A cancellation is not an
+The previous state follows from the instants that are left. Those of the outcome are cleared. A cancellation is not an
 outcome. Whoever takes something back says by `seen` which state they saw before they waited for the locks, so that of
 two who mean the same slip only one takes it back.
 """

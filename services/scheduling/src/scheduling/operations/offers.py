@@ -16,8 +16,8 @@ from scheduling.queries import waitlist as waitlist_queries
 def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> int:
     """Offer a session's free spots to those who wait, in order, and publish WaitlistOffered. Returns how many.
 
-    An offer holds its spot for the tenant's `offer_minutes`, but no longer than until the session starts. Who cannot
-    be told of it is passed over, and the entry is somebody's work. A session under an absence is offered to nobody.
+    An offer holds its spot for the tenant's `offer_minutes`, but no longer than until the session starts. Whoever
+    cannot be contacted is passed over, and the desk has to act on it. A session under an absence is offered to nobody.
     """
     soon = session.starts_at - now < timedelta(minutes=domain.MIN_OFFER_MINUTES)
     if soon or not free or waitlist_queries.next_in_line(db, session) is None:

@@ -50,7 +50,7 @@ def reschedule_session(
 
 
 def schedule_session(db: Session, held: LockedPackage, number: int, data: Mapping[str, Any], *, now: datetime) -> None:
-    """Book one session that has no placement and is owed, where a person says; it is told as any appointment is.
+    """Book one owed session without an appointment at a given time. It is announced like any appointment.
 
     Raises 404 for the number, 422 and 409 as `participants.book_appointment`, `package-paused`, and
     `invalid-transition` for a session that does not need to be scheduled.

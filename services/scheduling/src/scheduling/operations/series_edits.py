@@ -73,7 +73,7 @@ M = TypeVar("M", bound=Move)
 def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: bool = False) -> SeriesSelection:
     """Lock the sessions of a scope; if they are to be `moving`, with all their patients.
 
-    What follows is told by the days that the series' rule gave, wherever the sessions were moved since. Raises 404; 422
+    The order is that of the days which the series' rule gave, wherever the sessions were moved since. Raises 404; 422
     for a scope where there is no series; 409 `invalid-transition` where the session itself has begun or is cancelled,
     unless it is to change alone.
     """

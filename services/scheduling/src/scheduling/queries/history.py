@@ -75,7 +75,7 @@ _CHANGES = text("""
     ) AS changed
     ORDER BY id
 """)
-#: What can be told with the records of a kind: that kind, the tables, and a statement that finds the rows' ids.
+#: What can be included with the records of a kind: that kind, the tables, and a statement that finds the rows' ids.
 INCLUDED = {
     "participants": (
         "session",

@@ -54,7 +54,7 @@ _MET = text(f"""
 def next_in_line(db: Session, session: ClinicalSession, but: Collection[UUID] = ()) -> WaitlistEntry | None:
     """The first of those who wait, in order of priority and age, to whom a spot of a session can be offered.
 
-    Whether the patient can be told of it is another question. The entries `but` are passed over.
+    Whether the patient can be contacted is checked elsewhere. The entries `but` are passed over.
     """
     query = select(WaitlistEntry).from_statement(_NEXT).execution_options(populate_existing=True)
     return db.scalars(query, {**_asked(session), "but": list(but)}).one_or_none()
@@ -126,7 +126,7 @@ def list_entries(
     """Entries in the order in which spots are offered.
 
     Filters: session_id, clinic_id, patient_id, status, service_type (a code), and attention: `unreachable`, of whom a
-    spot was passed over because the patient could not be told, and still cannot.
+    spot was passed over because the patient could not be contacted, and still cannot be.
     """
     query = select(WaitlistEntry).order_by(WaitlistEntry.priority, WaitlistEntry.id).limit(limit)
     for name in ("session_id", "clinic_id", "patient_id", "status"):

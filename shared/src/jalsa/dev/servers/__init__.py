@@ -82,7 +82,7 @@ atexit.register(shutdown)
 
 
 def launch_postgres(environ: Mapping[str, str]) -> Postgres:
-    """Returns the first PostgreSQL that can be had, perhaps still starting: call `wait`. Raises ServerError."""
+    """Returns the first PostgreSQL that is available. It may still be starting, so call `wait`. Raises ServerError."""
     if url := environ.get(POSTGRES_URL):
         return Postgres(url)
     image = environ.get("JALSA_POSTGRES_IMAGE", "postgres:16.15")
@@ -94,7 +94,7 @@ def launch_postgres(environ: Mapping[str, str]) -> Postgres:
 
 
 def launch_rabbitmq(environ: Mapping[str, str]) -> Broker:
-    """Returns the first RabbitMQ that can be had, perhaps still starting: call `wait`. Raises ServerError."""
+    """Returns the first RabbitMQ that is available. It may still be starting, so call `wait`. Raises ServerError."""
     amqp_url, management_url = environ.get(AMQP_URL), environ.get(MANAGEMENT_URL)
     if amqp_url and management_url:
         return Broker(amqp_url, management_url)

@@ -30,7 +30,7 @@ rm -rf -- "$2"
 
 
 class ServerError(RuntimeError):
-    """A test server cannot be had, or died. The message says what to do about it."""
+    """A test server is not available, or died. The message says what to do about it."""
 
 
 def free_ports(count: int) -> list[int]:
