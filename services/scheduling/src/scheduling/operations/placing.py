@@ -178,7 +178,7 @@ def clashes(placement: Placement, other: Placement) -> list[PlacementRefused]:
 
 
 def apply_override(found: Sequence[PlacementRefused], override: Mapping[str, Any] | None) -> list[str]:
-    """The rules that a manager's override sets aside. Raises the first refusal that it does not, or cannot."""
+    """The rules that a manager's override overrides. Raises the first refusal that it does not, or cannot."""
     if refusing := unresolved_conflicts(found, override):
         raise refusing[0]
     return [c.rule for c in found if c.rule]

@@ -37,7 +37,7 @@ class Planned:
     conflicts: Sequence[PlacementRefused]
 
     def refusals(self, override: Mapping[str, Any] | None = None) -> list[Refused]:
-        """Why it is refused, without the rules that an override sets aside."""
+        """Why it is refused, without the rules that an override overrides."""
         return [
             Refused(error=error, starts_at=self.placement.starts_at, occurs_on=self.occurrence.occurs_on)
             for error in unresolved_conflicts(self.conflicts, override)
