@@ -1,0 +1,73 @@
+"""The hand-written documents: their links lead somewhere, and decision records say when and whether they hold."""
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+_FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1[^\S\n]*$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]*`")
+_LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
+_RECORD = re.compile(
+    r"# (\d+)\. .+\n\nDate: 20\d\d-[01]\d-[0-3]\d  \nStatus: (accepted|superseded by \[ADR \d+\]\(\d{4}-[a-z0-9-]+\.md\))\."
+)
+#: Names of things that only somebody outside of this repository could look up.
+_ELSEWHERE = re.compile(r"\bthe design\b|\bDESIGN\.md|\bdesign/|\bhouse\.md|\bsection \d", re.IGNORECASE)
+
+
+@cache
+def pages() -> tuple[str, ...]:
+    """Every Markdown file that is, or is about to be, in the repository."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    return tuple(sorted(path for path in listed if (ROOT / path).exists()))
+
+
+def prose(text: str) -> str:
+    """The text without its code."""
+    return _CODE.sub("", _FENCE.sub("", text))
+
+
+def anchors(text: str) -> set[str]:
+    """The fragments by which a page's headings are linked to."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(_FENCE.sub("", text)))
+    return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+def lost(page: Path, text: str) -> list[str]:
+    """The relative links of a page that lead nowhere."""
+    found = []
+    for link in _LINK.findall(prose(text)):
+        path, _, fragment = unquote(link).partition("#")
+        if re.match(r"[a-z]+:", path):
+            continue
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or not target.is_relative_to(ROOT):
+            found.append(link)
+        elif fragment and fragment not in anchors(target.read_text()):
+            found.append(link)
+    return found
+
+
+def test_relative_links_lead_somewhere() -> None:
+    assert "README.md" in pages()
+    assert {path: links for path in pages() if (links := lost(ROOT / path, (ROOT / path).read_text()))} == {}
+
+
+@pytest.mark.parametrize("link", ["docs/none.md", "README.md#none", "#none", "../outside.md"])
+def test_a_link_that_leads_nowhere_is_found(link: str) -> None:
+    assert lost(ROOT / "README.md", f"# Here\n\n[here](#here), `[code](none.md)` and [there]({link})") == [link]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/adr").glob("0*.md")), ids=lambda path: path.stem[:4])
+def test_a_decision_record_has_a_date_and_a_status_and_speaks_of_this_repository_only(path: Path) -> None:
+    text = path.read_text()
+    head = _RECORD.match(text)
+    assert head is not None, text[:200]
+    assert int(head[1]) == int(path.name[:4])
+    assert _ELSEWHERE.findall(text) == []
