@@ -91,15 +91,11 @@ class Examples:
         return missing + more + [d for n in common for d in self.differences(shown[n], actual[n], f"{where}.{n}")]
 
     def _same(self, shown: Any, actual: Any) -> bool:
-        if type(shown) is not type(actual):
-            return False
-        if isinstance(shown, str):
-            if shown in self.known:
-                return self.known[shown] == actual
-            if any(kind.fullmatch(shown) and kind.fullmatch(actual) for kind in _KINDS):
-                self.known[shown] = actual
-                return True
-        return bool(shown == actual)
+        if not isinstance(shown, str) or not isinstance(actual, str):
+            return type(shown) is type(actual) and bool(shown == actual)
+        if shown not in self.known and any(kind.fullmatch(shown) and kind.fullmatch(actual) for kind in _KINDS):
+            self.known[shown] = actual
+        return self.known.get(shown, shown) == actual
 
 
 def broken(examples: Examples, expected: Exchange, answer: Answer) -> list[str]:
