@@ -48,12 +48,16 @@ class Api:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """`/scheduling/v1/sessions` …; `Idempotency_Key="…"` is the header Idempotency-Key."""
+        return self.send(method, path, None if body is None else json.dumps(body), **headers)
+
+    def send(self, method: str, path: str, body: str | None, **headers: str) -> Answer:
+        """The same with a body that is JSON already."""
         _, service, rest = path.split("/", 2)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         response = self.http.request(
             method,
             f"{self.address(service)}/{rest}",
-            body=None if body is None else json.dumps(body).encode(),
+            body=None if body is None else body.encode(),
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **named},
         )
         text = response.data.decode()
