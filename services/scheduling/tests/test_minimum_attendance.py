@@ -172,14 +172,14 @@ def test_a_session_that_cannot_be_flagged_keeps_no_other(desk: Desk, monkeypatch
         desk.create_session(min_participants=2, decision_at=at(0) + timedelta(seconds=n), starts_at=at(2 + n))
         for n in range(2)
     )
-    places = queries.places
+    places = queries.spots
 
     def fail_for_the_first(db: Any, ids: Any) -> Any:
         if [str(row_id) for row_id in ids] == [first["id"]]:
             raise LookupError
         return places(db, ids)
 
-    monkeypatch.setattr(minimum_attendance.queries, "places", fail_for_the_first)
+    monkeypatch.setattr(minimum_attendance.queries, "spots", fail_for_the_first)
     run_at(desk, monkeypatch, jobs.flag_decisions, at(1))
     monkeypatch.undo()
     assert [desk.session(s["id"])["decision"] for s in (first, second)] == [None, "NEEDED"]
