@@ -21,7 +21,7 @@ from lamps import ALPHA, TOPOLOGY, Logs, MakeKit, beta, lamp_event, switched, tr
 from running import working
 from sqlalchemy import text
 
-from jalsa import jobs, metrics, watch
+from jalsa import VERSION, jobs, metrics, watch
 from jalsa.config import ConfigError
 from jalsa.jobs import Job, JobTools
 from jalsa.testing.kit import ServiceKit, eventually
@@ -143,7 +143,8 @@ def test_health_names_each_loop_and_each_dependency(make_kit: MakeKit, vhost: Vh
         eventually(lambda: get("/readyz")[0] == 200)
         checks = json.loads(get("/readyz")[1])["checks"]
         assert checks["bus"] == checks["database"] == checks["beta-consume"] == "ok"
-        assert get("/livez")[0] == 200
+        status, body = get("/livez")
+        assert (status, json.loads(body)["version"]) == (200, VERSION)
         status, page = get("/metrics")
         assert status == 200
         assert b"jalsa_bus_up" in page

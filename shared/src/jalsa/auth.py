@@ -214,10 +214,14 @@ class ServiceTokens:
 
 #: The mark of a view that needs no token.
 PUBLIC = "public"
+#: The mark of a view for every caller with a valid token, whatever the roles.
+AUTHENTICATED = "authenticated"
 
 
 def authorise(policy: Policy, permission: str | None, principal: Principal) -> None:
     """Raises the 403 problem `forbidden` unless one of the caller's roles has the permission."""
+    if permission == AUTHENTICATED:
+        return
     allowed = policy.get(permission, frozenset()) if permission else frozenset()
     if not allowed & principal.roles:
         raise forbidden("Your roles do not allow this.")

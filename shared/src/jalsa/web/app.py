@@ -14,7 +14,7 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from jalsa import metrics
+from jalsa import VERSION, metrics
 from jalsa.auth import Authenticator, Policy
 from jalsa.config import Config
 from jalsa.contracts import EventType, Stream
@@ -116,13 +116,14 @@ def create_app(
     The application role's `database` is made from `config` if absent, and is then watched by threads of this process.
     """
     from jalsa.feed import feed_routes
+    from jalsa.web.permissions import permission_routes
     from jalsa.web.system import system_blueprint
 
     config.require("database_url", "jwks_url", "service_jwks_url")
     app = JalsaFlask(service.name, static_folder=None)
     app.config.update(
         API_TITLE=service.title,
-        API_VERSION="1",
+        API_VERSION=VERSION,
         OPENAPI_VERSION="3.1.0",
         MAX_CONTENT_LENGTH=bodies.MAX_BYTES,
         API_SPEC_OPTIONS=_spec_options(service),
@@ -139,6 +140,7 @@ def create_app(
             max_hours=config.jwt_max_hours,
         ),
     )
+    metrics.BUILD.labels(service.name, VERSION).set(1)
     watched = database is None
     name = f"{service.name}-web"
     app.guard(
@@ -146,7 +148,7 @@ def create_app(
     )
     api = JalsaApi(app)
     app.extensions["jalsa-api"] = api
-    for routes in (*service.routes, feed_routes()):
+    for routes in (*service.routes, feed_routes(), permission_routes()):
         api.register_blueprint(routes, url_prefix="/v1")
     app.register_blueprint(system_blueprint())
     app.register_error_handler(Problem, _problem)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from jalsa import metrics
+from jalsa import VERSION, metrics
 from jalsa.auth import PUBLIC
 from jalsa.web.edge import JalsaFlask
 
@@ -30,8 +30,8 @@ def system_blueprint() -> Blueprint:
 
 
 def livez() -> Response:
-    """Whether the process answers at all; no dependency is asked."""
-    return jsonify({"status": "ok"})
+    """Whether the process answers at all, and the product's version; no dependency is asked."""
+    return jsonify({"status": "ok", "version": VERSION})
 
 
 def readyz() -> tuple[Response, int]:
