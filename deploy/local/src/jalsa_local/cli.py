@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from jalsa.auth import ROLES, SYSTEM
 
@@ -56,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         "take them as a release's",
     )
     contracts.set_defaults(run=_contracts)
+    services = commands.add_parser("services", help="print the names of the services, or compare every list of them")
+    services.add_argument("--check", action="store_true", help="fail where a file lists other services")
+    services.set_defaults(run=_services)
     return parser
 
 
@@ -103,16 +105,26 @@ def _token(arguments: argparse.Namespace) -> None:
 
 def _contracts(arguments: argparse.Namespace) -> None:
     from jalsa_local import contracts
+    from jalsa_local.services import ROOT
 
-    root = Path(__file__).resolve().parents[4]
-    differing = contracts.differing(root)
+    differing = contracts.differing(ROOT)
     if arguments.action == "write":
-        contracts.write(root)
+        contracts.write(ROOT)
         print("\n".join(str(path) for path in differing) or "nothing to change")
         return
     if differing:
         sys.exit("These differ from the code; run `jalsa contracts write`:\n" + "\n".join(map(str, differing)))
     if arguments.action == "release":
-        contracts.release(root)
-    elif broken := contracts.broken(root):
+        contracts.release(ROOT)
+    elif broken := contracts.broken(ROOT):
         sys.exit("These break the promise of the last release; publish a new version beside:\n" + "\n".join(broken))
+
+
+def _services(arguments: argparse.Namespace) -> None:
+    from jalsa_local import listed
+    from jalsa_local.services import NAMES, ROOT
+
+    if not arguments.check:
+        print("\n".join(NAMES))
+    elif differing := listed.differing(ROOT):
+        sys.exit("These lists differ from deploy/services.txt:\n" + "\n".join(differing))

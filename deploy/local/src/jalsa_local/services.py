@@ -1,10 +1,13 @@
-"""The five services, by name."""
+"""The services, by name. Their list is `deploy/services.txt`; whatever cannot read it is checked against it."""
 
 import importlib
+from pathlib import Path
 
 from jalsa.web import Service
 
-NAMES = ("scheduling", "patient-files", "clinical-notes", "billing", "notifications")
+#: The root of the repository: this package is only ever installed from its checkout.
+ROOT = Path(__file__).resolve().parents[4]
+NAMES = tuple((ROOT / "deploy/services.txt").read_text().split())
 
 
 def load_all() -> dict[str, Service]:
