@@ -55,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         "take them as a release's",
     )
     contracts.set_defaults(run=_contracts)
+    docs = commands.add_parser("docs", help="the pages of docs/ that are made from the code")
+    docs.add_argument(
+        "action",
+        choices=["write", "check"],
+        help="write the pages; fail where a page differs from the code, also one that is written by hand",
+    )
+    docs.set_defaults(run=_docs)
     services = commands.add_parser("services", help="print the names of the services, or compare every list of them")
     services.add_argument("--check", action="store_true", help="fail where a file lists other services")
     services.set_defaults(run=_services)
@@ -107,17 +114,27 @@ def _contracts(arguments: argparse.Namespace) -> None:
     from jalsa_local import contracts
     from jalsa_local.services import ROOT
 
-    differing = contracts.differing(ROOT)
     if arguments.action == "write":
-        contracts.write(ROOT)
-        print("\n".join(str(path) for path in differing) or "nothing to change")
+        print("\n".join(map(str, contracts.write(ROOT))) or "nothing to change")
         return
-    if differing:
+    if differing := contracts.differing(ROOT):
         sys.exit("These differ from the code; run `jalsa contracts write`:\n" + "\n".join(map(str, differing)))
     if arguments.action == "release":
         contracts.release(ROOT)
     elif broken := contracts.broken(ROOT):
         sys.exit("These break the promise of the last release; publish a new version beside:\n" + "\n".join(broken))
+
+
+def _docs(arguments: argparse.Namespace) -> None:
+    from jalsa_local import pages
+    from jalsa_local.services import ROOT
+
+    if arguments.action == "write":
+        print("\n".join(map(str, pages.write(ROOT))) or "nothing to change")
+    elif differing := pages.differing(ROOT):
+        sys.exit("These pages differ from the code; run `make docs`:\n" + "\n".join(map(str, differing)))
+    if wrong := pages.wrong(ROOT):
+        sys.exit("These pages are written by hand and differ from the code:\n" + "\n".join(wrong))
 
 
 def _services(arguments: argparse.Namespace) -> None:
