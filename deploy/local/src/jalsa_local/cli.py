@@ -5,6 +5,8 @@ import os
 import sys
 
 from jalsa.auth import ROLES, SYSTEM
+from jalsa_local.services import NAMES
+from jalsa_local.settings import Settings
 
 
 def main() -> None:
@@ -47,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how long it is valid (default: 24, the most unless JWT_MAX_HOURS says otherwise)",
     )
     token.set_defaults(run=_token)
+    _add_looking(commands)
     contracts = commands.add_parser("contracts", help="what is made from the services' declarations of their events")
     contracts.add_argument(
         "action",
@@ -68,14 +71,58 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_looking(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """What looks into a run, or tries it."""
+    demo = commands.add_parser(
+        "demo",
+        help="make the five calls that `jalsa run` prints, and show what follows",
+        description="Book a patient of the demonstration data into a group session, wait for the invoice and the "
+        "messages that follow, search for free hours and plan a course; print the answers as a table.",
+    )
+    demo.set_defaults(run=_demo)
+    psql = commands.add_parser(
+        "psql",
+        help="open a service's database of the local run",
+        description="Start psql on a service's database as the superuser, who sees the rows of every tenant. What "
+        "follows the service's name is handed on to psql, for example: jalsa psql billing -c 'TABLE invoices'",
+    )
+    psql.add_argument("service", choices=NAMES, metavar="SERVICE", help=", ".join(NAMES))
+    psql.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="handed on to psql")
+    psql.set_defaults(run=_psql)
+    logs = commands.add_parser(
+        "logs",
+        help="show the log of the local run",
+        description="Show the last lines of the log of the local run, of one service or of all. The log of a run that "
+        "has ended is shown, too.",
+    )
+    logs.add_argument("service", nargs="?", choices=NAMES, metavar="SERVICE", help=", ".join(NAMES))
+    logs.add_argument("--lines", type=_count, default=50, metavar="N", help="how many lines (default: 50)")
+    logs.add_argument("--follow", action="store_true", help="go on with what is written, until Ctrl-C")
+    logs.add_argument("--json", action="store_true", help="as it is in the file, a JSON object a line")
+    logs.set_defaults(run=_logs)
+    metrics = commands.add_parser(
+        "metrics",
+        help="show the metrics of the local run",
+        description="Print the metrics of the local run in Prometheus' format; docs/metrics.md says what they mean.",
+    )
+    metrics.add_argument("service", nargs="?", choices=NAMES, metavar="SERVICE", help=", ".join(NAMES))
+    metrics.set_defaults(run=_metrics)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("must be a whole number that is not negative")
+    return int(text)
+
+
 def _run(_: argparse.Namespace) -> None:
     from jalsa.migrate import MigrationError
-    from jalsa_local.database import DatabaseError
+    from jalsa.testing.cluster import ServerError
     from jalsa_local.run import run
 
     try:
         run()
-    except (DatabaseError, MigrationError) as error:
+    except (ServerError, MigrationError) as error:
         sys.exit(f"jalsa: {error}")
 
 
@@ -84,7 +131,6 @@ def _token(arguments: argparse.Namespace) -> None:
     from jalsa.config import Config
     from jalsa.errors import Problem
     from jalsa.issuer import Issuer
-    from jalsa_local.settings import Settings
 
     longest = int(os.environ.get("JWT_MAX_HOURS") or Config.jwt_max_hours)
     if not 0 < arguments.hours <= longest:
@@ -108,6 +154,36 @@ def _token(arguments: argparse.Namespace) -> None:
         seconds=int(arguments.hours * 3600),
     )
     print(token)
+
+
+def _demo(_: argparse.Namespace) -> None:
+    from jalsa.issuer import Issuer
+    from jalsa_local.settings import Running
+    from jalsa_local.walk import demo
+
+    data = Settings.from_env().data
+    demo(Running.on(data), Issuer(data / "keys"))
+
+
+def _psql(arguments: argparse.Namespace) -> None:
+    from jalsa_local import looking
+
+    looking.psql(Settings.from_env().data, arguments.service, arguments.arguments)
+
+
+def _logs(arguments: argparse.Namespace) -> None:
+    from jalsa_local import looking
+
+    looking.end_with_the_reader()
+    data = Settings.from_env().data
+    looking.logs(data, arguments.service, lines=arguments.lines, follow=arguments.follow, as_json=arguments.json)
+
+
+def _metrics(arguments: argparse.Namespace) -> None:
+    from jalsa_local import looking
+
+    looking.end_with_the_reader()
+    looking.metrics(Settings.from_env().data, arguments.service)
 
 
 def _contracts(arguments: argparse.Namespace) -> None:
@@ -139,7 +215,7 @@ def _docs(arguments: argparse.Namespace) -> None:
 
 def _services(arguments: argparse.Namespace) -> None:
     from jalsa_local import listed
-    from jalsa_local.services import NAMES, ROOT
+    from jalsa_local.services import ROOT
 
     if not arguments.check:
         print("\n".join(NAMES))

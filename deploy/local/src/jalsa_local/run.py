@@ -14,6 +14,7 @@ from typing import IO, Any
 from wsgiref.types import WSGIApplication
 
 import urllib3
+from prometheus_client import start_http_server
 
 from jalsa.cli import migrations_folder
 from jalsa.config import ConfigError
@@ -24,7 +25,7 @@ from jalsa.web.edge import Patience
 from jalsa_local.database import EmbeddedPostgres
 from jalsa_local.gateway import gateway
 from jalsa_local.services import NAMES, load_all
-from jalsa_local.settings import Settings
+from jalsa_local.settings import Running, Settings
 
 #: How many requests of each service use its database at once, and how they wait: all five share the threads.
 _PLACES, _PATIENCE = 4, Patience(waiting=60)
@@ -187,17 +188,25 @@ def _announce(settings: Settings, issuer: Issuer, began: float) -> None:
     """Once the port answers: start the workers, load the demonstration data (the first time), say how to use it."""
 
     def wait_and_tell() -> None:
-        from jalsa_local.demo import banner, seed
+        from jalsa_local.demo import seed
+        from jalsa_local.walk import banner
 
         http = urllib3.PoolManager(retries=False, timeout=5)
         for name in NAMES:
             _wait_ready(http, f"{settings.base_url}/{name}/readyz")
         _start_workers()
+        Running(settings.port, _serve_metrics()).write(settings.data)
         ready = time.monotonic() - began
         seed(settings, issuer)
-        print(banner(settings, issuer, ready), flush=True)
+        print(banner(settings.base_url, str(settings.data / "jalsa.log"), issuer, ready), flush=True)
 
     threading.Thread(target=wait_and_tell, name="announce", daemon=True).start()
+
+
+def _serve_metrics() -> int:
+    """Serve the metrics of all services to this machine, for `jalsa metrics`; returns the port."""
+    server, _ = start_http_server(0, addr="127.0.0.1")
+    return int(server.server_port)
 
 
 def _wait_ready(http: urllib3.PoolManager, url: str) -> None:

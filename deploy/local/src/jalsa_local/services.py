@@ -2,14 +2,16 @@
 
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jalsa.web import Service
+if TYPE_CHECKING:
+    from jalsa.web import Service
 
 #: The root of the repository: this package is only ever installed from its checkout.
 ROOT = Path(__file__).resolve().parents[4]
 NAMES = tuple((ROOT / "deploy/services.txt").read_text().split())
 
 
-def load_all() -> dict[str, Service]:
+def load_all() -> dict[str, "Service"]:
     """Every service's declaration, from its composition root."""
     return {name: importlib.import_module(f"{name.replace('-', '_')}.app").SERVICE for name in NAMES}
