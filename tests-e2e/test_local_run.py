@@ -189,6 +189,10 @@ def test_databases_metrics_and_log_of_a_run_are_a_command_away(run: LocalRun) ->
         assert not [line for line in metrics.splitlines() if 'service="' in line and f'service="{service}"' not in line]
         lines = run.run("logs", service, "--json").stdout.splitlines()
         assert {json.loads(line)["service"] for line in lines} == {service}
+        settings = run.run("service", service, "config")
+        assert (settings.returncode, "PEER_URL" in settings.stdout) == (0, True), settings.stderr
+        assert f"http://127.0.0.1:{run.port}/{{service}}" in settings.stdout
+        assert run.run("service", service, "migrate").stdout.startswith(f"{service}: the database is at ")
     everything = run.run("metrics").stdout
     assert set(re.findall(r'service="([a-z-]+)"', everything)) == set(SERVICES)
     assert run.run("psql", "billing", "-c", "no such statement").returncode != 0

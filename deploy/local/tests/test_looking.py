@@ -55,7 +55,9 @@ def elsewhere() -> Iterator[int]:
     server.server_close()
 
 
-@pytest.mark.parametrize("arguments", [["demo"], ["psql", "billing"], ["metrics"], ["metrics", "billing"]])
+@pytest.mark.parametrize(
+    "arguments", [["demo"], ["psql", "billing"], ["metrics"], ["metrics", "billing"], ["service", "billing", "config"]]
+)
 def test_without_a_run_a_command_says_so_in_one_line(jalsa: Command, arguments: list[str]) -> None:
     with pytest.raises(SystemExit, match=rf"^jalsa: no run answers on {jalsa.data}; start one with `make run`"):
         jalsa(*arguments)
@@ -81,7 +83,15 @@ def test_without_a_log_the_command_says_so_in_one_line(jalsa: Command) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["psql"], ["psql", "nowhere"], ["logs", "nowhere"], ["metrics", "nowhere"], ["logs", "--lines", "-1"], ["dance"]],
+    [
+        ["psql"],
+        ["psql", "nowhere"],
+        ["service", "nowhere", "config"],
+        ["logs", "nowhere"],
+        ["metrics", "nowhere"],
+        ["logs", "--lines", "-1"],
+        ["dance"],
+    ],
 )
 def test_what_there_is_not_is_refused_with_the_usage(
     jalsa: Command, arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -92,7 +102,7 @@ def test_what_there_is_not_is_refused_with_the_usage(
     assert capsys.readouterr().err.startswith("usage: jalsa")
 
 
-@pytest.mark.parametrize("command", ["demo", "psql", "logs", "metrics", "services", "docs"])
+@pytest.mark.parametrize("command", ["demo", "psql", "service", "logs", "metrics", "services", "docs"])
 def test_each_command_explains_itself(jalsa: Command, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         jalsa(command, "--help")

@@ -89,6 +89,17 @@ def _add_looking(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     psql.add_argument("service", choices=NAMES, metavar="SERVICE", help=", ".join(NAMES))
     psql.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="handed on to psql")
     psql.set_defaults(run=_psql)
+    service = commands.add_parser(
+        "service",
+        help="run a command of a service beside the local run",
+        description="Run `python -m SERVICE COMMAND …` with the environment that the local run gives to the service, "
+        "for example: jalsa service billing resume scheduling",
+    )
+    service.add_argument("service", choices=NAMES, metavar="SERVICE", help=", ".join(NAMES))
+    service.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="COMMAND …", help="the command, with what it needs"
+    )
+    service.set_defaults(run=_service)
     logs = commands.add_parser(
         "logs",
         help="show the log of the local run",
@@ -169,6 +180,12 @@ def _psql(arguments: argparse.Namespace) -> None:
     from jalsa_local import looking
 
     looking.psql(Settings.from_env().data, arguments.service, arguments.arguments)
+
+
+def _service(arguments: argparse.Namespace) -> None:
+    from jalsa_local import looking
+
+    looking.command(Settings.from_env(), arguments.service, arguments.arguments)
 
 
 def _logs(arguments: argparse.Namespace) -> None:

@@ -59,16 +59,17 @@ class EmbeddedPostgres:
         subprocess.Popen(["/bin/sh", "-c", _GUARD, "guard", str(server.pid)], stdin=subprocess.PIPE, process_group=0)
         self._wait(server)
 
-    def psql(self, database: str) -> tuple[Path, dict[str, str]]:
-        """The program psql, and the environment in which it opens a database of the server that runs now.
-
-        Raises ServerError where no server runs.
-        """
+    def find(self) -> None:
+        """Take the port of the server that another process has started here. Raises ServerError where none runs."""
         port = _line_of(self._lock, 4)
         if port is None:
             raise ServerError(f"No PostgreSQL runs on {self.folder}.")
+        self.port = port
+
+    def psql(self, database: str) -> tuple[Path, dict[str, str]]:
+        """The program psql, and the environment in which it opens a database of the server."""
         password = (self.folder / "password").read_text()
-        where = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGDATABASE": database}
+        where = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGDATABASE": database}
         return self.cluster.binaries / "psql", {**where, "PGUSER": SUPERUSER, "PGPASSWORD": password}
 
     @property

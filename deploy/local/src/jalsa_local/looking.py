@@ -1,18 +1,22 @@
-"""Looking into a local run: its databases, its log and its metrics."""
+"""Looking into a local run: its databases, its log and its metrics; and the commands of its services."""
 
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import urllib3
 
+from jalsa.issuer import Issuer
 from jalsa.testing.cluster import ServerError
 from jalsa_local.database import EmbeddedPostgres
-from jalsa_local.settings import Running
+from jalsa_local.run import environment, password_secret
+from jalsa_local.settings import Running, Settings
 
 #: What a line of the log says first; the rest follows by name.
 _FIRST = ("timestamp", "service", "level", "event")
@@ -26,12 +30,30 @@ def psql(data: Path, service: str, arguments: list[str]) -> None:
     Raises SystemExit with one line where no run answers or psql is not there.
     """
     Running.on(data)
+    program, where = _database_of(data).psql(service.replace("-", "_"))
+    os.execve(program, [str(program), *arguments], {**os.environ, **where})  # noqa: S606
+
+
+def command(settings: Settings, service: str, arguments: list[str]) -> None:
+    """Become `python -m <service> <arguments>` with the environment that the run gives to the service.
+
+    Raises SystemExit with one line where no run answers.
+    """
+    running = Running.on(settings.data)
+    url = _database_of(settings.data).url
+    here = replace(settings, port=running.port)
+    issuer = Issuer(settings.data / "keys")
+    prepared = environment(service, here, issuer, password_secret(issuer.folder), url)
+    os.execve(sys.executable, [sys.executable, "-m", service.replace("-", "_"), *arguments], prepared)  # noqa: S606
+
+
+def _database_of(data: Path) -> EmbeddedPostgres:
     try:
         postgres = EmbeddedPostgres(data / "postgres")
-        program, environment = postgres.psql(service.replace("-", "_"))
+        postgres.find()
     except ServerError as error:
         raise SystemExit(f"jalsa: {error}") from None
-    os.execve(program, [str(program), *arguments], {**os.environ, **environment})  # noqa: S606
+    return postgres
 
 
 def end_with_the_reader() -> None:

@@ -82,7 +82,7 @@ def _run(settings: Settings, began: float) -> None:
     postgres.start()
     _say("the five databases are brought up to date")
     services = load_all()
-    secret = _password_secret(issuer.folder)
+    secret = password_secret(issuer.folder)
     environments = {
         name: _prepare(service, settings, issuer, secret, postgres.url) for name, service in services.items()
     }
@@ -90,7 +90,7 @@ def _run(settings: Settings, began: float) -> None:
     _serve(settings, services, environments, issuer, began)
 
 
-def _password_secret(keys: Path) -> str:
+def password_secret(keys: Path) -> str:
     """What the database roles' passwords follow from. Before services had keys of their own it was their shared key."""
     path = keys / "service.pem"
     if not path.exists():
@@ -103,10 +103,17 @@ def _prepare(service: Service, settings: Settings, issuer: Issuer, secret: str, 
     """Database, roles and migrations of a service; returns its environment."""
     from jalsa.migrate import migrate
 
-    urls = provision(superuser_url, service.name.replace("-", "_"), secret=secret)
-    migrate(migrations_folder(service), urls.owner)
+    prepared = environment(service.name, settings, issuer, secret, superuser_url)
+    migrate(migrations_folder(service), prepared["DATABASE_OWNER_URL"])
+    return prepared
+
+
+def environment(service: str, settings: Settings, issuer: Issuer, secret: str, superuser_url: str) -> dict[str, str]:
+    """What a service's processes are told in the local run. Its database and roles are made where they are missing."""
+    urls = provision(superuser_url, service.replace("-", "_"), secret=secret)
     return {
         **{name: value for name, value in os.environ.items() if name != "PORT"},
+        "DATABASE_OWNER_URL": urls.owner,
         "DATABASE_URL": urls.app,
         "DATABASE_RELAY_URL": urls.relay,
         "AMQP_URL": settings.amqp_url,
@@ -114,7 +121,7 @@ def _prepare(service: Service, settings: Settings, issuer: Issuer, secret: str, 
         "JWT_ISSUER": ISSUER,
         "JWT_AUDIENCE": AUDIENCE,
         "JWKS_URL": issuer.jwks_url,
-        "SERVICE_KEY": issuer.service_key(service.name),
+        "SERVICE_KEY": issuer.service_key(service),
         "SERVICE_JWKS_URL": issuer.service_jwks_url,
         "WEB_THREADS": str(_PLACES),
     }
