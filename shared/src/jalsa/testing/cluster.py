@@ -1,8 +1,8 @@
 """PostgreSQL's files in a folder, and the command that serves them: for the test kit and for the local run alike.
 
 As root everything runs under an unprivileged account, because PostgreSQL refuses root. That account may enter folders
-that are closed to it (a checkout below /root) where root can give it this right; in some containers root cannot, and
-then the programs are copied to where it may read them.
+that are closed to it (a checkout below /root) by a capability, where root can give it; in some containers root cannot,
+and then the programs are copied to where the account may read them.
 """
 
 import importlib.util
@@ -11,7 +11,7 @@ import pwd
 import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +22,12 @@ SUPERUSER = "jalsa"
 #: The server answers on this machine alone.
 LOOPBACK = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
 _INSTALLED = Path("/usr/lib/postgresql")  # Debian's, a folder per version
-_ENTERING = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+#: The capability to enter closed folders; the bit lets access(2) honour it, by which the programs look for each other.
+_ENTERING = [
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+    "--securebits=+no_setuid_fixup",
+]
 
 
 class ServerError(RuntimeError):
@@ -45,14 +50,18 @@ class Cluster:
     @cached_property
     def binaries(self) -> Path:
         """The folder of the programs, or a copy of it where the account may not enter the given one."""
-        if self.account is None or self.may_enter or self._runs(self._given / "postgres", "--version"):
+        if (
+            self.account is None
+            or self.may_enter
+            or _runs([*self._as_account(), "test", "-x", self._given / "postgres"])
+        ):
             return self._given
         return copy_installation(self._given, self.folder)
 
     @cached_property
     def may_enter(self) -> bool:
         """Whether the account may enter folders that are closed to it."""
-        return self.account is None or self._runs("true", prefix=[*self._as_account(), *_ENTERING])
+        return self.account is None or _runs([*self._as_account(), *_ENTERING, "true"])
 
     def url(self, port: int) -> str:
         """The superuser's URL, of the database `postgres`."""
@@ -121,9 +130,9 @@ class Cluster:
         entry = pwd.getpwnam(self.account)
         return [setpriv, f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
 
-    def _runs(self, *command: str | Path, prefix: list[str] | None = None) -> bool:
-        whole = [*(self._as_account() if prefix is None else prefix), *command]
-        return subprocess.run(whole, cwd="/", capture_output=True, check=False).returncode == 0
+
+def _runs(command: Sequence[str | Path]) -> bool:
+    return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0
 
 
 def answers(url: str) -> bool:
@@ -162,10 +171,21 @@ def _version(name: str) -> int:
 def copy_installation(binaries: Path, folder: Path) -> Path:
     """Copy an installation, and the libraries that a Python package keeps beside itself, in the same positions.
 
-    Returns the folder of its programs.
+    Returns the folder of its programs. A copy that is there already and of the same build stays.
     """
     site, package = binaries.parents[2], binaries.parents[1].name
+    copied = folder / binaries.relative_to(site)
+    if _build(copied) == _build(binaries):
+        return copied
     for part in (binaries.parent.relative_to(site), Path(f"{package}.libs")):
         if (site / part).exists():
             shutil.copytree(site / part, folder / part, symlinks=True, dirs_exist_ok=True)
-    return folder / binaries.relative_to(site)
+    return copied
+
+
+def _build(binaries: Path) -> tuple[int, int] | None:
+    program = binaries / "postgres"
+    if not program.exists():
+        return None
+    found = program.stat()
+    return found.st_size, found.st_mtime_ns
