@@ -46,18 +46,20 @@ class EmbeddedPostgres:
         self.cluster.make()
         self._end_leftover()
         self.port = _free_port()
-        server = subprocess.Popen(
-            self.cluster.command({**_SETTINGS, "port": str(self.port)}),
-            stdin=subprocess.DEVNULL,
-            stdout=(log := (self.folder / "log").open("ab")),
-            stderr=log,
-            cwd="/",
-            env=self.cluster.environment,
-            process_group=0,
-        )
+        with (self.folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                self.cluster.command({**_SETTINGS, "port": str(self.port)}),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=self.cluster.environment,
+                process_group=0,
+            )
         # its input ends with this process; a group of its own, so that Ctrl-C does not reach it before us
-        subprocess.Popen(["/bin/sh", "-c", _GUARD, "guard", str(server.pid)], stdin=subprocess.PIPE, process_group=0)
-        self._wait(server)
+        guard = ["/bin/sh", "-c", _GUARD, "guard", str(self._server.pid)]
+        self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, process_group=0)
+        self._wait(self._server)
 
     def find(self) -> None:
         """Take the port of the server that another process has started here. Raises ServerError where none runs."""
