@@ -171,8 +171,8 @@ def read_subjects(body: dict[str, Any]) -> dict[str, Any]:
 
 def withheld(service: "Service", principal: Principal) -> list[str]:
     """The restricted aggregates whose events the caller may not read."""
-    by_name = _granted(service, principal) is not None
-    return [one for one in service.restricted if not _may_read(service, principal, one, by_name=by_name)]
+    named = _granted(service, principal) or ()
+    return [one for one in service.restricted if not _may_read(service, principal, one, by_name=one in named)]
 
 
 def _granted(service: "Service", principal: Principal) -> list[str] | None:
