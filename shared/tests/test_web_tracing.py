@@ -11,6 +11,7 @@ from lamps import RUN, Logs
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+from jalsa import VERSION
 from jalsa.dev.kit import Client, ServiceKit
 
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -135,7 +136,11 @@ def test_metrics_hold_no_tenant(alpha: ServiceKit, client: Client, tenant: str) 
 
 def test_health_and_documents_need_no_token(alpha: ServiceKit) -> None:
     anyone = alpha.app.test_client()
-    assert anyone.get("/livez").get_json() == {"status": "ok"}
+    assert anyone.get("/livez").get_json() == {"status": "ok", "version": VERSION}
+    assert anyone.get("/v1/openapi.json").get_json()["info"]["version"] == VERSION
+    assert f'jalsa_build_info{{service="alpha",version="{VERSION}"}} 1.0' in anyone.get("/metrics").get_data(
+        as_text=True
+    )
     assert anyone.get("/readyz").get_json() == {"status": "ok", "checks": {"database": "ok"}}
     page = anyone.get("/v1/docs")
     assert page.content_type.startswith("text/html")

@@ -210,6 +210,7 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/consents",
         consent,
         f"{consent}/revoke",
+        "/v1/permissions",
     }
     for event in SERVICE.publishes:
         served = client.get(event.dataschema.removeprefix("/patient-files")).json or {}

@@ -12,6 +12,7 @@ from jalsa.events.contracts import EXCHANGE, EventType
 from jalsa.events.envelope import CONTENT_TYPE
 from jalsa.events.json_schema import json_schema
 from jalsa.service.declaration import Service
+from jalsa_local import generated
 from jalsa_local.compatibility import breaks
 from jalsa_local.services import load_all
 
@@ -21,11 +22,7 @@ RELEASED = Path("docs/events/released")
 
 def differing(root: Path) -> list[Path]:
     """The committed files that are not as the code would write them, or should not be there; relative to `root`."""
-    wanted = _wanted(load_all())
-    schemas = {path.relative_to(root) for path in (root / "docs/events/schemas").glob("*.json")}
-    stale = schemas - set(wanted)
-    changed = {path for path, text in wanted.items() if not (root / path).exists() or (root / path).read_text() != text}
-    return sorted(stale | changed)
+    return generated.differing(root, _wanted(load_all()), _present(root))
 
 
 def broken(root: Path) -> list[str]:
@@ -47,15 +44,13 @@ def release(root: Path) -> None:
     shutil.copytree(root / "docs/events/schemas", root / RELEASED)
 
 
-def write(root: Path) -> None:
-    """Write them."""
-    wanted = _wanted(load_all())
-    for path in differing(root):
-        if path in wanted:
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(wanted[path])
-        else:
-            (root / path).unlink()
+def write(root: Path) -> list[Path]:
+    """Write those that differ, and return their paths below `root`."""
+    return generated.write(root, _wanted(load_all()), _present(root))
+
+
+def _present(root: Path) -> set[Path]:
+    return {path.relative_to(root) for path in (root / "docs/events/schemas").glob("*.json")}
 
 
 def _wanted(services: dict[str, Service]) -> dict[Path, str]:

@@ -14,6 +14,7 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from jalsa import VERSION
 from jalsa.db.transactions import Database
 from jalsa.http import bodies, fields
 from jalsa.http.auth import Authenticator
@@ -110,13 +111,14 @@ def create_app(
     The application role's `database` is made from `config` if absent, and is then watched by threads of this process.
     """
     from jalsa.http.feed import feed_routes
+    from jalsa.http.permissions import permission_routes
     from jalsa.http.system import system_blueprint
 
     config.require("database_url", "jwks_url", "service_jwks_url")
     app = JalsaFlask(service.name, static_folder=None)
     app.config.update(
         API_TITLE=service.title,
-        API_VERSION="1",
+        API_VERSION=VERSION,
         OPENAPI_VERSION="3.1.0",
         MAX_CONTENT_LENGTH=bodies.MAX_BYTES,
         API_SPEC_OPTIONS=_spec_options(service),
@@ -135,6 +137,7 @@ def create_app(
         COMMON | service.problems,
         Texts(("jalsa", *service.texts)),
     )
+    metrics.BUILD.labels(service.name, VERSION).set(1)
     watched = database is None
     name = f"{service.name}-web"
     app.guard(
@@ -142,7 +145,7 @@ def create_app(
     )
     api = JalsaApi(app)
     app.extensions["jalsa-api"] = api
-    for routes in (*service.routes, feed_routes()):
+    for routes in (*service.routes, feed_routes(), permission_routes()):
         api.register_blueprint(routes, url_prefix="/v1")
     app.register_blueprint(system_blueprint())
     app.register_error_handler(Problem, _problem)

@@ -164,8 +164,7 @@ def read_feed(args: dict[str, Any]) -> dict[str, Any]:
     principal = current_principal()
     service: Service = current_app.extensions["jalsa"].service
     granted = _granted(service, principal)
-    withheld = [one for one in service.restricted if not _may_read(service, principal, one)]
-    values = {**args, "tenant": principal.tenant, "withheld": withheld, "granted": granted}
+    values = {**args, "tenant": principal.tenant, "withheld": withheld(service, principal), "granted": granted}
     items = [envelope_of(row).attributes() for row in current_db().execute(_READ, values)]
     return {"items": items, "next_cursor": items[-1]["position"] if items else None}
 
@@ -173,6 +172,11 @@ def read_feed(args: dict[str, Any]) -> dict[str, Any]:
 def read_subjects(body: dict[str, Any]) -> dict[str, Any]:
     """How far some subjects are, for our own services: with what is stored and has no position in the feed yet."""
     return {"items": current_db().execute(_LAST_PUBLISHED, body).all()}
+
+
+def withheld(service: "Service", principal: Principal) -> list[str]:
+    """The restricted aggregates whose events the caller may not read."""
+    return [one for one in service.restricted if not _may_read(service, principal, one)]
 
 
 def _granted(service: "Service", principal: Principal) -> list[str] | None:

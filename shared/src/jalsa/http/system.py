@@ -8,6 +8,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from jalsa import VERSION
 from jalsa.http.edge import JalsaFlask
 from jalsa.service import metrics
 from jalsa.service.policy import PUBLIC
@@ -30,8 +31,8 @@ def system_blueprint() -> Blueprint:
 
 
 def livez() -> Response:
-    """Whether the process answers at all; no dependency is asked."""
-    return jsonify({"status": "ok"})
+    """Whether the process answers at all, and the product's version; no dependency is asked."""
+    return jsonify({"status": "ok", "version": VERSION})
 
 
 def readyz() -> tuple[Response, int]:
