@@ -216,7 +216,10 @@ def _contracts(arguments: argparse.Namespace) -> None:
     if arguments.action == "release":
         contracts.release(ROOT)
     elif broken := contracts.broken(ROOT):
-        sys.exit("These break the promise of the last release; publish a new version beside:\n" + "\n".join(broken))
+        sys.exit(
+            "These break compatibility with the last release. Publish a new version beside the old one:\n"
+            + "\n".join(broken)
+        )
 
 
 def _docs(arguments: argparse.Namespace) -> None:

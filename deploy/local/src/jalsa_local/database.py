@@ -112,7 +112,7 @@ class EmbeddedPostgres:
             if answers(self.url):
                 return
             time.sleep(0.05)
-        raise ServerError(f"PostgreSQL did not start; its log is {self.folder / 'log'}.")
+        raise ServerError(f"PostgreSQL did not start. Its log is {self.folder / 'log'}.")
 
 
 def _free_port() -> int:
