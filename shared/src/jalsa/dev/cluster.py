@@ -31,7 +31,7 @@ _ENTERING = [
 
 
 class ServerError(RuntimeError):
-    """A server cannot be had, or died. The message says what to do about it."""
+    """A server is not available, or died. The message says what to do about it."""
 
 
 class Cluster:
