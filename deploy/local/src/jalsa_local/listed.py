@@ -43,7 +43,8 @@ def _pyproject(tools: dict[str, Any]) -> Iterator[Listed]:
         for key in ("containers", "modules", "source_modules", "forbidden_modules"):
             listed = contract.get(key, [])
             if set(listed) & {_package(name) for name in NAMES}:
-                yield f"pyproject.toml, {key} of “{contract['name']}”,", _services(listed)
+                packages = [name for name in listed if not name.startswith("jalsa.")]
+                yield f"pyproject.toml, {key} of “{contract['name']}”,", _services(packages)
 
 
 def _compose(compose: dict[str, Any]) -> Iterator[Listed]:
