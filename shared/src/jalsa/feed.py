@@ -12,7 +12,7 @@ from jalsa.auth import PUBLIC, SUBSCRIBER, Principal
 from jalsa.errors import conflict, not_found
 from jalsa.outbox import COLUMNS, envelope_of
 from jalsa.web.edge import current_db, current_principal
-from jalsa.web.fields import Instant
+from jalsa.web.fields import Instant, Pattern
 from jalsa.web.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
 from jalsa.web.routes import Routes
 
@@ -59,7 +59,7 @@ _HEADS = text("""
 """)
 
 
-_TOKEN = validate.Regexp(r"[!-~]{1,200}\Z", error="Must be 1 to 200 printable ASCII characters.")
+_TOKEN = Pattern(r"^[!-~]{1,200}$", error="Must be 1 to 200 printable ASCII characters.")
 
 
 class FeedArgs(Schema):
@@ -125,7 +125,7 @@ class KeptEvent(Schema):
 class HeadsArgs(PageArgs):
     """Of which source the heads are asked for."""
 
-    source = fields.String(required=True, validate=validate.Regexp(r"[a-z][a-z0-9-]{0,60}\Z"))
+    source = fields.String(required=True, validate=Pattern(r"^[a-z][a-z0-9-]{0,60}$"))
 
 
 class HeadAnswer(Schema):

@@ -1,4 +1,4 @@
-"""Documents made from what the services declare: the bus's topology, a JSON Schema per event, AsyncAPI."""
+"""Documents made from what the services declare: the bus's topology, a JSON Schema per event, AsyncAPI, OpenAPI."""
 
 import json
 import shutil
@@ -12,24 +12,28 @@ from jalsa.contracts import EXCHANGE, EventType
 from jalsa.envelope import CONTENT_TYPE
 from jalsa.schemas import json_schema
 from jalsa.web import Service
+from jalsa.web.app import openapi_document
+from jalsa_local import openapi
 from jalsa_local.compatibility import breaks
 from jalsa_local.services import load_all
 
-#: The schemas as the last release had them.
+#: The schemas and the OpenAPI documents as the last release had them.
 RELEASED = Path("docs/events/released")
+OPENAPI, OPENAPI_RELEASED = Path("docs/openapi"), Path("docs/openapi/released")
 
 
 def differing(root: Path) -> list[Path]:
     """The committed files that are not as the code would write them, or should not be there; relative to `root`."""
     wanted = _wanted(load_all())
-    schemas = {path.relative_to(root) for path in (root / "docs/events/schemas").glob("*.json")}
-    stale = schemas - set(wanted)
+    folders = (Path("docs/events/schemas"), OPENAPI)
+    made = {path.relative_to(root) for folder in folders for path in (root / folder).glob("*.json")}
+    stale = made - set(wanted)
     changed = {path for path, text in wanted.items() if not (root / path).exists() or (root / path).read_text() != text}
     return sorted(stale | changed)
 
 
 def broken(root: Path) -> list[str]:
-    """What the present events break of the promise to subscribers of the last release, a sentence each."""
+    """What is broken of the promise to subscribers and callers of the last release, a sentence each."""
     found = []
     for released in sorted((root / RELEASED).glob("*.json")):
         present = root / "docs/events/schemas" / released.name
@@ -38,13 +42,22 @@ def broken(root: Path) -> list[str]:
             continue
         sentences = breaks(json.loads(released.read_text()), json.loads(present.read_text()))
         found += [f"{released.stem}: {sentence}" for sentence in sentences]
+    for released in sorted((root / OPENAPI_RELEASED).glob("*.json")):
+        present = root / OPENAPI / released.name
+        if not present.exists():
+            found.append(f"{released.stem}: the service is gone")
+            continue
+        sentences = openapi.broken(json.loads(released.read_text()), json.loads(present.read_text()))
+        found += [f"{released.stem}: {sentence}" for sentence in sentences]
     return found
 
 
 def release(root: Path) -> None:
-    """Take the present schemas as those of the last release."""
+    """Take the present schemas and OpenAPI documents as those of the last release."""
     shutil.rmtree(root / RELEASED, ignore_errors=True)
     shutil.copytree(root / "docs/events/schemas", root / RELEASED)
+    shutil.rmtree(root / OPENAPI_RELEASED, ignore_errors=True)
+    shutil.copytree(root / OPENAPI, root / OPENAPI_RELEASED)
 
 
 def write(root: Path) -> None:
@@ -64,6 +77,8 @@ def _wanted(services: dict[str, Service]) -> dict[Path, str]:
         for event in service.publishes:
             path = Path(f"docs/events/schemas/{event.name}.v{event.version}.json")
             files[path] = json.dumps(json_schema(event), indent=2, ensure_ascii=False) + "\n"
+        document = json.loads(openapi_document(service))
+        files[OPENAPI / f"{service.name}.json"] = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     files[Path("docs/events/asyncapi.yaml")] = yaml.safe_dump(
         _asyncapi(services), sort_keys=False, allow_unicode=True, width=120
     )

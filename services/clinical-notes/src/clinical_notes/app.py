@@ -2,6 +2,7 @@
 
 from clinical_notes import domain, events, handlers
 from clinical_notes.http import notes, worklist
+from clinical_notes.http.reference import REFERENCE
 from clinical_notes.policy import POLICY
 from jalsa.web import Service
 
@@ -9,6 +10,7 @@ SERVICE = Service(
     name="clinical-notes",
     title="Jalsa clinical notes",
     policy=POLICY,
+    reference=REFERENCE,
     routes=(notes.routes, worklist.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

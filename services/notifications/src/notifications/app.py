@@ -4,6 +4,7 @@ from jalsa.web import Service
 from notifications import domain, events, handlers, jobs
 from notifications.config import NotificationsConfig
 from notifications.http import inbox, messages, preferences
+from notifications.http.reference import REFERENCE
 from notifications.policy import POLICY
 
 SERVICE = Service(
@@ -11,6 +12,7 @@ SERVICE = Service(
     title="Jalsa notifications",
     config=NotificationsConfig,
     policy=POLICY,
+    reference=REFERENCE,
     routes=(messages.routes, preferences.routes, inbox.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

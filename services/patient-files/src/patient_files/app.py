@@ -4,6 +4,7 @@ from jalsa.web import Service
 from patient_files import domain, events, handlers, jobs
 from patient_files.config import PatientFilesConfig
 from patient_files.http import consents, files, patients
+from patient_files.http.reference import REFERENCE
 from patient_files.policy import POLICY
 
 SERVICE = Service(
@@ -11,6 +12,7 @@ SERVICE = Service(
     title="Jalsa patient files",
     config=PatientFilesConfig,
     policy=POLICY,
+    reference=REFERENCE,
     routes=(patients.routes, files.routes, consents.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

@@ -20,12 +20,14 @@ from scheduling.http import (
     setup,
     waitlist,
 )
+from scheduling.http.reference import REFERENCE
 from scheduling.policy import POLICY
 
 SERVICE = Service(
     name="scheduling",
     title="Jalsa scheduling",
     policy=POLICY,
+    reference=REFERENCE,
     routes=(
         setup.routes,
         absences.routes,

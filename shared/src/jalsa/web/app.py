@@ -1,6 +1,5 @@
 """The application factory: what a service declares, and the Flask application made of it."""
 
-import copy
 import json
 import time
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import structlog
-from flask import Response, current_app, g, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -20,31 +19,18 @@ from jalsa.config import Config
 from jalsa.contracts import EventType, Stream
 from jalsa.db import Database
 from jalsa.errors import Problem
+from jalsa.feed import feed_routes
 from jalsa.inbox import Handler
 from jalsa.jobs import Job
 from jalsa.states import StateMachine
 from jalsa.web import bodies, fields
 from jalsa.web.edge import JalsaFlask, Patience
+from jalsa.web.openapi import Document, path_of
+from jalsa.web.reference import Reference
 from jalsa.web.routes import Routes
 
 log = structlog.get_logger()
 
-_HEADERS = {
-    "IdempotencyKey": {
-        "in": "header",
-        "name": "Idempotency-Key",
-        "description": "The same request with the same key is done once, and answered as at the first time",
-        "schema": {"type": "string", "pattern": "^[ -~]{1,200}$"},
-    },
-    "IfMatch": {
-        "in": "header",
-        "name": "If-Match",
-        "required": True,
-        "description": "The ETag of the record as it was read: 428 without it, 412 if it has changed since",
-        "schema": {"type": "string"},
-    },
-}
-_HEADER_OF = {"post": "IdempotencyKey", "patch": "IfMatch", "delete": "IfMatch"}
 _PATIENCE = Patience()
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -54,6 +40,7 @@ class Service:
     """All that a service declares; its `app.py` is the only place that puts it together.
 
     `constraints` maps a database constraint to the code and detail of the 409 problem that it stands for.
+    `reference` describes the HTTP surface, for its OpenAPI document.
     `restricted` names the aggregates whose events only holders of `events.read.<aggregate>` find in the feed.
     """
 
@@ -69,6 +56,7 @@ class Service:
     machines: tuple[StateMachine, ...] = ()
     constraints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     restricted: frozenset[str] = frozenset()
+    reference: Reference = field(default_factory=Reference)
 
 
 @dataclass(frozen=True)
@@ -85,6 +73,15 @@ class JalsaApi(Api):  # type: ignore[misc]
 
     ERROR_SCHEMA = fields.Problem
 
+    def __init__(self, app: Flask, service: Service) -> None:
+        app.config.update(
+            API_TITLE=service.title, API_VERSION="1", OPENAPI_VERSION="3.1.0", API_SPEC_OPTIONS=_spec_options(service)
+        )
+        super().__init__(app)
+        self.service = service
+        for routes in (*service.routes, feed_routes()):
+            self.register_blueprint(routes, url_prefix="/v1")
+
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Any HTTP error as a problem document; the headers of the error (Allow, …) are kept."""
         return _http_problem(error)
@@ -95,17 +92,17 @@ class JalsaApi(Api):  # type: ignore[misc]
         return json.dumps(self._document(), ensure_ascii=False, separators=(",", ":")).encode()
 
     def _document(self) -> dict[str, Any]:
-        document: dict[str, Any] = copy.deepcopy(self.spec.to_dict())  # apispec hands out dictionaries of its own
-        document.setdefault("components", {})["parameters"] = _HEADERS
-        for item in document["paths"].values():
-            for method, name in _HEADER_OF.items():
-                if method in item and item[method].get("x-answer-kept", True):
-                    item[method].setdefault("parameters", []).append({"$ref": f"#/components/parameters/{name}"})
-        responses = document.get("components", {}).get("responses", {})
-        for response in responses.values():
-            if "application/json" in response.get("content", {}):
-                response["content"] = {"application/problem+json": response["content"]["application/json"]}
-        return document
+        views = {
+            (method, path_of(rule.rule)): self._app.view_functions[rule.endpoint]
+            for rule in self._app.url_map.iter_rules()
+            for method in rule.methods or ()
+        }
+        return Document(self.spec.to_dict(), views, self.service.reference, self.service.policy).complete()
+
+
+def openapi_document(service: Service) -> bytes:
+    """The OpenAPI document that a service serves, as JSON; no database is needed for it."""
+    return JalsaApi(Flask(service.name, static_folder=None), service).document
 
 
 def create_app(
@@ -115,19 +112,13 @@ def create_app(
 
     The application role's `database` is made from `config` if absent, and is then watched by threads of this process.
     """
-    from jalsa.feed import feed_routes
     from jalsa.web.system import system_blueprint
 
     config.require("database_url", "jwks_url", "service_jwks_url")
     app = JalsaFlask(service.name, static_folder=None)
-    app.config.update(
-        API_TITLE=service.title,
-        API_VERSION="1",
-        OPENAPI_VERSION="3.1.0",
-        MAX_CONTENT_LENGTH=bodies.MAX_BYTES,
-        API_SPEC_OPTIONS=_spec_options(service),
-    )
+    app.config.update(MAX_CONTENT_LENGTH=bodies.MAX_BYTES)
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # Arabic is answered as it is written
     app.extensions["jalsa"] = Wiring(
         service,
         config,
@@ -144,10 +135,7 @@ def create_app(
     app.guard(
         database or Database(config.database_url, pool_size=config.web_threads, name=name, connect_timeout=2), patience
     )
-    api = JalsaApi(app)
-    app.extensions["jalsa-api"] = api
-    for routes in (*service.routes, feed_routes()):
-        api.register_blueprint(routes, url_prefix="/v1")
+    app.extensions["jalsa-api"] = JalsaApi(app, service)
     app.register_blueprint(system_blueprint())
     app.register_error_handler(Problem, _problem)
     app.before_request(_start_clock)
@@ -164,7 +152,16 @@ def create_app(
 def _spec_options(service: Service) -> dict[str, Any]:
     return {
         "servers": [{"url": f"/{service.name}", "description": "Behind the gateway"}],
-        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        "components": {
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token of your issuer, whose claims name the tenant and your roles",
+                }
+            }
+        },
         "security": [{"bearer": []}],
     }
 

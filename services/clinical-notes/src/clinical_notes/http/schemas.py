@@ -4,10 +4,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from clinical_notes.domain import DISCIPLINES, DRAFT, GROUP, INDIVIDUAL, MAX_CONTENT, MISSING, SIGNED
+from clinical_notes.domain import DISCIPLINES, DRAFT, GROUP, INDIVIDUAL, MAX_CONTENT, MISSING, NOTE, SIGNED
 from jalsa.characters import is_blank
 from jalsa.web import PageArgs
-from jalsa.web.fields import FreeText, Instant
+from jalsa.web.fields import FreeText, Instant, state
 
 _discipline = validate.OneOf(DISCIPLINES)
 _scope = validate.OneOf([GROUP, INDIVIDUAL])
@@ -39,13 +39,13 @@ class NoteBody(NotePatch):
 
 class NoteAnswer(Schema):
     id = fields.UUID()
-    discipline = fields.String()
-    scope = fields.String()
+    discipline = fields.String(validate=_discipline)
+    scope = fields.String(validate=_scope)
     session_id = fields.UUID()
     participant_id = fields.UUID(allow_none=True)
     provider_id = fields.UUID(metadata={"description": "The provider who writes and signs it"})
     content = fields.String()
-    status = fields.String()
+    status = state(NOTE)
     version = fields.Integer(metadata={"description": "Counts the revisions of the content from 1"})
     created_at = Instant()
     created_by = fields.String()
@@ -101,7 +101,7 @@ class _Clinic(_Named):
 class WorklistItem(Schema):
     session_id = fields.UUID()
     session_number = fields.String()
-    session_type = fields.String()
+    session_type = fields.String(validate=_scope)
     discipline = fields.String()
     status = fields.String()
     starts_at = Instant()

@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import Schema, fields, validate, validates_schema
 
 from jalsa.web import Answer, PageArgs, restricted
-from jalsa.web.fields import Day, FreeText, Instant, Name
+from jalsa.web.fields import Day, FreeText, Instant, Name, state
+from scheduling.domain import PARTICIPANT
 from scheduling.domain.recurrence import MAX_OCCURRENCES
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override, Where, check_minimum, group_places
 from scheduling.http.schemas.setup import WallTime
@@ -140,7 +141,7 @@ class Seat(Schema):
     appointment_number = fields.String()
     session_id = fields.UUID()
     starts_at = Instant()
-    status = fields.String()
+    status = state(PARTICIPANT)
 
 
 class MemberAnswer(Answer):
