@@ -13,6 +13,15 @@ EXCHANGE = "jalsa.events"
 FOLDER = Path(__file__).resolve().parents[2] / "contracts"
 
 
+#: The URIs of schemas begin with it. It identifies, and is the same in every installation; no host answers there.
+NAMESPACE = "https://jalsa.test"
+
+
+def dataschema(service: str, event: str) -> str:
+    """The URI of an event's schema (`AppointmentBooked.v1`); its path is where the gateway serves the schema."""
+    return f"{NAMESPACE}/{service}/v1/events/schemas/{event}"
+
+
 @dataclass(frozen=True)
 class EventType:
     """An event that a service publishes; `schema` describes its data."""
@@ -30,8 +39,8 @@ class EventType:
 
     @property
     def dataschema(self) -> str:
-        """Where the JSON Schema of its data is served, behind the gateway."""
-        return f"/{self.service}/v1/events/schemas/{self.name}.v{self.version}"
+        """The URI of the JSON Schema of its data."""
+        return dataschema(self.service, f"{self.name}.v{self.version}")
 
 
 def missing(schema: Schema, data: Mapping[str, Any]) -> list[str]:

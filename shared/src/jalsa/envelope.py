@@ -10,6 +10,7 @@ from uuid import UUID
 
 from jalsa import strictjson
 from jalsa.context import TENANT
+from jalsa.contracts import dataschema
 
 CONTENT_TYPE = "application/cloudevents+json"
 MAX_BYTES = 1 << 20
@@ -83,7 +84,7 @@ class Envelope:
             "position": str(self.position),
             "correlationid": self.correlation_id,
             "traceparent": self.traceparent,
-            "dataschema": f"/{self.service}/v1/events/schemas/{self.event}",
+            "dataschema": dataschema(self.service, self.event),
             "datacontenttype": "application/json",
         }
         if self.causation_id:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from jalsa import topology
-from jalsa.contracts import EXCHANGE, EventType
+from jalsa.contracts import EXCHANGE, FOLDER, EventType
 from jalsa.envelope import CONTENT_TYPE
 from jalsa.schemas import json_schema
 from jalsa.web import Service
@@ -88,7 +88,7 @@ def _wanted(services: dict[str, Service]) -> dict[Path, str]:
 def _asyncapi(services: dict[str, Service]) -> dict[str, Any]:
     events = [event for service in services.values() for event in service.publishes]
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Jalsa events",
             "version": "1.0.0",
@@ -143,6 +143,10 @@ def _message(event: EventType) -> dict[str, Any]:
         "name": event.type,
         "title": event.name,
         "contentType": CONTENT_TYPE,
+        "examples": [
+            {"name": path.stem, "payload": json.loads(path.read_text())}
+            for path in sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
+        ],
         "payload": {
             "allOf": [
                 {"$ref": "#/components/schemas/Envelope"},
@@ -176,7 +180,7 @@ def _envelope_schema() -> dict[str, Any]:
         "correlationid": string,
         "causationid": string,
         "traceparent": string,
-        "dataschema": {"type": "string", "format": "uri-reference"},
+        "dataschema": {"type": "string", "format": "uri"},
         "datacontenttype": {"const": "application/json"},
         "data": {"type": "object"},
     }

@@ -267,6 +267,10 @@ EXAMPLES = {
     "withheld": [],
     "overridden": [],
     "by": "noura.desk",
+    "Change.withheld": False,
+    "Change.field": "status",
+    "Change.before": "BOOKED",
+    "Change.after": "CONFIRMED",
 }
 for _owner in _COUNTED:
     EXAMPLES[f"{_owner}.session_number"] = 1
