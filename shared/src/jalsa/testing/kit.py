@@ -29,6 +29,7 @@ from jalsa.migrate import migrate
 from jalsa.outbox import COLUMNS, envelope_of
 from jalsa.provision import drop_database, provision
 from jalsa.relay import place
+from jalsa.testing.contract import Contract
 from jalsa.testing.servers import Servers
 from jalsa.web.app import Service, create_app
 from jalsa.web.edge import Patience
@@ -40,6 +41,13 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     """It is that moment from now on, by the service's clock and by the database's; tokens stay valid."""
     monkeypatch.setattr(clock, "now", lambda: moment)
     monkeypatch.setattr(clock, "database_now", lambda _: moment)
+
+
+def contract_of(app: Flask) -> Contract:
+    """The contract of an application; there is one for all who call it."""
+    contract: Contract = app.extensions.get("jalsa-contract") or Contract(app)
+    app.extensions["jalsa-contract"] = contract
+    return contract
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,9 @@ class Client:
         """Any request, with the token."""
         named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         named.setdefault("Authorization", f"Bearer {self.token}")
-        return self.app.test_client().open(f"/v1{path}", method=method, headers=named, **kwargs)
+        answer = self.app.test_client().open(f"/v1{path}", method=method, headers=named, **kwargs)
+        contract_of(self.app).check(answer)
+        return answer
 
 
 class ServiceKit:

@@ -86,7 +86,7 @@ class Document:
         self.codes = {**COMMON.codes, **reference.codes}
 
     def complete(self) -> Json:
-        """The whole document. Raises ValueError where two operations have one operationId, or a code is unknown."""
+        """The whole document. Raises ValueError for an operationId used twice, and an unknown operation or code."""
         self._name()
         self._say_what_is_always_there()
         self._describe()
@@ -108,6 +108,8 @@ class Document:
         names = [operation.id for operation in found]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"Several operations have the operationId {', '.join(sorted(twice))}.")
+        if unknown := {*self.reference.problems, *self.reference.bodies} - {*names}:
+            raise ValueError(f"There is no operation {', '.join(sorted(unknown))}.")
         return found
 
     @property

@@ -64,7 +64,8 @@ class Routes(Blueprint):  # type: ignore[misc]
 
         def register(view: F) -> F:
             # the decorators outside it copy these along
-            view.__dict__.update(permission=permission, max_bytes=max_bytes, seconds=seconds, kept=kept, answer=answer)
+            view.__dict__.update(permission=permission, max_bytes=max_bytes, seconds=seconds, kept=kept)
+            view.__dict__.update(body=body, answer=answer)
             decorated = self.response(status, answer)(view)
             if texts:
                 content = {media_type: {"schema": {"type": "string"}} for media_type in texts}

@@ -49,7 +49,7 @@ REFERENCE = Reference(
         "NoteAnswer.participant_id": None,
     },
     problems={
-        "create_note": ("note-exists", "invalid-transition"),
+        "write_note": ("note-exists", "invalid-transition"),
         "change_note": ("invalid-transition",),
         "sign_note": ("invalid-transition",),
     },

@@ -57,5 +57,15 @@ REFERENCE = Reference(
         "expires_on": "2027-11-19",
         "withheld": [],
     },
+    problems={
+        "register_patient": ("national-id-taken",),
+        "give_consent": ("unknown-patient",),
+        "revoke_consent": ("invalid-transition",),
+    },
+    codes={
+        "invalid-transition": (409, "The consent was revoked already."),
+        "national-id-taken": (409, "Another patient has this national id."),
+        "unknown-patient": (422, "There is no such patient."),
+    },
     bodies={"update_patient": {"phone": "+966500000002"}},
 )

@@ -1,4 +1,86 @@
-"""The problem codes of each operation, by its operationId, beside those that every operation of its kind has."""
+"""The problem codes of each operation, by its operationId, beside those that every operation of its kind has.
 
-PROBLEMS: dict[str, tuple[str, ...]] = {}
-CODES: dict[str, tuple[int, str]] = {}
+The service's tests fail where an operation answers a code that is not named here.
+"""
+
+_STATE = ("invalid-transition",)
+_PLACEMENT = ("provider-busy", "room-busy", "outside-working-hours")
+_BOOKING = ("session-full", "already-enrolled", "patient-busy", "outside-working-hours")
+_PACKAGE = ("package-conflicts", "package-paused", "patient-busy", "already-enrolled", *_STATE)
+
+PROBLEMS: dict[str, tuple[str, ...]] = {
+    "create_clinic": ("code-taken",),
+    "update_clinic": ("code-taken",),
+    "create_room": ("name-taken",),
+    "update_room": ("name-taken",),
+    "create_provider": ("user-taken",),
+    "update_provider": ("user-taken",),
+    "create_service_type": ("code-taken",),
+    "add_closure": ("already-closed",),
+    "apply": ("absence-conflicts",),
+    "create_session": _PLACEMENT,
+    "update_session": ("capacity-below-participants", "series-conflicts", *_STATE),
+    "reschedule_session": (*_PLACEMENT, "patient-busy", "series-conflicts", "change-of-places", *_STATE),
+    "start_session": _STATE,
+    "complete_session": _STATE,
+    "undo_session": ("undo-refused", *_STATE),
+    "cancel_session": ("series-conflicts", *_STATE),
+    "decide_session": ("merge-refused", "outside-working-hours", *_STATE),
+    "book_participant": (*_BOOKING, "unknown-patient", *_STATE),
+    "book_appointment": (*_PLACEMENT, "patient-busy", "unknown-patient"),
+    "confirm_participant": _STATE,
+    "cancel_participant": _STATE,
+    "reschedule_participant": (*_BOOKING, "provider-busy", "room-busy", *_STATE),
+    "check_in_participant": ("check-in-blocked", "session-full", *_STATE),
+    "attend_participant": _STATE,
+    "miss_participant": _STATE,
+    "undo_participant": (*_BOOKING, *_STATE),
+    "create_series": ("series-conflicts",),
+    "join_series": ("already-enrolled", "series-conflicts", "unknown-patient"),
+    "leave_series": _STATE,
+    "plan_package": ("unknown-patient",),
+    "create_package": ("package-conflicts", *_PLACEMENT, "patient-busy", "unknown-patient"),
+    "schedule_package": _PACKAGE,
+    "reschedule_package_session": (*_PLACEMENT, "patient-busy", "package-paused", *_STATE),
+    "schedule_package_session": (*_PLACEMENT, "patient-busy", "already-enrolled", "package-paused", *_STATE),
+    "cancel_package_session": ("package-paused", *_STATE),
+    "shift_package": _PACKAGE,
+    "substitute_provider": _PACKAGE,
+    "cancel_package": _STATE,
+    "pause_package": ("package-paused", *_STATE),
+    "resume_package": ("package-conflicts", *_STATE),
+    "add_entry": ("already-waiting", "already-enrolled", "places-available", "unknown-patient", *_STATE),
+    "update_entry": ("already-waiting", *_STATE),
+    "accept_offer": (*_BOOKING, "offer-expired", *_STATE),
+    "decline_offer": ("offer-expired", *_STATE),
+    "cancel_entry": _STATE,
+}
+
+CODES: dict[str, tuple[int, str]] = {
+    "absence-conflicts": (
+        409,
+        "Some sessions cannot be dealt with as requested, see `conflicts`; nothing was changed.",
+    ),
+    "already-closed": (409, "There is such a closure already."),
+    "already-enrolled": (409, "The patient has a spot in this session, or is on the roster of this series."),
+    "already-waiting": (409, "The patient waits for this session or service type already."),
+    "capacity-below-participants": (409, "More spots are taken, or held by offers, than the new capacity has."),
+    "change-of-places": (409, "Sessions that change places with each other are moved one by one."),
+    "check-in-blocked": (409, "The patient cannot be checked in yet, see `blockers`."),
+    "code-taken": (409, "Another record has this code."),
+    "merge-refused": (409, "Not every participant has a spot in the other session, see `refusals`."),
+    "name-taken": (409, "Another room of the clinic has this name."),
+    "offer-expired": (409, "The offer was not accepted in time."),
+    "outside-working-hours": (409, "A rule of the schedule refuses this time, see `rule`; a manager may override it."),
+    "package-conflicts": (409, "Some sessions of the package have no time, see `conflicts`; nothing was changed."),
+    "package-paused": (409, "The package is paused; resume it first."),
+    "patient-busy": (409, "The patient has another session at that time."),
+    "places-available": (409, "This session has free spots: book one."),
+    "provider-busy": (409, "The provider has another session at that time."),
+    "room-busy": (409, "The room is taken at that time."),
+    "series-conflicts": (409, "Some sessions of the series are refused, see `conflicts`; nothing was changed."),
+    "session-full": (409, "Every spot of this session is taken."),
+    "undo-refused": (409, "Not every participant can have the spot back, see `refusals`."),
+    "unknown-patient": (422, "There is no such patient, or the patient is not known here yet."),
+    "user-taken": (409, "Another provider has this user_id."),
+}

@@ -288,6 +288,7 @@ BODIES: dict[str, dict[str, object]] = {
     },
     "reschedule_session": {"starts_at": _TIME, "reason": "The provider asked for it"},
     "reschedule_participant": {"starts_at": _TIME},
+    "reschedule_package_session": {"starts_at": _TIME},
     "update_session": {"max_capacity": 10},
     "update_clinic": {"name_en": "Agdar Centre, Riyadh"},
     "update_room": {"name": "Room 2"},
