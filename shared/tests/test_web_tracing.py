@@ -158,6 +158,10 @@ def test_the_openapi_document_describes_views_and_problems(alpha: ServiceKit) ->
         assert set(response.get("content", {"application/problem+json": {}})) == {"application/problem+json"}, name
 
 
+def test_arabic_is_answered_as_it_is_written(client: Client) -> None:
+    assert "مصباح".encode() in client.post("/lamps", {"name": "مصباح"}).data
+
+
 @pytest.mark.parametrize("path", ["/v1/openapi.json", "/v1/docs"])
 def test_what_does_not_change_is_the_same_at_every_call_and_is_not_sent_twice(path: str, alpha: ServiceKit) -> None:
     anyone = alpha.app.test_client()

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -13,12 +14,16 @@ from marshmallow import Schema
 
 from jalsa.auth import PUBLIC
 from jalsa.contracts import FOLDER
+from jalsa.db import Database
+from jalsa.issuer import Issuer
 from jalsa.schemas import json_schema
-from jalsa.web.app import JalsaApi, openapi_document
+from jalsa.web.app import JalsaApi, create_app, openapi_document
 from jalsa.web.reference import COMMON
+from jalsa_local.contracts import OPENAPI
 from jalsa_local.openapi import broken
 from jalsa_local.services import load_all
 
+ROOT = Path(__file__).parents[3]
 SERVICES = load_all()
 DOCUMENTS: dict[str, Any] = {name: json.loads(openapi_document(service)) for name, service in SERVICES.items()}
 #: The ends of names that tell a unit, and the word that the description has then.
@@ -55,6 +60,20 @@ def parts(value: Any) -> Iterator[Mapping[str, Any]]:
     elif isinstance(value, list):
         for inner in value:
             yield from parts(inner)
+
+
+@each_service
+def test_the_document_that_is_served_a_second_time_is_the_committed_one(name: str, issuer: Issuer) -> None:
+    service = SERVICES[name]
+    config = service.config(
+        database_url="postgresql://nobody@127.0.0.1:9/none",  # which is never asked
+        jwks_url=issuer.jwks_url,
+        service_jwks_url=issuer.service_jwks_url,
+    )
+    client = create_app(service, config, Database(config.database_url)).test_client()
+    first, second = client.get("/v1/openapi.json"), client.get("/v1/openapi.json")
+    assert second.data == first.data
+    assert second.get_json() == json.loads((ROOT / OPENAPI / f"{name}.json").read_text())
 
 
 @each_service

@@ -271,8 +271,8 @@ def _usual_codes(operation: Operation) -> Iterator[str]:
         yield "not-found"
     if method in ("post", "put", "patch", "delete"):
         yield "conflict"
-    if method in _HEADER_OF or method == "put" or "{" in operation.path:
-        yield "precondition-failed"
+    if "limit" not in {parameter["name"] for parameter in operation.parameters}:
+        yield "precondition-failed"  # If-Match is honoured wherever it is given, but for lists
     if has_body:
         yield from ("request-entity-too-large", "unsupported-media-type")
     yield "validation-error"

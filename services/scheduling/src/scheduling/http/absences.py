@@ -24,7 +24,7 @@ routes = Routes("absences", "Time off, closures and public holidays, the tenant'
 _TIME_OFF = schemas.TimeOffAnswer()
 _PROPOSED_FOR = ProposedFor()
 _CLOSURE = schemas.ClosureAnswer()
-_SETTINGS = schemas.SettingsBody()
+_SETTINGS = schemas.SettingsAnswer()
 
 
 @routes.view(
@@ -114,7 +114,7 @@ def get_settings() -> Response:
     return tagged(_SETTINGS.dump(queries.settings(current_db())))
 
 
-@routes.view("/settings", "PUT", permission="setup.write", body=_SETTINGS, answer=_SETTINGS)
+@routes.view("/settings", "PUT", permission="setup.write", body=schemas.SettingsBody(), answer=_SETTINGS)
 def put_settings(body: dict[str, Any]) -> Response:
     """Set the tenant's own rules."""
     check_if_match(_SETTINGS.dump(queries.settings(current_db())))

@@ -26,7 +26,7 @@ PROBLEMS: dict[str, tuple[str, ...]] = {
     "undo_session": ("undo-refused", *_STATE),
     "cancel_session": ("series-conflicts", *_STATE),
     "decide_session": ("merge-refused", "outside-working-hours", *_STATE),
-    "book_participant": (*_BOOKING, "unknown-patient", *_STATE),
+    "book_participant": (*_BOOKING, "unknown-patient", "offer-expired", *_STATE),
     "book_appointment": (*_PLACEMENT, "patient-busy", "unknown-patient"),
     "confirm_participant": _STATE,
     "cancel_participant": _STATE,

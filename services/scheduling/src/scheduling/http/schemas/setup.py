@@ -217,3 +217,7 @@ class SettingsBody(Schema):
         validate=validate.Range(0, 240),
         metadata={"description": "How long before its start a session may be started"},
     )
+
+
+class SettingsAnswer(SettingsBody):
+    """The rules that hold: the tenant's own, or the defaults."""
