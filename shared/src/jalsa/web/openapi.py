@@ -58,9 +58,10 @@ class Operation:
         return self.view.__name__
 
     @property
-    def permission(self) -> str:
-        """The permission that the view names."""
-        return str(self.view.__dict__["permission"])
+    def permission(self) -> str | None:
+        """The permission that the view names; without one nobody is let in."""
+        permission: str | None = self.view.__dict__.get("permission")
+        return permission
 
     @property
     def parameters(self) -> list[Json]:
@@ -163,7 +164,7 @@ class Document:
         document["description"] = "\n\n".join(self._paragraphs(operation))
         document["x-permission"] = operation.permission
         if operation.permission != PUBLIC:
-            document["x-roles"] = sorted(self.policy[operation.permission])
+            document["x-roles"] = self._roles(operation)
         header = _HEADER_OF.get(operation.method)
         if header and document.get("x-answer-kept", True):
             document.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{header}"})
@@ -177,12 +178,15 @@ class Document:
         }
 
     def _paragraphs(self, operation: Operation) -> Iterator[str]:
-        yield operation.document.get("description") or operation.document["summary"]
+        yield operation.document.get("description") or operation.document.get("summary", operation.id)
         if operation.permission == PUBLIC:
             yield "No token is needed."
         else:
-            roles = ", ".join(sorted(self.policy[operation.permission]))
+            roles = ", ".join(self._roles(operation)) or "none"
             yield f"Permission: `{operation.permission}`. Roles that have it: {roles}."
+
+    def _roles(self, operation: Operation) -> list[str]:
+        return sorted(self.policy.get(operation.permission or "", ()))
 
     def _problems(self, operation: Operation) -> dict[int, list[str]]:
         codes = [*_usual_codes(operation), *COMMON.problems.get(operation.id, ())]
@@ -262,8 +266,7 @@ def _usual_codes(operation: Operation) -> Iterator[str]:
     """The codes that follow from what an operation takes."""
     method, document = operation.method, operation.document
     kept = document.get("x-answer-kept", True)
-    has_body = "requestBody" in document
-    if has_body:
+    if "requestBody" in document:
         yield "malformed-request"
     if operation.permission != PUBLIC:
         yield from ("unauthenticated", "forbidden")
@@ -273,7 +276,7 @@ def _usual_codes(operation: Operation) -> Iterator[str]:
         yield "conflict"
     if "limit" not in {parameter["name"] for parameter in operation.parameters}:
         yield "precondition-failed"  # If-Match is honoured wherever it is given, but for lists
-    if has_body:
+    if method in ("post", "put", "patch"):
         yield from ("request-entity-too-large", "unsupported-media-type")
     yield "validation-error"
     if method == "post" and kept:
