@@ -19,7 +19,6 @@ from jalsa.config import Config
 from jalsa.contracts import EventType, Stream
 from jalsa.db import Database
 from jalsa.errors import Problem
-from jalsa.feed import feed_routes
 from jalsa.inbox import Handler
 from jalsa.jobs import Job
 from jalsa.states import StateMachine
@@ -74,6 +73,8 @@ class JalsaApi(Api):  # type: ignore[misc]
     ERROR_SCHEMA = fields.Problem
 
     def __init__(self, app: Flask, service: Service) -> None:
+        from jalsa.feed import feed_routes
+
         app.config.update(
             API_TITLE=service.title, API_VERSION="1", OPENAPI_VERSION="3.1.0", API_SPEC_OPTIONS=_spec_options(service)
         )
