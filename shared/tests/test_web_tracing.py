@@ -161,6 +161,8 @@ def test_the_openapi_document_describes_views_and_problems(alpha: ServiceKit) ->
 
 def test_arabic_is_answered_as_it_is_written(client: Client) -> None:
     assert "مصباح".encode() in client.post("/lamps", {"name": "مصباح"}).data
+    half = client.call("POST", "/lamps", data=b'{"name": "x", "\\ud800": 1}', content_type="application/json")
+    assert (half.status_code, list(half.get_json()["errors"])) == (422, ["\ud800"])
 
 
 @pytest.mark.parametrize("path", ["/v1/openapi.json", "/v1/docs"])

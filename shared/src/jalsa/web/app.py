@@ -1,6 +1,7 @@
 """The application factory: what a service declares, and the Flask application made of it."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, g, jsonify, request
+from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -31,6 +33,7 @@ from jalsa.web.routes import Routes
 log = structlog.get_logger()
 
 _PATIENCE = Patience()
+_HALVES = re.compile("[\ud800-\udfff]")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -65,6 +68,18 @@ class Wiring:
     service: Service
     config: Config
     authenticator: Authenticator
+
+
+class ReadableJson(DefaultJSONProvider):
+    """Answers in the order of their fields, with Arabic as it is written."""
+
+    sort_keys = False
+    ensure_ascii = False
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """The JSON text. Half of a surrogate pair, which is no character, stays escaped: UTF-8 cannot have it."""
+        text = super().dumps(obj, **kwargs)
+        return super().dumps(obj, **kwargs | {"ensure_ascii": True}) if _HALVES.search(text) else text
 
 
 class JalsaApi(Api):  # type: ignore[misc]
@@ -118,8 +133,7 @@ def create_app(
     config.require("database_url", "jwks_url", "service_jwks_url")
     app = JalsaFlask(service.name, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=bodies.MAX_BYTES)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # Arabic is answered as it is written
+    app.json = ReadableJson(app)
     app.extensions["jalsa"] = Wiring(
         service,
         config,
