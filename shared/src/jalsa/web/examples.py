@@ -18,6 +18,7 @@ _OF_FORMAT = {
     "uri": "https://example.com",
 }
 _OF_TYPE: Json = {"boolean": False, "integer": 1, "number": 1.0, "string": "text", "object": {}, "null": None}
+_LOGIN = "noura.desk"
 _PREFIX = "#/components/schemas/"
 
 
@@ -52,6 +53,8 @@ class Examples:
         given = self.reference.example(owner, name) if name else None
         if given is not None:
             return given
+        if whole and _may_be_null(schema):
+            return None  # most of what may be null is: a record has not been cancelled, say
         if "$ref" in schema:
             owner = self.name_of(schema)
             return self._object(owner, self.schemas[owner], whole=whole)
@@ -79,7 +82,14 @@ class Examples:
             return _id(owner, name)
         if kind in ("integer", "number"):
             return max(schema.get("minimum", 1), 1) if schema.get("maximum", 1) >= 1 else schema["maximum"]
+        if name.endswith("_by"):
+            return _LOGIN
         return _OF_FORMAT.get(schema.get("format", ""), _OF_TYPE[kind])
+
+
+def _may_be_null(schema: Mapping[str, Any]) -> bool:
+    kinds = [schema.get("type"), *(choice.get("type") for choice in schema.get("anyOf", ()))]
+    return any(kind == "null" or (isinstance(kind, list) and "null" in kind) for kind in kinds)
 
 
 def _id(owner: str, name: str) -> str:
