@@ -54,6 +54,7 @@ COMMON = Reference(
         "tenant": "The tenant's slug",
         "created_at": "When the record was made",
         "created_by": "The login of whoever made the record, or `system:` and what made it",
+        "permissions": "The names of the permissions that your token has in this service",
         # problems
         "Problem.type": "A URN that ends with the code",
         "Problem.title": "The code in words, in English",
