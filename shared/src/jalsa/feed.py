@@ -12,7 +12,7 @@ from jalsa.auth import PUBLIC, SUBSCRIBER, Principal
 from jalsa.errors import conflict, not_found
 from jalsa.outbox import COLUMNS, envelope_of
 from jalsa.web.edge import current_db, current_principal
-from jalsa.web.fields import Instant, Pattern
+from jalsa.web.fields import Instant, Pattern, sometimes
 from jalsa.web.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
 from jalsa.web.routes import Routes
 
@@ -99,6 +99,17 @@ class SubjectsAnswer(Schema):
     items = fields.List(fields.Nested(PublishedSubject()))
 
 
+class EventSchema(Schema):
+    """The JSON Schema (2020-12) of an event's data."""
+
+    dialect = fields.String(data_key="$schema")
+    uri = fields.String(data_key="$id")
+    title = fields.String()
+    type = fields.String()
+    properties = fields.Dict()
+    required = sometimes(fields.List(fields.String()))
+
+
 class InboxArgs(PageArgs):
     """Which kept events to list."""
 
@@ -145,7 +156,7 @@ def feed_routes() -> Routes:
     routes.view("/events/subjects", "POST", permission="events.compare", body=SubjectsBody(), answer=SubjectsAnswer())(
         read_subjects
     )
-    routes.view("/events/schemas/<event>", permission=PUBLIC)(read_schema)
+    routes.view("/events/schemas/<event>", permission=PUBLIC, answer=EventSchema())(read_schema)
     routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), answer=page_of(KeptEvent))(list_inbox)
     routes.view(f"{kept}/retry", "POST", permission="events.operate", status=204)(retry_dead)
     routes.view(f"{kept}/skip", "POST", permission="events.operate", status=204)(skip_dead)
