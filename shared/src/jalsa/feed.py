@@ -99,7 +99,7 @@ class SubjectsAnswer(Schema):
     items = fields.List(fields.Nested(PublishedSubject()))
 
 
-class EventSchema(Schema):
+class SchemaOfEvent(Schema):
     """The JSON Schema (2020-12) of an event's data."""
 
     dialect = fields.String(data_key="$schema")
@@ -156,7 +156,7 @@ def feed_routes() -> Routes:
     routes.view("/events/subjects", "POST", permission="events.compare", body=SubjectsBody(), answer=SubjectsAnswer())(
         read_subjects
     )
-    routes.view("/events/schemas/<event>", permission=PUBLIC, answer=EventSchema())(read_schema)
+    routes.view("/events/schemas/<event>", permission=PUBLIC, answer=SchemaOfEvent())(read_schema)
     routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), answer=page_of(KeptEvent))(list_inbox)
     routes.view(f"{kept}/retry", "POST", permission="events.operate", status=204)(retry_dead)
     routes.view(f"{kept}/skip", "POST", permission="events.operate", status=204)(skip_dead)
