@@ -6,13 +6,14 @@ SERVICES := $(shell cat deploy/services.txt)
 PACKAGES := shared $(SERVICES:%=services/%) deploy/local
 LOCKS    := deploy/requirements
 BIN      := .venv/bin
+TOOLS    := deploy/contract-tools
 PIP      := $(BIN)/python -m pip --disable-pip-version-check
 # `make run` is content with the lighter set, and takes the tools' set where `make install` has been.
 READY    := $(if $(wildcard .venv/dev.stamp),.venv/dev.stamp,.venv/local.stamp)
 # Written so that this line does not find itself.
 REGISTRY_HOSTS := pyp[i]\.org|pythonhoste[d]\.org|de[b]\.debian\.org|securit[y]\.debian\.org|npmj[s]\.(org|com)|yarnpk[g]\.com
 
-.PHONY: help run test test-containers check lint types layers services contracts pages docs deployment bench install lock clean
+.PHONY: help run test test-containers check lint types layers services contracts outside pages docs deployment bench install lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -48,6 +49,9 @@ contracts: .venv/dev.stamp ## Check events against their contracts and the last 
 	$(BIN)/jalsa contracts check
 	$(BIN)/python deploy/rabbitmq/make_definitions.py --check
 
+outside: .venv/dev.stamp $(TOOLS)/node_modules/.package-lock.json ## Read the contracts with the tools of others (needs Node.js 20 and npm)
+	@node $(TOOLS)/check.mjs
+
 pages: .venv/dev.stamp ## Check that the generated pages of docs/ are as the code says
 	$(BIN)/jalsa docs check
 
@@ -73,7 +77,7 @@ lock: .venv/dev.stamp ## Choose versions again: deploy/requirements/*.in to *.tx
 	done
 
 clean: ## Remove what make has made (never the data in .jalsa)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(TOOLS)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find shared services deploy -name '*.egg-info' -prune -exec rm -rf {} +
 
 # A stamp is as old as the last installation from its lock file.
@@ -86,4 +90,11 @@ clean: ## Remove what make has made (never the data in .jalsa)
 	$(PIP) install --require-hashes --progress-bar on -r $<
 	@echo 'Installing Jalsa itself'
 	$(PIP) install --quiet --no-deps --no-build-isolation $(PACKAGES:%=--editable ./%)
+	@touch $@
+
+$(TOOLS)/node_modules/.package-lock.json: $(TOOLS)/package-lock.json
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null && command -v npm >/dev/null || \
+	  { echo 'The tools of others need Node.js 20 or newer, with npm. On Debian and Ubuntu: apt install nodejs npm'; exit 1; }
+	@echo 'Installing the tools of $(TOOLS) (a minute at the first time)'
+	@cd $(TOOLS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -229,5 +229,5 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/permissions",
     }
     for event in SERVICE.publishes:
-        served = client.get(event.dataschema.removeprefix("/notifications")).json or {}
+        served = client.get(event.dataschema.removeprefix("https://jalsa.test/notifications")).json or {}
         assert set(served["properties"]) == set(golden(event.name, "default")["data"])

@@ -29,6 +29,15 @@ class Data(Schema):
             field_obj.metadata = {"description": self.meanings[field_name], **field_obj.metadata}
 
 
+#: The URIs of schemas begin with it. It identifies, and is the same in every installation; no host answers there.
+NAMESPACE = "https://jalsa.test"
+
+
+def dataschema(service: str, event: str) -> str:
+    """The URI of an event's schema (`AppointmentBooked.v1`); its path is where the gateway serves the schema."""
+    return f"{NAMESPACE}/{service}/v1/events/schemas/{event}"
+
+
 @dataclass(frozen=True)
 class EventType:
     """An event that a service publishes. `schema` describes its data; its docstring says what has happened."""
@@ -51,8 +60,8 @@ class EventType:
 
     @property
     def dataschema(self) -> str:
-        """Where the JSON Schema of its data is served, behind the gateway."""
-        return f"/{self.service}/v1/events/schemas/{self.name}.v{self.version}"
+        """The URI of the JSON Schema of its data."""
+        return dataschema(self.service, f"{self.name}.v{self.version}")
 
 
 def missing(schema: Schema, data: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.http.edge import current_db, current_principal
-from jalsa.http.fields import Instant
+from jalsa.http.fields import Instant, Pattern, sometimes
 from jalsa.http.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
 from jalsa.http.routes import Routes
 from jalsa.service.errors import NotFound
@@ -60,7 +60,7 @@ _HEADS = text("""
 """)
 
 
-_TOKEN = validate.Regexp(r"[!-~]{1,200}\Z", error="Must be 1 to 200 printable ASCII characters.")
+_TOKEN = Pattern(r"^[!-~]{1,200}$", error="Must be 1 to 200 printable ASCII characters.")
 
 
 class FeedArgs(Schema):
@@ -100,6 +100,17 @@ class SubjectsAnswer(Schema):
     items = fields.List(fields.Nested(PublishedSubject()))
 
 
+class SchemaOfEvent(Schema):
+    """The JSON Schema (2020-12) of an event's data."""
+
+    dialect = fields.String(data_key="$schema")
+    uri = fields.String(data_key="$id")
+    title = fields.String()
+    type = fields.String()
+    properties = fields.Dict()
+    required = sometimes(fields.List(fields.String()))
+
+
 class InboxArgs(PageArgs):
     """Which kept events to list."""
 
@@ -126,7 +137,7 @@ class KeptEvent(Schema):
 class HeadsArgs(PageArgs):
     """Of which source the heads are asked for."""
 
-    source = fields.String(required=True, validate=validate.Regexp(r"[a-z][a-z0-9-]{0,60}\Z"))
+    source = fields.String(required=True, validate=Pattern(r"^[a-z][a-z0-9-]{0,60}$"))
 
 
 class HeadAnswer(Schema):
@@ -146,7 +157,7 @@ def feed_routes() -> Routes:
     routes.view(
         "/events/subjects", "POST", permission="events.compare", body=SubjectsBody(), response=SubjectsAnswer()
     )(read_subjects)
-    routes.view("/events/schemas/<event>", permission=PUBLIC)(read_schema)
+    routes.view("/events/schemas/<event>", permission=PUBLIC, response=SchemaOfEvent())(read_schema)
     routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), response=page_of(KeptEvent))(
         list_inbox
     )
