@@ -88,14 +88,6 @@ class Entry:
         """The message about this very error."""
         return Message(self.message, **_values(error)) if "{" in self.message else self.message
 
-    @property
-    def codes(self) -> dict[str, tuple[int, str]]:
-        """The status and the message of each code; where several refusals have one, the first of them speaks."""
-        found: dict[str, tuple[int, str]] = {}
-        for entry in self:
-            found.setdefault(entry.code, (entry.status, entry.message))
-        return found
-
     def problem(self, error: DomainError, say: Speaker) -> Problem:
         """The problem that answers the error."""
         members = {name: getattr(error, name) for name in self.members}
@@ -125,6 +117,14 @@ class Catalogue:
             if kind in self._entries:
                 return self._entries[kind]
         raise LookupError(f"{type(error).__name__} is in no catalogue")
+
+    @property
+    def codes(self) -> dict[str, tuple[int, str]]:
+        """The status and the message of each code; where several refusals have one, the first of them speaks."""
+        found: dict[str, tuple[int, str]] = {}
+        for entry in self:
+            found.setdefault(entry.code, (entry.status, entry.message))
+        return found
 
     def problem(self, error: DomainError, say: Speaker = str) -> Problem:
         """The problem that answers an error, with what it shows in the speaker's language."""
