@@ -17,7 +17,7 @@ from jalsa.dev.issuer import Issuer
 from jalsa.events.contracts import FOLDER
 from jalsa.events.json_schema import json_schema
 from jalsa.http.app import JalsaApi, create_app, openapi_document
-from jalsa.service.policy import PUBLIC
+from jalsa.service.policy import AUTHENTICATED, PUBLIC
 from jalsa.service.reference import COMMON
 from jalsa_local.contracts import OPENAPI
 from jalsa_local.openapi import broken
@@ -103,7 +103,7 @@ def test_every_operation_says_what_a_caller_needs(name: str) -> None:
     for _, operation in operations(document):
         assert operation["summary"], operation["operationId"]
         permission = operation["x-permission"]
-        assert permission == PUBLIC or operation["x-roles"] == sorted(policy[permission])
+        assert permission in (PUBLIC, AUTHENTICATED) or operation["x-roles"] == sorted(policy[permission])
         assert {"internal-error", "temporarily-unavailable"} <= set(operation["x-problem-codes"])
         codes = {code for status, answer in operation["responses"].items() if status >= "4" for code in _codes(answer)}
         assert codes == set(operation["x-problem-codes"])

@@ -90,7 +90,7 @@ FIELDS = {
     "ParticipantAnswer.status": "The participant's state",
     "QueueEntry.status": "The participant's state",
     "CalendarParticipant.status": "The participant's state",
-    "Seat.status": "The participant's state",
+    "SeriesSpot.status": "The participant's state",
     "appointment_number": "The appointment's number, such as APT-AGDAR-2026-00001; it stays when the appointment moves",
     "finance_cleared": "Whether billing has cleared the appointment for check-in",
     "consent_verified": "Whether a valid consent to treatment covers the session's clinic and day",
