@@ -13,7 +13,7 @@ from marshmallow import fields
 from jalsa.events.contracts import Data, EventType
 from jalsa.service.declaration import Service
 from jalsa_local import pages
-from jalsa_local.pages import events, metrics, permissions
+from jalsa_local.pages import errors, events, metrics, permissions
 from jalsa_local.services import NAMES, ROOT, load_all
 
 
@@ -156,3 +156,21 @@ def test_the_data_model_has_every_table_and_reference_of_the_models() -> None:
         entities[name] = set(re.findall(r"^    (\w+) \{$", section, re.MULTILINE))
         assert entities[name] == set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
     assert {"sessions", "participants", "packages"} <= entities["scheduling"]
+
+
+def test_every_code_that_is_answered_is_in_the_error_catalogue(services: Mapping[str, Service]) -> None:
+    raised = re.compile(
+        r"""Problem\(\s*\d{3},\s*"([a-z-]+)"|code = "([a-z-]+)"|detail, code = .*, "([a-z-]+)"$""", re.M
+    )
+    sources = [path.read_text() for path in (ROOT / "shared/src").rglob("*.py")]
+    answered = {name for source in sources for names in raised.findall(source) for name in names if name}
+    assert {"unauthenticated", "internal-error", "idempotency-key-reused"} <= answered
+    assert answered - errors.documented(services) == set()
+
+
+def test_the_error_catalogue_has_both_languages_and_names_who_answers(services: Mapping[str, Service]) -> None:
+    [(path, text)] = errors.pages(services)
+    assert path == "docs/errors.md"
+    [line] = [line for line in text.splitlines() if line.startswith("| `note-exists` |") and "group" in line]
+    assert "جماعية" in line
+    assert line.endswith("| clinical-notes |")

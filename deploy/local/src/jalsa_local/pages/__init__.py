@@ -10,12 +10,12 @@ from pathlib import Path
 
 from jalsa.service.declaration import Service
 from jalsa_local import generated
-from jalsa_local.pages import events, metrics, permissions, tables
+from jalsa_local.pages import errors, events, metrics, permissions, tables
 from jalsa_local.services import load_all
 
 #: `(path below the root, text)` of one or more pages.
 Page = Callable[[Mapping[str, Service]], Iterator[tuple[str, str]]]
-PAGES: tuple[Page, ...] = (events.pages, permissions.pages, tables.pages)
+PAGES: tuple[Page, ...] = (events.pages, errors.pages, permissions.pages, tables.pages)
 CHECKS: tuple[Callable[[Path], list[str]], ...] = (metrics.differences,)
 
 #: The first line of each generated page.
