@@ -26,6 +26,7 @@ OPERATION_PROBLEMS: dict[str, tuple[str, ...]] = {
     "report_lead_time": _DAYS,
     "report_packages": _DAYS,
     "list_sessions": _DAYS,
+    "list_available_sessions": _DAYS,
     "list_appointments": _DAYS,
     "create_session": _PLACEMENT,
     "update_session": ("capacity-below-participants", "series-conflicts", *_STATE),
