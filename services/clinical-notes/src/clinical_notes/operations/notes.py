@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from clinical_notes import domain, errors, events, queries
-from clinical_notes.commands import WriteNote
+from clinical_notes.commands import ChangeNote, WriteNote
 from clinical_notes.models import Note, ParticipantProjection, SessionProjection
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import Forbidden, InvalidField, NotFound
@@ -45,10 +45,10 @@ def write_note(db: Session, command: WriteNote, *, author: UUID, now: datetime) 
     return note
 
 
-def change_note(db: Session, note: Note, content: str, *, now: datetime) -> Note:
+def change_note(db: Session, note: Note, command: ChangeNote, *, now: datetime) -> Note:
     """Replace a draft's content and count its version up. Raises 409 `invalid-transition` for a signed note."""
     _check_draft(note)
-    note.content, note.version, note.updated_at = content, note.version + 1, now
+    note.content, note.version, note.updated_at = command.content, note.version + 1, now
     db.flush()
     return note
 
