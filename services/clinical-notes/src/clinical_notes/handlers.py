@@ -66,7 +66,7 @@ def on_appointment_confirmed(db: Session, event: Received[events.AppointmentChan
 
 
 def on_appointment_rescheduled(db: Session, event: Received[events.AppointmentPlacement]) -> None:
-    """The patient's place was moved with its session, or to another one, which may not have been heard of yet."""
+    """The patient's spot was moved with its session, or to another one, which may not have been heard of yet."""
     projections.expect_session(db, event.data)
     projections.save_participant(db, event.data)
 
@@ -87,7 +87,7 @@ def on_appointment_no_show(db: Session, event: Received[events.AppointmentChange
 
 
 def on_appointment_cancelled(db: Session, event: Received[events.AppointmentChanged]) -> None:
-    """The patient's place was given up."""
+    """The patient's spot was given up."""
     projections.set_participant_status(db, event.data.appointment_id, "CANCELLED")
 
 

@@ -108,7 +108,7 @@ def note_states(db: Session, session_ids: Sequence[UUID]) -> dict[tuple[UUID, UU
         select(Note.session_id, Note.participant_id, Note.id, Note.status)
         .join(SessionProjection, SessionProjection.id == Note.session_id)
         .where(Note.session_id.in_(session_ids), or_(of_the_provider, Note.status == SIGNED))
-        .order_by(of_the_provider)  # the last row of a place counts
+        .order_by(of_the_provider)  # the last row of a spot counts
     )
     return {
         (session_id, participant_id): NoteState(note_id, status) for session_id, participant_id, note_id, status in rows
@@ -122,9 +122,9 @@ def _readable(reader: Reader) -> ColumnElement[bool]:
 
 
 def _about(patient_id: UUID) -> ColumnElement[bool]:
-    places = select(ParticipantProjection).where(ParticipantProjection.patient_id == patient_id)
-    own = places.with_only_columns(ParticipantProjection.id)
-    live = places.where(ParticipantProjection.status.in_(LIVE_PARTICIPANT))
+    spots = select(ParticipantProjection).where(ParticipantProjection.patient_id == patient_id)
+    own = spots.with_only_columns(ParticipantProjection.id)
+    live = spots.where(ParticipantProjection.status.in_(LIVE_PARTICIPANT))
     return or_(
         Note.participant_id.in_(own),
         and_(Note.scope == GROUP, Note.session_id.in_(live.with_only_columns(ParticipantProjection.session_id))),

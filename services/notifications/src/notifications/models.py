@@ -133,7 +133,7 @@ class Package(TenantRow, Base):
 
 
 class Offer(TenantRow, Base):
-    """A place offered to a patient on the waitlist, held until `expires_at`; `entry_id` is the waitlist entry's."""
+    """A spot offered to a patient on the waitlist, held until `expires_at`; `entry_id` is the waitlist entry's."""
 
     __tablename__ = "offers"
 

@@ -1,4 +1,4 @@
-"""Offers of a place to patients on the waitlist."""
+"""Offers of a spot to patients on the waitlist."""
 
 from datetime import datetime
 from uuid import UUID
