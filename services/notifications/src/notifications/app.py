@@ -5,6 +5,7 @@ from notifications import domain, handlers, jobs
 from notifications.config import NotificationsConfig
 from notifications.events import announced, published
 from notifications.http import inbox, messages, preferences
+from notifications.http.reference import REFERENCE
 from notifications.policy import POLICY
 
 SERVICE = Service(
@@ -13,6 +14,7 @@ SERVICE = Service(
     config=NotificationsConfig,
     policy=POLICY,
     texts=("notifications",),
+    reference=REFERENCE,
     routes=(messages.routes, preferences.routes, inbox.routes),
     publishes=published.PUBLISHES,
     streams=announced.STREAMS,

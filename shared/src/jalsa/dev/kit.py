@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 from jalsa.cli import migrations_folder
 from jalsa.db.migrate import migrate
 from jalsa.db.transactions import Database, Limits, TenantRow
+from jalsa.dev.contract import Contract
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.provision import drop_database, provision
 from jalsa.dev.servers import Servers
@@ -34,6 +35,7 @@ from jalsa.service import clock
 from jalsa.service.config import Config
 from jalsa.service.context import Context, for_system
 from jalsa.service.declaration import Service
+from jalsa.service.reference import Reference
 
 T = TypeVar("T")
 
@@ -48,6 +50,16 @@ class Reply(TestResponse):
     """What the application answered. A test that reads a member of `json` says itself that there is a document."""
 
     json: Any
+
+
+def contract_of(app: Flask) -> Contract | None:
+    """The contract of an application, one for all who call it; None for a service that describes nothing."""
+    if app.extensions["jalsa"].service.reference == Reference():
+        return None
+    if "jalsa-contract" not in app.extensions:
+        app.extensions["jalsa-contract"] = Contract(app)
+    contract: Contract = app.extensions["jalsa-contract"]
+    return contract
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,8 @@ class Client:
         named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         named.setdefault("Authorization", f"Bearer {self.token}")
         answer = self.app.test_client().open(f"/v1{path}", method=method, headers=named, **kwargs)
+        if contract := contract_of(self.app):
+            contract.check(answer)
         return cast(Reply, answer)
 
 
