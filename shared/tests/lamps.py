@@ -259,8 +259,8 @@ class LampNameTaken(Conflict):
     """Another lamp has this name."""
 
 
-class LampNotYetKnown(NotYetKnown):
-    """The lamp may be on its way here."""
+class UnknownLamp(NotYetKnown):
+    """The lamp may become known in a moment."""
 
 
 class LampWarm(InvalidTransition):
@@ -269,8 +269,8 @@ class LampWarm(InvalidTransition):
 
 PROBLEMS = Catalogue(
     Entry(LampBusy, 409, "lamp-busy", "The lamp is in use.", members=("blockers",)),
+    Entry(UnknownLamp, 422, "unknown-lamp", "There is no such lamp."),
     Entry(LampNameTaken, 409, "name-taken", "Another lamp has this name."),
-    Entry(LampNotYetKnown, 422, "unknown-lamp", "There is no such lamp."),
 )
 
 ALPHA = Service(

@@ -16,7 +16,7 @@ from jalsa.dev.kit import Client, ServiceKit, eventually
 from jalsa.http import edge
 from jalsa.http.edge import Patience
 
-from .lamps import ALPHA, RUN, Lamp, LampNotYetKnown, Logs, MakeKit
+from .lamps import ALPHA, RUN, Lamp, Logs, MakeKit, UnknownLamp
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ class Late:
         db.add(Lamp(name=f"look {self.looks}", level=1))
         db.flush()
         if self.looks <= self.misses:
-            raise LampNotYetKnown
+            raise UnknownLamp
         return {"looks": self.looks}
 
 
@@ -192,7 +192,7 @@ def test_only_so_many_wait_and_whoever_comes_then_is_answered_at_once(
 
     def view(_: Session) -> Any:
         if not come.is_set():
-            raise LampNotYetKnown
+            raise UnknownLamp
         return {"known": True}
 
     RUN["view"] = view
