@@ -6,9 +6,12 @@ a partial update may leave out have the default UNSET.
 
 from dataclasses import fields
 from enum import Enum
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from marshmallow import Schema, post_load
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Unset(Enum):
@@ -21,7 +24,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-def given(command: Any) -> dict[str, Any]:
+def given(command: "DataclassInstance") -> dict[str, Any]:
     """The fields of a command that were given, by name; nested commands stay as they are."""
     values = {each.name: getattr(command, each.name) for each in fields(command)}
     return {name: value for name, value in values.items() if value is not UNSET}
