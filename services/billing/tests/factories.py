@@ -132,11 +132,6 @@ class Office:
         given = {"subject_id": CLINIC, "clinic_id": CLINIC, "timezone": timezone}
         self.kit.inbox.receive(example("ClinicSaved", "default", self.tenant, sequence=sequence, **given))
 
-    def register(self, patient_id: UUID, **data: Any) -> None:
-        """A patient of this id is registered."""
-        given = {"subject_id": patient_id, "patient_id": patient_id, **data}
-        self.kit.inbox.receive(example("PatientRegistered", "default", self.tenant, **given))
-
     def create_package(self, **overrides: Any) -> Package:
         package = Package(self.tenant, **overrides)
         self.kit.inbox.receive(package.created())

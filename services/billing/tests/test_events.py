@@ -13,7 +13,7 @@ import pytest
 
 from billing.app import SERVICE
 from billing.events import STREAMS
-from billing.models import Invoice, PatientProjection
+from billing.models import Invoice
 from billing.operations import invoices, payments, prices
 from jalsa.dev.kit import ServiceKit, golden
 from jalsa.events.contracts import FOLDER
@@ -50,8 +50,6 @@ def test_every_event_that_is_read_has_a_golden_example() -> None:
         "PackageCompleted",
         "PackageReopened",
         "PackageCancelled",
-        "PatientRegistered",
-        "PatientUpdated",
     }
 
 
@@ -63,7 +61,7 @@ def test_golden_examples_are_applied(
     attributes = golden(name, example)
     data = _with_unknown_fields(attributes["data"]) if unknown_fields else attributes["data"]
     attributes |= {"tenantid": tenant, "sequence": "1", "data": data}
-    # an id of its own, because an appointment, a package or a patient is of one tenant only
+    # an id of its own, because an appointment or a package is of one tenant only
     _, golden_id = attributes["subject"].split("/")
     fresh = new_id()
     envelope = parse(json.loads(json.dumps(attributes).replace(golden_id, str(fresh))))
@@ -155,16 +153,13 @@ def test_the_invoices_of_two_appointments_never_show_one_number(office: Office) 
     assert len(Office(office.kit, f"{office.tenant}-b").invoices()) == 1
 
 
-def test_two_tenants_may_know_a_patient_and_an_appointment_by_the_same_id(office: Office) -> None:
+def test_two_tenants_may_know_an_appointment_by_the_same_id(office: Office) -> None:
     other = Office(office.kit, f"{office.tenant}-b")
-    patient_id, appointment_id = new_id(), new_id()
-    for one, name in ((office, "Here"), (other, "There")):
+    appointment_id = new_id()
+    for one in (office, other):
         one.set_price("0")
-        one.register(patient_id, first_name_en=name)
         one.kit.inbox.receive(Appointment(one.tenant, appointment_id).booked())
-    for one, name in ((office, "Here"), (other, "There")):
-        with one.kit.transaction(one.tenant) as db:
-            assert db.get_one(PatientProjection, patient_id).first_name_en == name
+    for one in (office, other):
         assert one.clearance(Appointment(one.tenant, appointment_id))["reason"] == "nothing-to-pay"
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from billing.models import Invoice, PatientProjection
+from billing.models import Invoice
 from billing.operations import invoices, prices
-from jalsa.dev.kit import ServiceKit, example, golden
+from jalsa.dev.kit import ServiceKit, golden
 from jalsa.service import clock
 from jalsa.service.ids import new_id
 
@@ -284,21 +284,3 @@ def test_row_level_security_hides_invoices_from_an_unfiltered_query(office: Offi
     office.book_and_issue()
     assert kit.count(office.tenant, Invoice) == 1
     assert kit.count(f"x{office.tenant}", Invoice) == 0
-
-
-def test_a_patients_projection_follows_registration_and_changes(office: Office) -> None:
-    patient = new_id()
-
-    def saved(event: str, sequence: int, **data: Any) -> PatientProjection:
-        data["patient_id"] = patient
-        office.kit.inbox.receive(
-            example(event, "default", office.tenant, sequence=sequence, subject_id=patient, **data)
-        )
-        with office.kit.transaction(office.tenant) as db:
-            row: PatientProjection = db.get_one(PatientProjection, patient)
-            return row
-
-    first = saved("PatientRegistered", 1)
-    assert (first.file_number, first.first_name_ar, first.active) == ("FILE-2026-000001", "سارة", True)
-    changed = saved("PatientUpdated", 2, first_name_en="Sarah", first_name_ar=None)
-    assert (changed.first_name_en, changed.first_name_ar, changed.active) == ("Sarah", None, False)

@@ -126,16 +126,6 @@ class PackageFields(Fields):
     package_id = fields.UUID(required=True)
 
 
-class PatientFields(Fields):
-    patient_id = fields.UUID(required=True)
-    file_number = fields.String(required=True)
-    active = fields.Boolean(required=True)
-    first_name_en = fields.String(required=True)
-    last_name_en = fields.String(required=True)
-    first_name_ar = fields.String(required=True, allow_none=True)
-    last_name_ar = fields.String(required=True, allow_none=True)
-
-
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSavedFields()}),
     Stream(
@@ -168,13 +158,9 @@ STREAMS = (
         },
         ignores=frozenset({"PackageScheduled.v1"}),
     ),
-    Stream(
-        "patient-files",
-        "patient",
-        reads={"PatientRegistered.v1": PatientFields(), "PatientUpdated.v1": PatientFields()},
-        ignores=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
-    ),
 )
+#: Patients were kept until nothing read them. They are taken from the queue wherever an earlier version bound it.
+FORMER_STREAMS = (Stream("patient-files", "patient", reads={}),)
 
 
 def invoice_issued(db: Session, invoice: Invoice, now: datetime) -> None:

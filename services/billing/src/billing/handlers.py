@@ -49,11 +49,6 @@ def on_package_cancelled(db: Session, event: Received[Any]) -> None:
     projections.set_package_status(db, event.data["package_id"], "CANCELLED")
 
 
-def on_patient_saved(db: Session, event: Received[Any]) -> None:
-    """A patient was registered or changed."""
-    projections.save_patient(db, event.data)
-
-
 HANDLERS = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
@@ -63,6 +58,4 @@ HANDLERS = {
     "scheduling.PackageCompleted.v1": on_package_completed,
     "scheduling.PackageReopened.v1": on_package_reopened,
     "scheduling.PackageCancelled.v1": on_package_cancelled,
-    "patient-files.PatientRegistered.v1": on_patient_saved,
-    "patient-files.PatientUpdated.v1": on_patient_saved,
 }

@@ -16,7 +16,7 @@ from patient_files.models import MainFile, Patient, SubFile
 
 
 class PatientData(Schema):
-    """The only events that carry names and contacts: billing and notifications need them."""
+    """The only events that carry names and contacts: notifications needs them."""
 
     patient_id = fields.UUID(required=True)
     file_number = fields.String(required=True)

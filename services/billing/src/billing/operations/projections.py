@@ -6,19 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.models import ClinicProjection, PackageProjection, PatientProjection
+from billing.models import ClinicProjection, PackageProjection
 from jalsa.db.projections import save, set_status
 
 
 def save_clinic(db: Session, clinic_id: UUID, timezone: str) -> None:
     """Store or replace a clinic's projection. What is issued from then on is issued by this zone's clock."""
     save(db, ClinicProjection, clinic_id, {"timezone": timezone})
-
-
-def save_patient(db: Session, data: Mapping[str, Any]) -> None:
-    """Store or replace a patient's projection; `data` is what PatientRegistered and PatientUpdated say."""
-    values = {name: value for name, value in data.items() if name != "patient_id"}
-    save(db, PatientProjection, data["patient_id"], values)
 
 
 def create_package(db: Session, data: Mapping[str, Any]) -> None:
