@@ -9,8 +9,8 @@ BIN      := .venv/bin
 PIP      := $(BIN)/python -m pip --disable-pip-version-check
 # `make run` is content with the lighter set, and takes the tools' set where `make install` has been.
 READY    := $(if $(wildcard .venv/dev.stamp),.venv/dev.stamp,.venv/local.stamp)
-# A folder with a hyphen in its name is no package for mypy, so what lies in it is checked from within.
-MYPY_HERE := ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
+# Services whose tests are typed, and whose folder's name cannot be part of a module's: mypy starts in that folder.
+TESTS_APART := patient-files
 # Written so that this line does not find itself.
 REGISTRY_HOSTS := pyp[i]\.org|pythonhoste[d]\.org|de[b]\.debian\.org|securit[y]\.debian\.org|npmj[s]\.(org|com)|yarnpk[g]\.com
 
@@ -39,7 +39,9 @@ lint: .venv/dev.stamp ## Check style and format
 
 types: .venv/dev.stamp ## Check types
 	$(BIN)/mypy
-	cd services/patient-files && $(MYPY_HERE) tests
+	for service in $(TESTS_APART); do \
+	  MYPYPATH=services/$$service $(BIN)/mypy services/$$service/tests || exit 1; \
+	done
 
 layers: .venv/dev.stamp ## Check that imports go one way
 	$(BIN)/lint-imports
