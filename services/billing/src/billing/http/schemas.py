@@ -12,7 +12,7 @@ from billing.commands import ClearAppointment, CreatePrice, FindInvoices, FindPr
 from billing.domain import INVOICE, METHODS, VAT_RATES
 from billing.policy import GRANT, VOID
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import FreeText, Instant, Name, Value, code
+from jalsa.http.fields import FreeText, Instant, Name, Pattern, Value, code, state
 from jalsa.service.commands import Loaded
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
@@ -85,7 +85,7 @@ class LineAnswer(Schema):
     quantity = fields.Integer()
     unit_price = fields.Nested(MoneyAnswer())
     net = fields.Nested(MoneyAnswer())
-    vat_category = fields.String()
+    vat_category = fields.String(validate=validate.OneOf(list(VAT_RATES)))
     vat_rate = fields.String(metadata={"description": "Percent"})
     vat = fields.Nested(MoneyAnswer())
 
@@ -103,7 +103,7 @@ class PaymentBody(Loaded):
 class PaymentAnswer(Schema):
     id = fields.UUID()
     amount = fields.Nested(MoneyAnswer())
-    method = fields.String()
+    method = fields.String(validate=validate.OneOf(METHODS))
     reference = fields.String(allow_none=True)
     received_at = Instant()
     received_by = fields.String()
@@ -133,7 +133,7 @@ class InvoiceAnswer(Answer):
         allow_none=True,
         metadata={"description": "The package that the appointment is a session of"},
     )
-    status = fields.String()
+    status = state(INVOICE)
     lines = fields.List(fields.Nested(LineAnswer()))
     net = fields.Nested(MoneyAnswer(), allow_none=True)
     vat = fields.Nested(MoneyAnswer(), allow_none=True)
@@ -154,7 +154,7 @@ class InvoiceArgs(PageArgs):
 
     appointment_number = Value(load_default=None)
     package_number = Value(
-        load_default=None, validate=validate.Regexp(r"PKG-[0-9]{8}-[0-9]{4,9}\Z", error="Not a package number.")
+        load_default=None, validate=Pattern(r"^PKG-[0-9]{8}-[0-9]{4,9}$", error="Not a package number.")
     )
     patient_id = fields.UUID(load_default=None)
     status = fields.String(load_default=None, validate=validate.OneOf(INVOICE.states))
@@ -208,7 +208,10 @@ class PackageBalanceAnswer(Schema):
     patient_id = fields.UUID()
     service_type = fields.String()
     total_sessions = fields.Integer()
-    status = fields.String(metadata={"description": "OPEN until the package ends, then COMPLETED or CANCELLED"})
+    status = fields.String(
+        validate=validate.OneOf(["OPEN", "COMPLETED", "CANCELLED"]),
+        metadata={"description": "OPEN until the package ends, then COMPLETED or CANCELLED"},
+    )
     invoices = fields.Nested(InvoiceCounts(), metadata={"description": "How many invoices are in each state"})
     amounts = fields.List(
         fields.Nested(PackageAmountsAnswer()),
