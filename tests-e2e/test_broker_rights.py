@@ -242,6 +242,16 @@ def test_the_declaring_user_restores_everything_and_publishes_no_event(vhost: Vh
     refuse_one(vhost, vhost.amqp_url)
 
 
+def test_the_declaring_user_unbinds_what_an_earlier_version_followed(vhost: Vhost) -> None:
+    former = topology.load().former["billing"]
+    with topology.connection(vhost.amqp_url) as connection:
+        topology.declare(connection, topology.Topology({"billing": (*PART.bindings["billing"], *former)}))
+    with topology.connection(url_of(vhost, "jalsa-topology")) as connection:
+        topology.declare(connection, replace(PART, former={"billing": former}))
+    bound = {b.routing_key for b in vhost.bindings() if b.destination == "billing.events"}
+    assert bound == set(PART.bindings["billing"])
+
+
 def test_the_declarer_restores_what_is_deleted_and_waits_for_a_broker_that_is_away(
     vhost: Vhost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from marshmallow import Schema, fields, validate
 from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from jalsa.db.schema import create_folding, create_mechanisms, create_sources, guard_numbers, register_tenant_table
 from jalsa.db.transactions import TenantRow
@@ -55,9 +55,11 @@ TABLES = """
       CONSTRAINT lamps_name_key UNIQUE (tenant_id, name)
     );
     CREATE TABLE lights (
-      id uuid PRIMARY KEY,
+      id uuid NOT NULL,
       tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
-      trail text NOT NULL
+      trail text NOT NULL,
+      status text NOT NULL DEFAULT 'ON',
+      PRIMARY KEY (tenant_id, id)
     );
 """
 TOPOLOGY = Topology({"beta": ("*.alpha.lamp.#",)})
@@ -78,6 +80,7 @@ class Light(TenantRow, Base):
 
     __tablename__ = "lights"
     trail: Mapped[str]
+    status: Mapped[str] = mapped_column(default="ON")
 
 
 # What alpha publishes

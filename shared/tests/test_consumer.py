@@ -5,7 +5,8 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from struct import pack
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 from jalsa.dev.kit import ServiceKit, eventually
 from jalsa.dev.servers import Servers, Vhost
 from jalsa.events.consumer import BusConsumer
-from jalsa.events.contracts import EXCHANGE, routing_key
+from jalsa.events.contracts import EXCHANGE, Stream, routing_key
 from jalsa.events.delivery import Delivery
 from jalsa.events.envelope import CONTENT_TYPE, Unreadable, decode
 from jalsa.events.inbox import Received
@@ -34,8 +35,9 @@ KEY = "agdar.alpha.lamp.LampSwitched.v1"
 
 @contextmanager
 def consuming(kit: ServiceKit, url: str) -> Iterator[BusConsumer]:
-    """A consumer at work in a thread."""
-    consumer = BusConsumer(url, kit.inbox, topology=TOPOLOGY)
+    """A consumer at work in a thread. An earlier version of it followed wires."""
+    topology = replace(TOPOLOGY, former={"beta": (Stream("alpha", "wire", reads={}).binding,)})
+    consumer = BusConsumer(url, kit.inbox, topology=topology)
     stop = threading.Event()
     thread = threading.Thread(target=consumer.loop, args=(stop,))
     thread.start()
@@ -334,6 +336,24 @@ def test_an_event_that_is_passed_over_has_its_turn_and_is_forgotten(
     send(bus, *map(encoded, events))
     eventually(lambda: trail(follower, tenant, lamp) == "2", within=5)
     assert set_aside() == 0
+
+
+def test_what_an_earlier_version_followed_and_was_under_way_is_forgotten(
+    bus: Vhost, set_aside: Callable[[], int], follower: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    former = lamp_attributes(tenant, lamp, 1) | {"subject": f"wire/{lamp}", "type": "jalsa.alpha.WireCut.v1"}
+    never = former | {"subject": f"fuse/{lamp}", "type": "jalsa.alpha.FuseBlown.v1"}
+    with closing(pika.BlockingConnection(pika.URLParameters(bus.amqp_url))) as connection:
+        channel = connection.channel()
+        for event, key in ((former, "wire.WireCut"), (never, "fuse.FuseBlown")):
+            routed = f"{tenant}.alpha.{key}.v1"
+            channel.queue_bind("beta.events", EXCHANGE, routed)
+            send(bus, encoded(event), key=routed)
+            channel.queue_unbind("beta.events", EXCHANGE, routed)
+    send(bus, encoded(lamp_attributes(tenant, lamp, 1)))
+    eventually(lambda: trail(follower, tenant, lamp) == "1", within=5)
+    eventually(lambda: set_aside() == 1, within=5)
+    assert kept(follower, tenant) == []
 
 
 def test_an_event_too_deep_to_be_written_again_does_not_stop_what_comes_behind_it(

@@ -421,3 +421,16 @@ def test_a_head_that_a_forgotten_session_has_locked_holds_up_its_own_subject_alo
     assert [entry["tenant"] for entry in logs if entry["event"] == "event-not-retried"] == [tenant]
     kit.inbox.retry_due()
     assert trail(kit, tenant, stuck) == "1,2"
+
+
+def test_an_event_kept_of_what_is_followed_no_more_is_let_go(
+    kit: ServiceKit, tenant: str, lamp: UUID, handler: Switchable, wall: Clock
+) -> None:
+    handler.error = Broken()
+    receive(kit, tenant, lamp, 1, 2)
+    assert kept(kit, tenant) == [(1, "retrying", 1), (2, "waiting", 0)]
+    wall.ahead = timedelta(minutes=10)
+    present = Inbox("beta", kit.database, kit.relay, (), {})
+    assert present.retry_due() == 1
+    assert kept(kit, tenant) == []
+    assert trail(kit, tenant, lamp) == ""

@@ -66,12 +66,19 @@ def test_a_streams_binding_takes_every_event_of_its_aggregate_and_no_other() -> 
 
 def test_the_topology_is_what_the_services_declare() -> None:
     other = Stream("gamma", "lamp", reads={})
-    made = topology.of({"beta": [other, STREAM, STREAM], "alpha": []})
+    ended = Stream("gamma", "wire", reads={})
+    made = topology.of({"beta": [other, STREAM, STREAM], "alpha": []}, {"beta": [ended], "alpha": []})
     assert made.bindings == {"beta": ("*.alpha.lamp.#", "*.gamma.lamp.#")}
     assert json.loads(made.as_json()) == {
         "exchange": EXCHANGE,
         "queues": {"beta": ["*.alpha.lamp.#", "*.gamma.lamp.#"]},
+        "former": {"beta": ["*.gamma.wire.#"]},
     }
+
+
+def test_a_stream_is_either_followed_or_was_followed() -> None:
+    with pytest.raises(ValueError, match="beta"):
+        topology.of({"beta": [STREAM]}, {"beta": [STREAM]})
 
 
 def test_the_committed_topology_can_be_read() -> None:
@@ -93,6 +100,21 @@ def test_declaring_twice_changes_nothing_and_what_was_deleted_is_there_again(vho
         (EXCHANGE, "beta.events", "*.alpha.lamp.#"),
         (topology.DEAD_EXCHANGE, "beta.dead", "beta.dead"),
     }
+
+
+def test_what_an_earlier_version_bound_is_unbound_and_nothing_else(vhost: Vhost) -> None:
+    followed, ended = "*.alpha.lamp.#", "*.gamma.wire.#"
+    earlier = topology.Topology({"beta": (followed, ended)})
+    present = topology.Topology({"beta": (followed,)}, former={"beta": (ended,)})
+    for declared in (earlier, present, present):
+        with topology.connection(vhost.amqp_url) as connection:
+            topology.declare(connection, declared)
+    assert [b.routing_key for b in vhost.bindings() if b.destination == "beta.events"] == [followed]
+
+
+def test_the_memory_bus_unbinds_too() -> None:
+    with topology.connection("memory://") as connection:
+        topology.declare(connection, topology.Topology({"beta": ("*.alpha.lamp.#",)}, former={"beta": ("*.a.b.#",)}))
 
 
 def test_a_message_that_kills_its_consumer_too_often_is_set_aside(vhost: Vhost) -> None:

@@ -276,16 +276,24 @@ def test_the_age_of_what_waits_is_measured(make_kit: MakeKit, tenant: str, lamp:
     with following.relay.engine.begin() as conn:
         conn.execute(text("INSERT INTO feed_checkpoints (source, read_at) VALUES ('alpha', now() - interval '50 s')"))
     for kit, name in ((publishing, "alpha"), (following, "beta")):
-        watch.measure(JobTools(kit.database, kit.relay, kit.config, name))
+        watch.measure(JobTools(kit.database, kit.relay, kit.config, name), {"alpha"} if name == "beta" else ())
     assert 0 < metrics.OUTBOX_OLDEST.labels("alpha", "unplaced")._value.get() < 60
     assert metrics.OUTBOX_OLDEST.labels("alpha", "unpublished")._value.get() == 0
     assert 0 < metrics.INBOX_OLDEST.labels("beta", "waiting")._value.get() < 60
     assert metrics.INBOX_OLDEST.labels("beta", "dead")._value.get() == 0
     assert 50 <= metrics.FEED_AGE.labels("beta", "alpha")._value.get() < 110
     publishing.events(tenant)
-    watch.measure(JobTools(publishing.database, publishing.relay, publishing.config, "alpha"))
+    watch.measure(JobTools(publishing.database, publishing.relay, publishing.config, "alpha"), ())
     assert metrics.OUTBOX_OLDEST.labels("alpha", "unplaced")._value.get() == 0
     assert 0 < metrics.OUTBOX_OLDEST.labels("alpha", "unpublished")._value.get() < 60
+
+
+def test_the_feed_of_a_source_that_is_not_followed_any_more_is_not_measured(make_kit: MakeKit) -> None:
+    kit = make_kit(beta())
+    with kit.relay.engine.begin() as conn:
+        conn.execute(text("INSERT INTO feed_checkpoints (source, read_at) VALUES ('gamma', now() - interval '50 s')"))
+    watch.measure(JobTools(kit.database, kit.relay, kit.config, "beta"), {"alpha"})
+    assert metrics.FEED_AGE.labels("beta", "gamma")._value.get() == 0
 
 
 def test_connections_in_use_are_counted_and_given_back(make_kit: MakeKit) -> None:

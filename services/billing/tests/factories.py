@@ -1,12 +1,13 @@
 """A billing office of one tenant: what its people and the other services do, in a line each."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from werkzeug.test import TestResponse
 
+from billing.commands import InvoiceAppointment
 from jalsa.dev.kit import Client, ServiceKit, example, golden, renamed
 from jalsa.events.envelope import Envelope
 from jalsa.service.ids import new_id
@@ -41,6 +42,19 @@ class Appointment:
 
     def booked(self, sequence: int = 1, **data: Any) -> Envelope:
         return self._event("AppointmentBooked", "group", sequence, **{"appointment_number": self.number, **data})
+
+    def to_invoice(self, **overrides: Any) -> InvoiceAppointment:
+        """What its booking asks of billing."""
+        booked = golden("AppointmentBooked", "group")["data"]
+        command = InvoiceAppointment(
+            appointment_id=self.id,
+            appointment_number=self.number,
+            patient_id=UUID(booked["patient_id"]),
+            clinic_id=CLINIC,
+            service_type=SERVICE_TYPE,
+            timezone=booked["session"]["timezone"],
+        )
+        return replace(command, **overrides)
 
     def confirmed(self, sequence: int = 2) -> Envelope:
         return self._event("AppointmentConfirmed", "default", sequence)
@@ -129,13 +143,8 @@ class Office:
 
     def save_clinic(self, timezone: str, sequence: int = 1) -> None:
         """The golden appointment's clinic is saved, in this zone."""
-        given = {"subject_id": CLINIC, "clinic_id": CLINIC, "timezone": timezone}
+        given: dict[str, Any] = {"subject_id": CLINIC, "clinic_id": CLINIC, "timezone": timezone}
         self.kit.inbox.receive(example("ClinicSaved", "default", self.tenant, sequence=sequence, **given))
-
-    def register(self, patient_id: UUID, **data: Any) -> None:
-        """A patient of this id is registered."""
-        given = {"subject_id": patient_id, "patient_id": patient_id, **data}
-        self.kit.inbox.receive(example("PatientRegistered", "default", self.tenant, **given))
 
     def create_package(self, **overrides: Any) -> Package:
         package = Package(self.tenant, **overrides)

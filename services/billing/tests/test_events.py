@@ -12,15 +12,16 @@ from uuid import UUID
 import pytest
 
 from billing.app import SERVICE
+from billing.commands import CreatePrice, RecordPayment, VoidInvoice
 from billing.events import STREAMS
-from billing.models import Invoice, PatientProjection
+from billing.models import Invoice
 from billing.operations import invoices, payments, prices
 from jalsa.dev.kit import ServiceKit, golden
 from jalsa.events.contracts import FOLDER
 from jalsa.events.envelope import Envelope, parse
 from jalsa.service.ids import new_id
 
-from .factories import Appointment, Office, Package, answer
+from .factories import SERVICE_TYPE, Appointment, Office, Package, answer
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -50,8 +51,6 @@ def test_every_event_that_is_read_has_a_golden_example() -> None:
         "PackageCompleted",
         "PackageReopened",
         "PackageCancelled",
-        "PatientRegistered",
-        "PatientUpdated",
     }
 
 
@@ -63,7 +62,7 @@ def test_golden_examples_are_applied(
     attributes = golden(name, example)
     data = _with_unknown_fields(attributes["data"]) if unknown_fields else attributes["data"]
     attributes |= {"tenantid": tenant, "sequence": "1", "data": data}
-    # an id of its own, because an appointment, a package or a patient is of one tenant only
+    # an id of its own, because an appointment or a package is of one tenant only
     _, golden_id = attributes["subject"].split("/")
     fresh = new_id()
     envelope = parse(json.loads(json.dumps(attributes).replace(golden_id, str(fresh))))
@@ -155,38 +154,28 @@ def test_the_invoices_of_two_appointments_never_show_one_number(office: Office) 
     assert len(Office(office.kit, f"{office.tenant}-b").invoices()) == 1
 
 
-def test_two_tenants_may_know_a_patient_and_an_appointment_by_the_same_id(office: Office) -> None:
+def test_two_tenants_may_know_an_appointment_by_the_same_id(office: Office) -> None:
     other = Office(office.kit, f"{office.tenant}-b")
-    patient_id, appointment_id = new_id(), new_id()
-    for one, name in ((office, "Here"), (other, "There")):
+    appointment_id = new_id()
+    for one in (office, other):
         one.set_price("0")
-        one.register(patient_id, first_name_en=name)
         one.kit.inbox.receive(Appointment(one.tenant, appointment_id).booked())
-    for one, name in ((office, "Here"), (other, "There")):
-        with one.kit.transaction(one.tenant) as db:
-            assert db.get_one(PatientProjection, patient_id).first_name_en == name
+    for one in (office, other):
         assert one.clearance(Appointment(one.tenant, appointment_id))["reason"] == "nothing-to-pay"
 
 
 def test_what_is_published_equals_the_golden_examples(office: Office) -> None:
     paid, void = Appointment(office.tenant), Appointment(office.tenant)
     with office.kit.transaction(office.tenant) as db:
-        data = {
-            "service_type": "OT-GROUP",
-            "clinic_id": None,
-            "amount": Decimal("300.00"),
-            "currency": "SAR",
-            "vat_category": "S",
-        }
-        prices.create_price(db, data, now=NOW)
+        price = CreatePrice(service_type=SERVICE_TYPE, amount=Decimal("300.00"), vat_category="S")
+        prices.create_price(db, price, now=NOW)
         number = golden("InvoiceIssued", "default")["data"]["appointment_number"]
-        first = invoices.invoice_appointment(db, _read(paid.booked(appointment_number=number)), now=NOW)
-        part = {"amount": Decimal("45.00"), "method": "CASH", "reference": None}
-        payments.record_payment(db, first, part, now=NOW)
-        payments.record_payment(db, first, {**part, "amount": Decimal("300.00"), "method": "CARD"}, now=NOW)
+        first = invoices.invoice_appointment(db, paid.to_invoice(appointment_number=number), now=NOW)
+        for amount, method in (("45.00", "CASH"), ("300.00", "CARD")):
+            payments.record_payment(db, first, RecordPayment(amount=Decimal(amount), method=method), now=NOW)
     with office.kit.transaction(office.tenant) as db:
-        second = invoices.invoice_appointment(db, _read(void.booked()), now=NOW)
-        invoices.void(db, second, None, now=NOW)
+        second = invoices.invoice_appointment(db, void.to_invoice(), now=NOW)
+        invoices.void(db, second, VoidInvoice(), now=NOW)
 
     published = office.kit.events(office.tenant)
     story = [e for e in published if e.data["appointment_id"] == str(paid.id)]
@@ -213,11 +202,6 @@ def test_everything_that_is_published_has_a_golden_example_that_fits_its_schema(
             assert parse(attributes).attributes() == attributes
             assert attributes["type"] == event.type
             assert event.schema.validate(attributes["data"]) == {}
-
-
-def _read(envelope: Envelope) -> dict[str, Any]:
-    [stream] = [stream for stream in STREAMS if stream.aggregate == envelope.aggregate]
-    return stream.load(envelope.event, envelope.data)
 
 
 def _as_golden(name: str, example: str, envelope: Envelope, running: int) -> dict[str, Any]:

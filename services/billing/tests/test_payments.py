@@ -3,10 +3,9 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from billing import queries
@@ -108,8 +107,8 @@ def test_without_the_row_lock_two_payments_would_exceed_the_balance(
     _, invoice = office.book_and_issue("300.00")
     both_have_read = threading.Barrier(2, timeout=10)
 
-    def unlocked(db: Session, **key: UUID) -> Invoice | None:
-        found = db.scalar(select(Invoice).filter_by(**key))
+    def unlocked(db: Session, which: ColumnElement[bool]) -> Invoice | None:
+        found = db.scalar(select(Invoice).where(which))
         both_have_read.wait()
         return found
 

@@ -3,17 +3,19 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.commands import CreatePrice
 from billing.operations import invoices, prices
 from jalsa.dev.kit import ServiceKit, eventually
 from jalsa.service import clock
 
-from .factories import Appointment, Office, price
+from .factories import SERVICE_TYPE, Appointment, Office
 
 BOOKINGS = 16
 
@@ -24,7 +26,7 @@ class _RolledBack(Exception):
 
 def _book(office: Office, *, fails: bool) -> None:
     with office.kit.transaction(office.tenant) as db:
-        invoices.invoice_appointment(db, Appointment(office.tenant).booked().data, now=clock.now())
+        invoices.invoice_appointment(db, Appointment(office.tenant).to_invoice(), now=clock.now())
         if fails:
             raise _RolledBack
 
@@ -69,11 +71,11 @@ def test_numbers_from_a_sequence_would_have_gaps(
 
 def _book_while_the_first_price_is_stored(office: Office, until: Callable[[threading.Thread], None]) -> str:
     """The state of an appointment's invoice, booked between the price's storing and its commit."""
-    data = {**price(), "clinic_id": None, "currency": "SAR"}
+    price = CreatePrice(service_type=SERVICE_TYPE, amount=Decimal("300.00"), vat_category="S")
     appointment = Appointment(office.tenant)
     booking = threading.Thread(target=office.kit.inbox.receive, args=[appointment.booked()])
     with office.kit.transaction(office.tenant) as db:
-        prices.create_price(db, data, now=clock.now())
+        prices.create_price(db, price, now=clock.now())
         booking.start()
         until(booking)
     booking.join(10)
@@ -103,7 +105,7 @@ def test_without_the_lock_of_the_prices_its_draft_would_wait_for_ever(
 def test_bookings_of_one_service_do_not_wait_for_each_others_prices(office: Office) -> None:
     """The reading lock is shared: a draft is stored while another booking of the service is still open."""
     with office.kit.transaction(office.tenant) as db:
-        invoices.invoice_appointment(db, Appointment(office.tenant).booked().data, now=clock.now())
+        invoices.invoice_appointment(db, Appointment(office.tenant).to_invoice(), now=clock.now())
         other = threading.Thread(target=office.book)
         other.start()
         other.join(10)

@@ -12,8 +12,8 @@ from jalsa.dev.issuer import Issuer
 from jalsa.dev.kit import Client, ServiceKit, example, service_kit
 from jalsa.dev.kit import set_clock as travel
 from jalsa.dev.servers import Servers
-from patient_files import operations
 from patient_files.app import SERVICE
+from patient_files.operations import consents, files, patients
 
 Json = dict[str, Any]
 #: Registers a patient through a client and returns the answer; fields replace those of the complete registration.
@@ -66,7 +66,8 @@ def register(body: Json) -> Register:
 def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
     def give(*ids: object) -> None:
         following = iter(ids)
-        monkeypatch.setattr(operations, "new_id", lambda: UUID(str(next(following))))
+        for module in (patients, files, consents):
+            monkeypatch.setattr(module, "new_id", lambda: UUID(str(next(following))))
 
     return give
 

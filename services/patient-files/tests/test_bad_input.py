@@ -1,7 +1,7 @@
 """What is wrong is refused with its documented problem, and changes nothing."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +11,9 @@ from sqlalchemy import text
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service.config import ConfigError
-from patient_files import operations
+from patient_files.commands import RegisterPatient
 from patient_files.config import PatientFilesConfig
+from patient_files.operations import patients
 
 Json = dict[str, Any]
 Register = Callable[..., Json]
@@ -145,10 +146,10 @@ def test_who_was_born_today_in_the_default_time_zone_can_be_registered(
     kit: ServiceKit, tenant: str, body: Json
 ) -> None:
     after_midnight_in_riyadh = datetime(2026, 11, 20, 21, 30, tzinfo=UTC)
-    data = {**body, "date_of_birth": datetime(2026, 11, 21, tzinfo=UTC).date()}
+    command = RegisterPatient(**{**body, "date_of_birth": date(2026, 11, 21)})
 
     with kit.transaction(tenant) as db:
-        operations.register_patient(db, data, zone="Asia/Riyadh", now=after_midnight_in_riyadh)
+        patients.register_patient(db, command, zone="Asia/Riyadh", now=after_midnight_in_riyadh)
     assert len(kit.events(tenant)) == 1
 
 

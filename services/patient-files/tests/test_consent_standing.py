@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.work.jobs import JobTools
-from patient_files import events, jobs, operations, queries
+from patient_files import events, jobs, queries
 from patient_files.app import SERVICE
 from patient_files.models import ConsentStanding
+from patient_files.operations import consents, patients
 
 Json = dict[str, Any]
 Make = Callable[..., Json]
@@ -221,14 +222,14 @@ def test_a_standing_that_cannot_be_brought_up_to_date_keeps_no_other(
     faulty, sound = register(desk), register(desk)
     for patient in (faulty, sound):
         consent_to(desk, patient, expires_on="2026-12-31")
-    refresh = operations.refresh_standing
+    refresh = consents.refresh_standing
 
     def fail_for_one(db: Session, patient_id: UUID, *, now: datetime) -> None:
         if str(patient_id) == faulty["id"]:
             raise fault
         refresh(db, patient_id, now=now)
 
-    monkeypatch.setattr(operations, "refresh_standing", fail_for_one)
+    monkeypatch.setattr(consents, "refresh_standing", fail_for_one)
     set_clock(NEW_YEAR)
     jobs.expire_consents(tools)
 
@@ -289,7 +290,7 @@ def test_control_without_the_patients_lock_two_changes_at_the_same_time_announce
         both_have_looked.wait()
         return found
 
-    monkeypatch.setattr(operations, "lock_patient", lambda *_: None)
+    monkeypatch.setattr(patients, "lock_patient", lambda *_: None)
     look_at_the_standing_without_its_lock(monkeypatch)
     monkeypatch.setattr(queries, "valid_treatment_consents", look_together)
     with ThreadPoolExecutor(2) as pool:

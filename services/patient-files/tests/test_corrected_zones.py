@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.work.jobs import JobTools
-from patient_files import jobs, operations, queries
+from patient_files import domain, jobs, queries
 
 Json = dict[str, Any]
 Make = Callable[..., Json]
@@ -41,7 +41,7 @@ def save(kit: ServiceKit, tenant: str) -> Save:
 
     def saved(clinic: str, timezone: str) -> None:
         sequences[clinic] = sequence = sequences.get(clinic, 0) + 1
-        fields = {"subject_id": clinic, "clinic_id": clinic, "timezone": timezone}
+        fields: dict[str, Any] = {"subject_id": clinic, "clinic_id": clinic, "timezone": timezone}
         kit.inbox.receive(example("ClinicSaved", "default", tenant, sequence=sequence, **fields))
 
     return saved
@@ -175,14 +175,14 @@ def test_a_consent_that_is_given_during_the_correction_ends_by_the_right_clock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The consent knows the zone, but is not stored yet, when the corrected clinic arrives."""
-    knows_the_zone, reckon = threading.Event(), operations.domain.local_date
+    knows_the_zone, reckon = threading.Event(), domain.local_date
 
     def slowly(now: datetime, zone: str) -> Any:
         knows_the_zone.set()
         wait_for_a_lock(kit)
         return reckon(now, zone)
 
-    monkeypatch.setattr(operations.domain, "local_date", slowly)
+    monkeypatch.setattr(domain, "local_date", slowly)
     with ThreadPoolExecutor(1) as pool:
         given = pool.submit(consent_to, desk, patient, clinic_id=clinic, expires_on="2026-12-31")
         assert knows_the_zone.wait(30)

@@ -12,9 +12,10 @@ from sqlalchemy.exc import ProgrammingError
 from structlog.testing import capture_logs
 
 from jalsa.dev.kit import Client, ServiceKit
-from patient_files import operations
+from patient_files.commands import RegisterPatient
 from patient_files.config import PatientFilesConfig
 from patient_files.models import MainFile, Patient
+from patient_files.operations import patients
 
 Json = dict[str, Any]
 Register = Callable[..., Json]
@@ -63,11 +64,11 @@ def test_registrations_at_the_same_time_take_different_numbers(desk: Client, reg
 
 def test_a_file_number_has_the_year_of_the_default_time_zone(kit: ServiceKit, tenant: str, body: Json) -> None:
     new_year_in_riyadh = datetime(2026, 12, 31, 21, 30, tzinfo=UTC)
-    data = {**body, "date_of_birth": date(2027, 1, 1)}
+    command = RegisterPatient(**{**body, "date_of_birth": date(2027, 1, 1)})
 
     with kit.transaction(tenant) as db:
         zone = PatientFilesConfig().default_timezone
-        patient = operations.register_patient(db, data, zone=zone, now=new_year_in_riyadh)
+        patient = patients.register_patient(db, command, zone=zone, now=new_year_in_riyadh)
         assert patient.file.file_number == "FILE-2027-000001"
 
 

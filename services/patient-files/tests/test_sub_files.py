@@ -12,12 +12,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from jalsa.db import projections
 from jalsa.dev.kit import Client, ServiceKit, eventually, example, renamed
 from jalsa.events.envelope import Envelope
 from jalsa.service import clock
 from patient_files import queries
 from patient_files.models import AppointmentProjection, MainFile, SubFile
+from patient_files.operations import projections
 
 Json = dict[str, Any]
 Register = Callable[..., Json]
@@ -269,7 +269,7 @@ def test_a_sub_file_and_its_event_are_stored_together_or_not_at_all(
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        patch.setattr(projections, "save", fail)
+        patch.setattr(projections, "save_appointment", fail)
         kit.inbox.receive(booked(tenant, patient))
     assert (sub_files(desk, patient), kit.events(tenant, "SubFileOpened")) == ([], [])
 

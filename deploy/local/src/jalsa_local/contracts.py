@@ -66,7 +66,11 @@ def _present(root: Path) -> set[Path]:
 
 
 def _wanted(services: dict[str, Service]) -> dict[Path, str]:
-    files = {Path("shared/contracts/topology.json"): topology.of({n: s.streams for n, s in services.items()}).as_json()}
+    bus = topology.of(
+        {name: service.streams for name, service in services.items()},
+        {name: service.former_streams for name, service in services.items()},
+    )
+    files = {Path("shared/contracts/topology.json"): bus.as_json()}
     for service in services.values():
         for event in service.publishes:
             path = Path(f"docs/events/schemas/{event.name}.v{event.version}.json")

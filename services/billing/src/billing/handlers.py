@@ -1,60 +1,79 @@
 """What billing does when the other services announce something."""
 
-from typing import Any
-
 from sqlalchemy.orm import Session
 
+from billing.commands import InvoiceAppointment, MoveAppointment
+from billing.events import (
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentRescheduled,
+    ClinicSaved,
+    PackageChanged,
+    PackageCreated,
+)
 from billing.operations import invoices, projections
-from jalsa.events.inbox import Received
+from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
 
 
-def on_clinic_saved(db: Session, event: Received[Any]) -> None:
+def on_clinic_saved(db: Session, event: Received[ClinicSaved]) -> None:
     """A clinic was opened or changed."""
-    projections.save_clinic(db, event.data["clinic_id"], event.data["timezone"])
+    projections.save_clinic(db, event.data.clinic_id, event.data.timezone)
 
 
-def on_appointment_booked(db: Session, event: Received[Any]) -> None:
-    """A patient has a place in a session: one invoice."""
-    invoices.invoice_appointment(db, event.data, now=clock.database_now(db))
+def on_appointment_booked(db: Session, event: Received[AppointmentBooked]) -> None:
+    """A patient has a spot in a session: one invoice."""
+    booked = event.data
+    command = InvoiceAppointment(
+        appointment_id=booked.appointment_id,
+        appointment_number=booked.appointment_number,
+        patient_id=booked.patient_id,
+        clinic_id=booked.clinic.id,
+        service_type=booked.session.service_type,
+        timezone=booked.session.timezone,
+        package=booked.package,
+    )
+    invoices.invoice_appointment(db, command, now=clock.database_now(db))
 
 
-def on_appointment_rescheduled(db: Session, event: Received[Any]) -> None:
-    """The place was moved to another time, perhaps of another clinic."""
-    invoices.move_appointment(db, event.data, now=clock.database_now(db))
+def on_appointment_rescheduled(db: Session, event: Received[AppointmentRescheduled]) -> None:
+    """The appointment was moved to another time, perhaps of another clinic."""
+    moved = event.data
+    command = MoveAppointment(
+        appointment_id=moved.appointment_id,
+        clinic_id=moved.clinic.id,
+        service_type=moved.session.service_type,
+        timezone=moved.session.timezone,
+    )
+    invoices.move_appointment(db, command, now=clock.database_now(db))
 
 
-def on_appointment_cancelled(db: Session, event: Received[Any]) -> None:
-    """The place was given up, alone or with its session."""
-    invoices.cancel_appointment(db, event.data["appointment_id"], now=clock.database_now(db))
+def on_appointment_cancelled(db: Session, event: Received[AppointmentCancelled]) -> None:
+    """The appointment was cancelled, alone or with its session."""
+    invoices.cancel_appointment(db, event.data.appointment_id, now=clock.database_now(db))
 
 
-def on_package_created(db: Session, event: Received[Any]) -> None:
+def on_package_created(db: Session, event: Received[PackageCreated]) -> None:
     """A course of sessions was agreed upon; its appointments are announced one by one."""
     projections.create_package(db, event.data)
 
 
-def on_package_completed(db: Session, event: Received[Any]) -> None:
+def on_package_completed(db: Session, event: Received[PackageChanged]) -> None:
     """All sessions of a package are over."""
-    projections.set_package_status(db, event.data["package_id"], "COMPLETED")
+    projections.set_package_status(db, event.data.package_id, "COMPLETED")
 
 
-def on_package_reopened(db: Session, event: Received[Any]) -> None:
+def on_package_reopened(db: Session, event: Received[PackageChanged]) -> None:
     """A package that was over goes on, because an outcome was taken back or the patient came late."""
-    projections.set_package_status(db, event.data["package_id"], "OPEN")
+    projections.set_package_status(db, event.data.package_id, "OPEN")
 
 
-def on_package_cancelled(db: Session, event: Received[Any]) -> None:
+def on_package_cancelled(db: Session, event: Received[PackageChanged]) -> None:
     """The rest of a package was given up; its appointments' own cancellations make their invoices void."""
-    projections.set_package_status(db, event.data["package_id"], "CANCELLED")
+    projections.set_package_status(db, event.data.package_id, "CANCELLED")
 
 
-def on_patient_saved(db: Session, event: Received[Any]) -> None:
-    """A patient was registered or changed."""
-    projections.save_patient(db, event.data)
-
-
-HANDLERS = {
+HANDLERS: dict[str, Handler] = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
     "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
@@ -63,6 +82,4 @@ HANDLERS = {
     "scheduling.PackageCompleted.v1": on_package_completed,
     "scheduling.PackageReopened.v1": on_package_reopened,
     "scheduling.PackageCancelled.v1": on_package_cancelled,
-    "patient-files.PatientRegistered.v1": on_patient_saved,
-    "patient-files.PatientUpdated.v1": on_patient_saved,
 }

@@ -132,19 +132,6 @@ class ClinicProjection(TenantRow, Base):
     timezone: Mapped[str]
 
 
-class PatientProjection(TenantRow, Base):
-    """What an invoice shows of a patient; patient-files owns the rest."""
-
-    __tablename__ = "patients"
-
-    file_number: Mapped[str]
-    active: Mapped[bool]
-    first_name_en: Mapped[str]
-    last_name_en: Mapped[str]
-    first_name_ar: Mapped[str | None]
-    last_name_ar: Mapped[str | None]
-
-
 class PackageProjection(TenantRow, Base):
     """A package, announced apart from its appointments: either may become known first, so no invoice refers to it."""
 

@@ -1,27 +1,48 @@
 """The read side."""
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing import domain
+from billing.commands import FindInvoices, FindPrices
 from billing.models import ClinicProjection, Invoice, Price
 from jalsa.db.keyset import keyset
 from jalsa.db.transactions import TenantRow
+from jalsa.service.commands import given
 
 R = TypeVar("R", bound=TenantRow)
 
 
-def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **equal: Any) -> Sequence[R]:
-    """Rows in the order in which they were made, after a given one; a value of None does not filter."""
-    query = keyset(select(kind), kind.id, after=after, limit=limit)
-    for name, value in equal.items():
-        if value is not None:
-            query = query.where(getattr(kind, name) == value)
-    return db.scalars(query).all()
+@dataclass(frozen=True, slots=True)
+class InvoiceSums:
+    """What invoices in one currency come to, without those that are void; `counts` has how many are in each state.
+
+    Without a `currency` they are those that never had a price.
+    """
+
+    currency: str | None
+    net: Decimal
+    vat: Decimal
+    total: Decimal
+    paid: Decimal
+    balance: Decimal
+    counts: Mapping[str, int]
+
+
+def list_prices(db: Session, asked: FindPrices, *, after: UUID | None, limit: int) -> Sequence[Price]:
+    """Prices in the order in which they were set, after a given one."""
+    return db.scalars(_matching(keyset(select(Price), Price.id, after=after, limit=limit), Price, asked)).all()
+
+
+def list_invoices(db: Session, asked: FindInvoices, *, after: UUID | None, limit: int) -> Sequence[Invoice]:
+    """Invoices in the order in which they were made, after a given one."""
+    return db.scalars(_matching(keyset(select(Invoice), Invoice.id, after=after, limit=limit), Invoice, asked)).all()
 
 
 def zone_of(db: Session, clinic_id: UUID) -> str | None:
@@ -47,26 +68,28 @@ def waiting_for(db: Session, price: Price) -> Sequence[Invoice]:
     return db.scalars(query.order_by(Invoice.id).with_for_update()).all()
 
 
-def locked_invoice(db: Session, **key: UUID) -> Invoice | None:
-    """The invoice with this `id` or `appointment_id`, its row locked until the transaction ends."""
-    return db.scalar(select(Invoice).filter_by(**key).with_for_update().execution_options(populate_existing=True))
+def locked_invoice(db: Session, which: ColumnElement[bool]) -> Invoice | None:
+    """The invoice of which a condition holds (of one at most), its row locked until the transaction ends."""
+    return db.scalar(select(Invoice).where(which).with_for_update().execution_options(populate_existing=True))
 
 
-def package_sums(db: Session, package_id: UUID) -> Sequence[RowMapping]:
-    """What a package's invoices come to: a row per currency, and one with none for those that never had a price.
-
-    `net`, `vat`, `total`, `paid` and `balance` leave void invoices out; under each state's name stands how many
-    invoices are in it.
-    """
-    amounts = {
-        "net": Invoice.net,
-        "vat": Invoice.vat,
-        "total": Invoice.total,
-        "paid": Invoice.paid,
-        "balance": Invoice.total - Invoice.paid,
-    }
+def package_sums(db: Session, package_id: UUID) -> list[InvoiceSums]:
+    """What a package's invoices come to: one item per currency, and one for those that never had a price."""
     charged = Invoice.status != "VOID"
-    sums = (func.coalesce(func.sum(a).filter(charged), domain.ZERO).label(name) for name, a in amounts.items())
-    counts = (func.count().filter(Invoice.status == status).label(status) for status in domain.INVOICE.states)
+    amounts = (Invoice.net, Invoice.vat, Invoice.total, Invoice.paid, Invoice.total - Invoice.paid)
+    sums = (func.coalesce(func.sum(amount).filter(charged), domain.ZERO) for amount in amounts)
+    counts = (func.count().filter(Invoice.status == status) for status in domain.INVOICE.states)
     query = select(Invoice.currency, *sums, *counts).where(Invoice.package_id == package_id)
-    return db.execute(query.group_by(Invoice.currency).order_by(Invoice.currency)).mappings().all()
+    rows = db.execute(query.group_by(Invoice.currency).order_by(Invoice.currency))
+    return [
+        InvoiceSums(currency, net, vat, total, paid, balance, dict(zip(domain.INVOICE.states, counts, strict=True)))
+        for currency, net, vat, total, paid, balance, *counts in rows
+    ]
+
+
+def _matching(query: Select[R], kind: type[R], asked: FindInvoices | FindPrices) -> Select[R]:
+    """The rows that have every value that was asked for, under the name that it has there."""
+    for name, value in given(asked).items():
+        if value is not None:
+            query = query.where(getattr(kind, name) == value)
+    return query

@@ -1,8 +1,9 @@
 """What patient files publish, and the few fields that they read of what scheduling publishes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from marshmallow import fields
@@ -42,7 +43,7 @@ class _EventData(Data):
 class PatientData(_EventData):
     """A patient was registered, or the names, contacts or state of a patient were changed.
 
-    These are the only events that carry names and contacts, which billing and notifications need.
+    These are the only events that carry names and contacts, which notifications needs.
     """
 
     patient_id = fields.UUID(required=True)
@@ -107,7 +108,82 @@ CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandin
 PUBLISHES = (PATIENT_REGISTERED, PATIENT_UPDATED, SUB_FILE_OPENED, CONSENT_STANDING_CHANGED)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClinicSaved:
+    """What patient files read of ClinicSaved; `timezone` is an IANA name."""
+
+    clinic_id: UUID
+    code: str
+    name_en: str
+    name_ar: str
+    timezone: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSaved:
+    """What patient files read of ProviderSaved."""
+
+    provider_id: UUID
+    user_id: str
+    name_en: str
+    name_ar: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookedSession:
+    """What patient files read of an appointment's session."""
+
+    starts_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookedClinic:
+    """Where an appointment takes place."""
+
+    id: UUID
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookedProvider:
+    """With whom a patient has an appointment."""
+
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentPlaced:
+    """What patient files read of AppointmentBooked and AppointmentRescheduled."""
+
+    appointment_id: UUID
+    appointment_number: str
+    status: str
+    patient_id: UUID
+    session: BookedSession
+    clinic: BookedClinic
+    provider: BookedProvider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentChanged:
+    """What patient files read of an event that itself says what has become of an appointment."""
+
+    appointment_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentCorrected:
+    """What patient files read of AppointmentCorrected."""
+
+    appointment_id: UUID
+    to_status: str
+
+
 class ClinicFields(Fields):
+    into = ClinicSaved
+
     clinic_id = fields.UUID(required=True)
     code = fields.String(required=True)
     name_en = fields.String(required=True)
@@ -117,6 +193,8 @@ class ClinicFields(Fields):
 
 
 class ProviderFields(Fields):
+    into = ProviderSaved
+
     provider_id = fields.UUID(required=True)
     user_id = fields.String(required=True)
     name_en = fields.String(required=True)
@@ -125,19 +203,27 @@ class ProviderFields(Fields):
 
 
 class _BookedSession(Fields):
+    into = BookedSession
+
     starts_at = Instant(required=True)
 
 
 class _BookedClinic(Fields):
+    into = BookedClinic
+
     id = fields.UUID(required=True)
     code = fields.String(required=True)
 
 
 class _BookedProvider(Fields):
+    into = BookedProvider
+
     id = fields.UUID(required=True)
 
 
-class PlaceFields(Fields):
+class PlacementFields(Fields):
+    into = AppointmentPlaced
+
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
     status = fields.String(required=True)
@@ -148,10 +234,15 @@ class PlaceFields(Fields):
 
 
 class AppointmentFields(Fields):
+    into = AppointmentChanged
+
     appointment_id = fields.UUID(required=True)
 
 
-class CorrectedFields(AppointmentFields):
+class CorrectedFields(Fields):
+    into = AppointmentCorrected
+
+    appointment_id = fields.UUID(required=True)
     to_status = fields.String(required=True)
 
 
@@ -162,9 +253,9 @@ STREAMS = (
         "scheduling",
         "appointment",
         reads={
-            "AppointmentBooked.v1": PlaceFields(),
+            "AppointmentBooked.v1": PlacementFields(),
             "AppointmentConfirmed.v1": AppointmentFields(),
-            "AppointmentRescheduled.v1": PlaceFields(),
+            "AppointmentRescheduled.v1": PlacementFields(),
             "AppointmentArrived.v1": AppointmentFields(),
             "AppointmentAttended.v1": AppointmentFields(),
             "AppointmentNoShow.v1": AppointmentFields(),
@@ -204,7 +295,7 @@ def consent_standing_changed(
     db: Session, patient_id: UUID, standing: Standing, ended: Mapping[UUID | None, str], now: datetime
 ) -> None:
     """Publish ConsentStandingChanged; `ended` says how consents ended, by their clinic, the latest last."""
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "patient_id": patient_id,
         "consented": standing.consented,
         "clinic_ids": standing.clinic_ids,
@@ -215,7 +306,7 @@ def consent_standing_changed(
     publish(db, CONSENT_STANDING_CHANGED, patient_id, data, now=now)
 
 
-def _patient(patient: Patient) -> dict[str, Any]:
+def _patient(patient: Patient) -> dict[str, object]:
     return {
         "patient_id": patient.id,
         "file_number": patient.file.file_number,

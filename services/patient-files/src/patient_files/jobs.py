@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.work.jobs import Job, JobTools, in_transaction, run_due
-from patient_files import operations, queries
+from patient_files import queries
+from patient_files.operations import consents
 
 
 def expire_consents(tools: JobTools) -> int:
@@ -24,5 +25,5 @@ def _refresh(db: Session, patient_id: UUID, *, now: datetime) -> bool:
     """False where another transaction has the patient's row: what is still due then is found again."""
     claimed = queries.claim_patient(db, patient_id)
     if claimed:
-        operations.refresh_standing(db, patient_id, now=now)
+        consents.refresh_standing(db, patient_id, now=now)
     return claimed

@@ -1,14 +1,15 @@
 """The read side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from jalsa.db.keyset import keyset
+from patient_files.commands import FindConsents, FindPatients
 from patient_files.domain import EXPIRED, REVOKED, TREATMENT, VALID
 from patient_files.models import Consent, ConsentStanding, MainFile, Patient, SubFile
 
@@ -21,6 +22,14 @@ _DUE_STANDINGS = text("""
 """)
 
 
+class DueStanding(NamedTuple):
+    """A patient whose standing is due to change, of any tenant."""
+
+    id: UUID
+    tenant_id: str
+    due_at: datetime
+
+
 def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patient | None:
     """A patient with the main file."""
     query = select(Patient).where(Patient.id == patient_id).options(_WITH_ITS_FILE)
@@ -29,11 +38,11 @@ def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patien
     return db.scalar(query)
 
 
-def list_patients(db: Session, *, file_number: str | None, after: UUID | None, limit: int) -> Sequence[Patient]:
+def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit: int) -> Sequence[Patient]:
     """Patients in the order of their registration."""
     query = keyset(select(Patient).options(_WITH_ITS_FILE), Patient.id, after=after, limit=limit)
-    if file_number is not None:
-        query = query.where(Patient.file.has(MainFile.file_number == file_number))
+    if asked.file_number is not None:
+        query = query.where(Patient.file.has(MainFile.file_number == asked.file_number))
     return db.scalars(query).all()
 
 
@@ -63,15 +72,15 @@ def locked_standing(db: Session, patient_id: UUID) -> ConsentStanding | None:
 
 
 def list_consents(
-    db: Session, filters: Mapping[str, Any], *, now: datetime, after: UUID | None, limit: int
+    db: Session, asked: FindConsents, *, now: datetime, after: UUID | None, limit: int
 ) -> Sequence[Consent]:
-    """Consents in the order in which they were stored. Filters: patient_id, consent_type, clinic_id, state at `now`."""
+    """Consents in the order in which they were stored; `state` is the one that they have at `now`."""
     query = keyset(select(Consent), Consent.id, after=after, limit=limit)
     for name in ("patient_id", "consent_type", "clinic_id"):
-        if filters[name] is not None:
-            query = query.where(getattr(Consent, name) == filters[name])
-    if filters["state"] is not None:
-        query = query.where(*_in_state(filters["state"], now))
+        if (value := getattr(asked, name)) is not None:
+            query = query.where(getattr(Consent, name) == value)
+    if asked.state is not None:
+        query = query.where(*_in_state(asked.state, now))
     return db.scalars(query).all()
 
 
@@ -89,9 +98,10 @@ def ended_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Se
     return db.scalars(query.order_by(func.coalesce(Consent.revoked_at, Consent.ends_at), Consent.id)).all()
 
 
-def due_standings(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Any]:
-    """Patients (id, tenant_id, due_at) whose standing is due to change, of all tenants."""
-    return conn.execute(_DUE_STANDINGS, {"now": now, "passed": passed, "limit": limit}).all()
+def due_standings(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueStanding]:
+    """Patients whose standing is due to change, of all tenants, longest due first."""
+    rows = conn.execute(_DUE_STANDINGS, {"now": now, "passed": passed, "limit": limit})
+    return [DueStanding(row.id, row.tenant_id, row.due_at) for row in rows]
 
 
 def _in_state(state: str, now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jalsa.db.transactions import database_is_away
 from jalsa.events import topology as bus
 from jalsa.events.bindings import Bindings
+from jalsa.events.contracts import routing_key
 from jalsa.events.delivery import Delivery, drop, is_undecodable, read, reject_unseen
 from jalsa.events.envelope import Envelope, Unreadable
 from jalsa.events.inbox import Inbox
@@ -158,7 +159,11 @@ class BusConsumer:
         try:
             envelope = delivery.open()
             if not self.inbox.follows(envelope):
-                raise Unreadable("not-followed")
+                key = routing_key(envelope.tenant, envelope.subject, envelope.type)
+                if not self.topology.routed_before(self.inbox.service, key):
+                    raise Unreadable("not-followed")
+                self._channel.basic_ack(delivery.tag)  # it was under way when this version took over
+                return
         except Unreadable as error:
             self._set_aside(delivery.tag, error.reason)
             return

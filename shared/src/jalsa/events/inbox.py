@@ -269,9 +269,9 @@ class Inbox:
         return parse(following) if following else None
 
     def _handle(self, db: Session, envelope: Envelope) -> None:
-        stream = self.streams[envelope.service, envelope.aggregate]
-        if envelope.event not in stream.reads:
-            return
+        stream = self.streams.get((envelope.service, envelope.aggregate))
+        if stream is None or envelope.event not in stream.reads:
+            return  # an earlier version may have kept events of what this one follows no more
         received = Received(
             id=envelope.id,
             subject_id=envelope.subject.split("/", 1)[1],

@@ -6,8 +6,8 @@ declare every queue and binding before the first event is published.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -37,16 +37,21 @@ BUS_ERRORS: tuple[type[Exception], ...] = (*Transport.connection_errors, *Transp
 class Topology:
     """The binding keys of each consuming service's queue.
 
+    `former` are the keys that an earlier version bound, and that are unbound wherever the topology is declared.
     `declares` is False for a process that may declare nothing: another one (`jalsa.events.declarer`) does it for all.
     """
 
     bindings: Mapping[str, tuple[str, ...]]
     declares: bool = True
+    former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def routes(self, key: str) -> bool:
         """Whether any of our own queues is bound to a routing key."""
-        words = "".join(_words(key))
-        return any(_pattern(binding).fullmatch(words) for keys in self.bindings.values() for binding in keys)
+        return any(_matches(keys, key) for keys in self.bindings.values())
+
+    def routed_before(self, service: str, key: str) -> bool:
+        """Whether an earlier version bound the service's queue to a routing key, and this one does not."""
+        return _matches(self.former.get(service, ()), key)
 
     def followers(self, service: str) -> list[str]:
         """The services that follow events of one, in order."""
@@ -54,21 +59,29 @@ class Topology:
 
     def as_json(self) -> str:
         """The committed form."""
-        return json.dumps({"exchange": EXCHANGE, "queues": self.bindings}, indent=2, sort_keys=True) + "\n"
+        written = {"exchange": EXCHANGE, "queues": self.bindings, "former": self.former}
+        return json.dumps(written, indent=2, sort_keys=True) + "\n"
 
 
 @cache
 def load(path: Path = FOLDER / "topology.json") -> Topology:
     """The committed topology."""
-    queues = json.loads(path.read_text())["queues"]
-    return Topology({service: tuple(keys) for service, keys in queues.items()})
-
-
-def of(streams: Mapping[str, Iterable[Stream]]) -> Topology:
-    """The topology that the services' declarations ask for."""
-    return Topology(
-        {service: tuple(sorted({s.binding for s in reads})) for service, reads in streams.items() if list(reads)}
+    written = json.loads(path.read_text())
+    bindings, former = (
+        {service: tuple(keys) for service, keys in written[name].items()} for name in ("queues", "former")
     )
+    return Topology(bindings, former=former)
+
+
+def of(streams: Mapping[str, Collection[Stream]], former: Mapping[str, Collection[Stream]] | None = None) -> Topology:
+    """The topology that the services' declarations ask for: what they follow, and what they followed before.
+
+    Raises ValueError where a service follows what it declares as former.
+    """
+    bindings, unbound = _keys(streams), _keys(former or {})
+    if both := [service for service, keys in unbound.items() if set(keys) & set(bindings.get(service, ()))]:
+        raise ValueError(f"a stream that is followed is declared as former: {both}")
+    return Topology(bindings, former=unbound)
 
 
 def queue_name(service: str) -> str:
@@ -112,6 +125,9 @@ def declare(connection: Connection, topology: Topology) -> None:
             channel.queue_bind(dead_queue_name(service), DEAD_EXCHANGE, dead_queue_name(service))
             for key in keys:
                 channel.queue_bind(queue_name(service), EXCHANGE, key)
+            for key in topology.former.get(service, ()):
+                # the broker does not mind where there is no such binding
+                channel.queue_unbind(queue_name(service), EXCHANGE, key)
 
 
 def _declare_queue(connection: Connection, name: str, arguments: dict[str, object]) -> None:
@@ -136,6 +152,15 @@ def connection(url: str) -> Connection:
     made = Connection(url, heartbeat=10, connect_timeout=5, transport_options={**options, "polling_interval": 0.02})
     made.ensure_connection(max_retries=0, reraise_as_library_errors=False)  # kombu would sleep, and try once more
     return made
+
+
+def _keys(streams: Mapping[str, Collection[Stream]]) -> dict[str, tuple[str, ...]]:
+    return {service: tuple(sorted({s.binding for s in each})) for service, each in streams.items() if each}
+
+
+def _matches(bindings: Iterable[str], key: str) -> bool:
+    words = "".join(_words(key))
+    return any(_pattern(binding).fullmatch(words) for binding in bindings)
 
 
 @cache

@@ -24,6 +24,7 @@ class Service:
 
     `texts` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
     refuses, and `constraints` maps a database constraint to the refusal that it stands for.
+    `former_streams` are those that an earlier version followed: their bindings are taken from the queue.
     `reference` describes the HTTP surface, for its OpenAPI document. `restricted` names the aggregates whose events
     only holders of `events.read.<aggregate>` find in the feed.
     """
@@ -35,6 +36,7 @@ class Service:
     routes: "tuple[Routes, ...]"
     publishes: "tuple[EventType, ...]" = ()
     streams: "tuple[Stream, ...]" = ()
+    former_streams: "tuple[Stream, ...]" = ()
     handlers: "Mapping[str, Handler]" = field(default_factory=dict)
     jobs: "tuple[Job, ...]" = ()
     machines: tuple[StateMachine, ...] = ()

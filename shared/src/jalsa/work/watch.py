@@ -1,5 +1,7 @@
 """What a worker measures every few seconds, for the alerts: how old what waits is, and where."""
 
+from collections.abc import Collection
+
 from sqlalchemy import text
 
 from jalsa.events import sources
@@ -16,16 +18,22 @@ _OUTBOX = text("""
 _INBOX = text("""
     SELECT state, extract(epoch FROM clock_timestamp() - min(received_at)) AS age FROM inbox GROUP BY state
 """)
-_FEEDS = text("SELECT source, extract(epoch FROM clock_timestamp() - read_at) AS age FROM feed_checkpoints")
+_FEEDS = text("""
+    SELECT source, extract(epoch FROM clock_timestamp() - read_at) AS age FROM feed_checkpoints
+    WHERE source = ANY(:followed)
+""")
 
 
-def measure(tools: JobTools) -> int:
-    """Set the gauges of this service's outbox, inbox and feeds. Returns 0: there is nothing left to do."""
+def measure(tools: JobTools, followed: Collection[str]) -> int:
+    """Set the gauges of this service's outbox and inbox, and of the feeds of the sources that it follows.
+
+    Returns 0: there is nothing left to do.
+    """
     service = tools.service
     with tools.relay.engine.connect() as conn:
         outbox = conn.execute(_OUTBOX).one()
         kept = {row.state: row.age for row in conn.execute(_INBOX)}
-        feeds = conn.execute(_FEEDS).all()
+        feeds = conn.execute(_FEEDS, {"followed": list(followed)}).all()
         stopped = sources.stopped(conn)
     for stage in ("unplaced", "unpublished"):
         metrics.OUTBOX_OLDEST.labels(service, stage).set(float(getattr(outbox, stage) or 0))

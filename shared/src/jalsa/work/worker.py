@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
@@ -112,7 +113,8 @@ class Worker:
         loops: dict[str, Loop] = {"place": relay.assign_positions_loop, "publish": relay.publish_loop}
         if reconciler:
             loops |= self._inbox_loops(reconciler)
-        measure = jobs.Job("measure", 5, watch.measure)
+        followed = {stream.service for stream in self.service.streams}
+        measure = jobs.Job("measure", 5, partial(watch.measure, followed=followed))
         for job in (*self.service.jobs, purge, measure):
             loops[job.name] = _job_loop(job, tools)
         return loops

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from flask import Response
 
+from billing.commands import ClearAppointment
 from billing.http import represent, schemas
 from billing.models import Clearance
 from billing.operations import clearance as operations
-from billing.operations.invoices import locked_invoice
+from billing.operations.invoices import locked_invoice_of
 from jalsa.http import Routes, check_if_match, current_db, json_with_etag
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -31,12 +32,12 @@ def get_clearance(appointment_id: UUID) -> Response:
     body=schemas.ClearanceBody(),
     response=_CLEARANCE,
 )
-def clear_appointment(body: dict[str, Any], appointment_id: UUID) -> Response:
+def clear_appointment(command: ClearAppointment, appointment_id: UUID) -> Response:
     """Clear an appointment by hand, whatever its invoice says."""
     db = current_db()
-    invoice = locked_invoice(db, appointment_id=appointment_id)
+    invoice = locked_invoice_of(db, appointment_id)
     check_if_match(_shown(_found(appointment_id)))
-    return json_with_etag(_shown(operations.clear_by_hand(db, invoice, body["reason"], now=clock.now())))
+    return json_with_etag(_shown(operations.clear_by_hand(db, invoice, command, now=clock.now())))
 
 
 def _found(appointment_id: UUID) -> Clearance:
@@ -46,5 +47,6 @@ def _found(appointment_id: UUID) -> Clearance:
     return clearance
 
 
-def _shown(clearance: Clearance) -> Any:
-    return _CLEARANCE.dump(represent.clearance(clearance))
+def _shown(clearance: Clearance) -> dict[str, Any]:
+    shown: dict[str, Any] = _CLEARANCE.dump(represent.clearance(clearance))
+    return shown

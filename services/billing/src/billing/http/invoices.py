@@ -6,11 +6,12 @@ from uuid import UUID
 from flask import Response
 
 from billing import queries
+from billing.commands import FindInvoices, RecordPayment, VoidInvoice
 from billing.http import represent, schemas
 from billing.models import Invoice
 from billing.operations import invoices as operations
 from billing.operations import payments
-from jalsa.http import Routes, check_if_match, current_db, json_with_etag, page, page_of
+from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -23,19 +24,11 @@ _INVOICE = schemas.InvoiceAnswer()
 @routes.view(
     "/invoices", permission="invoices.read", query=schemas.InvoiceArgs(), response=page_of(schemas.InvoiceAnswer)
 )
-def list_invoices(args: dict[str, Any]) -> dict[str, Any]:
+def list_invoices(query: PageOf[FindInvoices]) -> dict[str, Any]:
     """Invoices in the order of booking."""
-    rows = queries.list_by_id(
-        current_db(),
-        Invoice,
-        after=decode_id_cursor(args["cursor"]),
-        limit=args["limit"] + 1,
-        appointment_number=args["appointment_number"],
-        package_number=args["package_number"],
-        patient_id=args["patient_id"],
-        status=args["status"],
-    )
-    return page(rows, args["limit"], lambda row: str(row.id), represent.invoice)
+    after = decode_id_cursor(query.cursor)
+    rows = queries.list_invoices(current_db(), query.asked, after=after, limit=query.limit + 1)
+    return page(rows, query.limit, lambda row: str(row.id), represent.invoice)
 
 
 @routes.view("/invoices/<uuid:invoice_id>", permission="invoices.read", response=_INVOICE)
@@ -55,27 +48,28 @@ def get_invoice(invoice_id: UUID) -> Response:
     response=_INVOICE,
     status=201,
 )
-def record_payment(body: dict[str, Any], invoice_id: UUID) -> Response:
+def record_payment(command: RecordPayment, invoice_id: UUID) -> Response:
     """Record money received; answers with the invoice. Send an Idempotency-Key, so that a repeat pays nothing."""
     invoice = _matched(invoice_id)
-    payments.record_payment(current_db(), invoice, body, now=clock.now())
+    payments.record_payment(current_db(), invoice, command, now=clock.now())
     return json_with_etag(_shown(invoice), 201)
 
 
 @routes.view(
     "/invoices/<uuid:invoice_id>/void", "POST", permission="invoices.void", body=schemas.VoidBody(), response=_INVOICE
 )
-def void_invoice(body: dict[str, Any], invoice_id: UUID) -> Response:
+def void_invoice(command: VoidInvoice, invoice_id: UUID) -> Response:
     """Make an unpaid invoice void; it keeps its number."""
-    invoice = operations.void(current_db(), _matched(invoice_id), body["reason"], now=clock.now())
+    invoice = operations.void(current_db(), _matched(invoice_id), command, now=clock.now())
     return json_with_etag(_shown(invoice))
 
 
 def _matched(invoice_id: UUID) -> Invoice:
-    invoice = operations.locked_invoice(current_db(), id=invoice_id)
+    invoice = operations.locked_invoice(current_db(), invoice_id)
     check_if_match(_shown(invoice))
     return invoice
 
 
-def _shown(invoice: Invoice) -> Any:
-    return _INVOICE.dump(represent.invoice(invoice))
+def _shown(invoice: Invoice) -> dict[str, Any]:
+    shown: dict[str, Any] = _INVOICE.dump(represent.invoice(invoice))
+    return shown

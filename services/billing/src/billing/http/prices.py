@@ -6,10 +6,11 @@ from uuid import UUID
 from flask import Response
 
 from billing import queries
+from billing.commands import CreatePrice, FindPrices
 from billing.http import schemas
 from billing.models import Price
 from billing.operations import prices as operations
-from jalsa.http import Routes, current_db, json_with_etag, page, page_of
+from jalsa.http import PageOf, Routes, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -20,23 +21,17 @@ _PRICE = schemas.PriceAnswer()
 
 
 @routes.view("/prices", "POST", permission="prices.write", body=schemas.PriceBody(), response=_PRICE, status=201)
-def create_price(body: dict[str, Any]) -> Response:
+def create_price(command: CreatePrice) -> Response:
     """Set what a service costs from now on, in one clinic or everywhere, and invoice what waited for it."""
-    return json_with_etag(_PRICE.dump(operations.create_price(current_db(), body, now=clock.now())), 201)
+    return json_with_etag(_PRICE.dump(operations.create_price(current_db(), command, now=clock.now())), 201)
 
 
 @routes.view("/prices", permission="prices.read", query=schemas.PriceArgs(), response=page_of(schemas.PriceAnswer))
-def list_prices(args: dict[str, Any]) -> dict[str, Any]:
+def list_prices(query: PageOf[FindPrices]) -> dict[str, Any]:
     """Every price in the order in which it was set; the newest of a service and clinic is the valid one."""
-    rows = queries.list_by_id(
-        current_db(),
-        Price,
-        after=decode_id_cursor(args["cursor"]),
-        limit=args["limit"] + 1,
-        service_type=args["service_type"],
-        clinic_id=args["clinic_id"],
-    )
-    return page(rows, args["limit"], lambda row: str(row.id), lambda row: row)
+    after = decode_id_cursor(query.cursor)
+    rows = queries.list_prices(current_db(), query.asked, after=after, limit=query.limit + 1)
+    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
 
 
 @routes.view("/prices/<uuid:price_id>", permission="prices.read", response=_PRICE)

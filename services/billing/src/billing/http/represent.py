@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping
-
 from billing import domain
 from billing.http.schemas import InvoiceAnswer
 from billing.models import Clearance, Invoice, InvoiceLine, PackageProjection, Payment
+from billing.queries import InvoiceSums
 
 _FIELDS = tuple(InvoiceAnswer().fields)
 _MONEY = ("net", "vat", "total", "paid", "balance")
@@ -28,7 +27,7 @@ def clearance(row: Clearance) -> dict[str, Any]:
     return {"appointment_id": row.id, "cleared": row.cleared, "reason": row.reason, "manual": row.manual}
 
 
-def package_balance(package: PackageProjection, sums: Sequence[RowMapping]) -> dict[str, Any]:
+def package_balance(package: PackageProjection, sums: Sequence[InvoiceSums]) -> dict[str, Any]:
     """A package with what the invoices of its appointments come to."""
     return {
         "package_id": package.id,
@@ -37,14 +36,13 @@ def package_balance(package: PackageProjection, sums: Sequence[RowMapping]) -> d
         "service_type": package.service_type,
         "total_sessions": package.total_sessions,
         "status": package.status,
-        "invoices": {status: sum(row[status] for row in sums) for status in domain.INVOICE.states},
-        "amounts": [_amounts(row) for row in sums if row["currency"] is not None],
+        "invoices": {status: sum(each.counts[status] for each in sums) for status in domain.INVOICE.states},
+        "amounts": [_amounts(each, each.currency) for each in sums if each.currency is not None],
     }
 
 
-def _amounts(row: RowMapping) -> dict[str, Any]:
-    currency = row["currency"]
-    return {"currency": currency, **{name: domain.money(row[name], currency) for name in _MONEY}}
+def _amounts(sums: InvoiceSums, currency: str) -> dict[str, Any]:
+    return {"currency": currency, **{name: domain.money(getattr(sums, name), currency) for name in _MONEY}}
 
 
 def _line(row: Invoice, line: InvoiceLine) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from typing import Any
 from babel.numbers import get_currency_precision, is_currency
 from marshmallow import Schema, ValidationError, fields, validate
 
+from billing.commands import ClearAppointment, CreatePrice, FindInvoices, FindPrices, RecordPayment, VoidInvoice
 from billing.domain import INVOICE, METHODS, VAT_RATES
 from billing.policy import GRANT, VOID
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import FreeText, Instant, Name, Pattern, Value, code, state
+from jalsa.service.commands import Loaded
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 
@@ -47,7 +49,9 @@ class MoneyAnswer(Schema):
     currency = fields.String()
 
 
-class PriceBody(Schema):
+class PriceBody(Loaded):
+    into = CreatePrice
+
     service_type = code()
     clinic_id = fields.UUID(
         allow_none=True, load_default=None, metadata={"description": "Absent: the price in every other clinic"}
@@ -68,6 +72,8 @@ class PriceAnswer(PriceBody):
 
 
 class PriceArgs(PageArgs):
+    into = FindPrices
+
     service_type = fields.String(load_default=None)
     clinic_id = fields.UUID(load_default=None)
 
@@ -84,7 +90,9 @@ class LineAnswer(Schema):
     vat = fields.Nested(MoneyAnswer())
 
 
-class PaymentBody(Schema):
+class PaymentBody(Loaded):
+    into = RecordPayment
+
     amount = Amount(
         required=True, validate=_positive, metadata={"type": "string", "description": "In the invoice's currency"}
     )
@@ -142,6 +150,8 @@ class InvoiceAnswer(Answer):
 
 
 class InvoiceArgs(PageArgs):
+    into = FindInvoices
+
     appointment_number = Value(load_default=None)
     package_number = Value(
         load_default=None, validate=Pattern(r"^PKG-[0-9]{8}-[0-9]{4,9}$", error="Not a package number.")
@@ -150,11 +160,15 @@ class InvoiceArgs(PageArgs):
     status = fields.String(load_default=None, validate=validate.OneOf(INVOICE.states))
 
 
-class VoidBody(Schema):
+class VoidBody(Loaded):
+    into = VoidInvoice
+
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
 
-class ClearanceBody(Schema):
+class ClearanceBody(Loaded):
+    into = ClearAppointment
+
     reason = Name(max=500, required=True, metadata={"description": "Why the patient may come in unpaid"})
 
 

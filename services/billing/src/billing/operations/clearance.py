@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from billing import domain, events
+from billing.commands import ClearAppointment
 from billing.models import Clearance, Invoice
 
 
@@ -22,11 +23,11 @@ def follow_invoice(db: Session, invoice: Invoice, *, now: datetime) -> None:
         _set(db, clearance, cleared, reason, now)
 
 
-def clear_by_hand(db: Session, invoice: Invoice, reason: str, *, now: datetime) -> Clearance:
+def clear_by_hand(db: Session, invoice: Invoice, command: ClearAppointment, *, now: datetime) -> Clearance:
     """Let the patient of an appointment check in whatever the invoice says from now on."""
     clearance = _of(db, invoice)
     clearance.manual = True
-    _set(db, clearance, True, reason, now)
+    _set(db, clearance, True, command.reason, now)
     return clearance
 
 

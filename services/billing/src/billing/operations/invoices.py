@@ -1,14 +1,13 @@
 """Invoices: made of an appointment, issued, void."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session
 
 from billing import domain, events, queries
+from billing.commands import InvoiceAppointment, MoveAppointment, VoidInvoice
 from billing.models import Invoice, InvoiceLine, Price
 from billing.operations import clearance
 from billing.operations.locks import lock_prices_for_reading
@@ -20,29 +19,27 @@ from jalsa.service.ids import new_id
 log = structlog.get_logger()
 
 
-def invoice_appointment(db: Session, appointment: Mapping[str, Any], *, now: datetime) -> Invoice:
+def invoice_appointment(db: Session, command: InvoiceAppointment, *, now: datetime) -> Invoice:
     """Make the invoice of a booked appointment, and publish InvoiceIssued.
 
-    Where no price fits, a draft is stored that waits for one. `appointment` is what AppointmentBooked says.
+    Where no price fits, a draft is stored that waits for one.
     """
-    service_type, clinic_id = appointment["session"]["service_type"], appointment["clinic"]["id"]
-    package = appointment["package"]
     invoice = Invoice(
         id=new_id(),
-        appointment_id=appointment["appointment_id"],
-        appointment_number=appointment["appointment_number"],
-        patient_id=appointment["patient_id"],
-        clinic_id=clinic_id,
-        service_type=service_type,
-        timezone=appointment["session"]["timezone"],
-        package=package and domain.PackageSession(**package),
+        appointment_id=command.appointment_id,
+        appointment_number=command.appointment_number,
+        patient_id=command.patient_id,
+        clinic_id=command.clinic_id,
+        service_type=command.service_type,
+        timezone=command.timezone,
+        package=command.package,
         status="DRAFT",
         paid=domain.ZERO,
         created_at=now,
     )
     db.add(invoice)
-    lock_prices_for_reading(db, service_type)
-    price = queries.valid_price(db, service_type, clinic_id)
+    lock_prices_for_reading(db, command.service_type)
+    price = queries.valid_price(db, command.service_type, command.clinic_id)
     if price is not None:
         return issue(db, invoice, price, now=now)
     db.flush()
@@ -72,14 +69,14 @@ def issue(db: Session, invoice: Invoice, price: Price, *, now: datetime) -> Invo
     return invoice
 
 
-def void(db: Session, invoice: Invoice, reason: str | None, *, now: datetime) -> Invoice:
+def void(db: Session, invoice: Invoice, command: VoidInvoice, *, now: datetime) -> Invoice:
     """DRAFT or ISSUED → VOID; a number stays taken, and InvoiceVoided tells of it. Raises 409 `invalid-transition`.
 
     A draft was never announced, so neither is its end.
     """
     domain.INVOICE.check(invoice.status, "VOID")
     invoice.status, invoice.voided_at = "VOID", now
-    invoice.voided_by, invoice.void_reason = context_of(db).actor, reason
+    invoice.voided_by, invoice.void_reason = context_of(db).actor, command.reason
     db.flush()
     if invoice.invoice_number is not None:
         events.invoice_voided(db, invoice, now)
@@ -87,21 +84,19 @@ def void(db: Session, invoice: Invoice, reason: str | None, *, now: datetime) ->
     return invoice
 
 
-def move_appointment(db: Session, appointment: Mapping[str, Any], *, now: datetime) -> None:
+def move_appointment(db: Session, command: MoveAppointment, *, now: datetime) -> None:
     """Bring a draft to the clinic to which its appointment was moved, and issue it where a price fits there.
 
     An issued invoice stays as it was issued, with its clinic and its price, even where the new clinic has a price of
-    its own: the service is the same. Billing keeps neither times nor providers. `appointment` is what
-    AppointmentRescheduled says.
+    its own: the service is the same. Billing keeps neither times nor providers.
     """
-    clinic_id, session = appointment["clinic"]["id"], appointment["session"]
     # before the invoice's row, as whoever stores a price takes them
-    lock_prices_for_reading(db, session["service_type"])
-    invoice = locked_invoice(db, appointment_id=appointment["appointment_id"])
+    lock_prices_for_reading(db, command.service_type)
+    invoice = locked_invoice_of(db, command.appointment_id)
     if invoice.status != "DRAFT":
         return
-    invoice.clinic_id, invoice.timezone = clinic_id, session["timezone"]
-    price = queries.valid_price(db, invoice.service_type, clinic_id)
+    invoice.clinic_id, invoice.timezone = command.clinic_id, command.timezone
+    price = queries.valid_price(db, invoice.service_type, command.clinic_id)
     if price is not None:
         issue(db, invoice, price, now=now)
     db.flush()
@@ -109,16 +104,24 @@ def move_appointment(db: Session, appointment: Mapping[str, Any], *, now: dateti
 
 def cancel_appointment(db: Session, appointment_id: UUID, *, now: datetime) -> None:
     """Void a cancelled appointment's invoice, unless money was received for it or it is void already."""
-    invoice = locked_invoice(db, appointment_id=appointment_id)
+    invoice = locked_invoice_of(db, appointment_id)
     if "VOID" in domain.INVOICE.moves[invoice.status]:
-        void(db, invoice, None, now=now)
+        void(db, invoice, VoidInvoice(), now=now)
     else:
         log.info("cancelled-appointment-keeps-invoice", invoice_id=str(invoice.id), status=invoice.status)
 
 
-def locked_invoice(db: Session, **key: UUID) -> Invoice:
-    """The invoice with this `id` or `appointment_id`, its row locked until the transaction ends. Raises 404."""
-    invoice = queries.locked_invoice(db, **key)
+def locked_invoice(db: Session, invoice_id: UUID) -> Invoice:
+    """An invoice, its row locked until the transaction ends. Raises 404."""
+    return _found(queries.locked_invoice(db, Invoice.id == invoice_id))
+
+
+def locked_invoice_of(db: Session, appointment_id: UUID) -> Invoice:
+    """An appointment's invoice, its row locked until the transaction ends. Raises 404."""
+    return _found(queries.locked_invoice(db, Invoice.appointment_id == appointment_id))
+
+
+def _found(invoice: Invoice | None) -> Invoice:
     if invoice is None:
         raise NotFound("invoice")
     return invoice

@@ -1,27 +1,33 @@
 """Payments."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from billing import domain, events
+from billing.commands import RecordPayment
 from billing.models import Invoice, Payment
 from billing.operations import clearance
 from jalsa.db.transactions import context_of
 from jalsa.service.ids import new_id
 
 
-def record_payment(db: Session, invoice: Invoice, data: Mapping[str, Any], *, now: datetime) -> Payment:
+def record_payment(db: Session, invoice: Invoice, command: RecordPayment, *, now: datetime) -> Payment:
     """Store money received for an invoice whose row the caller has locked.
 
     Publishes PaymentRecorded and, with the last of it, InvoicePaid. Raises 409 `payment-exceeds-balance`, and 409
     `invalid-transition` for a draft or a void invoice.
     """
-    invoice.status = domain.status_after_payment(invoice.status, invoice.balance, data["amount"])
-    invoice.paid += data["amount"]
-    payment = Payment(id=new_id(), received_at=now, received_by=context_of(db).actor, **data)
+    invoice.status = domain.status_after_payment(invoice.status, invoice.balance, command.amount)
+    invoice.paid += command.amount
+    payment = Payment(
+        id=new_id(),
+        amount=command.amount,
+        method=command.method,
+        reference=command.reference,
+        received_at=now,
+        received_by=context_of(db).actor,
+    )
     invoice.payments.append(payment)
     if invoice.status == "PAID":
         invoice.paid_at = now

@@ -1,12 +1,11 @@
 """What billing keeps of others' data, stored as their owners announce it."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.models import ClinicProjection, PackageProjection, PatientProjection
+from billing.events import PackageCreated
+from billing.models import ClinicProjection, PackageProjection
 from jalsa.db.projections import save, set_status
 
 
@@ -15,21 +14,15 @@ def save_clinic(db: Session, clinic_id: UUID, timezone: str) -> None:
     save(db, ClinicProjection, clinic_id, {"timezone": timezone})
 
 
-def save_patient(db: Session, data: Mapping[str, Any]) -> None:
-    """Store or replace a patient's projection; `data` is what PatientRegistered and PatientUpdated say."""
-    values = {name: value for name, value in data.items() if name != "patient_id"}
-    save(db, PatientProjection, data["patient_id"], values)
-
-
-def create_package(db: Session, data: Mapping[str, Any]) -> None:
-    """Store a package's projection; `data` is what PackageCreated says."""
+def create_package(db: Session, created: PackageCreated) -> None:
+    """Store a package's projection."""
     db.add(
         PackageProjection(
-            id=data["package_id"],
-            number=data["package_number"],
-            patient_id=data["patient_id"],
-            service_type=data["service_type"],
-            total_sessions=data["total_sessions"],
+            id=created.package_id,
+            number=created.package_number,
+            patient_id=created.patient_id,
+            service_type=created.service_type,
+            total_sessions=created.total_sessions,
             status="OPEN",
         )
     )

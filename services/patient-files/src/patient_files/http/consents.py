@@ -6,14 +6,17 @@ from uuid import UUID
 
 from flask import Response, current_app
 
-from jalsa.http import Routes, check_if_match, current_db, current_principal, json_with_etag, page, page_of
+from jalsa.http import PageOf, Routes, check_if_match, current_db, current_principal, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from jalsa.service.policy import authorise
-from patient_files import domain, operations, queries
+from patient_files import domain, queries
+from patient_files.commands import FindConsents, GiveConsent, RevokeConsent
 from patient_files.http import schemas
 from patient_files.models import Consent
+from patient_files.operations import consents as operations
+from patient_files.operations import patients
 from patient_files.policy import POLICY
 
 routes = Routes("consents", "Consents of patients")
@@ -24,27 +27,27 @@ _CONSENT = schemas.ConsentAnswer()
 @routes.view(
     "/consents", "POST", permission="consents.write", body=schemas.ConsentBody(), response=_CONSENT, status=201
 )
-def give_consent(body: dict[str, Any]) -> Response:
+def give_consent(command: GiveConsent) -> Response:
     """Store a signed consent. A consent to treatment counts for check-in immediately."""
     db, zone = current_db(), current_app.extensions["jalsa"].config.default_timezone
-    operations.lock_patient(db, body["patient_id"])
+    patients.lock_patient(db, command.patient_id)
     now = clock.now()
-    return json_with_etag(_shown(operations.give_consent(db, body, zone=zone, now=now), now), 201)
+    return json_with_etag(_shown(operations.give_consent(db, command, zone=zone, now=now), now), 201)
 
 
 @routes.view(
     "/consents", permission="consents.read", query=schemas.ConsentArgs(), response=page_of(schemas.ConsentAnswer)
 )
-def list_consents(args: dict[str, Any]) -> dict[str, Any]:
+def list_consents(query: PageOf[FindConsents]) -> dict[str, Any]:
     """Consents, of one patient or of all, in the order in which they were stored.
 
     Those of all are for who lists the registry: they name the patients, or who may sign for them.
     """
-    if args["patient_id"] is None:
+    if query.asked.patient_id is None:
         authorise(POLICY, "patients.list", current_principal())
-    now, after, limit = clock.now(), decode_id_cursor(args["cursor"]), args["limit"]
-    rows = queries.list_consents(current_db(), args, now=now, after=after, limit=limit + 1)
-    return page(rows, limit, lambda row: str(row.id), lambda row: _values(row, now))
+    now, after = clock.now(), decode_id_cursor(query.cursor)
+    rows = queries.list_consents(current_db(), query.asked, now=now, after=after, limit=query.limit + 1)
+    return page(rows, query.limit, lambda row: str(row.id), lambda row: _values(row, now))
 
 
 @routes.view("/consents/<uuid:consent_id>", permission="consents.read", response=_CONSENT)
@@ -63,17 +66,18 @@ def get_consent(consent_id: UUID) -> Response:
     body=schemas.RevokeBody(),
     response=_CONSENT,
 )
-def revoke_consent(body: dict[str, Any], consent_id: UUID) -> Response:
+def revoke_consent(command: RevokeConsent, consent_id: UUID) -> Response:
     """Revoke a consent. A consent to treatment immediately stops counting for check-in."""
     db = current_db()
     consent = operations.locked_consent(db, consent_id)
     now = clock.now()
     check_if_match(_shown(consent, now))
-    return json_with_etag(_shown(operations.revoke_consent(db, consent, body["reason"], now=now), now))
+    return json_with_etag(_shown(operations.revoke_consent(db, consent, command, now=now), now))
 
 
-def _shown(consent: Consent, now: datetime) -> Any:
-    return _CONSENT.dump(_values(consent, now))
+def _shown(consent: Consent, now: datetime) -> dict[str, Any]:
+    shown: dict[str, Any] = _CONSENT.dump(_values(consent, now))
+    return shown
 
 
 def _values(consent: Consent, now: datetime) -> dict[str, Any]:

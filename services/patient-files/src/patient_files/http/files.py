@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageArgs, Routes, current_db, json_with_etag, page, page_of
+from jalsa.http import Everything, PageOf, PlainPageArgs, Routes, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service.errors import NotFound
 from patient_files import queries
@@ -29,15 +29,15 @@ def get_file(patient_id: UUID) -> Response:
 @routes.view(
     "/patients/<uuid:patient_id>/sub-files",
     permission="files.read",
-    query=PageArgs(),
+    query=PlainPageArgs(),
     response=page_of(schemas.SubFileAnswer),
 )
-def list_sub_files(args: dict[str, Any], patient_id: UUID) -> dict[str, Any]:
+def list_sub_files(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any]:
     """The parts of a patient's file that belong to a clinic each."""
     main_file = _found(patient_id)
-    after, limit = decode_id_cursor(args["cursor"]), args["limit"]
-    rows = queries.list_sub_files(current_db(), main_file.id, after=after, limit=limit + 1)
-    return page(rows, limit, lambda row: str(row.id), lambda row: row)
+    after = decode_id_cursor(query.cursor)
+    rows = queries.list_sub_files(current_db(), main_file.id, after=after, limit=query.limit + 1)
+    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
 
 
 def _found(patient_id: UUID) -> MainFile:

@@ -9,6 +9,15 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import FreeText, Instant, Name, Pattern, PlainDate, Value, state
+from jalsa.service.commands import Loaded
+from patient_files.commands import (
+    FindConsents,
+    FindPatients,
+    GiveConsent,
+    RegisterPatient,
+    RevokeConsent,
+    UpdatePatient,
+)
 from patient_files.domain import ACTIVE, CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
 from patient_files.http.contacts import check_mailbox, check_price
 from patient_files.policy import CARE
@@ -56,7 +65,9 @@ _sex = validate.OneOf(SEXES)
 _language = validate.OneOf(LANGUAGES)
 
 
-class PatientBody(Schema):
+class PatientBody(Loaded):
+    into = RegisterPatient
+
     first_name_en = Name(required=True)
     last_name_en = Name(required=True)
     first_name_ar = Name(allow_none=True, load_default=None)
@@ -73,7 +84,9 @@ class PatientBody(Schema):
     preferred_language = fields.String(required=True, validate=_language)
 
 
-class PatientPatch(Schema):
+class PatientPatch(Loaded):
+    into = UpdatePatient
+
     first_name_en = Name()
     last_name_en = Name()
     first_name_ar = Name(allow_none=True)
@@ -109,6 +122,8 @@ class PatientAnswer(Schema):
 class PatientArgs(PageArgs):
     """No search by name or contact here: a URL is logged on its way, and a patient's data must not be."""
 
+    into = FindPatients
+
     file_number = Value(load_default=None, validate=Pattern(r"^FILE-[0-9]{4}-[0-9]{6,9}$", error="Not a file number."))
 
 
@@ -133,7 +148,9 @@ class FileAnswer(Schema):
 _consent_type = validate.OneOf(CONSENT_TYPES)
 
 
-class ConsentBody(Schema):
+class ConsentBody(Loaded):
+    into = GiveConsent
+
     patient_id = fields.UUID(required=True)
     consent_type = fields.String(
         required=True, validate=_consent_type, metadata={"description": "TREATMENT is the one that check-in needs"}
@@ -149,11 +166,15 @@ class ConsentBody(Schema):
     )
 
 
-class RevokeBody(Schema):
+class RevokeBody(Loaded):
+    into = RevokeConsent
+
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
 
 class ConsentArgs(PageArgs):
+    into = FindConsents
+
     patient_id = fields.UUID(load_default=None)
     consent_type = fields.String(load_default=None, validate=_consent_type)
     clinic_id = fields.UUID(load_default=None)

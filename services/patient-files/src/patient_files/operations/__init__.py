@@ -1,0 +1,1 @@
+"""What can be done: verb functions over a transaction (`db`), that never commit."""
