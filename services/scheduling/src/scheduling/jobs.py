@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from jalsa.work.jobs import Find, Job, JobTools, in_transaction, run_due
 from scheduling import queries
-from scheduling.operations import attendance, minimum_attendance, waitlist
+from scheduling.operations import minimum_attendance, use_cases, waitlist
 from scheduling.queries import waitlist as waitlist_queries
 
 
 def mark_no_shows(tools: JobTools) -> int:
     """Make those no-shows who have not arrived within the grace after their start, also those of a long downtime."""
-    return _run(tools, "no-shows", queries.overdue_participants, attendance.mark_no_show)
+    return _run(tools, "no-shows", queries.overdue_participants, use_cases.mark_no_show)
 
 
 def flag_decisions(tools: JobTools) -> int:

@@ -166,14 +166,14 @@ def consent_reason(ended: Iterable[Mapping[str, Any]], clinic_id: UUID) -> str:
     return reason
 
 
-def past_rules(data: Mapping[str, Any], starts_at: datetime, now: datetime) -> list[str] | None:
-    """The rules that a request overrides to enter a session of that start. None where it may not be entered.
+def past_rules(starts_at: datetime, now: datetime, *, walk_in: bool, overridden: bool) -> list[str] | None:
+    """The rules that are overridden to enter a session of that start. None where it may not be entered.
 
-    Of what has begun, a `walk_in` within WALK_IN_MINUTES of the start sets none aside, and an `override` PAST.
+    Of what has started, a `walk_in` within WALK_IN_MINUTES of the start needs none, and what is `overridden` PAST.
     """
-    if starts_at > now or (data.get("walk_in") and now - starts_at <= timedelta(minutes=WALK_IN_MINUTES)):
+    if starts_at > now or (walk_in and now - starts_at <= timedelta(minutes=WALK_IN_MINUTES)):
         return []
-    return [PAST] if data.get("override") else None
+    return [PAST] if overridden else None
 
 
 def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zone: str, now: datetime) -> list[str]:

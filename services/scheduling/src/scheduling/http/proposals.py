@@ -60,7 +60,7 @@ def apply_to_time_off(body: dict[str, Any], provider_id: UUID, time_off_id: UUID
     An item without `provider_id` (SUBSTITUTE) or `starts_at` (MOVE) takes what is proposed at this moment; whoever
     wants what was shown names it.
     """
-    check_override(body)
+    check_override(body.get("override"))
     absence = found_time_off(provider_id, time_off_id, lock=True)
     check_schedules(absence.provider_id)
     check_if_match(lambda: shown_time_off(absence))
@@ -82,7 +82,7 @@ def apply_to_closure(body: dict[str, Any], closure_id: UUID) -> Response:
     is proposed at this moment; whoever wants what was shown names it. A substitute, whom nobody proposes, is named, and
     comes at the same time, so that it takes an override.
     """
-    check_override(body)
+    check_override(body.get("override"))
     check_schedules(None)
     closure = found_closure(closure_id, lock=True)
     check_if_match(lambda: shown_closure(closure))

@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, literal_column, select, text, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, literal_column, select, text
 from sqlalchemy.orm import Session, joinedload
 
+from jalsa.db.keyset import keyset
 from jalsa.db.transactions import TenantRow
+from scheduling.commands.sessions import FindSessions
 from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT, MISSING, PAYMENT_DUE, consent_reason
 from scheduling.domain.hours import WorkingHours
 from scheduling.models import (
@@ -113,32 +115,25 @@ def find_sessions(db: Session, session_ids: Sequence[UUID]) -> Sequence[Clinical
 
 def list_sessions(
     db: Session,
-    filters: Mapping[str, Any],
+    asked: FindSessions,
     *,
     after: tuple[datetime, UUID] | None,
     limit: int,
     open_at: datetime | None = None,
 ) -> Sequence[ClinicalSession]:
-    """Sessions in the order of their start; with `open_at`, those that anybody can still book at that instant.
-
-    Filters: clinic_id, provider_id, room_id, series_id, session_type, status, service_type (a code), starts_from,
-    starts_before, and text, for which see `search.mentions`. The `order` is asc, or desc: the latest first.
-    """
+    """Sessions in the order of their start; with `open_at`, those that anybody can still book at that instant."""
+    key, descending = (ClinicalSession.starts_at, ClinicalSession.id), asked.order == "desc"
     query = select(ClinicalSession).options(*_WITH_ITS_PARTS)
-    key = (ClinicalSession.starts_at, ClinicalSession.id)
-    descending = filters.get("order") == "desc"
-    query = query.order_by(*(column.desc() for column in key) if descending else key).limit(limit)
-    if after:
-        behind = tuple_(*key) < tuple_(*after) if descending else tuple_(*key) > tuple_(*after)
-        query = query.where(behind)
+    query = keyset(query, *key, after=after, limit=limit, descending=descending)
     for name in ("clinic_id", "provider_id", "room_id", "series_id", "session_type", "status", "decision"):
-        if filters.get(name) is not None:
-            query = query.where(getattr(ClinicalSession, name) == filters[name])
-    if filters.get("service_type"):
-        query = query.where(ClinicalSession.service_type.has(ServiceType.code == filters["service_type"]))
-    if filters.get("text"):
-        query = query.where(mentions(filters["text"]))
-    query = query.where(*starts_within(ClinicalSession.starts_at, filters, lambda condition: condition))
+        if (value := getattr(asked, name)) is not None:
+            query = query.where(getattr(ClinicalSession, name) == value)
+    if asked.service_type:
+        query = query.where(ClinicalSession.service_type.has(ServiceType.code == asked.service_type))
+    if asked.text:
+        query = query.where(mentions(asked.text))
+    bounds = (asked.starts_from, asked.starts_before)
+    query = query.where(*starts_within(ClinicalSession.starts_at, *bounds, lambda condition: condition))
     if open_at:
         query = query.where(
             ClinicalSession.status == "SCHEDULED",

@@ -8,6 +8,7 @@ from jalsa.http import PageArgs
 from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words
 from jalsa.http.sheets import separator
 from jalsa.service.errors import Message
+from scheduling.commands.appointments import FindAppointments, FindQueue
 from scheduling.domain import PARTICIPANT
 from scheduling.http.schemas.sessions import PackagePlace, ParticipantAnswer
 from scheduling.http.schemas.zones import left_out_clinics
@@ -18,6 +19,8 @@ MAX_REPORT_DAYS = 366
 
 
 class AppointmentArgs(PageArgs):
+    into = FindAppointments
+
     patient_id = fields.UUID()
     package_id = fields.UUID()
     clinic_id = fields.UUID()
@@ -34,12 +37,14 @@ class AppointmentArgs(PageArgs):
 
 
 class QueueArgs(PageArgs):
+    into = FindQueue
+
     clinic_id = fields.UUID(required=True)
 
 
 class QueueEntry(ParticipantAnswer):
     position = fields.Integer(metadata={"description": "1 is who arrived first of those who are still waiting"})
-    waiting_minutes = fields.Integer(metadata={"description": "LockedPackage minutes since the arrival"})
+    waiting_minutes = fields.Integer(metadata={"description": "Whole minutes since the arrival"})
 
 
 class CalendarArgs(Schema):
