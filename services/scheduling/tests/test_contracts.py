@@ -26,6 +26,7 @@ from scheduling import queries
 from scheduling.commands.appointments import BookAppointment, BookParticipant, RescheduleParticipant
 from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
 from scheduling.commands.sessions import CreateSession
+from scheduling.commands.setup import AddRoom, AddServiceType, OpenClinic, RegisterProvider, SetWorkingHours
 from scheduling.commands.waitlist import AddEntry
 from scheduling.domain.hours import WorkingHours
 from scheduling.events.catalogue import PUBLISHES
@@ -71,18 +72,26 @@ class Story:
     def clinic(self) -> Any:
         shown = self.booked["clinic"]
         self.ids(setup, shown["id"])
-        data = {name: shown[name] for name in ("code", "name_en", "name_ar")}
-        return setup.create_clinic(self.db, {**data, "timezone": "Asia/Riyadh"}, now=self.now)
+        command = OpenClinic(
+            code=shown["code"], name_en=shown["name_en"], name_ar=shown["name_ar"], timezone="Asia/Riyadh"
+        )
+        return setup.create_clinic(self.db, command, now=self.now)
 
     def provider(self) -> Any:
         clinic, shown = self.clinic(), self.booked["provider"]
         self.ids(setup, str(new_id()), shown["id"])
-        data = {name: shown[name] for name in ("user_id", "name_en", "name_ar")}
-        provider = setup.create_provider(self.db, {**data, "discipline": "OT", "clinic_ids": [clinic.id]}, now=self.now)
+        command = RegisterProvider(
+            user_id=shown["user_id"],
+            name_en=shown["name_en"],
+            name_ar=shown["name_ar"],
+            discipline="OT",
+            clinic_ids=[clinic.id],
+        )
+        provider = setup.create_provider(self.db, command, now=self.now)
         self.ids(setup, *(str(new_id()) for _ in range(7)))
         midnight = self.now.replace(hour=0, minute=0).time()
         week = [WorkingHours(day, midnight, midnight, clinic.id) for day in range(7)]
-        setup.set_working_hours(self.db, provider, week)
+        setup.set_working_hours(self.db, provider, SetWorkingHours(items=week))
         return provider
 
     def placement(self, told: dict[str, Any]) -> WantedPlacement:
@@ -90,16 +99,16 @@ class Story:
         provider, session = self.provider(), told["session"]
         self.ids(setup, self.booked["room"]["id"], str(new_id()))
         clinic_id = provider.clinic_ids[0]
-        room = setup.create_room(self.db, {"clinic_id": clinic_id, "name": self.booked["room"]["name"]})
+        room = setup.create_room(self.db, AddRoom(clinic_id=clinic_id, name=self.booked["room"]["name"]))
         setup.create_service_type(
             self.db,
-            {
-                "code": session["service_type"],
-                "name_en": "Occupational therapy",
-                "name_ar": "علاج",
-                "discipline": "OT",
-                "default_duration_minutes": 30,
-            },
+            AddServiceType(
+                code=session["service_type"],
+                name_en="Occupational therapy",
+                name_ar="علاج",
+                discipline="OT",
+                default_duration_minutes=30,
+            ),
         )
         self.ids(sessions, session["id"])
         return WantedPlacement(

@@ -7,19 +7,19 @@ a transaction of its own that looks again under the row's lock.
 from collections.abc import Callable
 
 from jalsa.work.jobs import Find, Job, JobTools, in_transaction, run_due
-from scheduling import queries
 from scheduling.operations import minimum_attendance, use_cases, waitlist
+from scheduling.queries import due
 from scheduling.queries import waitlist as waitlist_queries
 
 
 def mark_no_shows(tools: JobTools) -> int:
     """Make those no-shows who have not arrived within the grace after their start, also those of a long downtime."""
-    return _run(tools, "no-shows", queries.overdue_participants, use_cases.mark_no_show)
+    return _run(tools, "no-shows", due.overdue_participants, use_cases.mark_no_show)
 
 
 def flag_decisions(tools: JobTools) -> int:
     """Flag the sessions that have too few participants at their time of decision."""
-    return _run(tools, "decisions", queries.sessions_to_decide, minimum_attendance.flag)
+    return _run(tools, "decisions", due.sessions_to_decide, minimum_attendance.flag)
 
 
 def lapse_offers(tools: JobTools) -> int:

@@ -4,6 +4,7 @@ Wall times and intervals are in `hours`.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -154,15 +155,23 @@ def state_before(status: str, *, confirmed: bool, missed: bool) -> str | None:
     return "CONFIRMED" if confirmed else "BOOKED"
 
 
-def consent_reason(ended: Iterable[Mapping[str, Any]], clinic_id: UUID) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedConsent:
+    """How a consent to a clinic ended; without `clinic_id` it was to every clinic."""
+
+    clinic_id: UUID | None
+    reason: str
+
+
+def consent_reason(ended: Iterable[EndedConsent], clinic_id: UUID) -> str:
     """Why there is no consent in a clinic: how the last that held there ended, or that there has been none.
 
-    `ended` are `clinic_id` (None for that to every clinic) and `reason`, the latest last.
+    `ended` has the latest last.
     """
     reason = MISSING
     for consent in ended:
-        if consent["clinic_id"] in (None, str(clinic_id)):
-            reason = consent["reason"]
+        if consent.clinic_id in (None, clinic_id):
+            reason = consent.reason
     return reason
 
 

@@ -8,7 +8,7 @@ from flask import Response
 from jalsa.http import Routes, check_if_match, current_db
 from jalsa.service import clock
 from scheduling.http import represent
-from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off
+from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off, with_proposal
 from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_override
 from scheduling.http.schedules import check_schedules
@@ -43,7 +43,7 @@ def _proposals(absence: TimeOff | Closure) -> dict[str, Any]:
     db, now = current_db(), clock.now()
     hit = sessions_hit(db, absence)
     proposals = queries.propose(db, absence, hit, now=now)
-    items = [{**s._asdict(), "proposal": proposals[s.id]} for s in hit if s.id in proposals]
+    items = [with_proposal(session, proposals[session.id]) for session in hit if session.id in proposals]
     return {"items": items, "remaining": len(queries.to_come(hit, now)) - len(items)}
 
 

@@ -5,16 +5,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from jalsa.http import current_db
 from scheduling.commands.appointments import FindAppointments
 from scheduling.commands.sessions import FindSessions
 from scheduling.operations.setup import unknown_zone
-from scheduling.queries.zones import of_unknown_zone
+from scheduling.queries.zones import ZonedClinic, of_unknown_zone
 
 
-def left_out(clinic_id: UUID | None) -> Sequence[Row[UUID, str, str]]:
+def left_out(clinic_id: UUID | None) -> Sequence[ZonedClinic]:
     """The clinics whose local days cannot be reckoned. Raises 409 `unknown-zone` if it is the one that is asked for."""
     unknown = of_unknown_zone(current_db())
     for clinic in unknown:
@@ -23,7 +21,7 @@ def left_out(clinic_id: UUID | None) -> Sequence[Row[UUID, str, str]]:
     return unknown
 
 
-def told(unknown: Sequence[Row[UUID, str, str]]) -> dict[str, Any]:
+def told(unknown: Sequence[ZonedClinic]) -> dict[str, Any]:
     """What an answer says of the clinics that it leaves out; nothing where it leaves out none."""
     shown = [{"id": str(clinic.id), "code": clinic.code, "timezone": clinic.timezone} for clinic in unknown]
     return {"left_out_clinics": shown} if shown else {}
