@@ -9,7 +9,6 @@ from collections.abc import Callable
 from jalsa.work.jobs import Find, Job, JobTools, in_transaction, run_due
 from scheduling.operations import minimum_attendance, use_cases, waitlist
 from scheduling.queries import due
-from scheduling.queries import waitlist as waitlist_queries
 
 
 def mark_no_shows(tools: JobTools) -> int:
@@ -24,12 +23,12 @@ def flag_decisions(tools: JobTools) -> int:
 
 def lapse_offers(tools: JobTools) -> int:
     """Pass on the spots that were offered and not accepted in time."""
-    return _run(tools, "offers", waitlist_queries.expired_offers, waitlist.lapse_offer)
+    return _run(tools, "offers", due.expired_offers, waitlist.lapse_offer)
 
 
 def close_entries(tools: JobTools) -> int:
     """Close the waitlist entries to which nothing can be offered any longer."""
-    return _run(tools, "waitlist", waitlist_queries.past_entries, waitlist.lapse_entry)
+    return _run(tools, "waitlist", due.past_entries, waitlist.lapse_entry)
 
 
 JOBS = (

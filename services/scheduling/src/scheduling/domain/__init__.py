@@ -3,10 +3,9 @@
 Wall times and intervals are in `hours`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from jalsa.service.states import state_machine

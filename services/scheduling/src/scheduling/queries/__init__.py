@@ -1,6 +1,6 @@
 """The read side: records, and what is counted of them. What reads over many of them has its own module here."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar

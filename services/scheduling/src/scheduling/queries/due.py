@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from scheduling.domain import DEFAULT_SETTINGS
+from scheduling.domain.hours import earliest_today
 
 
 class DueRow(NamedTuple):
@@ -31,6 +32,19 @@ _TO_DECIDE = text("""
     ORDER BY decision_at, id LIMIT :limit
 """)
 
+_EXPIRED = text("""
+    SELECT tenant_id, id, expires_at AS due_at FROM waitlist_offers
+    WHERE status = 'OPEN' AND expires_at <= :now AND id <> ALL (CAST(:passed AS uuid[]))
+    ORDER BY expires_at, id LIMIT :limit
+""")
+_PAST = text("""
+    SELECT e.tenant_id, e.id, least(s.starts_at, e.until_date + 2, :now) AS due_at
+    FROM waitlist_entries e LEFT JOIN sessions s ON (s.tenant_id, s.id) = (e.tenant_id, e.session_id)
+    WHERE e.status = 'WAITING' AND (e.until_date < :today OR s.status <> 'SCHEDULED' OR s.starts_at <= :now)
+      AND e.id <> ALL (CAST(:passed AS uuid[]))
+    ORDER BY due_at, e.id LIMIT :limit
+""")
+
 
 def overdue_participants(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueRow]:
     """Those who have not arrived within the grace after the start; read by the relay role."""
@@ -42,3 +56,15 @@ def sessions_to_decide(conn: Connection, now: datetime, passed: Sequence[UUID], 
     """The sessions whose time of decision has come; read by the relay role."""
     asked = {"now": now, "passed": passed, "limit": limit}
     return [DueRow(*row) for row in conn.execute(_TO_DECIDE, asked)]
+
+
+def expired_offers(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueRow]:
+    """The open offers that were not accepted in time; read by the relay role."""
+    asked = {"now": now, "passed": passed, "limit": limit}
+    return [DueRow(*row) for row in conn.execute(_EXPIRED, asked)]
+
+
+def past_entries(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueRow]:
+    """The waitlist entries that wait for what is past; read by the relay role."""
+    asked = {"now": now, "today": earliest_today(now), "passed": passed, "limit": limit}
+    return [DueRow(*row) for row in conn.execute(_PAST, asked)]

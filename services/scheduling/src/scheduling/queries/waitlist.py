@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from jalsa.db.keyset import keyset
 from scheduling.commands.waitlist import FindEntries
 from scheduling.domain import OPEN_ENTRY, UPCOMING_STATUSES
-from scheduling.domain.hours import day_of, earliest_today, part_of_day, weekday_of
+from scheduling.domain.hours import day_of, part_of_day, weekday_of
 from scheduling.models import (
     ClinicalSession,
     Participant,
@@ -222,28 +222,3 @@ def offers_shown(db: Session, entry_ids: Sequence[UUID]) -> dict[UUID, ShownOffe
     """The open offer of each entry that has one."""
     rows = db.execute(_SHOWN, {"entries": list(entry_ids)})
     return {entry_id: ShownOffer(*offer) for entry_id, *offer in rows}
-
-
-_EXPIRED = text("""
-    SELECT tenant_id, id, expires_at AS due_at FROM waitlist_offers
-    WHERE status = 'OPEN' AND expires_at <= :now AND id <> ALL (CAST(:passed AS uuid[]))
-    ORDER BY expires_at, id LIMIT :limit
-""")
-_PAST = text("""
-    SELECT e.tenant_id, e.id, least(s.starts_at, e.until_date + 2, :now) AS due_at
-    FROM waitlist_entries e LEFT JOIN sessions s ON (s.tenant_id, s.id) = (e.tenant_id, e.session_id)
-    WHERE e.status = 'WAITING' AND (e.until_date < :today OR s.status <> 'SCHEDULED' OR s.starts_at <= :now)
-      AND e.id <> ALL (CAST(:passed AS uuid[]))
-    ORDER BY due_at, e.id LIMIT :limit
-""")
-
-
-def expired_offers(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
-    """The open offers that were not accepted in time (id, tenant_id, due_at); read by the relay role."""
-    return conn.execute(_EXPIRED, {"now": now, "passed": passed, "limit": limit}).all()
-
-
-def past_entries(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
-    """The entries that wait for what is past (id, tenant_id, due_at); read by the relay role."""
-    asked = {"now": now, "today": earliest_today(now), "passed": passed, "limit": limit}
-    return conn.execute(_PAST, asked).all()
