@@ -175,9 +175,12 @@ def test_a_session_that_is_offered_elsewhere_and_locked_by_another_is_not_waited
     kit, tenant, patient = desk.centre.kit, desk.centre.tenant, UUID(entry["patient_id"])
     with kit.transaction(tenant) as holder:
         lock_sessions(holder, [UUID(offered["id"])])
-        with pytest.raises(OperationalError) as refused, kit.transaction(tenant) as db:
+        with kit.transaction(tenant) as db:
             db.execute(text("SET LOCAL lock_timeout = '3s'"))
-            fulfilment.fulfil(db, patient, queries.find_sessions(db, [UUID(booked["id"])]), now=clock.now())
+            found = queries.find_sessions(db, [UUID(booked["id"])])
+            with pytest.raises(OperationalError) as refused:
+                fulfilment.fulfil(db, patient, found, now=clock.now())
+            db.rollback()
     assert sqlstate(refused.value) == "40001"
     assert desk.statuses(entry) == ["OFFERED"]
     desk.create_participant(booked, entry["patient_id"])
