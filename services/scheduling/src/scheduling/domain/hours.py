@@ -133,6 +133,16 @@ def open_intervals(
     return merged(_stretch(h, day, tz) for day in days(first, last) for h in there if h.on(day))
 
 
+def overlaps(one: Interval, other: Interval) -> bool:
+    """Whether two intervals overlap; two that only touch do not. In SQL it is `times_overlap`."""
+    return one[0] < other[1] and one[1] > other[0]
+
+
+def widened(interval: Interval, before: timedelta, after: timedelta) -> Interval:
+    """The interval with so much more time before and after it."""
+    return interval[0] - before, interval[1] + after
+
+
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
     """The same time in order, without overlaps, with what adjoins put together."""
     found: list[Interval] = []

@@ -21,8 +21,10 @@ from scheduling.domain.hours import (
     day_of,
     days,
     local_day,
+    overlaps,
     subtract,
     weekday_of,
+    widened,
     zone_of,
 )
 from scheduling.domain.slots import Grid
@@ -111,8 +113,8 @@ class Rooms:
         """What is left when a session takes its room, to which no other comes nearer than `apart`."""
         if one.room_id is None or one.room_id not in self.free:
             return self
-        taken = one.starts_at - apart, one.ends_at + apart
-        return replace(self, free={**self.free, one.room_id: subtract(self.free[one.room_id], [taken])})
+        taken = [widened(one.time, apart, apart)]
+        return replace(self, free={**self.free, one.room_id: subtract(self.free[one.room_id], taken)})
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,11 @@ class Occurrence:
     ends_at: datetime
     provider_id: UUID
     room_id: UUID | None = None
+
+    @property
+    def time(self) -> Interval:
+        """From the start to the end."""
+        return self.starts_at, self.ends_at
 
 
 @dataclass(frozen=True)
@@ -281,7 +288,7 @@ class _Planner:
         return [
             o
             for o in self.placed.values()
-            if o.ends_at + apart > start and o.starts_at < end + self.preferences.length + apart
+            if overlaps(widened(o.time, apart, apart), (start, end + self.preferences.length))
         ]
 
     def _slots(
@@ -376,7 +383,7 @@ def _meets(
 ) -> bool:
     for other in others:
         apart = preferences.apart if other.provider_id == provider_id else timedelta(0)
-        if starts_at < other.ends_at + apart and other.starts_at < ends_at + apart:
+        if overlaps(widened(other.time, apart, apart), (starts_at, ends_at)):
             return True
     return False
 

@@ -15,7 +15,8 @@ from scheduling.http.schemas import availability as schemas
 from scheduling.models import Provider
 from scheduling.operations.placing import active_provider, active_room, active_service_type
 from scheduling.operations.setup import active_clinic
-from scheduling.queries.availability import Key, Search, Slot, free_slots
+from scheduling.queries.availability import Key, Slot, free_slots
+from scheduling.timetable.free_time import Search
 
 routes = Routes("availability", "Free times")
 

@@ -17,6 +17,7 @@ from scheduling.domain.hours import WorkingHours
 from scheduling.http.schemas import setup as schemas
 from scheduling.models import Clinic, Provider, Room, ServiceType
 from scheduling.operations import setup as operations
+from scheduling.timetable.weeks import working_hours
 
 R = TypeVar("R", bound=TenantRow)
 
@@ -114,7 +115,7 @@ def update_provider(body: dict[str, Any], provider_id: UUID) -> Response:
 def get_working_hours(provider_id: UUID) -> Response:
     """A provider's week, in the wall time of each clinic."""
     provider = _found(Provider, provider_id, "provider")
-    return json_with_etag(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
+    return json_with_etag(_HOURS.dump({"items": working_hours(current_db(), provider.id)}))
 
 
 @routes.view(
@@ -123,7 +124,7 @@ def get_working_hours(provider_id: UUID) -> Response:
 def put_working_hours(body: dict[str, Any], provider_id: UUID) -> Response:
     """Replace a provider's week."""
     provider = _found(Provider, provider_id, "provider", lock=True)
-    check_if_match(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
+    check_if_match(_HOURS.dump({"items": working_hours(current_db(), provider.id)}))
     hours = [WorkingHours(**item) for item in body["items"]]
     return json_with_etag(_HOURS.dump({"items": operations.set_working_hours(current_db(), provider, hours)}))
 

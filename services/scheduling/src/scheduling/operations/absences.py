@@ -12,9 +12,11 @@ from jalsa.service.ids import new_id
 from scheduling import errors, queries
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Settings, TimeOff
 from scheduling.operations import spots
-from scheduling.operations.locks import lock, lock_sessions
+from scheduling.operations.locks import lock_sessions
 from scheduling.operations.setup import active_clinic
 from scheduling.queries.met import same_closure
+from scheduling.timetable.locks import lock
+from scheduling.timetable.spots import spots_of
 
 
 def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, now: datetime) -> TimeOff:
@@ -55,7 +57,7 @@ def remove(db: Session, absence: TimeOff | Closure, *, now: datetime) -> None:
     hit = _held(db, absence, now)
     db.delete(absence)
     db.flush()
-    there = queries.spots(db, [session.id for session in hit])
+    there = spots_of(db, [session.id for session in hit])
     for session in hit:
         if free := there[session.id].available:
             spots.free(db, session, were_available=free, now=now)

@@ -21,6 +21,7 @@ from scheduling.operations.placing import absences, apply_override
 from scheduling.operations.sessions import close_spot, place_session, reschedule_session
 from scheduling.queries import corrections
 from scheduling.queries import waitlist as waitlist_queries
+from scheduling.timetable.spots import Spots
 
 _BOOKING_FACTS = text("""
     SELECT *, held AS offered_spots
@@ -186,7 +187,7 @@ def move_participant(
     db.flush()
     events.appointment_rescheduled(db, participant, session, previous, now)
     progress.note_provider(db, participant, reason, now=now)
-    if not facts.offered and facts.taken + facts.offered_spots + 1 >= session.max_capacity:
+    if not facts.offered and _spots(session, facts).with_one_more().full:
         events.session_filled(db, session, now)
     if facts.waits:
         fulfil(db, participant.patient_id, [session], now=now)
@@ -300,8 +301,9 @@ def _take_spot(
     if facts.waits:
         fulfil(db, patient_id, [session], now=now)
     # an appointment that is only now made cannot have been cleared
-    now_there = queries.Spots(session.max_capacity, facts.taken + 1, facts.offered_spots)
-    standing = queries.Standing(now_there, cleared=False, consented=facts.consented, blocked=facts.blocked)
+    standing = queries.Standing(
+        _spots(session, facts).with_one_more(), cleared=False, consented=facts.consented, blocked=facts.blocked
+    )
     if not facts.consented:
         ended = queries.ended_consents(db, patient_id)
         standing = replace(standing, consent_reason=domain.consent_reason(ended, session.clinic_id))
@@ -318,7 +320,12 @@ def check_spot(session: ClinicalSession, facts: Row[Any]) -> None:
     """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no spot there."""
     if facts.enrolled:
         raise errors.AlreadyEnrolled
-    if facts.taken + facts.offered_spots >= session.max_capacity:
+    if _spots(session, facts).full:
         raise errors.SessionFull
     if facts.busy:
         raise errors.PatientBusy
+
+
+def _spots(session: ClinicalSession, facts: Row[Any]) -> Spots:
+    """The session's spots as a held patient finds them: one that is offered to the patient is not held for others."""
+    return Spots(session.max_capacity, facts.taken, facts.offered_spots)

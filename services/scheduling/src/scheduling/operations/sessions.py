@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from jalsa.db.numbers import sequence_number
@@ -18,13 +17,8 @@ from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import attendance, fulfilment, offers, progress, spots, timing
 from scheduling.operations.locks import lock_packages, lock_patients
 from scheduling.operations.placing import Placement, new_placement, placement_of, take
-
-_BUSY_PATIENTS = text("""
-    SELECT DISTINCT mine.id FROM participants mine JOIN participants other
-      ON other.patient_id = mine.patient_id AND other.session_id <> mine.session_id AND other.live
-    WHERE mine.session_id = :session AND mine.live AND other.session_id <> ALL (CAST(:moving AS uuid[]))
-      AND other.starts_at < :ends AND other.ends_at > :starts
-""")
+from scheduling.timetable.conflicts import absences_over, busy_patients
+from scheduling.timetable.spots import spots_of
 
 
 def create_session(db: Session, data: Mapping[str, Any], *, now: datetime) -> ClinicalSession:
@@ -112,11 +106,11 @@ def update_session(db: Session, session: ClinicalSession, data: Mapping[str, Any
     """
     if session.status not in ("SCHEDULED", "IN_PROGRESS") and set(data) - {"group_notes"}:
         raise errors.CapacityFixed(session.status)
-    before = queries.spots(db, [session.id])[session.id]
+    before = spots_of(db, [session.id])[session.id]
     capacity = data.get("max_capacity", session.max_capacity)
     if session.session_type == domain.INDIVIDUAL and capacity != 1:
         raise InvalidField("max_capacity", "An individual session has a capacity of 1.")
-    if capacity < before.taken + before.held:
+    if capacity < before.in_use:
         raise errors.CapacityBelowParticipants(before.taken)
     if (data.get("min_participants", session.min_participants) or 1) > capacity:
         raise InvalidField("min_participants", "Must not be more than the capacity.")
@@ -129,7 +123,7 @@ def update_session(db: Session, session: ClinicalSession, data: Mapping[str, Any
     db.flush()
     if capacity > before.capacity:
         spots.free(db, session, were_available=before.available, now=now)
-    elif before.available and capacity == before.taken + before.held:
+    elif before.available and capacity == before.in_use:
         events.session_filled(db, session, now)
     return session
 
@@ -178,8 +172,7 @@ def check_patients(db: Session, session: ClinicalSession, placement: Placement, 
 
     One who joined after the patients were locked is in the way of nobody, or is caught by the exclusion constraint.
     """
-    asked = {"session": session.id, "starts": placement.starts_at, "ends": placement.ends_at, "moving": list(moving)}
-    if busy := db.scalars(_BUSY_PATIENTS, asked).all():
+    if busy := busy_patients(db, session.id, placement, moving):
         raise errors.ParticipantsBusy(busy)
 
 
@@ -207,7 +200,7 @@ def move_session(
     target = _placed(placement, overridden, data.get("override"))
     if is_there(session, placement):
         raise InvalidField("starts_at", "The session already has this time, provider and room.")
-    was_blocked = queries.blocked(db, [session.id])[session.id]
+    was_blocked = absences_over(db, [session.id])[session.id]
     waits = fulfilment.waits_on(db, session)
     if session.decision_at:
         session.decision_at, session.decision = session.decision_at + (placement.starts_at - session.starts_at), None

@@ -40,9 +40,9 @@ _NEXT = text(f"""
       AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.status = 'OPEN')
       AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.session_id = :session
                       AND o.status IN ('DECLINED', 'LAPSED') AND o.closed_at >= e.created_at)
+      AND NOT EXISTS (SELECT FROM occupancy('patient', e.patient_id, 0, 0, :starts, :ends))
       AND NOT EXISTS (SELECT FROM participants p WHERE p.patient_id = e.patient_id
-                      AND (p.live AND p.starts_at < :ends AND p.ends_at > :starts
-                           OR p.session_id = :session AND p.cancelled_at >= e.created_at))
+                      AND p.session_id = :session AND p.cancelled_at >= e.created_at)
     ORDER BY e.priority, e.id LIMIT 1
 """)  # noqa: S608 - made of this module's own text
 _MET = text(f"""
