@@ -12,6 +12,7 @@ from scheduling.policy import ABSENCE
 
 #: What every schema says that asks for one.
 WEEKDAY = "0 = Sunday … 6 = Saturday"
+CLOSURE_KINDS = ("CLOSURE", "PUBLIC_HOLIDAY")
 _minutes = validate.Range(1, MAX_MINUTES)
 _discipline = validate.OneOf(list(DISCIPLINES))
 _buffer = validate.Range(0, MAX_BUFFER_MINUTES)
@@ -181,7 +182,7 @@ class TimeOffAnswer(Answer, TimeOffBody):
 
 class ClosureBody(Schema):
     clinic_id = fields.UUID(allow_none=True, load_default=None, metadata={"description": "Every clinic if absent"})
-    kind = fields.String(load_default="CLOSURE", validate=validate.OneOf(["CLOSURE", "PUBLIC_HOLIDAY"]))
+    kind = fields.String(load_default="CLOSURE", validate=validate.OneOf(CLOSURE_KINDS))
     name_en = Name(required=True)
     name_ar = Name(required=True)
     starts_on = Day(required=True, metadata={"description": "The first local day"})
@@ -216,3 +217,7 @@ class SettingsBody(Schema):
         validate=validate.Range(0, 240),
         metadata={"description": "How long before its start a session may be started"},
     )
+
+
+class SettingsAnswer(SettingsBody):
+    """The rules that hold: the tenant's own, or the defaults."""
