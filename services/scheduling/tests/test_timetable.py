@@ -14,8 +14,8 @@ import scheduling
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.servers import Servers
 from scheduling import errors
-from scheduling.domain.hours import overlaps, widened
 from scheduling.timetable.conflicts import clashes, series_clash
+from scheduling.timetable.intervals import overlaps, widened
 from scheduling.timetable.occupancy import Occupancy
 
 from .absences import away, office, proposed, set_hours

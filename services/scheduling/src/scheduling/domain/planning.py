@@ -14,20 +14,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from scheduling.domain.hours import (
-    PARTS_OF_DAY,
-    Interval,
-    contains,
-    day_of,
-    days,
-    local_day,
-    overlaps,
-    subtract,
-    weekday_of,
-    widened,
-    zone_of,
-)
-from scheduling.domain.slots import Grid
+from scheduling.timetable.grid import Grid
+from scheduling.timetable.hours import PARTS_OF_DAY, day_of, days, local_day, weekday_of, zone_of
+from scheduling.timetable.intervals import Interval, contains, overlaps, subtract, widened
 
 MIN_SESSIONS, MAX_SESSIONS = 2, 100
 #: Without an end, a package is planned over so many days from its start.

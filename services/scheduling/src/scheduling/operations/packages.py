@@ -14,7 +14,6 @@ from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
 from scheduling import domain, errors, events
 from scheduling.commands.sessions import SessionDetails
-from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
 from scheduling.domain.planning import DEFAULT_WISHES, Failure, Occurrence, Planned
 from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ServiceType
@@ -30,6 +29,7 @@ from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.queries import packages as read
 from scheduling.queries.packages import LockedPackage
 from scheduling.queries.waitlist import sessions_offered_to, waits
+from scheduling.timetable.hours import TOO_FAR_AHEAD, day_of, last_day
 
 
 @dataclass(frozen=True)

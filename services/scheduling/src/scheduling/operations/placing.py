@@ -12,11 +12,11 @@ from jalsa.service.commands import value_or
 from jalsa.service.errors import InvalidField, Message
 from scheduling import domain, errors, queries
 from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
-from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
 from scheduling.errors import PlacementRefused
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.timetable.conflicts import conflicts
+from scheduling.timetable.hours import TOO_FAR_AHEAD, day_of, last_day
 from scheduling.timetable.locks import lock_placements
 from scheduling.timetable.occupancy import Occupancy
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import PARTS_OF_DAY, day_of, last_day, zone_of
 from scheduling.domain.planning import (
     OPEN_PERIOD_DAYS,
     STEP_MINUTES,
@@ -25,6 +24,7 @@ from scheduling.errors import Unplaced
 from scheduling.models import Package, PackageSession
 from scheduling.queries.planning import PlanningTime, planning_time, qualified, rooms_of
 from scheduling.timetable.free_time import Search
+from scheduling.timetable.hours import PARTS_OF_DAY, day_of, last_day, zone_of
 from scheduling.timetable.locks import lock
 
 #: How an alternative differs from what was asked for.

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from jalsa.service.errors import Conflict, InvalidFields
 from scheduling import errors, queries
 from scheduling.commands.placements import NewPlacement
-from scheduling.domain.hours import overlaps
 from scheduling.errors import Refused
 from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
 from scheduling.models import ClinicalSession, Closure, Package, TimeOff
@@ -25,6 +24,7 @@ from scheduling.operations.series_edits import Move, in_order
 from scheduling.queries.packages import package_sessions_in, package_with_sessions
 from scheduling.queries.proposals import Proposal, propose, spots
 from scheduling.timetable.conflicts import clashes, conflicts
+from scheduling.timetable.intervals import overlaps
 from scheduling.timetable.locks import lock_placements
 
 ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"

@@ -13,7 +13,6 @@ from jalsa.service.ids import new_id
 from scheduling import errors, events
 from scheduling.commands.placements import Override
 from scheduling.commands.series import CreateSeries
-from scheduling.domain.hours import TOO_FAR_AHEAD, last_day
 from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences, parse_rule
 from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession, SessionSeries
@@ -21,6 +20,7 @@ from scheduling.operations.placing import Placement, apply_override, placement_o
 from scheduling.operations.sessions import store_session
 from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.timetable.conflicts import conflicts, series_clash
+from scheduling.timetable.hours import TOO_FAR_AHEAD, last_day
 from scheduling.timetable.locks import lock_placements
 
 

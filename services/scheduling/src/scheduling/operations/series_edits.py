@@ -17,7 +17,6 @@ from jalsa.service.errors import Conflict, InvalidField, NotFound
 from scheduling import errors, queries
 from scheduling.commands.placements import Override
 from scheduling.commands.sessions import CancelSession, ChangeSession, RescheduleSession
-from scheduling.domain.hours import day_of, instant_of, overlaps, zone_of
 from scheduling.domain.recurrence import FOLLOWING, THIS
 from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession
@@ -26,6 +25,8 @@ from scheduling.operations.locks import lock_packages, lock_patients, lock_sessi
 from scheduling.operations.placing import Placement, apply_override, new_placement, unresolved_conflicts
 from scheduling.operations.series import check_all, refused
 from scheduling.queries.series import coming
+from scheduling.timetable.hours import day_of, instant_of, zone_of
+from scheduling.timetable.intervals import overlaps
 from scheduling.timetable.locks import lock_placements
 
 

@@ -16,12 +16,12 @@ from jalsa.service.ids import new_id
 from scheduling import domain, errors, events, queries
 from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
 from scheduling.commands.sessions import ChangeSession, CreateSession, SessionDetails
-from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import attendance, timing
 from scheduling.operations.locks import lock_patients
 from scheduling.operations.placing import Placement, new_placement, placement_of, take
 from scheduling.timetable.conflicts import absences_over, busy_patients
+from scheduling.timetable.hours import day_of
 from scheduling.timetable.spots import Spots, spots_of
 
 

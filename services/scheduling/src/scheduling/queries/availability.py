@@ -9,8 +9,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import Interval, contains, last_day, merged
-from scheduling.domain.slots import intersect, windows
 from scheduling.timetable.free_time import (
     Candidate,
     Clinic,
@@ -21,6 +19,9 @@ from scheduling.timetable.free_time import (
     free_time,
     instant_of_bound,
 )
+from scheduling.timetable.grid import windows
+from scheduling.timetable.hours import last_day
+from scheduling.timetable.intervals import Interval, contains, intersect, merged
 
 _INSTANT = timedelta(microseconds=1)
 

@@ -14,8 +14,9 @@ from sqlalchemy import Row, not_, select, text
 from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_MINUTES
-from scheduling.domain.hours import Interval, WorkingHours, day_of, open_intervals
 from scheduling.models import Clinic, ClinicalSession, Provider, ProviderClinic
+from scheduling.timetable.hours import WorkingHours, day_of, open_intervals
+from scheduling.timetable.intervals import Interval
 from scheduling.timetable.statements import times_overlap
 from scheduling.timetable.weeks import working_weeks
 

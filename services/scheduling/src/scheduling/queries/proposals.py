@@ -14,21 +14,6 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
-from scheduling.domain.hours import (
-    Interval,
-    contains,
-    day_of,
-    instant_of,
-    last_day,
-    local_day,
-    merged,
-    subtract,
-    wall_time_exists,
-    widened,
-    zone_of,
-)
-from scheduling.domain.reservations import ReservationLedger
-from scheduling.domain.slots import intersect
 from scheduling.models import ClinicalSession, Closure, ServiceType, TimeOff
 from scheduling.queries import AffectedSession, find_sessions
 from scheduling.queries.availability import Slot
@@ -43,6 +28,9 @@ from scheduling.timetable.free_time import (
     candidates_of,
     gaps_of,
 )
+from scheduling.timetable.hours import day_of, instant_of, last_day, local_day, wall_time_exists, zone_of
+from scheduling.timetable.intervals import Interval, contains, intersect, merged, subtract, widened
+from scheduling.timetable.ledger import ReservationLedger
 
 #: For how many of the sessions that an absence hits something is proposed at once, and how far behind its end.
 MAX_PROPOSALS = 200

@@ -12,9 +12,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import Interval, local_day, merged, open_intervals, subtract, zone_of
 from scheduling.models import Clinic, Closure, Provider, Room, TimeOff
 from scheduling.queries.reports import Period, booked, percent
+from scheduling.timetable.hours import local_day, open_intervals, zone_of
+from scheduling.timetable.intervals import Interval, merged, subtract
 from scheduling.timetable.statements import days_overlap, times_overlap
 from scheduling.timetable.weeks import working_weeks
 

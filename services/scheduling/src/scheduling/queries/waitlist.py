@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from jalsa.db.keyset import keyset
 from scheduling.commands.waitlist import FindEntries
 from scheduling.domain import OPEN_ENTRY, UPCOMING_STATUSES
-from scheduling.domain.hours import day_of, part_of_day, weekday_of
 from scheduling.models import (
     ClinicalSession,
     Participant,
@@ -21,6 +20,7 @@ from scheduling.models import (
     WaitlistEntry,
     WaitlistOffer,
 )
+from scheduling.timetable.hours import day_of, part_of_day, weekday_of
 
 # Whether an entry waits for a session: for that one alone, or for any that meets its wishes.
 _SUITS = """

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from scheduling import errors
-from scheduling.domain.hours import contains, day_of, open_intervals
 from scheduling.errors import Busy, ClosureMet, PlacementRefused, SessionMet
+from scheduling.timetable.hours import day_of, open_intervals
+from scheduling.timetable.intervals import contains
 from scheduling.timetable.occupancy import Occupancy
 from scheduling.timetable.weeks import working_weeks
 

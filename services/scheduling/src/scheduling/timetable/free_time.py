@@ -13,17 +13,9 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import (
-    Interval,
-    WorkingHours,
-    day_of,
-    local_day,
-    merged,
-    open_intervals,
-    subtract,
-    zone_of,
-)
-from scheduling.domain.slots import Grid, intersect
+from scheduling.timetable.grid import Grid
+from scheduling.timetable.hours import WorkingHours, day_of, local_day, open_intervals, zone_of
+from scheduling.timetable.intervals import Interval, intersect, merged, subtract
 from scheduling.timetable.weeks import working_weeks
 
 _DAY = timedelta(days=1)

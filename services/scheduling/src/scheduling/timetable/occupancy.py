@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from scheduling.domain.hours import Interval, overlaps, widened
+from scheduling.timetable.intervals import Interval, overlaps, widened
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import WorkingHours
+from scheduling.timetable.hours import WorkingHours
 
 _WEEKS = text("""
     SELECT provider_id, weekday, starts, ends, clinic_id, valid_from, valid_to FROM working_hours
