@@ -1,28 +1,29 @@
 """Sessions with too few participants at their time of decision: run, merge into another, or cancel."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from jalsa.service.errors import Conflict, InvalidField
-from scheduling import errors, queries
+from scheduling import errors
+from scheduling.commands.sessions import DecideSession
 from scheduling.models import ClinicalSession
 from scheduling.operations.locks import lock_patients, lock_sessions
-from scheduling.operations.participants import move_participant
-from scheduling.operations.sessions import cancel_session, locked_session
+from scheduling.operations.sessions import locked_session
+from scheduling.operations.use_cases import cancel_session, move_participant
+from scheduling.queries import participant_records, session_records
 from scheduling.queries.waitlist import sessions_offered_to
+from scheduling.timetable.spots import spots_of
 
 
 def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
     """At the time of decision: flag a session that has too few for somebody to decide. Returns whether it has."""
-    session = queries.find_session(db, session_id, lock=True)
+    session = session_records.find_session(db, session_id, lock=True)
     due = session is not None and session.decision is None and session.decision_at and session.decision_at <= now
     if session is None or not due or session.status != "SCHEDULED":
         return False
-    taken = queries.spots(db, [session.id])[session.id].taken
+    taken = spots_of(db, [session.id])[session.id].taken
     session.decision = "NEEDED" if taken < (session.min_participants or 0) else "MET"
     session.change_reason = None
     db.flush()
@@ -34,48 +35,40 @@ def held_for_decision(db: Session, session_id: UUID, into: UUID | None) -> Clini
 
     With that, also those in which the patients are offered spots, which they may give up for it.
     """
-    patients = queries.live_patients(db, [session_id])
+    patients = participant_records.live_patients(db, [session_id])
     lock_patients(db, patients)
     others = {into, *sessions_offered_to(db, patients)} if into else set()
     lock_sessions(db, {session_id, *others})
     return locked_session(db, session_id)
 
 
-def decide(
-    db: Session,
-    session: ClinicalSession,
-    data: Mapping[str, Any],
-    override_reason: str | None = None,
-    *,
-    now: datetime,
-) -> ClinicalSession:
+def decide(db: Session, session: ClinicalSession, command: DecideSession, *, now: datetime) -> ClinicalSession:
     """RUN a held session with those it has, MERGE it into another of the same service type, or CANCEL it.
 
     Raises 409 `invalid-transition` where nothing is to be decided, and what `cancel_session` raises, unless it is to
     RUN; for MERGE also 422 for the other session, and 409 `merge-refused` with a `refusals` item for each participant
     who has no spot there. Nothing is merged in part.
     """
-    action, reason = data["action"], data.get("reason")
+    action, reason = command.action, command.reason
     if session.decision != "NEEDED":
         raise errors.NothingToDecide
-    if action == "MERGE":
-        _move_all(db, session, data, now)
+    if command.into_session_id is not None:
+        _move_all(db, session, command.into_session_id, command, now)
     if action != "RUN":
-        cancel_session(db, session, reason, override_reason, now=now)
+        cancel_session(db, session, reason, command.override.reason if command.override else None, now=now)
     session.decision = {"RUN": "RUN", "MERGE": "MERGED", "CANCEL": "CANCELLED"}[action]
     session.change_reason = reason
     db.flush()
     return session
 
 
-def _move_all(db: Session, session: ClinicalSession, data: Mapping[str, Any], now: datetime) -> None:
-    into: UUID = data["into_session_id"]
+def _move_all(db: Session, session: ClinicalSession, into: UUID, command: DecideSession, now: datetime) -> None:
     if into == session.id:
         raise InvalidField("into_session_id", "Must be another session.")
     refused = []
-    for participant in queries.live_participants(db, session.id):
+    for participant in participant_records.live_participants(db, session.id):
         try:
-            move_participant(db, participant, session, into, data, now=now)
+            move_participant(db, participant, session, into, command.reason, command.override, now=now)
         except Conflict as error:
             refused.append(errors.ParticipantRefused(participant.id, error))
     if refused:

@@ -7,10 +7,12 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
 from jalsa.service.ids import new_id
-from scheduling import domain, errors, events, queries
+from scheduling import domain, errors, events
 from scheduling.models import ClinicalSession, WaitlistEntry, WaitlistOffer
 from scheduling.operations.locks import lock_waitlist
+from scheduling.queries import setup_records
 from scheduling.queries import waitlist as waitlist_queries
+from scheduling.timetable.conflicts import absences_over
 
 
 def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> int:
@@ -22,10 +24,10 @@ def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> 
     soon = session.starts_at - now < timedelta(minutes=domain.MIN_OFFER_MINUTES)
     if soon or not free or waitlist_queries.next_in_line(db, session) is None:
         return 0
-    if queries.blocked(db, [session.id])[session.id]:
+    if absences_over(db, [session.id])[session.id]:
         return 0
     lock_waitlist(db)
-    lasts = timedelta(minutes=queries.settings(db).offer_minutes)
+    lasts = timedelta(minutes=setup_records.settings(db).offer_minutes)
     made, passed_over = 0, set[UUID]()
     while made < free and (entry := waitlist_queries.next_in_line(db, session, but=passed_over)):
         if waitlist_queries.can_be_told(db, entry.patient_id):

@@ -15,24 +15,25 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField
-from scheduling import domain, errors, events
-from scheduling.domain.hours import day_of, instant_of, zone_of
+from scheduling import domain, errors
+from scheduling.commands.appointments import BookAppointment, RescheduleParticipant
 from scheduling.domain.planning import Occurrence, Planned, warnings
 from scheduling.domain.reasons import warning
 from scheduling.events import packages as package_events
 from scheduling.models import Package, PackageSession, Participant
-from scheduling.operations import packages, participants, planning, sessions
+from scheduling.operations import packages, participants, planning, sessions, use_cases
 from scheduling.operations.packages import check_going, check_open, is_outstanding
 from scheduling.operations.planning import Task
 from scheduling.operations.progress import SUBSTITUTE, assign, finish, move, note_provider, unpause
 from scheduling.operations.series_edits import Move, in_order
 from scheduling.queries.packages import LockedPackage
+from scheduling.timetable.hours import day_of, instant_of, zone_of
 
 Placed = tuple[PackageSession, Participant]
 
 
 def reschedule_session(
-    db: Session, held: LockedPackage, number: int, data: Mapping[str, Any], *, now: datetime
+    db: Session, held: LockedPackage, number: int, command: RescheduleParticipant, *, now: datetime
 ) -> None:
     """Move the appointment of one session. The change is announced as that of any appointment.
 
@@ -44,8 +45,8 @@ def reschedule_session(
     if package_session.status != "SCHEDULED":
         raise errors.NoAppointmentToMove
     participants.lock_booking_facts(db, held.package.patient_id, None)
-    participants.reschedule(db, held.appointments[package_session.id], data, now=now)
-    held.package.change_reason = data["reason"]
+    use_cases.reschedule_appointment(db, held.appointments[package_session.id], command, now=now)
+    held.package.change_reason = command.reason
     db.flush()
 
 
@@ -58,9 +59,7 @@ def schedule_session(db: Session, held: LockedPackage, number: int, data: Mappin
     package, package_session = held.package, held.package_session(number)
     check_open(package)
     packages.check_outstanding(package_session)
-    booking = participants.book_appointment(
-        db, _by_hand(package, package_session, data), now=now, package_session=package_session
-    )
+    booking = use_cases.book_appointment(db, _by_hand(package, package_session, data), package_session, now=now)
     move(package_session, "SCHEDULED")
     package_session.scheduling_attempts += 1
     if package.status == "DRAFT":
@@ -107,7 +106,7 @@ def cancel_session(
     appointment = dict(held.coming(now)).get(package_session)
     if appointment:
         move(package_session, "CANCELLED", owed=owed)
-        participants.cancel(db, appointment, reason, now=now)
+        use_cases.cancel_appointment(db, appointment, reason, now=now)
     elif is_outstanding(package_session) and not owed:
         _drop(package_session)
     else:
@@ -237,7 +236,7 @@ def resume(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: da
     db.flush()
 
 
-def _by_hand(package: Package, package_session: PackageSession, data: Mapping[str, Any]) -> dict[str, Any]:
+def _by_hand(package: Package, package_session: PackageSession, data: Mapping[str, Any]) -> BookAppointment:
     """What an appointment is booked from; what is not said is as in the package. Raises 422 problems."""
     provider_id = data.get("provider_id", package_session.provider_id)
     if provider_id is None:
@@ -246,15 +245,16 @@ def _by_hand(package: Package, package_session: PackageSession, data: Mapping[st
         raise InvalidField(
             "room_id", "Required, because the package needs a room. Use null for a session without a room."
         )
-    return {
-        "patient_id": package.patient_id,
-        "clinic_id": package.clinic_id,
-        "service_type": package.service_type.code,
-        "duration_minutes": package.session_duration_minutes,
-        "room_id": package.room_id,
-        **data,
-        "provider_id": provider_id,
-    }
+    return BookAppointment(
+        patient_id=package.patient_id,
+        clinic_id=package.clinic_id,
+        service_type=package.service_type.code,
+        duration_minutes=package.session_duration_minutes,
+        room_id=data.get("room_id", package.room_id),
+        starts_at=data["starts_at"],
+        override=data.get("override"),
+        provider_id=provider_id,
+    )
 
 
 def _named(held: LockedPackage, data: Mapping[str, Any]) -> Sequence[PackageSession]:
@@ -331,16 +331,19 @@ def _settle(
     moves = _moves(db, held, placements)
     if not refused and not moves:
         raise InvalidField("start_date", "The sessions already have these times, providers and rooms.")
-    with events.announced_with_package(db, [package_session.id for package_session in task.package_sessions]):
-        for package_session in task.package_sessions:
-            if why := refused.get(package_session.session_number):
-                # the whole session: its time is not offered to those who wait, another may be on its way there
-                move(package_session, "PENDING")
-                sessions.cancel_session(db, held.appointments[package_session.id].session, reason, now=now)
-                package_session.scheduling_attempts += 1
-                packages.fail(package_session, why)
-        for each in in_order(list(moves.values())):
-            sessions.move_session(db, each.session, each.placement, (), {"reason": reason}, now=now)
+    announced = {package_session.id for package_session in task.package_sessions}
+    for package_session in task.package_sessions:
+        if why := refused.get(package_session.session_number):
+            # the whole session: its time is not offered to those who wait, another may be on its way there
+            move(package_session, "PENDING")
+            session = held.appointments[package_session.id].session
+            use_cases.cancel_session(db, session, reason, announced_with_package=announced, now=now)
+            package_session.scheduling_attempts += 1
+            packages.fail(package_session, why)
+    for each in in_order(list(moves.values())):
+        use_cases.move_session(
+            db, each.session, each.placement, (), reason=reason, announced_with_package=announced, now=now
+        )
     task.package.change_reason = reason
     _extend(held, now)
     db.flush()
@@ -374,9 +377,8 @@ def _give_up(
     """Cancel appointments that one event of the package announces. Their sessions get the state."""
     for package_session, _ in placed:
         move(package_session, status, owed=owed)
-    with events.announced_with_package(db, [package_session.id for package_session, _ in placed]):
-        for _, participant in placed:
-            participants.cancel(db, participant, reason, now=now)
+    for _, participant in placed:
+        use_cases.cancel_appointment(db, participant, reason, announced_with_package=True, now=now)
 
 
 def _drop(package_session: PackageSession) -> None:

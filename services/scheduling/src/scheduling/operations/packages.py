@@ -13,7 +13,7 @@ from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
 from scheduling import domain, errors, events
-from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
+from scheduling.commands.sessions import SessionDetails
 from scheduling.domain.planning import DEFAULT_WISHES, Failure, Occurrence, Planned
 from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ServiceType
@@ -29,6 +29,7 @@ from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.queries import packages as read
 from scheduling.queries.packages import LockedPackage
 from scheduling.queries.waitlist import sessions_offered_to, waits
+from scheduling.timetable.hours import TOO_FAR_AHEAD, day_of, last_day
 
 
 @dataclass(frozen=True)
@@ -370,7 +371,7 @@ def _book(
         session = new_session(
             db,
             placement_at(db, package, one),
-            {"session_type": domain.INDIVIDUAL},
+            SessionDetails(),
             number=session_number,
             now=now,
             closes_when_empty=True,
@@ -397,10 +398,9 @@ def _book(
     db.flush()
     db.add_all(booked.values())
     db.flush()
-    with events.announced_with_package(db, booked):
-        for participant in booked.values():
-            events.session_scheduled(db, participant.session, now)
-            events.appointment_booked(db, participant, participant.session, now)
+    for participant in booked.values():
+        events.session_scheduled(db, participant.session, now)
+        events.appointment_booked(db, participant, participant.session, now, announced_with_package=True)
     if waits(db, package.patient_id):
         fulfil(db, package.patient_id, [participant.session for participant in booked.values()], now=now)
     return booked
@@ -408,13 +408,5 @@ def _book(
 
 def placement_at(db: Session, package: Package, one: Occurrence) -> Placement:
     """The placement of an occurrence, with all that belongs to it loaded. Raises 422 for a room that is inactive."""
-    return Placement(
-        clinic=package.clinic,
-        provider=db.get_one(Provider, one.provider_id),
-        room=active_room(db, one.room_id, package.clinic),
-        service_type=package.service_type,
-        starts_at=one.starts_at,
-        ends_at=one.ends_at,
-        buffer_before_minutes=package.service_type.buffer_before_minutes,
-        buffer_after_minutes=package.service_type.buffer_after_minutes,
-    )
+    provider, room = db.get_one(Provider, one.provider_id), active_room(db, one.room_id, package.clinic)
+    return Placement.of(package.clinic, provider, room, package.service_type, one.starts_at, one.ends_at)

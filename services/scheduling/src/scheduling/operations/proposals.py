@@ -10,26 +10,23 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.service.errors import Conflict, InvalidFields
-from scheduling import errors, events, queries
+from scheduling import errors
+from scheduling.commands.placements import NewPlacement
 from scheduling.errors import Refused
 from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
 from scheduling.models import ClinicalSession, Closure, Package, TimeOff
-from scheduling.operations import sessions
+from scheduling.operations import sessions, use_cases
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.packages import announce
-from scheduling.operations.placing import (
-    Placement,
-    apply_override,
-    clashes,
-    conflicts,
-    lock_placements,
-    new_placement,
-    unresolved_conflicts,
-)
+from scheduling.operations.placing import Placement, apply_override, new_placement, unresolved_conflicts
 from scheduling.operations.series import refused
 from scheduling.operations.series_edits import Move, in_order
+from scheduling.queries import affected_sessions, participant_records, session_records
 from scheduling.queries.packages import package_sessions_in, package_with_sessions
 from scheduling.queries.proposals import Proposal, propose, spots
+from scheduling.timetable.conflicts import clashes, conflicts
+from scheduling.timetable.intervals import overlaps
+from scheduling.timetable.locks import lock_placements
 
 ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"
 #: What an item names unless it takes what is proposed.
@@ -98,10 +95,8 @@ def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, n
         for package_id, package_sessions in package_sessions_in(db, leaving).items()
         if len(package_sessions) > 1
     }
-    with events.announced_with_package(
-        db, [package_session.id for package_sessions in told.values() for package_session in package_sessions]
-    ):
-        substituted = _carry_out(db, wanted, refusals, leaving, data, now)
+    announced = {one.id for package_sessions in told.values() for one in package_sessions}
+    substituted = _carry_out(db, wanted, refusals, leaving, data, announced, now)
     for package_id, package_sessions in told.items():
         cause = (
             SUBSTITUTED
@@ -119,6 +114,7 @@ def _carry_out(
     refusals: list[Refused],
     leaving: Sequence[UUID],
     data: Mapping[str, Any],
+    announced: Collection[UUID],
     now: datetime,
 ) -> set[UUID]:
     """Check, cancel and move, under their locks; returns the sessions that keep their time. Raises the 409."""
@@ -133,13 +129,22 @@ def _carry_out(
             if not against:
                 overridden = apply_override(found, override)
                 moves.append(_Move(session=item.session, placement=placement, item=item, overridden=overridden))
-        elif item.has(CANCEL) and (error := _cancel(db, item.session, data.get("reason"), now)):
+        elif item.has(CANCEL) and (error := _cancel(db, item.session, data.get("reason"), announced, now)):
             refusals.append(item.refused(item.session.starts_at, error))
     if refusals:
         raise errors.AbsenceConflicts(refusals)
     keep = {move.session.id for move in moves if move.placement.starts_at == move.session.starts_at}
     for move in _in_order(moves):
-        sessions.move_session(db, move.session, move.placement, move.overridden, data, now=now)
+        use_cases.move_session(
+            db,
+            move.session,
+            move.placement,
+            move.overridden,
+            reason=data.get("reason"),
+            override=override,
+            announced_with_package=announced,
+            now=now,
+        )
     return keep
 
 
@@ -149,10 +154,10 @@ def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
     Raises 422 for a session that does not exist.
     """
     ids = [each["session_id"] for each in asked]
-    lock_patients(db, queries.live_patients(db, ids))
+    lock_patients(db, participant_records.live_patients(db, ids))
     lock_sessions(db, ids)
     lock_packages(db, [each["session_id"] for each in asked if each["action"] == CANCEL])
-    found = {session.id: session for session in queries.find_sessions(db, ids)}
+    found = {session.id: session for session in session_records.find_sessions(db, ids)}
     for index, session_id in enumerate(ids):
         if session_id not in found:
             raise _invalid(index, {"session_id": ["There is no such session."]})
@@ -164,7 +169,7 @@ def _wanted(
     db: Session, absence: TimeOff | Closure, items: Sequence[_Item], now: datetime
 ) -> tuple[list[tuple[_Item, Placement | None]], list[Refused]]:
     """The items that can be done, each with its new placement if it has one, and the refusals of the others."""
-    hit = queries.sessions_hit(db, absence)
+    hit = affected_sessions.sessions_hit(db, absence)
     proposals: Mapping[UUID, Proposal] = {}
     if any(item.as_proposed for item in items):
         proposals = propose(db, absence, hit, now=now)
@@ -195,7 +200,7 @@ def _place(db: Session, item: _Item, proposals: Mapping[UUID, Proposal], now: da
     if item.as_proposed:
         named = {**_proposed(item, proposals.get(item.session.id)), **named}
     try:
-        placement = new_placement(db, item.session, named, now=now)
+        placement = new_placement(db, item.session, NewPlacement(**named), now=now)
     except InvalidFields as error:
         raise _invalid(item.index, error.errors) from None
     if sessions.is_there(item.session, placement):
@@ -224,17 +229,17 @@ def _busy_patients(
         sessions.check_patients(db, item.session, placement, leaving)
     except Conflict as error:
         yield error
-    meeting = (
-        m for m in moves if m.placement.starts_at < placement.ends_at and placement.starts_at < m.placement.ends_at
-    )
+    meeting = (m for m in moves if overlaps(m.placement.time, placement.time))
     busy = {item.spots[patient] for m in meeting for patient in item.spots.keys() & m.item.spots.keys()}
     if busy:
         yield errors.ParticipantsBusy(list(busy))
 
 
-def _cancel(db: Session, session: ClinicalSession, reason: str | None, now: datetime) -> Conflict | None:
+def _cancel(
+    db: Session, session: ClinicalSession, reason: str | None, announced: Collection[UUID], now: datetime
+) -> Conflict | None:
     try:
-        sessions.cancel_session(db, session, reason, now=now)
+        use_cases.cancel_session(db, session, reason, announced_with_package=announced, now=now)
     except Conflict as error:
         return error
     return None

@@ -14,6 +14,8 @@ _MAX_SHIFT_DAYS = 366
 
 
 class SchedulePackageSessionBody(ReasonBody):
+    into = None
+
     starts_at = Instant(required=True)
     provider_id = fields.UUID(metadata={"description": "The one to whom the session is assigned if absent"})
     room_id = fields.UUID(allow_none=True, metadata={"description": "The package's if absent"})
@@ -24,6 +26,8 @@ class SchedulePackageSessionBody(ReasonBody):
 
 
 class CancelPackageSessionBody(ReasonBody):
+    into = None
+
     owed = fields.Boolean(load_default=False, metadata={"description": "It is to be made up"})
 
 
@@ -70,6 +74,8 @@ class SubstituteBody(_Some):
 
 
 class PauseBody(ReasonBody):
+    into = None
+
     from_date = Day(metadata={"description": "Appointments before this local day stay; today if absent"})
 
 

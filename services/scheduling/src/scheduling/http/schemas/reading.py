@@ -8,6 +8,7 @@ from jalsa.http import PageArgs
 from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words, state
 from jalsa.http.sheets import separator
 from jalsa.service.errors import Message
+from scheduling.commands.appointments import FindAppointments, FindQueue
 from scheduling.domain import GROUP, INDIVIDUAL, PACKAGE, PARTICIPANT, SESSION
 from scheduling.http.schemas.sessions import DECISIONS, PackagePlace, ParticipantAnswer
 from scheduling.http.schemas.setup import CLOSURE_KINDS
@@ -19,6 +20,8 @@ MAX_REPORT_DAYS = 366
 
 
 class AppointmentArgs(PageArgs):
+    into = FindAppointments
+
     patient_id = fields.UUID()
     package_id = fields.UUID()
     clinic_id = fields.UUID()
@@ -35,12 +38,14 @@ class AppointmentArgs(PageArgs):
 
 
 class QueueArgs(PageArgs):
+    into = FindQueue
+
     clinic_id = fields.UUID(required=True)
 
 
 class QueueEntry(ParticipantAnswer):
     position = fields.Integer(metadata={"description": "1 is who arrived first of those who are still waiting"})
-    waiting_minutes = fields.Integer(metadata={"description": "LockedPackage minutes since the arrival"})
+    waiting_minutes = fields.Integer(metadata={"description": "Whole minutes since the arrival"})
 
 
 class CalendarArgs(Schema):

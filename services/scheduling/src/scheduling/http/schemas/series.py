@@ -6,6 +6,8 @@ from marshmallow import Schema, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Name, sometimes, state
+from jalsa.service.commands import Loaded
+from scheduling.commands.series import CreateSeries, FindSeries, JoinSeries, LeaveSeries
 from scheduling.domain import PARTICIPANT
 from scheduling.domain.recurrence import MAX_OCCURRENCES
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override, Where, check_minimum, group_places
@@ -20,6 +22,8 @@ _RULE = (
 
 
 class SeriesBody(Where):
+    into = CreateSeries
+
     starts_on = Day(
         required=True,
         metadata={"description": "A local day: the first occurrence is the rule's first day from then on"},
@@ -117,12 +121,16 @@ class NewSeriesAnswer(SeriesAnswer):
 
 
 class SeriesArgs(PageArgs):
+    into = FindSeries
+
     clinic_id = fields.UUID()
     provider_id = fields.UUID()
     service_type = Name(max=20)
 
 
-class MemberBody(Schema):
+class MemberBody(Loaded):
+    into = JoinSeries
+
     patient_id = fields.UUID(required=True)
     from_date = Day(metadata={"description": "The first local day; today if absent"})
     notes = FreeText(allow_none=True, load_default=None, metadata={"description": "Of every appointment"})
@@ -132,7 +140,9 @@ class MemberBody(Schema):
     override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
 
-class LeaveBody(Schema):
+class LeaveBody(Loaded):
+    into = LeaveSeries
+
     from_date = Day(metadata={"description": "The first local day without the patient; today if absent"})
     reason = FreeText(max=500, allow_none=True, load_default=None)
 

@@ -6,15 +6,17 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Name, state
+from jalsa.service.commands import Loaded
+from scheduling.commands.waitlist import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 from scheduling.domain import ATTENTION, ENTRY
-from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override
 from scheduling.policy import CARE
+from scheduling.timetable.hours import PARTS_OF_DAY
 
 _PRIORITY = {"description": "1 (most urgent) to 5"}
 
 
-class _Wishes(Schema):
+class _Wishes(Loaded):
     """What an entry for a service type may ask of a session, in the clinic's wall time; what is left out is any."""
 
     clinic_id = fields.UUID(allow_none=True)
@@ -34,6 +36,8 @@ class _Wishes(Schema):
 
 
 class WaitlistBody(_Wishes):
+    into = AddEntry
+
     patient_id = fields.UUID(required=True)
     session_id = fields.UUID(metadata={"description": "Wait for this session alone"})
     service_type = Name(max=20, metadata={"description": "Wait for any session of this service type (its code)"})
@@ -50,11 +54,15 @@ class WaitlistBody(_Wishes):
 
 
 class WaitlistPatch(_Wishes):
+    into = ChangeEntry
+
     priority = fields.Integer(strict=True, validate=validate.Range(1, 5), metadata=_PRIORITY)
     notes = FreeText(allow_none=True)
 
 
-class AcceptBody(Schema):
+class AcceptBody(Loaded):
+    into = AcceptOffer
+
     override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
 
@@ -113,6 +121,8 @@ class WaitlistEntryAnswer(Answer):
 
 
 class WaitlistArgs(PageArgs):
+    into = FindEntries
+
     session_id = fields.UUID()
     service_type = Name(max=20)
     clinic_id = fields.UUID()
