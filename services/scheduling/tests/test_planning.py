@@ -25,7 +25,7 @@ from scheduling.domain.planning import (
     plan,
     warnings,
 )
-from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason
+from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason, warning
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BERLIN, RIYADH, NEW_YORK = "Europe/Berlin", "Asia/Riyadh", "America/New_York"
@@ -563,7 +563,7 @@ PERIOD = "from 1 March 2026 to 29 May 2026"
             Failure(1, "no-provider", MARCH, MARCH + 89 * DAY),
             some_preferences(first=MARCH),
             ASSIGNED,
-            "The assigned provider is not active any more, or has no working hours in this clinic.",
+            "The assigned provider is no longer active, or has no working hours in this clinic.",
         ),
         (
             Failure(3, "period-over", MARCH + 90 * DAY, MARCH + 89 * DAY),
@@ -611,6 +611,43 @@ def test_the_reason_against_one_time_speaks_of_that_time(code: str, text: str) -
     failure = Failure(1, code, MARCH, MARCH, PROVIDERS[0], at(MARCH, 9, 30))
     assert reason(failure, some_preferences(), ASSIGNED) == text
     assert "09:30" in reason(failure, some_preferences(), ASSIGNED, "ar") or code == "no-provider"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "counted"),
+    [
+        (1, "دقيقة واحدة"),
+        (2, "دقيقتين"),
+        (3, "3 دقائق"),
+        (10, "10 دقائق"),
+        (11, "11 دقيقة"),
+        (45, "45 دقيقة"),
+        (100, "100 دقيقة"),
+        (105, "105 دقائق"),
+        (480, "480 دقيقة"),
+    ],
+)
+def test_arabic_counts_minutes_by_its_own_plural_forms(minutes: int, counted: str) -> None:
+    preferences = some_preferences(first=MARCH, length=minutes * MINUTE)
+    in_a_period = Failure(1, "provider-busy", MARCH, MARCH + 89 * DAY)
+    assert reason(in_a_period, preferences, ASSIGNED, "ar") == (
+        f"لا توجد مدة {counted} متاحة لدى مقدم الخدمة المعيَّن من 1 مارس 2026 إلى 29 مايو 2026."
+    )
+    at_one_time = Failure(1, "provider-busy", MARCH, MARCH, PROVIDERS[0], at(MARCH, 9, 30))
+    assert f" لمدة {counted} من الساعة 09:30 في 1 مارس 2026." in reason(at_one_time, preferences, ASSIGNED, "ar")
+
+
+@pytest.mark.parametrize(
+    ("days", "counted"),
+    [(1, "يوم واحد"), (2, "يومين"), (3, "3 أيام"), (10, "10 أيام"), (11, "11 يوما"), (30, "30 يوما")],
+)
+def test_arabic_counts_days_by_its_own_plural_forms(days: int, counted: str) -> None:
+    assert warning("gap", days, "ar") == f"تفصلها عن الجلسة السابقة مدة أقل من {counted}."
+    over = Failure(3, "period-over", MARCH + 88 * DAY, MARCH + 89 * DAY)
+    preferences = some_preferences(first=MARCH, gap_days=days, weekdays=frozenset([0, 4]))
+    assert reason(over, preferences, ASSIGNED, "ar") == (
+        f"تنتهي الفترة في 29 مايو 2026، ولم يبق فيها الأحد أو الخميس تفصله عن الجلسات الأخرى مدة {counted} أو أكثر."
+    )
 
 
 def test_a_hundred_sessions_among_fifty_providers_over_two_years_take_no_time() -> None:
