@@ -25,7 +25,7 @@ from scheduling.domain.planning import (
     plan,
     warnings,
 )
-from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason, warning
+from scheduling.domain.reasons import ANYBODY, ASSIGNED, HOLDS_OTHERS, reason, warning
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BERLIN, RIYADH, NEW_YORK = "Europe/Berlin", "Asia/Riyadh", "America/New_York"
@@ -44,10 +44,10 @@ class Question:
     preferences: PlanningPreferences
     options: Mapping[int, Sequence[ProviderOption]]
     rooms: Rooms | None
-    standing: Sequence[Occurrence]
+    placed: Sequence[Occurrence]
 
     def plan(self) -> list[Planned]:
-        return plan(self.preferences, self.options, self.rooms, self.standing)
+        return plan(self.preferences, self.options, self.rooms, self.placed)
 
 
 # The model: a session may begin at every quarter of an hour that the clock shows, unless something is said against it.
@@ -200,7 +200,7 @@ def questions(draw: st.DrawFn) -> Question:
 
     everybody = [option(p) for p in PROVIDERS[: draw(st.integers(0, 3))]]
     total = draw(st.integers(2, 6))
-    standing = [
+    placed = [
         Occurrence(
             number,
             midnight + (n * 15) * MINUTE,
@@ -210,7 +210,7 @@ def questions(draw: st.DrawFn) -> Question:
         )
         for number, n in draw(st.dictionaries(st.integers(1, total), st.integers(-90, 12 * 96), max_size=3)).items()
     ]
-    taken = {o.number for o in standing}
+    taken = {o.number for o in placed}
     rooms = draw(st.integers(0, 2))
     return Question(
         preferences=preferences,
@@ -220,7 +220,7 @@ def questions(draw: st.DrawFn) -> Question:
             if n not in taken
         },
         rooms=Rooms({room: always_or_some() for room in ROOMS[:rooms]}) if rooms else None,
-        standing=standing,
+        placed=placed,
     )
 
 
@@ -228,7 +228,7 @@ def questions(draw: st.DrawFn) -> Question:
 @given(questions())
 def test_each_session_has_the_best_place_that_there_is_and_fails_only_where_there_is_none(question: Question) -> None:
     preferences = question.preferences
-    placed = [*question.standing]
+    placed = [*question.placed]
     found = question.plan()
     assert [one.number for one in found] == sorted(question.options)
     for one in found:
@@ -270,7 +270,7 @@ def test_the_same_question_has_the_same_answer(question: Question) -> None:
 @given(questions())
 def test_what_is_planned_can_be_had_as_it_is(question: Question) -> None:
     planned = [one for one in question.plan() if isinstance(one, Occurrence)]
-    assert check(question.preferences, question.options, question.rooms, planned, question.standing) == planned
+    assert check(question.preferences, question.options, question.rooms, planned, question.placed) == planned
 
 
 @settings(max_examples=100, deadline=None)
@@ -290,9 +290,9 @@ def test_of_what_a_person_wants_that_is_refused_which_nobody_can_have(
         )
         for number, (n, who, room) in zip(question.options, wanted, strict=False)
     ]
-    found = check(preferences, question.options, rooms, asked, question.standing)
+    found = check(preferences, question.options, rooms, asked, question.placed)
     assert [one.number for one in found] == [one.number for one in asked]
-    placed = [*question.standing]
+    placed = [*question.placed]
     for one, got in sorted(zip(asked, found, strict=True), key=lambda pair: (pair[0].starts_at, pair[0].number)):
         option = next((c for c in question.options[one.number] if c.provider_id == one.provider_id), None)
         if option is None:
@@ -408,9 +408,9 @@ def test_a_session_that_is_tried_again_stays_between_its_neighbours_or_goes_behi
         Occurrence(n, at(day, 9), at(day, 10), PROVIDERS[0]) for n, day in ((1, SUNDAY), (3, SUNDAY + 4 * DAY))
     )
     again = {2: [office()]}
-    assert told(preferences, plan(preferences, again, standing=[one, three])) == ["24.11. 09:00"]
+    assert told(preferences, plan(preferences, again, placed=[one, three])) == ["24.11. 09:00"]
     closer = replace(three, starts_at=three.starts_at - DAY, ends_at=three.ends_at - DAY)
-    assert told(preferences, plan(preferences, again, standing=[one, closer])) == ["27.11. 09:00"]
+    assert told(preferences, plan(preferences, again, placed=[one, closer])) == ["27.11. 09:00"]
 
 
 def test_of_two_who_are_free_the_one_who_holds_the_others_is_taken() -> None:
@@ -531,7 +531,7 @@ PERIOD = "from 1 March 2026 to 29 May 2026"
         (
             Failure(1, "provider-busy", MARCH, MARCH),
             some_preferences(first=MARCH, last=MARCH, weekdays=frozenset([0])),
-            CHOSEN,
+            HOLDS_OTHERS,
             "No free 60 minutes of the provider of the other sessions on 1 March 2026.",
         ),
         (

@@ -21,7 +21,7 @@ from scheduling.domain.planning import (
 )
 
 #: Whom a session is to be held by.
-ASSIGNED, CHOSEN, ANYBODY = "ASSIGNED", "CHOSEN", "ANYBODY"
+ASSIGNED, HOLDS_OTHERS, ANYBODY = "ASSIGNED", "HOLDS_OTHERS", "ANYBODY"
 _HOURS, _BUSY, _PATIENT = STAGES
 _ENDED = "period-ended"
 
@@ -68,7 +68,7 @@ _ENGLISH = _Language(
     },
     who={
         ASSIGNED: "the assigned provider",
-        CHOSEN: "the provider of the other sessions",
+        HOLDS_OTHERS: "the provider of the other sessions",
         ANYBODY: "any provider of this clinic",
     },
     alternatives=(", ", " or "),
@@ -108,7 +108,7 @@ _ARABIC = _Language(
     },
     who={
         ASSIGNED: "مقدم الخدمة المعيَّن",
-        CHOSEN: "مقدم خدمة الجلسات الأخرى",
+        HOLDS_OTHERS: "مقدم خدمة الجلسات الأخرى",
         ANYBODY: "أي من مقدمي الخدمة في هذه العيادة",
     },
     alternatives=(" أو ", " أو "),

@@ -1,13 +1,17 @@
-"""Plans of a package: made from a few reads, and dry unless the providers and rooms are locked first."""
+"""Where sessions of a package can go. A plan is made from a few reads; with locks, nobody else takes what it found."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import PARTS_OF_DAY, day_of, last_day, zone_of
+from jalsa.service.errors import InvalidField
+from scheduling.commands.packages import SessionPlacement
+from scheduling.domain.hours import PARTS_OF_DAY, TOO_FAR_AHEAD, day_of, last_day, zone_of
 from scheduling.domain.planning import (
     OPEN_PERIOD_DAYS,
     STEP_MINUTES,
@@ -20,10 +24,11 @@ from scheduling.domain.planning import (
     check,
     plan,
 )
-from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason
-from scheduling.errors import Unplaced
-from scheduling.models import Package, PackageSession
+from scheduling.domain.reasons import ANYBODY, ASSIGNED, HOLDS_OTHERS, reason
+from scheduling.errors import PackageConflicts, Unplaced
+from scheduling.models import Clinic, Package, PackageSession, Provider, ServiceType
 from scheduling.operations.locks import lock
+from scheduling.operations.placing import active_provider, active_room
 from scheduling.queries.availability import Search
 from scheduling.queries.planning import FreeTime, free_time, qualified, rooms_of
 
@@ -32,8 +37,8 @@ OTHER_DAY, OTHER_PROVIDER, LATER = "OTHER_DAY", "OTHER_PROVIDER", "LATER"
 
 
 @dataclass(frozen=True)
-class Task:
-    """Sessions of a package that are to be placed beside those that are `standing`, as things are at `now`.
+class PlanningTask:
+    """Sessions of a package that are to be placed beside those that are `placed` already, as things are at `now`.
 
     Appointments of the sessions that are `moving` away stand in nobody's way. The period is the package's, unless local
     days are given for it.
@@ -42,7 +47,7 @@ class Task:
     package: Package
     package_sessions: Sequence[PackageSession]
     now: datetime
-    standing: Collection[Occurrence] = ()
+    placed: Collection[Occurrence] = ()
     moving: frozenset[UUID] = frozenset()
     since: date | None = None
     until: date | None = None
@@ -64,6 +69,11 @@ class Task:
         """The last local day on which any session may be."""
         return last_day(self.now, self.package.clinic.timezone)
 
+    def check_horizon(self, wanted: Sequence[Occurrence], field: str) -> None:
+        """Raises a 422 problem of that field where one of the placements is too far ahead."""
+        if any(day_of(one.starts_at, self.package.clinic.timezone) > self.horizon for one in wanted):
+            raise InvalidField(field, TOO_FAR_AHEAD)
+
     @property
     def preferences(self) -> PlanningPreferences:
         """What the sessions have in common."""
@@ -82,44 +92,104 @@ class Task:
         )
 
 
-def refusals(task: Task, placements: Sequence[Planned]) -> dict[int, Unplaced]:
-    """Why sessions have no placement, by their numbers."""
-    package_sessions = {package_session.session_number: package_session for package_session in task.package_sessions}
-    one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in placements)
-    chosen = one_holds_others and not task.package.use_multiple_providers
+@dataclass(frozen=True)
+class SchedulingPlan:
+    """For each session of a task, where and when it goes, or why it goes nowhere."""
 
-    def refusal(one: Failure) -> Unplaced:
-        who = (
-            ASSIGNED if package_sessions[one.number].assigned_to else CHOSEN if chosen and one.provider_id else ANYBODY
-        )
-        texts = (reason(one, task.preferences, who, language) for language in ("en", "ar"))
-        return Unplaced(one.number, one.code, *texts)
+    task: PlanningTask
+    planned: Sequence[Planned]
 
-    return {one.number: refusal(one) for one in placements if isinstance(one, Failure)}
+    @property
+    def occurrences(self) -> list[Occurrence]:
+        """The sessions that have a placement."""
+        return [one for one in self.planned if isinstance(one, Occurrence)]
+
+    @cached_property
+    def refusals(self) -> dict[int, Unplaced]:
+        """Why sessions have no placement, by their numbers."""
+        return {one.number: self._refusal(one) for one in self.planned if isinstance(one, Failure)}
+
+    def check_complete(self) -> None:
+        """Raises 409 `package-conflicts` where a session has no placement."""
+        if self.refusals:
+            raise PackageConflicts(list(self.refusals.values()))
+
+    def _refusal(self, failure: Failure) -> Unplaced:
+        package_session = next(s for s in self.task.package_sessions if s.session_number == failure.number)
+        one_holds_others = not self.task.package.use_multiple_providers and (self.task.placed or self.occurrences)
+        if package_session.assigned_to:
+            who = ASSIGNED
+        else:
+            who = HOLDS_OTHERS if one_holds_others and failure.provider_id else ANYBODY
+        texts = (reason(failure, self.task.preferences, who, language) for language in ("en", "ar"))
+        return Unplaced(failure.number, failure.code, *texts)
 
 
-def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
+class AlternativePlacement(NamedTuple):
+    """Another placement for a session that has none, and how it differs from what was asked for."""
+
+    kind: str
+    occurrence: Occurrence
+
+
+def plan_sessions(db: Session, task: PlanningTask, *, locked: bool = False) -> SchedulingPlan:
     """Where the sessions go, by number; with `locked`, nobody else books these providers and rooms meanwhile."""
     if task.first > task.last:
-        return plan(task.preferences, {package_session.session_number: () for package_session in task.package_sessions})
-    return _plan(task, _free(db, task, _providers(db, task), task.last, locked=locked), task.preferences)
+        nobody = {package_session.session_number: () for package_session in task.package_sessions}
+        return SchedulingPlan(task, plan(task.preferences, nobody))
+    free = _free(db, task, _providers(db, task), task.last, locked=locked)
+    return SchedulingPlan(task, _plan(task, free, task.preferences))
 
 
-def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
+def choose_placements(db: Session, task: PlanningTask, named: Sequence[SessionPlacement]) -> SchedulingPlan:
+    """Which of the named placements are possible, or without any a new plan. Providers and rooms are locked.
+
+    Each session is as long as all of the package, and in its room unless another is named. Raises 422 problems for who
+    and what does not belong there, and for a day that is too far ahead.
+    """
+    if not named:
+        return plan_sessions(db, task, locked=True)
+    package = task.package
+    length = timedelta(minutes=package.session_duration_minutes)
+    wanted = []
+    for one in named:
+        if one.starts_at is None or one.provider_id is None:
+            continue
+        room_id = one.room_id or package.room_id
+        qualified_provider(db, one.provider_id, package.clinic, package.service_type, "sessions")
+        active_room(db, room_id, package.clinic, "sessions")
+        wanted.append(Occurrence(one.session_number, one.starts_at, one.starts_at + length, one.provider_id, room_id))
+    task.check_horizon(wanted, "sessions")
+    return check_placements(db, task, wanted)
+
+
+def qualified_provider(
+    db: Session, provider_id: UUID, clinic: Clinic, service_type: ServiceType, field: str
+) -> Provider:
+    """The provider. Raises a 422 problem of that field unless active, in the clinic and of the discipline."""
+    provider = active_provider(db, provider_id, clinic, field)
+    if provider.discipline != service_type.discipline:
+        raise InvalidField(field, "The provider's discipline is not that of the service type.")
+    return provider
+
+
+def check_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurrence]) -> SchedulingPlan:
     """Which of the wanted placements are possible, in their order. Providers and rooms are locked.
 
     The period, the days and the order are the caller's own.
     """
-    return check(task.preferences, *_time_for(db, task, wanted), wanted, task.standing)
+    if not wanted:
+        return SchedulingPlan(task, [])
+    return SchedulingPlan(task, check(task.preferences, *_time_for(db, task, wanted), wanted, task.placed))
 
 
-def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
+def nearest_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurrence]) -> SchedulingPlan:
     """The wanted placements, in their order. For each impossible one, the nearest free time of the provider.
 
     That is on its own day, or on the first after it in the period that has any; providers and rooms are locked.
     """
     options, rooms = _time_for(db, task, wanted, task.last)
-    found = {one.number: one for one in check(task.preferences, options, rooms, wanted, task.standing)}
+    found = {one.number: one for one in check(task.preferences, options, rooms, wanted, task.placed)}
     tz = zone_of(task.preferences.zone)
     for one in sorted(wanted, key=lambda o: o.number):
         if isinstance(found[one.number], Occurrence):
@@ -127,43 +197,41 @@ def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
         local = one.starts_at.astimezone(tz)
         first, length = max(local.date(), task.first), one.ends_at - one.starts_at
         preferences = replace(task.preferences, first=first, length=length, preferred=local.time(), tolerance_days=0)
-        taken = [*task.standing, *(other for other in found.values() if isinstance(other, Occurrence))]
+        taken = [*task.placed, *(other for other in found.values() if isinstance(other, Occurrence))]
         needed = rooms if rooms and rooms.required else None
         [found[one.number]] = plan(preferences, {one.number: options[one.number]}, needed, taken)
-    return [found[one.number] for one in wanted]
+    return SchedulingPlan(task, [found[one.number] for one in wanted])
 
 
-def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int, list[tuple[str, Occurrence]]]:
+def alternatives(db: Session, found: SchedulingPlan) -> dict[int, list[AlternativePlacement]]:
     """Other placements for the sessions that have none: each differs in one thing, and all of a kind go together."""
-    failed = {one.number for one in found if isinstance(one, Failure)}
+    task, failed = found.task, found.refusals.keys()
     if not failed:
         return {}
     rest = replace(
         task,
         package_sessions=[s for s in task.package_sessions if s.session_number in failed],
-        standing=[*task.standing, *(one for one in found if isinstance(one, Occurrence))],
+        placed=[*task.placed, *found.occurrences],
     )
     later = min(max(task.last, task.first) + timedelta(days=OPEN_PERIOD_DAYS), task.horizon)
     free = _free(db, rest, _everybody(db, task.package), later)
+    preferences = rest.preferences
     anybody = {package_session.session_number: free.of(None) for package_session in rest.package_sessions}
-    plans = (
-        (
-            OTHER_DAY,
-            _plan(rest, free, replace(rest.preferences, weekdays=frozenset())) if rest.preferences.weekdays else [],
-        ),
-        (OTHER_PROVIDER, plan(rest.preferences, anybody, free.rooms, rest.standing)),
-        (LATER, _plan(rest, free, replace(rest.preferences, last=later))),
-    )
-    offered: dict[int, list[tuple[str, Occurrence]]] = {number: [] for number in failed}
-    for kind, placements in plans:
-        for one in placements:
-            if isinstance(one, Occurrence) and one not in [known for _, known in offered[one.number]]:
-                offered[one.number].append((kind, one))
+    plans = {
+        OTHER_DAY: _plan(rest, free, replace(preferences, weekdays=frozenset())) if preferences.weekdays else [],
+        OTHER_PROVIDER: plan(preferences, anybody, free.rooms, rest.placed),
+        LATER: _plan(rest, free, replace(preferences, last=later)),
+    }
+    offered: dict[int, list[AlternativePlacement]] = {number: [] for number in failed}
+    for kind, planned in plans.items():
+        for one in planned:
+            if isinstance(one, Occurrence) and one not in [known.occurrence for known in offered[one.number]]:
+                offered[one.number].append(AlternativePlacement(kind, one))
     return offered
 
 
 def _time_for(
-    db: Session, task: Task, wanted: Sequence[Occurrence], until: date | None = None
+    db: Session, task: PlanningTask, wanted: Sequence[Occurrence], until: date | None = None
 ) -> tuple[Mapping[int, Sequence[ProviderOption]], Rooms | None]:
     """The providers' and rooms' free time on all days of the wanted placements, and on to another; locked."""
     package = task.package
@@ -180,14 +248,14 @@ def _time_for(
     return options, free.rooms and replace(free.rooms, required=required)
 
 
-def _plan(task: Task, free: FreeTime, preferences: PlanningPreferences) -> list[Planned]:
+def _plan(task: PlanningTask, free: FreeTime, preferences: PlanningPreferences) -> list[Planned]:
     """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best.
 
     Where nobody is possible, the reason names what all of them have in common.
     """
 
     def with_any(options: Sequence[ProviderOption]) -> list[Planned]:
-        return plan(preferences, _options(task, free, options), free.rooms, task.standing)
+        return plan(preferences, _options(task, free, options), free.rooms, task.placed)
 
     of_one = {
         package_session.session_number
@@ -196,14 +264,16 @@ def _plan(task: Task, free: FreeTime, preferences: PlanningPreferences) -> list[
     }
     if task.package.use_multiple_providers or not of_one:
         return with_any(free.options)
-    known = {one.provider_id for one in task.standing}
+    known = {one.provider_id for one in task.placed}
     ones = [option for option in free.options if option.provider_id in known] or free.options
     best = min((with_any([one]) for one in ones), key=_unfit, default=[])
     fits = any(isinstance(one, Occurrence) and one.number in of_one for one in best)
     return best if fits else with_any(ones)
 
 
-def _options(task: Task, free: FreeTime, anybody: Sequence[ProviderOption]) -> Mapping[int, Sequence[ProviderOption]]:
+def _options(
+    task: PlanningTask, free: FreeTime, anybody: Sequence[ProviderOption]
+) -> Mapping[int, Sequence[ProviderOption]]:
     return {
         package_session.session_number: free.of(package_session.assigned_to) if package_session.assigned_to else anybody
         for package_session in task.package_sessions
@@ -216,7 +286,7 @@ def _unfit(found: Sequence[Planned]) -> tuple[int, list[datetime]]:
     return len(found) - len(placements), placements[-1:]
 
 
-def _providers(db: Session, task: Task) -> set[UUID]:
+def _providers(db: Session, task: PlanningTask) -> set[UUID]:
     assigned = {package_session.assigned_to for package_session in task.package_sessions}
     return {p for p in assigned if p} | (_everybody(db, task.package) if None in assigned else set())
 
@@ -227,7 +297,7 @@ def _everybody(db: Session, package: Package) -> set[UUID]:
 
 def _free(
     db: Session,
-    task: Task,
+    task: PlanningTask,
     provider_ids: Collection[UUID],
     last: date,
     *,

@@ -1,0 +1,1 @@
+"""What the use cases of scheduling are given, a module for each subject."""
