@@ -118,7 +118,7 @@ def lamp_attributes(
         "position": str(sequence),
         "correlationid": "c-1",
         "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
-        "dataschema": f"/alpha/v1/events/schemas/{event}",
+        "dataschema": f"https://jalsa.test/alpha/v1/events/schemas/{event}",
         "datacontenttype": "application/json",
         "data": {"lamp_id": str(lamp_id), "level": sequence} | data,
     }

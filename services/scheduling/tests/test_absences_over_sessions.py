@@ -13,7 +13,7 @@ from scheduling.operations import minimum_attendance
 from .factories import Centre, at, created, ok, problem
 from .waiting import WaitingDesk
 
-OVERRIDE = {"override": {"reason": "The family comes from far away."}}
+OVERRIDE: dict[str, Any] = {"override": {"reason": "The family comes from far away."}}
 DAY = timedelta(days=1)
 
 

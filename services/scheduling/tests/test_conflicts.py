@@ -7,7 +7,7 @@ import pytest
 
 from .factories import Centre, Desk, at, created, hours_on, ok, problem
 
-OVERRIDE = {"override": {"reason": "The family travels far"}}
+OVERRIDE: dict[str, Any] = {"override": {"reason": "The family travels far"}}
 
 
 def buffered(desk: Desk, before: int = 0, after: int = 0, **session: Any) -> dict[str, Any]:

@@ -19,17 +19,22 @@ from jalsa.dev.kit import ServiceKit, example, golden
 from jalsa.events.contracts import FOLDER
 from jalsa.events.envelope import Envelope
 from jalsa.events.outbox import COLUMNS, envelope_of
+from jalsa.service.commands import given
 from jalsa.service.context import Context
 from jalsa.service.ids import new_id
 from scheduling import queries
+from scheduling.commands.appointments import BookAppointment, BookParticipant, RescheduleParticipant
 from scheduling.commands.package_changes import PausePackage
 from scheduling.commands.packages import CreatePackage
+from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
+from scheduling.commands.sessions import CreateSession
+from scheduling.commands.setup import AddRoom, AddServiceType, OpenClinic, RegisterProvider, SetWorkingHours
+from scheduling.commands.waitlist import AddEntry
 from scheduling.domain.hours import WorkingHours
 from scheduling.events.catalogue import PUBLISHES
 from scheduling.events.streams import STREAMS
 from scheduling.models import ClearanceProjection, PatientProjection
 from scheduling.operations import (
-    attendance,
     corrections,
     offers,
     package_changes,
@@ -40,6 +45,7 @@ from scheduling.operations import (
     projections,
     sessions,
     setup,
+    use_cases,
     waitlist,
 )
 
@@ -70,62 +76,74 @@ class Story:
     def clinic(self) -> Any:
         shown = self.booked["clinic"]
         self.ids(setup, shown["id"])
-        data = {name: shown[name] for name in ("code", "name_en", "name_ar")}
-        return setup.create_clinic(self.db, {**data, "timezone": "Asia/Riyadh"}, now=self.now)
+        command = OpenClinic(
+            code=shown["code"], name_en=shown["name_en"], name_ar=shown["name_ar"], timezone="Asia/Riyadh"
+        )
+        return setup.create_clinic(self.db, command, now=self.now)
 
     def provider(self) -> Any:
         clinic, shown = self.clinic(), self.booked["provider"]
         self.ids(setup, str(new_id()), shown["id"])
-        data = {name: shown[name] for name in ("user_id", "name_en", "name_ar")}
-        provider = setup.create_provider(self.db, {**data, "discipline": "OT", "clinic_ids": [clinic.id]}, now=self.now)
+        command = RegisterProvider(
+            user_id=shown["user_id"],
+            name_en=shown["name_en"],
+            name_ar=shown["name_ar"],
+            discipline="OT",
+            clinic_ids=[clinic.id],
+        )
+        provider = setup.create_provider(self.db, command, now=self.now)
         self.ids(setup, *(str(new_id()) for _ in range(7)))
         midnight = self.now.replace(hour=0, minute=0).time()
         week = [WorkingHours(day, midnight, midnight, clinic.id) for day in range(7)]
-        setup.set_working_hours(self.db, provider, week)
+        setup.set_working_hours(self.db, provider, SetWorkingHours(items=week))
         return provider
 
-    def placement(self, told: dict[str, Any]) -> dict[str, Any]:
-        """What a caller would send for the session of an example."""
+    def placement(self, told: dict[str, Any]) -> WantedPlacement:
+        """Where and when the session of an example is."""
         provider, session = self.provider(), told["session"]
         self.ids(setup, self.booked["room"]["id"], str(new_id()))
         clinic_id = provider.clinic_ids[0]
-        room = setup.create_room(self.db, {"clinic_id": clinic_id, "name": self.booked["room"]["name"]})
+        room = setup.create_room(self.db, AddRoom(clinic_id=clinic_id, name=self.booked["room"]["name"]))
         setup.create_service_type(
             self.db,
-            {
-                "code": session["service_type"],
-                "name_en": "Occupational therapy",
-                "name_ar": "علاج",
-                "discipline": "OT",
-                "default_duration_minutes": 30,
-            },
+            AddServiceType(
+                code=session["service_type"],
+                name_en="Occupational therapy",
+                name_ar="علاج",
+                discipline="OT",
+                default_duration_minutes=30,
+            ),
         )
         self.ids(sessions, session["id"])
-        return {
-            "clinic_id": clinic_id,
-            "provider_id": provider.id,
-            "room_id": room.id if told["room"] else None,
-            "service_type": session["service_type"],
-            "session_type": session["type"],
-            "starts_at": datetime.fromisoformat(session["starts_at"]),
-            "duration_minutes": session["duration_minutes"],
-            "max_capacity": session["max_capacity"],
-        }
+        return WantedPlacement(
+            clinic_id=clinic_id,
+            provider_id=provider.id,
+            room_id=room.id if told["room"] else None,
+            service_type=session["service_type"],
+            starts_at=datetime.fromisoformat(session["starts_at"]),
+            duration_minutes=session["duration_minutes"],
+        )
 
     def session(self, told: dict[str, Any]) -> Any:
-        return sessions.create_session(self.db, self.placement(told), now=self.now)
+        shown = told["session"]
+        details = {"session_type": shown["type"], "max_capacity": shown["max_capacity"]}
+        command = CreateSession(**details, **given(self.placement(told)))
+        return sessions.create_session(self.db, command, now=self.now)
 
     def book(self, told: dict[str, Any]) -> Any:
         patient = UUID(told["patient_id"])
         projections.save_patient(self.db, patient, file_number="FILE-2026-000001", active=True)
         self.ids(participants, told["appointment_id"])
         if told["session"]["type"] == "INDIVIDUAL":
-            late = {"override": {"reason": "A day on paper"}} if told.get("recorded_late") else {}
-            place = {**self.placement(told), "patient_id": patient, **late}
-            booking = participants.book_appointment(self.db, place, now=self.now)
+            late = Override(reason="A day on paper") if told.get("recorded_late") else None
+            place = replace(self.placement(told), override=late)
+            booked = use_cases.book_appointment(
+                self.db, BookAppointment(patient_id=patient, **given(place)), now=self.now
+            )
         else:
-            booking = participants.book(self.db, self.session(told).id, {"patient_id": patient}, now=self.now)
-        return participants.locked_participant(self.db, booking.participant.id)
+            session = self.session(told)
+            booked = use_cases.book_participant(self.db, session.id, BookParticipant(patient_id=patient), now=self.now)
+        return participants.locked_participant(self.db, booked.participant.id)
 
     def session_of(self, capacity: int) -> Any:
         """The session of the examples with other places, and its participant."""
@@ -136,34 +154,35 @@ class Story:
         participant = self.book(self.booked)
         projections.set_clearance(self.db, participant.id, cleared=override is None)
         projections.set_consent(self.db, participant.patient_id, consented=True, clinic_ids=[])
-        return attendance.check_in(self.db, participant, override, now=self.later)
+        return use_cases.check_in(self.db, participant, override, now=self.later)
 
     def move(self, session: Any) -> None:
         """Move the session, and the participant who may be in it, to where the example says."""
-        new = {"starts_at": datetime.fromisoformat(self.data["session"]["starts_at"])}
-        sessions.reschedule_session(self.db, session, {**new, "room_id": None}, now=self.later)
+        new = NewPlacement(starts_at=datetime.fromisoformat(self.data["session"]["starts_at"]), room_id=None)
+        use_cases.reschedule_session(self.db, session, new, now=self.later)
 
     def move_to_another(self) -> None:
         """Move the participant alone to another session of the same service type."""
         participant, told = self.book(self.booked), self.data["session"]
         self.ids(sessions, told["id"])
-        place = {
-            "clinic_id": participant.session.clinic_id,
-            "provider_id": participant.session.provider_id,
-            "room_id": participant.session.room_id,
-            "service_type": participant.session.service_type.code,
-            "session_type": "GROUP",
-            "max_capacity": told["max_capacity"],
-            "starts_at": datetime.fromisoformat(told["starts_at"]),
-            "duration_minutes": told["duration_minutes"],
-        }
-        other = sessions.create_session(self.db, place, now=self.now)
-        participants.reschedule(self.db, participant, {"session_id": other.id}, now=self.later)
+        command = CreateSession(
+            clinic_id=participant.session.clinic_id,
+            provider_id=participant.session.provider_id,
+            room_id=participant.session.room_id,
+            service_type=participant.session.service_type.code,
+            session_type="GROUP",
+            max_capacity=told["max_capacity"],
+            starts_at=datetime.fromisoformat(told["starts_at"]),
+            duration_minutes=told["duration_minutes"],
+        )
+        other = sessions.create_session(self.db, command, now=self.now)
+        into = RescheduleParticipant(session_id=other.id)
+        use_cases.reschedule_appointment(self.db, participant, into, now=self.later)
 
     def complete(self) -> None:
         session = self.arrive().session
-        sessions.start_session(self.db, session, now=self.later)
-        sessions.complete_session(self.db, session, now=self.later)
+        use_cases.start_session(self.db, session, now=self.later)
+        use_cases.complete_session(self.db, session, now=self.later)
 
     def undo(self, participant: Any) -> None:
         """The outcome of a participant was a slip."""
@@ -189,9 +208,9 @@ class Story:
         self.ids(sessions, self.booked["session"]["id"], str(new_id()), str(new_id()))
         command = CreatePackage(
             patient_id=patient,
-            clinic_id=place["clinic_id"],
-            provider_id=place["provider_id"],
-            service_type=place["service_type"],
+            clinic_id=place.clinic_id,
+            provider_id=place.provider_id,
+            service_type=place.service_type,
             total_sessions=told["total_sessions"],
             session_duration_minutes=60,
             start_date=date(2026, 11, 23),
@@ -206,8 +225,8 @@ class Story:
         """All three sessions, one a day, are attended in the end; returns the last participant."""
         for _, participant in self.package(preferred_days=[]).placed():
             held = participants.locked_participant(self.db, participant.id)
-            attendance.check_in(self.db, held, "Told by an example", now=self.later)
-            attendance.attend(self.db, held, now=self.later)
+            use_cases.check_in(self.db, held, "Told by an example", now=self.later)
+            use_cases.attend(self.db, held, now=self.later)
         return held
 
     def offer(self) -> Any:
@@ -217,10 +236,10 @@ class Story:
         projections.save_patient(self.db, patient, file_number="FILE-2026-000002", active=True)
         self.ids(waitlist, told["entry_id"])
         self.ids(offers, told["offer_id"])
-        wanted = {"patient_id": patient, "session_id": session.id, "priority": 3, "notes": None}
+        wanted = AddEntry(patient_id=patient, session_id=session.id)
         entry = waitlist.add(self.db, wanted, now=self.now)
         [inside] = queries.live_participants(self.db, session.id)
-        participants.cancel(self.db, inside, None, now=self.now)
+        use_cases.cancel_appointment(self.db, inside, None, now=self.now)
         return entry
 
     def accept(self) -> None:
@@ -234,7 +253,7 @@ class Story:
 
     def cancel_offered(self) -> None:
         session = sessions.locked_session(self.db, self.offer().session_id)
-        sessions.cancel_session(self.db, session, None, now=self.later)
+        use_cases.cancel_session(self.db, session, None, now=self.later)
 
 
 #: What happens in the story of each example that is not simply a record's own.
@@ -243,12 +262,12 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "ProviderSaved default": Story.provider,
     "SessionScheduled default": lambda s: s.session(s.data),
     "SessionRescheduled default": lambda s: s.move(s.session(s.booked)),
-    "SessionStarted default": lambda s: sessions.start_session(s.db, s.session(s.booked), now=s.later),
+    "SessionStarted default": lambda s: use_cases.start_session(s.db, s.session(s.booked), now=s.later),
     "SessionCompleted default": Story.complete,
-    "SessionCancelled default": lambda s: sessions.cancel_session(s.db, s.session(s.booked), None, now=s.later),
+    "SessionCancelled default": lambda s: use_cases.cancel_session(s.db, s.session(s.booked), None, now=s.later),
     "SessionCorrected default": Story.undo_completion,
     "SessionFilled default": lambda s: s.session_of(1),
-    "SessionSpotsOpened default": lambda s: participants.cancel(
+    "SessionSpotsOpened default": lambda s: use_cases.cancel_appointment(
         s.db, queries.live_participants(s.db, s.session_of(1).id)[0], None, now=s.later
     ),
     "AppointmentBooked group": lambda s: s.book(s.data),
@@ -260,13 +279,13 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "AppointmentRescheduled participant": Story.move_to_another,
     "AppointmentArrived default": Story.arrive,
     "AppointmentArrived overridden": lambda s: s.arrive("Will pay after the session"),
-    "AppointmentAttended default": lambda s: attendance.attend(s.db, s.arrive(), now=s.later),
-    "AppointmentNoShow default": lambda s: attendance.no_show(s.db, s.book(s.booked), None, now=s.later),
-    "AppointmentNoShow automatic": lambda s: attendance.mark_no_show(s.db, s.book(s.booked).id, now=s.later),
-    "AppointmentCancelled default": lambda s: participants.cancel(s.db, s.book(s.booked), None, now=s.later),
+    "AppointmentAttended default": lambda s: use_cases.attend(s.db, s.arrive(), now=s.later),
+    "AppointmentNoShow default": lambda s: use_cases.no_show(s.db, s.book(s.booked), None, now=s.later),
+    "AppointmentNoShow automatic": lambda s: use_cases.mark_no_show(s.db, s.book(s.booked).id, now=s.later),
+    "AppointmentCancelled default": lambda s: use_cases.cancel_appointment(s.db, s.book(s.booked), None, now=s.later),
     "AppointmentCancelled package": lambda s: package_changes.cancel_package(s.db, s.package(), None, now=s.later),
-    "AppointmentCorrected default": lambda s: s.undo(attendance.no_show(s.db, s.book(s.booked), None, now=s.later)),
-    "AppointmentCorrected attended": lambda s: s.undo(attendance.attend(s.db, s.arrive(), now=s.later)),
+    "AppointmentCorrected default": lambda s: s.undo(use_cases.no_show(s.db, s.book(s.booked), None, now=s.later)),
+    "AppointmentCorrected attended": lambda s: s.undo(use_cases.attend(s.db, s.arrive(), now=s.later)),
     "PackageCreated default": Story.package,
     "PackageScheduled default": Story.package,
     "PackageScheduled paused": lambda s: package_changes.pause_package(s.db, s.package(), PausePackage(), now=s.later),

@@ -7,10 +7,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from scheduling.operations import minimum_attendance
+from jalsa.db.transactions import sqlstate
+from jalsa.service import clock
+from scheduling import queries
+from scheduling.operations import fulfilment, minimum_attendance
+from scheduling.operations.locks import lock_sessions
 
-from .factories import Centre, at, created, ok
+from .factories import Centre, as_json, at, created, ok
 from .test_races import Post, at_once, deadlocks
 from .test_waitlist_races import broken, check_events
 from .waiting import FRIDAY, FRIDAY_9, WaitingDesk
@@ -111,6 +117,74 @@ def test_a_place_that_is_offered_elsewhere_goes_on_to_the_next(
     assert told["entry_id"] == first["id"]
     assert broken(desk) == []
     check_events(desk)
+
+
+def moved_to_what_is_waited_for(desk: WaitingDesk) -> list[str]:
+    """What becomes of an entry that is offered a spot, and of the next one, when its patient's session moves to it."""
+    other = desk.centre.create_provider(desk.clinic)["id"]
+    day = at(4).date().isoformat()
+    inside = desk.create_participant(desk.create_session(starts_at=at(20)))
+    offered, [leaving] = desk.full(starts_at=at(4, 18), provider_id=other)
+    entry = desk.wait(patient_id=inside["patient_id"], from_date=day, until_date=day)
+    next_one = desk.wait(session_id=offered["id"])
+    desk.give_up(leaving)
+    assert desk.statuses(entry, next_one) == ["OFFERED", "WAITING"]
+    ok(desk.move(inside["session"], "reschedule", **as_json({"starts_at": at(4)})))
+    return desk.statuses(entry, next_one)
+
+
+def test_a_session_that_moves_to_what_a_participant_waits_for_fulfils_it(desk: WaitingDesk) -> None:
+    assert moved_to_what_is_waited_for(desk) == ["FULFILLED", "OFFERED"]
+
+
+def test_control_a_move_that_fulfils_nothing_keeps_the_spot_from_the_next(
+    desk: WaitingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fulfilment, "fulfil_moved", lambda *_, **__: None)
+    assert moved_to_what_is_waited_for(desk) == ["OFFERED", "WAITING"]
+
+
+@pytest.mark.parametrize(("day", "status"), [(3, "FULFILLED"), (5, "WAITING")])
+def test_a_move_fulfils_what_was_met_before_only_with_an_earlier_start(
+    desk: WaitingDesk, day: int, status: str
+) -> None:
+    """Whoever has a spot, and waits for another of the same kind, hopes for an earlier one."""
+    inside = desk.create_participant(desk.create_session(starts_at=at(4)))
+    entry = desk.wait(patient_id=inside["patient_id"])
+    ok(desk.move(inside["session"], "reschedule", **as_json({"starts_at": at(day)})))
+    assert desk.statuses(entry) == [status]
+
+
+def test_a_move_to_a_later_start_fulfils_what_was_not_met_before(desk: WaitingDesk) -> None:
+    inside = desk.create_participant(desk.create_session(starts_at=at(4)))
+    entry = desk.wait(patient_id=inside["patient_id"], from_date=at(5).date().isoformat())
+    ok(desk.move(inside["session"], "reschedule", **as_json({"starts_at": at(5)})))
+    assert desk.statuses(entry) == ["FULFILLED"]
+
+
+def test_a_session_that_is_offered_elsewhere_and_locked_by_another_is_not_waited_for(desk: WaitingDesk) -> None:
+    """The offer came after the patient was locked: to wait for its session now could be to wait in a circle.
+
+    The transaction loses at once and is run again; it does not wait until the deadlock or the limit is noticed.
+    """
+    other = desk.centre.create_provider(desk.clinic)["id"]
+    offered, [inside] = desk.full(starts_at=at(40), provider_id=other)
+    entry, booked = desk.wait(), desk.create_session()
+    desk.give_up(inside)
+    assert desk.statuses(entry) == ["OFFERED"]
+    kit, tenant, patient = desk.centre.kit, desk.centre.tenant, UUID(entry["patient_id"])
+    with kit.transaction(tenant) as holder:
+        lock_sessions(holder, [UUID(offered["id"])])
+        with kit.transaction(tenant) as db:
+            db.execute(text("SET LOCAL lock_timeout = '3s'"))
+            found = queries.find_sessions(db, [UUID(booked["id"])])
+            with pytest.raises(OperationalError) as refused:
+                fulfilment.fulfil(db, patient, found, now=clock.now())
+            db.rollback()
+    assert sqlstate(refused.value) == "40001"
+    assert desk.statuses(entry) == ["OFFERED"]
+    desk.create_participant(booked, entry["patient_id"])
+    assert desk.statuses(entry) == ["FULFILLED"]
 
 
 def test_the_end_of_an_offer_says_that_it_is_fulfilled(desk: WaitingDesk) -> None:

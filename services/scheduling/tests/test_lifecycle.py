@@ -102,7 +102,7 @@ def test_clearance_and_consent_reach_live_and_future_appointments_at_once(desk: 
 @pytest.mark.parametrize("here", [True, False])
 def test_a_clinics_own_consent_holds_there_and_nowhere_else(desk: Desk, here: bool) -> None:
     patient = new_id()
-    who = {"subject_id": patient, "patient_id": patient}
+    who: dict[str, Any] = {"subject_id": patient, "patient_id": patient}
     desk.centre.kit.inbox.receive(example("PatientRegistered", "default", desk.centre.tenant, **who))
     clinics = [desk.clinic["id"] if here else str(new_id())]
     given = {**who, "consented": False, "clinic_ids": clinics}

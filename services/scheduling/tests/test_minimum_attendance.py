@@ -156,10 +156,10 @@ def test_a_no_show_that_cannot_be_marked_keeps_no_other(
     first, second = (today.create_today(n) for n in (30, 90))
     mark = attendance.mark_missed
 
-    def fail_for_the_first(db: Any, participant: Any, *args: Any, **kwargs: Any) -> None:
+    def fail_for_the_first(db: Any, participant: Any, *args: Any, **kwargs: Any) -> Any:
         if str(participant.id) == first["id"]:
             raise fault
-        mark(db, participant, *args, **kwargs)
+        return mark(db, participant, *args, **kwargs)
 
     monkeypatch.setattr(attendance, "mark_missed", fail_for_the_first)
     run_at(today, monkeypatch, jobs.mark_no_shows, clock.now() + timedelta(days=1))

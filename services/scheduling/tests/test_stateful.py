@@ -248,7 +248,7 @@ class Scheduling(RuleBasedStateMachine):
         return at(self.day, 9) + timedelta(minutes=15 * start)
 
     def _body(self, held: Held) -> dict[str, Any]:
-        return self.world.desk.spot(
+        return self.world.desk.placement(
             provider_id=self.world.providers[held.provider],
             room_id=None if held.room is None else self.world.rooms[held.room],
             starts_at=held.start,

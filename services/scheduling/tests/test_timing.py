@@ -231,7 +231,7 @@ def test_control_an_own_session_that_is_not_closed_keeps_its_provider(
     desk: WaitingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     participant = desk.create_appointment()
-    monkeypatch.setattr(spots, "close", lambda *_, **__: None)
+    monkeypatch.setattr(spots, "close_session", lambda *_, **__: None)
     cancelled_late(desk, participant, monkeypatch)
     travel(monkeypatch, at() - timedelta(hours=1))
     body = desk.placement(patient_id=desk.centre.create_patient())

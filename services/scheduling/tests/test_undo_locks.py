@@ -12,7 +12,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from jalsa.dev.kit import eventually
-from scheduling.operations import corrections, participants
+from scheduling.operations import corrections, use_cases
 from scheduling.queries import waitlist
 
 from .factories import EARLY, Centre, at, ok
@@ -49,14 +49,14 @@ def crossed(desk: WaitingDesk) -> list[dict[str, Any]]:
 
 def meet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever regains a place waits for the other to come as far, if it can while it is waited for."""
-    regain, both = participants.regain, Barrier(2)
+    regain, both = use_cases.regain_spot, Barrier(2)
 
     def together(*args: Any, **named: Any) -> None:
         with suppress(BrokenBarrierError):
             both.wait(0.3)
         regain(*args, **named)
 
-    monkeypatch.setattr(participants, "regain", together)
+    monkeypatch.setattr(use_cases, "regain_spot", together)
 
 
 def forget_offers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ class WaitingDesk(Desk):
     def told(self, *events: str) -> list[dict[str, Any]]:
         """The data of these events, in the order in which they were published."""
         every = self.centre.kit.events(self.centre.tenant)
-        return [event.data for event in every if event.event.split(".")[0] in events]
+        return [dict(event.data) for event in every if event.event.split(".")[0] in events]
 
     def count(self, event: str) -> int:
         return len(self.told(event))

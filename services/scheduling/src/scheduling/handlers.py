@@ -1,47 +1,48 @@
 """What scheduling does when the other services announce something."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from jalsa.events.inbox import Received
+from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
+from scheduling.events.streams import ConsentStandingChanged, FinancialClearanceChanged, PatientSaved
 from scheduling.operations import projections, waitlist
 
 
-def on_patient_saved(db: Session, event: Received[Any]) -> None:
+def on_patient_saved(db: Session, event: Received[PatientSaved]) -> None:
     """A patient was registered or changed."""
-    contacts = [event.data[name] for name in ("phone", "email") if name in event.data]
+    patient = event.data
     projections.save_patient(
         db,
-        event.data["patient_id"],
-        file_number=event.data["file_number"],
-        active=event.data["active"],
-        reachable=any(contacts) if contacts else None,
+        patient.patient_id,
+        file_number=patient.file_number,
+        active=patient.active,
+        reachable=patient.reachable,
     )
-    if any(contacts):
-        waitlist.offer_what_was_passed_over(db, event.data["patient_id"], now=clock.now())
+    if patient.reachable:
+        waitlist.offer_what_was_passed_over(db, patient.patient_id, now=clock.now())
 
 
-def on_consent_standing_changed(db: Session, event: Received[Any]) -> None:
+def on_consent_standing_changed(db: Session, event: Received[ConsentStandingChanged]) -> None:
     """A patient's consent to treatment was given, revoked, or expired."""
+    standing = event.data
     projections.set_consent(
         db,
-        event.data["patient_id"],
-        consented=event.data["consented"],
-        clinic_ids=event.data["clinic_ids"],
-        ended=event.data["ended"],
+        standing.patient_id,
+        consented=standing.consented,
+        clinic_ids=standing.clinic_ids,
+        ended=standing.ended,
     )
 
 
-def on_financial_clearance_changed(db: Session, event: Received[Any]) -> None:
+def on_financial_clearance_changed(db: Session, event: Received[FinancialClearanceChanged]) -> None:
     """Billing cleared an appointment, or took the clearance back."""
-    projections.set_clearance(
-        db, event.data["appointment_id"], cleared=event.data["cleared"], reason=event.data["reason"]
-    )
+    clearance = event.data
+    projections.set_clearance(db, clearance.appointment_id, cleared=clearance.cleared, reason=clearance.reason)
 
 
-HANDLERS = {
+HANDLERS: Mapping[str, Handler] = {
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
     "patient-files.ConsentStandingChanged.v1": on_consent_standing_changed,

@@ -7,29 +7,28 @@ a transaction of its own that looks again under the row's lock.
 from collections.abc import Callable
 
 from jalsa.work.jobs import Find, Job, JobTools, in_transaction, run_due
-from scheduling import queries
-from scheduling.operations import attendance, minimum_attendance, waitlist
-from scheduling.queries import waitlist as waitlist_queries
+from scheduling.operations import minimum_attendance, use_cases, waitlist
+from scheduling.queries import due
 
 
 def mark_no_shows(tools: JobTools) -> int:
     """Make those no-shows who have not arrived within the grace after their start, also those of a long downtime."""
-    return _run(tools, "no-shows", queries.overdue_participants, attendance.mark_no_show)
+    return _run(tools, "no-shows", due.overdue_participants, use_cases.mark_no_show)
 
 
 def flag_decisions(tools: JobTools) -> int:
     """Flag the sessions that have too few participants at their time of decision."""
-    return _run(tools, "decisions", queries.sessions_to_decide, minimum_attendance.flag)
+    return _run(tools, "decisions", due.sessions_to_decide, minimum_attendance.flag)
 
 
 def lapse_offers(tools: JobTools) -> int:
     """Pass on the spots that were offered and not accepted in time."""
-    return _run(tools, "offers", waitlist_queries.expired_offers, waitlist.lapse_offer)
+    return _run(tools, "offers", due.expired_offers, waitlist.lapse_offer)
 
 
 def close_entries(tools: JobTools) -> int:
     """Close the waitlist entries to which nothing can be offered any longer."""
-    return _run(tools, "waitlist", waitlist_queries.past_entries, waitlist.lapse_entry)
+    return _run(tools, "waitlist", due.past_entries, waitlist.lapse_entry)
 
 
 JOBS = (

@@ -6,7 +6,7 @@ a partial update may leave out have the default UNSET.
 
 from dataclasses import fields
 from enum import Enum
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from marshmallow import Schema, post_load
 
@@ -20,11 +20,18 @@ class Unset(Enum):
 #: That a field was not given, where None is a value. `is not UNSET` tells a type checker as well.
 UNSET: Final = Unset.UNSET
 
+T = TypeVar("T")
+
 
 def given(command: Any) -> dict[str, Any]:
     """The fields of a command that were given, by name; nested commands stay as they are."""
     values = {each.name: getattr(command, each.name) for each in fields(command)}
     return {name: value for name, value in values.items() if value is not UNSET}
+
+
+def value_or(value: T | Unset, otherwise: T) -> T:
+    """A field that was given, or what stays otherwise."""
+    return otherwise if value is UNSET else value
 
 
 class Loaded(Schema):

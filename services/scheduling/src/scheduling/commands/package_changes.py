@@ -1,10 +1,25 @@
-"""What the use cases that change a package are given: cancel, shift, substitute, pause, resume."""
+"""What the use cases that change a package are given: book or cancel one session, shift, substitute, pause, resume."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from jalsa.service.commands import UNSET, Unset
+from scheduling.commands.placements import Override
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePackageSession:
+    """Book one session of a package without an appointment at a given time, in UTC.
+
+    The provider is the one to whom the session is assigned, and the room the package's, unless others are named.
+    """
+
+    starts_at: datetime
+    provider_id: UUID | Unset = UNSET
+    room_id: UUID | Unset | None = UNSET
+    reason: str | None = None
+    override: Override | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

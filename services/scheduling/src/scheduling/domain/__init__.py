@@ -3,9 +3,9 @@
 Wall times and intervals are in `hours`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from jalsa.service.states import state_machine
@@ -154,26 +154,34 @@ def state_before(status: str, *, confirmed: bool, missed: bool) -> str | None:
     return "CONFIRMED" if confirmed else "BOOKED"
 
 
-def consent_reason(ended: Iterable[Mapping[str, Any]], clinic_id: UUID) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedConsent:
+    """How a consent to a clinic ended; without `clinic_id` it was to every clinic."""
+
+    clinic_id: UUID | None
+    reason: str
+
+
+def consent_reason(ended: Iterable[EndedConsent], clinic_id: UUID) -> str:
     """Why there is no consent in a clinic: how the last that held there ended, or that there has been none.
 
-    `ended` are `clinic_id` (None for that to every clinic) and `reason`, the latest last.
+    `ended` has the latest last.
     """
     reason = MISSING
     for consent in ended:
-        if consent["clinic_id"] in (None, str(clinic_id)):
-            reason = consent["reason"]
+        if consent.clinic_id in (None, clinic_id):
+            reason = consent.reason
     return reason
 
 
-def past_rules(data: Mapping[str, Any], starts_at: datetime, now: datetime) -> list[str] | None:
-    """The rules that a request overrides to enter a session of that start. None where it may not be entered.
+def past_rules(starts_at: datetime, now: datetime, *, walk_in: bool, overridden: bool) -> list[str] | None:
+    """The rules that are overridden to enter a session of that start. None where it may not be entered.
 
-    Of what has begun, a `walk_in` within WALK_IN_MINUTES of the start sets none aside, and an `override` PAST.
+    Of what has started, a `walk_in` within WALK_IN_MINUTES of the start needs none, and what is `overridden` PAST.
     """
-    if starts_at > now or (data.get("walk_in") and now - starts_at <= timedelta(minutes=WALK_IN_MINUTES)):
+    if starts_at > now or (walk_in and now - starts_at <= timedelta(minutes=WALK_IN_MINUTES)):
         return []
-    return [PAST] if data.get("override") else None
+    return [PAST] if overridden else None
 
 
 def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zone: str, now: datetime) -> list[str]:

@@ -1,7 +1,5 @@
 """What scheduling publishes, a function for each event; `catalogue` has their contracts, `streams` what is read."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,16 +29,6 @@ class Held:
         """What a session holds now."""
         names = ("clinic_id", "provider_id", "room_id", "starts_at", "ends_at")
         return cls(session.id, *(getattr(session, name) for name in names))
-
-
-@contextmanager
-def announced_with_package(db: Session, step_ids: Iterable[UUID]) -> Iterator[None]:
-    """Changes made inside to the appointments of these package sessions are announced by one event of their package."""
-    db.info["announced_with_package"] = frozenset(step_ids)
-    try:
-        yield
-    finally:
-        del db.info["announced_with_package"]
 
 
 def clinic_saved(db: Session, clinic: Clinic, now: datetime) -> None:
@@ -131,8 +119,19 @@ def session_corrected(db: Session, session: ClinicalSession, from_status: str, n
     publish(db, catalogue.SESSION_CORRECTED, session.id, data, now=now)
 
 
-def appointment_booked(db: Session, participant: Participant, session: ClinicalSession, now: datetime) -> None:
-    """Publish AppointmentBooked: all that the four other services need to do their part."""
+def appointment_booked(
+    db: Session,
+    participant: Participant,
+    session: ClinicalSession,
+    now: datetime,
+    *,
+    announced_with_package: bool = False,
+) -> None:
+    """Publish AppointmentBooked: all that the four other services need to do their part.
+
+    Where it is `announced_with_package`, one event of its package tells the patient of it and of others. So it is with
+    the other events of an appointment that have this parameter.
+    """
     data = {
         **_appointment(participant),
         "status": participant.status,
@@ -140,7 +139,7 @@ def appointment_booked(db: Session, participant: Participant, session: ClinicalS
         "booked_by": participant.booked_by,
         **_where_and_when(session),
         "package": _package(participant),
-        **_announced(db, participant),
+        "announced_with_package": announced_with_package,
         **({"recorded_late": True} if participant.recorded_late else {}),
     }
     publish(db, catalogue.APPOINTMENT_BOOKED, participant.id, data, now=now)
@@ -158,7 +157,13 @@ def appointment_confirmed(db: Session, participant: Participant, by: str, now: d
 
 
 def appointment_rescheduled(
-    db: Session, participant: Participant, session: ClinicalSession, previous: Held, now: datetime
+    db: Session,
+    participant: Participant,
+    session: ClinicalSession,
+    previous: Held,
+    now: datetime,
+    *,
+    announced_with_package: bool = False,
 ) -> None:
     """Publish AppointmentRescheduled: the spot is in `session` now."""
     data = {
@@ -168,7 +173,7 @@ def appointment_rescheduled(
         "previous": previous,
         **_where_and_when(session),
         "package": _package(participant),
-        **_announced(db, participant),
+        "announced_with_package": announced_with_package,
     }
     publish(db, catalogue.APPOINTMENT_RESCHEDULED, participant.id, data, now=now)
 
@@ -209,7 +214,14 @@ def appointment_no_show(db: Session, participant: Participant, *, automatic: boo
     publish(db, catalogue.APPOINTMENT_NO_SHOW, participant.id, data, now=now)
 
 
-def appointment_cancelled(db: Session, participant: Participant, *, session_cancelled: bool, now: datetime) -> None:
+def appointment_cancelled(
+    db: Session,
+    participant: Participant,
+    *,
+    session_cancelled: bool,
+    announced_with_package: bool = False,
+    now: datetime,
+) -> None:
     """Publish AppointmentCancelled."""
     data = {
         **_appointment(participant),
@@ -217,7 +229,7 @@ def appointment_cancelled(db: Session, participant: Participant, *, session_canc
         "cancelled_at": participant.cancelled_at,
         "cancelled_by": participant.cancelled_by,
         "session_cancelled": session_cancelled,
-        **_announced(db, participant),
+        "announced_with_package": announced_with_package,
     }
     publish(db, catalogue.APPOINTMENT_CANCELLED, participant.id, data, now=now)
 
@@ -262,10 +274,6 @@ def waitlist_accepted(
         "accepted_at": offer.closed_at,
     }
     publish(db, catalogue.WAITLIST_ACCEPTED, entry.id, data, now=now)
-
-
-def _announced(db: Session, participant: Participant) -> dict[str, bool]:
-    return {"announced_with_package": participant.package_session_id in db.info.get("announced_with_package", ())}
 
 
 def _package(participant: Participant) -> dict[str, Any] | None:

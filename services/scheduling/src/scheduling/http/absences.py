@@ -6,11 +6,23 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of
+from jalsa.http import (
+    Everything,
+    PageOf,
+    PlainPageArgs,
+    Routes,
+    check_if_match,
+    current_db,
+    json_with_etag,
+    page,
+    page_of,
+)
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from scheduling import queries
+from scheduling.commands.absences import AddClosure, AddTimeOff
+from scheduling.commands.setup import PutSettings
 from scheduling.http.answers import response_with_extras
 from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import setup as schemas
@@ -18,14 +30,14 @@ from scheduling.http.schemas.proposals import NewClosureAnswer, NewTimeOffAnswer
 from scheduling.http.zones import left_out
 from scheduling.models import Closure, Provider, TimeOff
 from scheduling.operations import absences
-from scheduling.queries.proposals import propose
+from scheduling.queries.proposals import Proposal, propose
 
 routes = Routes("absences", "Time off, closures and public holidays, the tenant's rules")
 
 _TIME_OFF = schemas.TimeOffAnswer()
 _PROPOSED_FOR = ProposedFor()
 _CLOSURE = schemas.ClosureAnswer()
-_SETTINGS = schemas.SettingsBody()
+_SETTINGS = schemas.SettingsAnswer()
 
 
 @routes.view(
@@ -36,26 +48,26 @@ _SETTINGS = schemas.SettingsBody()
     response=NewTimeOffAnswer(),
     status=201,
 )
-def add_time_off(body: dict[str, Any], provider_id: UUID) -> Response:
+def add_time_off(command: AddTimeOff, provider_id: UUID) -> Response:
     """A provider is away; the answer names the sessions that are booked then, and proposes what becomes of them."""
     db, now = current_db(), clock.now()
     provider = _provider(provider_id)
     check_schedules(provider.id)
-    absence = absences.add_time_off(db, provider, body, now=now)
+    absence = absences.add_time_off(db, provider, command, now=now)
     return response_with_extras(shown_time_off(absence), 201, affected_sessions=_proposed(absence, now))
 
 
 @routes.view(
     "/providers/<uuid:provider_id>/time-off",
     permission="setup.read",
-    query=PageArgs(),
+    query=PlainPageArgs(),
     response=page_of(schemas.TimeOffAnswer),
 )
-def list_time_off(args: dict[str, Any], provider_id: UUID) -> dict[str, Any]:
+def list_time_off(query: PageOf[Everything], provider_id: UUID) -> dict[str, Any]:
     """A provider's absences, in the order in which they were entered."""
-    after, provider = decode_id_cursor(args["cursor"]), _provider(provider_id)
-    rows = queries.list_by_id(current_db(), TimeOff, after=after, limit=args["limit"] + 1, provider_id=provider.id)
-    return page(rows, args["limit"], lambda row: str(row.id), _with_affected)
+    after, provider = decode_id_cursor(query.cursor), _provider(provider_id)
+    rows = queries.list_by_id(current_db(), TimeOff, after=after, limit=query.limit + 1, provider_id=provider.id)
+    return page(rows, query.limit, lambda row: str(row.id), _with_affected)
 
 
 @routes.view("/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", permission="setup.read", response=_TIME_OFF)
@@ -79,20 +91,20 @@ def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
 @routes.view(
     "/closures", "POST", permission="setup.write", body=schemas.ClosureBody(), response=NewClosureAnswer(), status=201
 )
-def add_closure(body: dict[str, Any]) -> Response:
+def add_closure(command: AddClosure) -> Response:
     """Close a clinic, or all of them, for some days; the answer proposes a new slot for each session booked then."""
     now = clock.now()
-    left_out(body.get("clinic_id"))
-    closure = absences.add_closure(current_db(), body, now=now)
+    left_out(command.clinic_id)
+    closure = absences.add_closure(current_db(), command, now=now)
     return response_with_extras(shown_closure(closure), 201, affected_sessions=_proposed(closure, now))
 
 
-@routes.view("/closures", permission="setup.read", query=PageArgs(), response=page_of(schemas.ClosureAnswer))
-def list_closures(args: dict[str, Any]) -> dict[str, Any]:
+@routes.view("/closures", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ClosureAnswer))
+def list_closures(query: PageOf[Everything]) -> dict[str, Any]:
     """The tenant's closures and public holidays, in the order in which they were entered."""
-    after = decode_id_cursor(args["cursor"])
-    rows = queries.list_by_id(current_db(), Closure, after=after, limit=args["limit"] + 1)
-    return page(rows, args["limit"], lambda row: str(row.id), _with_affected)
+    after = decode_id_cursor(query.cursor)
+    rows = queries.list_by_id(current_db(), Closure, after=after, limit=query.limit + 1)
+    return page(rows, query.limit, lambda row: str(row.id), _with_affected)
 
 
 @routes.view("/closures/<uuid:closure_id>", permission="setup.read", response=_CLOSURE)
@@ -116,11 +128,11 @@ def get_settings() -> Response:
     return json_with_etag(_SETTINGS.dump(queries.settings(current_db())))
 
 
-@routes.view("/settings", "PUT", permission="setup.write", body=_SETTINGS, response=_SETTINGS)
-def put_settings(body: dict[str, Any]) -> Response:
+@routes.view("/settings", "PUT", permission="setup.write", body=schemas.SettingsBody(), response=_SETTINGS)
+def put_settings(command: PutSettings) -> Response:
     """Set the tenant's own rules."""
     check_if_match(_SETTINGS.dump(queries.settings(current_db())))
-    return json_with_etag(_SETTINGS.dump(absences.put_settings(current_db(), body)))
+    return json_with_etag(_SETTINGS.dump(absences.put_settings(current_db(), command)))
 
 
 def _provider(provider_id: UUID) -> Provider:
@@ -161,9 +173,20 @@ def _proposed(absence: TimeOff | Closure, now: datetime) -> Any:
     db = current_db()
     hit = queries.sessions_hit(db, absence)
     proposals = propose(db, absence, hit, now=now)
-    return _PROPOSED_FOR.dump([{**s._asdict(), "proposal": proposals.get(s.id)} for s in hit], many=True)
+    return _PROPOSED_FOR.dump([with_proposal(session, proposals.get(session.id)) for session in hit], many=True)
+
+
+def with_proposal(session: queries.AffectedSession, proposal: Proposal | None) -> dict[str, Any]:
+    """A session that an absence hits as answers show it, with what is proposed for it, if anything is."""
+    return {
+        "id": session.id,
+        "session_number": session.session_number,
+        "starts_at": session.starts_at,
+        "ends_at": session.ends_at,
+        "proposal": proposal,
+    }
 
 
 def _with_affected(absence: TimeOff | Closure) -> dict[str, Any]:
-    shown = {**vars(absence), "affected_sessions": queries.sessions_hit(current_db(), absence)}
-    return {name: value for name, value in shown.items() if not name.startswith("_")}
+    columns = {column.key: getattr(absence, column.key) for column in type(absence).__table__.columns}
+    return {**columns, "affected_sessions": queries.sessions_hit(current_db(), absence)}

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from jalsa.http import Routes, current_db, page, page_of
+from jalsa.http import PageOf, Routes, current_db, page, page_of
 from jalsa.http.paging import decode_instant_cursor, instant_cursor
 from jalsa.service import clock
+from scheduling.commands.appointments import FindAppointments, FindQueue
 from scheduling.http import represent
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.sessions import ParticipantAnswer
@@ -26,26 +27,27 @@ routes = Routes("appointments", "Appointments across sessions, and the queue of 
     query=schemas.AppointmentArgs(),
     response=days_of(ParticipantAnswer),
 )
-def list_appointments(args: dict[str, Any]) -> dict[str, Any]:
+def list_appointments(query: PageOf[FindAppointments]) -> dict[str, Any]:
     """Participants in the order of their sessions' start."""
-    db, beside = current_db(), told_of_days(args)
-    rows = queries.list_appointments(db, args, after=decode_instant_cursor(args["cursor"]), limit=args["limit"] + 1)
+    db, beside = current_db(), told_of_days(query.asked)
+    after = decode_instant_cursor(query.cursor)
+    rows = queries.list_appointments(db, query.asked, after=after, limit=query.limit + 1)
     shown = represent.participants(db, rows, clock.now())
-    found = page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+    found = page(rows, query.limit, lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
     return {**found, **beside}
 
 
 @routes.view("/queue", permission="appointments.read", query=schemas.QueueArgs(), response=page_of(schemas.QueueEntry))
-def list_queue(args: dict[str, Any]) -> dict[str, Any]:
+def list_queue(query: PageOf[FindQueue]) -> dict[str, Any]:
     """Who has arrived in a clinic and whose session is not over, in the order of arrival."""
     db, now = current_db(), clock.now()
-    after = decode_instant_cursor(args["cursor"])
-    rows = queries.queue(db, args["clinic_id"], after=after, limit=args["limit"] + 1, now=now)
+    after = decode_instant_cursor(query.cursor)
+    rows = queries.queue(db, query.asked.clinic_id, after=after, limit=query.limit + 1, now=now)
     arrived = load_participants(db, select(Participant).where(Participant.id.in_([row.id for row in rows])))
     shown = represent.participants(db, arrived, now)
     return page(
         rows,
-        args["limit"],
+        query.limit,
         lambda row: instant_cursor(row.arrived_at, row.id),
         lambda row: {
             **shown[row.id],

@@ -63,7 +63,7 @@ def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
     The address is kept nowhere, so a repeat with the same Idempotency-Key makes another one.
     """
     link, token = calendar_links.make(current_db(), _own_provider(provider_id), now=clock.now())
-    path = url_for("calendar.read_feed", provider_id=provider_id, token=token)
+    path = url_for("calendar.read_calendar_feed", provider_id=provider_id, token=token)
     return response_with_extras(_LINK.dump(link), 201, path=path)
 
 
@@ -88,7 +88,7 @@ def withdraw_link(provider_id: UUID) -> Response:
     query=schemas.FeedArgs(),
     text_types=("text/calendar",),
 )
-def read_feed(args: dict[str, Any], provider_id: UUID) -> Response:
+def read_calendar_feed(args: dict[str, Any], provider_id: UUID) -> Response:
     """A provider's sessions from 30 days ago to 180 days ahead, as iCalendar; opened by the secret in its address."""
     tenant = calendar_links.tenant_of(args["token"])
     if tenant is None:

@@ -1,19 +1,21 @@
 """What becomes of a package after it was made."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
 
 from jalsa.http import Routes, current_db, json_with_etag
 from jalsa.service import clock
+from scheduling.commands.appointments import RescheduleParticipant
 from scheduling.commands.package_changes import (
     CancelPackageSession,
     PausePackage,
     ResumePackage,
+    SchedulePackageSession,
     ShiftPackage,
     SubstituteProvider,
 )
+from scheduling.commands.sessions import Reason
 from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_override
 from scheduling.http.packages import changed, package_to_change
@@ -34,11 +36,11 @@ _ONE = "/packages/<uuid:package_id>/sessions/<int:session_number>"
 @routes.view(
     f"{_ONE}/reschedule", "POST", permission="packages.write", body=RescheduleParticipantBody(), response=_CHANGED
 )
-def reschedule_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
+def reschedule_package_session(command: RescheduleParticipant, package_id: UUID, session_number: int) -> Response:
     """Move the appointment of one session of a package; order and gap are warned of, not refused."""
-    check_override(body)
-    held = package_to_change(package_id, body.get("session_id"), number=session_number)
-    operations.reschedule_session(current_db(), held, session_number, body, now=clock.now())
+    check_override(command.override)
+    held = package_to_change(package_id, command.session_id, number=session_number)
+    operations.reschedule_package_session(current_db(), held, session_number, command, now=clock.now())
     return _warned(held, session_number)
 
 
@@ -49,11 +51,11 @@ def reschedule_package_session(body: dict[str, Any], package_id: UUID, session_n
     body=schemas.SchedulePackageSessionBody(),
     response=_CHANGED,
 )
-def schedule_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
+def schedule_package_session(command: SchedulePackageSession, package_id: UUID, session_number: int) -> Response:
     """Book one session without an appointment at a given time. Order and gap only cause warnings."""
-    check_override(body)
+    check_override(command.override)
     held = package_to_change(package_id, number=session_number)
-    operations.schedule_session(current_db(), held, session_number, body, now=clock.now())
+    operations.schedule_package_session(current_db(), held, session_number, command, now=clock.now())
     return _warned(held, session_number)
 
 
@@ -98,10 +100,10 @@ def substitute_provider(command: SubstituteProvider, package_id: UUID) -> Respon
 @routes.view(
     "/packages/<uuid:package_id>/cancel", "POST", permission="packages.write", body=ReasonBody(), response=_PACKAGE
 )
-def cancel_package(body: dict[str, Any], package_id: UUID) -> Response:
+def cancel_package(command: Reason, package_id: UUID) -> Response:
     """Cancel a package with every appointment that is still to come; the past stays."""
     held = package_to_change(package_id)
-    operations.cancel_package(current_db(), held, body["reason"], now=clock.now())
+    operations.cancel_package(current_db(), held, command.reason, now=clock.now())
     return json_with_etag(changed(held))
 
 

@@ -8,15 +8,24 @@ from flask import Response
 from jalsa.http import Routes, check_if_match, current_db, json_with_etag
 from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
+from jalsa.service.commands import value_or
 from jalsa.service.errors import NotFound
 from scheduling import queries
+from scheduling.commands.appointments import (
+    BookAppointment,
+    ChangeParticipant,
+    CheckIn,
+    EndAppointment,
+    RescheduleParticipant,
+)
+from scheduling.commands.sessions import Reason
 from scheduling.http import represent
 from scheduling.http.overrides import check_entry, check_override
 from scheduling.http.schedules import check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
 from scheduling.http.undoing import check_may_undo
 from scheduling.models import Participant
-from scheduling.operations import attendance, corrections
+from scheduling.operations import corrections, use_cases
 from scheduling.operations import participants as operations
 
 routes = Routes("participants", "Participants and appointments")
@@ -32,13 +41,13 @@ _PARTICIPANT = schemas.ParticipantAnswer()
     response=_PARTICIPANT,
     status=201,
 )
-def book_appointment(body: dict[str, Any]) -> Response:
+def book_appointment(command: BookAppointment) -> Response:
     """Book an individual session with its participant, or enter a visit that has started or taken place."""
     now = clock.now()
-    needed = check_entry(body, body["starts_at"], "appointments.write", now=now)
-    check_schedules(body["provider_id"], permission=needed)
-    booking = operations.book_appointment(current_db(), body, now=now)
-    return json_with_etag(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
+    needed = check_entry(command, command.starts_at, "appointments.write", now=now)
+    check_schedules(command.provider_id, permission=needed)
+    booked = use_cases.book_appointment(current_db(), command, now=now)
+    return json_with_etag(_PARTICIPANT.dump(represent.participant(booked.participant, booked.standing, now)), 201)
 
 
 @routes.view("/participants/<uuid:participant_id>", permission="appointments.read", response=_PARTICIPANT)
@@ -54,9 +63,9 @@ def get_participant(participant_id: UUID) -> Response:
     body=schemas.ParticipantPatch(),
     response=_PARTICIPANT,
 )
-def update_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+def update_participant(command: ChangeParticipant, participant_id: UUID) -> Response:
     """Change a participant's notes."""
-    return json_with_etag(_shown(operations.update(current_db(), _matched(participant_id), body)))
+    return json_with_etag(_shown(operations.update(current_db(), _matched(participant_id), command)))
 
 
 @routes.view(
@@ -78,11 +87,11 @@ def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     body=schemas.OverridingBody(),
     response=_PARTICIPANT,
 )
-def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+def cancel_participant(command: EndAppointment, participant_id: UUID) -> Response:
     """Cancel a participant before the session starts."""
-    override_reason, participant = check_override(body), _matched(participant_id)
-    cancelled = operations.cancel(current_db(), participant, body["reason"], override_reason, now=clock.now())
-    return json_with_etag(_shown(cancelled))
+    override_reason, participant = check_override(command.override), _matched(participant_id)
+    use_cases.cancel_appointment(current_db(), participant, command.reason, override_reason, now=clock.now())
+    return json_with_etag(_shown(participant))
 
 
 @routes.view(
@@ -92,15 +101,15 @@ def cancel_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     body=schemas.RescheduleParticipantBody(),
     response=_PARTICIPANT,
 )
-def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+def reschedule_participant(command: RescheduleParticipant, participant_id: UUID) -> Response:
     """Move a participant to another session, or an individual session to another time; the number stays."""
-    check_override(body)
-    participant = operations.held_participant(current_db(), participant_id, body.get("session_id"))
+    check_override(command.override)
+    participant = operations.held_participant(current_db(), participant_id, command.session_id)
     own = participant.session.provider_id
-    check_schedules(own, body.get("provider_id", own))
-    check_session(body.get("session_id"))
+    check_schedules(own, value_or(command.provider_id, own))
+    check_session(command.session_id)
     check_if_match(_shown(participant))
-    return json_with_etag(_shown(operations.reschedule(current_db(), participant, body, now=clock.now())))
+    return json_with_etag(_shown(use_cases.reschedule_appointment(current_db(), participant, command, now=clock.now())))
 
 
 @routes.view(
@@ -110,10 +119,10 @@ def reschedule_participant(body: dict[str, Any], participant_id: UUID) -> Respon
     body=schemas.CheckInBody(),
     response=_PARTICIPANT,
 )
-def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+def check_in_participant(command: CheckIn, participant_id: UUID) -> Response:
     """The patient has arrived; also late, and also after being missed while the session lasts."""
-    override_reason, participant = check_override(body), _matched(participant_id, regaining=True)
-    return json_with_etag(_shown(attendance.check_in(current_db(), participant, override_reason, now=clock.now())))
+    override_reason, participant = check_override(command.override), _matched(participant_id, regaining=True)
+    return json_with_etag(_shown(use_cases.check_in(current_db(), participant, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -125,7 +134,7 @@ def check_in_participant(body: dict[str, Any], participant_id: UUID) -> Response
 )
 def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     """The patient, who had arrived, took part."""
-    return json_with_etag(_shown(attendance.attend(current_db(), _matched(participant_id), now=clock.now())))
+    return json_with_etag(_shown(use_cases.attend(current_db(), _matched(participant_id), now=clock.now())))
 
 
 @routes.view(
@@ -135,10 +144,10 @@ def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     body=schemas.OverridingBody(),
     response=_PARTICIPANT,
 )
-def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+def miss_participant(command: EndAppointment, participant_id: UUID) -> Response:
     """The patient did not come, and the session has begun."""
-    override_reason, participant = check_override(body), _matched(participant_id)
-    missed = attendance.no_show(current_db(), participant, body["reason"], override_reason, now=clock.now())
+    override_reason, participant = check_override(command.override), _matched(participant_id)
+    missed = use_cases.no_show(current_db(), participant, command.reason, override_reason, now=clock.now())
     return json_with_etag(_shown(missed))
 
 
@@ -149,14 +158,14 @@ def miss_participant(body: dict[str, Any], participant_id: UUID) -> Response:
     body=schemas.ReasonBody(),
     response=_PARTICIPANT,
 )
-def undo_participant(body: dict[str, Any], participant_id: UUID) -> Response:
+def undo_participant(command: Reason, participant_id: UUID) -> Response:
     """Take the last outcome back: an arrival, an attendance or a no-show; later than on its day for managers only."""
     seen = _found(participant_id).status
     participant, now = _matched(participant_id, regaining=True), clock.now()
     of_today = corrections.is_of_today(participant, participant.session.clinic.timezone, now)
-    check_may_undo(of_today=of_today, reason=body["reason"])
+    check_may_undo(of_today=of_today, reason=command.reason)
     return json_with_etag(
-        _shown(corrections.undo_participant(current_db(), participant, body["reason"], seen=seen, now=now))
+        _shown(corrections.undo_participant(current_db(), participant, command.reason, seen=seen, now=now))
     )
 
 

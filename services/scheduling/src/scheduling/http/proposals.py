@@ -8,7 +8,7 @@ from flask import Response
 from jalsa.http import Routes, check_if_match, current_db
 from jalsa.service import clock
 from scheduling.http import represent
-from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off
+from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off, with_proposal
 from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_override
 from scheduling.http.schedules import check_schedules
@@ -43,7 +43,7 @@ def _proposals(absence: TimeOff | Closure) -> dict[str, Any]:
     db, now = current_db(), clock.now()
     hit = sessions_hit(db, absence)
     proposals = queries.propose(db, absence, hit, now=now)
-    items = [{**s._asdict(), "proposal": proposals[s.id]} for s in hit if s.id in proposals]
+    items = [with_proposal(session, proposals[session.id]) for session in hit if session.id in proposals]
     return {"items": items, "remaining": len(queries.to_come(hit, now)) - len(items)}
 
 
@@ -60,7 +60,7 @@ def apply_to_time_off(body: dict[str, Any], provider_id: UUID, time_off_id: UUID
     An item without `provider_id` (SUBSTITUTE) or `starts_at` (MOVE) takes what is proposed at this moment; whoever
     wants what was shown names it.
     """
-    check_override(body)
+    check_override(body.get("override"))
     absence = found_time_off(provider_id, time_off_id, lock=True)
     check_schedules(absence.provider_id)
     check_if_match(lambda: shown_time_off(absence))
@@ -82,7 +82,7 @@ def apply_to_closure(body: dict[str, Any], closure_id: UUID) -> Response:
     is proposed at this moment; whoever wants what was shown names it. A substitute, whom nobody proposes, is named, and
     comes at the same time, so that it takes an override.
     """
-    check_override(body)
+    check_override(body.get("override"))
     check_schedules(None)
     closure = found_closure(closure_id, lock=True)
     check_if_match(lambda: shown_closure(closure))

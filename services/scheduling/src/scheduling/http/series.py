@@ -7,11 +7,23 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy.orm import Session
 
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of
+from jalsa.http import (
+    Everything,
+    PageOf,
+    PlainPageArgs,
+    Routes,
+    check_if_match,
+    current_db,
+    json_with_etag,
+    page,
+    page_of,
+)
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from scheduling import queries
+from scheduling.commands.series import CreateSeries, FindSeries, JoinSeries, LeaveSeries
+from scheduling.commands.sessions import FindSessions
 from scheduling.domain.hours import day_of
 from scheduling.http import represent
 from scheduling.http.answers import response_with_extras
@@ -34,10 +46,10 @@ _MEMBER = schemas.MemberAnswer()
 
 
 @routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), response=_PLAN, kept=False)
-def plan_series(body: dict[str, Any]) -> dict[str, Any]:
+def plan_series(command: CreateSeries) -> dict[str, Any]:
     """Preview the occurrences of a series and their conflicts. Nothing is stored."""
-    check_override(body)
-    planned = operations.plan_series(current_db(), body, now=clock.now())
+    check_override(command.override)
+    planned = operations.plan_series(current_db(), command, now=clock.now())
     return {"occurrences": [{**_occurrence(p), "conflicts": refused_sessions(p.refusals())} for p in planned]}
 
 
@@ -49,12 +61,12 @@ def plan_series(body: dict[str, Any]) -> dict[str, Any]:
     response=schemas.NewSeriesAnswer(),
     status=201,
 )
-def create_series(body: dict[str, Any]) -> Response:
+def create_series(command: CreateSeries) -> Response:
     """Schedule a group session for every occurrence of a rule, or none of them (409 `series-conflicts`)."""
-    check_override(body)
-    check_schedules(body["provider_id"])
+    check_override(command.override)
+    check_schedules(command.provider_id)
     db = current_db()
-    created = operations.create_series(db, body, now=clock.now())
+    created = operations.create_series(db, command, now=clock.now())
     made = [{**_occurrence(planned), "session_id": session.id} for planned, session in created.sessions]
     occurrences = _OCCURRENCE.dump(made, many=True)
     return response_with_extras(
@@ -63,12 +75,12 @@ def create_series(body: dict[str, Any]) -> Response:
 
 
 @routes.view("/series", permission="sessions.read", query=schemas.SeriesArgs(), response=page_of(schemas.SeriesAnswer))
-def list_series(args: dict[str, Any]) -> dict[str, Any]:
+def list_series(query: PageOf[FindSeries]) -> dict[str, Any]:
     """Series in the order in which they were made."""
     db = current_db()
-    rows = read.list_series(db, args, after=decode_id_cursor(args["cursor"]), limit=args["limit"] + 1)
+    rows = read.list_series(db, query.asked, after=decode_id_cursor(query.cursor), limit=query.limit + 1)
     shown = _represent(db, rows)
-    return page(rows, args["limit"], lambda row: str(row.id), lambda row: shown[row.id])
+    return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
 
 
 @routes.view("/series/<uuid:series_id>", permission="sessions.read", response=_SERIES)
@@ -80,16 +92,16 @@ def get_series(series_id: UUID) -> Response:
 @routes.view(
     "/series/<uuid:series_id>/sessions",
     permission="sessions.read",
-    query=PageArgs(),
+    query=PlainPageArgs(),
     response=page_of(SessionAnswer),
 )
-def list_series_sessions(args: dict[str, Any], series_id: UUID) -> dict[str, Any]:
+def list_series_sessions(query: PageOf[Everything], series_id: UUID) -> dict[str, Any]:
     """The sessions of a series in the order of their start, whatever their state."""
-    db, after = current_db(), decode_instant_cursor(args["cursor"])
-    only = {"series_id": _found(series_id).id}
-    rows = queries.list_sessions(db, only, after=after, limit=args["limit"] + 1)
+    db, after = current_db(), decode_instant_cursor(query.cursor)
+    only = FindSessions(series_id=_found(series_id).id)
+    rows = queries.list_sessions(db, only, after=after, limit=query.limit + 1)
     shown = represent.sessions(db, rows)
-    return page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+    return page(rows, query.limit, lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
 
 
 @routes.view(
@@ -100,27 +112,27 @@ def list_series_sessions(args: dict[str, Any], series_id: UUID) -> dict[str, Any
     response=schemas.NewMemberAnswer(),
     status=201,
 )
-def join_series(body: dict[str, Any], series_id: UUID) -> Response:
+def join_series(command: JoinSeries, series_id: UUID) -> Response:
     """Book a patient into every later session of a series, or none of them (409 `series-conflicts`)."""
-    check_override(body)
+    check_override(command.override)
     series = _found(series_id)
     _check_own(series)
-    joined = roster.join(current_db(), series, body, now=clock.now())
+    joined = roster.join(current_db(), series, command, now=clock.now())
     return response_with_extras(_shown_member(series, joined.member), 201, skipped=refused_sessions(joined.skipped))
 
 
 @routes.view(
     "/series/<uuid:series_id>/members",
     permission="appointments.read",
-    query=PageArgs(),
+    query=PlainPageArgs(),
     response=page_of(schemas.MemberAnswer),
 )
-def list_members(args: dict[str, Any], series_id: UUID) -> dict[str, Any]:
+def list_members(query: PageOf[Everything], series_id: UUID) -> dict[str, Any]:
     """Who is, or was, on a series' roster, in the order of joining."""
-    after, series = decode_id_cursor(args["cursor"]), _found(series_id)
-    rows = queries.list_by_id(current_db(), SeriesMember, after=after, limit=args["limit"] + 1, series_id=series.id)
+    after, series = decode_id_cursor(query.cursor), _found(series_id)
+    rows = queries.list_by_id(current_db(), SeriesMember, after=after, limit=query.limit + 1, series_id=series.id)
     shown = _represent_members(series, rows)
-    return page(rows, args["limit"], lambda row: str(row.id), lambda row: shown[row.id])
+    return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
 
 
 @routes.view("/series/<uuid:series_id>/members/<uuid:member_id>", permission="appointments.read", response=_MEMBER)
@@ -139,13 +151,13 @@ def get_member(series_id: UUID, member_id: UUID) -> Response:
     body=schemas.LeaveBody(),
     response=_MEMBER,
 )
-def leave_series(body: dict[str, Any], series_id: UUID, member_id: UUID) -> Response:
+def leave_series(command: LeaveSeries, series_id: UUID, member_id: UUID) -> Response:
     """Remove a patient from the later sessions of a series."""
     db, series = current_db(), _found(series_id)
     _check_own(series)
     member = roster.held_member(db, series.id, member_id)
     check_if_match(_shown_member(series, member))
-    return json_with_etag(_shown_member(series, roster.leave(db, series, member, body, now=clock.now())))
+    return json_with_etag(_shown_member(series, roster.leave(db, series, member, command, now=clock.now())))
 
 
 def _found(series_id: UUID) -> SessionSeries:
@@ -161,8 +173,13 @@ def _check_own(series: SessionSeries) -> None:
 
 
 def _occurrence(planned: operations.Planned) -> dict[str, Any]:
-    placement = planned.placement
-    return {**vars(planned.occurrence), "starts_at": placement.starts_at, "ends_at": placement.ends_at}
+    occurrence, placement = planned.occurrence, planned.placement
+    return {
+        "occurs_on": occurrence.occurs_on,
+        "shifted": occurrence.shifted,
+        "starts_at": placement.starts_at,
+        "ends_at": placement.ends_at,
+    }
 
 
 def _shown(series: SessionSeries) -> Any:

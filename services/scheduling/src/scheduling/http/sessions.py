@@ -6,11 +6,33 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of
+from jalsa.http import (
+    Everything,
+    PageOf,
+    PlainPageArgs,
+    Routes,
+    check_if_match,
+    current_db,
+    json_with_etag,
+    page,
+    page_of,
+)
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from jalsa.service import clock
+from jalsa.service.commands import value_or
 from jalsa.service.errors import NotFound
 from scheduling import queries
+from scheduling.commands.appointments import BookParticipant
+from scheduling.commands.sessions import (
+    CancelSession,
+    ChangeSession,
+    CreateSession,
+    DecideSession,
+    FindSessions,
+    Reason,
+    RescheduleSession,
+    Untimely,
+)
 from scheduling.http import represent
 from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_entry, check_override
@@ -20,7 +42,7 @@ from scheduling.http.schemas.zones import days_of
 from scheduling.http.undoing import check_may_undo
 from scheduling.http.zones import told_of_days
 from scheduling.models import ClinicalSession
-from scheduling.operations import corrections, minimum_attendance, participants, series_edits, sessions
+from scheduling.operations import corrections, minimum_attendance, series_edits, sessions, use_cases
 
 routes = Routes("sessions", "Sessions and who takes part in them")
 
@@ -33,21 +55,21 @@ _PARTICIPANT = schemas.ParticipantAnswer()
 @routes.view(
     "/sessions", "POST", permission="schedule.enter", body=schemas.SessionBody(), response=_SESSION, status=201
 )
-def create_session(body: dict[str, Any]) -> Response:
+def create_session(command: CreateSession) -> Response:
     """Schedule a session, which may be empty, or enter a session that has started or taken place."""
     now = clock.now()
-    needed = check_entry(body, body["starts_at"], "sessions.write", now=now)
-    check_schedules(body["provider_id"], permission=needed)
-    session = sessions.create_session(current_db(), body, now=now)
+    needed = check_entry(command, command.starts_at, "sessions.write", now=now)
+    check_schedules(command.provider_id, permission=needed)
+    session = sessions.create_session(current_db(), command, now=now)
     return json_with_etag(_shown(session), 201)
 
 
 @routes.view(
     "/sessions", permission="sessions.read", query=schemas.SessionArgs(), response=days_of(schemas.SessionAnswer)
 )
-def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
+def list_sessions(query: PageOf[FindSessions]) -> dict[str, Any]:
     """Sessions in the order of their start; `from` and `to` bound the start."""
-    return _list(args, None)
+    return _list(query, None)
 
 
 @routes.view(
@@ -56,9 +78,9 @@ def list_sessions(args: dict[str, Any]) -> dict[str, Any]:
     query=schemas.SessionArgs(),
     response=days_of(schemas.SessionAnswer),
 )
-def list_available_sessions(args: dict[str, Any]) -> dict[str, Any]:
+def list_available_sessions(query: PageOf[FindSessions]) -> dict[str, Any]:
     """List the sessions that have not started, have a free spot and are not affected by an absence."""
-    return _list(args, clock.now())
+    return _list(query, clock.now())
 
 
 @routes.view("/sessions/<uuid:session_id>", permission="sessions.read", response=_SESSION)
@@ -74,10 +96,10 @@ def get_session(session_id: UUID) -> Response:
     body=schemas.SessionPatch(),
     response=_CHANGED,
 )
-def update_session(body: dict[str, Any], session_id: UUID) -> Response:
+def update_session(command: ChangeSession, session_id: UUID) -> Response:
     """Change a session's capacity, minimum, time of decision or group notes."""
-    now, selection = _selection(body, session_id)
-    return _changed(series_edits.update(current_db(), selection, body, now=now))
+    now, selection = _selection(command.scope, session_id)
+    return _changed(series_edits.update(current_db(), selection, command, now=now))
 
 
 @routes.view(
@@ -87,12 +109,12 @@ def update_session(body: dict[str, Any], session_id: UUID) -> Response:
     body=schemas.RescheduleSessionBody(),
     response=_CHANGED,
 )
-def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
+def reschedule_session(command: RescheduleSession, session_id: UUID) -> Response:
     """Move a session, with all its participants, to another time, provider or room."""
-    check_override(body)
-    now, selection = _selection(body, session_id, moving=True)
-    check_schedules(body.get("provider_id", selection.session.provider_id))
-    return _changed(series_edits.reschedule(current_db(), selection, body, now=now))
+    check_override(command.override)
+    now, selection = _selection(command.scope, session_id, moving=True)
+    check_schedules(value_or(command.provider_id, selection.session.provider_id))
+    return _changed(series_edits.reschedule(current_db(), selection, command, now=now))
 
 
 @routes.view(
@@ -102,10 +124,10 @@ def reschedule_session(body: dict[str, Any], session_id: UUID) -> Response:
     body=schemas.UntimelyBody(),
     response=_SESSION,
 )
-def start_session(body: dict[str, Any], session_id: UUID) -> Response:
+def start_session(command: Untimely, session_id: UUID) -> Response:
     """The session begins; not earlier than the tenant's `early_start_minutes` before its start."""
-    override_reason, session = check_override(body), _acted_on(session_id)
-    return json_with_etag(_shown(sessions.start_session(current_db(), session, override_reason, now=clock.now())))
+    override_reason, session = check_override(command.override), _acted_on(session_id)
+    return json_with_etag(_shown(use_cases.start_session(current_db(), session, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -115,10 +137,10 @@ def start_session(body: dict[str, Any], session_id: UUID) -> Response:
     body=schemas.UntimelyBody(),
     response=_SESSION,
 )
-def complete_session(body: dict[str, Any], session_id: UUID) -> Response:
+def complete_session(command: Untimely, session_id: UUID) -> Response:
     """The session ends: who has arrived attended, who has not is a no-show; not before its start."""
-    override_reason, session = check_override(body), _acted_on(session_id)
-    return json_with_etag(_shown(sessions.complete_session(current_db(), session, override_reason, now=clock.now())))
+    override_reason, session = check_override(command.override), _acted_on(session_id)
+    return json_with_etag(_shown(use_cases.complete_session(current_db(), session, override_reason, now=clock.now())))
 
 
 @routes.view(
@@ -128,13 +150,13 @@ def complete_session(body: dict[str, Any], session_id: UUID) -> Response:
     body=schemas.ReasonBody(),
     response=_SESSION,
 )
-def undo_session(body: dict[str, Any], session_id: UUID) -> Response:
+def undo_session(command: Reason, session_id: UUID) -> Response:
     """Take the start back, or the completion with all that it settled; later than on its day for managers only."""
     db, seen = current_db(), _found(session_id).status
     session = _acted_on(session_id, corrections.held_for_undo(db, session_id))
     now = clock.now()
-    check_may_undo(of_today=corrections.is_of_today(session, session.clinic.timezone, now), reason=body["reason"])
-    return json_with_etag(_shown(corrections.undo_session(db, session, body["reason"], seen=seen, now=now)))
+    check_may_undo(of_today=corrections.is_of_today(session, session.clinic.timezone, now), reason=command.reason)
+    return json_with_etag(_shown(corrections.undo_session(db, session, command.reason, seen=seen, now=now)))
 
 
 @routes.view(
@@ -144,11 +166,11 @@ def undo_session(body: dict[str, Any], session_id: UUID) -> Response:
     body=schemas.CancelSessionBody(),
     response=_CHANGED,
 )
-def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
+def cancel_session(command: CancelSession, session_id: UUID) -> Response:
     """Cancel a session that has not started, with all its participants."""
-    override_reason = check_override(body)
-    now, selection = _selection(body, session_id)
-    return _changed(series_edits.cancel(current_db(), selection, body["reason"], override_reason, now=now))
+    check_override(command.override)
+    now, selection = _selection(command.scope, session_id)
+    return _changed(series_edits.cancel(current_db(), selection, command, now=now))
 
 
 @routes.view(
@@ -158,16 +180,14 @@ def cancel_session(body: dict[str, Any], session_id: UUID) -> Response:
     body=schemas.DecisionBody(),
     response=_SESSION,
 )
-def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
+def decide_session(command: DecideSession, session_id: UUID) -> Response:
     """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
-    override_reason = check_override(body)
-    session = minimum_attendance.held_for_decision(current_db(), session_id, body.get("into_session_id"))
+    check_override(command.override)
+    session = minimum_attendance.held_for_decision(current_db(), session_id, command.into_session_id)
     check_schedules(session.provider_id)
-    check_session(body.get("into_session_id"))
+    check_session(command.into_session_id)
     check_if_match(_shown(session))
-    return json_with_etag(
-        _shown(minimum_attendance.decide(current_db(), session, body, override_reason, now=clock.now()))
-    )
+    return json_with_etag(_shown(minimum_attendance.decide(current_db(), session, command, now=clock.now())))
 
 
 @routes.view(
@@ -178,39 +198,38 @@ def decide_session(body: dict[str, Any], session_id: UUID) -> Response:
     response=_PARTICIPANT,
     status=201,
 )
-def book_participant(body: dict[str, Any], session_id: UUID) -> Response:
+def book_participant(command: BookParticipant, session_id: UUID) -> Response:
     """Book a patient into a session, or enter a visit to a session that has started or taken place."""
     db, now = current_db(), clock.now()
     # a booking like most need not know when the session begins: what has begun, it is refused for
-    begins = _found(session_id).starts_at if body["walk_in"] or "override" in body else None
-    check_session(session_id, check_entry(body, begins, "appointments.write", now=now))
-    booking = participants.book(db, session_id, body, now=now)
-    return json_with_etag(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
+    begins = _found(session_id).starts_at if command.walk_in or command.override else None
+    check_session(session_id, check_entry(command, begins, "appointments.write", now=now))
+    booked = use_cases.book_participant(db, session_id, command, now=now)
+    return json_with_etag(_PARTICIPANT.dump(represent.participant(booked.participant, booked.standing, now)), 201)
 
 
 @routes.view(
     "/sessions/<uuid:session_id>/participants",
     permission="appointments.read",
-    query=PageArgs(),
+    query=PlainPageArgs(),
     response=page_of(schemas.ParticipantAnswer),
 )
-def list_participants(args: dict[str, Any], session_id: UUID) -> dict[str, Any]:
+def list_participants(query: PageOf[Everything], session_id: UUID) -> dict[str, Any]:
     """A session's participants, in the order of booking."""
     db = current_db()
     _found(session_id)
-    after = decode_id_cursor(args["cursor"])
-    rows = queries.list_participants(db, session_id, after=after, limit=args["limit"] + 1)
+    after = decode_id_cursor(query.cursor)
+    rows = queries.list_participants(db, session_id, after=after, limit=query.limit + 1)
     shown = represent.participants(db, rows, clock.now())
-    return page(rows, args["limit"], lambda row: str(row.id), lambda row: shown[row.id])
+    return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
 
 
-def _list(args: dict[str, Any], open_at: datetime | None) -> dict[str, Any]:
-    db, beside = current_db(), told_of_days(args)
-    rows = queries.list_sessions(
-        db, args, after=decode_instant_cursor(args["cursor"]), limit=args["limit"] + 1, open_at=open_at
-    )
+def _list(query: PageOf[FindSessions], open_at: datetime | None) -> dict[str, Any]:
+    db, beside = current_db(), told_of_days(query.asked)
+    after = decode_instant_cursor(query.cursor)
+    rows = queries.list_sessions(db, query.asked, after=after, limit=query.limit + 1, open_at=open_at)
     shown = represent.sessions(db, rows)
-    found = page(rows, args["limit"], lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
+    found = page(rows, query.limit, lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
     return {**found, **beside}
 
 
@@ -229,12 +248,10 @@ def _acted_on(session_id: UUID, held: ClinicalSession | None = None) -> Clinical
     return session
 
 
-def _selection(
-    body: dict[str, Any], session_id: UUID, *, moving: bool = False
-) -> tuple[datetime, series_edits.SeriesSelection]:
-    """The instant of the request, and the sessions in its scope, which is taken out of the body."""
+def _selection(scope: str, session_id: UUID, *, moving: bool = False) -> tuple[datetime, series_edits.SeriesSelection]:
+    """The instant of the request, and the sessions in its scope."""
     now = clock.now()
-    selection = series_edits.choose(current_db(), session_id, body.pop("scope"), now=now, moving=moving)
+    selection = series_edits.choose(current_db(), session_id, scope, now=now, moving=moving)
     check_schedules(*(session.provider_id for session in selection.sessions))
     check_if_match(_shown(selection.session))
     return now, selection

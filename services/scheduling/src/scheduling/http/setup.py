@@ -7,13 +7,23 @@ from flask import Response
 from marshmallow import Schema
 
 from jalsa.db.transactions import TenantRow
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of
+from jalsa.http import (
+    Everything,
+    PageOf,
+    PlainPageArgs,
+    Routes,
+    check_if_match,
+    current_db,
+    json_with_etag,
+    page,
+    page_of,
+)
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from scheduling import queries
+from scheduling.commands import setup as commands
 from scheduling.domain import DISCIPLINES
-from scheduling.domain.hours import WorkingHours
 from scheduling.http.schemas import setup as schemas
 from scheduling.models import Clinic, Provider, Room, ServiceType
 from scheduling.operations import setup as operations
@@ -30,15 +40,15 @@ _HOURS = schemas.WorkingHours()
 
 
 @routes.view("/clinics", "POST", permission="setup.write", body=schemas.ClinicBody(), response=_CLINIC, status=201)
-def create_clinic(body: dict[str, Any]) -> Response:
+def create_clinic(command: commands.OpenClinic) -> Response:
     """Open a clinic."""
-    return json_with_etag(_CLINIC.dump(operations.create_clinic(current_db(), body, now=clock.now())), 201)
+    return json_with_etag(_CLINIC.dump(operations.create_clinic(current_db(), command, now=clock.now())), 201)
 
 
-@routes.view("/clinics", permission="setup.read", query=PageArgs(), response=page_of(schemas.ClinicAnswer))
-def list_clinics(args: dict[str, Any]) -> dict[str, Any]:
+@routes.view("/clinics", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ClinicAnswer))
+def list_clinics(query: PageOf[Everything]) -> dict[str, Any]:
     """The tenant's clinics, in the order in which they were opened."""
-    return _list(Clinic, args)
+    return _list(Clinic, query)
 
 
 @routes.view("/clinics/<uuid:clinic_id>", permission="setup.read", response=_CLINIC)
@@ -50,22 +60,22 @@ def get_clinic(clinic_id: UUID) -> Response:
 @routes.view(
     "/clinics/<uuid:clinic_id>", "PATCH", permission="setup.write", body=schemas.ClinicPatch(), response=_CLINIC
 )
-def update_clinic(body: dict[str, Any], clinic_id: UUID) -> Response:
+def update_clinic(command: commands.ChangeClinic, clinic_id: UUID) -> Response:
     """Change a clinic's names, close it, or correct its code or zone with a reason."""
     clinic = _matched(Clinic, clinic_id, "clinic", _CLINIC)
-    return json_with_etag(_CLINIC.dump(operations.update_clinic(current_db(), clinic, body, now=clock.now())))
+    return json_with_etag(_CLINIC.dump(operations.update_clinic(current_db(), clinic, command, now=clock.now())))
 
 
 @routes.view("/rooms", "POST", permission="setup.write", body=schemas.RoomBody(), response=_ROOM, status=201)
-def create_room(body: dict[str, Any]) -> Response:
+def create_room(command: commands.AddRoom) -> Response:
     """Add a room to a clinic."""
-    return json_with_etag(_ROOM.dump(operations.create_room(current_db(), body)), 201)
+    return json_with_etag(_ROOM.dump(operations.create_room(current_db(), command)), 201)
 
 
 @routes.view("/rooms", permission="setup.read", query=schemas.RoomArgs(), response=page_of(schemas.RoomAnswer))
-def list_rooms(args: dict[str, Any]) -> dict[str, Any]:
+def list_rooms(query: PageOf[commands.FindRooms]) -> dict[str, Any]:
     """The tenant's rooms, or one clinic's."""
-    return _list(Room, args, clinic_id=args["clinic_id"])
+    return _list(Room, query, clinic_id=query.asked.clinic_id)
 
 
 @routes.view("/rooms/<uuid:room_id>", permission="setup.read", response=_ROOM)
@@ -75,24 +85,24 @@ def get_room(room_id: UUID) -> Response:
 
 
 @routes.view("/rooms/<uuid:room_id>", "PATCH", permission="setup.write", body=schemas.RoomPatch(), response=_ROOM)
-def update_room(body: dict[str, Any], room_id: UUID) -> Response:
+def update_room(command: commands.ChangeRoom, room_id: UUID) -> Response:
     """Rename a room, or close it."""
     room = _matched(Room, room_id, "room", _ROOM)
-    return json_with_etag(_ROOM.dump(operations.update_room(current_db(), room, body)))
+    return json_with_etag(_ROOM.dump(operations.update_room(current_db(), room, command)))
 
 
 @routes.view(
     "/providers", "POST", permission="setup.write", body=schemas.ProviderBody(), response=_PROVIDER, status=201
 )
-def create_provider(body: dict[str, Any]) -> Response:
+def create_provider(command: commands.RegisterProvider) -> Response:
     """Register a provider; the working hours follow."""
-    return json_with_etag(_PROVIDER.dump(operations.create_provider(current_db(), body, now=clock.now())), 201)
+    return json_with_etag(_PROVIDER.dump(operations.create_provider(current_db(), command, now=clock.now())), 201)
 
 
-@routes.view("/providers", permission="setup.read", query=PageArgs(), response=page_of(schemas.ProviderAnswer))
-def list_providers(args: dict[str, Any]) -> dict[str, Any]:
+@routes.view("/providers", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ProviderAnswer))
+def list_providers(query: PageOf[Everything]) -> dict[str, Any]:
     """The tenant's providers."""
-    return _list(Provider, args)
+    return _list(Provider, query)
 
 
 @routes.view("/providers/<uuid:provider_id>", permission="setup.read", response=_PROVIDER)
@@ -104,10 +114,10 @@ def get_provider(provider_id: UUID) -> Response:
 @routes.view(
     "/providers/<uuid:provider_id>", "PATCH", permission="setup.write", body=schemas.ProviderPatch(), response=_PROVIDER
 )
-def update_provider(body: dict[str, Any], provider_id: UUID) -> Response:
+def update_provider(command: commands.ChangeProvider, provider_id: UUID) -> Response:
     """Change a provider's names or clinics, end the engagement, or correct login or discipline with a reason."""
     provider = _matched(Provider, provider_id, "provider", _PROVIDER)
-    return json_with_etag(_PROVIDER.dump(operations.update_provider(current_db(), provider, body, now=clock.now())))
+    return json_with_etag(_PROVIDER.dump(operations.update_provider(current_db(), provider, command, now=clock.now())))
 
 
 @routes.view("/providers/<uuid:provider_id>/working-hours", permission="setup.read", response=_HOURS)
@@ -120,12 +130,11 @@ def get_working_hours(provider_id: UUID) -> Response:
 @routes.view(
     "/providers/<uuid:provider_id>/working-hours", "PUT", permission="setup.write", body=_HOURS, response=_HOURS
 )
-def put_working_hours(body: dict[str, Any], provider_id: UUID) -> Response:
+def put_working_hours(command: commands.SetWorkingHours, provider_id: UUID) -> Response:
     """Replace a provider's week."""
     provider = _found(Provider, provider_id, "provider", lock=True)
     check_if_match(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
-    hours = [WorkingHours(**item) for item in body["items"]]
-    return json_with_etag(_HOURS.dump({"items": operations.set_working_hours(current_db(), provider, hours)}))
+    return json_with_etag(_HOURS.dump({"items": operations.set_working_hours(current_db(), provider, command)}))
 
 
 @routes.view(
@@ -136,15 +145,17 @@ def put_working_hours(body: dict[str, Any], provider_id: UUID) -> Response:
     response=_SERVICE_TYPE,
     status=201,
 )
-def create_service_type(body: dict[str, Any]) -> Response:
+def create_service_type(command: commands.AddServiceType) -> Response:
     """Add a service type."""
-    return json_with_etag(_SERVICE_TYPE.dump(operations.create_service_type(current_db(), body)), 201)
+    return json_with_etag(_SERVICE_TYPE.dump(operations.create_service_type(current_db(), command)), 201)
 
 
-@routes.view("/service-types", permission="setup.read", query=PageArgs(), response=page_of(schemas.ServiceTypeAnswer))
-def list_service_types(args: dict[str, Any]) -> dict[str, Any]:
+@routes.view(
+    "/service-types", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ServiceTypeAnswer)
+)
+def list_service_types(query: PageOf[Everything]) -> dict[str, Any]:
     """The tenant's service types."""
-    return _list(ServiceType, args)
+    return _list(ServiceType, query)
 
 
 @routes.view("/service-types/<uuid:service_type_id>", permission="setup.read", response=_SERVICE_TYPE)
@@ -160,10 +171,10 @@ def get_service_type(service_type_id: UUID) -> Response:
     body=schemas.ServiceTypePatch(),
     response=_SERVICE_TYPE,
 )
-def update_service_type(body: dict[str, Any], service_type_id: UUID) -> Response:
+def update_service_type(command: commands.ChangeServiceType, service_type_id: UUID) -> Response:
     """Change a service type, or take it out of use."""
     service_type = _matched(ServiceType, service_type_id, "service type", _SERVICE_TYPE)
-    return json_with_etag(_SERVICE_TYPE.dump(operations.update_service_type(current_db(), service_type, body)))
+    return json_with_etag(_SERVICE_TYPE.dump(operations.update_service_type(current_db(), service_type, command)))
 
 
 @routes.view("/disciplines", permission="setup.read", response=page_of(schemas.Discipline))
@@ -173,10 +184,12 @@ def list_disciplines() -> dict[str, Any]:
     return {"items": items, "next_cursor": None}
 
 
-def _list(kind: type[R], args: dict[str, Any], **equal: Any) -> dict[str, Any]:
-    after = decode_id_cursor(args["cursor"])
-    rows = queries.list_by_id(current_db(), kind, after=after, limit=args["limit"] + 1, **equal)
-    return page(rows, args["limit"], lambda row: str(row.id), lambda row: row)
+def _list(
+    kind: type[R], query: PageOf[Everything] | PageOf[commands.FindRooms], **equal: UUID | None
+) -> dict[str, Any]:
+    after = decode_id_cursor(query.cursor)
+    rows = queries.list_by_id(current_db(), kind, after=after, limit=query.limit + 1, **equal)
+    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
 
 
 def _found(kind: type[R], record_id: UUID, what: str, *, lock: bool = False) -> R:

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import Routes, check_if_match, current_db, json_with_etag, page, page_of
+from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_etag, page, page_of
 from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_cursor
 from jalsa.service import clock
 from jalsa.service.errors import InvalidField, NotFound
+from scheduling.commands.waitlist import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 from scheduling.domain import UNREACHABLE
 from scheduling.http import represent
 from scheduling.http.overrides import check_override
@@ -28,19 +29,19 @@ _PARTICIPANT = ParticipantAnswer()
 
 
 @routes.view("/waitlist", "POST", permission="waitlist.write", body=schemas.WaitlistBody(), response=_ENTRY, status=201)
-def add_entry(body: dict[str, Any]) -> Response:
+def add_entry(command: AddEntry) -> Response:
     """Let a patient wait for a session, or for any session of a service type that suits."""
-    return json_with_etag(_shown(waitlist.add(current_db(), body, now=clock.now())), 201)
+    return json_with_etag(_shown(waitlist.add(current_db(), command, now=clock.now())), 201)
 
 
 @routes.view(
     "/waitlist", permission="waitlist.read", query=schemas.WaitlistArgs(), response=page_of(schemas.WaitlistEntryAnswer)
 )
-def list_entries(args: dict[str, Any]) -> dict[str, Any]:
+def list_entries(query: PageOf[FindEntries]) -> dict[str, Any]:
     """List the entries in the order in which spots are offered, by priority and then by age."""
-    rows = queries.list_entries(current_db(), args, after=_decoded(args["cursor"]), limit=args["limit"] + 1)
+    rows = queries.list_entries(current_db(), query.asked, after=_decoded(query.cursor), limit=query.limit + 1)
     shown = _represented(rows)
-    return page(rows, args["limit"], lambda row: f"{row.priority} {row.id}", lambda row: shown[row.id])
+    return page(rows, query.limit, lambda row: f"{row.priority} {row.id}", lambda row: shown[row.id])
 
 
 @routes.view("/waitlist/<uuid:entry_id>", permission="waitlist.read", response=_ENTRY)
@@ -55,9 +56,9 @@ def get_entry(entry_id: UUID) -> Response:
 @routes.view(
     "/waitlist/<uuid:entry_id>", "PATCH", permission="waitlist.write", body=schemas.WaitlistPatch(), response=_ENTRY
 )
-def update_entry(body: dict[str, Any], entry_id: UUID) -> Response:
+def update_entry(command: ChangeEntry, entry_id: UUID) -> Response:
     """Change an entry's priority, notes or preferences. Its age stays."""
-    return json_with_etag(_shown(waitlist.update(current_db(), _matched(entry_id), body, now=clock.now())))
+    return json_with_etag(_shown(waitlist.update(current_db(), _matched(entry_id), command, now=clock.now())))
 
 
 @routes.view(
@@ -68,13 +69,13 @@ def update_entry(body: dict[str, Any], entry_id: UUID) -> Response:
     response=_PARTICIPANT,
     status=201,
 )
-def accept_offer(body: dict[str, Any], entry_id: UUID) -> Response:
+def accept_offer(command: AcceptOffer, entry_id: UUID) -> Response:
     """Accept the offer and book the patient. The answer is the booking."""
-    check_override(body)
+    check_override(command.override)
     now = clock.now()
-    booking = waitlist.accept(current_db(), _matched(entry_id), body.get("override"), now=now)
-    check_schedules(booking.participant.session.provider_id)
-    return json_with_etag(_PARTICIPANT.dump(represent.participant(booking.participant, booking.standing, now)), 201)
+    booked = waitlist.accept(current_db(), _matched(entry_id), command.override, now=now)
+    check_schedules(booked.participant.session.provider_id)
+    return json_with_etag(_PARTICIPANT.dump(represent.participant(booked.participant, booked.standing, now)), 201)
 
 
 @routes.view(

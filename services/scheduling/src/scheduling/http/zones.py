@@ -1,18 +1,18 @@
 """What is asked by local days, where the zone of a clinic is not known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from jalsa.http import current_db
+from scheduling.commands.appointments import FindAppointments
+from scheduling.commands.sessions import FindSessions
 from scheduling.operations.setup import unknown_zone
-from scheduling.queries.zones import of_unknown_zone
+from scheduling.queries.zones import ZonedClinic, of_unknown_zone
 
 
-def left_out(clinic_id: UUID | None) -> Sequence[Row[UUID, str, str]]:
+def left_out(clinic_id: UUID | None) -> Sequence[ZonedClinic]:
     """The clinics whose local days cannot be reckoned. Raises 409 `unknown-zone` if it is the one that is asked for."""
     unknown = of_unknown_zone(current_db())
     for clinic in unknown:
@@ -21,14 +21,14 @@ def left_out(clinic_id: UUID | None) -> Sequence[Row[UUID, str, str]]:
     return unknown
 
 
-def told(unknown: Sequence[Row[UUID, str, str]]) -> dict[str, Any]:
+def told(unknown: Sequence[ZonedClinic]) -> dict[str, Any]:
     """What an answer says of the clinics that it leaves out; nothing where it leaves out none."""
     shown = [{"id": str(clinic.id), "code": clinic.code, "timezone": clinic.timezone} for clinic in unknown]
     return {"left_out_clinics": shown} if shown else {}
 
 
-def told_of_days(args: Mapping[str, Any]) -> dict[str, Any]:
+def told_of_days(asked: FindSessions | FindAppointments) -> dict[str, Any]:
     """The same for a list, which asks for local days where `starts_from` or `starts_before` is one."""
-    bounds = [args.get(name) for name in ("starts_from", "starts_before")]
+    bounds = (asked.starts_from, asked.starts_before)
     by_days = any(isinstance(bound, date) and not isinstance(bound, datetime) for bound in bounds)
-    return told(left_out(args.get("clinic_id"))) if by_days else {}
+    return told(left_out(asked.clinic_id)) if by_days else {}

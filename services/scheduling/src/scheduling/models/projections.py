@@ -1,6 +1,6 @@
 """What scheduling knows of what other services own."""
 
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid
@@ -9,6 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from jalsa.db.transactions import TenantRow
 from scheduling.models.setup import Base
+
+
+class StoredConsent(TypedDict):
+    """A consent that ended, as it is kept: without `clinic_id` it was to every clinic."""
+
+    clinic_id: str | None
+    reason: str
 
 
 class PatientProjection(TenantRow, Base):
@@ -20,8 +27,8 @@ class PatientProjection(TenantRow, Base):
     active: Mapped[bool]
     consented: Mapped[bool] = mapped_column(default=False)
     consented_clinics: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
-    # how consents ended, as `clinic_id` (none for that to every clinic) and `reason`, the latest last
-    ended_consents: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    # how consents ended, the latest last
+    ended_consents: Mapped[list[StoredConsent]] = mapped_column(JSONB, default=list)
     reachable: Mapped[bool | None]  # by telephone or e-mail; unknown until the patient's next event says so
 
 

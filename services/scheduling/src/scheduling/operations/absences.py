@@ -1,15 +1,17 @@
 """When nobody can be booked: a provider's time off, a clinic's closures and public holidays. And the tenant's rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
+from jalsa.service.commands import given
 from jalsa.service.ids import new_id
 from scheduling import errors, queries
+from scheduling.commands.absences import AddClosure, AddTimeOff
+from scheduling.commands.setup import PutSettings
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Settings, TimeOff
 from scheduling.operations import spots
 from scheduling.operations.locks import lock, lock_sessions
@@ -17,12 +19,20 @@ from scheduling.operations.setup import active_clinic
 from scheduling.queries.met import same_closure
 
 
-def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, now: datetime) -> TimeOff:
+def add_time_off(db: Session, provider: Provider, command: AddTimeOff, *, now: datetime) -> TimeOff:
     """Store a provider's absence. Sessions that are booked stay; `queries.sessions_between` lists them.
 
     Open offers of spots in them are withdrawn.
     """
-    absence = TimeOff(id=new_id(), provider_id=provider.id, created_at=now, created_by=context_of(db).actor, **data)
+    absence = TimeOff(
+        id=new_id(),
+        provider_id=provider.id,
+        starts_at=command.starts_at,
+        ends_at=command.ends_at,
+        reason=command.reason,
+        created_at=now,
+        created_by=context_of(db).actor,
+    )
     hit = _held(db, absence, now)
     lock(db, providers=[provider.id])
     db.add(absence)
@@ -31,18 +41,28 @@ def add_time_off(db: Session, provider: Provider, data: Mapping[str, Any], *, no
     return absence
 
 
-def add_closure(db: Session, data: Mapping[str, Any], *, now: datetime) -> Closure:
+def add_closure(db: Session, command: AddClosure, *, now: datetime) -> Closure:
     """Store days on which a clinic, or every clinic, is closed; what is booked stays.
 
     Open offers of spots in it are withdrawn. Raises 422 for the clinic; 409 `already-closed` for
     one of the same clinic, kind and days.
     """
-    clinic_id = data.get("clinic_id")
+    clinic_id = command.clinic_id
     clinics = [active_clinic(db, clinic_id).id] if clinic_id else list(db.scalars(select(Clinic.id)))
-    closure = Closure(id=new_id(), created_at=now, created_by=context_of(db).actor, **data)
+    closure = Closure(
+        id=new_id(),
+        clinic_id=clinic_id,
+        kind=command.kind,
+        name_en=command.name_en,
+        name_ar=command.name_ar,
+        starts_on=command.starts_on,
+        ends_on=command.ends_on,
+        created_at=now,
+        created_by=context_of(db).actor,
+    )
     hit = _held(db, closure, now)
     lock(db, closing_clinics=clinics)
-    if known := same_closure(db, clinic_id, data):
+    if known := same_closure(db, command):
         raise errors.AlreadyClosed(known.id)
     db.add(closure)
     db.flush()
@@ -68,13 +88,13 @@ def _held(db: Session, absence: TimeOff | Closure, now: datetime) -> Sequence[Cl
     return [s for s in queries.find_sessions(db, ids) if s.status == "SCHEDULED"]
 
 
-def put_settings(db: Session, data: Mapping[str, Any]) -> Settings:
+def put_settings(db: Session, command: PutSettings) -> Settings:
     """Set the tenant's own rules."""
     settings = queries.settings(db)
     if settings not in db:
         settings.id = new_id()
         db.add(settings)
-    for name, value in data.items():
+    for name, value in given(command).items():
         setattr(settings, name, value)
     db.flush()
     return settings

@@ -1,6 +1,10 @@
-"""Who comes and who does not: check-in, attendance, no-shows. The session's row is locked before the participant's."""
+"""Who comes and who does not: check-in, attendance, no-shows. The session's row is locked before the participant's.
+
+What follows from it is in `use_cases`.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,19 +12,35 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
 from scheduling import domain, errors, events, queries
-from scheduling.models import Participant
-from scheduling.operations import participants, progress, spots, timing
-from scheduling.operations.locks import lock_packages
+from scheduling.models import ClinicalSession, Participant
+from scheduling.operations import timing
 
 
-def check_in(
-    db: Session, participant: Participant, override_reason: str | None = None, *, now: datetime
-) -> Participant:
-    """The patient has arrived; what was known of clearance and consent is stored with it. Publishes AppointmentArrived.
+@dataclass(frozen=True, slots=True)
+class CheckInStanding:
+    """What is known of a participant who may check in. Of the blockers, a manager's reason lifts those there are."""
+
+    standing: queries.Standing
+    blockers: Sequence[str]
+    override_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoShow:
+    """A participant missed a session, which had so many free spots before."""
+
+    participant: Participant
+    session: ClinicalSession
+    were_available: int
+
+
+def check_check_in(
+    db: Session, participant: Participant, override_reason: str | None, *, now: datetime
+) -> CheckInStanding:
+    """Check that a locked participant can check in; a no-show has to get a spot again besides.
 
     Raises 409 `check-in-blocked` with the `blockers` and their `blocker_details`, unless a manager's reason overrides
-    them; `invalid-transition`, also for a session that is over; and where a no-show's spot was given away, what
-    `participants.regain` raises.
+    them; `invalid-transition`, also for a session that is over.
     """
     domain.PARTICIPANT.check(participant.status, "ARRIVED")
     session = participant.session
@@ -37,18 +57,16 @@ def check_in(
     )
     if blockers and override_reason is None:
         raise errors.CheckInBlocked(blockers, blocker_details(participant, standing, blockers))
-    if missed := participant.status == "NO_SHOW":
-        lock_packages(db, [session.id])
-        participants.regain(db, participant, now=now)
+    return CheckInStanding(standing, blockers, override_reason if blockers else None)
+
+
+def arrive(db: Session, participant: Participant, known: CheckInStanding, *, now: datetime) -> Participant:
+    """The patient has arrived. Stores what was known of clearance and consent, and publishes AppointmentArrived."""
     participant.status, participant.arrived_at, participant.arrived_by = "ARRIVED", now, context_of(db).actor
-    participant.arrived_cleared, participant.arrived_consented = standing.cleared, standing.consented
-    participant.check_in_override_reason = override_reason if blockers else None
-    participant.change_reason = participant.check_in_override_reason
+    participant.arrived_cleared, participant.arrived_consented = known.standing.cleared, known.standing.consented
+    participant.check_in_override_reason = participant.change_reason = known.override_reason
     db.flush()
     events.appointment_arrived(db, participant, late_minutes(participant), now)
-    progress.follow(db, participant, now=now)
-    if missed:
-        spots.free(db, session, were_available=standing.spots.available, now=now)
     return participant
 
 
@@ -81,25 +99,22 @@ def attend(db: Session, participant: Participant, *, now: datetime) -> Participa
     participant.change_reason = None
     db.flush()
     events.appointment_attended(db, participant, now)
-    progress.follow(db, participant, now=now)
     return participant
 
 
 def no_show(
     db: Session, participant: Participant, reason: str | None, override_reason: str | None = None, *, now: datetime
-) -> Participant:
+) -> NoShow:
     """BOOKED or CONFIRMED → NO_SHOW with its reason, and publish AppointmentNoShow.
 
-    Raises 409 `invalid-transition`, also before the start, unless a manager's reason overrides that; the spot is free
-    for others then.
+    Raises 409 `invalid-transition`, also before the start, unless a manager's reason overrides that.
     """
     domain.PARTICIPANT.check(participant.status, "NO_SHOW")
     session = participant.session
     timing.check_begun(session, override_reason, now=now)
-    were_available = spots.available(db, session)
+    were_available = queries.spots(db, [session.id])[session.id].available
     mark_missed(db, participant, reason or override_reason, override_reason, now=now)
-    spots.free(db, session, were_available=were_available, now=now)
-    return participant
+    return NoShow(participant, session, were_available)
 
 
 def mark_missed(
@@ -117,25 +132,23 @@ def mark_missed(
     participant.no_show_reason, participant.change_reason = reason, override_reason or reason
     db.flush()
     events.appointment_no_show(db, participant, automatic=automatic, now=now)
-    progress.follow(db, participant, now=now)
     return participant
 
 
-def mark_no_show(db: Session, participant_id: UUID, *, now: datetime) -> bool:
-    """Make one who is overdue a no-show, unless something else happened meanwhile. Returns whether it did.
+def mark_overdue(db: Session, participant_id: UUID, *, now: datetime) -> Participant | None:
+    """Make one who is overdue a no-show, unless something else happened meanwhile: then None.
 
     The tenant's grace counts from the start, or from when a person took an outcome back after it. One who was entered
     after the start has come, or will have: somebody says so.
     """
     participant = queries.find_participant(db, participant_id)
     if participant is None:
-        return False
+        return None
     queries.find_session(db, participant.session_id, lock=True)
     queries.find_participant(db, participant_id, lock=True)
     grace = queries.settings(db).no_show_grace_minutes
     since = max(participant.starts_at, participant.corrected_at or participant.starts_at)
     overdue = since + timedelta(minutes=grace) <= now
     if participant.status not in domain.UPCOMING_STATUSES or participant.recorded_late or not overdue:
-        return False
-    mark_missed(db, participant, f"not arrived {grace} minutes after the start", now=now, automatic=True)
-    return True
+        return None
+    return mark_missed(db, participant, f"not arrived {grace} minutes after the start", now=now, automatic=True)

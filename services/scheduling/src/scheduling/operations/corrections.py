@@ -16,7 +16,7 @@ from jalsa.service.errors import Conflict
 from scheduling import domain, errors, events
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations import participants, progress, sessions, spots
+from scheduling.operations import progress, sessions, spots, use_cases
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.queries import corrections as read
 from scheduling.queries.waitlist import sessions_offered_to
@@ -121,7 +121,7 @@ def _take_back(db: Session, participant: Participant, reason: str | None, now: d
         raise _nothing_to_take_back(participant)
     domain.PARTICIPANT.check_undo(was, target)
     if was == "NO_SHOW":
-        participants.regain(db, participant, now=now)
+        use_cases.regain_spot(db, participant, now=now)
     _correct(db, participant, target, reason, now)
     db.flush()
     events.appointment_corrected(db, participant, was, now)

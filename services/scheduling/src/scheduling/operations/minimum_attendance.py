@@ -1,18 +1,17 @@
 """Sessions with too few participants at their time of decision: run, merge into another, or cancel."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from jalsa.service.errors import Conflict, InvalidField
 from scheduling import errors, queries
+from scheduling.commands.sessions import DecideSession
 from scheduling.models import ClinicalSession
 from scheduling.operations.locks import lock_patients, lock_sessions
-from scheduling.operations.participants import move_participant
-from scheduling.operations.sessions import cancel_session, locked_session
+from scheduling.operations.sessions import locked_session
+from scheduling.operations.use_cases import cancel_session, move_participant
 from scheduling.queries.waitlist import sessions_offered_to
 
 
@@ -41,41 +40,33 @@ def held_for_decision(db: Session, session_id: UUID, into: UUID | None) -> Clini
     return locked_session(db, session_id)
 
 
-def decide(
-    db: Session,
-    session: ClinicalSession,
-    data: Mapping[str, Any],
-    override_reason: str | None = None,
-    *,
-    now: datetime,
-) -> ClinicalSession:
+def decide(db: Session, session: ClinicalSession, command: DecideSession, *, now: datetime) -> ClinicalSession:
     """RUN a held session with those it has, MERGE it into another of the same service type, or CANCEL it.
 
     Raises 409 `invalid-transition` where nothing is to be decided, and what `cancel_session` raises, unless it is to
     RUN; for MERGE also 422 for the other session, and 409 `merge-refused` with a `refusals` item for each participant
     who has no spot there. Nothing is merged in part.
     """
-    action, reason = data["action"], data.get("reason")
+    action, reason = command.action, command.reason
     if session.decision != "NEEDED":
         raise errors.NothingToDecide
-    if action == "MERGE":
-        _move_all(db, session, data, now)
+    if command.into_session_id is not None:
+        _move_all(db, session, command.into_session_id, command, now)
     if action != "RUN":
-        cancel_session(db, session, reason, override_reason, now=now)
+        cancel_session(db, session, reason, command.override.reason if command.override else None, now=now)
     session.decision = {"RUN": "RUN", "MERGE": "MERGED", "CANCEL": "CANCELLED"}[action]
     session.change_reason = reason
     db.flush()
     return session
 
 
-def _move_all(db: Session, session: ClinicalSession, data: Mapping[str, Any], now: datetime) -> None:
-    into: UUID = data["into_session_id"]
+def _move_all(db: Session, session: ClinicalSession, into: UUID, command: DecideSession, now: datetime) -> None:
     if into == session.id:
         raise InvalidField("into_session_id", "Must be another session.")
     refused = []
     for participant in queries.live_participants(db, session.id):
         try:
-            move_participant(db, participant, session, into, data, now=now)
+            move_participant(db, participant, session, into, command.reason, command.override, now=now)
         except Conflict as error:
             refused.append(errors.ParticipantRefused(participant.id, error))
     if refused:

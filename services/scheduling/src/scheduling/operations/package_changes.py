@@ -4,11 +4,10 @@ Its rows are locked by `operations.package_locks.locked_package`. A session's st
 changes: `operations.progress` leaves it as it is then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from graphlib import CycleError
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -16,11 +15,13 @@ from sqlalchemy.orm import Session
 from jalsa.db.transactions import context_of
 from jalsa.service.commands import UNSET
 from jalsa.service.errors import InvalidField
-from scheduling import domain, errors, events
+from scheduling import domain, errors
+from scheduling.commands.appointments import BookAppointment, RescheduleParticipant
 from scheduling.commands.package_changes import (
     CancelPackageSession,
     PausePackage,
     ResumePackage,
+    SchedulePackageSession,
     ShiftPackage,
     SubstituteProvider,
 )
@@ -30,7 +31,7 @@ from scheduling.domain.planning import Occurrence, warnings
 from scheduling.domain.reasons import warning
 from scheduling.events import packages as package_events
 from scheduling.models import Package, PackageSession, Participant
-from scheduling.operations import package_planning, participants, sessions
+from scheduling.operations import package_planning, participants, sessions, use_cases
 from scheduling.operations.package_period import change_preferences, check_period, check_start
 from scheduling.operations.package_planning import PlanningTask, SchedulingPlan, qualified_provider
 from scheduling.operations.package_scheduling import (
@@ -47,42 +48,43 @@ from scheduling.queries.packages import LockedPackage, occurrence
 Placed = tuple[PackageSession, Participant]
 
 
-def reschedule_session(
-    db: Session, held: LockedPackage, number: int, data: Mapping[str, Any], *, now: datetime
+def reschedule_package_session(
+    db: Session, held: LockedPackage, number: int, command: RescheduleParticipant, *, now: datetime
 ) -> None:
     """Move the appointment of one session. The change is announced as that of any appointment.
 
-    Raises 404 for the number, 422 and 409 as `participants.reschedule`, `package-paused`, and `invalid-transition` for
-    a session without an appointment.
+    Raises 404 for the number, 422 and 409 as `use_cases.reschedule_appointment`, `package-paused`, and
+    `invalid-transition` for a session without an appointment.
     """
     held.check_open()
     package_session = held.package_session(number)
     if package_session.status != "SCHEDULED":
         raise errors.NoAppointmentToMove
     participants.lock_booking_facts(db, held.package.patient_id, None)
-    participants.reschedule(db, held.appointments[package_session.id], data, now=now)
-    held.package.change_reason = data["reason"]
+    use_cases.reschedule_appointment(db, held.appointments[package_session.id], command, now=now)
+    held.package.change_reason = command.reason
     db.flush()
 
 
-def schedule_session(db: Session, held: LockedPackage, number: int, data: Mapping[str, Any], *, now: datetime) -> None:
+def schedule_package_session(
+    db: Session, held: LockedPackage, number: int, command: SchedulePackageSession, *, now: datetime
+) -> None:
     """Book one owed session without an appointment at a given time. It is announced like any appointment.
 
-    Raises 404 for the number, 422 and 409 as `participants.book_appointment`, `package-paused`, and
+    Raises 404 for the number, 422 and 409 as `use_cases.book_appointment`, `package-paused`, and
     `invalid-transition` for a session that does not need to be scheduled.
     """
     package, package_session = held.package, held.package_session(number)
     held.check_open()
     package_session.check_outstanding()
-    booking = participants.book_appointment(
-        db, _by_hand(package, package_session, data), now=now, package_session=package_session
-    )
+    booking = _booking(package, package_session, command)
+    participant = use_cases.book_appointment(db, booking, package_session, now=now).participant
     change_status(package_session, "SCHEDULED")
     package_session.scheduling_attempts += 1
     start_schedule(package)
-    held.appointments[package_session.id] = booking.participant
-    note_provider(db, booking.participant, data["reason"], now=now)
-    package.change_reason = data["reason"]
+    held.appointments[package_session.id] = participant
+    note_provider(db, participant, command.reason, now=now)
+    package.change_reason = command.reason
     db.flush()
 
 
@@ -123,7 +125,7 @@ def cancel_package_session(
     appointment = dict(held.coming(now)).get(package_session)
     if appointment:
         change_status(package_session, "CANCELLED", owed=command.owed)
-        participants.cancel(db, appointment, command.reason, now=now)
+        use_cases.cancel_appointment(db, appointment, command.reason, now=now)
     elif package_session.outstanding and not command.owed:
         _no_longer_owed(package_session)
     else:
@@ -256,24 +258,25 @@ def resume_package(db: Session, held: LockedPackage, command: ResumePackage, *, 
     db.flush()
 
 
-def _by_hand(package: Package, package_session: PackageSession, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What an appointment is booked from; what is not said is as in the package. Raises 422 problems."""
-    provider_id = data.get("provider_id", package_session.provider_id)
+def _booking(package: Package, package_session: PackageSession, command: SchedulePackageSession) -> BookAppointment:
+    """What an appointment is booked from; what is not given is as in the package. Raises 422 problems."""
+    provider_id = package_session.provider_id if command.provider_id is UNSET else command.provider_id
     if provider_id is None:
         raise InvalidField("provider_id", "Required, because no provider is assigned to the session.")
-    if package.room_required and not package.room_id and "room_id" not in data:
+    if package.room_required and not package.room_id and command.room_id is UNSET:
         raise InvalidField(
             "room_id", "Required, because the package needs a room. Use null for a session without a room."
         )
-    return {
-        "patient_id": package.patient_id,
-        "clinic_id": package.clinic_id,
-        "service_type": package.service_type.code,
-        "duration_minutes": package.session_duration_minutes,
-        "room_id": package.room_id,
-        **data,
-        "provider_id": provider_id,
-    }
+    return BookAppointment(
+        patient_id=package.patient_id,
+        clinic_id=package.clinic_id,
+        provider_id=provider_id,
+        room_id=package.room_id if command.room_id is UNSET else command.room_id,
+        service_type=package.service_type.code,
+        starts_at=command.starts_at,
+        duration_minutes=package.session_duration_minutes,
+        override=command.override,
+    )
 
 
 def _numbered(held: LockedPackage, first: int, last: int | None) -> Sequence[PackageSession]:
@@ -341,16 +344,19 @@ def _carry_out(
     moves = _moves(db, held, plan)
     if not refusals and not moves:
         raise InvalidField("start_date", "The sessions already have these times, providers and rooms.")
-    with events.announced_with_package(db, [package_session.id for package_session in package_sessions]):
-        for package_session in package_sessions:
-            if why := refusals.get(package_session.session_number):
-                # the whole session: its time is not offered to those who wait, another may be on its way there
-                change_status(package_session, "PENDING")
-                sessions.cancel_session(db, held.appointments[package_session.id].session, reason, now=now)
-                package_session.scheduling_attempts += 1
-                mark_failed(package_session, why)
-        for each in in_order(list(moves.values())):
-            sessions.move_session(db, each.session, each.placement, (), {"reason": reason}, now=now)
+    announced = {package_session.id for package_session in package_sessions}
+    for package_session in package_sessions:
+        if why := refusals.get(package_session.session_number):
+            # the whole session: its time is not offered to those who wait, another may be on its way there
+            change_status(package_session, "PENDING")
+            session = held.appointments[package_session.id].session
+            use_cases.cancel_session(db, session, reason, announced_with_package=announced, now=now)
+            package_session.scheduling_attempts += 1
+            mark_failed(package_session, why)
+    for each in in_order(list(moves.values())):
+        use_cases.move_session(
+            db, each.session, each.placement, (), reason=reason, announced_with_package=announced, now=now
+        )
     held.package.change_reason = reason
     _extend(held, now)
     db.flush()
@@ -383,9 +389,8 @@ def _give_up(
     """Cancel appointments that one event of the package announces. Their sessions get the state."""
     for package_session, _ in placed:
         change_status(package_session, status, owed=owed)
-    with events.announced_with_package(db, [package_session.id for package_session, _ in placed]):
-        for _, participant in placed:
-            participants.cancel(db, participant, reason, now=now)
+    for _, participant in placed:
+        use_cases.cancel_appointment(db, participant, reason, announced_with_package=True, now=now)
 
 
 def _no_longer_owed(package_session: PackageSession) -> None:

@@ -11,6 +11,7 @@ from jalsa.db.transactions import context_of
 from jalsa.service.ids import new_id
 from scheduling import domain, errors, events
 from scheduling.commands.packages import SchedulePackage
+from scheduling.commands.sessions import SessionDetails
 from scheduling.domain.planning import Occurrence
 from scheduling.events import packages as package_events
 from scheduling.models import Package, PackageSession, Participant, Provider
@@ -135,7 +136,7 @@ def _book(
         session = new_session(
             db,
             placement_at(db, package, one),
-            {"session_type": domain.INDIVIDUAL},
+            SessionDetails(),
             number=session_number,
             now=now,
             closes_when_empty=True,
@@ -162,10 +163,9 @@ def _book(
     db.flush()
     db.add_all(booked.values())
     db.flush()
-    with events.announced_with_package(db, booked):
-        for participant in booked.values():
-            events.session_scheduled(db, participant.session, now)
-            events.appointment_booked(db, participant, participant.session, now)
+    for participant in booked.values():
+        events.session_scheduled(db, participant.session, now)
+        events.appointment_booked(db, participant, participant.session, now, announced_with_package=True)
     if waits(db, package.patient_id):
         fulfil(db, package.patient_id, [participant.session for participant in booked.values()], now=now)
     return booked

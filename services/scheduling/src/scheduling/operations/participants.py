@@ -1,29 +1,34 @@
-"""Participants: book, confirm, reschedule, cancel."""
+"""Participants: book, confirm, reschedule, cancel. What follows from it is in `use_cases`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
+from jalsa.service.commands import value_or
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
 from scheduling import domain, errors, events, queries
+from scheduling.commands.appointments import (
+    BookAppointment,
+    BookParticipant,
+    ChangeParticipant,
+)
+from scheduling.commands.placements import Override
+from scheduling.commands.sessions import SessionDetails
 from scheduling.models import ClinicalSession, PackageSession, Participant
-from scheduling.operations import offers, progress, spots, timing
-from scheduling.operations.fulfilment import fulfil
+from scheduling.operations import timing
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.placing import absences, apply_override
-from scheduling.operations.sessions import close_spot, place_session, reschedule_session
-from scheduling.queries import corrections
+from scheduling.operations.sessions import give_up_spot, place_session
 from scheduling.queries import waitlist as waitlist_queries
 
 _BOOKING_FACTS = text("""
-    SELECT *, held AS offered_spots
+    SELECT active, consented, taken, held AS offered_spots, offered, enrolled, busy, blocked, waits, elsewhere
     FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))
 """)
 
@@ -35,59 +40,137 @@ _INSERT = text("""
             :booked_at, :booked_by, :package_session_id, :booking_overridden, :booking_override_reason)
     RETURNING appointment_number
 """)
-_NOTHING_OVERRIDDEN: Mapping[str, Any] = {"booking_overridden": [], "booking_override_reason": None}
 
 
-@dataclass(frozen=True)
-class Booking:
+@dataclass(frozen=True, slots=True)
+class BookingFacts:
+    """What the rules ask of a locked patient and, if one is named, of a locked session.
+
+    `taken` are the spots of live participants, `offered_spots` those that open offers hold for other patients, and
+    `offered` is the open offer of a spot to this patient. `enrolled` has a spot in the session already, `busy` one in
+    another session at that time. `blocked` are the absences over the session. `waits` says that the patient has an open
+    waitlist entry, and `elsewhere` are the other sessions in which the patient is offered a spot.
+    """
+
+    consented: bool
+    taken: int
+    offered_spots: int
+    offered: UUID | None
+    enrolled: bool
+    busy: bool
+    blocked: Sequence[str]
+    waits: bool
+    elsewhere: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A spot that a locked patient may take in a locked session, and the rules that are overridden for it."""
+
+    appointment_id: UUID
+    patient_id: UUID
+    session: ClinicalSession
+    facts: BookingFacts
+    overridden: Sequence[str] = ()
+    override: Override | None = None
+
+    @property
+    def override_reason(self) -> str | None:
+        """Why rules are overridden, if any are."""
+        return self.override.reason if self.override and self.overridden else None
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
     """A new participant, and what its answer shows beside its own row."""
 
     participant: Participant
     standing: queries.Standing
 
 
-def book(db: Session, session_id: UUID, data: Mapping[str, Any], *, now: datetime) -> Booking:
-    """Book a patient (`patient_id`, with `notes`) into a session and publish AppointmentBooked.
+@dataclass(frozen=True, slots=True)
+class SpotGivenUp:
+    """A participant has given up a spot in a session, which had so many free spots before."""
 
-    A spot that is held for the patient by an open offer is the patient's: the offer is accepted. What else the patient
-    waits for and now has is fulfilled. Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`,
-    `already-enrolled`, `patient-busy`, `offer-expired`, `invalid-transition` (the session is over or cancelled; or it
-    has begun, and it is no `walk_in`); `outside-working-hours` under an absence. An `override`, with a reason, sets an
-    absence and the past aside.
+    participant: Participant
+    session: ClinicalSession
+    were_available: int
+
+
+def find_spot(db: Session, session_id: UUID, command: BookParticipant, *, now: datetime) -> Spot:
+    """Lock a patient and a session, and check that the patient may have a spot in it.
+
+    Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`, `already-enrolled`, `patient-busy`,
+    `invalid-transition` (the session is over or cancelled; or it has begun, and it is no `walk_in`);
+    `outside-working-hours` under an absence. An `override`, with a reason, sets an absence and the past aside.
     """
-    patient_id: UUID = data["patient_id"]
-    facts = lock_booking_facts(db, patient_id, session_id)
+    facts = lock_booking_facts(db, command.patient_id, session_id)
     session = queries.find_session(db, session_id)
     if session is None:
         raise NotFound("session")
-    past = _past_rules(session, data, now)
-    overridden = _overridden(facts, data.get("override"), past)
-    booking = _take_spot(db, session, facts, patient_id, data.get("notes"), now, overridden=overridden)
-    if session.starts_at > now and not facts.offered and not booking.standing.spots.available:
-        events.session_filled(db, session, now)
-    return booking
-
-
-def book_appointment(
-    db: Session, data: Mapping[str, Any], *, now: datetime, package_session: PackageSession | None = None
-) -> Booking:
-    """An individual session and its participant in one step; raises what `create_session` and `book` raise.
-
-    It may have begun as a session of `create_session` may. The session is the appointment's own: it is cancelled with
-    it. `package_session` is the session of a package that it is.
-    """
-    patient_id: UUID = data["patient_id"]
-    lock_sessions(db, lock_booking_facts(db, patient_id, None).elsewhere)
-    session = place_session(db, {**data, "session_type": domain.INDIVIDUAL}, now=now, closes_when_empty=True)
-    events.session_scheduled(db, session, now)
-    return _take_spot(
-        db, session, lock_booking_facts(db, patient_id, session.id), patient_id, data.get("notes"), now, package_session
+    past = _past_rules(session, command, now)
+    spot = Spot(
+        appointment_id=new_id(),
+        patient_id=command.patient_id,
+        session=session,
+        facts=facts,
+        overridden=_overridden(facts, command.override, past),
+        override=command.override,
     )
+    check_spot(session, facts)
+    return spot
 
 
-def update(db: Session, participant: Participant, data: Mapping[str, Any]) -> Participant:
+def find_own_spot(db: Session, command: BookAppointment, *, now: datetime) -> Spot:
+    """Lock a patient and store an individual session for the one appointment; publishes SessionScheduled.
+
+    The session is the appointment's own, and is cancelled with it. It may have begun as a session of `create_session`
+    may. Raises what `create_session` and `find_spot` raise.
+    """
+    lock_sessions(db, lock_booking_facts(db, command.patient_id, None).elsewhere)
+    session = place_session(db, command, SessionDetails(), now=now, closes_when_empty=True)
+    events.session_scheduled(db, session, now)
+    facts = lock_booking_facts(db, command.patient_id, session.id)
+    check_spot(session, facts)
+    return Spot(appointment_id=new_id(), patient_id=command.patient_id, session=session, facts=facts)
+
+
+def take_spot(
+    db: Session, spot: Spot, notes: str | None, package_session: PackageSession | None = None, *, now: datetime
+) -> Booked:
+    """Store a participant in a spot, and publish AppointmentBooked. An offer of that spot has been accepted by then."""
+    session, facts = spot.session, spot.facts
+    participant = Participant(
+        id=spot.appointment_id,
+        session_id=session.id,
+        session=session,
+        patient_id=spot.patient_id,
+        status=domain.PARTICIPANT.initial,
+        notes=notes,
+        starts_at=session.starts_at,
+        ends_at=session.ends_at,
+        booked_at=now,
+        booked_by=context_of(db).actor,
+        package_session_id=package_session.id if package_session else None,
+        package_session=package_session,
+        booking_overridden=list(spot.overridden),
+        booking_override_reason=spot.override_reason,
+        reschedule_count=0,
+    )
+    participant.appointment_number = _stored(db, participant, domain.local_year(now, session.clinic.timezone))
+    events.appointment_booked(db, participant, session, now)
+    # an appointment that is only now made cannot have been cleared
+    now_there = queries.Spots(session.max_capacity, facts.taken + 1, facts.offered_spots)
+    standing = queries.Standing(now_there, cleared=False, consented=facts.consented, blocked=facts.blocked)
+    if not facts.consented:
+        ended = queries.ended_consents(db, spot.patient_id)
+        standing = replace(standing, consent_reason=domain.consent_reason(ended, session.clinic_id))
+    return Booked(participant, standing)
+
+
+def update(db: Session, participant: Participant, command: ChangeParticipant) -> Participant:
     """Change a participant's notes, in whatever state; they are of no other service's concern."""
-    participant.notes = data.get("notes", participant.notes)
+    participant.notes = value_or(command.notes, participant.notes)
     db.flush()
     return participant
 
@@ -102,8 +185,14 @@ def confirm(db: Session, participant: Participant, *, now: datetime) -> Particip
 
 
 def cancel(
-    db: Session, participant: Participant, reason: str | None, override_reason: str | None = None, *, now: datetime
-) -> Participant:
+    db: Session,
+    participant: Participant,
+    reason: str | None,
+    override_reason: str | None = None,
+    *,
+    announced_with_package: bool = False,
+    now: datetime,
+) -> SpotGivenUp:
     """BOOKED or CONFIRMED → CANCELLED, and publish AppointmentCancelled.
 
     Raises 409 `invalid-transition`, also from the session's start on, unless a manager's reason overrides that.
@@ -111,37 +200,74 @@ def cancel(
     domain.PARTICIPANT.check(participant.status, "CANCELLED")
     session = participant.session
     timing.check_not_begun(session, override_reason, now=now)
-    were_available = spots.available(db, session)
-    close_spot(participant, context_of(db).actor, reason or override_reason, now)
+    were_available = queries.spots(db, [session.id])[session.id].available
+    give_up_spot(participant, context_of(db).actor, reason or override_reason, now)
     participant.change_reason = override_reason or reason
     db.flush()
-    events.appointment_cancelled(db, participant, session_cancelled=False, now=now)
-    progress.follow(db, participant, now=now)
-    spots.free(db, session, were_available=were_available, now=now)
-    return participant
+    events.appointment_cancelled(
+        db, participant, session_cancelled=False, announced_with_package=announced_with_package, now=now
+    )
+    return SpotGivenUp(participant, session, were_available)
 
 
-def reschedule(db: Session, participant: Participant, data: Mapping[str, Any], *, now: datetime) -> Participant:
-    """Move a held participant to another session of the same service type, or an individual session to another time.
+def find_other_spot(
+    db: Session,
+    participant: Participant,
+    old: ClinicalSession,
+    into: UUID,
+    override: Override | None,
+    *,
+    now: datetime,
+) -> Spot:
+    """Check that a participant may have a spot in another session for the one in `old`; patient and rows are locked.
 
-    `session_id` names the other session; otherwise `starts_at` and the rest are those of `reschedule_session`. Number
-    and id stay; the new spot is checked before the old one is given up. Raises 422 for the other session; 409 what
-    `book` and `reschedule_session` raise.
+    Raises 422 for a session that is unknown or of another service type; 409 as `find_spot`.
     """
-    if (into := data.get("session_id")) is not None:
-        old = participant.session
-        were_available = spots.available(db, old)
-        move_participant(db, participant, old, into, data, now=now)
-        spots.free(db, old, were_available=were_available, now=now)
-        return participant
-    if participant.session.session_type != domain.INDIVIDUAL:
-        raise InvalidField(
-            "session_id", "Required, because a group session can only be moved with all its participants."
-        )
-    _check_movable(participant)
-    reschedule_session(db, participant.session, data, now=now)
-    queries.find_participant(db, participant.id, lock=True)
+    check_movable(participant)
+    session = queries.find_session(db, into)
+    if session is None:
+        raise InvalidField("session_id", "There is no such session.")
+    if session.service_type_id != old.service_type_id:
+        raise InvalidField("session_id", "The session has another service type.")
+    check_open(session, now)
+    late = timing.check_same_day(old, session.starts_at, override, now=now)
+    facts = lock_booking_facts(db, participant.patient_id, into, moving=participant.id)
+    spot = Spot(
+        appointment_id=participant.id,
+        patient_id=participant.patient_id,
+        session=session,
+        facts=facts,
+        overridden=_overridden(facts, override, late),
+        override=override,
+    )
+    check_spot(session, facts)
+    return spot
+
+
+def move(
+    db: Session, participant: Participant, old: ClinicalSession, spot: Spot, reason: str | None, *, now: datetime
+) -> Participant:
+    """Give a participant the other spot, and publish AppointmentRescheduled; number and id stay."""
+    session, facts, previous = spot.session, spot.facts, events.Held.of(old)
+    participant.booking_overridden, participant.booking_override_reason = list(spot.overridden), spot.override_reason
+    participant.session_id, participant.session = session.id, session
+    participant.starts_at, participant.ends_at = session.starts_at, session.ends_at
+    participant.reschedule_count += 1
+    participant.change_reason = reason
+    db.flush()
+    events.appointment_rescheduled(db, participant, session, previous, now)
+    if not facts.offered and facts.taken + facts.offered_spots + 1 >= session.max_capacity:
+        events.session_filled(db, session, now)
     return participant
+
+
+def find_former_spot(db: Session, participant: Participant) -> Spot:
+    """Check that the spot that a locked no-show has given up is free for the patient again. Raises as `check_spot`."""
+    facts = lock_booking_facts(db, participant.patient_id, participant.session_id)
+    check_spot(participant.session, facts)
+    return Spot(
+        appointment_id=participant.id, patient_id=participant.patient_id, session=participant.session, facts=facts
+    )
 
 
 def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Participant:
@@ -154,46 +280,8 @@ def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Pa
     return participant
 
 
-def move_participant(
-    db: Session, participant: Participant, old: ClinicalSession, into: UUID, data: Mapping[str, Any], *, now: datetime
-) -> Participant:
-    """Give a participant a spot in another session for the one in `old`; the patient and both rows are locked.
-
-    The request says the `reason`, and may `override` an absence. What becomes of the old spot is the caller's to say.
-    Raises 422 for a session that is unknown or of another service type; 409 as `book`.
-    """
-    reason = data.get("reason")
-    _check_movable(participant)
-    session = queries.find_session(db, into)
-    if session is None:
-        raise InvalidField("session_id", "There is no such session.")
-    if session.service_type_id != old.service_type_id:
-        raise InvalidField("session_id", "The session has another service type.")
-    check_open(session, now)
-    late = timing.check_same_day(old, session.starts_at, data.get("override"), now=now)
-    facts = lock_booking_facts(db, participant.patient_id, into, moving=participant.id)
-    overridden = _overridden(facts, data.get("override"), late)
-    check_spot(session, facts)
-    if facts.offered:
-        offers.accept(db, facts.offered, participant.id, now=now)
-    previous = events.Held.of(old)
-    for name, value in overridden.items():
-        setattr(participant, name, value)
-    participant.session_id, participant.session = session.id, session
-    participant.starts_at, participant.ends_at = session.starts_at, session.ends_at
-    participant.reschedule_count += 1
-    participant.change_reason = reason
-    db.flush()
-    events.appointment_rescheduled(db, participant, session, previous, now)
-    progress.note_provider(db, participant, reason, now=now)
-    if not facts.offered and facts.taken + facts.offered_spots + 1 >= session.max_capacity:
-        events.session_filled(db, session, now)
-    if facts.waits:
-        fulfil(db, participant.patient_id, [session], now=now)
-    return participant
-
-
-def _check_movable(participant: Participant) -> None:
+def check_movable(participant: Participant) -> None:
+    """Raises 409 `invalid-transition` unless participant and session are still to come."""
     if participant.status not in domain.UPCOMING_STATUSES:
         raise errors.ParticipantImmovable(participant.status)
     if participant.session.status != "SCHEDULED":
@@ -206,11 +294,12 @@ def check_open(session: ClinicalSession, now: datetime) -> None:
         raise errors.SessionNotOpen
 
 
-def _past_rules(session: ClinicalSession, data: Mapping[str, Any], now: datetime) -> list[str]:
+def _past_rules(session: ClinicalSession, command: BookParticipant, now: datetime) -> list[str]:
     """The rules that are overridden to join a session that has started. Raises 409 `invalid-transition`."""
     if session.status == "SCHEDULED" and session.starts_at > now:
         return []
-    rules = domain.past_rules(data, min(session.starts_at, now), now)
+    overridden = command.override is not None
+    rules = domain.past_rules(min(session.starts_at, now), now, walk_in=command.walk_in, overridden=overridden)
     if session.status not in ("SCHEDULED", "IN_PROGRESS") or rules is None:
         raise errors.SessionNotOpen
     return rules
@@ -237,84 +326,46 @@ def locked_participant(
     return participant
 
 
-def lock_booking_facts(db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None) -> Row[Any]:
+def lock_booking_facts(
+    db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None
+) -> BookingFacts:
     """Lock the patient, before all else, and then the session; returns what the rules ask of both.
 
     Raises 422 `unknown-patient`: as NotYetKnown, where the patient's registration may be on its way here.
     """
-    facts = db.execute(_BOOKING_FACTS, {"patient": patient_id, "session": session_id, "moving": moving}).one()
-    if not facts.active:
-        raise errors.PatientNotYetKnown if facts.active is None else errors.UnknownPatient
-    return facts
+    row = db.execute(_BOOKING_FACTS, {"patient": patient_id, "session": session_id, "moving": moving}).one()
+    active, *facts = row
+    if not active:
+        raise errors.PatientNotYetKnown if active is None else errors.UnknownPatient
+    return BookingFacts(*facts)
 
 
-def regain(db: Session, participant: Participant, *, now: datetime) -> None:
-    """Check that the spot that a no-show has given up is free for the patient again, as for a booking.
-
-    An open offer of it to the patient is accepted with that, and what else the patient waits for and now has is
-    fulfilled. The participant is locked as one who is `regaining` a spot. Raises 409 `session-full`, `patient-busy`,
-    `already-enrolled`; 422 `unknown-patient`.
-    """
-    if participant.package_session_id and corrections.is_made_up(db, participant.package_session_id):
-        raise errors.PackageSessionMadeUp
-    facts = lock_booking_facts(db, participant.patient_id, participant.session_id)
-    check_spot(participant.session, facts)
-    if facts.offered:
-        offers.accept(db, facts.offered, participant.id, now=now)
-    if facts.waits:
-        fulfil(db, participant.patient_id, [participant.session], now=now)
-
-
-def _take_spot(
-    db: Session,
-    session: ClinicalSession,
-    facts: Row[Any],
-    patient_id: UUID,
-    notes: str | None,
-    now: datetime,
-    package_session: PackageSession | None = None,
-    overridden: Mapping[str, Any] = _NOTHING_OVERRIDDEN,
-) -> Booking:
-    check_spot(session, facts)
-    row: dict[str, Any] = {
-        "id": new_id(),
-        "session_id": session.id,
-        "patient_id": patient_id,
-        "status": "BOOKED",
-        "notes": notes,
-        "starts_at": session.starts_at,
-        "ends_at": session.ends_at,
-        "booked_at": now,
-        "booked_by": context_of(db).actor,
-        "package_session_id": package_session.id if package_session else None,
-        **overridden,
+def _stored(db: Session, participant: Participant, year: int) -> str:
+    """Store a participant; returns the number that the database gave it."""
+    row = {
+        "id": participant.id,
+        "session_id": participant.session_id,
+        "patient_id": participant.patient_id,
+        "status": participant.status,
+        "notes": participant.notes,
+        "starts_at": participant.starts_at,
+        "ends_at": participant.ends_at,
+        "booked_at": participant.booked_at,
+        "booked_by": participant.booked_by,
+        "package_session_id": participant.package_session_id,
+        "booking_overridden": participant.booking_overridden,
+        "booking_override_reason": participant.booking_override_reason,
+        "year": year,
     }
-    if facts.offered:
-        offers.accept(db, facts.offered, row["id"], now=now)
-    year = domain.local_year(now, session.clinic.timezone)
-    number = db.execute(_INSERT, {**row, "year": year}).scalar_one()
-    participant = Participant(
-        **row, appointment_number=number, session=session, package_session=package_session, reschedule_count=0
-    )
-    events.appointment_booked(db, participant, session, now)
-    if facts.waits:
-        fulfil(db, patient_id, [session], now=now)
-    # an appointment that is only now made cannot have been cleared
-    now_there = queries.Spots(session.max_capacity, facts.taken + 1, facts.offered_spots)
-    standing = queries.Standing(now_there, cleared=False, consented=facts.consented, blocked=facts.blocked)
-    if not facts.consented:
-        ended = queries.ended_consents(db, patient_id)
-        standing = replace(standing, consent_reason=domain.consent_reason(ended, session.clinic_id))
-    return Booking(participant, standing)
+    return str(db.execute(_INSERT, row).scalar_one())
 
 
-def _overridden(facts: Row[Any], override: Mapping[str, Any] | None, others: Sequence[str] = ()) -> dict[str, Any]:
-    """The overridden rules, as a participant stores them. Raises the 409 problem of any other absence."""
-    rules = [*apply_override(absences(facts.blocked), override), *others]
-    return {"booking_overridden": rules, "booking_override_reason": override["reason"] if override and rules else None}
+def _overridden(facts: BookingFacts, override: Override | None, others: Sequence[str]) -> list[str]:
+    """The rules that are overridden for a spot. Raises the 409 problem of any other absence."""
+    return [*apply_override(absences(facts.blocked), override), *others]
 
 
-def check_spot(session: ClinicalSession, facts: Row[Any]) -> None:
+def check_spot(session: ClinicalSession, facts: BookingFacts) -> None:
     """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no spot there."""
     if facts.enrolled:
         raise errors.AlreadyEnrolled

@@ -1,6 +1,6 @@
 """Where and when a session may be: the requested placement, its conflicts, and what a manager may override."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from jalsa.service.commands import value_or
 from jalsa.service.errors import InvalidField, Message
 from scheduling import domain, errors, queries
+from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
 from scheduling.domain.hours import TOO_FAR_AHEAD, contains, day_of, last_day, open_intervals
 from scheduling.errors import ClosureMet, PlacementRefused, SessionMet
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
@@ -67,51 +69,51 @@ class Placement:
 
 
 def placement_of(
-    db: Session, data: Mapping[str, Any], *, now: datetime, past: bool = False, begun: datetime | None = None
+    db: Session, wanted: WantedPlacement, *, now: datetime, past: bool = False, begun: datetime | None = None
 ) -> Placement:
-    """The placement that a request names: clinic_id, provider_id, room_id, service_type, starts_at, duration_minutes.
+    """The placement that is wanted, with all that belongs to it.
 
     It may be `past`, as far as `domain.past_rules` lets it, or have `begun` just then. Raises 422 problems for what is
     unknown, inactive, past, too far ahead, or does not belong together; 409 `unknown-zone`.
     """
-    clinic = active_clinic(db, data["clinic_id"])
+    clinic = active_clinic(db, wanted.clinic_id)
     check_zone(clinic)
-    provider = active_provider(db, data["provider_id"], clinic)
-    room = active_room(db, data.get("room_id"), clinic)
-    service_type = active_service_type(db, data["service_type"], provider)
-    if now >= data["starts_at"] != begun and (not past or domain.past_rules(data, data["starts_at"], now) is None):
-        raise InvalidField("starts_at", _TOO_LATE if data.get("walk_in") else "Must be in the future.")
-    if day_of(data["starts_at"], clinic.timezone) > last_day(now, clinic.timezone):
+    provider = active_provider(db, wanted.provider_id, clinic)
+    room = active_room(db, wanted.room_id, clinic)
+    service_type = active_service_type(db, wanted.service_type, provider)
+    if now >= wanted.starts_at != begun and not (past and _may_be_entered(wanted, now)):
+        raise InvalidField("starts_at", _TOO_LATE if wanted.walk_in else "Must be in the future.")
+    if day_of(wanted.starts_at, clinic.timezone) > last_day(now, clinic.timezone):
         raise InvalidField("starts_at", TOO_FAR_AHEAD)
-    minutes = data.get("duration_minutes") or service_type.default_duration_minutes
+    minutes = wanted.duration_minutes or service_type.default_duration_minutes
     return Placement(
         clinic=clinic,
         provider=provider,
         room=room,
         service_type=service_type,
-        starts_at=data["starts_at"],
-        ends_at=data["starts_at"] + timedelta(minutes=minutes),
+        starts_at=wanted.starts_at,
+        ends_at=wanted.starts_at + timedelta(minutes=minutes),
         buffer_before_minutes=service_type.buffer_before_minutes,
         buffer_after_minutes=service_type.buffer_after_minutes,
     )
 
 
-def new_placement(db: Session, session: ClinicalSession, data: Mapping[str, Any], *, now: datetime) -> Placement:
-    """The placement to which a session is to move: what the request does not name stays as it is.
+def new_placement(db: Session, session: ClinicalSession, wanted: NewPlacement, *, now: datetime) -> Placement:
+    """The placement to which a session is to move: what is not given stays as it is.
 
     As long as it goes on, it may keep the start that it has: somebody steps in, or another room is taken. Raises what
     `placement_of` raises.
     """
-    stays = {
-        "clinic_id": session.clinic_id,
-        "provider_id": session.provider_id,
-        "room_id": session.room_id,
-        "service_type": session.service_type.code,
-        "starts_at": session.starts_at,
-        "duration_minutes": session.duration_minutes,
-    }
+    whole = WantedPlacement(
+        clinic_id=session.clinic_id,
+        provider_id=value_or(wanted.provider_id, session.provider_id),
+        room_id=value_or(wanted.room_id, session.room_id),
+        service_type=session.service_type.code,
+        starts_at=value_or(wanted.starts_at, session.starts_at),
+        duration_minutes=value_or(wanted.duration_minutes, session.duration_minutes),
+    )
     begun = session.starts_at if session.ends_at > now else None
-    return placement_of(db, {**stays, **data}, now=now, begun=begun)
+    return placement_of(db, whole, now=now, begun=begun)
 
 
 def lock_placements(db: Session, placements: Sequence[Placement]) -> None:
@@ -124,9 +126,7 @@ def lock_placements(db: Session, placements: Sequence[Placement]) -> None:
     )
 
 
-def take(
-    db: Session, placement: Placement, override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
-) -> list[str]:
+def take(db: Session, placement: Placement, override: Override | None, moving: Sequence[UUID] = ()) -> list[str]:
     """Lock a free placement and return the rules that the override lifts.
 
     Raises the 409 problem of `apply_override`.
@@ -177,16 +177,14 @@ def clashes(placement: Placement, other: Placement) -> list[PlacementRefused]:
     return found
 
 
-def apply_override(found: Sequence[PlacementRefused], override: Mapping[str, Any] | None) -> list[str]:
+def apply_override(found: Sequence[PlacementRefused], override: Override | None) -> list[str]:
     """The rules that a manager's override overrides. Raises the first refusal that it does not, or cannot."""
     if refusing := unresolved_conflicts(found, override):
         raise refusing[0]
     return [c.rule for c in found if c.rule]
 
 
-def unresolved_conflicts(
-    found: Sequence[PlacementRefused], override: Mapping[str, Any] | None
-) -> list[PlacementRefused]:
+def unresolved_conflicts(found: Sequence[PlacementRefused], override: Override | None) -> list[PlacementRefused]:
     """The conflicts that a manager's override does not lift."""
     return [c for c in found if override is None or c.rule is None]
 
@@ -212,6 +210,11 @@ def _closed(db: Session, placement: Placement) -> PlacementRefused:
     closure = closure_on(db, placement.clinic.id, *days)
     names = closure.name_en, closure.name_ar
     return errors.ClinicClosed(ClosureMet(closure.id, closure.kind, *names, closure.starts_on, closure.ends_on))
+
+
+def _may_be_entered(wanted: WantedPlacement, now: datetime) -> bool:
+    overridden = wanted.override is not None
+    return domain.past_rules(wanted.starts_at, now, walk_in=wanted.walk_in, overridden=overridden) is not None
 
 
 def _last_instant(placement: Placement) -> datetime:

@@ -1,12 +1,14 @@
 """What scheduling keeps of patients and clearance, as their owners announce it."""
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from scheduling.domain import EndedConsent
+from scheduling.models.projections import StoredConsent
 
 _SAVE_PATIENT = text("""
     INSERT INTO patients (id, file_number, active, reachable) VALUES (:id, :file_number, :active, :reachable)
@@ -41,16 +43,18 @@ def set_consent(
     *,
     consented: bool,
     clinic_ids: Iterable[UUID],
-    ended: Iterable[Mapping[str, Any]] = (),
+    ended: Iterable[EndedConsent] = (),
 ) -> None:
     """Store whether a patient has consented to treatment everywhere, and in which clinics of their own.
 
-    `ended` are the `clinic_id` (None for that to every clinic) and the `reason` of consents that are no more.
+    `ended` says how consents that are no more ended, the latest last.
 
     The patient is known: the same subject's first event registered them.
     """
-    over = json.dumps([{**one, "clinic_id": one["clinic_id"] and str(one["clinic_id"])} for one in ended])
-    asked = {"id": patient_id, "consented": consented, "clinics": list(clinic_ids), "ended": over}
+    over: list[StoredConsent] = [
+        {"clinic_id": str(one.clinic_id) if one.clinic_id else None, "reason": one.reason} for one in ended
+    ]
+    asked = {"id": patient_id, "consented": consented, "clinics": list(clinic_ids), "ended": json.dumps(over)}
     db.execute(_SET_CONSENT, asked)
 
 

@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.service.errors import Conflict, InvalidFields
-from scheduling import errors, events, queries
+from scheduling import errors, queries
+from scheduling.commands.placements import NewPlacement
 from scheduling.errors import Refused
 from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
 from scheduling.models import ClinicalSession, Closure, Package, TimeOff
-from scheduling.operations import sessions
+from scheduling.operations import sessions, use_cases
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.package_scheduling import announce
 from scheduling.operations.placing import (
@@ -98,10 +99,8 @@ def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, n
         for package_id, package_sessions in package_sessions_in(db, leaving).items()
         if len(package_sessions) > 1
     }
-    with events.announced_with_package(
-        db, [package_session.id for package_sessions in told.values() for package_session in package_sessions]
-    ):
-        substituted = _carry_out(db, wanted, refusals, leaving, data, now)
+    announced = {one.id for package_sessions in told.values() for one in package_sessions}
+    substituted = _carry_out(db, wanted, refusals, leaving, data, announced, now)
     for package_id, package_sessions in told.items():
         cause = (
             SUBSTITUTED
@@ -119,6 +118,7 @@ def _carry_out(
     refusals: list[Refused],
     leaving: Sequence[UUID],
     data: Mapping[str, Any],
+    announced: Collection[UUID],
     now: datetime,
 ) -> set[UUID]:
     """Check, cancel and move, under their locks; returns the sessions that keep their time. Raises the 409."""
@@ -133,13 +133,22 @@ def _carry_out(
             if not against:
                 overridden = apply_override(found, override)
                 moves.append(_Move(session=item.session, placement=placement, item=item, overridden=overridden))
-        elif item.has(CANCEL) and (error := _cancel(db, item.session, data.get("reason"), now)):
+        elif item.has(CANCEL) and (error := _cancel(db, item.session, data.get("reason"), announced, now)):
             refusals.append(item.refused(item.session.starts_at, error))
     if refusals:
         raise errors.AbsenceConflicts(refusals)
     keep = {move.session.id for move in moves if move.placement.starts_at == move.session.starts_at}
     for move in _in_order(moves):
-        sessions.move_session(db, move.session, move.placement, move.overridden, data, now=now)
+        use_cases.move_session(
+            db,
+            move.session,
+            move.placement,
+            move.overridden,
+            reason=data.get("reason"),
+            override=override,
+            announced_with_package=announced,
+            now=now,
+        )
     return keep
 
 
@@ -195,7 +204,7 @@ def _place(db: Session, item: _Item, proposals: Mapping[UUID, Proposal], now: da
     if item.as_proposed:
         named = {**_proposed(item, proposals.get(item.session.id)), **named}
     try:
-        placement = new_placement(db, item.session, named, now=now)
+        placement = new_placement(db, item.session, NewPlacement(**named), now=now)
     except InvalidFields as error:
         raise _invalid(item.index, error.errors) from None
     if sessions.is_there(item.session, placement):
@@ -232,9 +241,11 @@ def _busy_patients(
         yield errors.ParticipantsBusy(list(busy))
 
 
-def _cancel(db: Session, session: ClinicalSession, reason: str | None, now: datetime) -> Conflict | None:
+def _cancel(
+    db: Session, session: ClinicalSession, reason: str | None, announced: Collection[UUID], now: datetime
+) -> Conflict | None:
     try:
-        sessions.cancel_session(db, session, reason, now=now)
+        use_cases.cancel_session(db, session, reason, announced_with_package=announced, now=now)
     except Conflict as error:
         return error
     return None

@@ -1,9 +1,8 @@
 """The standing roster of a series: joining gives a spot in every later session, leaving frees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -12,9 +11,11 @@ from jalsa.db.transactions import context_of
 from jalsa.service.errors import Conflict, InvalidField, NotFound
 from jalsa.service.ids import new_id
 from scheduling import errors, queries
+from scheduling.commands.appointments import BookParticipant
+from scheduling.commands.series import JoinSeries, LeaveSeries
 from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.models import SeriesMember, SessionSeries
-from scheduling.operations import participants
+from scheduling.operations import participants, use_cases
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.series import refused
 from scheduling.queries.series import coming, coming_spots, current_member
@@ -28,23 +29,23 @@ class Joined:
     skipped: Sequence[errors.Refused]
 
 
-def join(db: Session, series: SessionSeries, data: Mapping[str, Any], *, now: datetime) -> Joined:
+def join(db: Session, series: SessionSeries, command: JoinSeries, *, now: datetime) -> Joined:
     """Book a patient into every session from the local day `from_date` (today) on; publishes what `book` does.
 
     Raises 422 `unknown-patient`, or for a day after the last session; 409 `already-enrolled`, and `series-conflicts`
     with what `book` raises for each session. With `skip_conflicts` those are left out, as long as one fits.
     """
-    patient_id: UUID = data["patient_id"]
+    patient_id = command.patient_id
     facts = participants.lock_booking_facts(db, patient_id, None)
     if current_member(db, series.id, patient_id):
         raise errors.OnRoster
-    joined_on = _from_today(data.get("from_date"), series, now)
+    joined_on = _from_today(command.from_date, series, now)
     ids = coming(db, series.id, since=_midnight(joined_on, series), now=now)
     if not ids:
         raise InvalidField("from_date", "The series has no session on or after that day.")
     lock_sessions(db, {*ids, *facts.elsewhere})
-    skipped = _book_all(db, ids, data, now)
-    if skipped and (len(skipped) == len(ids) or not data["skip_conflicts"]):
+    skipped = _book_all(db, ids, command, now)
+    if skipped and (len(skipped) == len(ids) or not command.skip_conflicts):
         raise errors.SeriesConflicts(skipped)
     member = SeriesMember(
         id=new_id(),
@@ -60,21 +61,21 @@ def join(db: Session, series: SessionSeries, data: Mapping[str, Any], *, now: da
 
 
 def leave(
-    db: Session, series: SessionSeries, member: SeriesMember, data: Mapping[str, Any], *, now: datetime
+    db: Session, series: SessionSeries, member: SeriesMember, command: LeaveSeries, *, now: datetime
 ) -> SeriesMember:
-    """Give up a held member's seats from the local day `from_date` (today) on; publishes what `cancel` does.
+    """Give up a held member's spots from the local day `from_date` (today) on; publishes what `cancel` does.
 
     They are all spots of the patient in later sessions of the series where the patient is still expected, however
     booked. Raises 409 `invalid-transition` for one who has left.
     """
     if member.left_on is not None:
         raise errors.MemberHasLeft
-    reason, left_on = data.get("reason"), _from_today(data.get("from_date"), series, now)
+    reason, left_on = command.reason, _from_today(command.from_date, series, now)
     asked = {"since": _midnight(left_on, series), "now": now}
     lock_sessions(db, coming_spots(db, series.id, member.patient_id, **asked))
     for participant_id in coming_spots(db, series.id, member.patient_id, **asked).values():
         participant = participants.locked_participant(db, participant_id)
-        participants.cancel(db, participant, reason, now=now)
+        use_cases.cancel_appointment(db, participant, reason, now=now)
     member.left_on, member.left_at, member.left_by = left_on, now, context_of(db).actor
     member.leave_reason = reason
     db.flush()
@@ -82,7 +83,7 @@ def leave(
 
 
 def held_member(db: Session, series_id: UUID, member_id: UUID) -> SeriesMember:
-    """The member, locked after the patient, so that the seats can be given up. Raises 404."""
+    """The member, locked after the patient, so that the spots can be given up. Raises 404."""
     member = db.get(SeriesMember, member_id)
     if member is None or member.series_id != series_id:
         raise NotFound("member")
@@ -91,12 +92,13 @@ def held_member(db: Session, series_id: UUID, member_id: UUID) -> SeriesMember:
     return member
 
 
-def _book_all(db: Session, ids: Sequence[UUID], data: Mapping[str, Any], now: datetime) -> list[errors.Refused]:
-    """Book the held patient into each locked session that has a seat; returns the refusals of the others."""
+def _book_all(db: Session, ids: Sequence[UUID], command: JoinSeries, now: datetime) -> list[errors.Refused]:
+    """Book the held patient into each locked session that has a spot; returns the refusals of the others."""
+    booking = BookParticipant(patient_id=command.patient_id, notes=command.notes, override=command.override)
     refusals = []
     for session in queries.find_sessions(db, ids):
         try:
-            participants.book(db, session.id, data, now=now)
+            use_cases.book_participant(db, session.id, booking, now=now)
         except Conflict as error:
             refusals.append(refused(session, session.starts_at, error))
     return refusals

@@ -1,9 +1,8 @@
 """Series of recurring group sessions. All occurrences are checked first, and all conflicts are reported together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -11,7 +10,9 @@ from sqlalchemy.orm import Session
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import Conflict, InvalidField
 from jalsa.service.ids import new_id
-from scheduling import domain, errors, events
+from scheduling import errors, events
+from scheduling.commands.placements import Override
+from scheduling.commands.series import CreateSeries
 from scheduling.domain.hours import TOO_FAR_AHEAD, last_day
 from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences, parse_rule
 from scheduling.errors import PlacementRefused, Refused
@@ -36,7 +37,7 @@ class Planned:
     placement: Placement
     conflicts: Sequence[PlacementRefused]
 
-    def refusals(self, override: Mapping[str, Any] | None = None) -> list[Refused]:
+    def refusals(self, override: Override | None = None) -> list[Refused]:
         """Why it is refused, without the rules that an override overrides."""
         return [
             Refused(error=error, starts_at=self.placement.starts_at, occurs_on=self.occurrence.occurs_on)
@@ -53,36 +54,37 @@ class Created:
     skipped: Sequence[Refused]
 
 
-def plan_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> list[Planned]:
-    """What `create_series` would do with the same data as things stand now: nothing is locked or stored.
+def plan_series(db: Session, command: CreateSeries, *, now: datetime) -> list[Planned]:
+    """What `create_series` would do with the same command as things stand now: nothing is locked or stored.
 
     Raises the same 422 problems.
     """
-    _, days = _rule(data)
-    return _checked(db, data, days, now)
+    _, days = _rule(command)
+    return _checked(db, command, days, now)
 
 
-def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Created:
+def create_series(db: Session, command: CreateSeries, *, now: datetime) -> Created:
     """Store a series with a session for every occurrence, empty, and publish SessionScheduled for each.
 
     `starts_on` and `start_time` are of the clinic's zone; the rule is `parse_rule`'s and `days_of`'s. Raises 422
     problems for the rule, and as `create_session` does; 409 `series-conflicts` with all `conflicts` of all
     occurrences. With `skip_conflicts` those become exceptions, as long as one occurrence is left.
     """
-    (rule, days), override = _rule(data), data.get("override")
-    planned = _checked(db, data, days, now, locked=True)
+    (rule, days), override = _rule(command), command.override
+    planned = _checked(db, command, days, now, locked=True)
     kept = [p for p in planned if not p.refusals(override)]
     skipped = [refused for p in planned for refused in p.refusals(override)]
-    if skipped and not (kept and data["skip_conflicts"]):
+    if skipped and not (kept and command.skip_conflicts):
         raise errors.SeriesConflicts(skipped)
-    series = _stored(db, data, rule, kept, now)
+    series = _stored(db, command, rule, kept, now)
     made = []
     for p in kept:
         session = store_session(
             db,
             p.placement,
-            {**data, "session_type": domain.GROUP},
+            command.details,
             apply_override(p.conflicts, override),
+            override=override,
             now=now,
             series_id=series.id,
             occurs_on=p.occurrence.occurs_on,
@@ -93,7 +95,7 @@ def create_series(db: Session, data: Mapping[str, Any], *, now: datetime) -> Cre
 
 
 def check_all(
-    db: Session, placements: Iterable[Placement], override: Mapping[str, Any] | None, moving: Sequence[UUID] = ()
+    db: Session, placements: Iterable[Placement], override: Override | None, moving: Sequence[UUID] = ()
 ) -> list[list[PlacementRefused]]:
     """The conflicts of each of several placements for sessions of one series, read under their locks.
 
@@ -115,10 +117,10 @@ def refused(session: ClinicalSession, starts_at: datetime, error: Conflict) -> R
     return Refused(error=error, starts_at=starts_at, occurs_on=session.occurs_on, session_id=session.id)
 
 
-def _rule(data: Mapping[str, Any]) -> tuple[Rule, list[date]]:
+def _rule(command: CreateSeries) -> tuple[Rule, list[date]]:
     try:
-        rule = parse_rule(data["rrule"], data["starts_on"])
-        days = days_of(rule, data["starts_on"], data["exceptions"])
+        rule = parse_rule(command.rrule, command.starts_on)
+        days = days_of(rule, command.starts_on, command.exceptions)
     except ValueError as error:
         raise InvalidField("rrule", str(error)) from None
     if not days:
@@ -127,27 +129,27 @@ def _rule(data: Mapping[str, Any]) -> tuple[Rule, list[date]]:
 
 
 def _checked(
-    db: Session, data: Mapping[str, Any], days: Sequence[date], now: datetime, *, locked: bool = False
+    db: Session, command: CreateSeries, days: Sequence[date], now: datetime, *, locked: bool = False
 ) -> list[Planned]:
     """All occurrences have the provider, room and length of the first."""
-    clinic = active_clinic(db, data["clinic_id"])
+    clinic = active_clinic(db, command.clinic_id)
     check_zone(clinic)
     zone = clinic.timezone
-    found = occurrences(days, data["start_time"], zone)
+    found = occurrences(days, command.start_time, zone)
     if found[0].starts_at <= now:
         raise InvalidField("starts_on", "The first occurrence must be in the future.")
     latest = last_day(now, zone)
     if found[-1].occurs_on > latest:
         raise InvalidField("starts_on" if found[0].occurs_on > latest else "rrule", TOO_FAR_AHEAD)
-    first = placement_of(db, {**data, "starts_at": found[0].starts_at}, now=now)
+    first = placement_of(db, command.placement_at(found[0].starts_at), now=now)
     length = first.ends_at - first.starts_at
     if locked:
         lock_placements(db, [first])
     placements = [replace(first, starts_at=o.starts_at, ends_at=o.starts_at + length) for o in found]
-    return list(map(Planned, found, placements, check_all(db, placements, data.get("override"))))
+    return list(map(Planned, found, placements, check_all(db, placements, command.override)))
 
 
-def _stored(db: Session, data: Mapping[str, Any], rule: Rule, kept: Sequence[Planned], now: datetime) -> SessionSeries:
+def _stored(db: Session, command: CreateSeries, rule: Rule, kept: Sequence[Planned], now: datetime) -> SessionSeries:
     """Its exceptions are the rule's days on which it does not occur."""
     placement, days = kept[0].placement, {p.occurrence.occurs_on for p in kept}
     series = SessionSeries(
@@ -158,14 +160,14 @@ def _stored(db: Session, data: Mapping[str, Any], rule: Rule, kept: Sequence[Pla
         room_id=placement.room.id if placement.room else None,
         service_type_id=placement.service_type.id,
         service_type=placement.service_type,
-        starts_on=data["starts_on"],
-        start_time=data["start_time"],
+        starts_on=command.starts_on,
+        start_time=command.start_time,
         duration_minutes=int((placement.ends_at - placement.starts_at).total_seconds() // 60),
         rrule=str(rule),
-        exceptions=[day for day in days_of(rule, data["starts_on"]) if day not in days],
-        max_capacity=data["max_capacity"],
-        min_participants=data.get("min_participants"),
-        group_notes=data.get("group_notes"),
+        exceptions=[day for day in days_of(rule, command.starts_on) if day not in days],
+        max_capacity=command.max_capacity,
+        min_participants=command.min_participants,
+        group_notes=command.group_notes,
         created_at=now,
         created_by=context_of(db).actor,
     )

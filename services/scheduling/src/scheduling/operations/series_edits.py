@@ -4,21 +4,24 @@ Only sessions that are SCHEDULED and have not begun change: a series' history st
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.service.commands import UNSET, value_or
 from jalsa.service.errors import Conflict, InvalidField, NotFound
 from scheduling import errors, queries
+from scheduling.commands.placements import Override
+from scheduling.commands.sessions import CancelSession, ChangeSession, RescheduleSession
 from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.domain.recurrence import FOLLOWING, THIS
 from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession
-from scheduling.operations import sessions
+from scheduling.operations import sessions, use_cases
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.placing import (
     Placement,
@@ -95,24 +98,23 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
     return SeriesSelection(named, scope, found)
 
 
-def update(db: Session, selection: SeriesSelection, data: Mapping[str, Any], *, now: datetime) -> Changed:
+def update(db: Session, selection: SeriesSelection, command: ChangeSession, *, now: datetime) -> Changed:
     """Do `update_session` to each. Raises 422 for a `decision_at`, which is of one."""
-    if selection.scope != THIS and "decision_at" in data:
+    if selection.scope != THIS and command.decision_at is not UNSET:
         raise InvalidField("decision_at", "Can only be set for one session at a time.")
-    _each(selection, lambda session: sessions.update_session(db, session, data, now=now))
+    _each(selection, lambda session: use_cases.update_session(db, session, command, now=now))
     return Changed(selection.session, len(selection.sessions), selection.moved_singly())
 
 
-def cancel(
-    db: Session, selection: SeriesSelection, reason: str | None, override_reason: str | None = None, *, now: datetime
-) -> Changed:
+def cancel(db: Session, selection: SeriesSelection, command: CancelSession, *, now: datetime) -> Changed:
     """Do `cancel_session` to each."""
     lock_packages(db, [session.id for session in selection.sessions])
-    _each(selection, lambda session: sessions.cancel_session(db, session, reason, override_reason, now=now))
+    reason, override = command.reason, command.override.reason if command.override else None
+    _each(selection, lambda session: use_cases.cancel_session(db, session, reason, override, now=now))
     return Changed(selection.session, len(selection.sessions))
 
 
-def reschedule(db: Session, selection: SeriesSelection, data: Mapping[str, Any], *, now: datetime) -> Changed:
+def reschedule(db: Session, selection: SeriesSelection, command: RescheduleSession, *, now: datetime) -> Changed:
     """Move each to the placement that the request names; what it does not name stays as each has it.
 
     A new time is of the series: each gets that local time, as many local days from where the series has it as the named
@@ -120,35 +122,42 @@ def reschedule(db: Session, selection: SeriesSelection, data: Mapping[str, Any],
     and none is in another's way at its old placement. Raises what `reschedule_session` raises; for more than one, 409
     `series-conflicts` with all `conflicts` of all.
     """
-    wanted = {name: value for name, value in data.items() if name != "include_moved"}
     if selection.scope == THIS:
-        sessions.reschedule_session(db, selection.session, wanted, now=now)
+        use_cases.reschedule_session(db, selection.session, command, now=now)
         return Changed(selection.session, 1)
     alone = selection.moved_singly()
-    count = _move_all(db, selection, wanted, _new_times(selection, data), now)
+    count = _move_all(db, selection, command, _new_times(selection, command), now)
     return Changed(selection.session, count, [s for s in alone if s.moved_singly])
 
 
 def _move_all(
-    db: Session, selection: SeriesSelection, data: Mapping[str, Any], times: Mapping[UUID, "_Time"], now: datetime
+    db: Session, selection: SeriesSelection, command: RescheduleSession, times: Mapping[UUID, "_Time"], now: datetime
 ) -> int:
     """Returns how many moved: one that is there already is not told."""
     placements = {}
     for session in selection.sessions:
-        placement = new_placement(db, session, {**data, "starts_at": times[session.id].starts_at}, now=now)
+        placement = new_placement(db, session, replace(command, starts_at=times[session.id].starts_at), now=now)
         session.series_starts_at = times[session.id].of_series
         if not sessions.is_there(session, placement):
             placements[session] = placement
     if not placements:
         raise InvalidField("starts_at", "The sessions already have these times, providers and rooms.")
     lock_placements(db, list(placements.values()))
-    override, ids = data.get("override"), [s.id for s in placements]
+    override, ids = command.override, [s.id for s in placements]
     found = check_all(db, placements.values(), override, ids)
     moves = [Move(s, placement, against) for (s, placement), against in zip(placements.items(), found, strict=True)]
     if refusals := [refused for move in moves for refused in _refusals(db, move, override, ids, now)]:
         raise errors.SeriesConflicts(refusals)
     for move in _ordered(moves):
-        sessions.move_session(db, move.session, move.placement, apply_override(move.conflicts, override), data, now=now)
+        use_cases.move_session(
+            db,
+            move.session,
+            move.placement,
+            apply_override(move.conflicts, override),
+            reason=command.reason,
+            override=override,
+            now=now,
+        )
     db.flush()
     return len(moves)
 
@@ -174,12 +183,12 @@ class _Time(NamedTuple):
     of_series: datetime
 
 
-def _new_times(selection: SeriesSelection, data: Mapping[str, Any]) -> dict[UUID, _Time]:
+def _new_times(selection: SeriesSelection, command: RescheduleSession) -> dict[UUID, _Time]:
     """Days and wall times, not hours: what moves across a clock change keeps its time of day.
 
     The time at which the named session is anyway is no new one.
     """
-    named, starts_at = selection.session, data.get("starts_at", selection.session.starts_at)
+    named, starts_at = selection.session, value_or(command.starts_at, selection.session.starts_at)
     if starts_at == named.starts_at:
         return {s.id: _Time(s.starts_at, _of_series(s)) for s in selection.sessions}
     zone = named.clinic.timezone
@@ -189,7 +198,7 @@ def _new_times(selection: SeriesSelection, data: Mapping[str, Any]) -> dict[UUID
     for session in selection.sessions:
         day = day_of(_of_series(session), zone) + by
         at = starts_at if session is named else instant_of(day, wanted.time(), zone_of(zone))
-        keeps = session.moved_singly and session is not named and not data.get("include_moved")
+        keeps = session.moved_singly and session is not named and not command.include_moved
         times[session.id] = _Time(session.starts_at if keeps else at, at)
     return times
 
@@ -210,7 +219,7 @@ def _ordered(moves: Sequence[Move]) -> Iterable[Move]:
 
 
 def _refusals(
-    db: Session, move: Move, override: Mapping[str, Any] | None, moving: Sequence[UUID], now: datetime
+    db: Session, move: Move, override: Override | None, moving: Sequence[UUID], now: datetime
 ) -> Iterator[Refused]:
     for error in unresolved_conflicts(move.conflicts, override):
         yield refused(move.session, move.placement.starts_at, error)

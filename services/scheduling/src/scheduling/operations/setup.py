@@ -1,98 +1,123 @@
 """Clinics, rooms, providers and their hours, service types."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, time
 from itertools import combinations
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import sqlstate
+from jalsa.service.commands import UNSET, given
 from jalsa.service.errors import InvalidField
 from jalsa.service.ids import new_id
 from scheduling import events
+from scheduling.commands.setup import (
+    AddRoom,
+    AddServiceType,
+    ChangeClinic,
+    ChangeProvider,
+    ChangeRoom,
+    ChangeServiceType,
+    OpenClinic,
+    RegisterProvider,
+    SetWorkingHours,
+)
 from scheduling.domain.hours import WorkingHours, knows_zone
 from scheduling.errors import UnknownZone
 from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceType, WorkingHoursRow
 from scheduling.operations.locks import lock
+from scheduling.queries.zones import ZonedClinic
 
 #: The state in which the database refuses to reckon in a zone: invalid_parameter_value.
 _UNKNOWN_ZONE = "22023"
 
 
-def create_clinic(db: Session, data: Mapping[str, Any], *, now: datetime) -> Clinic:
+def create_clinic(db: Session, command: OpenClinic, *, now: datetime) -> Clinic:
     """Store a clinic and publish ClinicSaved. Raises a 422 problem for a zone that the database does not know."""
-    clinic = Clinic(id=new_id(), **{"active": True, **data})
+    clinic = Clinic(
+        id=new_id(),
+        code=command.code,
+        name_en=command.name_en,
+        name_ar=command.name_ar,
+        timezone=command.timezone,
+        active=True,
+    )
     db.add(clinic)
     _store_clinic(db)
     events.clinic_saved(db, clinic, now)
     return clinic
 
 
-def update_clinic(db: Session, clinic: Clinic, data: Mapping[str, Any], *, now: datetime) -> Clinic:
+def update_clinic(db: Session, clinic: Clinic, command: ChangeClinic, *, now: datetime) -> Clinic:
     """Change a clinic and publish ClinicSaved.
 
     Raises a 422 problem where code or zone change without a reason, and for a zone that the database does not know.
     Sessions that are booked keep their instants, and numbers the code that they were made with.
     """
-    _correct(clinic, data, ("code", "timezone"))
+    _correct(clinic, command, ("code", "timezone"))
     _store_clinic(db)
     events.clinic_saved(db, clinic, now)
     return clinic
 
 
-def create_room(db: Session, data: Mapping[str, Any]) -> Room:
+def create_room(db: Session, command: AddRoom) -> Room:
     """Store a room. Raises a 422 problem for an unknown or inactive clinic."""
-    active_clinic(db, data["clinic_id"])
-    room = Room(id=new_id(), **{"active": True, **data})
+    active_clinic(db, command.clinic_id)
+    room = Room(id=new_id(), clinic_id=command.clinic_id, name=command.name, active=True)
     db.add(room)
     db.flush()
     return room
 
 
-def update_room(db: Session, room: Room, data: Mapping[str, Any]) -> Room:
+def update_room(db: Session, room: Room, command: ChangeRoom) -> Room:
     """Change a room."""
-    if data.get("name", room.name) != room.name:
+    if command.name not in (UNSET, room.name):
         room.twin = False
-    _assign(room, data)
+    _assign(room, command)
     db.flush()
     return room
 
 
-def create_provider(db: Session, data: Mapping[str, Any], *, now: datetime) -> Provider:
+def create_provider(db: Session, command: RegisterProvider, *, now: datetime) -> Provider:
     """Store a provider and publish ProviderSaved. Raises a 422 problem for an unknown or inactive clinic."""
-    fields = {"active": True, **data}
-    clinics = _in_clinics(db, fields.pop("clinic_ids"))
-    provider = Provider(id=new_id(), clinics=clinics, **fields)
+    clinics = _in_clinics(db, command.clinic_ids)
+    provider = Provider(
+        id=new_id(),
+        name_en=command.name_en,
+        name_ar=command.name_ar,
+        user_id=command.user_id,
+        discipline=command.discipline,
+        clinics=clinics,
+        active=True,
+    )
     db.add(provider)
     db.flush()
     events.provider_saved(db, provider, now)
     return provider
 
 
-def update_provider(db: Session, provider: Provider, data: Mapping[str, Any], *, now: datetime) -> Provider:
+def update_provider(db: Session, provider: Provider, command: ChangeProvider, *, now: datetime) -> Provider:
     """Change a provider and publish ProviderSaved.
 
     Raises a 422 problem for a clinic that is unknown or has hours, and where login or discipline change without a
     reason. Sessions that are booked stay.
     """
-    fields = dict(data)
-    if (wanted := fields.pop("clinic_ids", None)) is not None:
-        _move(db, provider, set(wanted))
-    if fields.get("user_id", provider.user_id) != provider.user_id:
+    if command.clinic_ids is not UNSET:
+        _move(db, provider, set(command.clinic_ids))
+    if command.user_id not in (UNSET, provider.user_id):
         provider.twin = False
-    _correct(provider, fields, ("user_id", "discipline"))
+    _correct(provider, command, ("user_id", "discipline"))
     db.flush()
     events.provider_saved(db, provider, now)
     return provider
 
 
-def set_working_hours(db: Session, provider: Provider, hours: Iterable[WorkingHours]) -> list[WorkingHours]:
+def set_working_hours(db: Session, provider: Provider, command: SetWorkingHours) -> list[WorkingHours]:
     """Replace a provider's week. Raises a 422 problem for overlapping stretches, or a clinic not the provider's."""
-    week = sorted(hours, key=lambda h: (h.weekday, h.start))
+    week = sorted(command.items, key=lambda h: (h.weekday, h.start))
     for earlier, later in combinations(week, 2):
         if earlier.weekday == later.weekday and later.start < _end(earlier) and _at_once(earlier, later):
             raise InvalidField("items", "Two periods on the same weekday overlap.")
@@ -117,17 +142,27 @@ def set_working_hours(db: Session, provider: Provider, hours: Iterable[WorkingHo
     return week
 
 
-def create_service_type(db: Session, data: Mapping[str, Any]) -> ServiceType:
+def create_service_type(db: Session, command: AddServiceType) -> ServiceType:
     """Store a service type."""
-    service_type = ServiceType(id=new_id(), **{"active": True, **data})
+    service_type = ServiceType(
+        id=new_id(),
+        code=command.code,
+        name_en=command.name_en,
+        name_ar=command.name_ar,
+        discipline=command.discipline,
+        default_duration_minutes=command.default_duration_minutes,
+        buffer_before_minutes=command.buffer_before_minutes,
+        buffer_after_minutes=command.buffer_after_minutes,
+        active=True,
+    )
     db.add(service_type)
     db.flush()
     return service_type
 
 
-def update_service_type(db: Session, service_type: ServiceType, data: Mapping[str, Any]) -> ServiceType:
+def update_service_type(db: Session, service_type: ServiceType, command: ChangeServiceType) -> ServiceType:
     """Change a service type; sessions that are booked keep their times."""
-    _assign(service_type, data)
+    _assign(service_type, command)
     db.flush()
     return service_type
 
@@ -146,7 +181,7 @@ def check_zone(clinic: Clinic) -> None:
         raise unknown_zone(clinic)
 
 
-def unknown_zone(clinic: Clinic | Row[UUID, str, str]) -> UnknownZone:
+def unknown_zone(clinic: Clinic | ZonedClinic) -> UnknownZone:
     """The refusal of what needs the local days of a clinic whose stored zone is not known."""
     return UnknownZone(clinic.id, clinic.code, clinic.timezone)
 
@@ -191,15 +226,20 @@ def _store_clinic(db: Session) -> None:
         raise
 
 
-def _correct(record: Clinic | Provider, data: Mapping[str, Any], with_reason: Iterable[str]) -> None:
+def _correct(record: Clinic | Provider, command: ChangeClinic | ChangeProvider, with_reason: Collection[str]) -> None:
     """Assign what is given. Raises a 422 problem where something changes that only changes for a reason."""
-    values = dict(data)
-    reason = values.pop("reason", None)
-    if reason is None and any(values.get(name, getattr(record, name)) != getattr(record, name) for name in with_reason):
+    corrected = [name for name in with_reason if getattr(command, name) not in (UNSET, getattr(record, name))]
+    if corrected and command.reason is None:
         raise InvalidField("reason", "Required to correct {fields}.", fields=", ".join(with_reason))
-    _assign(record, {**values, "change_reason": reason})
+    _assign(record, command)
+    record.change_reason = command.reason
 
 
-def _assign(record: object, data: Mapping[str, Any]) -> None:
-    for name, value in data.items():
-        setattr(record, name, value)
+def _assign(
+    record: Clinic | Room | Provider | ServiceType,
+    command: ChangeClinic | ChangeRoom | ChangeProvider | ChangeServiceType,
+) -> None:
+    """Set the columns that are given; what is no column, such as a reason, is for its operation."""
+    for name, value in given(command).items():
+        if name in type(record).__table__.columns:
+            setattr(record, name, value)

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db.transactions import context_of
 from scheduling import events, queries
 from scheduling.models import ClinicalSession
 from scheduling.operations import offers
+from scheduling.operations.sessions import close_session
 from scheduling.queries import waitlist as waitlist_queries
 
 #: Why a session was cancelled that was made in one step with an appointment which is no more.
@@ -31,21 +31,12 @@ def free(db: Session, session: ClinicalSession, *, were_available: int, now: dat
     now_available = left.available - offered
     if session.closes_when_empty and not left.held and not offered and not queries.has_participants(db, session.id):
         session.change_reason = None
-        close(db, session, EMPTY, now=now)
+        close_session(db, session, EMPTY, now=now)
+        offers.session_cancelled(db, session, now=now)
     elif to_come and not were_available and now_available:
         events.session_spots_opened(db, session, now_available, now)
     elif to_come and were_available and not now_available:
         events.session_filled(db, session, now)
-
-
-def close(db: Session, session: ClinicalSession, reason: str | None, *, now: datetime) -> None:
-    """Cancel a session that has no participants left, and publish SessionCancelled. Its offers end."""
-    session.status, session.cancelled_at = "CANCELLED", now
-    session.cancelled_by, session.cancel_reason = context_of(db).actor, reason
-    session.started_at = session.started_by = None
-    db.flush()
-    offers.session_cancelled(db, session, now=now)
-    events.session_cancelled(db, session, now)
 
 
 def pass_on(db: Session, session: ClinicalSession, offer_id: UUID, cause: str, *, now: datetime) -> None:

@@ -1,10 +1,9 @@
 """Outcomes come after the start, cancelling and moving to another day before it; a manager's reason sets that aside."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from scheduling import errors
+from scheduling.commands.placements import Override
 from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession
 
@@ -27,7 +26,7 @@ def check_not_begun(session: ClinicalSession, override_reason: str | None, *, no
 
 
 def check_same_day(
-    session: ClinicalSession, starts_at: datetime, override: Mapping[str, Any] | None, *, now: datetime
+    session: ClinicalSession, starts_at: datetime, override: Override | None, *, now: datetime
 ) -> list[str]:
     """The rules that are overridden where a session that has started moves to another local day.
 

@@ -1,20 +1,21 @@
 """The waitlist: wait for a spot, accept or decline what is offered, wait no more."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
+from jalsa.service.commands import given, value_or
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
 from scheduling import domain, errors, queries
+from scheduling.commands.appointments import BookParticipant
+from scheduling.commands.placements import Override
+from scheduling.commands.waitlist import AddEntry, ChangeEntry
 from scheduling.domain.hours import earliest_today
 from scheduling.models import Provider, ServiceType, WaitlistEntry, WaitlistOffer
-from scheduling.operations import offers, participants, spots
+from scheduling.operations import offers, participants, spots, use_cases
 from scheduling.operations.locks import lock_patients, lock_sessions, lock_waitlist
 from scheduling.operations.sessions import locked_session
 from scheduling.operations.setup import active_clinic
@@ -27,62 +28,66 @@ WISHES = ("clinic_id", "provider_id", "weekdays", "part_of_day", "from_date", "u
 LOCK_ATTEMPTS = 5
 
 
-def add(db: Session, data: Mapping[str, Any], *, now: datetime) -> WaitlistEntry:
+def add(db: Session, command: AddEntry, *, now: datetime) -> WaitlistEntry:
     """Let a patient wait for one session (`session_id`), or for any of a service type that suits the wishes.
 
     Raises 422 for what is unknown, also `unknown-patient`; 409 `already-waiting`, and for a session
     `already-enrolled`, `places-available`, `invalid-transition` (it has begun or is cancelled).
     """
-    patient_id, session_id = data["patient_id"], data.get("session_id")
-    facts = participants.lock_booking_facts(db, patient_id, session_id)
-    wanted = _session(db, session_id, facts, now) if session_id else _wishes(db, data, now)
-    entry = WaitlistEntry(
-        id=new_id(),
-        patient_id=patient_id,
-        priority=data["priority"],
-        notes=data["notes"],
-        status=domain.ENTRY.initial,
-        created_at=now,
-        created_by=context_of(db).actor,
-        **wanted,
-    )
+    facts = participants.lock_booking_facts(db, command.patient_id, command.session_id)
+    if command.session_id is not None:
+        entry = _for_session(db, command.session_id, facts, now)
+    else:
+        entry = _for_service_type(db, command, now)
+    entry.id, entry.patient_id = new_id(), command.patient_id
+    entry.priority, entry.notes = command.priority, command.notes
+    entry.status, entry.created_at, entry.created_by = domain.ENTRY.initial, now, context_of(db).actor
     db.add(entry)
     db.flush()
     return entry
 
 
-def update(db: Session, entry: WaitlistEntry, data: Mapping[str, Any], *, now: datetime) -> WaitlistEntry:
+def update(db: Session, entry: WaitlistEntry, command: ChangeEntry, *, now: datetime) -> WaitlistEntry:
     """Change priority, notes or wishes of a held entry; an offer that was made stays.
 
     Raises 409 `invalid-transition` for an entry that is closed; 422 for what `add` refuses.
     """
     if entry.status not in domain.OPEN_ENTRY:
         raise errors.EntryClosed(entry.status)
-    wishes = [name for name in WISHES if name in data]
+    changes = given(command)
+    wishes = [name for name in WISHES if name in changes]
     if wishes and entry.session_id:
         raise InvalidField(wishes[0], "Only an entry for a service type can have preferences.")
     if wishes:
-        before = {name: getattr(entry, name) for name in WISHES}
-        _check_wishes(db, entry.service_type, {**before, **data}, now)
-    for name, value in data.items():
+        _check_wishes(
+            db,
+            entry.service_type,
+            clinic_id=value_or(command.clinic_id, entry.clinic_id),
+            provider_id=value_or(command.provider_id, entry.provider_id),
+            from_date=value_or(command.from_date, entry.from_date),
+            until_date=value_or(command.until_date, entry.until_date),
+            now=now,
+        )
+    for name, value in changes.items():
         setattr(entry, name, value)
     db.flush()
     return entry
 
 
 def accept(
-    db: Session, entry: WaitlistEntry, override: Mapping[str, Any] | None = None, *, now: datetime
-) -> participants.Booking:
+    db: Session, entry: WaitlistEntry, override: Override | None = None, *, now: datetime
+) -> participants.Booked:
     """Book the patient of a held entry into the spot that is offered.
 
-    Raises 409 `offer-expired`, `invalid-transition` where nothing is offered, and what `participants.book` raises.
+    Raises 409 `offer-expired`, `invalid-transition` where nothing is offered, and what `book_participant` raises.
     """
     offer = waitlist_queries.last_offer(db, entry.id)
     if offer is None or offer.status not in ("OPEN", "LAPSED"):
         raise errors.NothingOffered
     if offer.status == "LAPSED" or offer.expires_at <= now:
         raise errors.OfferExpired
-    return participants.book(db, offer.session_id, {"patient_id": entry.patient_id, "override": override}, now=now)
+    booking = BookParticipant(patient_id=entry.patient_id, override=override)
+    return use_cases.book_participant(db, offer.session_id, booking, now=now)
 
 
 def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
@@ -176,7 +181,7 @@ def _pass_on(db: Session, offer: WaitlistOffer, cause: str, now: datetime) -> No
     spots.pass_on(db, locked_session(db, offer.session_id), offer.id, cause, now=now)
 
 
-def _session(db: Session, session_id: UUID, facts: Row[Any], now: datetime) -> dict[str, Any]:
+def _for_session(db: Session, session_id: UUID, facts: participants.BookingFacts, now: datetime) -> WaitlistEntry:
     session = queries.find_session(db, session_id)
     if session is None:
         raise InvalidField("session_id", "There is no such session.")
@@ -185,41 +190,60 @@ def _session(db: Session, session_id: UUID, facts: Row[Any], now: datetime) -> d
         raise errors.AlreadyEnrolled
     if spots.available(db, session) and not facts.blocked:
         raise errors.SpotsAvailable
-    return {
-        "session_id": session.id,
-        "service_type_id": session.service_type_id,
-        "service_type": session.service_type,
-        "clinic_id": session.clinic_id,
-        "weekdays": [],
-    }
+    return WaitlistEntry(
+        session_id=session.id,
+        service_type_id=session.service_type_id,
+        service_type=session.service_type,
+        clinic_id=session.clinic_id,
+        weekdays=[],
+    )
 
 
-def _wishes(db: Session, data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    service_type = queries.find_service_type(db, data["service_type"])
+def _for_service_type(db: Session, command: AddEntry, now: datetime) -> WaitlistEntry:
+    service_type = queries.find_service_type(db, command.service_type) if command.service_type else None
     if service_type is None or not service_type.active:
         raise InvalidField("service_type", "There is no such active service type.")
-    wishes = {name: data.get(name) for name in WISHES}
-    _check_wishes(db, service_type, wishes, now)
-    return {
-        **wishes,
-        "weekdays": wishes["weekdays"] or [],
-        "service_type_id": service_type.id,
-        "service_type": service_type,
-    }
+    _check_wishes(
+        db,
+        service_type,
+        clinic_id=command.clinic_id,
+        provider_id=command.provider_id,
+        from_date=command.from_date,
+        until_date=command.until_date,
+        now=now,
+    )
+    return WaitlistEntry(
+        service_type_id=service_type.id,
+        service_type=service_type,
+        clinic_id=command.clinic_id,
+        provider_id=command.provider_id,
+        weekdays=list(command.weekdays),
+        part_of_day=command.part_of_day,
+        from_date=command.from_date,
+        until_date=command.until_date,
+    )
 
 
-def _check_wishes(db: Session, service_type: ServiceType, wishes: Mapping[str, Any], now: datetime) -> None:
-    clinic = active_clinic(db, wishes["clinic_id"]) if wishes["clinic_id"] else None
-    if wishes["provider_id"]:
-        provider = db.get(Provider, wishes["provider_id"])
+def _check_wishes(
+    db: Session,
+    service_type: ServiceType,
+    *,
+    clinic_id: UUID | None,
+    provider_id: UUID | None,
+    from_date: date | None,
+    until_date: date | None,
+    now: datetime,
+) -> None:
+    clinic = active_clinic(db, clinic_id) if clinic_id else None
+    if provider_id:
+        provider = db.get(Provider, provider_id)
         if provider is None or not provider.active:
             raise InvalidField("provider_id", "There is no such active provider.")
         if provider.discipline != service_type.discipline:
             raise InvalidField("provider_id", "The provider's discipline is not that of the service type.")
         if clinic and clinic.id not in provider.clinic_ids:
             raise InvalidField("provider_id", "The provider does not work in this clinic.")
-    until = wishes["until_date"]
-    if until and until < earliest_today(now):
+    if until_date and until_date < earliest_today(now):
         raise InvalidField("until_date", "Must not be in the past.")
-    if until and wishes["from_date"] and until < wishes["from_date"]:
+    if until_date and from_date and until_date < from_date:
         raise InvalidField("until_date", "Must not be before from_date.")

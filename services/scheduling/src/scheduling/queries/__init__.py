@@ -1,16 +1,18 @@
 """The read side: records, and what is counted of them. What reads over many of them has its own module here."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, literal_column, select, text, tuple_
+from sqlalchemy import Row, Select, bindparam, exists, func, literal_column, select, text
 from sqlalchemy.orm import Session, joinedload
 
+from jalsa.db.keyset import keyset
 from jalsa.db.transactions import TenantRow
-from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT, MISSING, PAYMENT_DUE, consent_reason
+from scheduling.commands.sessions import FindSessions
+from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT, MISSING, PAYMENT_DUE, EndedConsent, consent_reason
 from scheduling.domain.hours import WorkingHours
 from scheduling.models import (
     ClinicalSession,
@@ -23,6 +25,7 @@ from scheduling.models import (
     TimeOff,
     WaitlistOffer,
 )
+from scheduling.models.projections import StoredConsent
 from scheduling.queries.search import mentions, starts_within
 
 R = TypeVar("R", bound=TenantRow)
@@ -51,7 +54,7 @@ _HELD = (
 )
 
 
-def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **equal: Any) -> Sequence[R]:
+def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **equal: UUID | None) -> Sequence[R]:
     """Rows in the order in which they were made, after a given one."""
     query = select(kind).order_by(kind.id).limit(limit)
     if after is not None:
@@ -113,32 +116,25 @@ def find_sessions(db: Session, session_ids: Sequence[UUID]) -> Sequence[Clinical
 
 def list_sessions(
     db: Session,
-    filters: Mapping[str, Any],
+    asked: FindSessions,
     *,
     after: tuple[datetime, UUID] | None,
     limit: int,
     open_at: datetime | None = None,
 ) -> Sequence[ClinicalSession]:
-    """Sessions in the order of their start; with `open_at`, those that anybody can still book at that instant.
-
-    Filters: clinic_id, provider_id, room_id, series_id, session_type, status, service_type (a code), starts_from,
-    starts_before, and text, for which see `search.mentions`. The `order` is asc, or desc: the latest first.
-    """
+    """Sessions in the order of their start; with `open_at`, those that anybody can still book at that instant."""
+    key, descending = (ClinicalSession.starts_at, ClinicalSession.id), asked.order == "desc"
     query = select(ClinicalSession).options(*_WITH_ITS_PARTS)
-    key = (ClinicalSession.starts_at, ClinicalSession.id)
-    descending = filters.get("order") == "desc"
-    query = query.order_by(*(column.desc() for column in key) if descending else key).limit(limit)
-    if after:
-        behind = tuple_(*key) < tuple_(*after) if descending else tuple_(*key) > tuple_(*after)
-        query = query.where(behind)
+    query = keyset(query, *key, after=after, limit=limit, descending=descending)
     for name in ("clinic_id", "provider_id", "room_id", "series_id", "session_type", "status", "decision"):
-        if filters.get(name) is not None:
-            query = query.where(getattr(ClinicalSession, name) == filters[name])
-    if filters.get("service_type"):
-        query = query.where(ClinicalSession.service_type.has(ServiceType.code == filters["service_type"]))
-    if filters.get("text"):
-        query = query.where(mentions(filters["text"]))
-    query = query.where(*starts_within(ClinicalSession.starts_at, filters, lambda condition: condition))
+        if (value := getattr(asked, name)) is not None:
+            query = query.where(getattr(ClinicalSession, name) == value)
+    if asked.service_type:
+        query = query.where(ClinicalSession.service_type.has(ServiceType.code == asked.service_type))
+    if asked.text:
+        query = query.where(mentions(asked.text))
+    bounds = (asked.starts_from, asked.starts_before)
+    query = query.where(*starts_within(ClinicalSession.starts_at, *bounds, lambda condition: condition))
     if open_at:
         query = query.where(
             ClinicalSession.status == "SCHEDULED",
@@ -307,15 +303,23 @@ def _standing(row: Row[Any]) -> Standing:
         cleared=row.cleared,
         consented=row.consented,
         clearance_reason=row.clearance_reason or PAYMENT_DUE,
-        consent_reason=consent_reason(row.ended_consents or (), row.clinic_id),
+        consent_reason=consent_reason(_ended(row.ended_consents), row.clinic_id),
         blocked=row.blocked,
         package=PackagePlace(*package) if row.package_id else None,
     )
 
 
-def ended_consents(db: Session, patient_id: UUID) -> Sequence[Mapping[str, Any]]:
+def ended_consents(db: Session, patient_id: UUID) -> list[EndedConsent]:
     """How a patient's consents ended, the latest last."""
-    return db.scalar(select(PatientProjection.ended_consents).where(PatientProjection.id == patient_id)) or ()
+    return _ended(db.scalar(select(PatientProjection.ended_consents).where(PatientProjection.id == patient_id)))
+
+
+def _ended(stored: Sequence[StoredConsent] | None) -> list[EndedConsent]:
+    """Consents that ended, as they are stored; none where the patient is not known."""
+    return [
+        EndedConsent(clinic_id=UUID(one["clinic_id"]) if one["clinic_id"] else None, reason=one["reason"])
+        for one in stored or ()
+    ]
 
 
 _HIT = text("""
@@ -330,9 +334,20 @@ _HIT = text("""
 """)
 
 
-def sessions_hit(db: Session, absence: TimeOff | Closure) -> Sequence[Row[Any]]:
-    """The live sessions that are booked over an absence: id, session_number, status, starts_at, ends_at; by start."""
-    asked: dict[str, Any] = {"provider": None, "clinic": None, "first_day": None, "last_day": None}
+@dataclass(frozen=True, slots=True)
+class AffectedSession:
+    """A live session that is booked over an absence. Instants are UTC."""
+
+    id: UUID
+    session_number: str
+    status: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+def sessions_hit(db: Session, absence: TimeOff | Closure) -> list[AffectedSession]:
+    """The live sessions that are booked over an absence, by their start."""
+    asked: dict[str, UUID | date | None] = {"provider": None, "clinic": None, "first_day": None, "last_day": None}
     if isinstance(absence, TimeOff):
         asked |= {"provider": absence.provider_id, "starts": absence.starts_at, "ends": absence.ends_at}
     else:
@@ -340,29 +355,4 @@ def sessions_hit(db: Session, absence: TimeOff | Closure) -> Sequence[Row[Any]]:
         first, last = (datetime.combine(day, time(), UTC) for day in (absence.starts_on, absence.ends_on))
         asked |= {"clinic": absence.clinic_id, "first_day": absence.starts_on, "last_day": absence.ends_on}
         asked |= {"starts": first - timedelta(days=1), "ends": last + timedelta(days=2)}
-    return db.execute(_HIT, asked).all()
-
-
-_OVERDUE = text("""
-    SELECT p.tenant_id, p.id, p.starts_at + coalesce(s.no_show_grace_minutes, :grace) * interval '1 minute' AS due_at
-    FROM participants p LEFT JOIN settings s ON s.tenant_id = p.tenant_id
-    WHERE p.status IN ('BOOKED', 'CONFIRMED') AND p.booked_at < p.starts_at AND p.id <> ALL (CAST(:passed AS uuid[]))
-      AND p.starts_at <= :now - coalesce(s.no_show_grace_minutes, :grace) * interval '1 minute'
-    ORDER BY p.starts_at, p.id LIMIT :limit
-""")
-_TO_DECIDE = text("""
-    SELECT tenant_id, id, decision_at AS due_at FROM sessions
-    WHERE decision IS NULL AND decision_at <= :now AND status = 'SCHEDULED' AND id <> ALL (CAST(:passed AS uuid[]))
-    ORDER BY decision_at, id LIMIT :limit
-""")
-
-
-def overdue_participants(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
-    """Those who have not arrived within the grace after the start (id, tenant_id, due_at); read by the relay role."""
-    asked = {"now": now, "passed": passed, "limit": limit, "grace": DEFAULT_SETTINGS["no_show_grace_minutes"]}
-    return conn.execute(_OVERDUE, asked).all()
-
-
-def sessions_to_decide(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
-    """The sessions whose time of decision has come (id, tenant_id, due_at); read by the relay role."""
-    return conn.execute(_TO_DECIDE, {"now": now, "passed": passed, "limit": limit}).all()
+    return [AffectedSession(*row) for row in db.execute(_HIT, asked)]

@@ -1,13 +1,13 @@
 """What a placement, or a closure, meets of what is stored already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, and_, or_, select, text
 from sqlalchemy.orm import Session
 
+from scheduling.commands.absences import AddClosure
 from scheduling.models import ClinicalSession, Closure
 
 
@@ -56,7 +56,15 @@ def closure_on(db: Session, clinic_id: UUID, first: date, last: date) -> Closure
     ).one()
 
 
-def same_closure(db: Session, clinic_id: UUID | None, data: Mapping[str, Any]) -> Closure | None:
+def same_closure(db: Session, command: AddClosure) -> Closure | None:
     """A closure of the same clinic, kind and days, if it is stored already."""
-    query = select(Closure).where(Closure.clinic_id.is_not_distinct_from(clinic_id))
-    return db.scalar(query.filter_by(**{name: data[name] for name in ("kind", "starts_on", "ends_on")}).limit(1))
+    return db.scalar(
+        select(Closure)
+        .where(
+            Closure.clinic_id.is_not_distinct_from(command.clinic_id),
+            Closure.kind == command.kind,
+            Closure.starts_on == command.starts_on,
+            Closure.ends_on == command.ends_on,
+        )
+        .limit(1)
+    )

@@ -8,10 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
@@ -30,7 +29,7 @@ from scheduling.domain.hours import (
 from scheduling.domain.reservations import ReservationLedger
 from scheduling.domain.slots import intersect
 from scheduling.models import ClinicalSession, Closure, ServiceType, TimeOff
-from scheduling.queries import find_sessions
+from scheduling.queries import AffectedSession, find_sessions
 from scheduling.queries.availability import (
     BETWEEN_ABSENCES,
     BETWEEN_SESSIONS,
@@ -101,12 +100,14 @@ class Proposal:
     reason: str | None
 
 
-def to_come(hit: Sequence[Row[Any]], now: datetime) -> list[UUID]:
+def to_come(hit: Sequence[AffectedSession], now: datetime) -> list[UUID]:
     """Of the `sessions_hit` by an absence those that are SCHEDULED and have not begun, by their start."""
     return [s.id for s in hit if s.status == "SCHEDULED" and s.starts_at > now]
 
 
-def propose(db: Session, absence: TimeOff | Closure, hit: Sequence[Row[Any]], *, now: datetime) -> dict[UUID, Proposal]:
+def propose(
+    db: Session, absence: TimeOff | Closure, hit: Sequence[AffectedSession], *, now: datetime
+) -> dict[UUID, Proposal]:
     """What is proposed for each of the first MAX_PROPOSALS sessions that are `to_come`, as things stand now.
 
     `hit` are the `sessions_hit` by the absence.

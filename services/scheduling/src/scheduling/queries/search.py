@@ -4,7 +4,7 @@ What people take for the same spelling is the same (`jalsa.service.folding`), an
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -67,16 +67,20 @@ def has_number(number: InstrumentedAttribute[str], text: str) -> ColumnElement[b
     return number.contains(part, autoescape=True)
 
 
-def starts_within(starts_at: Any, filters: Mapping[str, Any], of_session: Callable[[Any], Any]) -> list[Any]:
-    """The conditions of `starts_from` and `starts_before` on a start, which `of_session` puts upon its session.
+def starts_within(
+    starts_at: InstrumentedAttribute[datetime],
+    first: date | datetime | None,
+    last: date | datetime | None,
+    of_session: Callable[[ColumnElement[bool]], ColumnElement[bool]],
+) -> list[ColumnElement[bool]]:
+    """The conditions on a start that is to be within two bounds; `of_session` puts a condition upon its session.
 
     Instants: from the first, and before the second. Days are local days of the session's clinic, both included; no
     zone is more than a day from UTC, so the instants beside them are bounds for an index alone. Of a clinic whose zone
     is not known (`zones.of_unknown_zone`) nothing is of any day.
     """
-    first, last = filters.get("starts_from"), filters.get("starts_before")
     local_day = cast(func.local_time(Clinic.timezone, ClinicalSession.starts_at), Date)
-    conditions = []
+    conditions: list[ColumnElement[bool]] = []
     if isinstance(first, datetime):
         conditions.append(starts_at >= first)
     elif first:

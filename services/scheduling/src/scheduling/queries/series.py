@@ -1,27 +1,28 @@
-"""Reading series: their sessions that are still to come, and the seats of those on their rosters."""
+"""Reading series: their sessions that are still to come, and the spots of those on their rosters."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from jalsa.db.keyset import keyset
+from scheduling.commands.series import FindSeries
 from scheduling.domain import LIVE_PARTICIPANT, SESSION, UPCOMING_STATUSES
 from scheduling.models import ClinicalSession, Participant, SeriesMember, ServiceType, SessionSeries
 
 
-def list_series(db: Session, filters: Mapping[str, Any], *, after: UUID | None, limit: int) -> Sequence[SessionSeries]:
-    """Series in the order in which they were made. Filters: clinic_id, provider_id, service_type (a code)."""
-    query = select(SessionSeries).order_by(SessionSeries.id).limit(limit)
+def list_series(db: Session, asked: FindSeries, *, after: UUID | None, limit: int) -> Sequence[SessionSeries]:
+    """Series in the order in which they were made."""
+    query = keyset(select(SessionSeries), SessionSeries.id, after=after, limit=limit)
     for name in ("clinic_id", "provider_id"):
-        if name in filters:
-            query = query.where(getattr(SessionSeries, name) == filters[name])
-    if "service_type" in filters:
-        query = query.where(SessionSeries.service_type.has(ServiceType.code == filters["service_type"]))
-    return db.scalars(query.where(SessionSeries.id > after) if after else query).all()
+        if (value := getattr(asked, name)) is not None:
+            query = query.where(getattr(SessionSeries, name) == value)
+    if asked.service_type is not None:
+        query = query.where(SessionSeries.service_type.has(ServiceType.code == asked.service_type))
+    return db.scalars(query).all()
 
 
 def count_sessions(db: Session, series_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:

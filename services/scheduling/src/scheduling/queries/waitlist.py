@@ -1,15 +1,18 @@
 """The read side of the waitlist: who waits, in which order, and what is offered to whom."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select, text, tuple_
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db.keyset import keyset
+from scheduling.commands.waitlist import FindEntries
 from scheduling.domain import OPEN_ENTRY, UPCOMING_STATUSES
-from scheduling.domain.hours import day_of, earliest_today, part_of_day, weekday_of
+from scheduling.domain.hours import day_of, part_of_day, weekday_of
 from scheduling.models import (
     ClinicalSession,
     Participant,
@@ -121,28 +124,22 @@ _UNREACHABLE = PatientProjection.reachable.is_(False)
 
 
 def list_entries(
-    db: Session, filters: Mapping[str, Any], *, after: tuple[int, UUID] | None, limit: int
+    db: Session, asked: FindEntries, *, after: tuple[int, UUID] | None, limit: int
 ) -> Sequence[WaitlistEntry]:
-    """Entries in the order in which spots are offered.
-
-    Filters: session_id, clinic_id, patient_id, status, service_type (a code), and attention: `unreachable`, of whom a
-    spot was passed over because the patient could not be contacted, and still cannot be.
-    """
-    query = select(WaitlistEntry).order_by(WaitlistEntry.priority, WaitlistEntry.id).limit(limit)
+    """Entries in the order in which spots are offered."""
+    query = keyset(select(WaitlistEntry), WaitlistEntry.priority, WaitlistEntry.id, after=after, limit=limit)
     for name in ("session_id", "clinic_id", "patient_id", "status"):
-        if filters.get(name) is not None:
-            query = query.where(getattr(WaitlistEntry, name) == filters[name])
-    if filters.get("service_type"):
-        query = query.where(WaitlistEntry.service_type.has(ServiceType.code == filters["service_type"]))
-    if filters.get("attention"):
+        if (value := getattr(asked, name)) is not None:
+            query = query.where(getattr(WaitlistEntry, name) == value)
+    if asked.service_type:
+        query = query.where(WaitlistEntry.service_type.has(ServiceType.code == asked.service_type))
+    if asked.attention:
         patients = select(PatientProjection.id).where(_UNREACHABLE)
         query = query.where(
             WaitlistEntry.status == "WAITING",
             WaitlistEntry.passed_over_at.is_not(None),
             WaitlistEntry.patient_id.in_(patients),
         )
-    if after:
-        query = query.where(tuple_(WaitlistEntry.priority, WaitlistEntry.id) > tuple_(*after))
     return db.scalars(query).all()
 
 
@@ -206,31 +203,22 @@ _SHOWN = text("""
 """)
 
 
-def offers_shown(db: Session, entry_ids: Sequence[UUID]) -> dict[UUID, Row[Any]]:
-    """The open offer of each entry that has one, with where and when its session is."""
-    return {row.entry_id: row for row in db.execute(_SHOWN, {"entries": list(entry_ids)})}
+@dataclass(frozen=True, slots=True)
+class ShownOffer:
+    """An open offer, with where and when its session is."""
+
+    id: UUID
+    session_id: UUID
+    offered_at: datetime
+    expires_at: datetime
+    session_number: str
+    starts_at: datetime
+    ends_at: datetime
+    clinic_id: UUID
+    provider_id: UUID
 
 
-_EXPIRED = text("""
-    SELECT tenant_id, id, expires_at AS due_at FROM waitlist_offers
-    WHERE status = 'OPEN' AND expires_at <= :now AND id <> ALL (CAST(:passed AS uuid[]))
-    ORDER BY expires_at, id LIMIT :limit
-""")
-_PAST = text("""
-    SELECT e.tenant_id, e.id, least(s.starts_at, e.until_date + 2, :now) AS due_at
-    FROM waitlist_entries e LEFT JOIN sessions s ON (s.tenant_id, s.id) = (e.tenant_id, e.session_id)
-    WHERE e.status = 'WAITING' AND (e.until_date < :today OR s.status <> 'SCHEDULED' OR s.starts_at <= :now)
-      AND e.id <> ALL (CAST(:passed AS uuid[]))
-    ORDER BY due_at, e.id LIMIT :limit
-""")
-
-
-def expired_offers(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
-    """The open offers that were not accepted in time (id, tenant_id, due_at); read by the relay role."""
-    return conn.execute(_EXPIRED, {"now": now, "passed": passed, "limit": limit}).all()
-
-
-def past_entries(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Row[Any]]:
-    """The entries that wait for what is past (id, tenant_id, due_at); read by the relay role."""
-    asked = {"now": now, "today": earliest_today(now), "passed": passed, "limit": limit}
-    return conn.execute(_PAST, asked).all()
+def offers_shown(db: Session, entry_ids: Sequence[UUID]) -> dict[UUID, ShownOffer]:
+    """The open offer of each entry that has one."""
+    rows = db.execute(_SHOWN, {"entries": list(entry_ids)})
+    return {entry_id: ShownOffer(*offer) for entry_id, *offer in rows}

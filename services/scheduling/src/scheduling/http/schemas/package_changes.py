@@ -16,6 +16,8 @@ _MAX_SHIFT_DAYS = 366
 
 
 class SchedulePackageSessionBody(ReasonBody):
+    into = commands.SchedulePackageSession
+
     starts_at = Instant(required=True)
     provider_id = fields.UUID(metadata={"description": "The one to whom the session is assigned if absent"})
     room_id = fields.UUID(allow_none=True, metadata={"description": "The package's if absent"})
@@ -25,7 +27,7 @@ class SchedulePackageSessionBody(ReasonBody):
     )
 
 
-class CancelPackageSessionBody(ReasonBody, Loaded):
+class CancelPackageSessionBody(ReasonBody):
     into = commands.CancelPackageSession
 
     owed = fields.Boolean(load_default=False, metadata={"description": "It is to be made up"})
@@ -77,7 +79,7 @@ class SubstituteBody(_Some):
             raise ValidationError("Must not be less than from_session_number.", "to_session_number")
 
 
-class PauseBody(ReasonBody, Loaded):
+class PauseBody(ReasonBody):
     into = commands.PausePackage
 
     from_date = Day(metadata={"description": "Appointments before this local day stay; today if absent"})

@@ -5,11 +5,13 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import PageArgs
-from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words
+from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words, state
 from jalsa.http.sheets import separator
 from jalsa.service.errors import Message
-from scheduling.domain import PARTICIPANT
-from scheduling.http.schemas.sessions import PackagePlace, ParticipantAnswer
+from scheduling.commands.appointments import FindAppointments, FindQueue
+from scheduling.domain import GROUP, INDIVIDUAL, PACKAGE, PARTICIPANT, SESSION
+from scheduling.http.schemas.sessions import DECISIONS, PackagePlace, ParticipantAnswer
+from scheduling.http.schemas.setup import CLOSURE_KINDS
 from scheduling.http.schemas.zones import left_out_clinics
 from scheduling.queries.package_reports import MAX_SERVICES
 
@@ -18,6 +20,8 @@ MAX_REPORT_DAYS = 366
 
 
 class AppointmentArgs(PageArgs):
+    into = FindAppointments
+
     patient_id = fields.UUID()
     package_id = fields.UUID()
     clinic_id = fields.UUID()
@@ -34,12 +38,14 @@ class AppointmentArgs(PageArgs):
 
 
 class QueueArgs(PageArgs):
+    into = FindQueue
+
     clinic_id = fields.UUID(required=True)
 
 
 class QueueEntry(ParticipantAnswer):
     position = fields.Integer(metadata={"description": "1 is who arrived first of those who are still waiting"})
-    waiting_minutes = fields.Integer(metadata={"description": "LockedPackage minutes since the arrival"})
+    waiting_minutes = fields.Integer(metadata={"description": "Whole minutes since the arrival"})
 
 
 class CalendarArgs(Schema):
@@ -111,7 +117,7 @@ class CalendarProvider(Schema):
 class CalendarClosure(Schema):
     id = fields.UUID()
     clinic_id = fields.UUID(allow_none=True, metadata={"description": "Every clinic if null"})
-    kind = fields.String()
+    kind = fields.String(validate=validate.OneOf(CLOSURE_KINDS))
     name_en = fields.String()
     name_ar = fields.String()
     starts_on = fields.Date()
@@ -122,15 +128,15 @@ class CalendarParticipant(Schema):
     id = fields.UUID()
     patient_id = fields.UUID()
     appointment_number = fields.String()
-    status = fields.String()
+    status = state(PARTICIPANT)
     package = fields.Nested(PackagePlace(), allow_none=True)
 
 
 class CalendarSession(Schema):
     id = fields.UUID()
     session_number = fields.String()
-    session_type = fields.String()
-    status = fields.String()
+    session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
+    status = state(SESSION)
     starts_at = Instant()
     ends_at = Instant()
     service_type = fields.String()
@@ -145,7 +151,7 @@ class CalendarSession(Schema):
     held_spots = fields.Integer()
     available_spots = fields.Integer()
     is_full = fields.Boolean()
-    decision = fields.String(allow_none=True)
+    decision = fields.String(validate=validate.OneOf(DECISIONS), allow_none=True)
     participants = fields.List(
         fields.Nested(CalendarParticipant()), metadata={"description": "Those who are not cancelled, unless asked for"}
     )
@@ -281,7 +287,7 @@ class PackageTotals(Schema):
 
 
 class StatusCount(Schema):
-    key = fields.String(metadata={"description": "A package's status"})
+    key = state(PACKAGE, metadata={"description": "A package's status"})
     packages = fields.Integer()
 
 
@@ -343,7 +349,10 @@ class HistoryEntry(Schema):
     request_id = fields.String()
     kind = fields.String(metadata={"description": "Of the record that changed: this one, or a part of it"})
     id = fields.UUID(metadata={"description": "Of the record that changed"})
-    action = fields.String(metadata={"description": "CREATED, CHANGED or REMOVED"})
+    action = fields.String(
+        validate=validate.OneOf(["CREATED", "CHANGED", "REMOVED"]),
+        metadata={"description": "CREATED, CHANGED or REMOVED"},
+    )
     changes = fields.List(fields.Nested(Change()))
     reason = fields.String(allow_none=True)
     withheld = fields.List(

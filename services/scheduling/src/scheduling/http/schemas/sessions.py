@@ -1,21 +1,26 @@
 """The shapes of sessions, participants and appointments."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import DayOrInstant, FreeText, Instant, Name, Words
-from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION, WALK_IN_MINUTES
+from jalsa.http.fields import DayOrInstant, FreeText, Instant, Name, Words, state
+from jalsa.service.commands import Loaded
+from scheduling.commands import appointments, placements, sessions
+from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, PARTICIPANT, SESSION, WALK_IN_MINUTES
 from scheduling.domain.recurrence import SCOPES, THIS
 from scheduling.policy import CARE
 
+DECISIONS = ("NEEDED", "MET", "RUN", "MERGED", "CANCELLED")
 _minutes = validate.Range(1, MAX_MINUTES)
 group_places = validate.Range(1, MAX_GROUP)
 
 
-class Override(Schema):
-    """A manager sets rules aside: the reason is kept and audited."""
+class Override(Loaded):
+    """A manager overrides rules; the reason is kept and audited."""
+
+    into = placements.Override
 
     reason = Name(max=500, required=True)
 
@@ -24,12 +29,16 @@ class Override(Schema):
 OVER_ABSENCES = {"description": "Managers only: in spite of the absences in the session's `blocked_by`"}
 
 
-class ReasonBody(Schema):
+class ReasonBody(Loaded):
+    into: ClassVar[type[Any] | None] = sessions.Reason
+
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
 
-class UntimelyBody(Schema):
+class UntimelyBody(Loaded):
     """What a manager may do before the start, or after it, with a reason."""
+
+    into: ClassVar[type[Any] | None] = sessions.Untimely
 
     override = fields.Nested(
         Override(),
@@ -40,8 +49,10 @@ class UntimelyBody(Schema):
 class OverridingBody(ReasonBody, UntimelyBody):
     """Why, and perhaps why at that time."""
 
+    into: ClassVar[type[Any] | None] = appointments.EndAppointment
 
-class Where(Schema):
+
+class Where(Loaded):
     """What a session, an appointment and a series all name."""
 
     clinic_id = fields.UUID(required=True)
@@ -57,7 +68,7 @@ class Where(Schema):
     )
 
 
-class WalkIn(Schema):
+class WalkIn(Loaded):
     """What has begun already is entered."""
 
     walk_in = fields.Boolean(
@@ -82,6 +93,8 @@ def check_minimum(data: dict[str, Any]) -> None:
 
 
 class SessionBody(_Place):
+    into = sessions.CreateSession
+
     session_type = fields.String(required=True, validate=validate.OneOf([INDIVIDUAL, GROUP]))
     max_capacity = fields.Integer(strict=True, validate=group_places)
     min_participants = fields.Integer(strict=True, allow_none=True, validate=group_places)
@@ -97,7 +110,7 @@ class SessionBody(_Place):
         check_minimum(data)
 
 
-class _Scoped(Schema):
+class _Scoped(Loaded):
     """A change of a session that may be made to others of its series, too."""
 
     scope = fields.String(
@@ -112,13 +125,15 @@ class _Scoped(Schema):
 
 
 class SessionPatch(_Scoped):
+    into = sessions.ChangeSession
+
     max_capacity = fields.Integer(strict=True, validate=group_places)
     min_participants = fields.Integer(strict=True, allow_none=True, validate=group_places)
     decision_at = Instant()
     group_notes = FreeText(allow_none=True)
 
 
-class _NewPlace(Schema):
+class _NewPlace(Loaded):
     """What does not stand in the request stays as it is."""
 
     provider_id = fields.UUID()
@@ -129,6 +144,8 @@ class _NewPlace(Schema):
 
 
 class RescheduleSessionBody(_NewPlace, _Scoped):
+    into = sessions.RescheduleSession
+
     starts_at = Instant(
         metadata={
             "description": "Stays as it is if absent. Others in the scope get the same local time, as many local days"
@@ -147,8 +164,12 @@ class RescheduleSessionBody(_NewPlace, _Scoped):
 class CancelSessionBody(OverridingBody, _Scoped):
     """Why, how many, and perhaps why at that time."""
 
+    into = sessions.CancelSession
+
 
 class RescheduleParticipantBody(_NewPlace):
+    into = appointments.RescheduleParticipant
+
     session_id = fields.UUID(metadata={"description": "Another session of the same service type"})
     starts_at = Instant(metadata={"description": "For an individual session: its new time"})
 
@@ -161,6 +182,8 @@ class RescheduleParticipantBody(_NewPlace):
 
 
 class DecisionBody(UntimelyBody):
+    into = sessions.DecideSession
+
     action = fields.String(required=True, validate=validate.OneOf(["RUN", "MERGE", "CANCEL"]))
     into_session_id = fields.UUID()
     reason = FreeText(max=500, allow_none=True, load_default=None)
@@ -173,6 +196,8 @@ class DecisionBody(UntimelyBody):
 
 
 class AppointmentBody(_Place):
+    into = appointments.BookAppointment
+
     patient_id = fields.UUID(required=True)
     notes = FreeText(allow_none=True, load_default=None)
 
@@ -180,8 +205,8 @@ class AppointmentBody(_Place):
 class SessionAnswer(Answer):
     id = fields.UUID()
     session_number = fields.String()
-    session_type = fields.String()
-    status = fields.String()
+    session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
+    status = state(SESSION)
     clinic_id = fields.UUID()
     provider_id = fields.UUID()
     room_id = fields.UUID(allow_none=True)
@@ -224,7 +249,11 @@ class SessionAnswer(Answer):
     overridden = fields.List(fields.String(), metadata={"description": "The rules that a manager has overridden"})
     override_reason = restricted(CARE, fields.String(allow_none=True))
     decision_at = Instant(allow_none=True)
-    decision = fields.String(allow_none=True, metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"})
+    decision = fields.String(
+        validate=validate.OneOf(DECISIONS),
+        allow_none=True,
+        metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"},
+    )
     series_id = fields.UUID(allow_none=True)
     occurs_on = fields.Date(allow_none=True, metadata={"description": "The local day that the series' rule gave it"})
 
@@ -249,16 +278,22 @@ class ChangedSessionAnswer(SessionAnswer):
 
 
 class ParticipantBody(WalkIn):
+    into = appointments.BookParticipant
+
     patient_id = fields.UUID(required=True)
     notes = FreeText(allow_none=True, load_default=None)
     override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
 
-class ParticipantPatch(Schema):
+class ParticipantPatch(Loaded):
+    into = appointments.ChangeParticipant
+
     notes = FreeText(allow_none=True)
 
 
-class CheckInBody(Schema):
+class CheckInBody(Loaded):
+    into = appointments.CheckIn
+
     override = fields.Nested(Override(), metadata={"description": "Managers only: in spite of the blockers"})
 
 
@@ -288,7 +323,7 @@ class ParticipantAnswer(Answer):
     id = fields.UUID(metadata={"description": "`appointment_id` in the other services"})
     appointment_number = fields.String()
     patient_id = fields.UUID()
-    status = fields.String()
+    status = state(PARTICIPANT)
     notes = restricted(CARE, fields.String(allow_none=True))
     finance_cleared = fields.Boolean()
     consent_verified = fields.Boolean()
@@ -320,6 +355,8 @@ class ParticipantAnswer(Answer):
 
 
 class SessionArgs(PageArgs):
+    into = sessions.FindSessions
+
     text = Words(
         metadata={
             "description": "Words in any order, each a part of a name (of provider, clinic, room or service type); or a"
@@ -335,7 +372,7 @@ class SessionArgs(PageArgs):
     session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
     service_type = Name(max=20)
     status = fields.String(validate=validate.OneOf(SESSION.states))
-    decision = fields.String(validate=validate.OneOf(["NEEDED", "MET", "RUN", "MERGED", "CANCELLED"]))
+    decision = fields.String(validate=validate.OneOf(DECISIONS))
     starts_from = DayOrInstant(
         data_key="from", metadata={"description": "From this start on: an instant, or a local day of each clinic"}
     )

@@ -7,28 +7,35 @@ from marshmallow import Schema, ValidationError, fields, post_dump, validate, va
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, code
-from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
+from jalsa.service.commands import Loaded
+from scheduling.commands import absences, setup
+from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES, hours
 from scheduling.policy import ABSENCE
 
 #: What every schema says that asks for one.
 WEEKDAY = "0 = Sunday … 6 = Saturday"
+CLOSURE_KINDS = ("CLOSURE", "PUBLIC_HOLIDAY")
 _minutes = validate.Range(1, MAX_MINUTES)
 _discipline = validate.OneOf(list(DISCIPLINES))
 _buffer = validate.Range(0, MAX_BUFFER_MINUTES)
 
 
-class ClinicBody(Schema):
+class ClinicBody(Loaded):
+    into = setup.OpenClinic
+
     code = code(10)
     name_en = Name(required=True)
     name_ar = Name(required=True)
     timezone = PlaceZone(load_default="Asia/Riyadh")
 
 
-class _Correction(Schema):
+class _Correction(Loaded):
     reason = Name(max=500, load_default=None, metadata={"description": "Required with what needs one"})
 
 
 class ClinicPatch(_Correction):
+    into = setup.ChangeClinic
+
     name_en = Name()
     name_ar = Name()
     active = fields.Boolean()
@@ -46,12 +53,16 @@ class ClinicAnswer(ClinicBody):
     active = fields.Boolean()
 
 
-class RoomBody(Schema):
+class RoomBody(Loaded):
+    into = setup.AddRoom
+
     clinic_id = fields.UUID(required=True)
     name = Name(required=True)
 
 
-class RoomPatch(Schema):
+class RoomPatch(Loaded):
+    into = setup.ChangeRoom
+
     name = Name()
     active = fields.Boolean()
 
@@ -61,7 +72,9 @@ class RoomAnswer(RoomBody):
     active = fields.Boolean()
 
 
-class ProviderBody(Schema):
+class ProviderBody(Loaded):
+    into = setup.RegisterProvider
+
     name_en = Name(required=True)
     name_ar = Name(required=True)
     user_id = Login(required=True)
@@ -70,6 +83,8 @@ class ProviderBody(Schema):
 
 
 class ProviderPatch(_Correction):
+    into = setup.ChangeProvider
+
     name_en = Name()
     name_ar = Name()
     user_id = Login(metadata={"description": "A correction needs a reason"})
@@ -90,7 +105,9 @@ class WallTime(fields.Time):
         super().__init__(format="%H:%M", **kwargs)
 
 
-class Stretch(Schema):
+class Stretch(Loaded):
+    into = hours.WorkingHours
+
     weekday = fields.Integer(
         required=True, strict=True, validate=validate.Range(0, 6), metadata={"description": WEEKDAY}
     )
@@ -112,11 +129,15 @@ class Stretch(Schema):
             raise ValidationError("Must not be before valid_from.", "valid_to")
 
 
-class WorkingHours(Schema):
+class WorkingHours(Loaded):
+    into = setup.SetWorkingHours
+
     items = fields.List(fields.Nested(Stretch()), required=True, validate=validate.Length(0, 100))
 
 
-class ServiceTypeBody(Schema):
+class ServiceTypeBody(Loaded):
+    into = setup.AddServiceType
+
     code = code()
     name_en = Name(required=True)
     name_ar = Name(required=True)
@@ -126,7 +147,9 @@ class ServiceTypeBody(Schema):
     buffer_after_minutes = fields.Integer(load_default=0, strict=True, validate=_buffer)
 
 
-class ServiceTypePatch(Schema):
+class ServiceTypePatch(Loaded):
+    into = setup.ChangeServiceType
+
     name_en = Name()
     name_ar = Name()
     default_duration_minutes = fields.Integer(strict=True, validate=_minutes)
@@ -147,10 +170,14 @@ class Discipline(Schema):
 
 
 class RoomArgs(PageArgs):
+    into = setup.FindRooms
+
     clinic_id = fields.UUID(load_default=None)
 
 
-class TimeOffBody(Schema):
+class TimeOffBody(Loaded):
+    into = absences.AddTimeOff
+
     starts_at = Instant(required=True)
     ends_at = Instant(required=True)
     reason = FreeText(max=500, allow_none=True, load_default=None)
@@ -179,9 +206,11 @@ class TimeOffAnswer(Answer, TimeOffBody):
     )
 
 
-class ClosureBody(Schema):
+class ClosureBody(Loaded):
+    into = absences.AddClosure
+
     clinic_id = fields.UUID(allow_none=True, load_default=None, metadata={"description": "Every clinic if absent"})
-    kind = fields.String(load_default="CLOSURE", validate=validate.OneOf(["CLOSURE", "PUBLIC_HOLIDAY"]))
+    kind = fields.String(load_default="CLOSURE", validate=validate.OneOf(CLOSURE_KINDS))
     name_en = Name(required=True)
     name_ar = Name(required=True)
     starts_on = Day(required=True, metadata={"description": "The first local day"})
@@ -202,7 +231,9 @@ class ClosureAnswer(ClosureBody):
     )
 
 
-class SettingsBody(Schema):
+class SettingsBody(Loaded):
+    into = setup.PutSettings
+
     no_show_grace_minutes = fields.Integer(required=True, strict=True, validate=validate.Range(0, 1440))
     offer_minutes = fields.Integer(required=True, strict=True, validate=validate.Range(5, 10080))
     decision_lead_hours = fields.Integer(required=True, strict=True, validate=validate.Range(0, 720))
@@ -216,3 +247,7 @@ class SettingsBody(Schema):
         validate=validate.Range(0, 240),
         metadata={"description": "How long before its start a session may be started"},
     )
+
+
+class SettingsAnswer(SettingsBody):
+    """The rules that hold: the tenant's own, or the defaults."""

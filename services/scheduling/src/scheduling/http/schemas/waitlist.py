@@ -5,7 +5,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Day, FreeText, Instant, Name
+from jalsa.http.fields import Day, FreeText, Instant, Name, state
+from jalsa.service.commands import Loaded
+from scheduling.commands.waitlist import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 from scheduling.domain import ATTENTION, ENTRY
 from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override
@@ -14,7 +16,7 @@ from scheduling.policy import CARE
 _PRIORITY = {"description": "1 (most urgent) to 5"}
 
 
-class _Wishes(Schema):
+class _Wishes(Loaded):
     """What an entry for a service type may ask of a session, in the clinic's wall time; what is left out is any."""
 
     clinic_id = fields.UUID(allow_none=True)
@@ -34,6 +36,8 @@ class _Wishes(Schema):
 
 
 class WaitlistBody(_Wishes):
+    into = AddEntry
+
     patient_id = fields.UUID(required=True)
     session_id = fields.UUID(metadata={"description": "Wait for this session alone"})
     service_type = Name(max=20, metadata={"description": "Wait for any session of this service type (its code)"})
@@ -50,11 +54,15 @@ class WaitlistBody(_Wishes):
 
 
 class WaitlistPatch(_Wishes):
+    into = ChangeEntry
+
     priority = fields.Integer(strict=True, validate=validate.Range(1, 5), metadata=_PRIORITY)
     notes = FreeText(allow_none=True)
 
 
-class AcceptBody(Schema):
+class AcceptBody(Loaded):
+    into = AcceptOffer
+
     override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
 
@@ -85,11 +93,12 @@ class WaitlistEntryAnswer(Answer):
     until_date = fields.Date(allow_none=True)
     priority = fields.Integer()
     notes = restricted(CARE, fields.String(allow_none=True))
-    status = fields.String(
+    status = state(
+        ENTRY,
         metadata={
             "description": "ACCEPTED: the offered spot was taken. FULFILLED: the patient was booked by another way,"
             " into the session itself, or into one that meets all the wishes of the entry"
-        }
+        },
     )
     created_at = Instant()
     created_by = fields.String()
@@ -102,6 +111,7 @@ class WaitlistEntryAnswer(Answer):
     )
     passed_over_session_id = fields.UUID(allow_none=True, metadata={"description": "The session with that spot"})
     attention = fields.String(
+        validate=validate.OneOf(ATTENTION),
         allow_none=True,
         metadata={
             "description": "`unreachable`: a spot was passed over, and there still is neither a telephone nor an"
@@ -111,6 +121,8 @@ class WaitlistEntryAnswer(Answer):
 
 
 class WaitlistArgs(PageArgs):
+    into = FindEntries
+
     session_id = fields.UUID()
     service_type = Name(max=20)
     clinic_id = fields.UUID()

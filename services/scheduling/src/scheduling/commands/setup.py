@@ -1,0 +1,120 @@
+"""What setting up a centre is given: clinics, rooms, providers with their hours, service types, the tenant's rules."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from jalsa.service.commands import UNSET, Unset
+from scheduling.domain.hours import WorkingHours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenClinic:
+    """Open a clinic. Its wall times are those of `timezone`, the name of an IANA zone."""
+
+    code: str
+    name_en: str
+    name_ar: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeClinic:
+    """Change what is given of a clinic. A new code or zone is a correction, which needs a reason."""
+
+    name_en: str | Unset = UNSET
+    name_ar: str | Unset = UNSET
+    active: bool | Unset = UNSET
+    code: str | Unset = UNSET
+    timezone: str | Unset = UNSET
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRoom:
+    """Add a room to a clinic."""
+
+    clinic_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRoom:
+    """Change what is given of a room."""
+
+    name: str | Unset = UNSET
+    active: bool | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindRooms:
+    """Which rooms are listed: one clinic's, or all."""
+
+    clinic_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterProvider:
+    """Register a provider, who logs in as `user_id`; the working hours follow."""
+
+    name_en: str
+    name_ar: str
+    user_id: str
+    discipline: str
+    clinic_ids: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeProvider:
+    """Change what is given of a provider. Another login or discipline is a correction, which needs a reason."""
+
+    name_en: str | Unset = UNSET
+    name_ar: str | Unset = UNSET
+    user_id: str | Unset = UNSET
+    discipline: str | Unset = UNSET
+    clinic_ids: Sequence[UUID] | Unset = UNSET
+    active: bool | Unset = UNSET
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetWorkingHours:
+    """A provider's whole week, which replaces the one before."""
+
+    items: Sequence[WorkingHours]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddServiceType:
+    """Add a service type. Before and after each of its sessions, provider and room are kept free for its buffers."""
+
+    code: str
+    name_en: str
+    name_ar: str
+    discipline: str
+    default_duration_minutes: int
+    buffer_before_minutes: int = 0
+    buffer_after_minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeServiceType:
+    """Change what is given of a service type; sessions that are booked keep their times."""
+
+    name_en: str | Unset = UNSET
+    name_ar: str | Unset = UNSET
+    default_duration_minutes: int | Unset = UNSET
+    buffer_before_minutes: int | Unset = UNSET
+    buffer_after_minutes: int | Unset = UNSET
+    active: bool | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutSettings:
+    """All of the tenant's own rules: minutes, hours of lead, and whether a session that was missed is owed again."""
+
+    no_show_grace_minutes: int
+    offer_minutes: int
+    decision_lead_hours: int
+    make_up_no_shows: bool
+    early_start_minutes: int
