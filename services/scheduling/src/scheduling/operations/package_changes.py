@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
-from jalsa.service.commands import UNSET
+from jalsa.service.commands import UNSET, value_or
 from jalsa.service.errors import InvalidField
 from scheduling import domain, errors
 from scheduling.commands.appointments import BookAppointment, RescheduleParticipant
@@ -33,7 +33,7 @@ from scheduling.events import packages as package_events
 from scheduling.models import Package, PackageSession, Participant
 from scheduling.operations import package_planning, participants, sessions, use_cases
 from scheduling.operations.package_period import change_preferences, check_period, check_start
-from scheduling.operations.package_planning import PlanningTask, SchedulingPlan, qualified_provider
+from scheduling.operations.package_planning import PlanningTask, SchedulingPlan
 from scheduling.operations.package_scheduling import (
     announce,
     mark_failed,
@@ -41,6 +41,7 @@ from scheduling.operations.package_scheduling import (
     schedule_package,
     start_schedule,
 )
+from scheduling.operations.placing import qualified_provider
 from scheduling.operations.progress import SUBSTITUTE, assign, change_status, finish, note_provider, unpause
 from scheduling.operations.series_edits import Move, in_order
 from scheduling.queries.packages import LockedPackage, occurrence
@@ -260,7 +261,7 @@ def resume_package(db: Session, held: LockedPackage, command: ResumePackage, *, 
 
 def _booking(package: Package, package_session: PackageSession, command: SchedulePackageSession) -> BookAppointment:
     """What an appointment is booked from; what is not given is as in the package. Raises 422 problems."""
-    provider_id = package_session.provider_id if command.provider_id is UNSET else command.provider_id
+    provider_id = value_or(command.provider_id, package_session.provider_id)
     if provider_id is None:
         raise InvalidField("provider_id", "Required, because no provider is assigned to the session.")
     if package.room_required and not package.room_id and command.room_id is UNSET:
@@ -271,7 +272,7 @@ def _booking(package: Package, package_session: PackageSession, command: Schedul
         patient_id=package.patient_id,
         clinic_id=package.clinic_id,
         provider_id=provider_id,
-        room_id=package.room_id if command.room_id is UNSET else command.room_id,
+        room_id=value_or(command.room_id, package.room_id),
         service_type=package.service_type.code,
         starts_at=command.starts_at,
         duration_minutes=package.session_duration_minutes,
@@ -380,7 +381,7 @@ def _extend(held: LockedPackage, now: datetime) -> None:
     last = max((day_of(p.starts_at, package.clinic.timezone) for _, p in held.coming(now)), default=None)
     if package.end_date and last and last > package.end_date:
         package.end_date = last
-        check_period(package, now)
+        check_period(package.start_date, package.end_date, package.clinic, now)
 
 
 def _give_up(

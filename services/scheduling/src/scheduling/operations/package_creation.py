@@ -17,17 +17,16 @@ from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, ServiceType
 from scheduling.operations import package_planning
 from scheduling.operations.locks import lock_sessions
-from scheduling.operations.package_period import check_period, check_start
+from scheduling.operations.package_period import check_new_period
 from scheduling.operations.package_planning import (
     AlternativePlacement,
     PlanningTask,
     SchedulingPlan,
     choose_placements,
-    qualified_provider,
 )
 from scheduling.operations.package_scheduling import book_placements
 from scheduling.operations.participants import lock_booking_facts
-from scheduling.operations.placing import active_room, active_service_type
+from scheduling.operations.placing import active_room, active_service_type, qualified_provider
 from scheduling.operations.progress import REQUESTED, assign
 from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.queries.packages import LockedPackage
@@ -60,9 +59,9 @@ def create_package(db: Session, command: CreatePackage, *, now: datetime) -> Loc
     """
     lock_sessions(db, lock_booking_facts(db, command.patient_id, None).elsewhere)
     package, package_sessions = _draft(db, command, now)
-    plan = SchedulingPlan(PlanningTask(package, package_sessions, now), [])
-    if command.auto_schedule or command.placements:
-        plan = choose_placements(db, plan.task, command.placements)
+    task = PlanningTask(package, package_sessions, now)
+    scheduled = command.auto_schedule or command.placements
+    plan = choose_placements(db, task, command.placements) if scheduled else SchedulingPlan.of(task)
     if command.all_or_nothing:
         plan.check_complete()
     _store(db, package, package_sessions)
@@ -78,7 +77,7 @@ def _draft(db: Session, command: PlanPackage, now: datetime) -> tuple[Package, l
     check_zone(clinic)
     service_type = active_service_type(db, command.service_type, None)
     room = active_room(db, command.room_id, clinic)
-    check_start(command.start_date, clinic, now)
+    check_new_period(command.start_date, command.end_date, clinic, now)
     assigned = _assigned(db, command, clinic, service_type)
     package = Package(
         id=new_id(),
@@ -118,7 +117,6 @@ def _draft(db: Session, command: PlanPackage, now: datetime) -> tuple[Package, l
         )
         for number in range(1, package.total_sessions + 1)
     ]
-    check_period(package, now)
     return package, package_sessions
 
 

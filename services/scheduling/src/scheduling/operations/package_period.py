@@ -9,21 +9,28 @@ from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
 from scheduling.models import Clinic, Package
 
 
-def check_start(day: date, clinic: Clinic, now: datetime) -> None:
-    """Raises 422 for a local day that is over, or too far ahead."""
-    if day < day_of(now, clinic.timezone):
+def check_new_period(start: date, end: date | None, clinic: Clinic, now: datetime) -> None:
+    """Raises 422 for a start that is over, and what `check_period` raises."""
+    check_start(start, clinic, now)
+    check_period(start, end, clinic, now)
+
+
+def check_start(start: date, clinic: Clinic, now: datetime) -> None:
+    """Raises 422 for a start that is over, or too far ahead."""
+    if start < day_of(now, clinic.timezone):
         raise InvalidField("start_date", "Must not be before today.")
-    _check_near(day, clinic, now)
+    if start > last_day(now, clinic.timezone):
+        raise InvalidField("start_date", TOO_FAR_AHEAD)
 
 
-def check_period(package: Package, now: datetime) -> None:
+def check_period(start: date, end: date | None, clinic: Clinic, now: datetime) -> None:
     """Raises 422 for a start or an end that is too far ahead, and for an end that is before the start."""
-    _check_near(package.start_date, package.clinic, now)
-    if package.end_date is None:
-        return
-    if package.end_date < package.start_date:
+    horizon = last_day(now, clinic.timezone)
+    if start > horizon:
+        raise InvalidField("start_date", TOO_FAR_AHEAD)
+    if end is not None and end < start:
         raise InvalidField("end_date", "Must not be before the start.")
-    if package.end_date > last_day(now, package.clinic.timezone):
+    if end is not None and end > horizon:
         raise InvalidField("end_date", TOO_FAR_AHEAD)
 
 
@@ -32,9 +39,4 @@ def change_preferences(package: Package, command: SchedulePackage, now: datetime
     for name in ("start_date", "end_date", "preferred_days", "preferred_time", "gap_days", "tolerance_days"):
         if (value := getattr(command, name)) is not UNSET:
             setattr(package, name, value)
-    check_period(package, now)
-
-
-def _check_near(start: date, clinic: Clinic, now: datetime) -> None:
-    if start > last_day(now, clinic.timezone):
-        raise InvalidField("start_date", TOO_FAR_AHEAD)
+    check_period(package.start_date, package.end_date, package.clinic, now)

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -26,9 +25,9 @@ from scheduling.domain.planning import (
 )
 from scheduling.domain.reasons import ANYBODY, ASSIGNED, HOLDS_OTHERS, reason
 from scheduling.errors import PackageConflicts, Unplaced
-from scheduling.models import Clinic, Package, PackageSession, Provider, ServiceType
+from scheduling.models import Package, PackageSession
 from scheduling.operations.locks import lock
-from scheduling.operations.placing import active_provider, active_room
+from scheduling.operations.placing import active_room, qualified_provider
 from scheduling.queries.availability import Search
 from scheduling.queries.planning import FreeTime, free_time, qualified, rooms_of
 
@@ -94,35 +93,34 @@ class PlanningTask:
 
 @dataclass(frozen=True)
 class SchedulingPlan:
-    """For each session of a task, where and when it goes, or why it goes nowhere."""
+    """Where and when the sessions of a task go, and why others go nowhere, by their numbers."""
 
     task: PlanningTask
     planned: Sequence[Planned]
+    occurrences: Sequence[Occurrence]
+    refusals: Mapping[int, Unplaced]
 
-    @property
-    def occurrences(self) -> list[Occurrence]:
-        """The sessions that have a placement."""
-        return [one for one in self.planned if isinstance(one, Occurrence)]
+    @classmethod
+    def of(cls, task: PlanningTask, planned: Sequence[Planned] = ()) -> Self:
+        """The plan with what was found for each session that was looked at."""
+        occurrences = [one for one in planned if isinstance(one, Occurrence)]
+        one_holds_others = not task.package.use_multiple_providers and bool(task.placed or occurrences)
+        assigned = {one.session_number for one in task.package_sessions if one.assigned_to}
 
-    @cached_property
-    def refusals(self) -> dict[int, Unplaced]:
-        """Why sessions have no placement, by their numbers."""
-        return {one.number: self._refusal(one) for one in self.planned if isinstance(one, Failure)}
+        def refusal(failure: Failure) -> Unplaced:
+            who = HOLDS_OTHERS if one_holds_others and failure.provider_id else ANYBODY
+            who = ASSIGNED if failure.number in assigned else who
+            texts = (reason(failure, task.preferences, who, language) for language in ("en", "ar"))
+            return Unplaced(failure.number, failure.code, *texts)
+
+        return cls(
+            task, planned, occurrences, {one.number: refusal(one) for one in planned if isinstance(one, Failure)}
+        )
 
     def check_complete(self) -> None:
         """Raises 409 `package-conflicts` where a session has no placement."""
         if self.refusals:
             raise PackageConflicts(list(self.refusals.values()))
-
-    def _refusal(self, failure: Failure) -> Unplaced:
-        package_session = next(s for s in self.task.package_sessions if s.session_number == failure.number)
-        one_holds_others = not self.task.package.use_multiple_providers and (self.task.placed or self.occurrences)
-        if package_session.assigned_to:
-            who = ASSIGNED
-        else:
-            who = HOLDS_OTHERS if one_holds_others and failure.provider_id else ANYBODY
-        texts = (reason(failure, self.task.preferences, who, language) for language in ("en", "ar"))
-        return Unplaced(failure.number, failure.code, *texts)
 
 
 class AlternativePlacement(NamedTuple):
@@ -136,9 +134,9 @@ def plan_sessions(db: Session, task: PlanningTask, *, locked: bool = False) -> S
     """Where the sessions go, by number; with `locked`, nobody else books these providers and rooms meanwhile."""
     if task.first > task.last:
         nobody = {package_session.session_number: () for package_session in task.package_sessions}
-        return SchedulingPlan(task, plan(task.preferences, nobody))
+        return SchedulingPlan.of(task, plan(task.preferences, nobody))
     free = _free(db, task, _providers(db, task), task.last, locked=locked)
-    return SchedulingPlan(task, _plan(task, free, task.preferences))
+    return SchedulingPlan.of(task, _plan(task, free, task.preferences))
 
 
 def choose_placements(db: Session, task: PlanningTask, named: Sequence[SessionPlacement]) -> SchedulingPlan:
@@ -163,24 +161,14 @@ def choose_placements(db: Session, task: PlanningTask, named: Sequence[SessionPl
     return check_placements(db, task, wanted)
 
 
-def qualified_provider(
-    db: Session, provider_id: UUID, clinic: Clinic, service_type: ServiceType, field: str
-) -> Provider:
-    """The provider. Raises a 422 problem of that field unless active, in the clinic and of the discipline."""
-    provider = active_provider(db, provider_id, clinic, field)
-    if provider.discipline != service_type.discipline:
-        raise InvalidField(field, "The provider's discipline is not that of the service type.")
-    return provider
-
-
 def check_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurrence]) -> SchedulingPlan:
     """Which of the wanted placements are possible, in their order. Providers and rooms are locked.
 
     The period, the days and the order are the caller's own.
     """
     if not wanted:
-        return SchedulingPlan(task, [])
-    return SchedulingPlan(task, check(task.preferences, *_time_for(db, task, wanted), wanted, task.placed))
+        return SchedulingPlan.of(task)
+    return SchedulingPlan.of(task, check(task.preferences, *_time_for(db, task, wanted), wanted, task.placed))
 
 
 def nearest_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurrence]) -> SchedulingPlan:
@@ -200,7 +188,7 @@ def nearest_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurre
         taken = [*task.placed, *(other for other in found.values() if isinstance(other, Occurrence))]
         needed = rooms if rooms and rooms.required else None
         [found[one.number]] = plan(preferences, {one.number: options[one.number]}, needed, taken)
-    return SchedulingPlan(task, [found[one.number] for one in wanted])
+    return SchedulingPlan.of(task, [found[one.number] for one in wanted])
 
 
 def alternatives(db: Session, found: SchedulingPlan) -> dict[int, list[AlternativePlacement]]:
