@@ -145,13 +145,13 @@ def test_whatever_is_done_to_packages_at_once_nobody_deadlocks_and_all_stay_in_s
                 ("substitute", {"from_session_number": number, "provider_id": chance.choice(providers)}),
                 ("pause", {}),
                 ("resume", {}),
-                ("participant", chance.choice(["cancel", "confirm", "no-show", "undo"])),
+                ("participant", {"step": chance.choice(["cancel", "confirm", "no-show", "undo"])}),
             ]
             what, given = chance.choice(changes)
             if what == "participant":
                 seat = read(desk, package)["sessions"][number - 1].get("appointment_id")
                 answer = (
-                    caller.post(f"/participants/{seat}/{given}", EARLY if given == "no-show" else {})
+                    caller.post(f"/participants/{seat}/{given['step']}", EARLY if given["step"] == "no-show" else {})
                     if seat
                     else caller.get("/packages")
                 )
