@@ -6,7 +6,6 @@ from datetime import date, datetime
 
 from babel import Locale
 
-from scheduling.domain.hours import zone_of
 from scheduling.domain.planning import (
     GAP,
     NO_PROVIDER,
@@ -19,6 +18,7 @@ from scheduling.domain.planning import (
     Failure,
     PlanningPreferences,
 )
+from scheduling.timetable.hours import zone_of
 
 #: Whom a session is to be held by.
 ASSIGNED, HOLDS_OTHERS, ANYBODY = "ASSIGNED", "HOLDS_OTHERS", "ANYBODY"

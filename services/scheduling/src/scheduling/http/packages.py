@@ -12,7 +12,6 @@ from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from scheduling.commands.packages import CreatePackage, FindPackages, PlanPackage, SchedulePackage
-from scheduling.domain.hours import zone_of
 from scheduling.domain.planning import Occurrence, Planned
 from scheduling.http.schedules import check_package, check_session
 from scheduling.http.schemas import packages as schemas
@@ -23,6 +22,7 @@ from scheduling.operations.package_locks import locked_package
 from scheduling.operations.package_planning import SchedulingPlan
 from scheduling.queries import packages as queries
 from scheduling.queries.packages import LockedPackage, Progress
+from scheduling.timetable.hours import zone_of
 
 routes = Routes("packages", "Packages: 2 to 100 sessions scheduled together")
 

@@ -26,7 +26,6 @@ from scheduling.commands.package_changes import (
     SubstituteProvider,
 )
 from scheduling.commands.packages import SchedulePackage
-from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.domain.planning import Occurrence, warnings
 from scheduling.domain.reasons import warning
 from scheduling.events import packages as package_events
@@ -45,6 +44,7 @@ from scheduling.operations.placing import qualified_provider
 from scheduling.operations.progress import SUBSTITUTE, assign, change_status, finish, note_provider, unpause
 from scheduling.operations.series_edits import Move, in_order
 from scheduling.queries.packages import LockedPackage, occurrence
+from scheduling.timetable.hours import day_of, instant_of, zone_of
 
 Placed = tuple[PackageSession, Participant]
 

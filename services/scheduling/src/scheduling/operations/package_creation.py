@@ -12,7 +12,6 @@ from jalsa.db.transactions import context_of
 from jalsa.service.ids import new_id
 from scheduling import domain
 from scheduling.commands.packages import CreatePackage, PlanPackage
-from scheduling.domain.hours import day_of
 from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, ServiceType
 from scheduling.operations import package_planning
@@ -30,6 +29,7 @@ from scheduling.operations.placing import active_room, active_service_type, qual
 from scheduling.operations.progress import REQUESTED, assign
 from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.queries.packages import LockedPackage
+from scheduling.timetable.hours import day_of
 
 
 @dataclass(frozen=True)

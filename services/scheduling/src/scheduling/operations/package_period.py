@@ -5,8 +5,8 @@ from datetime import date, datetime
 from jalsa.service.commands import UNSET
 from jalsa.service.errors import InvalidField
 from scheduling.commands.packages import SchedulePackage
-from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
 from scheduling.models import Clinic, Package
+from scheduling.timetable.hours import TOO_FAR_AHEAD, day_of, last_day
 
 
 def check_new_period(start: date, end: date | None, clinic: Clinic, now: datetime) -> None:

@@ -101,16 +101,8 @@ def announce(db: Session, held: LockedPackage, cause: str, changed: Collection[i
 
 def placement_at(db: Session, package: Package, one: Occurrence) -> Placement:
     """The placement of an occurrence, with all that belongs to it loaded. Raises 422 for a room that is inactive."""
-    return Placement(
-        clinic=package.clinic,
-        provider=db.get_one(Provider, one.provider_id),
-        room=active_room(db, one.room_id, package.clinic),
-        service_type=package.service_type,
-        starts_at=one.starts_at,
-        ends_at=one.ends_at,
-        buffer_before_minutes=package.service_type.buffer_before_minutes,
-        buffer_after_minutes=package.service_type.buffer_after_minutes,
-    )
+    provider, room = db.get_one(Provider, one.provider_id), active_room(db, one.room_id, package.clinic)
+    return Placement.of(package.clinic, provider, room, package.service_type, one.starts_at, one.ends_at)
 
 
 def _named(held: LockedPackage, command: SchedulePackage) -> Sequence[PackageSession]:

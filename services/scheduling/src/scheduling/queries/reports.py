@@ -11,8 +11,9 @@ from uuid import UUID
 from sqlalchemy import Date, Row, Select, Text, cast, extract, func, select
 from sqlalchemy.orm import Session
 
-from scheduling.domain import GROUP, LIVE_PARTICIPANT
+from scheduling.domain import GROUP
 from scheduling.models import Clinic, ClinicalSession, Participant, Provider, ServiceType
+from scheduling.timetable.statements import spots_taken
 
 _LOCAL_START = func.local_time(Clinic.timezone, ClinicalSession.starts_at)
 _OWNERS: dict[str, Any] = {
@@ -69,17 +70,11 @@ def no_shows(db: Session, period: Period, by: str) -> list[dict[str, Any]]:
 
 def capacity(db: Session, period: Period, by: str) -> list[dict[str, Any]]:
     """By `provider`, `service_type` or `weekday`: of the spots that group sessions offered, how many were used."""
-    used = (
-        select(func.count())
-        .where(Participant.session_id == ClinicalSession.id, Participant.status.in_(LIVE_PARTICIPANT))
-        .correlate(ClinicalSession)
-        .scalar_subquery()
-    )
     query = _sessions(
         period,
         func.count().label("sessions"),
         func.sum(ClinicalSession.max_capacity).label("places_offered"),
-        func.sum(used).label("places_used"),
+        func.sum(spots_taken()).label("places_used"),
     ).where(ClinicalSession.session_type == GROUP)
     return [
         {**row, "used_percent": percent(row["places_used"], row["places_offered"])} for row in _grouped(db, query, by)
@@ -127,7 +122,7 @@ def _sessions(period: Period, *columns: Any) -> Select[Any]:
         .select_from(ClinicalSession)
         .join(Clinic, Clinic.id == ClinicalSession.clinic_id)
         .where(
-            ClinicalSession.status != "CANCELLED",
+            ClinicalSession.live,
             ClinicalSession.starts_at >= earliest,
             ClinicalSession.starts_at < latest,
             day.between(period.first, period.last),

@@ -12,10 +12,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import Interval, local_day, merged, open_intervals, subtract, zone_of
 from scheduling.models import Clinic, Closure, Provider, Room, TimeOff
-from scheduling.queries import working_weeks
 from scheduling.queries.reports import Period, booked, percent
+from scheduling.timetable.hours import local_day, open_intervals, zone_of
+from scheduling.timetable.intervals import Interval, merged, subtract
+from scheduling.timetable.statements import days_overlap, times_overlap
+from scheduling.timetable.weeks import working_weeks
 
 #: A clinic, and when each of its active providers works there on days on which it is open.
 Opening = tuple[UUID, dict[UUID, list[Interval]]]
@@ -69,8 +71,8 @@ def _report(
 
 def _openings(db: Session, period: Period) -> Iterator[Opening]:
     hours = working_weeks(db, db.scalars(select(Provider.id).where(Provider.active)).all())
-    closures = db.scalars(select(Closure).where(Closure.starts_on <= period.last, Closure.ends_on >= period.first))
-    closed_on = closures.all()
+    these_days = days_overlap(Closure.starts_on, Closure.ends_on, period.first, period.last)
+    closed_on = db.scalars(select(Closure).where(these_days)).all()
     for clinic in db.scalars(select(Clinic)):
         if period.clinic_id not in (None, clinic.id) or clinic.id in period.left_out:
             continue
@@ -95,10 +97,9 @@ def _closed(closure: Closure, clinic: Clinic, period: Period) -> Interval:
 
 def _time_off(db: Session, period: Period) -> dict[UUID, list[Interval]]:
     found: dict[UUID, list[Interval]] = defaultdict(list)
-    earliest, latest = period.bounds
     query = select(TimeOff.provider_id, TimeOff.starts_at, TimeOff.ends_at)
     for provider_id, starts_at, ends_at in db.execute(
-        query.where(TimeOff.ends_at > earliest, TimeOff.starts_at < latest)
+        query.where(times_overlap(TimeOff.starts_at, TimeOff.ends_at, period.bounds))
     ):
         found[provider_id].append((starts_at, ends_at))
     return found

@@ -11,10 +11,10 @@ from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
 from scheduling.commands import packages as commands
 from scheduling.domain import MAX_MINUTES, PACKAGE, PACKAGE_SESSION, PARTICIPANT
-from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.domain.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS
 from scheduling.http.schemas.setup import WallTime
 from scheduling.policy import CARE
+from scheduling.timetable.hours import PARTS_OF_DAY
 
 _number = validate.Range(1, MAX_SESSIONS)
 _UNKNOWN_NUMBER = "There is no session of this number."

@@ -9,8 +9,9 @@ from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, code
 from jalsa.service.commands import Loaded
 from scheduling.commands import absences, setup
-from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES, hours
+from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.policy import ABSENCE
+from scheduling.timetable import hours
 
 #: What every schema says that asks for one.
 WEEKDAY = "0 = Sunday … 6 = Saturday"

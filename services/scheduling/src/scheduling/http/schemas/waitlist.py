@@ -9,9 +9,9 @@ from jalsa.http.fields import Day, FreeText, Instant, Name, state
 from jalsa.service.commands import Loaded
 from scheduling.commands.waitlist import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 from scheduling.domain import ATTENTION, ENTRY
-from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override
 from scheduling.policy import CARE
+from scheduling.timetable.hours import PARTS_OF_DAY
 
 _PRIORITY = {"description": "1 (most urgent) to 5"}
 
