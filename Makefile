@@ -2,17 +2,18 @@
 PYTHON  ?= python3
 WORKERS ?= 2
 
-PACKAGES := shared services/scheduling services/patient-files services/clinical-notes services/billing \
-            services/notifications deploy/local
+SERVICES := $(shell cat deploy/services.txt)
+PACKAGES := shared $(SERVICES:%=services/%) deploy/local
 LOCKS    := deploy/requirements
 BIN      := .venv/bin
+TOOLS    := deploy/contract-tools
 PIP      := $(BIN)/python -m pip --disable-pip-version-check
 # `make run` is content with the lighter set, and takes the tools' set where `make install` has been.
 READY    := $(if $(wildcard .venv/dev.stamp),.venv/dev.stamp,.venv/local.stamp)
 # Written so that this line does not find itself.
 REGISTRY_HOSTS := pyp[i]\.org|pythonhoste[d]\.org|de[b]\.debian\.org|securit[y]\.debian\.org|npmj[s]\.(org|com)|yarnpk[g]\.com
 
-.PHONY: help run test test-containers check lint types layers contracts deployment bench install lock clean
+.PHONY: help run test test-containers check lint types layers services contracts outside pages docs deployment bench install lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -29,7 +30,7 @@ test: .venv/dev.stamp ## Run every test, on real PostgreSQL and RabbitMQ
 test-containers: .venv/dev.stamp ## Build the images and prove the container stack (needs Docker)
 	@$(BIN)/python -m pytest -p no:jalsa.dev.plugin tests-e2e/containers.py $(ARGS)
 
-check: lint types layers contracts deployment ## Run every check that needs no server (each part is a target, too)
+check: lint types layers services contracts pages deployment ## Run every check that needs no server (each part is a target, too)
 
 lint: .venv/dev.stamp ## Check style and format
 	$(BIN)/ruff check .
@@ -41,13 +42,27 @@ types: .venv/dev.stamp ## Check types
 layers: .venv/dev.stamp ## Check that imports go one way
 	$(BIN)/lint-imports
 
+services: .venv/dev.stamp ## Check that every list of services agrees with deploy/services.txt
+	$(BIN)/jalsa services --check
+
 contracts: .venv/dev.stamp ## Check events against their contracts and the last release
 	$(BIN)/jalsa contracts check
 	$(BIN)/python deploy/rabbitmq/make_definitions.py --check
 
-deployment: .venv/dev.stamp ## Check the compose file and the Dockerfiles, and that no file names a package registry
+outside: .venv/dev.stamp $(TOOLS)/node_modules/.package-lock.json ## Read the contracts with the tools of others (needs Node.js 20 and npm)
+	@node $(TOOLS)/check.mjs
+
+pages: .venv/dev.stamp ## Check that the generated pages of docs/ are as the code says
+	$(BIN)/jalsa docs check
+
+docs: .venv/dev.stamp ## Write everything that is generated from the code: contracts, the broker's definitions, pages of docs/
+	$(BIN)/jalsa contracts write
+	$(BIN)/python deploy/rabbitmq/make_definitions.py
+	$(BIN)/jalsa docs write
+
+deployment: .venv/dev.stamp ## Check the compose file and the Dockerfile, and that no file names a package registry
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
-	find services deploy -name 'Dockerfile*' | xargs $(BIN)/hadolint
+	$(BIN)/hadolint deploy/Dockerfile
 	git grep --no-index --exclude-standard -nIiE '$(REGISTRY_HOSTS)'; test $$? -eq 1  # 1: searched, and found none
 
 bench: .venv/dev.stamp ## Measure, and print ratios to bare code
@@ -62,7 +77,7 @@ lock: .venv/dev.stamp ## Choose versions again: deploy/requirements/*.in to *.tx
 	done
 
 clean: ## Remove what make has made (never the data in .jalsa)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(TOOLS)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find shared services deploy -name '*.egg-info' -prune -exec rm -rf {} +
 
 # A stamp is as old as the last installation from its lock file.
@@ -75,4 +90,11 @@ clean: ## Remove what make has made (never the data in .jalsa)
 	$(PIP) install --require-hashes --progress-bar on -r $<
 	@echo 'Installing Jalsa itself'
 	$(PIP) install --quiet --no-deps --no-build-isolation $(PACKAGES:%=--editable ./%)
+	@touch $@
+
+$(TOOLS)/node_modules/.package-lock.json: $(TOOLS)/package-lock.json
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null && command -v npm >/dev/null || \
+	  { echo 'The tools of others need Node.js 20 or newer, with npm. On Debian and Ubuntu: apt install nodejs npm'; exit 1; }
+	@echo 'Installing the tools of $(TOOLS) (a minute at the first time)'
+	@cd $(TOOLS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -17,10 +17,11 @@ import urllib3
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.provision import Urls, drop_database, provision
 from jalsa.dev.servers.processes import free_ports
+from jalsa_local.services import NAMES
 
 T = TypeVar("T")
 
-SERVICES = ("scheduling", "patient-files", "clinical-notes", "billing", "notifications")
+SERVICES = NAMES
 ROLES = ("web", "worker")
 
 

@@ -19,6 +19,7 @@ import urllib3
 from scene import Scene, eventually, new_tenant
 from stack import SERVICES, Api
 
+from jalsa import VERSION
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.servers.processes import free_ports
 
@@ -164,6 +165,37 @@ def test_the_command_token_prints_a_token_that_is_good(run: LocalRun) -> None:
     assert (too_long.returncode, "24 hours at most" in too_long.stderr) == (1, True)
 
 
+def test_the_demonstration_books_and_shows_what_follows(run: LocalRun) -> None:
+    """It needs no JALSA_PORT: the run has written down where it answers."""
+    done = run.run("demo", JALSA_PORT="1")
+    assert done.returncode == 0, done.stderr
+    head, rule, booked, invoice, message, *_ = done.stdout.splitlines()
+    assert head.split() == ["call", "answer", "after"]
+    assert set(rule) == {"-", " "}
+    [number] = re.findall(r"(APT-AGDAR-\d{4}-\d{5}) is BOOKED", booked)
+    assert re.search(r"INV-AGDAR-\d{4}-\d{5} is ISSUED, \d+\.\d\d SAR", invoice)
+    assert "BOOKING_CONFIRMATION by WHATSAPP is SENT" in message
+    assert "10 of 10 sessions have a time" in done.stdout
+    asked = f"SELECT status FROM participants WHERE appointment_number = '{number}'"
+    assert run.run("psql", "scheduling", "-At", "-c", asked).stdout == "BOOKED\n"
+
+
+def test_databases_metrics_log_and_commands_of_a_run_are_a_command_away(run: LocalRun) -> None:
+    service = "clinical-notes"
+    database = run.run("psql", service, "-At", "-c", "SELECT current_database(), current_user")
+    assert database.stdout == "clinical_notes|jalsa\n", database.stderr
+    assert run.run("psql", service, "-c", "no such statement").returncode != 0
+    everything = run.run("metrics").stdout
+    assert set(re.findall(r'service="([a-z-]+)"', everything)) == set(SERVICES)
+    metrics = run.run("metrics", service).stdout
+    assert f'jalsa_build_info{{service="{service}",version="{VERSION}"}} 1.0' in metrics
+    assert set(re.findall(r'service="([a-z-]+)"', metrics)) == {service}
+    lines = run.run("logs", service, "--json").stdout.splitlines()
+    assert {json.loads(line)["service"] for line in lines} == {service}
+    assert f"http://127.0.0.1:{run.port}/{{service}}" in run.run("service", service, "config", JALSA_PORT="1").stdout
+    assert run.run("service", service, "migrate").stdout.startswith(f"{service}: the database is at ")
+
+
 @pytest.mark.parametrize("kill", [LocalRun.kill, LocalRun.kill_everything])
 def test_what_was_booked_a_moment_before_kill_9_is_there_and_has_its_consequences(
     run: LocalRun, kill: Callable[[LocalRun], None]
@@ -263,3 +295,6 @@ def test_ctrl_c_ends_it_within_ten_seconds_and_leaves_nothing_behind(run: LocalR
     eventually(lambda: not run.processes(), within=10)
     assert not (run.data / "postgres" / "data" / "postmaster.pid").exists()
     assert "Traceback" not in run.printed()
+    ended = run.run("demo")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "no run answers" in ended.stderr

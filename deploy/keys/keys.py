@@ -21,7 +21,7 @@ from jalsa.dev.issuer import Issuer
 
 KEYS = Path("/keys")
 DEFINITIONS = Path("/deploy/rabbitmq/definitions.json")
-SERVICES = ("scheduling", "patient-files", "clinical-notes", "billing", "notifications")
+SERVICES = tuple((Path(__file__).parents[1] / "services.txt").read_text().split())
 #: As in docker-compose.yml.
 USERS = {"web": 10001, "worker": 10002, "migrate": 10003}
 ROLES = ("owner", "app", "relay")

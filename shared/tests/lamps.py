@@ -31,7 +31,7 @@ from jalsa.service import clock
 from jalsa.service.config import Config
 from jalsa.service.context import TENANT
 from jalsa.service.declaration import Service
-from jalsa.service.errors import Conflict, InvalidTransition, NotFound
+from jalsa.service.errors import Conflict, InvalidTransition, NotFound, NotYetKnown
 from jalsa.service.policy import PUBLIC, SUBSCRIBER, SYSTEM, Policy, Principal
 from jalsa.service.problems import Catalogue, Entry
 
@@ -118,7 +118,7 @@ def lamp_attributes(
         "position": str(sequence),
         "correlationid": "c-1",
         "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
-        "dataschema": f"/alpha/v1/events/schemas/{event}",
+        "dataschema": f"https://jalsa.test/alpha/v1/events/schemas/{event}",
         "datacontenttype": "application/json",
         "data": {"lamp_id": str(lamp_id), "level": sequence} | data,
     }
@@ -248,12 +248,17 @@ class LampNameTaken(Conflict):
     """Another lamp has this name."""
 
 
+class UnknownLamp(NotYetKnown):
+    """The lamp may become known in a moment."""
+
+
 class LampWarm(InvalidTransition):
     """The lamp has no entry of its own in the catalogue but for its base."""
 
 
 PROBLEMS = Catalogue(
     Entry(LampBusy, 409, "lamp-busy", "The lamp is in use.", members=("blockers",)),
+    Entry(UnknownLamp, 422, "unknown-lamp", "There is no such lamp."),
     Entry(LampNameTaken, 409, "name-taken", "Another lamp has this name."),
 )
 

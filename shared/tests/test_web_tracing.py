@@ -11,6 +11,7 @@ from lamps import RUN, Logs
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+from jalsa import VERSION
 from jalsa.dev.kit import Client, ServiceKit
 
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -135,7 +136,11 @@ def test_metrics_hold_no_tenant(alpha: ServiceKit, client: Client, tenant: str) 
 
 def test_health_and_documents_need_no_token(alpha: ServiceKit) -> None:
     anyone = alpha.app.test_client()
-    assert anyone.get("/livez").get_json() == {"status": "ok"}
+    assert anyone.get("/livez").get_json() == {"status": "ok", "version": VERSION}
+    assert anyone.get("/v1/openapi.json").get_json()["info"]["version"] == VERSION
+    assert f'jalsa_build_info{{service="alpha",version="{VERSION}"}} 1.0' in anyone.get("/metrics").get_data(
+        as_text=True
+    )
     assert anyone.get("/readyz").get_json() == {"status": "ok", "checks": {"database": "ok"}}
     page = anyone.get("/v1/docs")
     assert page.content_type.startswith("text/html")
@@ -154,8 +159,15 @@ def test_the_openapi_document_describes_views_and_problems(alpha: ServiceKit) ->
     assert {"$ref": "#/components/parameters/IdempotencyKey"} in post["parameters"]
     patch = document["paths"]["/v1/lamps/{lamp_id}"]["patch"]
     assert {"$ref": "#/components/parameters/IfMatch"} in patch["parameters"]
-    for name, response in document["components"]["responses"].items():
-        assert set(response.get("content", {"application/problem+json": {}})) == {"application/problem+json"}, name
+    for status, response in (post["responses"] | patch["responses"]).items():
+        if status >= "4":
+            assert set(response["content"]) == {"application/problem+json"}, status
+
+
+def test_arabic_is_answered_as_it_is_written(client: Client) -> None:
+    assert "مصباح".encode() in client.post("/lamps", {"name": "مصباح"}).data
+    half = client.call("POST", "/lamps", data=b'{"name": "x", "\\ud800": 1}', content_type="application/json")
+    assert (half.status_code, list(half.get_json()["errors"])) == (422, ["\ud800"])
 
 
 @pytest.mark.parametrize("path", ["/v1/openapi.json", "/v1/docs"])

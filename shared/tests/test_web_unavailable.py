@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from lamps import ALPHA, RUN, Lamp, Logs, MakeKit
+from lamps import ALPHA, RUN, Lamp, Logs, MakeKit, UnknownLamp
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -16,7 +16,6 @@ from jalsa.db.transactions import Limits
 from jalsa.dev.kit import Client, ServiceKit, eventually
 from jalsa.http import edge
 from jalsa.http.edge import Patience
-from jalsa.service.errors import NotYetKnown
 
 
 @pytest.fixture
@@ -146,7 +145,7 @@ class Late:
         db.add(Lamp(name=f"look {self.looks}", level=1))
         db.flush()
         if self.looks <= self.misses:
-            raise NotYetKnown(422, "unknown-lamp", "There is no such lamp.")
+            raise UnknownLamp
         return {"looks": self.looks}
 
 
@@ -192,7 +191,7 @@ def test_only_so_many_wait_and_whoever_comes_then_is_answered_at_once(
 
     def view(_: Session) -> Any:
         if not come.is_set():
-            raise NotYetKnown(422, "unknown-lamp", "There is no such lamp.")
+            raise UnknownLamp
         return {"known": True}
 
     RUN["view"] = view

@@ -21,6 +21,7 @@ from lamps import ALPHA, TOPOLOGY, Logs, MakeKit, beta, lamp_event, switched, tr
 from running import working
 from sqlalchemy import text
 
+from jalsa import VERSION
 from jalsa.dev.kit import ServiceKit, eventually
 from jalsa.dev.servers import Vhost
 from jalsa.service import metrics
@@ -144,7 +145,8 @@ def test_health_names_each_loop_and_each_dependency(make_kit: MakeKit, vhost: Vh
         eventually(lambda: get("/readyz")[0] == 200)
         checks = json.loads(get("/readyz")[1])["checks"]
         assert checks["bus"] == checks["database"] == checks["beta-consume"] == "ok"
-        assert get("/livez")[0] == 200
+        status, body = get("/livez")
+        assert (status, json.loads(body)["version"]) == (200, VERSION)
         status, page = get("/metrics")
         assert status == 200
         assert b"jalsa_bus_up" in page

@@ -95,7 +95,7 @@ def _envelope(tenant: str) -> dict[str, Any]:
         "position": "1",
         "correlationid": uuid4().hex,
         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        "dataschema": "/scheduling/v1/events/schemas/AppointmentBooked.v1",
+        "dataschema": "https://jalsa.test/scheduling/v1/events/schemas/AppointmentBooked.v1",
         "datacontenttype": "application/json",
         "data": {},
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from jalsa.dev.kit import ServiceKit
-from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service.ids import new_id
 
 from .factories import Office, answer, code_of
@@ -57,3 +57,7 @@ def test_nobody_without_a_token_reads_anything(office: Office) -> None:
 
 def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
     assert_no_read_takes_an_unknown_parameter(kit, tenant)
+
+
+def test_each_role_is_told_its_permissions(kit: ServiceKit, tenant: str) -> None:
+    assert_each_role_is_told_its_permissions(kit, tenant)

@@ -10,7 +10,8 @@ from werkzeug.test import TestResponse
 from clinical_notes.app import SERVICE
 from clinical_notes.models import Note
 from jalsa.dev.kit import Client, ServiceKit
-from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
+from jalsa.service.policy import AUTHENTICATED, PUBLIC
 
 from .factories import Json, Story, refused
 
@@ -173,7 +174,7 @@ def test_without_a_token_nothing_is_answered_but_what_is_public(group: Story) ->
 def test_every_route_names_a_permission_of_the_policy(kit: ServiceKit) -> None:
     for endpoint, view in kit.app.view_functions.items():
         permission = getattr(view, "permission", None)
-        assert permission == "public" or permission in SERVICE.policy, endpoint
+        assert permission in {PUBLIC, AUTHENTICATED, *SERVICE.policy}, endpoint
 
 
 def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
@@ -190,3 +191,7 @@ def test_a_draft_is_not_told_to_the_same_login_as_another_provider_by_a_repeat(g
     refused(stranger.post("/notes", body, Idempotency_Key="k"), 422, "idempotency-key-reused")
     again = group.clinician(group.provider_id.upper(), "layla").post("/notes", body, Idempotency_Key="k")
     assert (again.status_code, again.headers["Idempotent-Replayed"], again.json) == (201, "true", first.json)
+
+
+def test_each_role_is_told_its_permissions(kit: ServiceKit, tenant: str) -> None:
+    assert_each_role_is_told_its_permissions(kit, tenant)

@@ -226,7 +226,8 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/inbox",
         "/v1/inbox/{notice_id}",
         "/v1/inbox/{notice_id}/read",
+        "/v1/permissions",
     }
     for event in SERVICE.publishes:
-        served = client.get(event.dataschema.removeprefix("/notifications")).json or {}
+        served = client.get(event.dataschema.removeprefix("https://jalsa.test/notifications")).json or {}
         assert set(served["properties"]) == set(golden(event.name, "default")["data"])

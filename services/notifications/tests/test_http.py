@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, make_url, select, text
 
 from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.dev.servers import Servers
-from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service.ids import new_id
 from jalsa.service.policy import ROLES
 from notifications.models import Appointment, Attempt, Message, Notice, PatientProjection, Preferences, Reminder
@@ -236,3 +236,7 @@ def test_the_application_can_not_delete_what_was_said(world: World) -> None:
 
 def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
     assert_no_read_takes_an_unknown_parameter(kit, tenant)
+
+
+def test_each_role_is_told_its_permissions(kit: ServiceKit, tenant: str) -> None:
+    assert_each_role_is_told_its_permissions(kit, tenant)

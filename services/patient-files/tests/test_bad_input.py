@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from jalsa.dev.kit import Client, ServiceKit
-from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service.config import ConfigError
 from patient_files import operations
 from patient_files.config import PatientFilesConfig
@@ -226,3 +226,7 @@ def test_a_time_zone_that_does_not_exist_stops_the_start() -> None:
 
 def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
     assert_no_read_takes_an_unknown_parameter(kit, tenant)
+
+
+def test_each_role_is_told_its_permissions(kit: ServiceKit, tenant: str) -> None:
+    assert_each_role_is_told_its_permissions(kit, tenant)

@@ -210,8 +210,9 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/consents",
         consent,
         f"{consent}/revoke",
+        "/v1/permissions",
     }
     for event in SERVICE.publishes:
-        served = client.get(event.dataschema.removeprefix("/patient-files")).json or {}
+        served = client.get(event.dataschema.removeprefix("https://jalsa.test/patient-files")).json or {}
         always = {name for name in served["properties"] if name in served["required"]}
         assert always == set(golden(event.name, "default")["data"])

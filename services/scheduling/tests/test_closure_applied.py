@@ -180,8 +180,8 @@ def test_a_closure_is_not_removed_while_it_is_applied(desk: Desk) -> None:
         return request().status_code
 
     with ThreadPoolExecutor(2) as pool:
-        settle = Post(caller, f"{closure['path']}/apply", {"items": [item(session, "MOVE")]})
-        applied = pool.submit(at_the_same_moment, settle)
+        apply = Post(caller, f"{closure['path']}/apply", {"items": [item(session, "MOVE")]})
+        applied = pool.submit(at_the_same_moment, apply)
         removed = pool.submit(
             at_the_same_moment, lambda: caller.call("DELETE", closure["path"], headers={"If-Match": "*"})
         )

@@ -28,7 +28,6 @@ from scheduling.commands.placements import NewPlacement, Override, WantedPlaceme
 from scheduling.commands.sessions import CreateSession
 from scheduling.commands.setup import AddRoom, AddServiceType, OpenClinic, RegisterProvider, SetWorkingHours
 from scheduling.commands.waitlist import AddEntry
-from scheduling.domain.hours import WorkingHours
 from scheduling.events.catalogue import PUBLISHES
 from scheduling.events.streams import STREAMS
 from scheduling.models import ClearanceProjection, PatientProjection
@@ -44,6 +43,7 @@ from scheduling.operations import (
     use_cases,
     waitlist,
 )
+from scheduling.timetable.hours import WorkingHours
 
 from .factories import Desk, created, problem
 

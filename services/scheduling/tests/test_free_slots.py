@@ -19,8 +19,10 @@ from sqlalchemy.orm import Session
 from jalsa.dev.kit import ServiceKit
 from jalsa.service.ids import new_id
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Room, ServiceType, TimeOff, WorkingHoursRow
-from scheduling.operations.placing import Placement, conflicts
-from scheduling.queries.availability import Search, free_slots
+from scheduling.operations.placing import Placement
+from scheduling.queries.availability import free_slots
+from scheduling.timetable.conflicts import conflicts
+from scheduling.timetable.free_time import Search
 
 from .factories import Centre, Desk, at, ok
 
@@ -106,16 +108,8 @@ class World:
 
     def can_be_booked(self, start: datetime, minutes: int, room: Room | None) -> bool:
         """Whether a booking would find no conflict."""
-        placement = Placement(
-            clinic=self.clinic,
-            provider=self.provider,
-            room=room,
-            service_type=self.service_type,
-            starts_at=start,
-            ends_at=start + minutes * MINUTE,
-            buffer_before_minutes=self.service_type.buffer_before_minutes,
-            buffer_after_minutes=self.service_type.buffer_after_minutes,
-        )
+        end = start + minutes * MINUTE
+        placement = Placement.of(self.clinic, self.provider, room, self.service_type, start, end)
         return not conflicts(self.db, placement)
 
 

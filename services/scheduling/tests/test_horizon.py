@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from jalsa.service import clock
-from scheduling.domain.hours import MAX_DAYS_AHEAD
+from scheduling.timetable.hours import MAX_DAYS_AHEAD
 
 from .absences import apply, away, item
 from .factories import Centre, Desk, as_json, at, created, ok, problem

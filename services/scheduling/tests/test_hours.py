@@ -9,20 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.domain.hours import (
-    Interval,
+from scheduling.timetable.hours import (
     WorkingHours,
-    contains,
     day_of,
     days,
     instant_of,
     local_day,
-    merged,
     open_intervals,
-    subtract,
     wall_time_exists,
     weekday_of,
 )
+from scheduling.timetable.intervals import Interval, contains, merged, subtract
 
 CLINIC = UUID(int=1)
 RIYADH, BERLIN, HAVANA = "Asia/Riyadh", "Europe/Berlin", "America/Havana"

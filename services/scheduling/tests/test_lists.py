@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jalsa.dev.kit import ServiceKit
-from jalsa.dev.surface import assert_no_read_takes_an_unknown_parameter
+from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service import clock
 
 from .factories import Centre, Desk, at, ok, problem
@@ -186,3 +186,7 @@ def test_days_are_local_days_of_each_clinic_and_both_are_included(desk: Desk, pa
 
 def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:
     assert_no_read_takes_an_unknown_parameter(kit, tenant)
+
+
+def test_each_role_is_told_its_permissions(kit: ServiceKit, tenant: str) -> None:
+    assert_each_role_is_told_its_permissions(kit, tenant)

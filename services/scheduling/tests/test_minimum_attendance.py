@@ -9,7 +9,7 @@ import pytest
 from jalsa.dev.kit import set_clock
 from jalsa.service import clock
 from jalsa.work.jobs import JobTools
-from scheduling import jobs, queries
+from scheduling import jobs
 from scheduling.operations import attendance, minimum_attendance
 
 from .factories import Centre, Desk, as_json, at, noon_zone, ok, problem
@@ -172,14 +172,14 @@ def test_a_session_that_cannot_be_flagged_keeps_no_other(desk: Desk, monkeypatch
         desk.create_session(min_participants=2, decision_at=at(0) + timedelta(seconds=n), starts_at=at(2 + n))
         for n in range(2)
     )
-    places = queries.spots
+    spots_of = minimum_attendance.spots_of
 
     def fail_for_the_first(db: Any, ids: Any) -> Any:
         if [str(row_id) for row_id in ids] == [first["id"]]:
             raise LookupError
-        return places(db, ids)
+        return spots_of(db, ids)
 
-    monkeypatch.setattr(minimum_attendance.queries, "spots", fail_for_the_first)
+    monkeypatch.setattr(minimum_attendance, "spots_of", fail_for_the_first)
     run_at(desk, monkeypatch, jobs.flag_decisions, at(1))
     monkeypatch.undo()
     assert [desk.session(s["id"])["decision"] for s in (first, second)] == [None, "NEEDED"]

@@ -11,7 +11,8 @@ from jalsa.dev.kit import ServiceKit
 from jalsa.service import clock
 from scheduling import queries
 from scheduling.models import Clinic, Provider, Room
-from scheduling.operations.placing import Placement, conflicts
+from scheduling.operations.placing import Placement
+from scheduling.timetable.conflicts import conflicts
 
 from . import courses
 from .courses import DAY, HOUR, RIYADH, START, WEEKDAYS, block, colleague, nine, of, picked, schedule, shown, week, when
@@ -239,15 +240,13 @@ def test_whatever_is_planned_the_rule_of_a_booking_has_nothing_against(kit: Serv
         service = queries.find_service_type(db, wishes["service_type"])
         assert service
         for session in planned:
-            placement = Placement(
-                clinic=db.get_one(Clinic, UUID(desk.clinic["id"])),
-                provider=db.get_one(Provider, UUID(session["provider_id"])),
-                room=db.get_one(Room, UUID(session["room_id"])) if session["room_id"] else None,
-                service_type=service,
-                starts_at=datetime.fromisoformat(session["starts_at"]),
-                ends_at=datetime.fromisoformat(session["ends_at"]),
-                buffer_before_minutes=service.buffer_before_minutes,
-                buffer_after_minutes=service.buffer_after_minutes,
+            placement = Placement.of(
+                db.get_one(Clinic, UUID(desk.clinic["id"])),
+                db.get_one(Provider, UUID(session["provider_id"])),
+                db.get_one(Room, UUID(session["room_id"])) if session["room_id"] else None,
+                service,
+                datetime.fromisoformat(session["starts_at"]),
+                datetime.fromisoformat(session["ends_at"]),
             )
             assert conflicts(db, placement) == []
     for session in planned:  # and beside each other, and the patient's own

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.domain.hours import PARTS_OF_DAY, Interval, WorkingHours, local_day, merged, open_intervals, subtract
 from scheduling.domain.planning import (
     Failure,
     Occurrence,
@@ -26,6 +25,8 @@ from scheduling.domain.planning import (
     warnings,
 )
 from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason
+from scheduling.timetable.hours import PARTS_OF_DAY, WorkingHours, local_day, open_intervals
+from scheduling.timetable.intervals import Interval, merged, subtract
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BERLIN, RIYADH, NEW_YORK = "Europe/Berlin", "Asia/Riyadh", "America/New_York"

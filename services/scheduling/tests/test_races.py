@@ -21,7 +21,7 @@ from jalsa.dev.issuer import Issuer
 from jalsa.dev.kit import Client, ServiceKit, eventually, service_kit
 from jalsa.dev.servers import Servers
 from scheduling.app import SERVICE
-from scheduling.operations.locks import lock
+from scheduling.timetable.locks import lock
 
 from .factories import Centre, Desk, at, created
 

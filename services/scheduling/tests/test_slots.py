@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.domain.hours import PARTS_OF_DAY, Interval, local_day, merged
-from scheduling.domain.slots import Grid, intersect, windows
+from scheduling.timetable.grid import Grid, windows
+from scheduling.timetable.hours import PARTS_OF_DAY, local_day
+from scheduling.timetable.intervals import Interval, intersect, merged
 
 BERLIN, RIYADH = "Europe/Berlin", "Asia/Riyadh"
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)  # in Berlin: 02:00 becomes 03:00, 03:00 becomes 02:00

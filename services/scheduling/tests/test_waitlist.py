@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from jalsa.service import clock
-from scheduling.domain.hours import part_of_day
+from scheduling.timetable.hours import part_of_day
 
 from .factories import Centre, Desk, at, created, ok, problem
 from .waiting import FRIDAY, FRIDAY_9, WaitingDesk, before_start, instant, travel

@@ -1,4 +1,4 @@
-"""Documents made from what the services declare: the bus's topology, a JSON Schema per event, AsyncAPI."""
+"""Documents made from what the services declare: the bus's topology, a JSON Schema per event, AsyncAPI, OpenAPI."""
 
 import json
 import shutil
@@ -8,28 +8,27 @@ from typing import Any
 import yaml
 
 from jalsa.events import topology
-from jalsa.events.contracts import EXCHANGE, EventType
+from jalsa.events.contracts import EXCHANGE, FOLDER, EventType
 from jalsa.events.envelope import CONTENT_TYPE
 from jalsa.events.json_schema import json_schema
+from jalsa.http.app import openapi_document
 from jalsa.service.declaration import Service
+from jalsa_local import generated, openapi
 from jalsa_local.compatibility import breaks
 from jalsa_local.services import load_all
 
-#: The schemas as the last release had them.
+#: The schemas and the OpenAPI documents as the last release had them.
 RELEASED = Path("docs/events/released")
+OPENAPI, OPENAPI_RELEASED = Path("docs/openapi"), Path("docs/openapi/released")
 
 
 def differing(root: Path) -> list[Path]:
     """The committed files that are not as the code would write them, or should not be there; relative to `root`."""
-    wanted = _wanted(load_all())
-    schemas = {path.relative_to(root) for path in (root / "docs/events/schemas").glob("*.json")}
-    stale = schemas - set(wanted)
-    changed = {path for path, text in wanted.items() if not (root / path).exists() or (root / path).read_text() != text}
-    return sorted(stale | changed)
+    return generated.differing(root, _wanted(load_all()), _present(root))
 
 
 def broken(root: Path) -> list[str]:
-    """What the present events break of the promise to subscribers of the last release, a sentence each."""
+    """What is broken of the promise to subscribers and callers of the last release, a sentence each."""
     found = []
     for released in sorted((root / RELEASED).glob("*.json")):
         present = root / "docs/events/schemas" / released.name
@@ -38,24 +37,32 @@ def broken(root: Path) -> list[str]:
             continue
         sentences = breaks(json.loads(released.read_text()), json.loads(present.read_text()))
         found += [f"{released.stem}: {sentence}" for sentence in sentences]
+    for released in sorted((root / OPENAPI_RELEASED).glob("*.json")):
+        present = root / OPENAPI / released.name
+        if not present.exists():
+            found.append(f"{released.stem}: the service is gone")
+            continue
+        sentences = openapi.broken(json.loads(released.read_text()), json.loads(present.read_text()))
+        found += [f"{released.stem}: {sentence}" for sentence in sentences]
     return found
 
 
 def release(root: Path) -> None:
-    """Take the present schemas as those of the last release."""
+    """Take the present schemas and OpenAPI documents as those of the last release."""
     shutil.rmtree(root / RELEASED, ignore_errors=True)
     shutil.copytree(root / "docs/events/schemas", root / RELEASED)
+    shutil.rmtree(root / OPENAPI_RELEASED, ignore_errors=True)
+    shutil.copytree(root / OPENAPI, root / OPENAPI_RELEASED)
 
 
-def write(root: Path) -> None:
-    """Write them."""
-    wanted = _wanted(load_all())
-    for path in differing(root):
-        if path in wanted:
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(wanted[path])
-        else:
-            (root / path).unlink()
+def write(root: Path) -> list[Path]:
+    """Write those that differ, and return their paths below `root`."""
+    return generated.write(root, _wanted(load_all()), _present(root))
+
+
+def _present(root: Path) -> set[Path]:
+    folders = (Path("docs/events/schemas"), OPENAPI)
+    return {path.relative_to(root) for folder in folders for path in (root / folder).glob("*.json")}
 
 
 def _wanted(services: dict[str, Service]) -> dict[Path, str]:
@@ -64,6 +71,8 @@ def _wanted(services: dict[str, Service]) -> dict[Path, str]:
         for event in service.publishes:
             path = Path(f"docs/events/schemas/{event.name}.v{event.version}.json")
             files[path] = json.dumps(json_schema(event), indent=2, ensure_ascii=False) + "\n"
+        document = json.loads(openapi_document(service))
+        files[OPENAPI / f"{service.name}.json"] = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     files[Path("docs/events/asyncapi.yaml")] = yaml.safe_dump(
         _asyncapi(services), sort_keys=False, allow_unicode=True, width=120
     )
@@ -73,7 +82,7 @@ def _wanted(services: dict[str, Service]) -> dict[Path, str]:
 def _asyncapi(services: dict[str, Service]) -> dict[str, Any]:
     events = [event for service in services.values() for event in service.publishes]
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Jalsa events",
             "version": "1.0.0",
@@ -128,6 +137,10 @@ def _message(event: EventType) -> dict[str, Any]:
         "name": event.type,
         "title": event.name,
         "contentType": CONTENT_TYPE,
+        "examples": [
+            {"name": path.stem, "payload": json.loads(path.read_text())}
+            for path in sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
+        ],
         "payload": {
             "allOf": [
                 {"$ref": "#/components/schemas/Envelope"},
@@ -161,7 +174,7 @@ def _envelope_schema() -> dict[str, Any]:
         "correlationid": string,
         "causationid": string,
         "traceparent": string,
-        "dataschema": {"type": "string", "format": "uri-reference"},
+        "dataschema": {"type": "string", "format": "uri"},
         "datacontenttype": {"const": "application/json"},
         "data": {"type": "object"},
     }

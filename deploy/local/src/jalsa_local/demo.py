@@ -1,4 +1,4 @@
-"""Demonstration data of two centres, made through the public API, and the lines that a newcomer may paste."""
+"""Demonstration data of two centres, made through the public API."""
 
 import json
 from dataclasses import dataclass
@@ -93,36 +93,6 @@ def seed(settings: Settings, issuer: Issuer) -> None:
     done.write_text(json.dumps({"tenants": [centre.tenant for centre in CENTRES]}))
 
 
-def banner(settings: Settings, issuer: Issuer, seconds: float) -> str:
-    """The address, a token, and five lines that work when they are pasted."""
-    api = Api(settings.base_url, issuer.token(AGDAR, ["manager"]))
-    session_id, patient_id = _bookable(api)
-    clinic_id = next(c["id"] for c in api.call("GET", "/scheduling/v1/clinics")["items"] if c["code"] == "OT")
-    token = issuer.token(AGDAR, ["manager"])
-    base, first, last = settings.base_url, *(datetime.now(UTC).date() + timedelta(days=n) for n in (1, 7))
-    return f"""
-Jalsa is ready after {seconds:.1f} s on {base}  (pages: {base}/scheduling/v1/docs, billing, notifications, …)
-The log is {settings.data / "jalsa.log"}. Ctrl-C stops it; what was booked is kept. Paste into another terminal:
-
-export JALSA_TOKEN={token}
-
-# 1. book a patient into a group session
-curl -s {base}/scheduling/v1/sessions/{session_id}/participants -H "Authorization: Bearer $JALSA_TOKEN" \
--H "Content-Type: application/json" -d '{{"patient_id": "{patient_id}"}}'; echo
-# 2. the invoice that follows from it
-curl -s "{base}/billing/v1/invoices?patient_id={patient_id}" -H "Authorization: Bearer $JALSA_TOKEN"; echo
-# 3. the confirmation, and what else the patient is sent
-curl -s "{base}/notifications/v1/messages?patient_id={patient_id}" -H "Authorization: Bearer $JALSA_TOKEN"; echo
-# 4. the next free hours of the therapists
-curl -s "{base}/scheduling/v1/availability?service_type=OT-60&from={first}&to={last}&limit=3" \
--H "Authorization: Bearer $JALSA_TOKEN"; echo
-# 5. the plan of a course of ten sessions, on Sundays and Tuesdays at ten; POST it to …/packages to book it
-curl -s {base}/scheduling/v1/packages/plan -H "Authorization: Bearer $JALSA_TOKEN" -H "Content-Type: application/json" \
--d '{{"patient_id": "{patient_id}", "clinic_id": "{clinic_id}", "service_type": "OT-60", "total_sessions": 10, \
-"start_date": "{first}", "preferred_days": [0, 2], "preferred_time": "10:00"}}'; echo
-"""
-
-
 def _seed_centre(api: Api, centre: Centre) -> None:
     clinics = {
         code: api.call(
@@ -194,7 +164,7 @@ def _seed_bookings(
         api.call("POST", "/scheduling/v1/appointments", {**place, "patient_id": patient_id})
 
 
-def _bookable(api: Api) -> tuple[str, str]:
+def bookable(api: Api) -> tuple[str, str]:
     """A group session with a free place, made if there is none, and a patient who is not in it."""
     patients = [p["id"] for p in api.call("GET", "/patient-files/v1/patients?limit=200")["items"] if p["active"]]
     groups = api.call("GET", "/scheduling/v1/sessions/available?session_type=GROUP&limit=200")["items"]

@@ -14,6 +14,7 @@ from typing import IO, Any
 from wsgiref.types import WSGIApplication
 
 import urllib3
+from prometheus_client import start_http_server
 
 from jalsa.cli import migrations_folder
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
@@ -24,7 +25,7 @@ from jalsa.service.declaration import Service
 from jalsa_local.database import EmbeddedPostgres
 from jalsa_local.gateway import gateway
 from jalsa_local.services import NAMES, load_all
-from jalsa_local.settings import Settings
+from jalsa_local.settings import Running, Settings
 
 #: How many requests of each service use its database at once, and how they wait: all five share the threads.
 _PLACES, _PATIENCE = 4, Patience(waiting=60)
@@ -81,7 +82,7 @@ def _run(settings: Settings, began: float) -> None:
     postgres.start()
     _say("the five databases are brought up to date")
     services = load_all()
-    secret = _password_secret(issuer.folder)
+    secret = password_secret(issuer.folder)
     environments = {
         name: _prepare(service, settings, issuer, secret, postgres.url) for name, service in services.items()
     }
@@ -89,7 +90,7 @@ def _run(settings: Settings, began: float) -> None:
     _serve(settings, services, environments, issuer, began)
 
 
-def _password_secret(keys: Path) -> str:
+def password_secret(keys: Path) -> str:
     """What the database roles' passwords follow from. Before services had keys of their own it was their shared key."""
     path = keys / "service.pem"
     if not path.exists():
@@ -102,10 +103,17 @@ def _prepare(service: Service, settings: Settings, issuer: Issuer, secret: str, 
     """Database, roles and migrations of a service; returns its environment."""
     from jalsa.db.migrate import migrate
 
-    urls = provision(superuser_url, service.name.replace("-", "_"), secret=secret)
-    migrate(migrations_folder(service), urls.owner)
+    prepared = environment(service.name, settings, issuer, secret, superuser_url)
+    migrate(migrations_folder(service), prepared["DATABASE_OWNER_URL"])
+    return prepared
+
+
+def environment(service: str, settings: Settings, issuer: Issuer, secret: str, superuser_url: str) -> dict[str, str]:
+    """What a service's processes are told in the local run. Its database and roles are made where they are missing."""
+    urls = provision(superuser_url, service.replace("-", "_"), secret=secret)
     return {
         **{name: value for name, value in os.environ.items() if name != "PORT"},
+        "DATABASE_OWNER_URL": urls.owner,
         "DATABASE_URL": urls.app,
         "DATABASE_RELAY_URL": urls.relay,
         "AMQP_URL": settings.amqp_url,
@@ -113,7 +121,7 @@ def _prepare(service: Service, settings: Settings, issuer: Issuer, secret: str, 
         "JWT_ISSUER": ISSUER,
         "JWT_AUDIENCE": AUDIENCE,
         "JWKS_URL": issuer.jwks_url,
-        "SERVICE_KEY": issuer.service_key(service.name),
+        "SERVICE_KEY": issuer.service_key(service),
         "SERVICE_JWKS_URL": issuer.service_jwks_url,
         "WEB_THREADS": str(_PLACES),
     }
@@ -187,17 +195,25 @@ def _announce(settings: Settings, issuer: Issuer, began: float) -> None:
     """Once the port answers: start the workers, load the demonstration data (the first time), say how to use it."""
 
     def wait_and_tell() -> None:
-        from jalsa_local.demo import banner, seed
+        from jalsa_local.demo import seed
+        from jalsa_local.walk import banner
 
         http = urllib3.PoolManager(retries=False, timeout=5)
         for name in NAMES:
             _wait_ready(http, f"{settings.base_url}/{name}/readyz")
         _start_workers()
+        Running(settings.port, _serve_metrics()).write(settings.data)
         ready = time.monotonic() - began
         seed(settings, issuer)
-        print(banner(settings, issuer, ready), flush=True)
+        print(banner(settings.base_url, str(settings.data / "jalsa.log"), issuer, ready), flush=True)
 
     threading.Thread(target=wait_and_tell, name="announce", daemon=True).start()
+
+
+def _serve_metrics() -> int:
+    """Serve the metrics of all services to this machine, for `jalsa metrics`; returns the port."""
+    server, _ = start_http_server(0, addr="127.0.0.1")
+    return int(server.server_port)
 
 
 def _wait_ready(http: urllib3.PoolManager, url: str) -> None:

@@ -1,12 +1,19 @@
-"""The five services, by name."""
+"""The services, by name. Their list is `deploy/services.txt`; whatever cannot read it is checked against it."""
 
 import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jalsa.service.declaration import Service
 
-NAMES = ("scheduling", "patient-files", "clinical-notes", "billing", "notifications")
+if TYPE_CHECKING:
+    from jalsa.service.declaration import Service
+
+#: The root of the repository: this package is only ever installed from its checkout.
+ROOT = Path(__file__).resolve().parents[4]
+NAMES = tuple((ROOT / "deploy/services.txt").read_text().split())
 
 
-def load_all() -> dict[str, Service]:
+def load_all() -> dict[str, "Service"]:
     """Every service's declaration, from its composition root."""
     return {name: importlib.import_module(f"{name.replace('-', '_')}.app").SERVICE for name in NAMES}

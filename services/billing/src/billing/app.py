@@ -3,6 +3,7 @@
 from billing import domain, events, handlers
 from billing.http import clearance, invoices, packages, prices
 from billing.http.problems import PROBLEMS
+from billing.http.reference import REFERENCE
 from billing.policy import POLICY
 from jalsa.service.declaration import Service
 
@@ -11,6 +12,7 @@ SERVICE = Service(
     title="Jalsa billing",
     policy=POLICY,
     texts=("billing",),
+    reference=REFERENCE,
     routes=(prices.routes, invoices.routes, clearance.routes, packages.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

@@ -1,35 +1,62 @@
 """What billing publishes, and the few fields that it reads of what the others publish."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from billing.models import Clearance, Invoice, Payment
-from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.contracts import Data, EventType, Fields, Stream
 from jalsa.events.outbox import publish
 from jalsa.http.fields import Instant, Zone
 
 
-class _Money(Schema):
+class _EventData(Data):
+    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+
+    meanings: ClassVar = {
+        "amount": "The amount, a decimal number with two decimals in a string.",
+        "currency": "The currency, an ISO 4217 code such as SAR.",
+        "method": "CASH, CARD, TRANSFER or INSURANCE.",
+        "invoice_id": "The invoice.",
+        "invoice_number": "The invoice's number, such as INV-AGDAR-2026-00001.",
+        "appointment_id": "The appointment: the id of the patient's participation in the session.",
+        "appointment_number": "The appointment's number, such as APT-AGDAR-2026-00001.",
+        "patient_id": "The patient. The id stays as it was where the record is merged into another one later.",
+        "net": "The amount without VAT.",
+        "vat": "The VAT.",
+        "total": "The amount with VAT.",
+        "issued_at": "When the invoice was issued.",
+        "payment": "The payment.",
+        "paid": "All that has been paid for this invoice so far.",
+        "balance": "What is still to be paid for this invoice.",
+        "paid_at": "When the invoice was paid in full.",
+        "voided_at": "When the invoice was made void.",
+        "cleared": "Whether the patient may check in as far as billing is concerned.",
+    }
+
+
+class _Money(_EventData):
     amount = fields.String(required=True)
     currency = fields.String(required=True)
 
 
-class _Payment(Schema):
-    id = fields.UUID(required=True)
-    amount = fields.Nested(_Money(), required=True)
+class _Payment(_EventData):
+    id = fields.UUID(required=True, metadata={"description": "The payment's id."})
+    amount = fields.Nested(_Money(), required=True, metadata={"description": "The amount of this payment."})
     method = fields.String(required=True)
 
 
-class _InvoiceData(Schema):
+class _InvoiceData(_EventData):
     invoice_id = fields.UUID(required=True)
     invoice_number = fields.String(required=True)
     appointment_id = fields.UUID(required=True)
 
 
 class InvoiceIssuedData(_InvoiceData):
+    """An invoice was issued."""
+
     appointment_number = fields.String(required=True)
     patient_id = fields.UUID(required=True)
     net = fields.Nested(_Money(), required=True)
@@ -39,7 +66,10 @@ class InvoiceIssuedData(_InvoiceData):
 
 
 class PaymentRecordedData(_InvoiceData):
-    """The reference stays here: it may name an account."""
+    """A payment for an invoice was recorded.
+
+    The payment's reference is left out, because it may name an account.
+    """
 
     payment = fields.Nested(_Payment(), required=True)
     paid = fields.Nested(_Money(), required=True)
@@ -47,17 +77,25 @@ class PaymentRecordedData(_InvoiceData):
 
 
 class InvoicePaidData(_InvoiceData):
+    """An invoice was paid in full."""
+
     paid_at = Instant(required=True)
 
 
 class InvoiceVoidedData(_InvoiceData):
-    """The reason stays here: it is free text."""
+    """An invoice was made void.
+
+    The reason is left out, because it is free text.
+    """
 
     voided_at = Instant(required=True)
 
 
-class FinancialClearanceChangedData(Schema):
-    """Why it is cleared stays here: where somebody cleared by hand, that is free text."""
+class FinancialClearanceChangedData(_EventData):
+    """The financial condition of a check-in was met, or is no longer met.
+
+    Why it was cleared by hand is left out, because that is free text.
+    """
 
     appointment_id = fields.UUID(required=True)
     cleared = fields.Boolean(required=True)

@@ -3,6 +3,7 @@
 from clinical_notes import domain, events, handlers
 from clinical_notes.http import notes, worklist
 from clinical_notes.http.problems import CONSTRAINTS, PROBLEMS
+from clinical_notes.http.reference import REFERENCE
 from clinical_notes.policy import POLICY
 from jalsa.service.declaration import Service
 
@@ -11,6 +12,7 @@ SERVICE = Service(
     title="Jalsa clinical notes",
     policy=POLICY,
     texts=("clinical_notes",),
+    reference=REFERENCE,
     routes=(notes.routes, worklist.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

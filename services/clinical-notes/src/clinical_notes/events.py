@@ -1,18 +1,36 @@
 """What clinical-notes publishes, and the few fields that it reads of what the others publish."""
 
 from datetime import datetime
+from typing import ClassVar
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from clinical_notes.models import Note
-from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.contracts import Data, EventType, Fields, Stream
 from jalsa.events.outbox import publish
 from jalsa.http.fields import Instant
 
 
-class NoteSignedData(Schema):
-    """That a note was signed, and by whom; what it says stays here."""
+class _EventData(Data):
+    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+
+    meanings: ClassVar = {
+        "note_id": "The note.",
+        "session_id": "The session.",
+        "participant_id": "The appointment that the note is about, or null for the note of a whole group session.",
+        "discipline": "The code of the discipline of the note, such as OT.",
+        "scope": "INDIVIDUAL (about one patient) or GROUP (about a whole session).",
+        "signed_by": "The login of the clinician who signed.",
+        "signed_at": "When the note was signed.",
+    }
+
+
+class NoteSignedData(_EventData):
+    """A clinician signed a note.
+
+    What the note says is left out.
+    """
 
     note_id = fields.UUID(required=True)
     session_id = fields.UUID(required=True)

@@ -4,6 +4,7 @@ from jalsa.service.declaration import Service
 from notifications import domain, events, handlers, jobs
 from notifications.config import NotificationsConfig
 from notifications.http import inbox, messages, preferences
+from notifications.http.reference import REFERENCE
 from notifications.policy import POLICY
 
 SERVICE = Service(
@@ -12,6 +13,7 @@ SERVICE = Service(
     config=NotificationsConfig,
     policy=POLICY,
     texts=("notifications",),
+    reference=REFERENCE,
     routes=(messages.routes, preferences.routes, inbox.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

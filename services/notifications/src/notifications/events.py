@@ -1,19 +1,36 @@
 """What notifications publishes, and the few fields that it reads of what the others publish."""
 
 from datetime import datetime
+from typing import ClassVar
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 from sqlalchemy.orm import Session
 
-from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.contracts import Data, EventType, Fields, Stream
 from jalsa.events.outbox import publish
 from jalsa.http.fields import Instant, Zone
 from notifications.domain import LANGUAGES, PACKAGE_CAUSES
 from notifications.models import Message
 
 
-class MessageSentData(Schema):
-    """Never a recipient or a text."""
+class _EventData(Data):
+    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+
+    meanings: ClassVar = {
+        "message_id": "The message.",
+        "kind": "What the message is about, such as BOOKING_CONFIRMATION or REMINDER_24H.",
+        "channel": "WHATSAPP, SMS or EMAIL.",
+        "appointment_id": "The appointment that the message is about, or null.",
+        "patient_id": "The patient to whom the message went, or null.",
+        "reason": "A stable code of why the message could not be sent, such as no-contact.",
+    }
+
+
+class MessageSentData(_EventData):
+    """A message to a patient was sent.
+
+    The recipient and the text are left out.
+    """
 
     message_id = fields.UUID(required=True)
     kind = fields.String(required=True)
@@ -23,9 +40,16 @@ class MessageSentData(Schema):
 
 
 class MessageFailedData(MessageSentData):
-    """Without a channel where no contact was known."""
+    """A message to a patient could not be sent.
 
-    channel = fields.String(required=True, allow_none=True)
+    It has no channel where no contact was known.
+    """
+
+    channel = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "WHATSAPP, SMS or EMAIL, or null where no contact was known."},
+    )
     reason = fields.String(required=True)
 
 

@@ -5,6 +5,7 @@ from patient_files import domain, events, handlers, jobs
 from patient_files.config import PatientFilesConfig
 from patient_files.http import consents, files, patients
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
+from patient_files.http.reference import REFERENCE
 from patient_files.policy import POLICY
 
 SERVICE = Service(
@@ -13,6 +14,7 @@ SERVICE = Service(
     config=PatientFilesConfig,
     policy=POLICY,
     texts=("patient_files",),
+    reference=REFERENCE,
     routes=(patients.routes, files.routes, consents.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,

@@ -2,21 +2,48 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 from sqlalchemy.orm import Session
 
-from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.contracts import Data, EventType, Fields, Stream
 from jalsa.events.outbox import publish
 from jalsa.http.fields import Instant, Zone
 from patient_files.domain import Standing
 from patient_files.models import MainFile, Patient, SubFile
 
 
-class PatientData(Schema):
-    """The only events that carry names and contacts: billing and notifications need them."""
+class _EventData(Data):
+    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+
+    meanings: ClassVar = {
+        "patient_id": "The patient. The id stays as it was where the record is merged into another one later.",
+        "file_number": "The number of the patient's main file, such as FILE-2026-000001.",
+        "active": "Whether the patient can be booked.",
+        "first_name_en": "The first name in Latin letters.",
+        "last_name_en": "The last name in Latin letters.",
+        "first_name_ar": "The first name in Arabic letters, or null.",
+        "last_name_ar": "The last name in Arabic letters, or null.",
+        "preferred_language": "The language of messages to the patient: ar or en.",
+        "email": "The e-mail address, or null.",
+        "code": "The clinic's code, such as OT.",
+        "file_id": "The patient's main file.",
+        "sub_file_id": "The sub-file.",
+        "sub_file_number": "The sub-file's number, such as FILE-2026-000001-OT-01.",
+        "clinic": "The clinic of the sub-file.",
+        "assigned_provider_id": "The provider to whom the sub-file is assigned.",
+        "opened_at": "When the sub-file was opened.",
+        "changed_at": "When the standing changed.",
+    }
+
+
+class PatientData(_EventData):
+    """A patient was registered, or the names, contacts or state of a patient were changed.
+
+    These are the only events that carry names and contacts, which billing and notifications need.
+    """
 
     patient_id = fields.UUID(required=True)
     file_number = fields.String(required=True)
@@ -30,12 +57,14 @@ class PatientData(Schema):
     email = fields.String(required=True, allow_none=True)
 
 
-class _ClinicOfFile(Schema):
-    id = fields.UUID(required=True)
+class _ClinicOfFile(_EventData):
+    id = fields.UUID(required=True, metadata={"description": "The clinic's id."})
     code = fields.String(required=True)
 
 
-class SubFileOpenedData(Schema):
+class SubFileOpenedData(_EventData):
+    """A patient's file in a clinic was opened."""
+
     file_id = fields.UUID(required=True)
     file_number = fields.String(required=True)
     sub_file_id = fields.UUID(required=True)
@@ -46,15 +75,18 @@ class SubFileOpenedData(Schema):
     opened_at = Instant(required=True)
 
 
-class EndedConsent(Schema):
+class EndedConsent(_EventData):
     clinic_id = fields.UUID(
         required=True, allow_none=True, metadata={"description": "Null for the consent to every clinic"}
     )
     reason = fields.String(required=True, metadata={"description": "expired or revoked"})
 
 
-class ConsentStandingData(Schema):
-    """What a patient's valid consents to treatment say now, all of them together."""
+class ConsentStandingData(_EventData):
+    """A patient's valid consents to treatment changed.
+
+    It says what all valid consents together allow now.
+    """
 
     patient_id = fields.UUID(required=True)
     consented = fields.Boolean(required=True, metadata={"description": "In every clinic"})

@@ -21,6 +21,7 @@ from scheduling.http import (
     waitlist,
 )
 from scheduling.http.problems import CONSTRAINTS, PROBLEMS
+from scheduling.http.reference import REFERENCE
 from scheduling.policy import POLICY
 
 SERVICE = Service(
@@ -28,6 +29,7 @@ SERVICE = Service(
     title="Jalsa scheduling",
     policy=POLICY,
     texts=("scheduling",),
+    reference=REFERENCE,
     routes=(
         setup.routes,
         absences.routes,

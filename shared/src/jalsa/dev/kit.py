@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from jalsa.cli import migrations_folder
 from jalsa.db.migrate import migrate
 from jalsa.db.transactions import Database, Limits
+from jalsa.dev.contract import Contract
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.provision import drop_database, provision
 from jalsa.dev.servers import Servers
@@ -33,6 +34,7 @@ from jalsa.service import clock
 from jalsa.service.config import Config
 from jalsa.service.context import Context, for_system
 from jalsa.service.declaration import Service
+from jalsa.service.reference import Reference
 
 T = TypeVar("T")
 
@@ -41,6 +43,16 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     """It is that moment from now on, by the service's clock and by the database's; tokens stay valid."""
     monkeypatch.setattr(clock, "now", lambda: moment)
     monkeypatch.setattr(clock, "database_now", lambda _: moment)
+
+
+def contract_of(app: Flask) -> Contract | None:
+    """The contract of an application, one for all who call it; None for a service that describes nothing."""
+    if app.extensions["jalsa"].service.reference == Reference():
+        return None
+    if "jalsa-contract" not in app.extensions:
+        app.extensions["jalsa-contract"] = Contract(app)
+    contract: Contract = app.extensions["jalsa-contract"]
+    return contract
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,10 @@ class Client:
         """Any request, with the token."""
         named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         named.setdefault("Authorization", f"Bearer {self.token}")
-        return self.app.test_client().open(f"/v1{path}", method=method, headers=named, **kwargs)
+        answer = self.app.test_client().open(f"/v1{path}", method=method, headers=named, **kwargs)
+        if contract := contract_of(self.app):
+            contract.check(answer)
+        return answer
 
 
 class ServiceKit:

@@ -6,7 +6,7 @@ from werkzeug.routing import Rule
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.service.ids import new_id
-from jalsa.service.policy import ROLES, SYSTEM
+from jalsa.service.policy import ROLES, SUBSCRIBER, SYSTEM
 
 #: What no person may ask.
 _BETWEEN_SERVICES = {"/v1/events/heads"}
@@ -31,6 +31,19 @@ def assert_no_read_takes_an_unknown_parameter(kit: ServiceKit, tenant: str) -> N
         assert answer.status_code == 422, (rule, answer.status_code)
         assert list((answer.json or {})["errors"]) == ["no_such_filter"], rule
         assert "a-value-of-it" not in answer.text, rule
+
+
+def assert_each_role_is_told_its_permissions(kit: ServiceKit, tenant: str) -> None:
+    """`GET /v1/permissions` answers what the policy gives to each role, and nothing to a role that is not known."""
+    policy, restricted = kit.service.policy, {f"events.read.{one}" for one in kit.service.restricted}
+    for role in [*sorted(ROLES), SYSTEM, "unheard-of"]:
+        answer = kit.client(tenant, role).get("/permissions")
+        held = {name for name, roles in policy.items() if role in roles}
+        withheld = restricted if role == SUBSCRIBER else set()  # these take a grant by name
+        assert (answer.status_code, answer.json) == (200, {"permissions": sorted(held - withheld)}), role
+    two = kit.client(tenant, "biller", "clinician").get("/permissions").json or {}
+    assert set(two["permissions"]) == {name for name, roles in policy.items() if {"biller", "clinician"} & roles}
+    assert kit.app.test_client().get("/v1/permissions").status_code == 401
 
 
 def _address(rule: Rule) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, Schema, fields
 
@@ -15,9 +15,32 @@ EXCHANGE = "jalsa.events"
 FOLDER = Path(__file__).resolve().parents[3] / "contracts"
 
 
+class Data(Schema):
+    """The data of an event. `meanings` describes fields by their names, said once for all events of a service.
+
+    A field that has a description of its own keeps it.
+    """
+
+    meanings: ClassVar[Mapping[str, str]] = {}
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Describe a field when the schema is made."""
+        if field_name in self.meanings:
+            field_obj.metadata = {"description": self.meanings[field_name], **field_obj.metadata}
+
+
+#: The URIs of schemas begin with it. It identifies, and is the same in every installation; no host answers there.
+NAMESPACE = "https://jalsa.test"
+
+
+def dataschema(service: str, event: str) -> str:
+    """The URI of an event's schema (`AppointmentBooked.v1`); its path is where the gateway serves the schema."""
+    return f"{NAMESPACE}/{service}/v1/events/schemas/{event}"
+
+
 @dataclass(frozen=True)
 class EventType:
-    """An event that a service publishes; `schema` describes its data."""
+    """An event that a service publishes. `schema` describes its data; its docstring says what has happened."""
 
     service: str
     aggregate: str
@@ -31,9 +54,14 @@ class EventType:
         return f"jalsa.{self.service}.{self.name}.v{self.version}"
 
     @property
+    def summary(self) -> str:
+        """What has happened, in a sentence: the first line of the schema's own docstring."""
+        return (type(self.schema).__doc__ or "").partition("\n")[0]
+
+    @property
     def dataschema(self) -> str:
-        """Where the JSON Schema of its data is served, behind the gateway."""
-        return f"/{self.service}/v1/events/schemas/{self.name}.v{self.version}"
+        """The URI of the JSON Schema of its data."""
+        return dataschema(self.service, f"{self.name}.v{self.version}")
 
 
 def missing(schema: Schema, data: Mapping[str, Any]) -> list[str]:

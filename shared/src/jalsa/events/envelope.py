@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from jalsa.events.contracts import dataschema
 from jalsa.service import strictjson
 from jalsa.service.context import TENANT
 
@@ -83,7 +84,7 @@ class Envelope:
             "position": str(self.position),
             "correlationid": self.correlation_id,
             "traceparent": self.traceparent,
-            "dataschema": f"/{self.service}/v1/events/schemas/{self.event}",
+            "dataschema": dataschema(self.service, self.event),
             "datacontenttype": "application/json",
         }
         if self.causation_id:

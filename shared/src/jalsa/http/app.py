@@ -1,23 +1,25 @@
 """The application factory: what a service declares, and the Flask application made of it."""
 
-import copy
 import json
+import re
 import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import structlog
-from flask import Response, current_app, g, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from jalsa import VERSION
 from jalsa.db.transactions import Database
 from jalsa.http import bodies, fields
 from jalsa.http.auth import Authenticator
 from jalsa.http.edge import JalsaFlask, Patience
+from jalsa.http.openapi import Document, path_of
 from jalsa.service import metrics
 from jalsa.service.config import Config
 from jalsa.service.declaration import Service
@@ -27,23 +29,8 @@ from jalsa.service.texts import LANGUAGES, Texts
 
 log = structlog.get_logger()
 
-_HEADERS = {
-    "IdempotencyKey": {
-        "in": "header",
-        "name": "Idempotency-Key",
-        "description": "The same request with the same key is done once, and answered as at the first time",
-        "schema": {"type": "string", "pattern": "^[ -~]{1,200}$"},
-    },
-    "IfMatch": {
-        "in": "header",
-        "name": "If-Match",
-        "required": True,
-        "description": "The ETag of the record as it was read: 428 without it, 412 if it has changed since",
-        "schema": {"type": "string"},
-    },
-}
-_HEADER_OF = {"post": "IdempotencyKey", "patch": "IfMatch", "delete": "IfMatch"}
 _PATIENCE = Patience()
+_HALVES = re.compile("[\ud800-\udfff]")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -58,26 +45,37 @@ class Wiring:
     texts: Texts
 
 
-class _Json(DefaultJSONProvider):
-    """JSON in the order of the schema's fields, with Arabic as it is read."""
+class ReadableJson(DefaultJSONProvider):
+    """Answers in the order of their fields, with Arabic as it is written."""
 
     sort_keys = False
     ensure_ascii = False
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
-        """JSON text. A half of a surrogate pair, which UTF-8 cannot carry, is escaped with all else."""
+        """The JSON text. Half of a surrogate pair, which is no character, stays escaped: UTF-8 cannot have it."""
         text = super().dumps(obj, **kwargs)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return super().dumps(obj, ensure_ascii=True, **kwargs)
-        return text
+        return super().dumps(obj, **kwargs | {"ensure_ascii": True}) if _HALVES.search(text) else text
 
 
 class JalsaApi(Api):  # type: ignore[misc]
     """flask-smorest with problem documents for errors, in answers and in the documentation."""
 
     ERROR_SCHEMA = fields.Problem
+
+    def __init__(self, app: Flask, service: Service) -> None:
+        from jalsa.http.feed import feed_routes
+        from jalsa.http.permissions import permission_routes
+
+        app.config.update(
+            API_TITLE=service.title,
+            API_VERSION=VERSION,
+            OPENAPI_VERSION="3.1.0",
+            API_SPEC_OPTIONS=_spec_options(service),
+        )
+        super().__init__(app)
+        self.service = service
+        for routes in (*service.routes, feed_routes(), permission_routes()):
+            self.register_blueprint(routes, url_prefix="/v1")
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Any HTTP error as a problem document; the headers of the error (Allow, …) are kept."""
@@ -89,17 +87,19 @@ class JalsaApi(Api):  # type: ignore[misc]
         return json.dumps(self._document(), ensure_ascii=False, separators=(",", ":")).encode()
 
     def _document(self) -> dict[str, Any]:
-        document: dict[str, Any] = copy.deepcopy(self.spec.to_dict())  # apispec hands out dictionaries of its own
-        document.setdefault("components", {})["parameters"] = _HEADERS
-        for item in document["paths"].values():
-            for method, name in _HEADER_OF.items():
-                if method in item and item[method].get("x-answer-kept", True):
-                    item[method].setdefault("parameters", []).append({"$ref": f"#/components/parameters/{name}"})
-        responses = document.get("components", {}).get("responses", {})
-        for response in responses.values():
-            if "application/json" in response.get("content", {}):
-                response["content"] = {"application/problem+json": response["content"]["application/json"]}
-        return document
+        views = {
+            (method, path_of(rule.rule)): self._app.view_functions[rule.endpoint]
+            for rule in self._app.url_map.iter_rules()
+            for method in rule.methods or ()
+        }
+        service = self.service
+        codes = service.problems.codes
+        return Document(self.spec.to_dict(), views, service.reference, service.policy, codes).complete()
+
+
+def openapi_document(service: Service) -> bytes:
+    """The OpenAPI document that a service serves, as JSON; no database is needed for it."""
+    return JalsaApi(Flask(service.name, static_folder=None), service).document
 
 
 def create_app(
@@ -109,19 +109,12 @@ def create_app(
 
     The application role's `database` is made from `config` if absent, and is then watched by threads of this process.
     """
-    from jalsa.http.feed import feed_routes
     from jalsa.http.system import system_blueprint
 
     config.require("database_url", "jwks_url", "service_jwks_url")
     app = JalsaFlask(service.name, static_folder=None)
-    app.config.update(
-        API_TITLE=service.title,
-        API_VERSION="1",
-        OPENAPI_VERSION="3.1.0",
-        MAX_CONTENT_LENGTH=bodies.MAX_BYTES,
-        API_SPEC_OPTIONS=_spec_options(service),
-    )
-    app.json = _Json(app)
+    app.config.update(MAX_CONTENT_LENGTH=bodies.MAX_BYTES)
+    app.json = ReadableJson(app)
     app.extensions["jalsa"] = Wiring(
         service,
         config,
@@ -135,15 +128,13 @@ def create_app(
         COMMON | service.problems,
         Texts(("jalsa", *service.texts)),
     )
+    metrics.BUILD.labels(service.name, VERSION).set(1)
     watched = database is None
     name = f"{service.name}-web"
     app.guard(
         database or Database(config.database_url, pool_size=config.web_threads, name=name, connect_timeout=2), patience
     )
-    api = JalsaApi(app)
-    app.extensions["jalsa-api"] = api
-    for routes in (*service.routes, feed_routes()):
-        api.register_blueprint(routes, url_prefix="/v1")
+    app.extensions["jalsa-api"] = JalsaApi(app, service)
     app.register_blueprint(system_blueprint())
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(DomainError, _refused)
@@ -161,7 +152,16 @@ def create_app(
 def _spec_options(service: Service) -> dict[str, Any]:
     return {
         "servers": [{"url": f"/{service.name}", "description": "Behind the gateway"}],
-        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        "components": {
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token of your issuer, whose claims name the tenant and your roles",
+                }
+            }
+        },
         "security": [{"bearer": []}],
     }
 

@@ -213,7 +213,7 @@ class JalsaFlask(Flask):
 
     def _as_seen_now(self, earlier: Response) -> Response:
         """A stored answer, without what the caller may no longer read. Its entity tag was that of the full answer."""
-        schema, document = self._declared("answer"), earlier.get_json(silent=True)
+        schema, document = self._declared("response"), earlier.get_json(silent=True)
         seen = as_seen_by(g.principal, schema, document) if schema is not None else document
         if seen != document:
             earlier.set_data(self.json.dumps(seen))

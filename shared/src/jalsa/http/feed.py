@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.http.edge import current_db, current_principal
-from jalsa.http.fields import Instant
+from jalsa.http.fields import Instant, Pattern, sometimes
 from jalsa.http.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
 from jalsa.http.routes import Routes
 from jalsa.service.errors import NotFound
@@ -60,7 +60,7 @@ _HEADS = text("""
 """)
 
 
-_TOKEN = validate.Regexp(r"[!-~]{1,200}\Z", error="Must be 1 to 200 printable ASCII characters.")
+_TOKEN = Pattern(r"^[!-~]{1,200}$", error="Must be 1 to 200 printable ASCII characters.")
 
 
 class FeedArgs(Schema):
@@ -100,6 +100,17 @@ class SubjectsAnswer(Schema):
     items = fields.List(fields.Nested(PublishedSubject()))
 
 
+class SchemaOfEvent(Schema):
+    """The JSON Schema (2020-12) of an event's data."""
+
+    dialect = fields.String(data_key="$schema")
+    uri = fields.String(data_key="$id")
+    title = fields.String()
+    type = fields.String()
+    properties = fields.Dict()
+    required = sometimes(fields.List(fields.String()))
+
+
 class InboxArgs(PageArgs):
     """Which kept events to list."""
 
@@ -126,7 +137,7 @@ class KeptEvent(Schema):
 class HeadsArgs(PageArgs):
     """Of which source the heads are asked for."""
 
-    source = fields.String(required=True, validate=validate.Regexp(r"[a-z][a-z0-9-]{0,60}\Z"))
+    source = fields.String(required=True, validate=Pattern(r"^[a-z][a-z0-9-]{0,60}$"))
 
 
 class HeadAnswer(Schema):
@@ -146,7 +157,7 @@ def feed_routes() -> Routes:
     routes.view(
         "/events/subjects", "POST", permission="events.compare", body=SubjectsBody(), response=SubjectsAnswer()
     )(read_subjects)
-    routes.view("/events/schemas/<event>", permission=PUBLIC)(read_schema)
+    routes.view("/events/schemas/<event>", permission=PUBLIC, response=SchemaOfEvent())(read_schema)
     routes.view("/events/inbox", permission="events.operate", query=InboxArgs(), response=page_of(KeptEvent))(
         list_inbox
     )
@@ -164,8 +175,7 @@ def read_feed(args: dict[str, Any]) -> dict[str, Any]:
     principal = current_principal()
     service: Service = current_app.extensions["jalsa"].service
     granted = _granted(service, principal)
-    withheld = [one for one in service.restricted if not _may_read(service, principal, one)]
-    values = {**args, "tenant": principal.tenant, "withheld": withheld, "granted": granted}
+    values = {**args, "tenant": principal.tenant, "withheld": withheld(service, principal), "granted": granted}
     items = [envelope_of(row).attributes() for row in current_db().execute(_READ, values)]
     return {"items": items, "next_cursor": items[-1]["position"] if items else None}
 
@@ -173,6 +183,11 @@ def read_feed(args: dict[str, Any]) -> dict[str, Any]:
 def read_subjects(body: dict[str, Any]) -> dict[str, Any]:
     """How far some subjects are, for our own services: with what is stored and has no position in the feed yet."""
     return {"items": current_db().execute(_LAST_PUBLISHED, body).all()}
+
+
+def withheld(service: "Service", principal: Principal) -> list[str]:
+    """The restricted aggregates whose events the caller may not read."""
+    return [one for one in service.restricted if not _may_read(service, principal, one)]
 
 
 def _granted(service: "Service", principal: Principal) -> list[str] | None:

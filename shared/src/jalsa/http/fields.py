@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
@@ -13,6 +13,9 @@ from jalsa.service import zones
 from jalsa.service.characters import clean_line, clean_value, is_blank, is_text, is_visible, unjoined
 from jalsa.service.errors import Message
 from jalsa.service.folding import fold
+from jalsa.service.states import StateMachine
+
+F = TypeVar("F", bound=fields.Field[Any])
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(_DAY.pattern + r"[Tt ]\d\d:\d\d.*", re.ASCII)
@@ -175,14 +178,40 @@ class PlaceZone(Zone):
         return zones.is_place(name)
 
 
+class Pattern(validate.Regexp):
+    """A regular expression as ECMA-262 and Python both read it, `^…$`, that has to fit the whole text.
+
+    Python's own `$` would let a line feed at the end pass. The OpenAPI document shows the expression as it is.
+    """
+
+    def __init__(self, regex: str, *, error: str | None = None) -> None:
+        if not (regex.startswith("^") and regex.endswith("$")):
+            raise ValueError(f"A pattern begins with ^ and ends with $: {regex}")
+        super().__init__(regex, error=error)
+
+    def __call__(self, value: Any) -> Any:
+        if self.regex.fullmatch(value) is None:
+            raise ValidationError(self._format_error(value))
+        return value
+
+
+def state(machine: StateMachine, **kwargs: Any) -> fields.String:
+    """A state of a machine, for answers: the OpenAPI document lists all of them."""
+    return fields.String(validate=validate.OneOf(machine.states), **kwargs)
+
+
+def sometimes(field: F) -> F:
+    """Declare that an answer may lack the field altogether; every other field of an answer is always there."""
+    field.metadata = {**field.metadata, "x-may-be-absent": True}
+    return field
+
+
 def code(max: int = 20, *, required: bool = True, description: str | None = None) -> fields.String:
     """A short code: capital letters, digits, `-` and `_`; it stands in numbers."""
     return fields.String(
         required=required,
         metadata={"description": description} if description else {},
-        validate=validate.Regexp(
-            rf"[A-Z][A-Z0-9_-]{{0,{max - 1}}}\Z", error="Must be capital letters, digits, - or _."
-        ),
+        validate=Pattern(rf"^[A-Z][A-Z0-9_-]{{0,{max - 1}}}$", error="Must be capital letters, digits, - or _."),
     )
 
 
@@ -191,7 +220,7 @@ class EmptyBody(Schema):
 
 
 class Problem(Schema):
-    """RFC 9457 problem details. Some problems have further members, such as `rule`, `blockers` or `conflicts`."""
+    """RFC 9457 problem details. There may be further members."""
 
     class Meta:
         unknown = INCLUDE
@@ -200,6 +229,11 @@ class Problem(Schema):
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
-    code = fields.String(required=True, metadata={"description": "Stable, kebab-case"})
-    errors = fields.Dict(metadata={"description": "Messages by field, with 422; 20 messages at most"})
-    more_errors = fields.Boolean(metadata={"description": "Present and true where there are further messages"})
+    code = fields.String(required=True)
+    errors = sometimes(fields.Dict())
+    more_errors = sometimes(fields.Boolean())
+    blockers = sometimes(fields.List(fields.String()))
+    rule = sometimes(fields.String(allow_none=True))
+    overridable = sometimes(fields.Boolean())
+    conflicts = sometimes(fields.List(fields.Dict()))
+    refusals = sometimes(fields.List(fields.Dict()))

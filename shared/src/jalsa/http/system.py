@@ -1,27 +1,34 @@
 """What is beside the resources: liveness, readiness, metrics, the OpenAPI document and its page."""
 
+import json
 from collections.abc import Callable
+from html import escape
 from importlib.resources import files
+from string import Template
 from typing import cast
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from jalsa import VERSION
+from jalsa.events.contracts import FOLDER
 from jalsa.http.edge import JalsaFlask
 from jalsa.service import metrics
+from jalsa.service.errors import NotFound
 from jalsa.service.policy import PUBLIC
 
 
 def system_blueprint() -> Blueprint:
     """A fresh blueprint: several services may live in one process."""
     blueprint = Blueprint("system", __name__)
-    views: dict[str, Callable[[], ResponseReturnValue]] = {
+    views: dict[str, Callable[..., ResponseReturnValue]] = {
         "/livez": livez,
         "/readyz": readyz,
         "/metrics": metrics_page,
         "/v1/openapi.json": openapi,
         "/v1/docs": docs,
+        "/v1/docs/<name>": docs_part,
     }
     for rule, view in views.items():
         view.__dict__["permission"] = PUBLIC
@@ -30,8 +37,8 @@ def system_blueprint() -> Blueprint:
 
 
 def livez() -> Response:
-    """Whether the process answers at all; no dependency is asked."""
-    return jsonify({"status": "ok"})
+    """Whether the process answers at all, and the product's version; no dependency is asked."""
+    return jsonify({"status": "ok", "version": VERSION})
 
 
 def readyz() -> tuple[Response, int]:
@@ -55,8 +62,26 @@ def openapi() -> Response:
 
 
 def docs() -> Response:
-    """A page that shows the OpenAPI document; it loads nothing from outside."""
-    return _unchanging(Response(_PAGE, mimetype="text/html", headers={"Content-Security-Policy": _POLICY}))
+    """A page on which people read and try the API; it loads nothing from another host."""
+    service = current_app.extensions["jalsa"].service
+    page = _PAGE.substitute(title=escape(service.title), service=escape(service.name), links=_links(service.name))
+    return _unchanging(Response(page, mimetype="text/html", headers={"Content-Security-Policy": _POLICY}))
+
+
+def docs_part(name: str) -> Response:
+    """A file that the page loads. Raises 404 for any other name."""
+    if name not in _PARTS:
+        raise NotFound("page")
+    return _unchanging(Response(_VIEWER.joinpath(name).read_bytes(), mimetype=_PARTS[name]))
+
+
+def _links(current: str) -> str:
+    """The pages of all services, as the gateway serves them beside each other."""
+    names = sorted({current, *json.loads((FOLDER / "topology.json").read_text())["queues"]})
+    here = ' aria-current="page"'
+    return " ".join(
+        f'<a href="../../{name}/v1/docs"{here if name == current else ""}>{name}</a>' for name in map(escape, names)
+    )
 
 
 def _unchanging(response: Response) -> Response:
@@ -67,5 +92,14 @@ def _unchanging(response: Response) -> Response:
     return response
 
 
-_PAGE = files("jalsa.http").joinpath("docs.html").read_bytes()
-_POLICY = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_VIEWER = files("jalsa.http").joinpath("viewer")
+_PAGE = Template(_VIEWER.joinpath("page.html").read_text("utf-8"))
+_PARTS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "page.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+}
+_POLICY = (
+    "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)

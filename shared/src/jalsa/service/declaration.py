@@ -8,6 +8,7 @@ from jalsa.service.config import Config
 from jalsa.service.errors import DomainError
 from jalsa.service.policy import Policy
 from jalsa.service.problems import Catalogue
+from jalsa.service.reference import Reference
 from jalsa.service.states import StateMachine
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class Service:
 
     `texts` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
     refuses, and `constraints` maps a database constraint to the refusal that it stands for.
-    `restricted` names the aggregates whose events only holders of `events.read.<aggregate>` find in the feed.
+    `reference` describes the HTTP surface, for its OpenAPI document. `restricted` names the aggregates whose events
+    only holders of `events.read.<aggregate>` find in the feed.
     """
 
     name: str
@@ -40,3 +42,4 @@ class Service:
     problems: Catalogue = Catalogue()  # noqa: RUF009 (it never changes)
     constraints: Mapping[str, Callable[[], DomainError]] = field(default_factory=dict)
     restricted: frozenset[str] = frozenset()
+    reference: Reference = Reference()  # noqa: RUF009 (it never changes)

@@ -14,6 +14,8 @@ ROLES = frozenset({"front-desk", "clinician", "biller", "records", "manager", "i
 Policy = Mapping[str, frozenset[str]]
 #: The mark of a view that needs no token.
 PUBLIC = "public"
+#: The mark of a view for every caller with a valid token, whatever the roles.
+AUTHENTICATED = "authenticated"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Readers:
 
 def authorise(policy: Policy, permission: str | None, principal: Principal) -> None:
     """Raises Forbidden unless one of the caller's roles has the permission."""
+    if permission == AUTHENTICATED:
+        return
     allowed = policy.get(permission, frozenset()) if permission else frozenset()
     if not allowed & principal.roles:
         raise Forbidden

@@ -72,8 +72,8 @@ class Problem(Exception):
 class Entry:
     """What one kind of refusal is to a caller.
 
-    `message` is the detail in English. It may name attributes of the error in braces. The document has the attributes
-    `members` as further members, and those that `shown` makes of the error in the caller's language.
+    `message` is the detail in English. It may name attributes of the error in braces. `members` are the further members
+    of the document. They are attributes of the error, unless `shown` makes them of it in the caller's language.
     """
 
     error: type[DomainError]
@@ -90,9 +90,10 @@ class Entry:
 
     def problem(self, error: DomainError, say: Speaker) -> Problem:
         """The problem that answers the error."""
-        members = {name: getattr(error, name) for name in self.members}
         if self.shown is not None:
-            members.update(self.shown(error, say))
+            members = dict(self.shown(error, say))
+        else:
+            members = {name: getattr(error, name) for name in self.members}
         errors = error.errors if isinstance(error, InvalidFields) else None
         return Problem(self.status, self.code, self.detail(error), errors=errors, headers=self.headers, **members)
 
@@ -117,6 +118,14 @@ class Catalogue:
             if kind in self._entries:
                 return self._entries[kind]
         raise LookupError(f"{type(error).__name__} is in no catalogue")
+
+    @property
+    def codes(self) -> dict[str, tuple[int, str]]:
+        """The status and the message of each code; where several refusals have one, the first of them speaks."""
+        found: dict[str, tuple[int, str]] = {}
+        for entry in self:
+            found.setdefault(entry.code, (entry.status, entry.message))
+        return found
 
     def problem(self, error: DomainError, say: Speaker = str) -> Problem:
         """The problem that answers an error, with what it shows in the speaker's language."""

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import version
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from jalsa import VERSION
 from jalsa.db.transactions import Database
 from jalsa.events import origin, sources
 from jalsa.events import topology as bus
@@ -51,7 +51,7 @@ class Worker:
         self.consumer: BusConsumer | None = None
         self._threads: list[threading.Thread] = []
         self._rounds: dict[str, Round] = {}
-        metrics.BUILD.labels(service.name, version("jalsa")).set(1)
+        metrics.BUILD.labels(service.name, VERSION).set(1)
 
     def start(self) -> None:
         """Start every loop. Raises ConfigError for a database that is empty, although others know events of it."""
@@ -180,7 +180,8 @@ def serve_health(worker: Worker, port: int) -> ThreadingHTTPServer:
                 checks = worker.checks()
                 ill = {state for state in checks.values() if state != "ok"}
                 well = not (ill if self.path == "/readyz" else ill & {"ended", "hanging"})
-                body = json.dumps({"status": "ok" if well else "unavailable", "checks": checks}).encode()
+                answer = {"status": "ok" if well else "unavailable", "version": VERSION, "checks": checks}
+                body = json.dumps(answer).encode()
                 self._answer(200 if well else 503, body, "application/json")
             else:
                 self._answer(404, b"", "text/plain")

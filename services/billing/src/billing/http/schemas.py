@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from billing.domain import INVOICE, METHODS, VAT_RATES
 from billing.policy import GRANT, VOID
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import FreeText, Instant, Name, Value, code
+from jalsa.http.fields import FreeText, Instant, Name, Pattern, Value, code, state
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 
@@ -79,7 +79,7 @@ class LineAnswer(Schema):
     quantity = fields.Integer()
     unit_price = fields.Nested(MoneyAnswer())
     net = fields.Nested(MoneyAnswer())
-    vat_category = fields.String()
+    vat_category = fields.String(validate=validate.OneOf(list(VAT_RATES)))
     vat_rate = fields.String(metadata={"description": "Percent"})
     vat = fields.Nested(MoneyAnswer())
 
@@ -95,7 +95,7 @@ class PaymentBody(Schema):
 class PaymentAnswer(Schema):
     id = fields.UUID()
     amount = fields.Nested(MoneyAnswer())
-    method = fields.String()
+    method = fields.String(validate=validate.OneOf(METHODS))
     reference = fields.String(allow_none=True)
     received_at = Instant()
     received_by = fields.String()
@@ -125,7 +125,7 @@ class InvoiceAnswer(Answer):
         allow_none=True,
         metadata={"description": "The package that the appointment is a session of"},
     )
-    status = fields.String()
+    status = state(INVOICE)
     lines = fields.List(fields.Nested(LineAnswer()))
     net = fields.Nested(MoneyAnswer(), allow_none=True)
     vat = fields.Nested(MoneyAnswer(), allow_none=True)
@@ -144,7 +144,7 @@ class InvoiceAnswer(Answer):
 class InvoiceArgs(PageArgs):
     appointment_number = Value(load_default=None)
     package_number = Value(
-        load_default=None, validate=validate.Regexp(r"PKG-[0-9]{8}-[0-9]{4,9}\Z", error="Not a package number.")
+        load_default=None, validate=Pattern(r"^PKG-[0-9]{8}-[0-9]{4,9}$", error="Not a package number.")
     )
     patient_id = fields.UUID(load_default=None)
     status = fields.String(load_default=None, validate=validate.OneOf(INVOICE.states))
@@ -194,7 +194,10 @@ class PackageBalanceAnswer(Schema):
     patient_id = fields.UUID()
     service_type = fields.String()
     total_sessions = fields.Integer()
-    status = fields.String(metadata={"description": "OPEN until the package ends, then COMPLETED or CANCELLED"})
+    status = fields.String(
+        validate=validate.OneOf(["OPEN", "COMPLETED", "CANCELLED"]),
+        metadata={"description": "OPEN until the package ends, then COMPLETED or CANCELLED"},
+    )
     invoices = fields.Nested(InvoiceCounts(), metadata={"description": "How many invoices are in each state"})
     amounts = fields.List(
         fields.Nested(PackageAmountsAnswer()),

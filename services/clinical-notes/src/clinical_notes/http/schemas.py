@@ -5,9 +5,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from clinical_notes.commands import FindNotes, FindSessions, WriteNote
-from clinical_notes.domain import DISCIPLINES, DRAFT, GROUP, INDIVIDUAL, MAX_CONTENT, MISSING, SIGNED
+from clinical_notes.domain import DISCIPLINES, DRAFT, GROUP, INDIVIDUAL, MAX_CONTENT, MISSING, NOTE, SIGNED
 from jalsa.http import PageArgs
-from jalsa.http.fields import FreeText, Instant
+from jalsa.http.fields import FreeText, Instant, state
 from jalsa.service.characters import is_blank
 from jalsa.service.commands import Loaded
 
@@ -43,13 +43,13 @@ class NoteBody(NotePatch):
 
 class NoteAnswer(Schema):
     id = fields.UUID()
-    discipline = fields.String()
-    scope = fields.String()
+    discipline = fields.String(validate=_discipline)
+    scope = fields.String(validate=_scope)
     session_id = fields.UUID()
     participant_id = fields.UUID(allow_none=True)
     provider_id = fields.UUID(metadata={"description": "The provider who writes and signs it"})
     content = fields.String()
-    status = fields.String()
+    status = state(NOTE)
     version = fields.Integer(metadata={"description": "Counts the revisions of the content from 1"})
     created_at = Instant()
     created_by = fields.String()
@@ -109,7 +109,7 @@ class _Clinic(_Named):
 class WorklistItem(Schema):
     session_id = fields.UUID()
     session_number = fields.String()
-    session_type = fields.String()
+    session_type = fields.String(validate=_scope)
     discipline = fields.String()
     status = fields.String()
     starts_at = Instant()

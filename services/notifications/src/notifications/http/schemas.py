@@ -6,8 +6,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Instant, Value
-from notifications.domain import LANGUAGES, MESSAGE
+from jalsa.http.fields import Instant, Value, state
+from notifications.domain import CHANNELS, LANGUAGES, MESSAGE, MESSAGE_KINDS, REMINDER, REMINDERS
 from notifications.policy import CONTACT
 
 _number = validate.Length(1, 60)
@@ -21,13 +21,16 @@ class ReminderAnswer(Schema):
     id = fields.UUID()
     appointment_id = fields.UUID()
     appointment_number = fields.String()
-    kind = fields.String(metadata={"description": "`24H` or `2H` before the session"})
+    kind = fields.String(
+        validate=validate.OneOf(list(REMINDERS)), metadata={"description": "`24H` or `2H` before the session"}
+    )
     channel = fields.String(
+        validate=validate.OneOf(CHANNELS),
         allow_none=True,
         metadata={"description": "The one taken, or for a scheduled reminder the one that would be taken now"},
     )
     due_at = Instant()
-    status = fields.String()
+    status = state(REMINDER)
     sent_at = Instant(allow_none=True)
     message_id = fields.UUID(allow_none=True)
     reason = fields.String(allow_none=True, metadata={"description": "Why it failed"})
@@ -43,19 +46,19 @@ class MessageAnswer(Answer):
     """Channel, recipient, language and text are null until the message is about to be sent."""
 
     id = fields.UUID()
-    kind = fields.String()
+    kind = fields.String(validate=validate.OneOf(MESSAGE_KINDS))
     patient_id = fields.UUID()
     appointment_id = fields.UUID(allow_none=True)
     appointment_number = fields.String(allow_none=True)
     offer_id = fields.UUID(allow_none=True, metadata={"description": "The waitlist's offer, where it is about one"})
     package_id = fields.UUID(allow_none=True, metadata={"description": "The package, where it is about a whole one"})
     package_number = fields.String(allow_none=True)
-    channel = fields.String(allow_none=True)
+    channel = fields.String(validate=validate.OneOf(CHANNELS), allow_none=True)
     recipient = restricted(CONTACT, fields.String(allow_none=True))
-    language = fields.String(allow_none=True)
+    language = fields.String(validate=validate.OneOf(LANGUAGES), allow_none=True)
     subject = restricted(CONTACT, fields.String(allow_none=True, metadata={"description": "Of an email"}))
     body = restricted(CONTACT, fields.String(allow_none=True))
-    status = fields.String()
+    status = state(MESSAGE)
     attempts = fields.Integer()
     created_at = Instant()
     sent_at = Instant(allow_none=True)

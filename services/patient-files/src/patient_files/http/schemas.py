@@ -8,8 +8,8 @@ import phonenumbers
 from marshmallow import Schema, ValidationError, fields, validate
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import FreeText, Instant, Name, PlainDate, Value
-from patient_files.domain import CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
+from jalsa.http.fields import FreeText, Instant, Name, Pattern, PlainDate, Value, state
+from patient_files.domain import ACTIVE, CONSENT, CONSENT_TYPES, EARLIEST_BIRTH, LANGUAGES, LATEST_EXPIRY, SEXES
 from patient_files.http.contacts import check_mailbox, check_price
 from patient_files.policy import CARE
 
@@ -48,7 +48,7 @@ class Email(fields.Email, Value):
     """An address of visible ASCII: what every mail server takes, and nothing that could end a header."""
 
     def __init__(self, **kwargs: Any) -> None:
-        visible = validate.Regexp(r"[!#-~]{3,254}\Z", error="Not a valid email address.")
+        visible = Pattern(r"^[!#-~]{3,254}$", error="Not a valid email address.")
         super().__init__(validate=[visible, check_mailbox], **kwargs)
 
 
@@ -98,10 +98,10 @@ class PatientAnswer(Schema):
     last_name_ar = fields.String(allow_none=True)
     national_id = fields.String(allow_none=True)
     date_of_birth = fields.Date()
-    sex = fields.String(metadata={"description": "M: male, F: female"})
+    sex = fields.String(validate=_sex, metadata={"description": "M: male, F: female"})
     phone = fields.String(allow_none=True, metadata={"description": "E.164"})
     email = fields.String(allow_none=True)
-    preferred_language = fields.String()
+    preferred_language = fields.String(validate=_language)
     active = fields.Boolean()
     created_at = Instant()
 
@@ -109,9 +109,7 @@ class PatientAnswer(Schema):
 class PatientArgs(PageArgs):
     """No search by name or contact here: a URL is logged on its way, and a patient's data must not be."""
 
-    file_number = Value(
-        load_default=None, validate=validate.Regexp(r"FILE-[0-9]{4}-[0-9]{6,9}\Z", error="Not a file number.")
-    )
+    file_number = Value(load_default=None, validate=Pattern(r"^FILE-[0-9]{4}-[0-9]{6,9}$", error="Not a file number."))
 
 
 class SubFileAnswer(Schema):
@@ -120,7 +118,7 @@ class SubFileAnswer(Schema):
     clinic_id = fields.UUID()
     clinic_code = fields.String()
     assigned_provider_id = fields.UUID()
-    status = fields.String()
+    status = fields.String(validate=validate.OneOf([ACTIVE]))
     opened_at = Instant()
 
 
@@ -165,12 +163,12 @@ class ConsentArgs(PageArgs):
 class ConsentAnswer(Answer):
     id = fields.UUID()
     patient_id = fields.UUID()
-    consent_type = fields.String()
+    consent_type = fields.String(validate=_consent_type)
     clinic_id = fields.UUID(allow_none=True)
     signed_by = fields.String()
     signed_at = Instant()
     expires_on = fields.Date(allow_none=True)
-    status = fields.String(metadata={"description": "VALID, EXPIRED or REVOKED"})
+    status = state(CONSENT)
     revoked_at = Instant(allow_none=True)
     revoked_by = fields.String(allow_none=True)
     revoke_reason = restricted(CARE, fields.String(allow_none=True))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from jalsa.service.commands import UNSET, Unset
-from scheduling.domain.hours import WorkingHours
+from scheduling.timetable.hours import WorkingHours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

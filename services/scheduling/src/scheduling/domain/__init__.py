@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from jalsa.service.states import state_machine
-from scheduling.domain.hours import zone_of
+from scheduling.timetable.hours import zone_of
 
 #: What has begun is cancelled by a manager alone.
 SESSION = state_machine(

@@ -14,18 +14,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from scheduling.domain.hours import (
-    PARTS_OF_DAY,
-    Interval,
-    contains,
-    day_of,
-    days,
-    local_day,
-    subtract,
-    weekday_of,
-    zone_of,
-)
-from scheduling.domain.slots import Grid
+from scheduling.timetable.grid import Grid
+from scheduling.timetable.hours import PARTS_OF_DAY, day_of, days, local_day, weekday_of, zone_of
+from scheduling.timetable.intervals import Interval, contains, overlaps, subtract, widened
 
 MIN_SESSIONS, MAX_SESSIONS = 2, 100
 #: Without an end, a package is planned over so many days from its start.
@@ -111,8 +102,8 @@ class Rooms:
         """What is left when a session takes its room, to which no other comes nearer than `apart`."""
         if one.room_id is None or one.room_id not in self.free:
             return self
-        taken = one.starts_at - apart, one.ends_at + apart
-        return replace(self, free={**self.free, one.room_id: subtract(self.free[one.room_id], [taken])})
+        taken = [widened(one.time, apart, apart)]
+        return replace(self, free={**self.free, one.room_id: subtract(self.free[one.room_id], taken)})
 
 
 @dataclass(frozen=True)
@@ -124,6 +115,11 @@ class Occurrence:
     ends_at: datetime
     provider_id: UUID
     room_id: UUID | None = None
+
+    @property
+    def time(self) -> Interval:
+        """From the start to the end."""
+        return self.starts_at, self.ends_at
 
 
 @dataclass(frozen=True)
@@ -281,7 +277,7 @@ class _Planner:
         return [
             o
             for o in self.placed.values()
-            if o.ends_at + apart > start and o.starts_at < end + self.preferences.length + apart
+            if overlaps(widened(o.time, apart, apart), (start, end + self.preferences.length))
         ]
 
     def _slots(
@@ -376,7 +372,7 @@ def _meets(
 ) -> bool:
     for other in others:
         apart = preferences.apart if other.provider_id == provider_id else timedelta(0)
-        if starts_at < other.ends_at + apart and other.starts_at < ends_at + apart:
+        if overlaps(widened(other.time, apart, apart), (starts_at, ends_at)):
             return True
     return False
 

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from scheduling.domain.hours import zone_of
 from scheduling.domain.planning import (
     GAP,
     NO_PROVIDER,
@@ -17,6 +16,7 @@ from scheduling.domain.planning import (
     Failure,
     PlanningPreferences,
 )
+from scheduling.timetable.hours import zone_of
 
 #: Whom a session is to be held by.
 ASSIGNED, CHOSEN, ANYBODY = "ASSIGNED", "CHOSEN", "ANYBODY"

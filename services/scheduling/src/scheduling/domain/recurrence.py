@@ -12,7 +12,7 @@ from itertools import islice
 from dateutil import rrule
 from dateutil.relativedelta import relativedelta
 
-from scheduling.domain.hours import instant_of, wall_time_exists, weekday_of, zone_of
+from scheduling.timetable.hours import instant_of, wall_time_exists, weekday_of, zone_of
 
 #: What a change of one session of a series is to change with it.
 THIS, FOLLOWING, ALL = SCOPES = ("THIS", "FOLLOWING", "ALL")

@@ -1,34 +1,37 @@
 """The data of each event that scheduling publishes: its contract with every reader."""
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
 from jalsa.events.contracts import EventType
 from jalsa.http.fields import Instant
+from scheduling.events.data import EventData
 
 
-class _Clinic(Schema):
-    id = fields.UUID(required=True)
+class _Clinic(EventData):
+    id = fields.UUID(required=True, metadata={"description": "The clinic's id."})
     code = fields.String(required=True)
     name_en = fields.String(required=True)
     name_ar = fields.String(required=True)
 
 
-class _Provider(Schema):
-    id = fields.UUID(required=True)
+class _Provider(EventData):
+    id = fields.UUID(required=True, metadata={"description": "The provider's id."})
     user_id = fields.String(required=True)
     name_en = fields.String(required=True)
     name_ar = fields.String(required=True)
 
 
-class _Room(Schema):
-    id = fields.UUID(required=True)
+class _Room(EventData):
+    id = fields.UUID(required=True, metadata={"description": "The room's id."})
     name = fields.String(required=True)
 
 
-class _Session(Schema):
-    id = fields.UUID(required=True)
-    number = fields.String(required=True)
-    type = fields.String(required=True)
+class _Session(EventData):
+    id = fields.UUID(required=True, metadata={"description": "The session's id."})
+    number = fields.String(
+        required=True, metadata={"description": "The session's number, such as SES-AGDAR-2026-00001."}
+    )
+    type = fields.String(required=True, metadata={"description": "INDIVIDUAL (one patient) or GROUP."})
     starts_at = Instant(required=True)
     ends_at = Instant(required=True)
     duration_minutes = fields.Integer(required=True)
@@ -38,39 +41,43 @@ class _Session(Schema):
     max_capacity = fields.Integer(required=True)
 
 
-class _Package(Schema):
-    id = fields.UUID(required=True)
-    number = fields.String(required=True)
+class _Package(EventData):
+    id = fields.UUID(required=True, metadata={"description": "The package's id."})
+    number = fields.String(required=True, metadata={"description": "The package's number, such as PKG-20261120-0001."})
     session_number = fields.Integer(required=True)
     total_sessions = fields.Integer(required=True)
 
 
-class _Announced(Schema):
+class _Announced(EventData):
     announced_with_package = fields.Boolean(
         required=True,
         metadata={"description": "Whether an event of the package informs the patient, so that this event need not"},
     )
 
 
-class _WhereAndWhen(Schema):
+class _WhereAndWhen(EventData):
     session = fields.Nested(_Session(), required=True)
     clinic = fields.Nested(_Clinic(), required=True)
     provider = fields.Nested(_Provider(), required=True)
     room = fields.Nested(_Room(), required=True, allow_none=True)
 
 
-class _Appointment(Schema):
+class _Appointment(EventData):
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
     patient_id = fields.UUID(required=True)
 
 
-class _SessionMoment(Schema):
+class _SessionMoment(EventData):
     session_id = fields.UUID(required=True)
-    session_number = fields.String(required=True)
+    session_number = fields.String(
+        required=True, metadata={"description": "The session's number, such as SES-AGDAR-2026-00001."}
+    )
 
 
-class ClinicSavedData(Schema):
+class ClinicSavedData(EventData):
+    """A clinic was created or changed."""
+
     clinic_id = fields.UUID(required=True)
     code = fields.String(required=True)
     name_en = fields.String(required=True)
@@ -79,27 +86,35 @@ class ClinicSavedData(Schema):
     active = fields.Boolean(required=True)
 
 
-class ProviderSavedData(Schema):
+class ProviderSavedData(EventData):
+    """A provider was registered or changed."""
+
     provider_id = fields.UUID(required=True)
     user_id = fields.String(required=True)
     name_en = fields.String(required=True)
     name_ar = fields.String(required=True)
     discipline = fields.String(required=True)
     clinic_ids = fields.List(fields.UUID(), required=True)
-    active = fields.Boolean(required=True)
+    active = fields.Boolean(required=True, metadata={"description": "Whether the provider can be booked."})
 
 
 class SessionScheduledData(_WhereAndWhen):
+    """A session was scheduled."""
+
     session_id = fields.UUID(required=True)
     status = fields.String(required=True)
 
 
 class SessionCancelledData(_SessionMoment):
+    """A session was cancelled."""
+
     cancelled_at = Instant(required=True)
     cancelled_by = fields.String(required=True)
 
 
 class AppointmentBookedData(_Appointment, _WhereAndWhen, _Announced):
+    """A patient was booked into a session."""
+
     status = fields.String(required=True)
     booked_at = Instant(required=True)
     booked_by = fields.String(required=True)
@@ -113,13 +128,18 @@ class AppointmentBookedData(_Appointment, _WhereAndWhen, _Announced):
 
 
 class AppointmentConfirmedData(_Appointment):
+    """A patient or the front desk confirmed an appointment."""
+
     session_id = fields.UUID(required=True)
     confirmed_at = Instant(required=True)
     confirmed_by = fields.String(required=True)
 
 
 class AppointmentCancelledData(_Appointment, _Announced):
-    """The reason stays here: it is free text, and may be clinical."""
+    """An appointment was cancelled.
+
+    The reason is left out, because it is free text and may be clinical.
+    """
 
     session_id = fields.UUID(required=True)
     cancelled_at = Instant(required=True)
@@ -127,21 +147,23 @@ class AppointmentCancelledData(_Appointment, _Announced):
     session_cancelled = fields.Boolean(required=True)
 
 
-class _Held(Schema):
-    """Where and when a session was before it moved."""
+class _Held(EventData):
+    """Where and when a session was before it was moved."""
 
-    starts_at = Instant(required=True)
-    ends_at = Instant(required=True)
-    provider_id = fields.UUID(required=True)
+    starts_at = Instant(required=True, metadata={"description": "When the session started."})
+    ends_at = Instant(required=True, metadata={"description": "When the session ended."})
+    provider_id = fields.UUID(required=True, metadata={"description": "The provider who held the session."})
     room_id = fields.UUID(required=True, allow_none=True)
 
 
 class _HeldPlace(_Held):
-    session_id = fields.UUID(required=True)
-    clinic_id = fields.UUID(required=True)
+    session_id = fields.UUID(required=True, metadata={"description": "The session of the appointment."})
+    clinic_id = fields.UUID(required=True, metadata={"description": "The clinic of the session."})
 
 
 class SessionRescheduledData(_WhereAndWhen):
+    """A session was moved to another time, provider or room."""
+
     session_id = fields.UUID(required=True)
     status = fields.String(required=True)
     reschedule_count = fields.Integer(required=True)
@@ -151,11 +173,15 @@ class SessionRescheduledData(_WhereAndWhen):
 
 
 class SessionStartedData(_SessionMoment):
+    """A session was started."""
+
     started_at = Instant(required=True)
     started_by = fields.String(required=True)
 
 
 class SessionCompletedData(_SessionMoment):
+    """A session was completed."""
+
     completed_at = Instant(required=True)
     completed_by = fields.String(required=True)
     attended = fields.Integer(required=True)
@@ -163,18 +189,25 @@ class SessionCompletedData(_SessionMoment):
 
 
 class SessionFilledData(_SessionMoment):
+    """The last spot of a session was taken."""
+
     max_capacity = fields.Integer(required=True)
     filled_at = Instant(required=True)
 
 
 class SessionSpotsOpenedData(_SessionMoment):
+    """A session that was full has free spots again."""
+
     max_capacity = fields.Integer(required=True)
     available_spots = fields.Integer(required=True)
     opened_at = Instant(required=True)
 
 
 class AppointmentRescheduledData(_Appointment, _WhereAndWhen, _Announced):
-    """Either the whole session moved, or this participant alone moved to another session."""
+    """An appointment was moved to another time, provider, room or session.
+
+    Either the whole session was moved, or this patient alone was moved to another session.
+    """
 
     status = fields.String(required=True)
     reschedule_count = fields.Integer(required=True)
@@ -185,6 +218,8 @@ class AppointmentRescheduledData(_Appointment, _WhereAndWhen, _Announced):
 
 
 class AppointmentArrivedData(_Appointment):
+    """A patient checked in."""
+
     session_id = fields.UUID(required=True)
     arrived_at = Instant(required=True)
     arrived_by = fields.String(required=True)
@@ -193,20 +228,24 @@ class AppointmentArrivedData(_Appointment):
 
 
 class AppointmentAttendedData(_Appointment):
+    """A patient attended the session."""
+
     session_id = fields.UUID(required=True)
     attended_at = Instant(required=True)
     attended_by = fields.String(required=True)
 
 
 class AppointmentNoShowData(_Appointment):
+    """A patient did not come."""
+
     session_id = fields.UUID(required=True)
     no_show_at = Instant(required=True)
     marked_by = fields.String(required=True)
     automatic = fields.Boolean(required=True)
 
 
-class _Correction(Schema):
-    """A slip was taken back. The reason stays here: it is free text, and may be clinical."""
+class _Correction(EventData):
+    """The reason of a correction is left out, because it is free text and may be clinical."""
 
     from_status = fields.String(required=True, metadata={"description": "What was recorded by mistake"})
     to_status = fields.String(required=True, metadata={"description": "What it was before, and is again"})
@@ -215,14 +254,19 @@ class _Correction(Schema):
 
 
 class SessionCorrectedData(_SessionMoment, _Correction):
-    """Each appointment whose status changes with it says so itself."""
+    """The start or completion of a session had been recorded by mistake and was taken back.
+
+    Each appointment whose status changes as well has an event of its own.
+    """
 
 
 class AppointmentCorrectedData(_Appointment, _Correction):
+    """An arrival, attendance or no-show had been recorded by mistake and was taken back."""
+
     session_id = fields.UUID(required=True)
 
 
-class _PackageMoment(Schema):
+class _PackageMoment(EventData):
     package_id = fields.UUID(required=True)
     package_number = fields.String(required=True)
     patient_id = fields.UUID(required=True)
@@ -239,6 +283,8 @@ class _PackageOf(_PackageMoment):
 
 
 class PackageCreatedData(_PackageOf):
+    """A package of sessions was created for a patient."""
+
     status = fields.String(required=True)
     session_duration_minutes = fields.Integer(required=True)
     start_date = fields.Date(required=True)
@@ -247,7 +293,7 @@ class PackageCreatedData(_PackageOf):
     created_by = fields.String(required=True)
 
 
-class _PackageAppointment(Schema):
+class _PackageAppointment(EventData):
     session_number = fields.Integer(required=True)
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
@@ -258,7 +304,10 @@ class _PackageAppointment(Schema):
 
 
 class PackageScheduledData(_PackageOf):
-    """All dates of a package that are still to come, whenever several of them were set, moved or given up at once."""
+    """Several dates of a package were set, moved or given up together.
+
+    It carries all dates of the package that are still to come.
+    """
 
     cause = fields.String(
         required=True, metadata={"description": "SCHEDULED, RESCHEDULED, SUBSTITUTED, PAUSED or RESUMED"}
@@ -277,12 +326,17 @@ class PackageScheduledData(_PackageOf):
 
 
 class PackageCompletedData(_PackageMoment):
+    """The last session of a package was completed."""
+
     completed_sessions = fields.Integer(required=True)
     completed_at = Instant(required=True)
 
 
 class PackageReopenedData(_PackageMoment):
-    """A completed package goes on: the outcome that had completed it was taken back, or the patient came late."""
+    """A package that was completed goes on.
+
+    The outcome that had completed it was taken back, or the patient came late.
+    """
 
     completed_sessions = fields.Integer(required=True)
     reopened_at = Instant(required=True)
@@ -290,7 +344,10 @@ class PackageReopenedData(_PackageMoment):
 
 
 class PackageCancelledData(_PackageMoment):
-    """The reason stays here: it is free text, and may be clinical."""
+    """A package was cancelled.
+
+    The reason is left out, because it is free text and may be clinical.
+    """
 
     completed_sessions = fields.Integer(required=True)
     cancelled_appointments = fields.Integer(required=True)
@@ -299,6 +356,8 @@ class PackageCancelledData(_PackageMoment):
 
 
 class WaitlistOfferedData(_WhereAndWhen):
+    """A free spot was offered to a patient on the waitlist."""
+
     entry_id = fields.UUID(required=True)
     offer_id = fields.UUID(required=True)
     patient_id = fields.UUID(required=True)
@@ -306,7 +365,9 @@ class WaitlistOfferedData(_WhereAndWhen):
     expires_at = Instant(required=True)
 
 
-class WaitlistOfferExpiredData(Schema):
+class WaitlistOfferExpiredData(EventData):
+    """An offer ended without being accepted."""
+
     entry_id = fields.UUID(required=True)
     offer_id = fields.UUID(required=True)
     patient_id = fields.UUID(required=True)
@@ -315,12 +376,16 @@ class WaitlistOfferExpiredData(Schema):
     cause = fields.String(required=True)
 
 
-class WaitlistAcceptedData(Schema):
+class WaitlistAcceptedData(EventData):
+    """A patient on the waitlist accepted an offer and was booked."""
+
     entry_id = fields.UUID(required=True)
     offer_id = fields.UUID(required=True)
     patient_id = fields.UUID(required=True)
     session_id = fields.UUID(required=True)
-    appointment_id = fields.UUID(required=True)
+    appointment_id = fields.UUID(
+        required=True, metadata={"description": "The appointment that was booked by accepting the offer."}
+    )
     accepted_at = Instant(required=True)
 
 

@@ -37,7 +37,7 @@ routes = Routes("absences", "Time off, closures and public holidays, the tenant'
 _TIME_OFF = schemas.TimeOffAnswer()
 _PROPOSED_FOR = ProposedFor()
 _CLOSURE = schemas.ClosureAnswer()
-_SETTINGS = schemas.SettingsBody()
+_SETTINGS = schemas.SettingsAnswer()
 
 
 @routes.view(
@@ -128,7 +128,7 @@ def get_settings() -> Response:
     return json_with_etag(_SETTINGS.dump(queries.settings(current_db())))
 
 
-@routes.view("/settings", "PUT", permission="setup.write", body=_SETTINGS, response=_SETTINGS)
+@routes.view("/settings", "PUT", permission="setup.write", body=schemas.SettingsBody(), response=_SETTINGS)
 def put_settings(command: PutSettings) -> Response:
     """Set the tenant's own rules."""
     check_if_match(_SETTINGS.dump(queries.settings(current_db())))

@@ -14,13 +14,13 @@ from jalsa.service import clock
 from jalsa.service.errors import Forbidden, InvalidField, NotFound
 from jalsa.service.policy import PUBLIC, Principal
 from scheduling.commands.calendar import ReadFeed, ShowCalendar
-from scheduling.domain.hours import local_day, zone_of
 from scheduling.http.answers import response_with_extras
 from scheduling.http.ics import calendar_of
 from scheduling.http.schemas import reading as schemas
 from scheduling.models import CalendarLink, Clinic, Provider
 from scheduling.operations import calendar_links
 from scheduling.queries import calendar
+from scheduling.timetable.hours import local_day, zone_of
 
 routes = Routes("calendar", "The calendar and its feeds")
 
@@ -64,7 +64,7 @@ def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
     The address is kept nowhere, so a repeat with the same Idempotency-Key makes another one.
     """
     made = calendar_links.make(current_db(), _own_provider(provider_id), now=clock.now())
-    path = url_for("calendar.read_feed", provider_id=provider_id, token=made.token)
+    path = url_for("calendar.read_calendar_feed", provider_id=provider_id, token=made.token)
     return response_with_extras(_LINK.dump(made.link), 201, path=path)
 
 
@@ -89,7 +89,7 @@ def withdraw_link(provider_id: UUID) -> Response:
     query=schemas.FeedArgs(),
     text_types=("text/calendar",),
 )
-def read_feed(asked: ReadFeed, provider_id: UUID) -> Response:
+def read_calendar_feed(asked: ReadFeed, provider_id: UUID) -> Response:
     """A provider's sessions from 30 days ago to 180 days ahead, as iCalendar; opened by the secret in its address."""
     tenant = calendar_links.tenant_of(asked.token)
     if tenant is None:

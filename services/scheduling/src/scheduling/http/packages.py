@@ -11,13 +11,13 @@ from jalsa.http import Routes, check_if_match, current_db, json_with_etag, page,
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling.domain.hours import zone_of
 from scheduling.domain.planning import Failure, Occurrence, Planned
 from scheduling.http.schedules import check_package, check_session
 from scheduling.http.schemas import packages as schemas
 from scheduling.models import Package, PackageSession, Participant
 from scheduling.operations import packages as operations
 from scheduling.queries import packages as read
+from scheduling.timetable.hours import zone_of
 
 routes = Routes("packages", "Packages: 2 to 100 sessions scheduled together")
 

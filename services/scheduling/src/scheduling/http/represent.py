@@ -12,6 +12,8 @@ from scheduling.domain import PARTICIPANT, check_in_blockers
 from scheduling.http.schemas.sessions import ParticipantAnswer, SessionAnswer
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations.attendance import blocker_details, late_minutes
+from scheduling.timetable.conflicts import absences_over
+from scheduling.timetable.spots import Spots, spots_of
 
 # the answers' fields: those that a row does not have are computed here
 _SESSION = tuple(SessionAnswer().fields)
@@ -21,7 +23,7 @@ _PARTICIPANT = tuple(ParticipantAnswer().fields)
 def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, dict[str, Any]]:
     """Sessions with their spots counted, and the absences that affect them."""
     ids = [row.id for row in rows]
-    spots, blocked = queries.spots(db, ids), queries.blocked(db, ids)
+    spots, blocked = spots_of(db, ids), absences_over(db, ids)
     return {row.id: _session(row, spots[row.id], blocked[row.id]) for row in rows}
 
 
@@ -31,7 +33,7 @@ def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dic
     return {row.id: participant(row, standings[row.id], now) for row in rows}
 
 
-def _session(row: ClinicalSession, spots: queries.Spots, blocked: Sequence[str]) -> dict[str, Any]:
+def _session(row: ClinicalSession, spots: Spots, blocked: Sequence[str]) -> dict[str, Any]:
     return {
         **{name: getattr(row, name, None) for name in _SESSION},
         "service_type": row.service_type.code,

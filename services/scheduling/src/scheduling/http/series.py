@@ -24,7 +24,6 @@ from jalsa.service.errors import NotFound
 from scheduling import queries
 from scheduling.commands.series import CreateSeries, FindSeries, JoinSeries, LeaveSeries
 from scheduling.commands.sessions import FindSessions
-from scheduling.domain.hours import day_of
 from scheduling.http import represent
 from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_override
@@ -36,6 +35,7 @@ from scheduling.models import SeriesMember, SessionSeries
 from scheduling.operations import roster
 from scheduling.operations import series as operations
 from scheduling.queries import series as read
+from scheduling.timetable.hours import day_of
 
 routes = Routes("series", "Recurring group sessions, and their standing rosters")
 

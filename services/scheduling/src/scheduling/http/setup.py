@@ -27,6 +27,7 @@ from scheduling.domain import DISCIPLINES
 from scheduling.http.schemas import setup as schemas
 from scheduling.models import Clinic, Provider, Room, ServiceType
 from scheduling.operations import setup as operations
+from scheduling.timetable.weeks import working_hours
 
 R = TypeVar("R", bound=TenantRow)
 
@@ -124,7 +125,7 @@ def update_provider(command: commands.ChangeProvider, provider_id: UUID) -> Resp
 def get_working_hours(provider_id: UUID) -> Response:
     """A provider's week, in the wall time of each clinic."""
     provider = _found(Provider, provider_id, "provider")
-    return json_with_etag(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
+    return json_with_etag(_HOURS.dump({"items": working_hours(current_db(), provider.id)}))
 
 
 @routes.view(
@@ -133,7 +134,7 @@ def get_working_hours(provider_id: UUID) -> Response:
 def put_working_hours(command: commands.SetWorkingHours, provider_id: UUID) -> Response:
     """Replace a provider's week."""
     provider = _found(Provider, provider_id, "provider", lock=True)
-    check_if_match(_HOURS.dump({"items": queries.working_hours(current_db(), provider.id)}))
+    check_if_match(_HOURS.dump({"items": working_hours(current_db(), provider.id)}))
     return json_with_etag(_HOURS.dump({"items": operations.set_working_hours(current_db(), provider, command)}))
 
 

@@ -4,10 +4,12 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Date, FetchedValue, ForeignKeyConstraint, Text, Time
+from sqlalchemy import ARRAY, ColumnElement, Computed, Date, FetchedValue, ForeignKeyConstraint, Text, Time, func
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from jalsa.db.transactions import Instant, TenantRow
+from scheduling.domain import LIVE_PARTICIPANT, LIVE_SESSION
 from scheduling.models.setup import Base, Clinic, Provider, Room, ServiceType
 
 if TYPE_CHECKING:
@@ -73,6 +75,21 @@ class ClinicalSession(TenantRow, Base):
         viewonly=True, primaryjoin="foreign(ClinicalSession.service_type_id) == ServiceType.id"
     )
 
+    @hybrid_property
+    def live(self) -> bool:
+        """Whether it takes up its provider and room; in a statement the database's own `live_session`."""
+        return self.status in LIVE_SESSION
+
+    @live.inplace.expression
+    @classmethod
+    def _live(cls) -> ColumnElement[bool]:
+        return func.live_session(cls.status)
+
+    @property
+    def time(self) -> tuple[datetime, datetime]:
+        """From the start to the end."""
+        return self.starts_at, self.ends_at
+
     @property
     def duration_minutes(self) -> int:
         """From the start to the end."""
@@ -99,6 +116,8 @@ class Participant(TenantRow, Base):
     session_id: Mapped[UUID]
     patient_id: Mapped[UUID]
     status: Mapped[str] = mapped_column(default="BOOKED")
+    # whether it takes up a spot; the database makes it
+    live: Mapped[bool] = mapped_column(Computed(f"status IN {LIVE_PARTICIPANT}", persisted=True), deferred=True)
     notes: Mapped[str | None]
     # the session's time, kept here by a foreign key with ON UPDATE CASCADE, for the patient's exclusion constraint
     starts_at: Mapped[datetime] = mapped_column(Instant)

@@ -14,9 +14,11 @@ from scheduling.commands.absences import AddClosure, AddTimeOff
 from scheduling.commands.setup import PutSettings
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Settings, TimeOff
 from scheduling.operations import spots
-from scheduling.operations.locks import lock, lock_sessions
+from scheduling.operations.locks import lock_sessions
 from scheduling.operations.setup import active_clinic
 from scheduling.queries.met import same_closure
+from scheduling.timetable.locks import lock
+from scheduling.timetable.spots import spots_of
 
 
 def add_time_off(db: Session, provider: Provider, command: AddTimeOff, *, now: datetime) -> TimeOff:
@@ -75,7 +77,7 @@ def remove(db: Session, absence: TimeOff | Closure, *, now: datetime) -> None:
     hit = _held(db, absence, now)
     db.delete(absence)
     db.flush()
-    there = queries.spots(db, [session.id for session in hit])
+    there = spots_of(db, [session.id for session in hit])
     for session in hit:
         if free := there[session.id].available:
             spots.free(db, session, were_available=free, now=now)

@@ -14,6 +14,7 @@ from jalsa.db.transactions import context_of
 from scheduling import domain, errors, events, queries
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import timing
+from scheduling.timetable.spots import spots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def no_show(
     domain.PARTICIPANT.check(participant.status, "NO_SHOW")
     session = participant.session
     timing.check_begun(session, override_reason, now=now)
-    were_available = queries.spots(db, [session.id])[session.id].available
+    were_available = spots_of(db, [session.id])[session.id].available
     mark_missed(db, participant, reason or override_reason, override_reason, now=now)
     return NoShow(participant, session, were_available)
 

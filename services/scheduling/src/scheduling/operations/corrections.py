@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import Conflict
 from scheduling import domain, errors, events
-from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import progress, sessions, spots, use_cases
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.queries import corrections as read
 from scheduling.queries.waitlist import sessions_offered_to
+from scheduling.timetable.hours import day_of
 
 #: What each outcome has left in its row, the instant first.
 _LEFT_BY = {

@@ -1,7 +1,7 @@
-"""The locks under which a session is placed: sorted, so that two bookings never wait for each other in a circle.
+"""The locks of patients, sessions, packages and the waitlist; those of providers and rooms are in `timetable.locks`.
 
 The order of all: patients, the rows of sessions that exist, those of packages, then clinics, providers, rooms, then
-the waitlist.
+the waitlist. So two bookings never wait for each other in a circle.
 """
 
 from collections.abc import Iterable
@@ -11,12 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
+from scheduling.timetable.locks import lock_keys
 
-_LOCK = text("""
-    SELECT CASE WHEN key LIKE 'shared:%' THEN pg_advisory_xact_lock_shared(hashtextextended(substr(key, 8), 0))
-                ELSE pg_advisory_xact_lock(hashtextextended(key, 0)) END
-    FROM unnest(CAST(:keys AS text[])) AS key
-""")
 _LOCK_ROWS = text("SELECT FROM sessions WHERE id = ANY (CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 _LOCK_FREE_ROW = text("SELECT id FROM sessions WHERE id = :id FOR UPDATE SKIP LOCKED")
 _LOSE = text("DO $$ BEGIN RAISE 'a row is taken' USING ERRCODE = 'serialization_failure'; END $$")
@@ -29,30 +25,9 @@ _LOCK_PACKAGES = text("""
 """)
 
 
-def lock(
-    db: Session,
-    *,
-    open_clinics: Iterable[UUID] = (),
-    closing_clinics: Iterable[UUID] = (),
-    providers: Iterable[UUID] = (),
-    rooms: Iterable[UUID] = (),
-) -> None:
-    """Keep everybody else from booking these providers and rooms until the transaction ends (promise P1).
-
-    Any number may book in clinics that stay open; whoever closes them is alone.
-    """
-    keys = [
-        *sorted(f"shared:clinic:{c}" for c in open_clinics),
-        *sorted(f"clinic:{c}" for c in closing_clinics),
-        *sorted(f"provider:{p}" for p in providers),
-        *sorted(f"room:{r}" for r in rooms),
-    ]
-    db.execute(_LOCK, {"keys": keys})
-
-
 def lock_patients(db: Session, patients: Iterable[UUID]) -> None:
     """Keep everybody else from booking these patients; before all other locks."""
-    db.execute(_LOCK, {"keys": sorted(f"patient:{p}" for p in patients)})
+    lock_keys(db, sorted(f"patient:{p}" for p in patients))
 
 
 def lock_sessions(db: Session, session_ids: Iterable[UUID]) -> None:
@@ -84,4 +59,4 @@ def lock_waitlist(db: Session) -> None:
     Whoever changes entries or offers holds it, beside the row of the session whose spots are offered. So nobody is
     offered two spots at once, and entries and offers need no locks of their own.
     """
-    db.execute(_LOCK, {"keys": [f"waitlist:{context_of(db).tenant}"]})
+    lock_keys(db, [f"waitlist:{context_of(db).tenant}"])

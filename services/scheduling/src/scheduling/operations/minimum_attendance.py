@@ -13,6 +13,7 @@ from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.sessions import locked_session
 from scheduling.operations.use_cases import cancel_session, move_participant
 from scheduling.queries.waitlist import sessions_offered_to
+from scheduling.timetable.spots import spots_of
 
 
 def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
@@ -21,7 +22,7 @@ def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
     due = session is not None and session.decision is None and session.decision_at and session.decision_at <= now
     if session is None or not due or session.status != "SCHEDULED":
         return False
-    taken = queries.spots(db, [session.id])[session.id].taken
+    taken = spots_of(db, [session.id])[session.id].taken
     session.decision = "NEEDED" if taken < (session.min_participants or 0) else "MET"
     session.change_reason = None
     db.flush()

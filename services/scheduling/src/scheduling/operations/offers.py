@@ -11,6 +11,7 @@ from scheduling import domain, errors, events, queries
 from scheduling.models import ClinicalSession, WaitlistEntry, WaitlistOffer
 from scheduling.operations.locks import lock_waitlist
 from scheduling.queries import waitlist as waitlist_queries
+from scheduling.timetable.conflicts import absences_over
 
 
 def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> int:
@@ -22,7 +23,7 @@ def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> 
     soon = session.starts_at - now < timedelta(minutes=domain.MIN_OFFER_MINUTES)
     if soon or not free or waitlist_queries.next_in_line(db, session) is None:
         return 0
-    if queries.blocked(db, [session.id])[session.id]:
+    if absences_over(db, [session.id])[session.id]:
         return 0
     lock_waitlist(db)
     lasts = timedelta(minutes=queries.settings(db).offer_minutes)

@@ -17,7 +17,6 @@ from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField
 from scheduling import domain, errors
 from scheduling.commands.appointments import BookAppointment, RescheduleParticipant
-from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.domain.planning import Occurrence, Planned, warnings
 from scheduling.domain.reasons import warning
 from scheduling.events import packages as package_events
@@ -28,6 +27,7 @@ from scheduling.operations.planning import Task
 from scheduling.operations.progress import SUBSTITUTE, assign, finish, move, note_provider, unpause
 from scheduling.operations.series_edits import Move, in_order
 from scheduling.queries.packages import LockedPackage
+from scheduling.timetable.hours import day_of, instant_of, zone_of
 
 Placed = tuple[PackageSession, Participant]
 

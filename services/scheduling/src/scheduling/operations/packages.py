@@ -14,7 +14,6 @@ from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
 from scheduling import domain, errors, events
 from scheduling.commands.sessions import SessionDetails
-from scheduling.domain.hours import TOO_FAR_AHEAD, day_of, last_day
 from scheduling.domain.planning import DEFAULT_WISHES, Failure, Occurrence, Planned
 from scheduling.events import packages as package_events
 from scheduling.models import Clinic, Package, PackageSession, Participant, Provider, ServiceType
@@ -30,6 +29,7 @@ from scheduling.operations.setup import active_clinic, check_zone
 from scheduling.queries import packages as read
 from scheduling.queries.packages import LockedPackage
 from scheduling.queries.waitlist import sessions_offered_to, waits
+from scheduling.timetable.hours import TOO_FAR_AHEAD, day_of, last_day
 
 
 @dataclass(frozen=True)
@@ -408,13 +408,5 @@ def _book(
 
 def placement_at(db: Session, package: Package, one: Occurrence) -> Placement:
     """The placement of an occurrence, with all that belongs to it loaded. Raises 422 for a room that is inactive."""
-    return Placement(
-        clinic=package.clinic,
-        provider=db.get_one(Provider, one.provider_id),
-        room=active_room(db, one.room_id, package.clinic),
-        service_type=package.service_type,
-        starts_at=one.starts_at,
-        ends_at=one.ends_at,
-        buffer_before_minutes=package.service_type.buffer_before_minutes,
-        buffer_after_minutes=package.service_type.buffer_after_minutes,
-    )
+    provider, room = db.get_one(Provider, one.provider_id), active_room(db, one.room_id, package.clinic)
+    return Placement.of(package.clinic, provider, room, package.service_type, one.starts_at, one.ends_at)

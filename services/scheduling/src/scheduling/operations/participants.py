@@ -26,6 +26,7 @@ from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.placing import absences, apply_override
 from scheduling.operations.sessions import give_up_spot, place_session
 from scheduling.queries import waitlist as waitlist_queries
+from scheduling.timetable.spots import Spots, spots_of
 
 _BOOKING_FACTS = text("""
     SELECT active, consented, taken, held AS offered_spots, offered, enrolled, busy, blocked, waits, elsewhere
@@ -160,7 +161,7 @@ def take_spot(
     participant.appointment_number = _stored(db, participant, domain.local_year(now, session.clinic.timezone))
     events.appointment_booked(db, participant, session, now)
     # an appointment that is only now made cannot have been cleared
-    now_there = queries.Spots(session.max_capacity, facts.taken + 1, facts.offered_spots)
+    now_there = _spots(session, facts).with_one_more()
     standing = queries.Standing(now_there, cleared=False, consented=facts.consented, blocked=facts.blocked)
     if not facts.consented:
         ended = queries.ended_consents(db, spot.patient_id)
@@ -200,7 +201,7 @@ def cancel(
     domain.PARTICIPANT.check(participant.status, "CANCELLED")
     session = participant.session
     timing.check_not_begun(session, override_reason, now=now)
-    were_available = queries.spots(db, [session.id])[session.id].available
+    were_available = spots_of(db, [session.id])[session.id].available
     give_up_spot(participant, context_of(db).actor, reason or override_reason, now)
     participant.change_reason = override_reason or reason
     db.flush()
@@ -256,7 +257,7 @@ def move(
     participant.change_reason = reason
     db.flush()
     events.appointment_rescheduled(db, participant, session, previous, now)
-    if not facts.offered and facts.taken + facts.offered_spots + 1 >= session.max_capacity:
+    if not facts.offered and _spots(session, facts).with_one_more().full:
         events.session_filled(db, session, now)
     return participant
 
@@ -369,7 +370,12 @@ def check_spot(session: ClinicalSession, facts: BookingFacts) -> None:
     """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no spot there."""
     if facts.enrolled:
         raise errors.AlreadyEnrolled
-    if facts.taken + facts.offered_spots >= session.max_capacity:
+    if _spots(session, facts).full:
         raise errors.SessionFull
     if facts.busy:
         raise errors.PatientBusy
+
+
+def _spots(session: ClinicalSession, facts: BookingFacts) -> Spots:
+    """The session's spots as a held patient finds them: one that is offered to the patient is not held for others."""
+    return Spots(session.max_capacity, facts.taken, facts.offered_spots)

@@ -3,69 +3,60 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Self
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from jalsa.service.commands import value_or
 from jalsa.service.errors import InvalidField, Message
 from scheduling import domain, errors, queries
 from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
-from scheduling.domain.hours import TOO_FAR_AHEAD, contains, day_of, last_day, open_intervals
-from scheduling.errors import ClosureMet, PlacementRefused, SessionMet
+from scheduling.errors import PlacementRefused
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
-from scheduling.operations.locks import lock
 from scheduling.operations.setup import active_clinic, check_zone
-from scheduling.queries.met import closure_on, session_met
+from scheduling.timetable.conflicts import conflicts
+from scheduling.timetable.hours import TOO_FAR_AHEAD, day_of, last_day
+from scheduling.timetable.locks import lock_placements
+from scheduling.timetable.occupancy import Occupancy
 
-# No session is longer than MAX_MINUTES and no buffer than MAX_BUFFER_MINUTES, so what stands in the way has begun at
-# most that long before: a range of a B-tree, many times cheaper than the exclusion constraints' own index.
-# 2: the sessions themselves overlap; 1: only their buffers do.
-_CONFLICTS = text("""
-    SELECT
-      (SELECT max(CASE WHEN starts_at < :ends AND ends_at > :starts THEN 2 ELSE 1 END) FROM sessions
-       WHERE status <> 'CANCELLED' AND provider_id = :provider AND id <> ALL (CAST(:moving AS uuid[]))
-       AND starts_at > :earliest AND starts_at < :latest
-       AND starts_at - buffer_before_minutes * interval '1 minute' < :blocked_to
-       AND ends_at + buffer_after_minutes * interval '1 minute' > :blocked_from) AS provider,
-      (SELECT max(CASE WHEN starts_at < :ends AND ends_at > :starts THEN 2 ELSE 1 END) FROM sessions
-       WHERE status <> 'CANCELLED' AND room_id = CAST(:room AS uuid) AND id <> ALL (CAST(:moving AS uuid[]))
-       AND starts_at > :earliest AND starts_at < :latest
-       AND starts_at - buffer_before_minutes * interval '1 minute' < :blocked_to
-       AND ends_at + buffer_after_minutes * interval '1 minute' > :blocked_from) AS room,
-      EXISTS (SELECT FROM time_off
-              WHERE provider_id = :provider AND starts_at < :ends AND ends_at > :starts) AS away,
-      EXISTS (SELECT FROM closures WHERE (clinic_id IS NULL OR clinic_id = :clinic)
-              AND starts_on <= :last_day AND ends_on >= :first_day) AS closed
-""")
 _TOO_LATE = Message("A walk-in started at most {minutes} minutes ago.", minutes=domain.WALK_IN_MINUTES)
-_MARGIN = timedelta(minutes=domain.MAX_MINUTES + domain.MAX_BUFFER_MINUTES)
 
 
-@dataclass(frozen=True)
-class Placement:
-    """Where and when a session is to be, with all that belongs to it loaded. Instants are UTC."""
+@dataclass(frozen=True, kw_only=True)
+class Placement(Occupancy):
+    """What a session is to take up, with the records that belong to it."""
 
     clinic: Clinic
     provider: Provider
     room: Room | None
     service_type: ServiceType
-    starts_at: datetime
-    ends_at: datetime
-    buffer_before_minutes: int
-    buffer_after_minutes: int
 
-    @property
-    def blocked_from(self) -> datetime:
-        """From when on provider and room are taken up."""
-        return self.starts_at - timedelta(minutes=self.buffer_before_minutes)
-
-    @property
-    def blocked_to(self) -> datetime:
-        """Until when provider and room are taken up."""
-        return self.ends_at + timedelta(minutes=self.buffer_after_minutes)
+    @classmethod
+    def of(
+        cls,
+        clinic: Clinic,
+        provider: Provider,
+        room: Room | None,
+        service_type: ServiceType,
+        starts_at: datetime,
+        ends_at: datetime,
+    ) -> Self:
+        """A placement with the buffers that the service type has now. Instants are UTC."""
+        return cls(
+            clinic_id=clinic.id,
+            timezone=clinic.timezone,
+            provider_id=provider.id,
+            room_id=room.id if room else None,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            buffer_before_minutes=service_type.buffer_before_minutes,
+            buffer_after_minutes=service_type.buffer_after_minutes,
+            clinic=clinic,
+            provider=provider,
+            room=room,
+            service_type=service_type,
+        )
 
 
 def placement_of(
@@ -86,16 +77,8 @@ def placement_of(
     if day_of(wanted.starts_at, clinic.timezone) > last_day(now, clinic.timezone):
         raise InvalidField("starts_at", TOO_FAR_AHEAD)
     minutes = wanted.duration_minutes or service_type.default_duration_minutes
-    return Placement(
-        clinic=clinic,
-        provider=provider,
-        room=room,
-        service_type=service_type,
-        starts_at=wanted.starts_at,
-        ends_at=wanted.starts_at + timedelta(minutes=minutes),
-        buffer_before_minutes=service_type.buffer_before_minutes,
-        buffer_after_minutes=service_type.buffer_after_minutes,
-    )
+    ends_at = wanted.starts_at + timedelta(minutes=minutes)
+    return Placement.of(clinic, provider, room, service_type, wanted.starts_at, ends_at)
 
 
 def new_placement(db: Session, session: ClinicalSession, wanted: NewPlacement, *, now: datetime) -> Placement:
@@ -116,16 +99,6 @@ def new_placement(db: Session, session: ClinicalSession, wanted: NewPlacement, *
     return placement_of(db, whole, now=now, begun=begun)
 
 
-def lock_placements(db: Session, placements: Sequence[Placement]) -> None:
-    """Keep everybody else from these providers and rooms, and from closing these clinics, in one fixed order."""
-    lock(
-        db,
-        open_clinics={p.clinic.id for p in placements},
-        providers={p.provider.id for p in placements},
-        rooms={p.room.id for p in placements if p.room},
-    )
-
-
 def take(db: Session, placement: Placement, override: Override | None, moving: Sequence[UUID] = ()) -> list[str]:
     """Lock a free placement and return the rules that the override lifts.
 
@@ -139,42 +112,10 @@ def take(db: Session, placement: Placement, override: Override | None, moving: S
     return apply_override(conflicts(db, placement, moving), override)
 
 
-def conflicts(db: Session, placement: Placement, moving: Iterable[UUID] = ()) -> list[PlacementRefused]:
-    """All conflicts of a placement, read under its locks. The sessions that are `moving` away do not count."""
-    against = db.execute(_CONFLICTS, _asked(placement, moving)).one()
-    found: list[PlacementRefused] = []
-    if not _within_hours(db, placement):
-        found.append(errors.OutsideWorkingHours())
-    if against.away:
-        found.append(errors.ProviderAway())
-    if against.closed:
-        found.append(_closed(db, placement))
-    if against.provider:
-        met = _met(db, placement, moving, provider_id=placement.provider.id)
-        found.append(errors.ProviderBusy(met) if against.provider > 1 else errors.ProviderBuffered(met))
-    if against.room and placement.room:
-        met = _met(db, placement, moving, room_id=placement.room.id)
-        found.append(errors.RoomBusy(met) if against.room > 1 else errors.RoomBuffered(met))
-    return found
-
-
 def absences(rules: Iterable[str]) -> list[PlacementRefused]:
-    """The same for the absences that lie over a session where it is: see `queries.blocked`."""
+    """The same for the absences that lie over a session where it is: see `timetable.conflicts.absences_over`."""
     kinds = {errors.TIME_OFF: errors.ProviderAwayFromSession, errors.CLOSURE: errors.ClinicClosedOverSession}
     return [kinds[rule]() for rule in rules]
-
-
-def clashes(placement: Placement, other: Placement) -> list[PlacementRefused]:
-    """The conflicts between two placements: one provider or one room cannot be in both at the same time."""
-    if placement.blocked_from >= other.blocked_to or other.blocked_from >= placement.blocked_to:
-        return []
-    overlap = placement.starts_at < other.ends_at and other.starts_at < placement.ends_at
-    found: list[PlacementRefused] = []
-    if placement.provider is other.provider:
-        found.append(errors.ProviderBusy() if overlap else errors.ProviderBuffered())
-    if placement.room is not None and placement.room is other.room:
-        found.append(errors.RoomBusy() if overlap else errors.RoomBuffered())
-    return found
 
 
 def apply_override(found: Sequence[PlacementRefused], override: Override | None) -> list[str]:
@@ -189,60 +130,9 @@ def unresolved_conflicts(found: Sequence[PlacementRefused], override: Override |
     return [c for c in found if override is None or c.rule is None]
 
 
-def _met(db: Session, placement: Placement, moving: Iterable[UUID], **owner: UUID) -> SessionMet | None:
-    """The session that a placement meets: of one that overlaps itself, else of one whose buffers do."""
-    session = session_met(
-        db,
-        (placement.starts_at, placement.ends_at),
-        (placement.blocked_from, placement.blocked_to),
-        earliest=placement.blocked_from - _MARGIN,
-        moving=list(moving),
-        **owner,
-    )
-    return SessionMet(session.id, session.session_number) if session else None
-
-
-def _closed(db: Session, placement: Placement) -> PlacementRefused:
-    days = (
-        day_of(placement.starts_at, placement.clinic.timezone),
-        day_of(_last_instant(placement), placement.clinic.timezone),
-    )
-    closure = closure_on(db, placement.clinic.id, *days)
-    names = closure.name_en, closure.name_ar
-    return errors.ClinicClosed(ClosureMet(closure.id, closure.kind, *names, closure.starts_on, closure.ends_on))
-
-
 def _may_be_entered(wanted: WantedPlacement, now: datetime) -> bool:
     overridden = wanted.override is not None
     return domain.past_rules(wanted.starts_at, now, walk_in=wanted.walk_in, overridden=overridden) is not None
-
-
-def _last_instant(placement: Placement) -> datetime:
-    return placement.ends_at - timedelta(microseconds=1)
-
-
-def _within_hours(db: Session, placement: Placement) -> bool:
-    hours = queries.working_hours(db, placement.provider.id)
-    zone = placement.clinic.timezone
-    days = day_of(placement.starts_at, zone), day_of(placement.ends_at, zone)
-    return contains(open_intervals(hours, placement.clinic.id, zone, *days), placement.starts_at, placement.ends_at)
-
-
-def _asked(placement: Placement, moving: Iterable[UUID]) -> dict[str, Any]:
-    return {
-        "provider": placement.provider.id,
-        "room": placement.room.id if placement.room else None,
-        "clinic": placement.clinic.id,
-        "starts": placement.starts_at,
-        "ends": placement.ends_at,
-        "blocked_from": placement.blocked_from,
-        "blocked_to": placement.blocked_to,
-        "earliest": placement.blocked_from - _MARGIN,
-        "latest": placement.blocked_to + _MARGIN,
-        "first_day": day_of(placement.starts_at, placement.clinic.timezone),
-        "last_day": day_of(_last_instant(placement), placement.clinic.timezone),
-        "moving": list(moving),
-    }
 
 
 def active_provider(db: Session, provider_id: UUID, clinic: Clinic | None, field: str = "provider_id") -> Provider:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from scheduling.domain.hours import PARTS_OF_DAY, day_of, last_day, zone_of
 from scheduling.domain.planning import (
     OPEN_PERIOD_DAYS,
     STEP_MINUTES,
@@ -23,9 +22,10 @@ from scheduling.domain.planning import (
 from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason
 from scheduling.errors import Unplaced
 from scheduling.models import Package, PackageSession
-from scheduling.operations.locks import lock
-from scheduling.queries.availability import Search
-from scheduling.queries.planning import FreeTime, free_time, qualified, rooms_of
+from scheduling.queries.planning import PlanningTime, planning_time, qualified, rooms_of
+from scheduling.timetable.free_time import Search
+from scheduling.timetable.hours import PARTS_OF_DAY, day_of, last_day, zone_of
+from scheduling.timetable.locks import lock
 
 #: How an alternative differs from what was asked for.
 OTHER_DAY, OTHER_PROVIDER, LATER = "OTHER_DAY", "OTHER_PROVIDER", "LATER"
@@ -180,7 +180,7 @@ def _time_for(
     return options, free.rooms and replace(free.rooms, required=required)
 
 
-def _plan(task: Task, free: FreeTime, preferences: PlanningPreferences) -> list[Planned]:
+def _plan(task: Task, free: PlanningTime, preferences: PlanningPreferences) -> list[Planned]:
     """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best.
 
     Where nobody is possible, the reason names what all of them have in common.
@@ -203,7 +203,9 @@ def _plan(task: Task, free: FreeTime, preferences: PlanningPreferences) -> list[
     return best if fits else with_any(ones)
 
 
-def _options(task: Task, free: FreeTime, anybody: Sequence[ProviderOption]) -> Mapping[int, Sequence[ProviderOption]]:
+def _options(
+    task: Task, free: PlanningTime, anybody: Sequence[ProviderOption]
+) -> Mapping[int, Sequence[ProviderOption]]:
     return {
         package_session.session_number: free.of(package_session.assigned_to) if package_session.assigned_to else anybody
         for package_session in task.package_sessions
@@ -235,7 +237,7 @@ def _free(
     rooms: Collection[UUID] = (),
     minutes: int | None = None,
     locked: bool = False,
-) -> FreeTime:
+) -> PlanningTime:
     """The free time until the last day; with the package's room, with any of the clinic's, or with those named.
 
     What is too short for the package's sessions, or for so many minutes, is not in it.
@@ -257,7 +259,7 @@ def _free(
         patient_id=package.patient_id,
         moving=task.moving,
     )
-    return free_time(db, search, provider_ids)
+    return planning_time(db, search, provider_ids)
 
 
 def _preferred(written: str | None) -> time | str | None:

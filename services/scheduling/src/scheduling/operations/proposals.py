@@ -19,19 +19,14 @@ from scheduling.models import ClinicalSession, Closure, Package, TimeOff
 from scheduling.operations import sessions, use_cases
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.packages import announce
-from scheduling.operations.placing import (
-    Placement,
-    apply_override,
-    clashes,
-    conflicts,
-    lock_placements,
-    new_placement,
-    unresolved_conflicts,
-)
+from scheduling.operations.placing import Placement, apply_override, new_placement, unresolved_conflicts
 from scheduling.operations.series import refused
 from scheduling.operations.series_edits import Move, in_order
 from scheduling.queries.packages import package_sessions_in, package_with_sessions
 from scheduling.queries.proposals import Proposal, propose, spots
+from scheduling.timetable.conflicts import clashes, conflicts
+from scheduling.timetable.intervals import overlaps
+from scheduling.timetable.locks import lock_placements
 
 #: What an item names unless it takes what is proposed.
 _NAMED = {SUBSTITUTE: "provider_id", MOVE: "starts_at"}
@@ -227,9 +222,7 @@ def _busy_patients(
         sessions.check_patients(db, item.session, placement, leaving)
     except Conflict as error:
         yield error
-    meeting = (
-        m for m in moves if m.placement.starts_at < placement.ends_at and placement.starts_at < m.placement.ends_at
-    )
+    meeting = (m for m in moves if overlaps(m.placement.time, placement.time))
     busy = {item.spots[patient] for m in meeting for patient in item.spots.keys() & m.item.spots.keys()}
     if busy:
         yield errors.ParticipantsBusy(list(busy))

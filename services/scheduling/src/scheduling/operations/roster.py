@@ -13,12 +13,12 @@ from jalsa.service.ids import new_id
 from scheduling import errors, queries
 from scheduling.commands.appointments import BookParticipant
 from scheduling.commands.series import JoinSeries, LeaveSeries
-from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.models import SeriesMember, SessionSeries
 from scheduling.operations import participants, use_cases
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.series import refused
 from scheduling.queries.series import coming, coming_spots, current_member
+from scheduling.timetable.hours import day_of, instant_of, zone_of
 
 
 @dataclass(frozen=True)

@@ -13,20 +13,15 @@ from jalsa.service.ids import new_id
 from scheduling import errors, events
 from scheduling.commands.placements import Override
 from scheduling.commands.series import CreateSeries
-from scheduling.domain.hours import TOO_FAR_AHEAD, last_day
 from scheduling.domain.recurrence import Occurrence, Rule, days_of, occurrences, parse_rule
 from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession, SessionSeries
-from scheduling.operations.placing import (
-    Placement,
-    apply_override,
-    conflicts,
-    lock_placements,
-    placement_of,
-    unresolved_conflicts,
-)
+from scheduling.operations.placing import Placement, apply_override, placement_of, unresolved_conflicts
 from scheduling.operations.sessions import store_session
 from scheduling.operations.setup import active_clinic, check_zone
+from scheduling.timetable.conflicts import conflicts, series_clash
+from scheduling.timetable.hours import TOO_FAR_AHEAD, last_day
+from scheduling.timetable.locks import lock_placements
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,8 @@ def check_all(
     found: list[list[PlacementRefused]] = []
     kept: list[Placement] = []
     for placement in placements:
-        against = [*conflicts(db, placement, moving), *(clash for other in kept if (clash := _clash(placement, other)))]
+        clashes = (clash for other in kept if (clash := series_clash(placement, other)))
+        against = [*conflicts(db, placement, moving), *clashes]
         if not unresolved_conflicts(against, override):
             kept.append(placement)
         found.append(against)
@@ -174,13 +170,3 @@ def _stored(db: Session, command: CreateSeries, rule: Rule, kept: Sequence[Plann
     db.add(series)
     db.flush()
     return series
-
-
-def _clash(placement: Placement, other: Placement) -> PlacementRefused | None:
-    """A series has one session at a time, whoever its provider is. Buffers count for the same provider or room."""
-    if placement.starts_at < other.ends_at and other.starts_at < placement.ends_at:
-        return errors.SeriesOverlap()
-    same = placement.provider is other.provider or (placement.room is not None and placement.room is other.room)
-    if same and placement.blocked_from < other.blocked_to and other.blocked_from < placement.blocked_to:
-        return errors.SeriesBuffered()
-    return None

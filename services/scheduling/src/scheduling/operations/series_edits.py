@@ -17,21 +17,17 @@ from jalsa.service.errors import Conflict, InvalidField, NotFound
 from scheduling import errors, queries
 from scheduling.commands.placements import Override
 from scheduling.commands.sessions import CancelSession, ChangeSession, RescheduleSession
-from scheduling.domain.hours import day_of, instant_of, zone_of
 from scheduling.domain.recurrence import FOLLOWING, THIS
 from scheduling.errors import PlacementRefused, Refused
 from scheduling.models import ClinicalSession
 from scheduling.operations import sessions, use_cases
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
-from scheduling.operations.placing import (
-    Placement,
-    apply_override,
-    lock_placements,
-    new_placement,
-    unresolved_conflicts,
-)
+from scheduling.operations.placing import Placement, apply_override, new_placement, unresolved_conflicts
 from scheduling.operations.series import check_all, refused
 from scheduling.queries.series import coming
+from scheduling.timetable.hours import day_of, instant_of, zone_of
+from scheduling.timetable.intervals import overlaps
+from scheduling.timetable.locks import lock_placements
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,7 @@ class Move:
 
     def waits_for(self, other: "Move") -> bool:
         """Whether it goes where the other has been."""
-        old, new = other.session, self.placement
-        return other is not self and old.starts_at < new.ends_at and new.starts_at < old.ends_at
+        return other is not self and overlaps(other.session.time, self.placement.time)
 
 
 M = TypeVar("M", bound=Move)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, text
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from jalsa.db.numbers import sequence_number
@@ -16,18 +16,13 @@ from jalsa.service.ids import new_id
 from scheduling import domain, errors, events, queries
 from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
 from scheduling.commands.sessions import ChangeSession, CreateSession, SessionDetails
-from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import attendance, timing
 from scheduling.operations.locks import lock_patients
 from scheduling.operations.placing import Placement, new_placement, placement_of, take
-
-_BUSY_PATIENTS = text("""
-    SELECT DISTINCT mine.id FROM participants mine JOIN participants other
-      ON other.patient_id = mine.patient_id AND other.session_id <> mine.session_id AND other.live
-    WHERE mine.session_id = :session AND mine.live AND other.session_id <> ALL (CAST(:moving AS uuid[]))
-      AND other.starts_at < :ends AND other.ends_at > :starts
-""")
+from scheduling.timetable.conflicts import absences_over, busy_patients
+from scheduling.timetable.hours import day_of
+from scheduling.timetable.spots import Spots, spots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class CapacityChanged:
     """A session was changed; its spots as they were before."""
 
     session: ClinicalSession
-    before: queries.Spots
+    before: Spots
 
     @property
     def raised(self) -> bool:
@@ -177,12 +172,12 @@ def update_session(db: Session, session: ClinicalSession, command: ChangeSession
     changes = given(command).keys() - {"scope"}
     if session.status not in ("SCHEDULED", "IN_PROGRESS") and changes - {"group_notes"}:
         raise errors.CapacityFixed(session.status)
-    before = queries.spots(db, [session.id])[session.id]
+    before = spots_of(db, [session.id])[session.id]
     capacity = value_or(command.max_capacity, session.max_capacity)
     minimum = value_or(command.min_participants, session.min_participants)
     if session.session_type == domain.INDIVIDUAL and capacity != 1:
         raise InvalidField("max_capacity", "An individual session has a capacity of 1.")
-    if capacity < before.taken + before.held:
+    if capacity < before.in_use:
         raise errors.CapacityBelowParticipants(before.taken)
     if (minimum or 1) > capacity:
         raise InvalidField("min_participants", "Must not be more than the capacity.")
@@ -193,7 +188,7 @@ def update_session(db: Session, session: ClinicalSession, command: ChangeSession
         session.decision_at = _decision_time(db, session, value_or(command.decision_at, None))
         session.decision = None
     db.flush()
-    if capacity <= before.capacity and before.available and capacity == before.taken + before.held:
+    if capacity <= before.capacity and before.available and capacity == before.in_use:
         events.session_filled(db, session, now)
     return CapacityChanged(session, before)
 
@@ -236,8 +231,7 @@ def check_patients(db: Session, session: ClinicalSession, placement: Placement, 
 
     One who joined after the patients were locked is in the way of nobody, or is caught by the exclusion constraint.
     """
-    asked = {"session": session.id, "starts": placement.starts_at, "ends": placement.ends_at, "moving": list(moving)}
-    if busy := db.scalars(_BUSY_PATIENTS, asked).all():
+    if busy := busy_patients(db, session.id, placement, moving):
         raise errors.ParticipantsBusy(busy)
 
 
@@ -270,7 +264,7 @@ def move_session(
     previous = events.Held.of(session)
     if is_there(session, placement):
         raise InvalidField("starts_at", "The session already has this time, provider and room.")
-    was_blocked = bool(queries.blocked(db, [session.id])[session.id])
+    was_blocked = bool(absences_over(db, [session.id])[session.id])
     if session.decision_at:
         session.decision_at, session.decision = session.decision_at + (placement.starts_at - session.starts_at), None
     _put(session, placement, overridden, override)

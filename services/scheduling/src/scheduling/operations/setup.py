@@ -25,11 +25,11 @@ from scheduling.commands.setup import (
     RegisterProvider,
     SetWorkingHours,
 )
-from scheduling.domain.hours import WorkingHours, knows_zone
 from scheduling.errors import UnknownZone
 from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceType, WorkingHoursRow
-from scheduling.operations.locks import lock
 from scheduling.queries.zones import ZonedClinic
+from scheduling.timetable.hours import WorkingHours, knows_zone
+from scheduling.timetable.locks import lock
 
 #: The state in which the database refuses to reckon in a zone: invalid_parameter_value.
 _UNKNOWN_ZONE = "22023"

@@ -11,6 +11,7 @@ from scheduling.models import ClinicalSession
 from scheduling.operations import offers
 from scheduling.operations.sessions import close_session
 from scheduling.queries import waitlist as waitlist_queries
+from scheduling.timetable.spots import spots_of
 
 #: Why a session was cancelled that was made in one step with an appointment which is no more.
 EMPTY = "its appointment was given up"
@@ -26,7 +27,7 @@ def free(db: Session, session: ClinicalSession, *, were_available: int, now: dat
     to_come = session.status == "SCHEDULED" and session.starts_at > now
     if not to_come and not (session.closes_when_empty and session.status in ("SCHEDULED", "IN_PROGRESS")):
         return
-    left = queries.spots(db, [session.id])[session.id]
+    left = spots_of(db, [session.id])[session.id]
     offered = offers.make(db, session, left.available, now=now) if to_come else 0
     now_available = left.available - offered
     if session.closes_when_empty and not left.held and not offered and not queries.has_participants(db, session.id):
@@ -57,4 +58,4 @@ def withdraw(db: Session, sessions: Sequence[ClinicalSession], *, now: datetime)
 
 def available(db: Session, session: ClinicalSession) -> int:
     """How many spots of a session, whose row is locked, are free."""
-    return queries.spots(db, [session.id])[session.id].available
+    return spots_of(db, [session.id])[session.id].available

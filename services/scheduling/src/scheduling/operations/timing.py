@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from scheduling import errors
 from scheduling.commands.placements import Override
-from scheduling.domain.hours import day_of
 from scheduling.models import ClinicalSession
+from scheduling.timetable.hours import day_of
 
 
 def check_begun(

@@ -13,13 +13,13 @@ from scheduling import domain, errors, queries
 from scheduling.commands.appointments import BookParticipant
 from scheduling.commands.placements import Override
 from scheduling.commands.waitlist import AddEntry, ChangeEntry
-from scheduling.domain.hours import earliest_today
 from scheduling.models import Provider, ServiceType, WaitlistEntry, WaitlistOffer
 from scheduling.operations import offers, participants, spots, use_cases
 from scheduling.operations.locks import lock_patients, lock_sessions, lock_waitlist
 from scheduling.operations.sessions import locked_session
 from scheduling.operations.setup import active_clinic
 from scheduling.queries import waitlist as waitlist_queries
+from scheduling.timetable.hours import earliest_today
 
 #: What an entry for a service type may ask of its session.
 WISHES = ("clinic_id", "provider_id", "weekdays", "part_of_day", "from_date", "until_date")

@@ -1,6 +1,6 @@
 """The read side: records, and what is counted of them. What reads over many of them has its own module here."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from jalsa.db.keyset import keyset
 from jalsa.db.transactions import TenantRow
 from scheduling.commands.sessions import FindSessions
-from scheduling.domain import DEFAULT_SETTINGS, LIVE_PARTICIPANT, MISSING, PAYMENT_DUE, EndedConsent, consent_reason
-from scheduling.domain.hours import WorkingHours
+from scheduling.domain import DEFAULT_SETTINGS, MISSING, PAYMENT_DUE, EndedConsent, consent_reason
 from scheduling.models import (
     ClinicalSession,
     Closure,
@@ -23,10 +22,11 @@ from scheduling.models import (
     ServiceType,
     Settings,
     TimeOff,
-    WaitlistOffer,
 )
 from scheduling.models.projections import StoredConsent
 from scheduling.queries.search import mentions, starts_within
+from scheduling.timetable.spots import Spots
+from scheduling.timetable.statements import spots_available
 
 R = TypeVar("R", bound=TenantRow)
 
@@ -40,18 +40,6 @@ _WITH_ITS_PARTS = (
 _SESSION = select(ClinicalSession).where(ClinicalSession.id == bindparam("id")).options(*_WITH_ITS_PARTS)
 _LOCKED_SESSION = _SESSION.with_for_update(of=ClinicalSession).execution_options(populate_existing=True)
 WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*_WITH_ITS_PARTS)
-_TAKEN = (
-    select(func.count())
-    .where(Participant.session_id == ClinicalSession.id, Participant.status.in_(LIVE_PARTICIPANT))
-    .correlate(ClinicalSession)
-    .scalar_subquery()
-)
-_HELD = (
-    select(func.count())
-    .where(WaitlistOffer.session_id == ClinicalSession.id, WaitlistOffer.status == "OPEN")
-    .correlate(ClinicalSession)
-    .scalar_subquery()
-)
 
 
 def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **equal: UUID | None) -> Sequence[R]:
@@ -68,29 +56,6 @@ def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **
 def find_service_type(db: Session, code: str) -> ServiceType | None:
     """A service type by its code."""
     return db.scalar(select(ServiceType).where(ServiceType.code == code))
-
-
-def working_hours(db: Session, provider_id: UUID) -> list[WorkingHours]:
-    """A provider's week, in order."""
-    return sorted(
-        working_weeks(db, [provider_id])[provider_id], key=lambda h: (h.weekday, h.start, h.valid_from or date.min)
-    )
-
-
-_WEEKS = text("""
-    SELECT provider_id, weekday, starts, ends, clinic_id, valid_from, valid_to FROM working_hours
-    WHERE provider_id = ANY (CAST(:providers AS uuid[]))
-""")
-
-
-def working_weeks(db: Session, provider_ids: Collection[UUID]) -> dict[UUID, list[WorkingHours]]:
-    """The working hours of several providers at once, whichever days they hold on."""
-    found: dict[UUID, list[WorkingHours]] = {provider_id: [] for provider_id in provider_ids}
-    for row in db.execute(_WEEKS, {"providers": list(provider_ids)}):
-        found[row.provider_id].append(
-            WorkingHours(row.weekday, row.starts, row.ends, row.clinic_id, row.valid_from, row.valid_to)
-        )
-    return found
 
 
 def settings(db: Session) -> Settings:
@@ -139,59 +104,16 @@ def list_sessions(
         query = query.where(
             ClinicalSession.status == "SCHEDULED",
             ClinicalSession.starts_at > open_at,
-            ClinicalSession.max_capacity > _TAKEN + _HELD,
+            spots_available() > 0,
             literal_column("cardinality(blocked_by(sessions))") == 0,
         )
     return db.scalars(query).all()
 
 
-@dataclass(frozen=True)
-class Spots:
-    """The spots of a session: all of them, those of live participants, those held by open offers."""
-
-    capacity: int
-    taken: int
-    held: int
-
-    @property
-    def available(self) -> int:
-        """Those that can be booked; never negative."""
-        return max(self.capacity - self.taken - self.held, 0)
-
-
-_PLACES = text("""
-    SELECT s.id, s.max_capacity,
-           (SELECT count(*) FROM participants p WHERE p.session_id = s.id AND p.live) AS taken,
-           (SELECT count(*) FROM waitlist_offers o WHERE o.session_id = s.id AND o.status = 'OPEN') AS held
-    FROM sessions s WHERE s.id = ANY (CAST(:ids AS uuid[]))
-""")
-
-
-def spots(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, Spots]:
-    """The spots of each session."""
-    rows = db.execute(_PLACES, {"ids": list(session_ids)})
-    return {row.id: Spots(row.max_capacity, row.taken, row.held) for row in rows}
-
-
-_BLOCKED = text("SELECT s.id, blocked_by(s) AS rules FROM sessions s WHERE s.id = ANY (CAST(:ids AS uuid[]))")
-
-
-def blocked(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """The absences that stand over each session: `time-off` of its provider, a `closure` of its clinic.
-
-    Only over one that is SCHEDULED, and without those that a manager overrode when the session was placed there.
-    """
-    return {row.id: row.rules for row in db.execute(_BLOCKED, {"ids": list(session_ids)})}
-
-
 def live_patients(db: Session, session_ids: Sequence[UUID]) -> set[UUID]:
     """The patients who have a live spot in any of these sessions."""
     return set(
-        db.scalars(
-            select(Participant.patient_id).where(
-                Participant.session_id.in_(session_ids), Participant.status.in_(LIVE_PARTICIPANT)
-            )
-        )
+        db.scalars(select(Participant.patient_id).where(Participant.session_id.in_(session_ids), Participant.live))
     )
 
 
@@ -199,7 +121,7 @@ def live_participants(db: Session, session_id: UUID) -> Sequence[Participant]:
     """A session's live participants, locked, in the order of booking."""
     return db.scalars(
         select(Participant)
-        .where(Participant.session_id == session_id, Participant.status.in_(LIVE_PARTICIPANT))
+        .where(Participant.session_id == session_id, Participant.live)
         .order_by(Participant.id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -276,14 +198,13 @@ class Standing:
 
 
 _STANDINGS = text("""
-    SELECT p.id, s.max_capacity,
-           (SELECT count(*) FROM participants o WHERE o.session_id = p.session_id AND o.live) AS taken,
-           (SELECT count(*) FROM waitlist_offers o WHERE o.session_id = p.session_id AND o.status = 'OPEN') AS held,
+    SELECT p.id, o.capacity, o.taken, o.held,
            coalesce(c.cleared, false) AS cleared, c.reason AS clearance_reason,
            coalesce(q.consented OR s.clinic_id = ANY (q.consented_clinics), false) AS consented,
            s.clinic_id, q.ended_consents, blocked_by(s) AS blocked,
            k.id AS package_id, k.package_number, n.session_number, k.total_sessions
     FROM participants p JOIN sessions s ON s.id = p.session_id
+    CROSS JOIN LATERAL spots_of(s.id, s.max_capacity) AS o
     LEFT JOIN clearances c ON c.id = p.id LEFT JOIN patients q ON q.id = p.patient_id
     LEFT JOIN package_sessions n ON n.id = p.package_session_id LEFT JOIN packages k ON k.id = n.package_id
     WHERE p.id = ANY (CAST(:ids AS uuid[]))
@@ -299,7 +220,7 @@ def standings(db: Session, participant_ids: Sequence[UUID]) -> dict[UUID, Standi
 def _standing(row: Row[Any]) -> Standing:
     package = (row.package_id, row.package_number, row.session_number, row.total_sessions)
     return Standing(
-        spots=Spots(row.max_capacity, row.taken, row.held),
+        spots=Spots(row.capacity, row.taken, row.held),
         cleared=row.cleared,
         consented=row.consented,
         clearance_reason=row.clearance_reason or PAYMENT_DUE,
@@ -324,12 +245,13 @@ def _ended(stored: Sequence[StoredConsent] | None) -> list[EndedConsent]:
 
 _HIT = text("""
     SELECT s.id, s.session_number, s.status, s.starts_at, s.ends_at FROM sessions s JOIN clinics c ON c.id = s.clinic_id
-    WHERE s.status IN ('SCHEDULED', 'IN_PROGRESS') AND s.starts_at < :ends AND s.ends_at > :starts
+    WHERE s.status IN ('SCHEDULED', 'IN_PROGRESS') AND times_overlap(s.starts_at, s.ends_at, :starts, :ends)
       AND s.starts_at > CAST(:starts AS timestamptz) - interval '8 hours'
       AND (CAST(:provider AS uuid) IS NULL OR s.provider_id = :provider)
       AND (CAST(:clinic AS uuid) IS NULL OR s.clinic_id = :clinic)
-      AND (CAST(:first_day AS date) IS NULL OR absence_day(c.timezone, s.starts_at) <= :last_day
-           AND absence_day(c.timezone, s.ends_at - interval '1 microsecond') >= :first_day)
+      AND (CAST(:first_day AS date) IS NULL
+           OR days_overlap(:first_day, :last_day, absence_day(c.timezone, s.starts_at),
+                           absence_day(c.timezone, s.ends_at - interval '1 microsecond')))
     ORDER BY s.starts_at, s.id
 """)
 

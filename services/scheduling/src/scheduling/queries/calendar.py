@@ -10,20 +10,20 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, literal_column, select, text
+from sqlalchemy import not_, select, text
 from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_MINUTES
-from scheduling.domain.hours import Interval, WorkingHours, day_of, open_intervals
 from scheduling.models import Clinic, ClinicalSession, Provider, ProviderClinic
-from scheduling.queries import working_weeks
+from scheduling.timetable.hours import WorkingHours, day_of, open_intervals
+from scheduling.timetable.intervals import Interval
+from scheduling.timetable.statements import times_overlap
+from scheduling.timetable.weeks import working_weeks
 
 #: What JSON can say.
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 _LONGEST = timedelta(minutes=MAX_MINUTES)
-# written out: a plan that holds for every value could not use an index of one status
-_CANCELLED: ColumnElement[str] = literal_column("'CANCELLED'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,7 @@ def session_ids(db: Session, window: Window) -> list[UUID]:
     """The sessions that are, wholly or in part, in the window."""
     query = select(ClinicalSession.id).where(
         ClinicalSession.starts_at > window.starts_at - _LONGEST,
-        ClinicalSession.starts_at < window.ends_at,
-        ClinicalSession.ends_at > window.starts_at,
+        times_overlap(ClinicalSession.starts_at, ClinicalSession.ends_at, (window.starts_at, window.ends_at)),
     )
     for column, wanted in (
         (ClinicalSession.clinic_id, window.clinic_id),
@@ -64,9 +63,9 @@ def session_ids(db: Session, window: Window) -> list[UUID]:
     ):
         if wanted:
             query = query.where(column == wanted)
-    found = list(db.scalars(query.where(ClinicalSession.status != _CANCELLED)))
+    found = list(db.scalars(query.where(ClinicalSession.live)))
     if window.with_cancelled:
-        found += db.scalars(query.where(ClinicalSession.status == _CANCELLED))
+        found += db.scalars(query.where(not_(ClinicalSession.live)))
     return found
 
 
@@ -77,12 +76,11 @@ _SESSIONS = text("""
              to_jsonb(s.starts_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS starts_at,
              to_jsonb(s.ends_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS ends_at,
              t.code AS service_type, s.provider_id, s.room_id, s.clinic_id, s.max_capacity,
-             p.taken AS booked_count, p.taken AS current_capacity, o.held AS held_spots,
-             greatest(s.max_capacity - p.taken - o.held, 0) AS available_spots,
-             s.max_capacity <= p.taken + o.held AS is_full, s.decision, p.participants
+             o.taken AS booked_count, o.taken AS current_capacity, o.held AS held_spots,
+             o.available AS available_spots, o.available = 0 AS is_full, s.decision, p.participants
       FROM sessions s JOIN service_types t ON t.id = s.service_type_id,
-      LATERAL (SELECT count(*) FILTER (WHERE live) AS taken,
-                      coalesce(json_agg(json_build_object('id', id, 'patient_id', patient_id, 'appointment_number',
+      LATERAL spots_of(s.id, s.max_capacity) AS o,
+      LATERAL (SELECT coalesce(json_agg(json_build_object('id', id, 'patient_id', patient_id, 'appointment_number',
                                                           appointment_number, 'status', status, 'package', of.package)
                                         ORDER BY id)
                                FILTER (WHERE status <> 'CANCELLED' OR :with_cancelled), '[]') AS participants
@@ -91,8 +89,7 @@ _SESSIONS = text("""
                                           'total_sessions', k.total_sessions) AS package
                  FROM package_sessions n JOIN packages k ON k.id = n.package_id WHERE n.id = package_session_id
                ) AS of ON true
-               WHERE session_id = s.id) AS p,
-      LATERAL (SELECT count(*) AS held FROM waitlist_offers WHERE session_id = s.id AND status = 'OPEN') AS o
+               WHERE session_id = s.id) AS p
       WHERE s.id = ANY (CAST(:ids AS uuid[])) ORDER BY s.starts_at, s.id
     ) AS found
 """)
@@ -107,13 +104,13 @@ _PROVIDERS = text("""
 """)
 _TIME_OFF = text("""
     SELECT id, provider_id, starts_at, ends_at FROM time_off
-    WHERE provider_id = ANY (CAST(:providers AS uuid[])) AND starts_at < :ends AND ends_at > :starts
+    WHERE provider_id = ANY (CAST(:providers AS uuid[])) AND times_overlap(starts_at, ends_at, :starts, :ends)
     ORDER BY starts_at, id
 """)
 _CLOSURES = text("""
     SELECT id, clinic_id, kind, name_en, name_ar, starts_on, ends_on FROM closures
     WHERE (clinic_id IS NULL OR clinic_id = ANY (CAST(:clinics AS uuid[])))
-      AND starts_on <= :last_day AND ends_on >= :first_day ORDER BY starts_on, id
+      AND days_overlap(starts_on, ends_on, :first_day, :last_day) ORDER BY starts_on, id
 """)
 _CLINIC = ("id", "code", "name_en", "name_ar", "timezone")
 
@@ -149,7 +146,7 @@ _FEED = text("""
            s.reschedule_count + (s.status = 'CANCELLED')::int AS sequence,
            t.name_en AS service_en, t.name_ar AS service_ar, r.name AS room,
            c.name_en AS clinic_en, c.name_ar AS clinic_ar,
-           (SELECT count(*) FROM participants p WHERE p.session_id = s.id AND p.live) AS taken,
+           (SELECT o.taken FROM spots_of(s.id, s.max_capacity) AS o) AS taken,
            greatest(s.created_at, m.changed_at,
                     (SELECT a.at FROM audit_log a WHERE a.table_name = 'sessions' AND a.row_id = s.id::text
                      ORDER BY a.id DESC LIMIT 1),

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from scheduling.domain import LIVE_PARTICIPANT
 from scheduling.models import Participant
 from scheduling.queries import WITH_ITS_SESSION
 
@@ -40,5 +39,5 @@ def patients_settled(db: Session, session_id: UUID) -> set[UUID]:
 
 def is_made_up(db: Session, package_session_id: UUID) -> bool:
     """Whether a session of a package has a live appointment."""
-    live = Participant.status.in_(LIVE_PARTICIPANT)
-    return bool(db.scalar(select(exists().where(Participant.package_session_id == package_session_id, live))))
+    live = exists().where(Participant.package_session_id == package_session_id, Participant.live)
+    return bool(db.scalar(select(live)))

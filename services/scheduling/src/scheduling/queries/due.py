@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from scheduling.domain import DEFAULT_SETTINGS
-from scheduling.domain.hours import earliest_today
+from scheduling.timetable.hours import earliest_today
 
 
 class DueRow(NamedTuple):

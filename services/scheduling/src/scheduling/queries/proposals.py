@@ -14,23 +14,10 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
-from scheduling.domain.hours import (
-    Interval,
-    contains,
-    day_of,
-    instant_of,
-    last_day,
-    local_day,
-    merged,
-    subtract,
-    wall_time_exists,
-    zone_of,
-)
-from scheduling.domain.reservations import ReservationLedger
-from scheduling.domain.slots import intersect
 from scheduling.models import ClinicalSession, Closure, ServiceType, TimeOff
 from scheduling.queries import AffectedSession, find_sessions
-from scheduling.queries.availability import (
+from scheduling.queries.availability import Slot
+from scheduling.timetable.free_time import (
     BETWEEN_ABSENCES,
     BETWEEN_SESSIONS,
     OF_PATIENTS,
@@ -38,10 +25,12 @@ from scheduling.queries.availability import (
     Candidate,
     Room,
     Search,
-    Slot,
     candidates_of,
     gaps_of,
 )
+from scheduling.timetable.hours import day_of, instant_of, last_day, local_day, wall_time_exists, zone_of
+from scheduling.timetable.intervals import Interval, contains, intersect, merged, subtract, widened
+from scheduling.timetable.ledger import ReservationLedger
 
 #: For how many of the sessions that an absence hits something is proposed at once, and how far behind its end.
 MAX_PROPOSALS = 200
@@ -60,7 +49,7 @@ _TREATED = text("""
 _LOADS = text("""
     SELECT s.provider_id, day.starts, count(*) AS sessions
     FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS day (starts, ends)
-    JOIN sessions s ON s.provider_id = ANY (CAST(:providers AS uuid[])) AND s.status <> 'CANCELLED'
+    JOIN sessions s ON s.provider_id = ANY (CAST(:providers AS uuid[])) AND live_session(s.status)
       AND s.starts_at >= day.starts AND s.starts_at < day.ends
     GROUP BY s.provider_id, day.starts
 """)
@@ -282,8 +271,7 @@ class _Planner:
 
     def _works(self, candidate: Candidate, reach: Interval) -> list[Interval]:
         """When a provider is in a clinic that is open, on the days within reach."""
-        there = intersect(candidate.worked(reach), self._present.get(candidate.id, []))
-        return subtract(there, candidate.clinic.closed)
+        return intersect(candidate.worked(reach), self._present.get(candidate.id, []))
 
     def _reason(self, session: ClinicalSession) -> str:
         room = " with a room" if session.room_id else ""
@@ -326,13 +314,12 @@ def _spacings(db: Session, hit: Sequence[ClinicalSession]) -> dict[UUID, list[Pa
 def _inside(gaps: Iterable[Interval], kind: ServiceType) -> Iterator[Interval]:
     """Where a session could lie in gaps that hold its buffers, too."""
     before, after = _buffers(kind)
-    return ((start + before, end - after) for start, end in gaps if end - start > before + after)
+    return (widened(gap, -before, -after) for gap in gaps if gap[1] - gap[0] > before + after)
 
 
 def _blocked(starts_at: datetime, ends_at: datetime, of: ClinicalSession | ServiceType) -> Interval:
     """What a session blocks: where it is with its own buffers, anywhere else with its service type's present ones."""
-    before, after = _buffers(of)
-    return starts_at - before, ends_at + after
+    return widened((starts_at, ends_at), *_buffers(of))
 
 
 def _buffers(of: ClinicalSession | ServiceType) -> tuple[timedelta, timedelta]:

@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, Date, FromClause, Integer, SQLColumnExpres
 from sqlalchemy.orm import InstrumentedAttribute, Session, join
 
 from scheduling.commands.reports import MakeGroupedReport, MakeReport
-from scheduling.domain import GROUP, LIVE_PARTICIPANT
+from scheduling.domain import GROUP
 from scheduling.models import Clinic, ClinicalSession, Participant, Provider, ServiceType
+from scheduling.timetable.statements import spots_taken
 
 _LOCAL_START = func.local_time(Clinic.timezone, ClinicalSession.starts_at)
 _SESSIONS = join(ClinicalSession, Clinic, Clinic.id == ClinicalSession.clinic_id)
@@ -116,16 +117,10 @@ def no_shows(db: Session, asked: MakeGroupedReport) -> list[NoShows]:
 
 def capacity(db: Session, asked: MakeGroupedReport) -> list[Capacity]:
     """By `provider`, `service_type` or `weekday`: of the spots that group sessions offered, how many were used."""
-    used = (
-        select(func.count())
-        .where(Participant.session_id == ClinicalSession.id, Participant.status.in_(LIVE_PARTICIPANT))
-        .correlate(ClinicalSession)
-        .scalar_subquery()
-    )
     counted = [
         func.count().label("sessions"),
         func.sum(ClinicalSession.max_capacity).label("places_offered"),
-        cast(func.sum(used), Integer).label("places_used"),
+        cast(func.sum(spots_taken()), Integer).label("places_used"),
     ]
     return _grouped(db, Capacity, asked, asked.by, _SESSIONS, counted, ClinicalSession.session_type == GROUP)
 
@@ -173,11 +168,11 @@ def _in_days(value: float | Decimal) -> float:
     return round(float(value), 2)
 
 
-def _within(asked: MakeReport) -> list[ColumnElement[bool]]:
+def _within(asked: MakeReport) -> list[SQLColumnExpression[bool]]:
     """The conditions of the sessions that a report is of; the bounds are for the index alone."""
     day, (earliest, latest) = cast(_LOCAL_START, Date), asked.bounds
-    conditions = [
-        ClinicalSession.status != "CANCELLED",
+    conditions: list[SQLColumnExpression[bool]] = [
+        ClinicalSession.live,
         ClinicalSession.starts_at >= earliest,
         ClinicalSession.starts_at < latest,
         day.between(asked.first, asked.last),

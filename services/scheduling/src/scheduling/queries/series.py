@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.keyset import keyset
 from scheduling.commands.series import FindSeries
-from scheduling.domain import LIVE_PARTICIPANT, SESSION, UPCOMING_STATUSES
+from scheduling.domain import SESSION, UPCOMING_STATUSES
 from scheduling.models import ClinicalSession, Participant, SeriesMember, ServiceType, SessionSeries
 
 
@@ -101,7 +101,7 @@ def spots(db: Session, series_id: UUID, patient_ids: Sequence[UUID]) -> dict[UUI
         .where(
             ClinicalSession.series_id == series_id,
             Participant.patient_id.in_(patient_ids),
-            Participant.status.in_(LIVE_PARTICIPANT),
+            Participant.live,
         )
         .order_by(Participant.starts_at, Participant.id)
     ):

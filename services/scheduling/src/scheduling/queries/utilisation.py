@@ -13,10 +13,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduling.commands.reports import MakeReport
-from scheduling.domain.hours import Interval, local_day, merged, open_intervals, subtract, zone_of
 from scheduling.models import Clinic, Closure, Provider, Room, TimeOff
-from scheduling.queries import working_weeks
 from scheduling.queries.reports import Booked, Named, booked, percent
+from scheduling.timetable.hours import local_day, open_intervals, zone_of
+from scheduling.timetable.intervals import Interval, merged, subtract
+from scheduling.timetable.statements import days_overlap, times_overlap
+from scheduling.timetable.weeks import working_weeks
 
 #: A clinic, and when each of its active providers works there on days on which it is open.
 Opening = tuple[UUID, dict[UUID, list[Interval]]]
@@ -77,8 +79,8 @@ def _row(
 
 def _openings(db: Session, asked: MakeReport) -> Iterator[Opening]:
     hours = working_weeks(db, db.scalars(select(Provider.id).where(Provider.active)).all())
-    closures = db.scalars(select(Closure).where(Closure.starts_on <= asked.last, Closure.ends_on >= asked.first))
-    closed_on = closures.all()
+    these_days = days_overlap(Closure.starts_on, Closure.ends_on, asked.first, asked.last)
+    closed_on = db.scalars(select(Closure).where(these_days)).all()
     for clinic in db.scalars(select(Clinic)):
         if asked.clinic_id not in (None, clinic.id) or clinic.id in asked.left_out:
             continue
@@ -101,10 +103,9 @@ def _closed(closure: Closure, clinic: Clinic, asked: MakeReport) -> Interval:
 
 def _time_off(db: Session, asked: MakeReport) -> dict[UUID, list[Interval]]:
     found: dict[UUID, list[Interval]] = defaultdict(list)
-    earliest, latest = asked.bounds
     query = select(TimeOff.provider_id, TimeOff.starts_at, TimeOff.ends_at)
     for provider_id, starts_at, ends_at in db.execute(
-        query.where(TimeOff.ends_at > earliest, TimeOff.starts_at < latest)
+        query.where(times_overlap(TimeOff.starts_at, TimeOff.ends_at, asked.bounds))
     ):
         found[provider_id].append((starts_at, ends_at))
     return found

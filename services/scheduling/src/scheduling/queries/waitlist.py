@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from jalsa.db.keyset import keyset
 from scheduling.commands.waitlist import FindEntries
 from scheduling.domain import OPEN_ENTRY, UPCOMING_STATUSES
-from scheduling.domain.hours import day_of, part_of_day, weekday_of
 from scheduling.models import (
     ClinicalSession,
     Participant,
@@ -21,6 +20,7 @@ from scheduling.models import (
     WaitlistEntry,
     WaitlistOffer,
 )
+from scheduling.timetable.hours import day_of, part_of_day, weekday_of
 
 # Whether an entry waits for a session: for that one alone, or for any that meets its wishes.
 _SUITS = """
@@ -43,9 +43,9 @@ _NEXT = text(f"""
       AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.status = 'OPEN')
       AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.session_id = :session
                       AND o.status IN ('DECLINED', 'LAPSED') AND o.closed_at >= e.created_at)
+      AND NOT EXISTS (SELECT FROM occupancy('patient', e.patient_id, 0, 0, :starts, :ends))
       AND NOT EXISTS (SELECT FROM participants p WHERE p.patient_id = e.patient_id
-                      AND (p.live AND p.starts_at < :ends AND p.ends_at > :starts
-                           OR p.session_id = :session AND p.cancelled_at >= e.created_at))
+                      AND p.session_id = :session AND p.cancelled_at >= e.created_at)
     ORDER BY e.priority, e.id LIMIT 1
 """)  # noqa: S608 - made of this module's own text
 _MET = text(f"""

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from jalsa.dev.cluster import ServerError
 from jalsa.dev.servers.broker import Binding, Broker, Queue, Vhost
 from jalsa.dev.servers.postgres import Postgres, PrivatePostgres, launch_private_postgres, private_postgres
-from jalsa.dev.servers.processes import ServerError, wait_until
+from jalsa.dev.servers.processes import wait_until
 from jalsa.dev.servers.rabbitmq import PrivateRabbitMQ, launch_private_rabbitmq, private_rabbitmq
 
 __all__ = [

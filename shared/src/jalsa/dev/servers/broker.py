@@ -12,7 +12,8 @@ from urllib.parse import quote, urlsplit
 import pika
 import urllib3
 
-from jalsa.dev.servers.processes import ServerError, wait_until
+from jalsa.dev.cluster import ServerError
+from jalsa.dev.servers.processes import wait_until
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from jalsa.dev.cluster import ServerError
+
 # Outside Linux's ephemeral range (32768-60999): a server that restarts finds its port still free.
 _PORTS = range(20000, 32000)
 
@@ -27,10 +29,6 @@ kill -s KILL -- "-$1" $children 2>/dev/null
 sleep 0.2
 rm -rf -- "$2"
 """
-
-
-class ServerError(RuntimeError):
-    """A test server is not available, or died. The message says what to do about it."""
 
 
 def free_ports(count: int) -> list[int]:

@@ -8,8 +8,9 @@ import subprocess
 import time
 from pathlib import Path
 
+from jalsa.dev.cluster import ServerError
 from jalsa.dev.servers.broker import Broker
-from jalsa.dev.servers.processes import OwnedProcess, ServerError, free_ports, make_folder, wait_until
+from jalsa.dev.servers.processes import OwnedProcess, free_ports, make_folder, wait_until
 
 _USER = "jalsa"
 _POLICY = Path("/usr/sbin/policy-rc.d")

@@ -10,8 +10,8 @@ from jalsa.http.fields import DayOrInstant, Instant, Name
 from jalsa.service.errors import Message
 from scheduling.commands.availability import FindFreeTimes
 from scheduling.domain import MAX_MINUTES
-from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.http.schemas.setup import WallTime
+from scheduling.timetable.hours import PARTS_OF_DAY
 
 MAX_DAYS = 92
 

@@ -5,13 +5,13 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Day, Instant, Name
+from jalsa.http.fields import Day, Instant, Name, state
 from jalsa.service.errors import Message
-from scheduling.domain import MAX_MINUTES, PACKAGE
-from scheduling.domain.hours import PARTS_OF_DAY
+from scheduling.domain import MAX_MINUTES, PACKAGE, PACKAGE_SESSION, PARTICIPANT
 from scheduling.domain.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS
 from scheduling.http.schemas.setup import WallTime
 from scheduling.policy import CARE
+from scheduling.timetable.hours import PARTS_OF_DAY
 
 _number = validate.Range(1, MAX_SESSIONS)
 _UNKNOWN_NUMBER = "There is no session of this number."
@@ -199,7 +199,8 @@ class ScheduleBody(Wishes, Commitment):
 
 class Alternative(Schema):
     kind = fields.String(
-        metadata={"description": "OTHER_DAY: not on a preferred day. OTHER_PROVIDER. LATER: after the period"}
+        validate=validate.OneOf(["OTHER_DAY", "OTHER_PROVIDER", "LATER"]),
+        metadata={"description": "OTHER_DAY: not on a preferred day. OTHER_PROVIDER. LATER: after the period"},
     )
     starts_at = Instant()
     ends_at = Instant()
@@ -209,7 +210,10 @@ class Alternative(Schema):
 
 class PlannedSession(Schema):
     session_number = fields.Integer()
-    status = fields.String(metadata={"description": "SCHEDULED or FAILED, as it would become"})
+    status = fields.String(
+        validate=validate.OneOf(["SCHEDULED", "FAILED"]),
+        metadata={"description": "SCHEDULED or FAILED, as it would become"},
+    )
     provider_id = fields.UUID(allow_none=True)
     room_id = fields.UUID(allow_none=True)
     starts_at = Instant(allow_none=True)
@@ -242,7 +246,10 @@ class SchedulingError(Schema):
 
 
 class AssignmentAnswer(Answer, Assignment):
-    kind = fields.String(metadata={"description": "REQUESTED, CHOSEN by the plan, or SUBSTITUTE"})
+    kind = fields.String(
+        validate=validate.OneOf(["REQUESTED", "CHOSEN", "SUBSTITUTE"]),
+        metadata={"description": "REQUESTED, CHOSEN by the plan, or SUBSTITUTE"},
+    )
     reason = restricted(CARE, fields.String(allow_none=True))
     assigned_at = Instant()
     assigned_by = fields.String()
@@ -250,7 +257,7 @@ class AssignmentAnswer(Answer, Assignment):
 
 class PackageSessionAnswer(Schema):
     session_number = fields.Integer()
-    status = fields.String()
+    status = state(PACKAGE_SESSION)
     owed = fields.Boolean(metadata={"description": "A cancelled one is to be made up"})
     provider_id = fields.UUID(allow_none=True)
     room_id = fields.UUID(allow_none=True)
@@ -261,8 +268,8 @@ class PackageSessionAnswer(Schema):
     session_id = fields.UUID(allow_none=True)
     appointment_id = fields.UUID(allow_none=True, metadata={"description": "The participant's id"})
     appointment_number = fields.String(allow_none=True)
-    appointment_status = fields.String(
-        allow_none=True, metadata={"description": "Of the appointment that it has, or had last"}
+    appointment_status = state(
+        PARTICIPANT, allow_none=True, metadata={"description": "Of the appointment that it has, or had last"}
     )
     scheduling_attempts = fields.Integer()
     scheduling_error_code = fields.String(allow_none=True)
@@ -275,7 +282,7 @@ class PackageSummary(Answer, _PackageFields):
 
     id = fields.UUID()
     package_number = fields.String()
-    status = fields.String()
+    status = state(PACKAGE)
     is_paused = fields.Boolean()
     timezone = fields.String()
     auto_schedule = fields.Boolean()

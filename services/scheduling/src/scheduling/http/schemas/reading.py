@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from jalsa.http import PageArgs
-from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words
+from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words, state
 from jalsa.http.sheets import separator
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
@@ -14,8 +14,9 @@ from scheduling.commands.appointments import FindAppointments, FindQueue
 from scheduling.commands.calendar import ReadFeed, ShowCalendar
 from scheduling.commands.history import FindHistory
 from scheduling.commands.reports import MakeGroupedReport, MakePackageReport, MakeReport
-from scheduling.domain import PARTICIPANT
-from scheduling.http.schemas.sessions import PackagePlace, ParticipantAnswer
+from scheduling.domain import GROUP, INDIVIDUAL, PACKAGE, PARTICIPANT, SESSION
+from scheduling.http.schemas.sessions import DECISIONS, PackagePlace, ParticipantAnswer
+from scheduling.http.schemas.setup import CLOSURE_KINDS
 from scheduling.http.schemas.zones import left_out_clinics
 from scheduling.queries.package_reports import MAX_SERVICES
 
@@ -123,7 +124,7 @@ class CalendarProvider(Schema):
 class CalendarClosure(Schema):
     id = fields.UUID()
     clinic_id = fields.UUID(allow_none=True, metadata={"description": "Every clinic if null"})
-    kind = fields.String()
+    kind = fields.String(validate=validate.OneOf(CLOSURE_KINDS))
     name_en = fields.String()
     name_ar = fields.String()
     starts_on = fields.Date()
@@ -134,15 +135,15 @@ class CalendarParticipant(Schema):
     id = fields.UUID()
     patient_id = fields.UUID()
     appointment_number = fields.String()
-    status = fields.String()
+    status = state(PARTICIPANT)
     package = fields.Nested(PackagePlace(), allow_none=True)
 
 
 class CalendarSession(Schema):
     id = fields.UUID()
     session_number = fields.String()
-    session_type = fields.String()
-    status = fields.String()
+    session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
+    status = state(SESSION)
     starts_at = Instant()
     ends_at = Instant()
     service_type = fields.String()
@@ -157,7 +158,7 @@ class CalendarSession(Schema):
     held_spots = fields.Integer()
     available_spots = fields.Integer()
     is_full = fields.Boolean()
-    decision = fields.String(allow_none=True)
+    decision = fields.String(validate=validate.OneOf(DECISIONS), allow_none=True)
     participants = fields.List(
         fields.Nested(CalendarParticipant()), metadata={"description": "Those who are not cancelled, unless asked for"}
     )
@@ -322,7 +323,7 @@ class PackageTotals(Schema):
 
 
 class StatusCount(Schema):
-    key = fields.String(metadata={"description": "A package's status"})
+    key = state(PACKAGE, metadata={"description": "A package's status"})
     packages = fields.Integer()
 
 
@@ -386,7 +387,10 @@ class HistoryEntry(Schema):
     request_id = fields.String()
     kind = fields.String(metadata={"description": "Of the record that changed: this one, or a part of it"})
     id = fields.UUID(metadata={"description": "Of the record that changed"})
-    action = fields.String(metadata={"description": "CREATED, CHANGED or REMOVED"})
+    action = fields.String(
+        validate=validate.OneOf(["CREATED", "CHANGED", "REMOVED"]),
+        metadata={"description": "CREATED, CHANGED or REMOVED"},
+    )
     changes = fields.List(fields.Nested(Change()))
     reason = fields.String(allow_none=True)
     withheld = fields.List(

@@ -5,9 +5,10 @@ from typing import Any
 from marshmallow import Schema, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Day, FreeText, Instant, Name
+from jalsa.http.fields import Day, FreeText, Instant, Name, sometimes, state
 from jalsa.service.commands import Loaded
 from scheduling.commands.series import CreateSeries, FindSeries, JoinSeries, LeaveSeries
+from scheduling.domain import PARTICIPANT
 from scheduling.domain.recurrence import MAX_OCCURRENCES
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override, Where, check_minimum, group_places
 from scheduling.http.schemas.setup import WallTime
@@ -52,7 +53,8 @@ class Refusal(Schema):
 
     occurs_on = fields.String(metadata={"format": "date"})
     starts_at = fields.String(metadata={"format": "date-time"})
-    session_id = fields.String(metadata={"format": "uuid", "description": "Where the session exists"})
+    session_id = sometimes(fields.String(metadata={"format": "uuid", "description": "Where the session exists"}))
+    session_number = sometimes(fields.String(metadata={"description": "Of the session that conflicts, if it is one"}))
     code = fields.String(metadata={"description": "The code with which a single session would be refused"})
     detail = fields.String()
     rule = fields.String(allow_none=True)
@@ -150,7 +152,7 @@ class SeriesSpot(Schema):
     appointment_number = fields.String()
     session_id = fields.UUID()
     starts_at = Instant()
-    status = fields.String()
+    status = state(PARTICIPANT)
 
 
 class MemberAnswer(Answer):

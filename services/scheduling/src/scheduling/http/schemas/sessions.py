@@ -5,13 +5,14 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import DayOrInstant, FreeText, Instant, Name, Words
+from jalsa.http.fields import DayOrInstant, FreeText, Instant, Name, Words, state
 from jalsa.service.commands import Loaded
 from scheduling.commands import appointments, placements, sessions
-from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, SESSION, WALK_IN_MINUTES
+from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, PARTICIPANT, SESSION, WALK_IN_MINUTES
 from scheduling.domain.recurrence import SCOPES, THIS
 from scheduling.policy import CARE
 
+DECISIONS = ("NEEDED", "MET", "RUN", "MERGED", "CANCELLED")
 _minutes = validate.Range(1, MAX_MINUTES)
 group_places = validate.Range(1, MAX_GROUP)
 
@@ -204,8 +205,8 @@ class AppointmentBody(_Place):
 class SessionAnswer(Answer):
     id = fields.UUID()
     session_number = fields.String()
-    session_type = fields.String()
-    status = fields.String()
+    session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
+    status = state(SESSION)
     clinic_id = fields.UUID()
     provider_id = fields.UUID()
     room_id = fields.UUID(allow_none=True)
@@ -248,7 +249,11 @@ class SessionAnswer(Answer):
     overridden = fields.List(fields.String(), metadata={"description": "The rules that a manager has overridden"})
     override_reason = restricted(CARE, fields.String(allow_none=True))
     decision_at = Instant(allow_none=True)
-    decision = fields.String(allow_none=True, metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"})
+    decision = fields.String(
+        validate=validate.OneOf(DECISIONS),
+        allow_none=True,
+        metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"},
+    )
     series_id = fields.UUID(allow_none=True)
     occurs_on = fields.Date(allow_none=True, metadata={"description": "The local day that the series' rule gave it"})
 
@@ -318,7 +323,7 @@ class ParticipantAnswer(Answer):
     id = fields.UUID(metadata={"description": "`appointment_id` in the other services"})
     appointment_number = fields.String()
     patient_id = fields.UUID()
-    status = fields.String()
+    status = state(PARTICIPANT)
     notes = restricted(CARE, fields.String(allow_none=True))
     finance_cleared = fields.Boolean()
     consent_verified = fields.Boolean()
@@ -367,7 +372,7 @@ class SessionArgs(PageArgs):
     session_type = fields.String(validate=validate.OneOf([INDIVIDUAL, GROUP]))
     service_type = Name(max=20)
     status = fields.String(validate=validate.OneOf(SESSION.states))
-    decision = fields.String(validate=validate.OneOf(["NEEDED", "MET", "RUN", "MERGED", "CANCELLED"]))
+    decision = fields.String(validate=validate.OneOf(DECISIONS))
     starts_from = DayOrInstant(
         data_key="from", metadata={"description": "From this start on: an instant, or a local day of each clinic"}
     )

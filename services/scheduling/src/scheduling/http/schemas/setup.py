@@ -9,11 +9,13 @@ from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, code
 from jalsa.service.commands import Loaded
 from scheduling.commands import absences, setup
-from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES, hours
+from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.policy import ABSENCE
+from scheduling.timetable import hours
 
 #: What every schema says that asks for one.
 WEEKDAY = "0 = Sunday … 6 = Saturday"
+CLOSURE_KINDS = ("CLOSURE", "PUBLIC_HOLIDAY")
 _minutes = validate.Range(1, MAX_MINUTES)
 _discipline = validate.OneOf(list(DISCIPLINES))
 _buffer = validate.Range(0, MAX_BUFFER_MINUTES)
@@ -209,7 +211,7 @@ class ClosureBody(Loaded):
     into = absences.AddClosure
 
     clinic_id = fields.UUID(allow_none=True, load_default=None, metadata={"description": "Every clinic if absent"})
-    kind = fields.String(load_default="CLOSURE", validate=validate.OneOf(["CLOSURE", "PUBLIC_HOLIDAY"]))
+    kind = fields.String(load_default="CLOSURE", validate=validate.OneOf(CLOSURE_KINDS))
     name_en = Name(required=True)
     name_ar = Name(required=True)
     starts_on = Day(required=True, metadata={"description": "The first local day"})
@@ -246,3 +248,7 @@ class SettingsBody(Loaded):
         validate=validate.Range(0, 240),
         metadata={"description": "How long before its start a session may be started"},
     )
+
+
+class SettingsAnswer(SettingsBody):
+    """The rules that hold: the tenant's own, or the defaults."""

@@ -5,13 +5,13 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Day, FreeText, Instant, Name
+from jalsa.http.fields import Day, FreeText, Instant, Name, state
 from jalsa.service.commands import Loaded
 from scheduling.commands.waitlist import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 from scheduling.domain import ATTENTION, ENTRY
-from scheduling.domain.hours import PARTS_OF_DAY
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override
 from scheduling.policy import CARE
+from scheduling.timetable.hours import PARTS_OF_DAY
 
 _PRIORITY = {"description": "1 (most urgent) to 5"}
 
@@ -93,11 +93,12 @@ class WaitlistEntryAnswer(Answer):
     until_date = fields.Date(allow_none=True)
     priority = fields.Integer()
     notes = restricted(CARE, fields.String(allow_none=True))
-    status = fields.String(
+    status = state(
+        ENTRY,
         metadata={
             "description": "ACCEPTED: the offered spot was taken. FULFILLED: the patient was booked by another way,"
             " into the session itself, or into one that meets all the wishes of the entry"
-        }
+        },
     )
     created_at = Instant()
     created_by = fields.String()
@@ -110,6 +111,7 @@ class WaitlistEntryAnswer(Answer):
     )
     passed_over_session_id = fields.UUID(allow_none=True, metadata={"description": "The session with that spot"})
     attention = fields.String(
+        validate=validate.OneOf(ATTENTION),
         allow_none=True,
         metadata={
             "description": "`unreachable`: a spot was passed over, and there still is neither a telephone nor an"

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from scheduling.domain.hours import Interval, merged, subtract
+from scheduling.timetable.intervals import Interval, merged, subtract
 
 
 class ReservationLedger:

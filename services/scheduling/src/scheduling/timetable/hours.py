@@ -1,21 +1,14 @@
-"""Wall times made instants, and the arithmetic of intervals of time.
+"""Wall times made instants: local days, and providers' working hours. No I/O."""
 
-An interval is `(start, end)`, both UTC, the end not included.
-"""
-
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
-from itertools import islice
-from operator import itemgetter
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jalsa.service.errors import Message
-
-Interval = tuple[datetime, datetime]
+from scheduling.timetable.intervals import Interval, merged
 
 #: How many local days ahead the last one is on which a session may begin, however it is placed.
 MAX_DAYS_AHEAD = 732
@@ -131,44 +124,6 @@ def open_intervals(
     tz = zone_of(zone)
     there = [h for h in hours if h.clinic_id == clinic_id]
     return merged(_stretch(h, day, tz) for day in days(first, last) for h in there if h.on(day))
-
-
-def merged(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same time in order, without overlaps, with what adjoins put together."""
-    found: list[Interval] = []
-    for start, end in sorted(intervals):
-        if end <= start:
-            continue
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], max(end, found[-1][1])
-        else:
-            found.append((start, end))
-    return found
-
-
-def subtract(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[Interval]:
-    """What is left of merged intervals when other merged intervals are taken away."""
-    left: list[Interval] = []
-    cuts = list(taken)
-    first = 0
-    for start, end in intervals:
-        while first < len(cuts) and cuts[first][1] <= start:
-            first += 1
-        for cut_start, cut_end in islice(cuts, first, None):
-            if cut_start >= end:
-                break
-            if cut_start > start:
-                left.append((start, cut_start))
-            start = max(start, cut_end)
-        if start < end:
-            left.append((start, end))
-    return left
-
-
-def contains(intervals: Sequence[Interval], start: datetime, end: datetime) -> bool:
-    """Whether one of merged intervals holds all of the time from start to end."""
-    at = bisect_right(intervals, start, key=itemgetter(0))
-    return at > 0 and end <= intervals[at - 1][1]
 
 
 def _stretch(hours: WorkingHours, day: date, tz: ZoneInfo) -> Interval:

@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from scheduling.domain.hours import (
-    PARTS_OF_DAY,
-    Interval,
-    days,
-    instant_of,
-    local_day,
-    wall_time_exists,
-    weekday_of,
-    zone_of,
-)
+from scheduling.timetable.hours import PARTS_OF_DAY, days, instant_of, local_day, wall_time_exists, weekday_of, zone_of
+from scheduling.timetable.intervals import Interval
 
 _FIRST_WINDOW = timedelta(days=2)
 _GROWTH = 4
@@ -61,21 +53,6 @@ def windows(start: datetime, end: datetime) -> Iterator[Interval]:
     while start < end:
         yield start, min(start + length, end)
         start, length = start + length, length * _GROWTH
-
-
-def intersect(one: Sequence[Interval], other: Sequence[Interval]) -> list[Interval]:
-    """The time that lies in both of two lists of merged intervals."""
-    found: list[Interval] = []
-    i = j = 0
-    while i < len(one) and j < len(other):
-        start, end = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
-        if start < end:
-            found.append((start, end))
-        if one[i][1] < other[j][1]:
-            i += 1
-        else:
-            j += 1
-    return found
 
 
 @lru_cache(maxsize=512)

@@ -1,0 +1,151 @@
+"""What a service says of its HTTP surface beside its schemas: each field in words, examples, and problem codes.
+
+A field means the same wherever it is shown, so that it is described once, under its name. `Schema.field`, or
+`operation.parameter`, describes one that means something else there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """`problems` maps an operation, by its operationId, to the codes that it may refuse with beside the usual ones.
+
+    `codes` maps each of these codes to its HTTP status and to what it says. `bodies` are example requests by
+    operation, where the one that is made of the required fields would be refused.
+    """
+
+    description: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    codes: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    def describe(self, owner: str, name: str) -> str | None:
+        """The words for a field of a schema or a parameter of an operation; None where there are none."""
+        words: str | None = _first(f"{owner}.{name}", name, self.fields, COMMON.fields)
+        return words
+
+    def example(self, owner: str, name: str) -> Any:
+        """The example of such a field; None where it follows from the field's type."""
+        return _first(f"{owner}.{name}", name, self.examples, COMMON.examples)
+
+
+def _first(exact: str, name: str, *tables: Mapping[str, Any]) -> Any:
+    for key in (exact, name):
+        for table in tables:
+            if key in table:
+                return table[key]
+    return None
+
+
+#: What every service has.
+COMMON = Reference(
+    fields={
+        "id": "The record's id, a UUID of version 7",
+        "items": "The records of this page, in the order of the list",
+        "next_cursor": "The `cursor` of the next page; null on the last page",
+        "limit": "How many records a page has at most",
+        "cursor": "The `next_cursor` of the page before; without it the first page is answered",
+        "withheld": "The names of the fields that you may not read; they are null, whatever they hold",
+        "tenant": "The tenant's slug",
+        "created_at": "When the record was made",
+        "created_by": "The login of whoever made the record, or `system:` and what made it",
+        "permissions": "The names of the permissions that your token has in this service",
+        # problems
+        "Problem.type": "A URN that ends with the code",
+        "Problem.title": "The code in words, in English",
+        "Problem.status": "The HTTP status of the answer",
+        "Problem.detail": "What is wrong, in a sentence for people; it never names a patient",
+        "Problem.code": "The stable, kebab-case code on which a program can rely",
+        "Problem.errors": "With 422: the messages by field, nested as the request is; 20 messages at most",
+        "Problem.more_errors": "Present, and true, where there are more messages than are shown",
+        "Problem.blockers": "With `check-in-blocked`: any of `finance`, `consent`, `too-early`",
+        "Problem.rule": "The rule that refused a placement or a time, such as `outside-working-hours`",
+        "Problem.overridable": "Whether a manager may override the rule, by an `override` in the request",
+        "Problem.conflicts": "With codes that end in `-conflicts`: each refused part of the request, with its own code",
+        "Problem.refusals": "With `merge-refused` and `undo-refused`: each participant who was refused, with the code",
+        # the event log and the inbox
+        "FeedAnswer.items": "Event envelopes (CloudEvents 1.0) in the order of their positions",
+        "FeedAnswer.next_cursor": "The position of the last event of this page, to be given as `after`; null if none",
+        "read_feed.after": "The position of the last event that you have; 0 reads from the beginning",
+        "read_feed.limit": "How many events a page has at most",
+        "read_feed.type": "Only events of this type, such as `jalsa.scheduling.AppointmentBooked.v1`",
+        "read_feed.subject": "Only events of this subject, such as `appointment/` and an id",
+        "read_schema.event": "The event's name and version, such as `AppointmentBooked.v1`",
+        "SchemaOfEvent.$schema": "The dialect of JSON Schema",
+        "SchemaOfEvent.$id": "The absolute URI that identifies the schema, as in an event's `dataschema`",
+        "SchemaOfEvent.title": "The event's name and version",
+        "SchemaOfEvent.type": "Always `object`",
+        "SchemaOfEvent.properties": "The schema of each field of the event's data",
+        "SchemaOfEvent.required": "The fields that are always there",
+        "subjects": "The subjects that are asked for, such as `appointment/` and an id",
+        "KeptEvent.subject": "The subject of the event: its aggregate and the id of the record",
+        "list_inbox.state": "Only events in this state",
+        "PublishedSubject.subject": "The subject",
+        "last": "The sequence of the subject's last event; sequences count from 1",
+        "PublishedSubject.id": "The id of the subject's last event",
+        "KeptEvent.id": "The id under which the inbox keeps the event",
+        "KeptEvent.source": "The service that published the event, such as `/jalsa/billing`",
+        "KeptEvent.type": "The type of the event, such as `jalsa.billing.InvoicePaid.v1`",
+        "KeptEvent.sequence": "The place of the event among those of its subject, counted from 1",
+        "KeptEvent.state": "`waiting` for an earlier event, `retrying` after a failure, or `dead` after too many",
+        "KeptEvent.attempts": "How often it was tried",
+        "KeptEvent.next_at": "When it is tried next",
+        "KeptEvent.error": "The name of the last error, without any data of the event",
+        "KeptEvent.received_at": "When it was received",
+        "KeptEvent.age_seconds": "How long it has been kept, in seconds",
+        "KeptEvent.expected_sequence": "The sequence whose turn it is in its subject",
+        "read_heads.source": "The service whose events are meant, such as `scheduling`",
+        "HeadAnswer.subject": "The subject whose events were applied",
+        "HeadAnswer.sequence": "The sequence of the last event of the subject that was applied",
+        "HeadAnswer.id": "The id of that event, if it is known",
+        "event_id": "The id under which the inbox keeps the event",
+    },
+    examples={
+        "next_cursor": None,
+        "FeedAnswer.next_cursor": "4711",
+        "KeptEvent.type": "jalsa.scheduling.AppointmentBooked.v1",
+        "KeptEvent.source": "/jalsa/scheduling",
+        "KeptEvent.state": "waiting",
+        "KeptEvent.error": "OperationalError",
+        "state": "waiting",
+        "source": "scheduling",
+        "SchemaOfEvent.$schema": "https://json-schema.org/draft/2020-12/schema",
+        "SchemaOfEvent.$id": "https://jalsa.test/scheduling/v1/events/schemas/AppointmentBooked.v1",
+        "SchemaOfEvent.title": "AppointmentBooked.v1",
+        "SchemaOfEvent.type": "object",
+        "SchemaOfEvent.required": ["appointment_id"],
+        "event": "AppointmentBooked.v1",
+        "subject": "appointment/01939f3c-7a10-7c01-8c01-5ab7f2d10c11",
+        "subjects": ["appointment/01939f3c-7a10-7c01-8c01-5ab7f2d10c11"],
+        "tenant": "agdar",
+        "created_by": "noura.desk",
+        "timezone": "Asia/Riyadh",
+        "language": "ar",
+    },
+    problems={
+        "retry_dead": ("invalid-transition",),
+        "skip_dead": ("invalid-transition",),
+        "drop_waiting": ("invalid-transition",),
+    },
+    codes={
+        "malformed-request": (400, "The request cannot be read: it must be valid JSON in UTF-8."),
+        "unauthenticated": (401, "A valid bearer token is required."),
+        "forbidden": (403, "Your roles do not allow this."),
+        "not-found": (404, "There is no such record, or it belongs to another tenant."),
+        "conflict": (409, "The request conflicts with stored data."),
+        "invalid-transition": (409, "The record's state does not allow this."),
+        "precondition-failed": (412, "The record has changed since it was read: read it again."),
+        "request-entity-too-large": (413, "The body is too long."),
+        "unsupported-media-type": (415, "The body must be application/json."),
+        "validation-error": (422, "The request has invalid fields or parameters."),
+        "idempotency-key-reused": (422, "The Idempotency-Key was used for another request."),
+        "precondition-required": (428, "If-Match is required. Read the record first."),
+        "internal-error": (500, "The request failed; the fault is ours and was logged."),
+        "temporarily-unavailable": (503, "The request cannot be served now; try again after `Retry-After` seconds."),
+    },
+)
