@@ -24,6 +24,8 @@ from jalsa.service.context import Context
 from jalsa.service.ids import new_id
 from scheduling import queries
 from scheduling.commands.appointments import BookAppointment, BookParticipant, RescheduleParticipant
+from scheduling.commands.package_changes import PausePackage
+from scheduling.commands.packages import CreatePackage
 from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
 from scheduling.commands.sessions import CreateSession
 from scheduling.commands.setup import AddRoom, AddServiceType, OpenClinic, RegisterProvider, SetWorkingHours
@@ -35,7 +37,9 @@ from scheduling.operations import (
     corrections,
     offers,
     package_changes,
-    packages,
+    package_creation,
+    package_locks,
+    package_scheduling,
     participants,
     projections,
     sessions,
@@ -199,23 +203,23 @@ class Story:
         chance = (str(new_id()) for _ in range(3))  # of the sessions of the package
         told = golden("PackageScheduled", "default")["data"]
         booked = [session["appointment_id"] for session in told["sessions"]]
-        self.ids(packages, told["package_id"], *chance, *booked, str(new_id()))
+        self.ids(package_creation, told["package_id"], *chance)
+        self.ids(package_scheduling, *booked, str(new_id()))
         self.ids(sessions, self.booked["session"]["id"], str(new_id()), str(new_id()))
-        asked = {
-            "patient_id": patient,
-            "total_sessions": told["total_sessions"],
-            "session_duration_minutes": 60,
-            "start_date": date(2026, 11, 23),
-            "end_date": date(2026, 11, 26),
-            "preferred_days": [1, 3],
-            "preferred_time": "10:00",
-            "room_required": False,
-            "use_multiple_providers": False,
-            "provider_assignments": [],
-            "auto_schedule": True,
-        }
-        made = packages.create_package(self.db, {**given(place), **asked, **overrides}, now=self.now)
-        return packages.held_package(self.db, made.package.id)
+        command = CreatePackage(
+            patient_id=patient,
+            clinic_id=place.clinic_id,
+            provider_id=place.provider_id,
+            service_type=place.service_type,
+            total_sessions=told["total_sessions"],
+            session_duration_minutes=60,
+            start_date=date(2026, 11, 23),
+            end_date=date(2026, 11, 26),
+            preferred_days=[1, 3],
+            preferred_time="10:00",
+        )
+        made = package_creation.create_package(self.db, replace(command, **overrides), now=self.now)
+        return package_locks.locked_package(self.db, made.package.id)
 
     def complete_package(self) -> Any:
         """All three sessions, one a day, are attended in the end; returns the last participant."""
@@ -279,15 +283,15 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "AppointmentNoShow default": lambda s: use_cases.no_show(s.db, s.book(s.booked), None, now=s.later),
     "AppointmentNoShow automatic": lambda s: use_cases.mark_no_show(s.db, s.book(s.booked).id, now=s.later),
     "AppointmentCancelled default": lambda s: use_cases.cancel_appointment(s.db, s.book(s.booked), None, now=s.later),
-    "AppointmentCancelled package": lambda s: package_changes.cancel(s.db, s.package(), None, now=s.later),
+    "AppointmentCancelled package": lambda s: package_changes.cancel_package(s.db, s.package(), None, now=s.later),
     "AppointmentCorrected default": lambda s: s.undo(use_cases.no_show(s.db, s.book(s.booked), None, now=s.later)),
     "AppointmentCorrected attended": lambda s: s.undo(use_cases.attend(s.db, s.arrive(), now=s.later)),
     "PackageCreated default": Story.package,
     "PackageScheduled default": Story.package,
-    "PackageScheduled paused": lambda s: package_changes.pause(s.db, s.package(), {"reason": None}, now=s.later),
+    "PackageScheduled paused": lambda s: package_changes.pause_package(s.db, s.package(), PausePackage(), now=s.later),
     "PackageCompleted default": Story.complete_package,
     "PackageReopened default": lambda s: s.undo(s.complete_package()),
-    "PackageCancelled default": lambda s: package_changes.cancel(s.db, s.package(), None, now=s.later),
+    "PackageCancelled default": lambda s: package_changes.cancel_package(s.db, s.package(), None, now=s.later),
     "WaitlistOffered default": Story.offer,
     "WaitlistOfferExpired default": Story.lapse,
     "WaitlistOfferExpired session-cancelled": Story.cancel_offered,

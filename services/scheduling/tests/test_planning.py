@@ -24,7 +24,7 @@ from scheduling.domain.planning import (
     plan,
     warnings,
 )
-from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason
+from scheduling.domain.reasons import ANYBODY, ASSIGNED, HOLDS_OTHERS, reason, warning
 from scheduling.timetable.hours import PARTS_OF_DAY, WorkingHours, local_day, open_intervals
 from scheduling.timetable.intervals import Interval, merged, subtract
 
@@ -45,10 +45,10 @@ class Question:
     preferences: PlanningPreferences
     options: Mapping[int, Sequence[ProviderOption]]
     rooms: Rooms | None
-    standing: Sequence[Occurrence]
+    placed: Sequence[Occurrence]
 
     def plan(self) -> list[Planned]:
-        return plan(self.preferences, self.options, self.rooms, self.standing)
+        return plan(self.preferences, self.options, self.rooms, self.placed)
 
 
 # The model: a session may begin at every quarter of an hour that the clock shows, unless something is said against it.
@@ -201,7 +201,7 @@ def questions(draw: st.DrawFn) -> Question:
 
     everybody = [option(p) for p in PROVIDERS[: draw(st.integers(0, 3))]]
     total = draw(st.integers(2, 6))
-    standing = [
+    placed = [
         Occurrence(
             number,
             midnight + (n * 15) * MINUTE,
@@ -211,7 +211,7 @@ def questions(draw: st.DrawFn) -> Question:
         )
         for number, n in draw(st.dictionaries(st.integers(1, total), st.integers(-90, 12 * 96), max_size=3)).items()
     ]
-    taken = {o.number for o in standing}
+    taken = {o.number for o in placed}
     rooms = draw(st.integers(0, 2))
     return Question(
         preferences=preferences,
@@ -221,7 +221,7 @@ def questions(draw: st.DrawFn) -> Question:
             if n not in taken
         },
         rooms=Rooms({room: always_or_some() for room in ROOMS[:rooms]}) if rooms else None,
-        standing=standing,
+        placed=placed,
     )
 
 
@@ -229,7 +229,7 @@ def questions(draw: st.DrawFn) -> Question:
 @given(questions())
 def test_each_session_has_the_best_place_that_there_is_and_fails_only_where_there_is_none(question: Question) -> None:
     preferences = question.preferences
-    placed = [*question.standing]
+    placed = [*question.placed]
     found = question.plan()
     assert [one.number for one in found] == sorted(question.options)
     for one in found:
@@ -271,7 +271,7 @@ def test_the_same_question_has_the_same_answer(question: Question) -> None:
 @given(questions())
 def test_what_is_planned_can_be_had_as_it_is(question: Question) -> None:
     planned = [one for one in question.plan() if isinstance(one, Occurrence)]
-    assert check(question.preferences, question.options, question.rooms, planned, question.standing) == planned
+    assert check(question.preferences, question.options, question.rooms, planned, question.placed) == planned
 
 
 @settings(max_examples=100, deadline=None)
@@ -291,9 +291,9 @@ def test_of_what_a_person_wants_that_is_refused_which_nobody_can_have(
         )
         for number, (n, who, room) in zip(question.options, wanted, strict=False)
     ]
-    found = check(preferences, question.options, rooms, asked, question.standing)
+    found = check(preferences, question.options, rooms, asked, question.placed)
     assert [one.number for one in found] == [one.number for one in asked]
-    placed = [*question.standing]
+    placed = [*question.placed]
     for one, got in sorted(zip(asked, found, strict=True), key=lambda pair: (pair[0].starts_at, pair[0].number)):
         option = next((c for c in question.options[one.number] if c.provider_id == one.provider_id), None)
         if option is None:
@@ -409,9 +409,9 @@ def test_a_session_that_is_tried_again_stays_between_its_neighbours_or_goes_behi
         Occurrence(n, at(day, 9), at(day, 10), PROVIDERS[0]) for n, day in ((1, SUNDAY), (3, SUNDAY + 4 * DAY))
     )
     again = {2: [office()]}
-    assert told(preferences, plan(preferences, again, standing=[one, three])) == ["24.11. 09:00"]
+    assert told(preferences, plan(preferences, again, placed=[one, three])) == ["24.11. 09:00"]
     closer = replace(three, starts_at=three.starts_at - DAY, ends_at=three.ends_at - DAY)
-    assert told(preferences, plan(preferences, again, standing=[one, closer])) == ["27.11. 09:00"]
+    assert told(preferences, plan(preferences, again, placed=[one, closer])) == ["27.11. 09:00"]
 
 
 def test_of_two_who_are_free_the_one_who_holds_the_others_is_taken() -> None:
@@ -532,7 +532,7 @@ PERIOD = "from 1 March 2026 to 29 May 2026"
         (
             Failure(1, "provider-busy", MARCH, MARCH),
             some_preferences(first=MARCH, last=MARCH, weekdays=frozenset([0])),
-            CHOSEN,
+            HOLDS_OTHERS,
             "No free 60 minutes of the provider of the other sessions on 1 March 2026.",
         ),
         (
@@ -564,7 +564,7 @@ PERIOD = "from 1 March 2026 to 29 May 2026"
             Failure(1, "no-provider", MARCH, MARCH + 89 * DAY),
             some_preferences(first=MARCH),
             ASSIGNED,
-            "The assigned provider is not active any more, or has no working hours in this clinic.",
+            "The assigned provider is no longer active, or has no working hours in this clinic.",
         ),
         (
             Failure(3, "period-over", MARCH + 90 * DAY, MARCH + 89 * DAY),
@@ -612,6 +612,43 @@ def test_the_reason_against_one_time_speaks_of_that_time(code: str, text: str) -
     failure = Failure(1, code, MARCH, MARCH, PROVIDERS[0], at(MARCH, 9, 30))
     assert reason(failure, some_preferences(), ASSIGNED) == text
     assert "09:30" in reason(failure, some_preferences(), ASSIGNED, "ar") or code == "no-provider"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "counted"),
+    [
+        (1, "دقيقة واحدة"),
+        (2, "دقيقتين"),
+        (3, "3 دقائق"),
+        (10, "10 دقائق"),
+        (11, "11 دقيقة"),
+        (45, "45 دقيقة"),
+        (100, "100 دقيقة"),
+        (105, "105 دقائق"),
+        (480, "480 دقيقة"),
+    ],
+)
+def test_arabic_counts_minutes_by_its_own_plural_forms(minutes: int, counted: str) -> None:
+    preferences = some_preferences(first=MARCH, length=minutes * MINUTE)
+    in_a_period = Failure(1, "provider-busy", MARCH, MARCH + 89 * DAY)
+    assert reason(in_a_period, preferences, ASSIGNED, "ar") == (
+        f"لا توجد مدة {counted} متاحة لدى مقدم الخدمة المعيَّن من 1 مارس 2026 إلى 29 مايو 2026."
+    )
+    at_one_time = Failure(1, "provider-busy", MARCH, MARCH, PROVIDERS[0], at(MARCH, 9, 30))
+    assert f" لمدة {counted} من الساعة 09:30 في 1 مارس 2026." in reason(at_one_time, preferences, ASSIGNED, "ar")
+
+
+@pytest.mark.parametrize(
+    ("days", "counted"),
+    [(1, "يوم واحد"), (2, "يومين"), (3, "3 أيام"), (10, "10 أيام"), (11, "11 يوما"), (30, "30 يوما")],
+)
+def test_arabic_counts_days_by_its_own_plural_forms(days: int, counted: str) -> None:
+    assert warning("gap", days, "ar") == f"تفصلها عن الجلسة السابقة مدة أقل من {counted}."
+    over = Failure(3, "period-over", MARCH + 88 * DAY, MARCH + 89 * DAY)
+    preferences = some_preferences(first=MARCH, gap_days=days, weekdays=frozenset([0, 4]))
+    assert reason(over, preferences, ASSIGNED, "ar") == (
+        f"تنتهي الفترة في 29 مايو 2026، ولم يبق فيها الأحد أو الخميس تفصله عن الجلسات الأخرى مدة {counted} أو أكثر."
+    )
 
 
 def test_a_hundred_sessions_among_fifty_providers_over_two_years_take_no_time() -> None:

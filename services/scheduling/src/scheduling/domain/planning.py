@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,15 +24,6 @@ OPEN_PERIOD_DAYS = 90
 STEP_MINUTES = 15
 
 T = TypeVar("T")
-
-#: What is asked for of the time of the sessions, where nothing is.
-DEFAULT_WISHES: Mapping[str, Any] = {
-    "end_date": None,
-    "preferred_days": (),
-    "preferred_time": None,
-    "gap_days": 1,
-    "tolerance_days": 0,
-}
 
 #: What can make a time impossible, in the order in which it is checked: a provider's time is worked in the open clinic,
 #: then not taken, then free for the patient, too.
@@ -144,15 +135,15 @@ def plan(
     preferences: PlanningPreferences,
     options: Mapping[int, Sequence[ProviderOption]],
     rooms: Rooms | None = None,
-    standing: Collection[Occurrence] = (),
+    placed: Collection[Occurrence] = (),
 ) -> list[Planned]:
-    """Place the numbered sessions, each with one of its options. `standing` are the placed sessions of the package.
+    """Place the numbered sessions, each with one of its options. The other sessions of the package are `placed`.
 
     A session comes after all those of lower numbers, and keeps its distance from those of higher ones. Deterministic:
     the same input gives the same plan.
     """
     planner = _Planner(preferences, rooms)
-    for occurrence in standing:
+    for occurrence in placed:
         planner.take(occurrence)
     return [planner.place(number, options[number]) for number in sorted(options)]
 
@@ -162,19 +153,19 @@ def check(
     options: Mapping[int, Sequence[ProviderOption]],
     rooms: Rooms | None,
     wanted: Sequence[Occurrence],
-    standing: Collection[Occurrence] = (),
+    placed: Collection[Occurrence] = (),
 ) -> list[Planned]:
     """Which of the wanted occurrences are possible, in their order, and for the others the reason why they are not.
 
     Days, order and gaps are the caller's own: only what nobody can have is refused. A room that is not named is given
     if `rooms` are needed.
     """
-    taken = [*standing]
+    taken = [*placed]
     found: list[Planned] = []
-    for one in standing:
+    for one in placed:
         rooms = rooms and rooms.less(one, preferences.apart)
     for one in sorted(wanted, key=lambda o: (o.starts_at, o.number)):
-        code = _against(preferences, one, options[one.number], rooms, taken)
+        code = _conflict(preferences, one, options[one.number], rooms, taken)
         day = day_of(one.starts_at, preferences.zone)
         if code:
             found.append(Failure(one.number, code, day, day, one.provider_id, one.starts_at))
@@ -184,7 +175,7 @@ def check(
         rooms = rooms and rooms.less(one, preferences.apart)
         taken.append(one)
         found.append(one)
-    order = {one.number: place for place, one in enumerate(wanted)}
+    order = {one.number: index for index, one in enumerate(wanted)}
     return sorted(found, key=lambda planned: order[planned.number])
 
 
@@ -377,7 +368,7 @@ def _meets(
     return False
 
 
-def _against(
+def _conflict(
     preferences: PlanningPreferences,
     one: Occurrence,
     options: Sequence[ProviderOption],

@@ -1,8 +1,10 @@
 """Why a session of a package has no placement, said in English and Arabic so that a person can act on it. No I/O."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+
+from babel import Locale
 
 from scheduling.domain.planning import (
     GAP,
@@ -19,31 +21,32 @@ from scheduling.domain.planning import (
 from scheduling.timetable.hours import zone_of
 
 #: Whom a session is to be held by.
-ASSIGNED, CHOSEN, ANYBODY = "ASSIGNED", "CHOSEN", "ANYBODY"
+ASSIGNED, HOLDS_OTHERS, ANYBODY = "ASSIGNED", "HOLDS_OTHERS", "ANYBODY"
 _HOURS, _BUSY, _PATIENT = STAGES
 _ENDED = "period-ended"
 
 
 @dataclass(frozen=True)
 class _Language:
+    locale: Locale
     said: dict[str, str]  # against all of a period
     said_of_one: dict[str, str]  # where it is one provider who may hold it
     said_then: dict[str, str]  # against one time
     who: dict[str, str]
-    weekdays: Sequence[str]
-    months: Sequence[str]
     alternatives: tuple[str, str]
     on_weekdays: str
     on_day: str
     period: str
     time: str
     day: str
-    days: tuple[str, str]
     warnings: dict[str, str]
-    minutes: tuple[str, str]
+    # by the plural form that CLDR gives the number
+    days: Mapping[str, str]
+    minutes: Mapping[str, str]
 
 
 _ENGLISH = _Language(
+    locale=Locale("en"),
     said={
         _HOURS: "No {minutes} of the working hours of {who} are left {when}, or the clinic is closed.",
         _BUSY: "No free {minutes} of {who} {when}.",
@@ -65,43 +68,30 @@ _ENGLISH = _Language(
     },
     who={
         ASSIGNED: "the assigned provider",
-        CHOSEN: "the provider of the other sessions",
+        HOLDS_OTHERS: "the provider of the other sessions",
         ANYBODY: "any provider of this clinic",
     },
-    weekdays=("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"),
-    months=[
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
     alternatives=(", ", " or "),
     on_weekdays="on a {days} ",
     on_day="on {day}",
     period="from {first} to {last}",
     time="{time} on {day}",
     day="day",
-    days=("1 day", "{count} days"),
+    days={"one": "1 day", "other": "{count} days"},
     warnings={
         OUT_OF_ORDER: "A session of a higher number is before it.",
         GAP: "It is less than {gap} after the session before it.",
     },
-    minutes=("1 minute", "{count} minutes"),
+    minutes={"one": "1 minute", "other": "{count} minutes"},
 )
+# A counted noun stands in the genitive everywhere, after "مدة" or a preposition: its dual has another form elsewhere.
 _ARABIC = _Language(
+    locale=Locale("ar"),
     said={
-        _HOURS: "لم تبق {minutes} من ساعات عمل {who} {when}، أو أن العيادة مغلقة.",
-        _BUSY: "لا توجد {minutes} متاحة لدى {who} {when}.",
-        _PATIENT: "لدى المريض جلسات أخرى كلما توفرت {minutes} لدى {who} {when}.",
-        NO_ROOM: "لا توجد غرفة متاحة كلما توفرت {minutes} لدى {who} {when}.",
+        _HOURS: "لم تبق مدة {minutes} من ساعات عمل {who} {when}، أو أن العيادة مغلقة.",
+        _BUSY: "لا توجد مدة {minutes} متاحة لدى {who} {when}.",
+        _PATIENT: "لدى المريض جلسات أخرى كلما توفرت مدة {minutes} لدى {who} {when}.",
+        NO_ROOM: "لا توجد غرفة متاحة كلما توفرت مدة {minutes} لدى {who} {when}.",
         NO_PROVIDER: "لا يوجد مقدم خدمة نشط من تخصص هذه الخدمة له ساعات عمل في هذه العيادة.",
         PERIOD_OVER: "تنتهي الفترة في {last}، ولم يبق فيها {day} تفصله عن الجلسات الأخرى مدة {gap} أو أكثر.",
         _ENDED: "انتهت الفترة في {last}.",
@@ -118,36 +108,21 @@ _ARABIC = _Language(
     },
     who={
         ASSIGNED: "مقدم الخدمة المعيَّن",
-        CHOSEN: "مقدم خدمة الجلسات الأخرى",
+        HOLDS_OTHERS: "مقدم خدمة الجلسات الأخرى",
         ANYBODY: "أي من مقدمي الخدمة في هذه العيادة",
     },
-    weekdays=("الأحد", "الاثنين", "الثلاثاء", "الأربعاء", "الخميس", "الجمعة", "السبت"),
-    months=[
-        "يناير",
-        "فبراير",
-        "مارس",
-        "أبريل",
-        "مايو",
-        "يونيو",
-        "يوليو",
-        "أغسطس",
-        "سبتمبر",
-        "أكتوبر",
-        "نوفمبر",
-        "ديسمبر",
-    ],
     alternatives=(" أو ", " أو "),
     on_weekdays="يوم {days} ",
     on_day="في {day}",
     period="من {first} إلى {last}",
     time="الساعة {time} في {day}",
     day="يوم",
-    days=("يوم واحد", "عدد الأيام {count}"),
+    days={"one": "يوم واحد", "two": "يومين", "few": "{count} أيام", "many": "{count} يوما", "other": "{count} يوم"},
     warnings={
         OUT_OF_ORDER: "تسبقها جلسة ذات رقم أعلى منها.",
-        GAP: "تفصلها عن الجلسة السابقة مدة أقل من المطلوبة: {gap}.",
+        GAP: "تفصلها عن الجلسة السابقة مدة أقل من {gap}.",
     },
-    minutes=("دقيقة واحدة", "{count} دقيقة"),
+    minutes={"one": "دقيقة واحدة", "two": "دقيقتين", "few": "{count} دقائق", "other": "{count} دقيقة"},
 )
 LANGUAGES = {"en": _ENGLISH, "ar": _ARABIC}
 
@@ -156,7 +131,7 @@ def reason(failure: Failure, preferences: PlanningPreferences, who: str, languag
     """One sentence: what was looked for, of whom and on which days, or why the one wanted time is impossible."""
     words = LANGUAGES[language]
     minutes = int(preferences.length.total_seconds() // 60)
-    said = {"minutes": words.minutes[minutes > 1].format(count=minutes)}
+    said = {"minutes": _counted(words, words.minutes, minutes)}
     if failure.starts_at:
         then = failure.starts_at.astimezone(zone_of(preferences.zone))
         return words.said_then[failure.code].format(then=_time(words, then), **said)
@@ -167,7 +142,7 @@ def reason(failure: Failure, preferences: PlanningPreferences, who: str, languag
         when=_when(words, failure, preferences.weekdays),
         last=_long(words, failure.last),
         day=_either(words, preferences.weekdays) or words.day,
-        gap=words.days[preferences.gap_days > 1].format(count=preferences.gap_days),
+        gap=_counted(words, words.days, preferences.gap_days),
         **said,
     )
 
@@ -175,7 +150,11 @@ def reason(failure: Failure, preferences: PlanningPreferences, who: str, languag
 def warning(code: str, gap_days: int, language: str = "en") -> str:
     """One sentence: what is unusual about the time of a session that a person placed."""
     words = LANGUAGES[language]
-    return words.warnings[code].format(gap=words.days[gap_days > 1].format(count=gap_days))
+    return words.warnings[code].format(gap=_counted(words, words.days, gap_days))
+
+
+def _counted(words: _Language, forms: Mapping[str, str], count: int) -> str:
+    return forms.get(words.locale.plural_form(count), forms["other"]).format(count=count)
 
 
 def _sentence(words: _Language, failure: Failure, preferences: PlanningPreferences, who: str) -> str:
@@ -195,7 +174,8 @@ def _when(words: _Language, failure: Failure, weekdays: Collection[int]) -> str:
 
 def _either(words: _Language, weekdays: Collection[int]) -> str:
     comma, last = words.alternatives
-    names = [words.weekdays[day] for day in sorted(weekdays)]
+    monday_first = words.locale.days["format"]["wide"]
+    names = [monday_first[(day - 1) % 7] for day in sorted(weekdays)]
     return last.join(filter(None, [comma.join(names[:-1]), *names[-1:]]))
 
 
@@ -204,4 +184,4 @@ def _time(words: _Language, instant: datetime) -> str:
 
 
 def _long(words: _Language, day: date) -> str:
-    return f"{day.day} {words.months[day.month - 1]} {day.year}"
+    return f"{day.day} {words.locale.months['format']['wide'][day.month]} {day.year}"

@@ -1,6 +1,5 @@
 """What becomes of a package after it was made."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -8,12 +7,20 @@ from flask import Response
 from jalsa.http import Routes, current_db, json_with_etag
 from jalsa.service import clock
 from scheduling.commands.appointments import RescheduleParticipant
+from scheduling.commands.package_changes import (
+    CancelPackageSession,
+    PausePackage,
+    ResumePackage,
+    SchedulePackageSession,
+    ShiftPackage,
+    SubstituteProvider,
+)
 from scheduling.commands.sessions import Reason
 from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_override
-from scheduling.http.packages import changed, held_package
+from scheduling.http.packages import changed, package_to_change
 from scheduling.http.schemas import package_changes as schemas
-from scheduling.http.schemas.packages import PackageAnswer
+from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
 from scheduling.http.schemas.sessions import ReasonBody, RescheduleParticipantBody
 from scheduling.operations import package_changes as operations
 from scheduling.queries.packages import LockedPackage
@@ -22,6 +29,7 @@ routes = Routes("package-changes", "Changes of packages")
 
 _PACKAGE = PackageAnswer()
 _CHANGED = schemas.ChangedPackageAnswer()
+_WARNINGS = SchedulingError(many=True)
 _ONE = "/packages/<uuid:package_id>/sessions/<int:session_number>"
 
 
@@ -31,8 +39,8 @@ _ONE = "/packages/<uuid:package_id>/sessions/<int:session_number>"
 def reschedule_package_session(command: RescheduleParticipant, package_id: UUID, session_number: int) -> Response:
     """Move the appointment of one session of a package; order and gap are warned of, not refused."""
     check_override(command.override)
-    held = held_package(current_db(), package_id, command.session_id, number=session_number)
-    operations.reschedule_session(current_db(), held, session_number, command, now=clock.now())
+    held = package_to_change(package_id, command.session_id, number=session_number)
+    operations.reschedule_package_session(current_db(), held, session_number, command, now=clock.now())
     return _warned(held, session_number)
 
 
@@ -43,22 +51,22 @@ def reschedule_package_session(command: RescheduleParticipant, package_id: UUID,
     body=schemas.SchedulePackageSessionBody(),
     response=_CHANGED,
 )
-def schedule_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
+def schedule_package_session(command: SchedulePackageSession, package_id: UUID, session_number: int) -> Response:
     """Book one session without an appointment at a given time. Order and gap only cause warnings."""
-    check_override(body.get("override"))
-    held = held_package(current_db(), package_id, number=session_number)
-    operations.schedule_session(current_db(), held, session_number, body, now=clock.now())
+    check_override(command.override)
+    held = package_to_change(package_id, number=session_number)
+    operations.schedule_package_session(current_db(), held, session_number, command, now=clock.now())
     return _warned(held, session_number)
 
 
 @routes.view(
     f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelPackageSessionBody(), response=_PACKAGE
 )
-def cancel_package_session(body: dict[str, Any], package_id: UUID, session_number: int) -> Response:
+def cancel_package_session(command: CancelPackageSession, package_id: UUID, session_number: int) -> Response:
     """Give up one session of a package and its appointment. It is no longer owed unless the body says so."""
-    held = held_package(current_db(), package_id, number=session_number)
-    operations.cancel_session(current_db(), held, session_number, now=clock.now(), **body)
-    return json_with_etag(changed(current_db(), held, number=session_number))
+    held = package_to_change(package_id, number=session_number)
+    operations.cancel_package_session(current_db(), held, session_number, command, now=clock.now())
+    return json_with_etag(changed(held, number=session_number))
 
 
 @routes.view(
@@ -68,11 +76,11 @@ def cancel_package_session(body: dict[str, Any], package_id: UUID, session_numbe
     body=schemas.ShiftBody(),
     response=_PACKAGE,
 )
-def shift_package(body: dict[str, Any], package_id: UUID) -> Response:
+def shift_package(command: ShiftPackage, package_id: UUID) -> Response:
     """Move the rest of a package by days, or plan it again from a day on. Group sessions are not moved."""
-    held = held_package(current_db(), package_id)
-    operations.shift(current_db(), held, body, now=clock.now())
-    return json_with_etag(changed(current_db(), held))
+    held = package_to_change(package_id)
+    operations.shift_package(current_db(), held, command, now=clock.now())
+    return json_with_etag(changed(held))
 
 
 @routes.view(
@@ -82,11 +90,11 @@ def shift_package(body: dict[str, Any], package_id: UUID) -> Response:
     body=schemas.SubstituteBody(),
     response=_PACKAGE,
 )
-def substitute_provider(body: dict[str, Any], package_id: UUID) -> Response:
+def substitute_provider(command: SubstituteProvider, package_id: UUID) -> Response:
     """Another provider takes sessions over, at their time or at the nearest that is free."""
-    held = held_package(current_db(), package_id)
-    operations.substitute(current_db(), held, body, now=clock.now())
-    return json_with_etag(changed(current_db(), held))
+    held = package_to_change(package_id)
+    operations.substitute_provider(current_db(), held, command, now=clock.now())
+    return json_with_etag(changed(held))
 
 
 @routes.view(
@@ -94,9 +102,9 @@ def substitute_provider(body: dict[str, Any], package_id: UUID) -> Response:
 )
 def cancel_package(command: Reason, package_id: UUID) -> Response:
     """Cancel a package with every appointment that is still to come; the past stays."""
-    held = held_package(current_db(), package_id)
-    operations.cancel(current_db(), held, command.reason, now=clock.now())
-    return json_with_etag(changed(current_db(), held))
+    held = package_to_change(package_id)
+    operations.cancel_package(current_db(), held, command.reason, now=clock.now())
+    return json_with_etag(changed(held))
 
 
 @routes.view(
@@ -106,11 +114,11 @@ def cancel_package(command: Reason, package_id: UUID) -> Response:
     body=schemas.PauseBody(),
     response=_PACKAGE,
 )
-def pause_package(body: dict[str, Any], package_id: UUID) -> Response:
+def pause_package(command: PausePackage, package_id: UUID) -> Response:
     """Give up the appointments to come until the package is resumed."""
-    held = held_package(current_db(), package_id)
-    operations.pause(current_db(), held, body, now=clock.now())
-    return json_with_etag(changed(current_db(), held))
+    held = package_to_change(package_id)
+    operations.pause_package(current_db(), held, command, now=clock.now())
+    return json_with_etag(changed(held))
 
 
 @routes.view(
@@ -120,14 +128,15 @@ def pause_package(body: dict[str, Any], package_id: UUID) -> Response:
     body=schemas.ResumeBody(),
     response=_PACKAGE,
 )
-def resume_package(body: dict[str, Any], package_id: UUID) -> Response:
+def resume_package(command: ResumePackage, package_id: UUID) -> Response:
     """Resume a paused package. Sessions without an appointment are planned again, with the same providers."""
-    held = held_package(current_db(), package_id)
-    operations.resume(current_db(), held, body, now=clock.now())
-    return json_with_etag(changed(current_db(), held))
+    held = package_to_change(package_id)
+    operations.resume_package(current_db(), held, command, now=clock.now())
+    return json_with_etag(changed(held))
 
 
 def _warned(held: LockedPackage, number: int) -> Response:
     return response_with_extras(
-        changed(current_db(), held, number=number), warnings=operations.warned(held, now=clock.now())
+        changed(held, number=number),
+        warnings=_WARNINGS.dump(operations.unusual_times(held, now=clock.now())),
     )

@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, ForeignKeyConstraint, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from jalsa.db.transactions import Instant, TenantRow
+from scheduling.errors import NotOutstanding
 from scheduling.models.setup import Base, Clinic, ServiceType
 
 
@@ -86,6 +87,16 @@ class PackageSession(TenantRow, Base):
     def assigned_to(self) -> UUID | None:
         """Who alone is to hold it, because a person said so."""
         return None if self.provider_chosen else self.provider_id
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether it has no placement and is owed to the patient."""
+        return self.status in ("PENDING", "FAILED") or (self.status == "CANCELLED" and self.owed)
+
+    def check_outstanding(self) -> None:
+        """Raises 409 `invalid-transition` for one that has its placement, or is not owed."""
+        if not self.outstanding:
+            raise NotOutstanding(self.session_number)
 
 
 class ProviderAssignment(TenantRow, Base):

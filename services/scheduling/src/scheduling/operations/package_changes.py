@@ -1,46 +1,63 @@
 """What becomes of a package after it was made: one session, the rest, the provider, the whole of it.
 
-Its rows are locked by `operations.packages.held_package`. A session's state is set here before its appointment
+Its rows are locked by `operations.package_locks.locked_package`. A session's state is set here before its appointment
 changes: `operations.progress` leaves it as it is then.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from graphlib import CycleError
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
+from jalsa.service.commands import UNSET, value_or
 from jalsa.service.errors import InvalidField
 from scheduling import domain, errors
 from scheduling.commands.appointments import BookAppointment, RescheduleParticipant
-from scheduling.domain.planning import Occurrence, Planned, warnings
+from scheduling.commands.package_changes import (
+    CancelPackageSession,
+    PausePackage,
+    ResumePackage,
+    SchedulePackageSession,
+    ShiftPackage,
+    SubstituteProvider,
+)
+from scheduling.commands.packages import SchedulePackage
+from scheduling.domain.planning import Occurrence, warnings
 from scheduling.domain.reasons import warning
 from scheduling.events import packages as package_events
 from scheduling.models import Package, PackageSession, Participant
-from scheduling.operations import packages, participants, planning, sessions, use_cases
-from scheduling.operations.packages import check_going, check_open, is_outstanding
-from scheduling.operations.planning import Task
-from scheduling.operations.progress import SUBSTITUTE, assign, finish, move, note_provider, unpause
+from scheduling.operations import package_planning, participants, sessions, use_cases
+from scheduling.operations.package_period import change_preferences, check_period, check_start
+from scheduling.operations.package_planning import PlanningTask, SchedulingPlan
+from scheduling.operations.package_scheduling import (
+    announce,
+    mark_failed,
+    placement_at,
+    schedule_package,
+    start_schedule,
+)
+from scheduling.operations.placing import qualified_provider
+from scheduling.operations.progress import SUBSTITUTE, assign, change_status, finish, note_provider, unpause
 from scheduling.operations.series_edits import Move, in_order
-from scheduling.queries.packages import LockedPackage
+from scheduling.queries.packages import LockedPackage, occurrence
 from scheduling.timetable.hours import day_of, instant_of, zone_of
 
 Placed = tuple[PackageSession, Participant]
 
 
-def reschedule_session(
+def reschedule_package_session(
     db: Session, held: LockedPackage, number: int, command: RescheduleParticipant, *, now: datetime
 ) -> None:
     """Move the appointment of one session. The change is announced as that of any appointment.
 
-    Raises 404 for the number, 422 and 409 as `participants.reschedule`, `package-paused`, and `invalid-transition` for
-    a session without an appointment.
+    Raises 404 for the number, 422 and 409 as `use_cases.reschedule_appointment`, `package-paused`, and
+    `invalid-transition` for a session without an appointment.
     """
-    check_open(held.package)
+    held.check_open()
     package_session = held.package_session(number)
     if package_session.status != "SCHEDULED":
         raise errors.NoAppointmentToMove
@@ -50,73 +67,76 @@ def reschedule_session(
     db.flush()
 
 
-def schedule_session(db: Session, held: LockedPackage, number: int, data: Mapping[str, Any], *, now: datetime) -> None:
+def schedule_package_session(
+    db: Session, held: LockedPackage, number: int, command: SchedulePackageSession, *, now: datetime
+) -> None:
     """Book one owed session without an appointment at a given time. It is announced like any appointment.
 
-    Raises 404 for the number, 422 and 409 as `participants.book_appointment`, `package-paused`, and
+    Raises 404 for the number, 422 and 409 as `use_cases.book_appointment`, `package-paused`, and
     `invalid-transition` for a session that does not need to be scheduled.
     """
     package, package_session = held.package, held.package_session(number)
-    check_open(package)
-    packages.check_outstanding(package_session)
-    booking = use_cases.book_appointment(db, _by_hand(package, package_session, data), package_session, now=now)
-    move(package_session, "SCHEDULED")
+    held.check_open()
+    package_session.check_outstanding()
+    booking = _booking(package, package_session, command)
+    participant = use_cases.book_appointment(db, booking, package_session, now=now).participant
+    change_status(package_session, "SCHEDULED")
     package_session.scheduling_attempts += 1
-    if package.status == "DRAFT":
-        package.status = "SCHEDULED"
-    held.appointments[package_session.id] = booking.participant
-    note_provider(db, booking.participant, data["reason"], now=now)
-    package.change_reason = data["reason"]
+    start_schedule(package)
+    held.appointments[package_session.id] = participant
+    note_provider(db, participant, command.reason, now=now)
+    package.change_reason = command.reason
     db.flush()
 
 
-def warned(held: LockedPackage, *, now: datetime) -> list[dict[str, Any]]:
-    """What is unusual about the times of the sessions that are still to come; each names its session."""
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """What is unusual about the time of the session of that number: a code, and a sentence in English and in Arabic."""
+
+    session_number: int
+    code: str
+    detail: str
+    detail_ar: str
+
+
+def unusual_times(held: LockedPackage, *, now: datetime) -> list[Warned]:
+    """What is unusual about the times of the sessions that are still to come."""
     gap = held.package.gap_days
     coming = {package_session.session_number for package_session, _ in held.coming(now)}
     return [
-        {
-            "session_number": number,
-            "code": code,
-            "detail": warning(code, gap),
-            "detail_ar": warning(code, gap, "ar"),
-        }
-        for number, code in warnings(packages.placed_occurrences(held), held.package.clinic.timezone, gap)
+        Warned(number, code, warning(code, gap), warning(code, gap, "ar"))
+        for number, code in warnings(held.occurrences(), held.package.clinic.timezone, gap)
         if number in coming
     ]
 
 
-def cancel_session(
-    db: Session, held: LockedPackage, number: int, reason: str | None, *, owed: bool = False, now: datetime
+def cancel_package_session(
+    db: Session, held: LockedPackage, number: int, command: CancelPackageSession, *, now: datetime
 ) -> None:
-    """Give up one session, with its appointment if it has one; `owed` keeps it to be made up.
+    """Give up one session, with its appointment if it has one.
 
     Completes a package of which nothing is left. Raises 404 for the number; 409 `invalid-transition` for a session
     that has begun or is over, and for the last of a package of which none has taken place.
     """
     package, package_session = held.package, held.package_session(number)
-    check_going(package)
-    rest = [
-        s
-        for s in held.package_sessions
-        if s is not package_session and (s.status in ("SCHEDULED", "COMPLETED") or is_outstanding(s))
-    ]
-    if not rest and not owed:
+    held.check_not_over()
+    others = [one for one in held.package_sessions if one is not package_session]
+    if not command.owed and not any(one.outstanding or one.status in ("SCHEDULED", "COMPLETED") for one in others):
         raise errors.LastOfPackage
     appointment = dict(held.coming(now)).get(package_session)
     if appointment:
-        move(package_session, "CANCELLED", owed=owed)
-        use_cases.cancel_appointment(db, appointment, reason, now=now)
-    elif is_outstanding(package_session) and not owed:
-        _drop(package_session)
+        change_status(package_session, "CANCELLED", owed=command.owed)
+        use_cases.cancel_appointment(db, appointment, command.reason, now=now)
+    elif package_session.outstanding and not command.owed:
+        _no_longer_owed(package_session)
     else:
         raise errors.CannotBeGivenUp
-    package.change_reason = reason
+    package.change_reason = command.reason
     db.flush()
     finish(db, package, now=now)
 
 
-def shift(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
+def shift_package(db: Session, held: LockedPackage, command: ShiftPackage, *, now: datetime) -> None:
     """Move the appointments from a session number on that are still to come.
 
     Either by `days`, to the same wall time, or by a new plan from the local day `start_date` on. A placement in a group
@@ -124,62 +144,62 @@ def shift(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: dat
     there is nothing to move, `package-paused`, `package-conflicts`.
     """
     package = held.package
-    check_open(package)
+    held.check_open()
     participants.lock_booking_facts(db, package.patient_id, None)
-    placed = _movable(held, _named(held, data), now)
+    placed = _movable(held, _numbered(held, command.from_session_number, None), now)
     if not placed:
         raise errors.NothingToShift
     task = _task(held, placed, now)
-    if "days" in data:
+    if command.days is not None:
         zone = zone_of(package.clinic.timezone)
-        wanted = [_days_later(packages.occurrence(*one), data["days"], zone) for one in placed]
-        packages.check_near(task, wanted, "days")
-        placements = planning.checked(db, task, wanted)
+        wanted = [_days_later(occurrence(*one), command.days, zone) for one in placed]
+        task.check_horizon(wanted, "days")
+        plan = package_planning.check_placements(db, task, wanted)
     else:
-        task = _from_day(task, placed, data["start_date"])
-        placements = _planned_anew(db, held, task)
-    packages.check_whole(task, placements, data)
-    _settle(db, held, task, placements, data["reason"], package_events.RESCHEDULED, now)
+        assert command.start_date is not None
+        plan = _new_plan(db, held, _from_day(task, placed, command.start_date))
+    if command.all_or_nothing:
+        plan.check_complete()
+    _carry_out(db, held, plan, command.reason, package_events.RESCHEDULED, now)
 
 
-def substitute(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
+def substitute_provider(db: Session, held: LockedPackage, command: SubstituteProvider, *, now: datetime) -> None:
     """Give the sessions of some numbers to another provider, at their time, else at the nearest that is free.
 
     Those that have no placement are assigned to the provider; the past, and spots in group sessions, stay. Publishes
     PackageScheduled if an appointment changes. Raises 422 for a number, or a provider who does not fit; 409
     `invalid-transition` where there is nothing to take over, `package-conflicts`.
     """
-    package, provider_id, reason = held.package, data["provider_id"], data["reason"]
-    check_going(package)
+    package, provider_id = held.package, command.provider_id
+    held.check_not_over()
     participants.lock_booking_facts(db, package.patient_id, None)
-    package_sessions = _named(held, data)
-    packages.qualified_provider(db, provider_id, package.clinic, package.service_type, "provider_id")
+    package_sessions = _numbered(held, command.from_session_number, command.to_session_number)
+    qualified_provider(db, provider_id, package.clinic, package.service_type, "provider_id")
     placed = [(s, p) for s, p in _movable(held, package_sessions, now) if p.session.provider_id != provider_id]
-    waiting = [s for s in package_sessions if is_outstanding(s) and s.provider_id != provider_id]
+    waiting = [s for s in package_sessions if s.outstanding and s.provider_id != provider_id]
     if not placed and not waiting:
         raise errors.NothingToTakeOver
     for package_session in [*(package_session for package_session, _ in placed), *waiting]:
-        assign(db, package_session, provider_id, SUBSTITUTE, now, reason)
-    package.change_reason = reason
+        assign(db, package_session, provider_id, SUBSTITUTE, now, command.reason)
+    package.change_reason = command.reason
     db.flush()
     if placed:
-        task = _task(held, placed, now)
-        wanted = [replace(packages.occurrence(*one), provider_id=provider_id) for one in placed]
-        placements = planning.nearest(db, task, wanted)
-        packages.check_whole(task, placements, data)
-        _settle(db, held, task, placements, reason, package_events.SUBSTITUTED, now)
+        wanted = [replace(occurrence(*one), provider_id=provider_id) for one in placed]
+        plan = package_planning.nearest_placements(db, _task(held, placed, now), wanted)
+        if command.all_or_nothing:
+            plan.check_complete()
+        _carry_out(db, held, plan, command.reason, package_events.SUBSTITUTED, now)
 
 
-def cancel(db: Session, held: LockedPackage, reason: str | None, *, now: datetime) -> None:
+def cancel_package(db: Session, held: LockedPackage, reason: str | None, *, now: datetime) -> None:
     """Cancel a package with every appointment that is still to come, and publish PackageCancelled.
 
     What has begun or is over stays as it is. Raises 409 `invalid-transition` for a package that is over.
     """
     package, coming = held.package, held.coming(now)
     domain.PACKAGE.check(package.status, "CANCELLED")
-    for package_session in held.package_sessions:
-        if is_outstanding(package_session):
-            _drop(package_session)
+    for package_session in held.outstanding():
+        _no_longer_owed(package_session)
     _give_up(db, coming, "CANCELLED", reason, owed=False, now=now)
     package.status, package.cancelled_at = "CANCELLED", now
     package.cancelled_by, package.cancel_reason = context_of(db).actor, reason
@@ -190,81 +210,83 @@ def cancel(db: Session, held: LockedPackage, reason: str | None, *, now: datetim
     package_events.package_cancelled(db, package, completed, len(coming), now)
 
 
-def pause(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
-    """Give up the appointments from a local day on, today if none is named, until the package is resumed.
+def pause_package(db: Session, held: LockedPackage, command: PausePackage, *, now: datetime) -> None:
+    """Give up the appointments from a local day on until the package is resumed.
 
     Publishes PackageScheduled if there are any. Raises 409 `invalid-transition` for a package that is over,
     `package-paused` for one that is paused.
     """
     package = held.package
-    check_open(package)
+    held.check_open()
     zone = package.clinic.timezone
-    since = data.get("from_date") or day_of(now, zone)
+    since = command.from_date or day_of(now, zone)
     placed = [(package_session, p) for package_session, p in held.coming(now) if day_of(p.starts_at, zone) >= since]
-    _give_up(db, placed, "PENDING", data["reason"], now=now)
+    _give_up(db, placed, "PENDING", command.reason, now=now)
     package.paused_at, package.paused_by = now, context_of(db).actor
-    package.pause_reason = package.change_reason = data["reason"]
+    package.pause_reason = package.change_reason = command.reason
     db.flush()
     if placed:
         numbers = [package_session.session_number for package_session, _ in placed]
-        packages.announce(db, held, package_events.PAUSED, numbers, now=now)
+        announce(db, held, package_events.PAUSED, numbers, now=now)
 
 
-def resume(db: Session, held: LockedPackage, data: Mapping[str, Any], *, now: datetime) -> None:
-    """Go on with a paused package: its period begins at `start_date`, but not before today, and ends as much later.
+def resume_package(db: Session, held: LockedPackage, command: ResumePackage, *, now: datetime) -> None:
+    """Go on with a paused package: its period does not begin before today, and ends as much later as it was paused.
 
     With `auto_schedule` sessions without a placement are planned again. Raises 422 for the period, 409
-    `invalid-transition` for a package that is not paused, and what `packages.schedule` raises.
+    `invalid-transition` for a package that is not paused, and what `schedule_package` raises.
     """
     package = held.package
     if package.paused_at is None:
         raise errors.PackageNotPaused
     today, paused_on = (day_of(instant, package.clinic.timezone) for instant in (now, package.paused_at))
-    goes_on = data.get("start_date", today)
-    packages.check_start(goes_on, package.clinic, now)
-    wishes = {"start_date": max(package.start_date, goes_on), "end_date": package.end_date}
-    if package.end_date:
-        wishes["end_date"] = package.end_date + (goes_on - paused_on)
-    wishes |= {name: data[name] for name in wishes if name in data}
+    goes_on = command.start_date or today
+    check_start(goes_on, package.clinic, now)
+    end_date = command.end_date
+    if end_date is UNSET:
+        end_date = package.end_date and package.end_date + (goes_on - paused_on)
     unpause(package)
     package.change_reason = None
-    if data["auto_schedule"]:
-        given = {**wishes, "all_or_nothing": data["all_or_nothing"]}
-        packages.schedule(db, held, given, now=now, cause=package_events.RESUMED)
+    scheduling = SchedulePackage(
+        start_date=command.start_date or max(package.start_date, today),
+        end_date=end_date,
+        all_or_nothing=command.all_or_nothing,
+    )
+    if command.auto_schedule:
+        schedule_package(db, held, scheduling, now=now, cause=package_events.RESUMED)
     else:
-        packages.change_wishes(package, wishes, now)
+        change_preferences(package, scheduling, now)
     db.flush()
 
 
-def _by_hand(package: Package, package_session: PackageSession, data: Mapping[str, Any]) -> BookAppointment:
-    """What an appointment is booked from; what is not said is as in the package. Raises 422 problems."""
-    provider_id = data.get("provider_id", package_session.provider_id)
+def _booking(package: Package, package_session: PackageSession, command: SchedulePackageSession) -> BookAppointment:
+    """What an appointment is booked from; what is not given is as in the package. Raises 422 problems."""
+    provider_id = value_or(command.provider_id, package_session.provider_id)
     if provider_id is None:
         raise InvalidField("provider_id", "Required, because no provider is assigned to the session.")
-    if package.room_required and not package.room_id and "room_id" not in data:
+    if package.room_required and not package.room_id and command.room_id is UNSET:
         raise InvalidField(
             "room_id", "Required, because the package needs a room. Use null for a session without a room."
         )
     return BookAppointment(
         patient_id=package.patient_id,
         clinic_id=package.clinic_id,
-        service_type=package.service_type.code,
-        duration_minutes=package.session_duration_minutes,
-        room_id=data.get("room_id", package.room_id),
-        starts_at=data["starts_at"],
-        override=data.get("override"),
         provider_id=provider_id,
+        room_id=value_or(command.room_id, package.room_id),
+        service_type=package.service_type.code,
+        starts_at=command.starts_at,
+        duration_minutes=package.session_duration_minutes,
+        override=command.override,
     )
 
 
-def _named(held: LockedPackage, data: Mapping[str, Any]) -> Sequence[PackageSession]:
+def _numbered(held: LockedPackage, first: int, last: int | None) -> Sequence[PackageSession]:
     """The sessions from one number to another, or to the end. Raises 422 problems."""
     total = held.package.total_sessions
-    bounds = {"to_session_number": total, **data}
-    for name in ("from_session_number", "to_session_number"):
-        if bounds[name] > total:
+    for name, number in (("from_session_number", first), ("to_session_number", last or total)):
+        if number > total:
             raise InvalidField(name, "There is no session of this number.")
-    return held.package_sessions[bounds["from_session_number"] - 1 : bounds["to_session_number"]]
+    return held.package_sessions[first - 1 : last or total]
 
 
 def _movable(held: LockedPackage, package_sessions: Sequence[PackageSession], now: datetime) -> list[Placed]:
@@ -278,32 +300,30 @@ def _movable(held: LockedPackage, package_sessions: Sequence[PackageSession], no
     ]
 
 
-def _task(held: LockedPackage, placed: Sequence[Placed], now: datetime) -> Task:
+def _task(held: LockedPackage, placed: Sequence[Placed], now: datetime) -> PlanningTask:
     package_sessions = [package_session for package_session, _ in placed]
-    others = packages.placed_occurrences(
-        held, but={package_session.session_number for package_session in package_sessions}
-    )
-    return Task(held.package, package_sessions, now, others, frozenset(p.session_id for _, p in placed))
+    others = held.occurrences(but={package_session.session_number for package_session in package_sessions})
+    return PlanningTask(held.package, package_sessions, now, others, frozenset(p.session_id for _, p in placed))
 
 
-def _from_day(task: Task, placed: Sequence[Placed], start: date) -> Task:
+def _from_day(task: PlanningTask, placed: Sequence[Placed], start: date) -> PlanningTask:
     """The same sessions from another day on; a period with an end ends as many days later as they begin."""
     package = task.package
-    packages.check_start(start, package.clinic, task.now)
+    check_start(start, package.clinic, task.now)
     began = min(day_of(p.starts_at, package.clinic.timezone) for _, p in placed)
     until = package.end_date and package.end_date + max(start - began, timedelta(0))
     return replace(task, since=start, until=until)
 
 
-def _planned_anew(db: Session, held: LockedPackage, task: Task) -> list[Planned]:
+def _new_plan(db: Session, held: LockedPackage, task: PlanningTask) -> SchedulingPlan:
     """A plan in which no sessions swap placements, because one old placement of each circle is not used."""
-    placements = planning.planned(db, task, locked=True)
+    plan = package_planning.plan_sessions(db, task, locked=True)
     try:
-        list(in_order(list(_moves(db, held, placements).values())))
+        list(in_order(list(_moves(db, held, plan).values())))
     except CycleError as error:
         circle: Sequence[Move] = error.args[1]
-        return _planned_anew(db, held, replace(task, moving=task.moving - {circle[0].session.id}))
-    return placements
+        return _new_plan(db, held, replace(task, moving=task.moving - {circle[0].session.id}))
+    return plan
 
 
 def _days_later(one: Occurrence, days: int, zone: ZoneInfo) -> Occurrence:
@@ -313,51 +333,44 @@ def _days_later(one: Occurrence, days: int, zone: ZoneInfo) -> Occurrence:
     return replace(one, starts_at=starts_at, ends_at=starts_at + (one.ends_at - one.starts_at))
 
 
-def _settle(
-    db: Session,
-    held: LockedPackage,
-    task: Task,
-    placements: Sequence[Planned],
-    reason: str | None,
-    cause: str,
-    now: datetime,
+def _carry_out(
+    db: Session, held: LockedPackage, plan: SchedulingPlan, reason: str | None, cause: str, now: datetime
 ) -> None:
     """Move what has a placement, give up what has none, and publish PackageScheduled.
 
     The placements were checked under their locks, as if all of the task's sessions had left theirs. Raises 422 where
     the sessions have them already.
     """
-    refused = planning.refusals(task, placements)
-    moves = _moves(db, held, placements)
-    if not refused and not moves:
+    refusals, package_sessions = plan.refusals, plan.task.package_sessions
+    moves = _moves(db, held, plan)
+    if not refusals and not moves:
         raise InvalidField("start_date", "The sessions already have these times, providers and rooms.")
-    announced = {package_session.id for package_session in task.package_sessions}
-    for package_session in task.package_sessions:
-        if why := refused.get(package_session.session_number):
+    announced = {package_session.id for package_session in package_sessions}
+    for package_session in package_sessions:
+        if why := refusals.get(package_session.session_number):
             # the whole session: its time is not offered to those who wait, another may be on its way there
-            move(package_session, "PENDING")
+            change_status(package_session, "PENDING")
             session = held.appointments[package_session.id].session
             use_cases.cancel_session(db, session, reason, announced_with_package=announced, now=now)
             package_session.scheduling_attempts += 1
-            packages.fail(package_session, why)
+            mark_failed(package_session, why)
     for each in in_order(list(moves.values())):
         use_cases.move_session(
             db, each.session, each.placement, (), reason=reason, announced_with_package=announced, now=now
         )
-    task.package.change_reason = reason
+    held.package.change_reason = reason
     _extend(held, now)
     db.flush()
-    packages.announce(db, held, cause, [*refused, *moves], now=now)
+    announce(db, held, cause, [*refusals, *moves], now=now)
 
 
-def _moves(db: Session, held: LockedPackage, placements: Sequence[Planned]) -> dict[int, Move]:
+def _moves(db: Session, held: LockedPackage, plan: SchedulingPlan) -> dict[int, Move]:
     """Those that are not where they are to be, by number."""
     found = {
         one.number: Move(
-            held.appointments[held.package_session(one.number).id].session, packages.placement_at(db, held.package, one)
+            held.appointments[held.package_session(one.number).id].session, placement_at(db, held.package, one)
         )
-        for one in placements
-        if isinstance(one, Occurrence)
+        for one in plan.occurrences
     }
     return {number: each for number, each in found.items() if not sessions.is_there(each.session, each.placement)}
 
@@ -368,7 +381,7 @@ def _extend(held: LockedPackage, now: datetime) -> None:
     last = max((day_of(p.starts_at, package.clinic.timezone) for _, p in held.coming(now)), default=None)
     if package.end_date and last and last > package.end_date:
         package.end_date = last
-        packages.check_period(package, now)
+        check_period(package.start_date, package.end_date, package.clinic, now)
 
 
 def _give_up(
@@ -376,13 +389,13 @@ def _give_up(
 ) -> None:
     """Cancel appointments that one event of the package announces. Their sessions get the state."""
     for package_session, _ in placed:
-        move(package_session, status, owed=owed)
+        change_status(package_session, status, owed=owed)
     for _, participant in placed:
         use_cases.cancel_appointment(db, participant, reason, announced_with_package=True, now=now)
 
 
-def _drop(package_session: PackageSession) -> None:
-    """A session without an appointment is no longer owed."""
+def _no_longer_owed(package_session: PackageSession) -> None:
+    """A session without an appointment is given up."""
     if package_session.status != "CANCELLED":
-        move(package_session, "CANCELLED")
+        change_status(package_session, "CANCELLED")
     package_session.owed = False

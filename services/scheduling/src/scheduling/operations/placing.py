@@ -145,6 +145,16 @@ def active_provider(db: Session, provider_id: UUID, clinic: Clinic | None, field
     return provider
 
 
+def qualified_provider(
+    db: Session, provider_id: UUID, clinic: Clinic, service_type: ServiceType, field: str
+) -> Provider:
+    """The provider. Raises a 422 problem of that field unless active, in the clinic and of the discipline."""
+    provider = active_provider(db, provider_id, clinic, field)
+    if provider.discipline != service_type.discipline:
+        raise InvalidField(field, "The provider's discipline is not that of the service type.")
+    return provider
+
+
 def active_service_type(db: Session, code: str, provider: Provider | None) -> ServiceType:
     """The service type. Raises a 422 problem where it is unknown, inactive, or not the provider's, if given."""
     service_type = queries.find_service_type(db, code)

@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
@@ -11,6 +10,7 @@ from jalsa.service.ids import new_id
 from scheduling import domain, queries
 from scheduling.events import packages as events
 from scheduling.models import Package, PackageSession, Participant, ProviderAssignment
+from scheduling.operations.package_locks import locked_package_row
 from scheduling.queries.packages import count_sessions, has_outcomes
 
 #: How a session of a package got its provider.
@@ -27,19 +27,19 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
         return
     db.flush()
     package_session = db.get_one(PackageSession, participant.package_session_id)
-    package = locked_package(db, package_session.package_id)
+    package = locked_package_row(db, package_session.package_id)
     db.refresh(package_session)
     goes_on = package.status != "CANCELLED"
     if participant.status == "CANCELLED":
         if package_session.status == "SCHEDULED":
-            move(package_session, "CANCELLED", owed=goes_on)
+            change_status(package_session, "CANCELLED", owed=goes_on)
         return
     if participant.status == "NO_SHOW":
-        move(package_session, "CANCELLED", owed=goes_on and queries.settings(db).make_up_no_shows)
+        change_status(package_session, "CANCELLED", owed=goes_on and queries.settings(db).make_up_no_shows)
     elif participant.status == "ATTENDED":
-        move(package_session, "COMPLETED")
+        change_status(package_session, "COMPLETED")
     elif package_session.status != "SCHEDULED":
-        move(package_session, "SCHEDULED")
+        change_status(package_session, "SCHEDULED")
     _begin(db, package, now)
     db.flush()
     finish(db, package, now=now)
@@ -57,13 +57,13 @@ def go_back(db: Session, participant: Participant, *, now: datetime) -> None:
         return
     db.flush()
     package_session = db.get_one(PackageSession, participant.package_session_id)
-    package = locked_package(db, package_session.package_id)
+    package = locked_package_row(db, package_session.package_id)
     db.refresh(package_session)
     if package_session.status == "COMPLETED":
         domain.PACKAGE_SESSION.check_undo(package_session.status, "SCHEDULED")
         package_session.status = "SCHEDULED"
     elif package_session.status != "SCHEDULED":
-        move(package_session, "SCHEDULED")
+        change_status(package_session, "SCHEDULED")
     _begin(db, package, now)
     if package.status == "IN_PROGRESS" and not has_outcomes(db, package.id):
         domain.PACKAGE.check_undo(package.status, "SCHEDULED")
@@ -116,19 +116,13 @@ def unpause(package: Package) -> None:
     package.paused_at = package.paused_by = package.pause_reason = None
 
 
-def move(package_session: PackageSession, status: str, *, owed: bool = True) -> None:
+def change_status(package_session: PackageSession, status: str, *, owed: bool = True) -> None:
     """Change a package session's state. Raises 409 `invalid-transition`."""
     domain.PACKAGE_SESSION.check(package_session.status, status)
     package_session.status, package_session.owed = status, owed
     package_session.scheduling_error_code = package_session.scheduling_error = package_session.scheduling_error_ar = (
         None
     )
-
-
-def locked_package(db: Session, package_id: UUID) -> Package:
-    """The package, its row locked until the transaction ends; after the rows of sessions."""
-    query = select(Package).where(Package.id == package_id).with_for_update(of=Package)
-    return db.scalars(query.execution_options(populate_existing=True)).one()
 
 
 def _begin(db: Session, package: Package, now: datetime) -> None:

@@ -17,7 +17,7 @@ from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
 from scheduling.models import ClinicalSession, Closure, Package, TimeOff
 from scheduling.operations import sessions, use_cases
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
-from scheduling.operations.packages import announce
+from scheduling.operations.package_scheduling import announce
 from scheduling.operations.placing import Placement, apply_override, new_placement, unresolved_conflicts
 from scheduling.operations.series import refused
 from scheduling.operations.series_edits import Move, in_order

@@ -1,16 +1,19 @@
 """Packages as they are read: their sessions with their appointments, and their progress, which is always counted."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session, selectinload
 
+from jalsa.db.keyset import keyset
 from jalsa.service.errors import NotFound
+from scheduling import errors
+from scheduling.commands.packages import FindPackages
 from scheduling.domain import LIVE_PARTICIPANT, UPCOMING_STATUSES
+from scheduling.domain.planning import Occurrence
 from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
 
 
@@ -45,6 +48,21 @@ class LockedPackage:
     package_sessions: Sequence[PackageSession]
     appointments: dict[UUID, Participant]
 
+    def check_not_over(self) -> None:
+        """Raises 409 `invalid-transition` for a package that is over."""
+        if self.package.status in ("COMPLETED", "CANCELLED"):
+            raise errors.PackageOver(self.package.status)
+
+    def check_open(self) -> None:
+        """Raises 409 `invalid-transition` for a package that is over, `package-paused` for one that is paused."""
+        self.check_not_over()
+        if self.package.paused_at:
+            raise errors.PackagePaused
+
+    def outstanding(self) -> list[PackageSession]:
+        """The sessions that have no placement and are owed to the patient."""
+        return [package_session for package_session in self.package_sessions if package_session.outstanding]
+
     def placed(self) -> Iterator[tuple[PackageSession, Participant]]:
         """The sessions that have their placement, past and to come."""
         return ((s, self.appointments[s.id]) for s in self.package_sessions if s.status in ("SCHEDULED", "COMPLETED"))
@@ -57,6 +75,10 @@ class LockedPackage:
             if p.status in UPCOMING_STATUSES and _is_to_come(p.session, now)
         ]
 
+    def occurrences(self, but: Collection[int] = ()) -> list[Occurrence]:
+        """Where and when the sessions are that have their placement, but for those of some numbers."""
+        return [occurrence(s, participant) for s, participant in self.placed() if s.session_number not in but]
+
     def package_session(self, number: int) -> PackageSession:
         """The session of that number. Raises 404."""
         if not 0 < number <= len(self.package_sessions):
@@ -64,8 +86,35 @@ class LockedPackage:
         return self.package_sessions[number - 1]
 
 
+@dataclass(frozen=True, slots=True)
+class BookedPackageSession:
+    """A session of a package, and the clinical session in which it has a live appointment."""
+
+    id: UUID
+    session_number: int
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAssignment:
+    """Who was to hold the session of that number: REQUESTED, CHOSEN by the plan, or a SUBSTITUTE."""
+
+    session_number: int
+    provider_id: UUID
+    kind: str
+    reason: str | None
+    assigned_at: datetime
+    assigned_by: str
+
+
 def _is_to_come(session: ClinicalSession, now: datetime) -> bool:
     return session.status == "SCHEDULED" and session.starts_at > now
+
+
+def occurrence(package_session: PackageSession, participant: Participant) -> Occurrence:
+    """Where and when a session of a package is that has its placement."""
+    at = participant.session
+    return Occurrence(package_session.session_number, at.starts_at, at.ends_at, at.provider_id, at.room_id)
 
 
 def package_with_sessions(db: Session, package: Package) -> LockedPackage:
@@ -115,23 +164,21 @@ def has_outcomes(db: Session, package_id: UUID) -> bool:
     return bool(db.scalar(_HAS_OUTCOMES, {"package": package_id}))
 
 
-def list_packages(db: Session, filters: Mapping[str, Any], *, after: UUID | None, limit: int) -> Sequence[Package]:
-    """Packages in the order in which they were made, the latest first with `order` desc.
-
-    Filters: patient_id, clinic_id, status, service_type (a code), package_number, provider_id (of any session).
-    """
-    query = select(Package).limit(limit)
-    descending = filters.get("order") == "desc"
-    query = query.order_by(Package.id.desc() if descending else Package.id)
-    if after:
-        query = query.where(Package.id < after if descending else Package.id > after)
-    for name in ("patient_id", "clinic_id", "status", "package_number"):
-        if filters.get(name) is not None:
-            query = query.where(getattr(Package, name) == filters[name])
-    if filters.get("service_type"):
-        query = query.where(Package.service_type.has(ServiceType.code == filters["service_type"]))
-    if filters.get("provider_id"):
-        theirs = select(PackageSession.package_id).where(PackageSession.provider_id == filters["provider_id"])
+def list_packages(db: Session, asked: FindPackages, *, after: UUID | None, limit: int) -> Sequence[Package]:
+    """The packages that were asked for, in the order in which they were made."""
+    query = keyset(select(Package), Package.id, after=after, limit=limit, descending=asked.order == "desc")
+    for column, value in (
+        (Package.patient_id, asked.patient_id),
+        (Package.clinic_id, asked.clinic_id),
+        (Package.status, asked.status),
+        (Package.package_number, asked.package_number),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if asked.service_type is not None:
+        query = query.where(Package.service_type.has(ServiceType.code == asked.service_type))
+    if asked.provider_id is not None:
+        theirs = select(PackageSession.package_id).where(PackageSession.provider_id == asked.provider_id)
         query = query.where(Package.id.in_(theirs))
     return db.scalars(query).all()
 
@@ -142,9 +189,9 @@ def package_sessions_of(db: Session, package_id: UUID) -> Sequence[PackageSessio
     return db.scalars(query.order_by(PackageSession.session_number).execution_options(populate_existing=True)).all()
 
 
-def appointments(db: Session, step_ids: Collection[UUID]) -> dict[UUID, Participant]:
+def appointments(db: Session, package_session_ids: Collection[UUID]) -> dict[UUID, Participant]:
     """The appointment of each package session: the live one, else the last that it had."""
-    query = select(Participant).where(Participant.package_session_id.in_(step_ids)).order_by(Participant.id)
+    query = select(Participant).where(Participant.package_session_id.in_(package_session_ids)).order_by(Participant.id)
     query = query.options(selectinload(Participant.session))
     found: dict[UUID, Participant] = {}
     for participant in db.scalars(query.execution_options(populate_existing=True)):
@@ -154,18 +201,18 @@ def appointments(db: Session, step_ids: Collection[UUID]) -> dict[UUID, Particip
     return found
 
 
-_STEPS_IN = text("""
+_SESSIONS_IN = text("""
     SELECT ps.package_id, ps.id, ps.session_number, p.session_id
     FROM participants p JOIN package_sessions ps ON ps.id = p.package_session_id
     WHERE p.live AND p.session_id = ANY (CAST(:sessions AS uuid[])) ORDER BY ps.package_id, ps.session_number
 """)
 
 
-def package_sessions_in(db: Session, session_ids: Collection[UUID]) -> dict[UUID, list[Row[Any]]]:
-    """The sessions of packages that have live appointments in these sessions: id, session_number, session_id."""
-    found: dict[UUID, list[Row[Any]]] = {}
-    for row in db.execute(_STEPS_IN, {"sessions": list(session_ids)}):
-        found.setdefault(row.package_id, []).append(row)
+def package_sessions_in(db: Session, session_ids: Collection[UUID]) -> dict[UUID, list[BookedPackageSession]]:
+    """The sessions of packages that have live appointments in these sessions, by package."""
+    found: dict[UUID, list[BookedPackageSession]] = {}
+    for package_id, *booked in db.execute(_SESSIONS_IN, {"sessions": list(session_ids)}):
+        found.setdefault(package_id, []).append(BookedPackageSession(*booked))
     return found
 
 
@@ -176,6 +223,6 @@ _ASSIGNMENTS = text("""
 """)
 
 
-def assignments(db: Session, package_id: UUID) -> Sequence[Row[Any]]:
+def assignments(db: Session, package_id: UUID) -> list[RecordedAssignment]:
     """Who each session was assigned to, one after the other."""
-    return db.execute(_ASSIGNMENTS, {"package": package_id}).all()
+    return [RecordedAssignment(*row) for row in db.execute(_ASSIGNMENTS, {"package": package_id})]

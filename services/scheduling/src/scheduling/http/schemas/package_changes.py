@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from jalsa.http.fields import Day, FreeText, Instant
+from jalsa.service.commands import Loaded
+from scheduling.commands import package_changes as commands
 from scheduling.domain.planning import MAX_SESSIONS
 from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
 from scheduling.http.schemas.sessions import Override, ReasonBody
@@ -14,7 +16,7 @@ _MAX_SHIFT_DAYS = 366
 
 
 class SchedulePackageSessionBody(ReasonBody):
-    into = None
+    into = commands.SchedulePackageSession
 
     starts_at = Instant(required=True)
     provider_id = fields.UUID(metadata={"description": "The one to whom the session is assigned if absent"})
@@ -26,12 +28,12 @@ class SchedulePackageSessionBody(ReasonBody):
 
 
 class CancelPackageSessionBody(ReasonBody):
-    into = None
+    into = commands.CancelPackageSession
 
     owed = fields.Boolean(load_default=False, metadata={"description": "It is to be made up"})
 
 
-class _Some(Schema):
+class _Some(Loaded):
     """A change of the sessions from a number on."""
 
     from_session_number = fields.Integer(required=True, strict=True, validate=_number)
@@ -46,6 +48,8 @@ class _Some(Schema):
 
 
 class ShiftBody(_Some):
+    into = commands.ShiftPackage
+
     days = fields.Integer(
         strict=True,
         validate=[validate.Range(-_MAX_SHIFT_DAYS, _MAX_SHIFT_DAYS), validate.NoneOf([0])],
@@ -62,6 +66,8 @@ class ShiftBody(_Some):
 
 
 class SubstituteBody(_Some):
+    into = commands.SubstituteProvider
+
     provider_id = fields.UUID(required=True, metadata={"description": "Takes over"})
     to_session_number = fields.Integer(
         strict=True, validate=_number, metadata={"description": "The last one of the package if absent"}
@@ -74,12 +80,14 @@ class SubstituteBody(_Some):
 
 
 class PauseBody(ReasonBody):
-    into = None
+    into = commands.PausePackage
 
     from_date = Day(metadata={"description": "Appointments before this local day stay; today if absent"})
 
 
-class ResumeBody(Schema):
+class ResumeBody(Loaded):
+    into = commands.ResumePackage
+
     start_date = Day(metadata={"description": "The first local day again; today if absent"})
     end_date = Day(allow_none=True, metadata={"description": "As many days later as the package was paused if absent"})
     auto_schedule = fields.Boolean(

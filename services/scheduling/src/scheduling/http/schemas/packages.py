@@ -1,12 +1,15 @@
 """The shapes of packages, their plans and their progress."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, Instant, Name, state
+from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
+from scheduling.commands import packages as commands
 from scheduling.domain import MAX_MINUTES, PACKAGE, PACKAGE_SESSION, PARTICIPANT
 from scheduling.domain.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS
 from scheduling.http.schemas.setup import WallTime
@@ -34,7 +37,7 @@ class PreferredTime(fields.String):
             ) from None
 
 
-class Wishes(Schema):
+class Wishes(Loaded):
     """When the sessions of a package are to be."""
 
     start_date = Day(metadata={"description": "The first local day"})
@@ -74,8 +77,10 @@ class Wishes(Schema):
             raise ValidationError("Must not be before start_date.", "end_date")
 
 
-class WantedPlace(Schema):
+class WantedPlace(Loaded):
     """Where and when one session is to be; a plan's own answer is taken as it is."""
+
+    into = commands.SessionPlacement
 
     class Meta:
         unknown = EXCLUDE
@@ -95,7 +100,7 @@ class WantedPlace(Schema):
             raise ValidationError("Required where there is a start.", "provider_id")
 
 
-class Commitment(Schema):
+class Commitment(Loaded):
     """What becomes of a plan that has failures."""
 
     all_or_nothing = fields.Boolean(
@@ -106,22 +111,25 @@ class Commitment(Schema):
     )
     sessions = fields.List(
         fields.Nested(WantedPlace()),
+        attribute="placements",
         validate=validate.Length(1, MAX_SESSIONS),
         metadata={"description": "Places of a plan, or set by hand: taken as they are, or refused one by one"},
     )
 
     @validates_schema
     def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
-        check_numbers(data.get("sessions", ()), "sessions", MAX_SESSIONS)
+        check_numbers(data.get("placements", ()), "sessions", MAX_SESSIONS)
 
     @validates_schema
     def _leaves_none_out(self, data: dict[str, Any], **_: Any) -> None:
-        without = [place for place, one in enumerate(data.get("sessions", ())) if one["starts_at"] is None]
+        without = [place for place, one in enumerate(data.get("placements", ())) if one.starts_at is None]
         if data["all_or_nothing"] and without:
             raise ValidationError({"sessions": {place: {"starts_at": [_NO_START]} for place in without}})
 
 
-class Assignment(Schema):
+class Assignment(Loaded):
+    into = commands.SessionProvider
+
     session_number = fields.Integer(required=True, strict=True, validate=_number)
     provider_id = fields.UUID(required=True)
 
@@ -153,6 +161,8 @@ class _PackageFields(Wishes):
 
 
 class PackagePlanBody(_PackageFields):
+    into = commands.PlanPackage
+
     start_date = Day(required=True, metadata={"description": "The first local day"})
     provider_assignments = fields.List(
         fields.Nested(Assignment()),
@@ -173,13 +183,17 @@ class PackagePlanBody(_PackageFields):
 
 
 class PackageBody(PackagePlanBody, Commitment):
+    into = commands.CreatePackage
+
     @validates_schema
     def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
-        check_numbers(data.get("sessions", ()), "sessions", data["total_sessions"])
+        check_numbers(data.get("placements", ()), "sessions", data["total_sessions"])
 
 
 class ScheduleBody(Wishes, Commitment):
     """What is asked for of the period and the preferred times holds from now on."""
+
+    into = commands.SchedulePackage
 
     session_numbers = fields.List(
         fields.Integer(strict=True, validate=_number),
@@ -189,7 +203,7 @@ class ScheduleBody(Wishes, Commitment):
 
     @validates_schema
     def _in_one_way(self, data: dict[str, Any], **_: Any) -> None:
-        if "sessions" in data and "session_numbers" in data:
+        if "placements" in data and "session_numbers" in data:
             raise ValidationError(
                 "Must be absent when sessions is given, because each item there names its number.", "session_numbers"
             )
@@ -313,6 +327,8 @@ class PackageAnswer(PackageSummary):
 
 
 class PackageArgs(PageArgs):
+    into = commands.FindPackages
+
     order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
     patient_id = fields.UUID()
     clinic_id = fields.UUID()
@@ -322,12 +338,14 @@ class PackageArgs(PageArgs):
     package_number = Name(max=30)
 
 
-def check_numbers(named: Any, field: str, total: int) -> None:
+def check_numbers(
+    named: Sequence[commands.SessionPlacement | commands.SessionProvider], field: str, total: int
+) -> None:
     """Raises ValidationError, by position, for session numbers above the total, or named twice."""
     seen: set[int] = set()
     errors: dict[int, dict[str, list[str]]] = {}
     for place, one in enumerate(named):
-        number = one["session_number"]
+        number = one.session_number
         if number > total:
             errors[place] = {"session_number": [_UNKNOWN_NUMBER]}
         elif number in seen:

@@ -1,12 +1,15 @@
-"""Plans of a package: made from a few reads, and dry unless the providers and rooms are locked first."""
+"""Where sessions of a package can go. A plan is made from a few reads; with locks, nobody else takes what it found."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.service.errors import InvalidField
+from scheduling.commands.packages import SessionPlacement
 from scheduling.domain.planning import (
     OPEN_PERIOD_DAYS,
     STEP_MINUTES,
@@ -19,12 +22,13 @@ from scheduling.domain.planning import (
     check,
     plan,
 )
-from scheduling.domain.reasons import ANYBODY, ASSIGNED, CHOSEN, reason
-from scheduling.errors import Unplaced
+from scheduling.domain.reasons import ANYBODY, ASSIGNED, HOLDS_OTHERS, reason
+from scheduling.errors import PackageConflicts, Unplaced
 from scheduling.models import Package, PackageSession
+from scheduling.operations.placing import active_room, qualified_provider
 from scheduling.queries.planning import PlanningTime, planning_time, qualified, rooms_of
 from scheduling.timetable.free_time import Search
-from scheduling.timetable.hours import PARTS_OF_DAY, day_of, last_day, zone_of
+from scheduling.timetable.hours import PARTS_OF_DAY, TOO_FAR_AHEAD, day_of, last_day, zone_of
 from scheduling.timetable.locks import lock
 
 #: How an alternative differs from what was asked for.
@@ -32,8 +36,8 @@ OTHER_DAY, OTHER_PROVIDER, LATER = "OTHER_DAY", "OTHER_PROVIDER", "LATER"
 
 
 @dataclass(frozen=True)
-class Task:
-    """Sessions of a package that are to be placed beside those that are `standing`, as things are at `now`.
+class PlanningTask:
+    """Sessions of a package that are to be placed beside those that are `placed` already, as things are at `now`.
 
     Appointments of the sessions that are `moving` away stand in nobody's way. The period is the package's, unless local
     days are given for it.
@@ -42,7 +46,7 @@ class Task:
     package: Package
     package_sessions: Sequence[PackageSession]
     now: datetime
-    standing: Collection[Occurrence] = ()
+    placed: Collection[Occurrence] = ()
     moving: frozenset[UUID] = frozenset()
     since: date | None = None
     until: date | None = None
@@ -64,6 +68,11 @@ class Task:
         """The last local day on which any session may be."""
         return last_day(self.now, self.package.clinic.timezone)
 
+    def check_horizon(self, wanted: Sequence[Occurrence], field: str) -> None:
+        """Raises a 422 problem of that field where one of the placements is too far ahead."""
+        if any(day_of(one.starts_at, self.package.clinic.timezone) > self.horizon for one in wanted):
+            raise InvalidField(field, TOO_FAR_AHEAD)
+
     @property
     def preferences(self) -> PlanningPreferences:
         """What the sessions have in common."""
@@ -82,44 +91,93 @@ class Task:
         )
 
 
-def refusals(task: Task, placements: Sequence[Planned]) -> dict[int, Unplaced]:
-    """Why sessions have no placement, by their numbers."""
-    package_sessions = {package_session.session_number: package_session for package_session in task.package_sessions}
-    one_holds_others = task.standing or any(isinstance(one, Occurrence) for one in placements)
-    chosen = one_holds_others and not task.package.use_multiple_providers
+@dataclass(frozen=True)
+class SchedulingPlan:
+    """Where and when the sessions of a task go, and why others go nowhere, by their numbers."""
 
-    def refusal(one: Failure) -> Unplaced:
-        who = (
-            ASSIGNED if package_sessions[one.number].assigned_to else CHOSEN if chosen and one.provider_id else ANYBODY
+    task: PlanningTask
+    planned: Sequence[Planned]
+    occurrences: Sequence[Occurrence]
+    refusals: Mapping[int, Unplaced]
+
+    @classmethod
+    def of(cls, task: PlanningTask, planned: Sequence[Planned] = ()) -> Self:
+        """The plan with what was found for each session that was looked at."""
+        occurrences = [one for one in planned if isinstance(one, Occurrence)]
+        one_holds_others = not task.package.use_multiple_providers and bool(task.placed or occurrences)
+        assigned = {one.session_number for one in task.package_sessions if one.assigned_to}
+
+        def refusal(failure: Failure) -> Unplaced:
+            who = HOLDS_OTHERS if one_holds_others and failure.provider_id else ANYBODY
+            who = ASSIGNED if failure.number in assigned else who
+            texts = (reason(failure, task.preferences, who, language) for language in ("en", "ar"))
+            return Unplaced(failure.number, failure.code, *texts)
+
+        return cls(
+            task, planned, occurrences, {one.number: refusal(one) for one in planned if isinstance(one, Failure)}
         )
-        texts = (reason(one, task.preferences, who, language) for language in ("en", "ar"))
-        return Unplaced(one.number, one.code, *texts)
 
-    return {one.number: refusal(one) for one in placements if isinstance(one, Failure)}
+    def check_complete(self) -> None:
+        """Raises 409 `package-conflicts` where a session has no placement."""
+        if self.refusals:
+            raise PackageConflicts(list(self.refusals.values()))
 
 
-def planned(db: Session, task: Task, *, locked: bool = False) -> list[Planned]:
+class AlternativePlacement(NamedTuple):
+    """Another placement for a session that has none, and how it differs from what was asked for."""
+
+    kind: str
+    occurrence: Occurrence
+
+
+def plan_sessions(db: Session, task: PlanningTask, *, locked: bool = False) -> SchedulingPlan:
     """Where the sessions go, by number; with `locked`, nobody else books these providers and rooms meanwhile."""
     if task.first > task.last:
-        return plan(task.preferences, {package_session.session_number: () for package_session in task.package_sessions})
-    return _plan(task, _free(db, task, _providers(db, task), task.last, locked=locked), task.preferences)
+        nobody = {package_session.session_number: () for package_session in task.package_sessions}
+        return SchedulingPlan.of(task, plan(task.preferences, nobody))
+    free = _free(db, task, _providers(db, task), task.last, locked=locked)
+    return SchedulingPlan.of(task, _plan(task, free, task.preferences))
 
 
-def checked(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
+def choose_placements(db: Session, task: PlanningTask, named: Sequence[SessionPlacement]) -> SchedulingPlan:
+    """Which of the named placements are possible, or without any a new plan. Providers and rooms are locked.
+
+    Each session is as long as all of the package, and in its room unless another is named. Raises 422 problems for who
+    and what does not belong there, and for a day that is too far ahead.
+    """
+    if not named:
+        return plan_sessions(db, task, locked=True)
+    package = task.package
+    length = timedelta(minutes=package.session_duration_minutes)
+    wanted = []
+    for one in named:
+        if one.starts_at is None or one.provider_id is None:
+            continue
+        room_id = one.room_id or package.room_id
+        qualified_provider(db, one.provider_id, package.clinic, package.service_type, "sessions")
+        active_room(db, room_id, package.clinic, "sessions")
+        wanted.append(Occurrence(one.session_number, one.starts_at, one.starts_at + length, one.provider_id, room_id))
+    task.check_horizon(wanted, "sessions")
+    return check_placements(db, task, wanted)
+
+
+def check_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurrence]) -> SchedulingPlan:
     """Which of the wanted placements are possible, in their order. Providers and rooms are locked.
 
     The period, the days and the order are the caller's own.
     """
-    return check(task.preferences, *_time_for(db, task, wanted), wanted, task.standing)
+    if not wanted:
+        return SchedulingPlan.of(task)
+    return SchedulingPlan.of(task, check(task.preferences, *_time_for(db, task, wanted), wanted, task.placed))
 
 
-def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Planned]:
+def nearest_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurrence]) -> SchedulingPlan:
     """The wanted placements, in their order. For each impossible one, the nearest free time of the provider.
 
     That is on its own day, or on the first after it in the period that has any; providers and rooms are locked.
     """
     options, rooms = _time_for(db, task, wanted, task.last)
-    found = {one.number: one for one in check(task.preferences, options, rooms, wanted, task.standing)}
+    found = {one.number: one for one in check(task.preferences, options, rooms, wanted, task.placed)}
     tz = zone_of(task.preferences.zone)
     for one in sorted(wanted, key=lambda o: o.number):
         if isinstance(found[one.number], Occurrence):
@@ -127,43 +185,41 @@ def nearest(db: Session, task: Task, wanted: Sequence[Occurrence]) -> list[Plann
         local = one.starts_at.astimezone(tz)
         first, length = max(local.date(), task.first), one.ends_at - one.starts_at
         preferences = replace(task.preferences, first=first, length=length, preferred=local.time(), tolerance_days=0)
-        taken = [*task.standing, *(other for other in found.values() if isinstance(other, Occurrence))]
+        taken = [*task.placed, *(other for other in found.values() if isinstance(other, Occurrence))]
         needed = rooms if rooms and rooms.required else None
         [found[one.number]] = plan(preferences, {one.number: options[one.number]}, needed, taken)
-    return [found[one.number] for one in wanted]
+    return SchedulingPlan.of(task, [found[one.number] for one in wanted])
 
 
-def alternatives(db: Session, task: Task, found: Sequence[Planned]) -> dict[int, list[tuple[str, Occurrence]]]:
+def alternatives(db: Session, found: SchedulingPlan) -> dict[int, list[AlternativePlacement]]:
     """Other placements for the sessions that have none: each differs in one thing, and all of a kind go together."""
-    failed = {one.number for one in found if isinstance(one, Failure)}
+    task, failed = found.task, found.refusals.keys()
     if not failed:
         return {}
     rest = replace(
         task,
         package_sessions=[s for s in task.package_sessions if s.session_number in failed],
-        standing=[*task.standing, *(one for one in found if isinstance(one, Occurrence))],
+        placed=[*task.placed, *found.occurrences],
     )
     later = min(max(task.last, task.first) + timedelta(days=OPEN_PERIOD_DAYS), task.horizon)
     free = _free(db, rest, _everybody(db, task.package), later)
+    preferences = rest.preferences
     anybody = {package_session.session_number: free.of(None) for package_session in rest.package_sessions}
-    plans = (
-        (
-            OTHER_DAY,
-            _plan(rest, free, replace(rest.preferences, weekdays=frozenset())) if rest.preferences.weekdays else [],
-        ),
-        (OTHER_PROVIDER, plan(rest.preferences, anybody, free.rooms, rest.standing)),
-        (LATER, _plan(rest, free, replace(rest.preferences, last=later))),
-    )
-    offered: dict[int, list[tuple[str, Occurrence]]] = {number: [] for number in failed}
-    for kind, placements in plans:
-        for one in placements:
-            if isinstance(one, Occurrence) and one not in [known for _, known in offered[one.number]]:
-                offered[one.number].append((kind, one))
+    plans = {
+        OTHER_DAY: _plan(rest, free, replace(preferences, weekdays=frozenset())) if preferences.weekdays else [],
+        OTHER_PROVIDER: plan(preferences, anybody, free.rooms, rest.placed),
+        LATER: _plan(rest, free, replace(preferences, last=later)),
+    }
+    offered: dict[int, list[AlternativePlacement]] = {number: [] for number in failed}
+    for kind, planned in plans.items():
+        for one in planned:
+            if isinstance(one, Occurrence) and one not in [known.occurrence for known in offered[one.number]]:
+                offered[one.number].append(AlternativePlacement(kind, one))
     return offered
 
 
 def _time_for(
-    db: Session, task: Task, wanted: Sequence[Occurrence], until: date | None = None
+    db: Session, task: PlanningTask, wanted: Sequence[Occurrence], until: date | None = None
 ) -> tuple[Mapping[int, Sequence[ProviderOption]], Rooms | None]:
     """The providers' and rooms' free time on all days of the wanted placements, and on to another; locked."""
     package = task.package
@@ -180,14 +236,14 @@ def _time_for(
     return options, free.rooms and replace(free.rooms, required=required)
 
 
-def _plan(task: Task, free: PlanningTime, preferences: PlanningPreferences) -> list[Planned]:
+def _plan(task: PlanningTask, free: PlanningTime, preferences: PlanningPreferences) -> list[Planned]:
     """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best.
 
     Where nobody is possible, the reason names what all of them have in common.
     """
 
     def with_any(options: Sequence[ProviderOption]) -> list[Planned]:
-        return plan(preferences, _options(task, free, options), free.rooms, task.standing)
+        return plan(preferences, _options(task, free, options), free.rooms, task.placed)
 
     of_one = {
         package_session.session_number
@@ -196,7 +252,7 @@ def _plan(task: Task, free: PlanningTime, preferences: PlanningPreferences) -> l
     }
     if task.package.use_multiple_providers or not of_one:
         return with_any(free.options)
-    known = {one.provider_id for one in task.standing}
+    known = {one.provider_id for one in task.placed}
     ones = [option for option in free.options if option.provider_id in known] or free.options
     best = min((with_any([one]) for one in ones), key=_unfit, default=[])
     fits = any(isinstance(one, Occurrence) and one.number in of_one for one in best)
@@ -204,7 +260,7 @@ def _plan(task: Task, free: PlanningTime, preferences: PlanningPreferences) -> l
 
 
 def _options(
-    task: Task, free: PlanningTime, anybody: Sequence[ProviderOption]
+    task: PlanningTask, free: PlanningTime, anybody: Sequence[ProviderOption]
 ) -> Mapping[int, Sequence[ProviderOption]]:
     return {
         package_session.session_number: free.of(package_session.assigned_to) if package_session.assigned_to else anybody
@@ -218,7 +274,7 @@ def _unfit(found: Sequence[Planned]) -> tuple[int, list[datetime]]:
     return len(found) - len(placements), placements[-1:]
 
 
-def _providers(db: Session, task: Task) -> set[UUID]:
+def _providers(db: Session, task: PlanningTask) -> set[UUID]:
     assigned = {package_session.assigned_to for package_session in task.package_sessions}
     return {p for p in assigned if p} | (_everybody(db, task.package) if None in assigned else set())
 
@@ -229,7 +285,7 @@ def _everybody(db: Session, package: Package) -> set[UUID]:
 
 def _free(
     db: Session,
-    task: Task,
+    task: PlanningTask,
     provider_ids: Collection[UUID],
     last: date,
     *,
