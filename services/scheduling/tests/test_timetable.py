@@ -211,7 +211,12 @@ _BY_HAND = {
         r"in_\(\S*LIVE_PARTICIPANT\)",
         r"'BOOKED', 'CONFIRMED', 'ARRIVED', 'ATTENDED'",
     ),
-    "the spots of a session": (r"live\) AS taken", r"'OPEN'\) AS held", r"max_capacity [-<>]"),
+    "the spots of a session": (
+        r"live\) AS taken",
+        r"'OPEN'\) AS held",
+        r"max_capacity - ",
+        r"taken \+ \S*(held|offered_spots)",
+    ),
 }
 
 
@@ -222,6 +227,7 @@ def test_no_rule_of_the_timetable_is_written_by_hand(rule: str) -> None:
     found = [
         f"{path.relative_to(folder)}: {match[0]}"
         for path in sorted(folder.rglob("*.py"))
+        if path.parent.name != "timetable"
         for pattern in _BY_HAND[rule]
         for match in re.finditer(pattern, path.read_text())
     ]
