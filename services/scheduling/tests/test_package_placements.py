@@ -112,7 +112,7 @@ def test_a_provider_who_has_left_is_not_planned_with(office: Desk) -> None:
     ok(office.centre.client().patch(path, {"active": False}, office.centre.get(path).headers["ETag"]))
     package = schedule(office, package, end_date=None)
     assert set(of(package, "scheduling_error_code")[2:]) == {"no-provider"}
-    reason = "The assigned provider is not active any more, or has no working hours in this clinic."
+    reason = "The assigned provider is no longer active, or has no working hours in this clinic."
     assert set(of(package, "scheduling_error")[2:]) == {reason}
 
 

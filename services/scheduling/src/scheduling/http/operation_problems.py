@@ -4,7 +4,8 @@ The service's tests fail where an operation answers a code that is not named her
 """
 
 _STATE = ("invalid-transition",)
-_PLACEMENT = ("provider-busy", "room-busy", "outside-working-hours")
+_PLACEMENT = ("provider-busy", "room-busy", "outside-working-hours", "unknown-zone")
+_DAYS = ("unknown-zone",)
 #: A spot in a session that exists, of a patient who may be offered it.
 _SPOT = ("session-full", "already-enrolled", "patient-busy", "offer-expired", "unknown-patient")
 _PACKAGE = ("package-conflicts", "package-paused", "patient-busy", "already-enrolled", *_STATE)
@@ -17,9 +18,17 @@ OPERATION_PROBLEMS: dict[str, tuple[str, ...]] = {
     "create_provider": ("user-taken",),
     "update_provider": ("user-taken",),
     "create_service_type": ("code-taken",),
-    "add_closure": ("already-closed",),
-    "apply_to_time_off": ("absence-conflicts",),
-    "apply_to_closure": ("absence-conflicts", "unknown-zone"),
+    "add_closure": ("already-closed", *_DAYS),
+    "apply_to_time_off": ("absence-conflicts", *_DAYS),
+    "apply_to_closure": ("absence-conflicts", *_DAYS),
+    "report_utilisation": _DAYS,
+    "report_no_shows": _DAYS,
+    "report_capacity": _DAYS,
+    "report_lead_time": _DAYS,
+    "report_packages": _DAYS,
+    "list_sessions": _DAYS,
+    "list_available_sessions": _DAYS,
+    "list_appointments": _DAYS,
     "create_session": _PLACEMENT,
     "update_session": ("capacity-below-participants", "series-conflicts", *_STATE),
     "reschedule_session": (*_PLACEMENT, "patient-busy", "series-conflicts", "change-of-places", *_STATE),
@@ -37,10 +46,11 @@ OPERATION_PROBLEMS: dict[str, tuple[str, ...]] = {
     "attend_participant": _STATE,
     "miss_participant": _STATE,
     "undo_participant": (*_SPOT, *_STATE),
-    "create_series": ("series-conflicts",),
+    "plan_series": _DAYS,
+    "create_series": ("series-conflicts", *_DAYS),
     "join_series": ("already-enrolled", "series-conflicts", "unknown-patient"),
     "leave_series": _STATE,
-    "plan_package": ("unknown-patient",),
+    "plan_package": ("unknown-patient", *_DAYS),
     "create_package": ("package-conflicts", *_PLACEMENT, "patient-busy", "unknown-patient"),
     "schedule_package": _PACKAGE,
     "reschedule_package_session": (*_PLACEMENT, *_SPOT, "package-paused", *_STATE),
