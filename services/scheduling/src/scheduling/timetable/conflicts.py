@@ -17,7 +17,7 @@ from scheduling.timetable.weeks import working_weeks
 
 # Of sessions that are too near, one that overlaps the time itself comes first. The sessions that are `moving` away are
 # in nobody's way.
-_AGAINST = text("""
+_CONFLICTS = text("""
     SELECT 'provider' AS owner, o.cause, o.source_id AS id, o.source_number AS number, o.starts_at,
            times_overlap(o.starts_at, o.ends_at, :starts, :ends) AS same_time,
            NULL::text AS kind, NULL::text AS name_en, NULL::text AS name_ar, NULL::date AS starts_on,
@@ -134,7 +134,7 @@ def _against(db: Session, placement: Occupancy, moving: Iterable[UUID]) -> list[
         "after": placement.buffer_after_minutes,
         "moving": list(moving),
     }
-    return [_Against(**row) for row in db.execute(_AGAINST, asked).mappings()]
+    return [_Against(**row) for row in db.execute(_CONFLICTS, asked).mappings()]
 
 
 def _closure(one: _Against) -> ClosureMet:
