@@ -50,7 +50,7 @@ class QueueArgs(PageArgs):
 
 class QueueEntry(ParticipantAnswer):
     position = fields.Integer(metadata={"description": "1 is who arrived first of those who are still waiting"})
-    waiting_minutes = fields.Integer(metadata={"description": "Whole minutes since the arrival"})
+    waiting_minutes = fields.Integer(metadata={"description": "LockedPackage minutes since the arrival"})
 
 
 class CalendarArgs(Loaded):
