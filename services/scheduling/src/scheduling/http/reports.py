@@ -114,7 +114,7 @@ def _figures(parts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _download(name: str, wanted: ReportRequest[MakeReport], table: bytes, unknown: Sequence[ZonedClinic]) -> Response:
     response = Response(table, content_type=f"{CSV}; charset=utf-8")
-    # a sheet has no place for a note
+    # a sheet has no spot for a note
     without = "".join(f"-without-{clinic.code}" for clinic in unknown)
     file = f"{name}-{wanted.asked.first}-{wanted.asked.last}{without}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
