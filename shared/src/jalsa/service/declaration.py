@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Service:
     """All that a service declares; its `app.py` is the only place that puts it together.
 
-    `text_types` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
+    `texts` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
     refuses, and `constraints` maps a database constraint to the refusal that it stands for.
     `former_streams` are those that an earlier version followed: their bindings are taken from the queue.
     `reference` describes the HTTP surface, for its OpenAPI document. `restricted` names the aggregates whose events
