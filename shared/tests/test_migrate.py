@@ -30,13 +30,13 @@ def downgrade():
 """
 SECOND = """
 from alembic import op
-from jalsa.db.schema import protect
+from jalsa.db.schema import register_tenant_table
 
 revision, down_revision = "0002", "0001"
 
 def upgrade():
     op.execute("CREATE TABLE lamps (id uuid PRIMARY KEY, tenant_id text NOT NULL)")
-    protect(op.execute, "lamps", "alpha")
+    register_tenant_table(op.execute, "lamps", "alpha")
 
 def downgrade():
     op.execute("DROP TABLE lamps")

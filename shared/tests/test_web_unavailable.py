@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from lamps import ALPHA, RUN, Lamp, Logs, MakeKit
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -16,7 +15,8 @@ from jalsa.db.transactions import Limits
 from jalsa.dev.kit import Client, ServiceKit, eventually
 from jalsa.http import edge
 from jalsa.http.edge import Patience
-from jalsa.service.errors import NotYetKnown
+
+from .lamps import ALPHA, RUN, Lamp, Logs, MakeKit, UnknownLamp
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ class Late:
         db.add(Lamp(name=f"look {self.looks}", level=1))
         db.flush()
         if self.looks <= self.misses:
-            raise NotYetKnown(422, "unknown-lamp", "There is no such lamp.")
+            raise UnknownLamp
         return {"looks": self.looks}
 
 
@@ -168,7 +168,7 @@ def test_nobody_holds_a_connection_or_a_place_while_waiting(
     def sleep(_: float) -> None:
         held.append((len(alpha.database._in_use), alpha.app.gate._inside.total()))
 
-    monkeypatch.setattr(edge.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     RUN["late"] = Late(alpha, misses=3)
     assert client.post("/run/late").status_code == 200
     assert held == [(0, 0)] * 3
@@ -192,7 +192,7 @@ def test_only_so_many_wait_and_whoever_comes_then_is_answered_at_once(
 
     def view(_: Session) -> Any:
         if not come.is_set():
-            raise NotYetKnown(422, "unknown-lamp", "There is no such lamp.")
+            raise UnknownLamp
         return {"known": True}
 
     RUN["view"] = view

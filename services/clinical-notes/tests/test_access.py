@@ -11,8 +11,7 @@ from clinical_notes.app import SERVICE
 from clinical_notes.models import Note
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
-from jalsa.http.auth import AUTHENTICATED
-from jalsa.service.policy import PUBLIC
+from jalsa.service.policy import AUTHENTICATED, PUBLIC
 
 from .factories import Json, Story, refused
 

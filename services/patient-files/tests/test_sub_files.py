@@ -252,7 +252,7 @@ def test_a_booking_of_a_patient_who_is_not_known_yet_is_tried_again(
 
     kit.inbox.receive(booked(tenant, patient))
 
-    assert kept(kit, tenant) == [("retrying", "Problem")]
+    assert kept(kit, tenant) == [("retrying", "NotFound")]
     assert kit.count(tenant, AppointmentProjection) == 0
     give_ids(patient["id"], uuid4(), uuid4())
     register(desk)

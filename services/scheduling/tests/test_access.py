@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.events.tokens import SERVICE_ISSUER
-from jalsa.http.auth import AUTHENTICATED
-from jalsa.service.policy import PUBLIC, ROLES
+from jalsa.service.policy import AUTHENTICATED, PUBLIC, ROLES
 from scheduling.policy import POLICY
 
 from .factories import Centre, Desk, at, created, problem

@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, func, make_url, select, text
 
 import scheduling
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.servers import Servers
-from scheduling import errors
+from scheduling import domain, errors
 from scheduling.timetable.conflicts import clashes, series_clash
 from scheduling.timetable.intervals import overlaps, widened
 from scheduling.timetable.occupancy import Occupancy
@@ -101,6 +101,12 @@ def test_which_sessions_are_live_is_said_in_one_place(desk: Desk, change: Change
     period = {"from": at(0).date().isoformat(), "to": at(2).date().isoformat()}
     rows = ok(desk.centre.get("/reports/utilisation", by="provider", **period))["items"]
     assert [row["sessions"] for row in rows] == [1]
+
+
+def test_the_database_and_the_domain_agree_on_which_sessions_are_live(kit: ServiceKit) -> None:
+    with kit.transaction("anybody") as db:
+        live = {s for s in domain.SESSION.states if db.scalar(select(func.live_session(s)))}
+    assert live == set(domain.LIVE_SESSION)
 
 
 def test_how_spots_are_counted_is_said_in_one_place(desk: Desk, change: Change) -> None:
