@@ -1,9 +1,7 @@
 """Two fake services, alpha and beta, with databases that all tests of a process share, or with one that is theirs."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +19,7 @@ from jalsa.service.declaration import Service
 from jalsa.service.ids import new_id
 from jalsa.service.logging import _without_values as without_values
 
-sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not let tests share a module otherwise
-
-from lamps import ALPHA, Logs, MakeKit, beta, empty, kit_on, lamp_database
+from .lamps import ALPHA, Logs, MakeKit, beta, empty, kit_on, lamp_database
 
 
 @pytest.fixture(scope="session", autouse=True)

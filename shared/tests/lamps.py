@@ -24,7 +24,18 @@ from jalsa.events.envelope import Envelope, parse
 from jalsa.events.inbox import Handler, Received
 from jalsa.events.outbox import publish
 from jalsa.events.topology import Topology
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of, run_as
+from jalsa.http import (
+    Everything,
+    PageOf,
+    PlainPageArgs,
+    Routes,
+    check_if_match,
+    current_db,
+    json_with_etag,
+    page,
+    page_of,
+    run_as,
+)
 from jalsa.http.fields import FreeText, Name
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
@@ -176,12 +187,12 @@ def create_lamp(body: dict[str, Any]) -> Any:
     return json_with_etag(represent(lamp), 201)
 
 
-@routes.view("/lamps", permission="lamps.read", query=PageArgs(), response=page_of(LampAnswer))
-def list_lamps(args: dict[str, Any]) -> Any:
-    found = select(Lamp).order_by(Lamp.id).limit(args["limit"] + 1)
-    if after := decode_id_cursor(args["cursor"]):
+@routes.view("/lamps", permission="lamps.read", query=PlainPageArgs(), response=page_of(LampAnswer))
+def list_lamps(query: PageOf[Everything]) -> Any:
+    found = select(Lamp).order_by(Lamp.id).limit(query.limit + 1)
+    if after := decode_id_cursor(query.cursor):
         found = found.where(Lamp.id > after)
-    return page(current_db().scalars(found).all(), args["limit"], lambda lamp: str(lamp.id), represent)
+    return page(current_db().scalars(found).all(), query.limit, lambda lamp: str(lamp.id), represent)
 
 
 @routes.view("/lamps/<uuid:lamp_id>", permission="lamps.read", response=LampAnswer())

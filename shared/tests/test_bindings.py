@@ -9,8 +9,6 @@ from uuid import UUID
 import pika
 import pytest
 from flask import Flask
-from lamps import TOPOLOGY, Logs, MakeKit, beta, switched, trail
-from running import working
 
 from jalsa.dev.kit import eventually
 from jalsa.dev.servers import Servers, Vhost
@@ -23,6 +21,9 @@ from jalsa.events.reconcile import Reconciler
 from jalsa.events.topology import Topology
 from jalsa.service import metrics
 from jalsa.service.stopping import Stop
+
+from .lamps import TOPOLOGY, Logs, MakeKit, beta, switched, trail
+from .running import working
 
 KEYS = ("*.alpha.lamp.#", "*.alpha.wire.#")
 BOUND = Topology({"beta": KEYS})
@@ -118,10 +119,12 @@ def test_a_binding_that_is_found_gone_has_the_feeds_read_without_waiting_for_the
         return done
 
     monkeypatch.setattr(Reconciler, "read_all", noted)
-    kit, publishing, settings = make_kit(beta()), make_kit(), {"amqp_management_url": vhost.broker.management_address}
+    kit, publishing, management = make_kit(beta()), make_kit(), vhost.broker.management_address
     with (
         serving(publishing.app) as base,
-        working(kit, vhost.amqp_url, f"alpha={base}", reconcile_seconds=3600.0, **settings) as worker,
+        working(
+            kit, vhost.amqp_url, f"alpha={base}", reconcile_seconds=3600.0, amqp_management_url=management
+        ) as worker,
     ):
         assert worker.consumer is not None
         assert worker.consumer.bus_up.wait(10)

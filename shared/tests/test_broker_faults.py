@@ -7,8 +7,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from lamps import TOPOLOGY, MakeKit, beta, kept, switched, trail
-from running import confirmed, working
 
 from jalsa.dev.kit import ServiceKit, eventually
 from jalsa.dev.servers import PrivateRabbitMQ, private_rabbitmq
@@ -17,6 +15,9 @@ from jalsa.events.publishers import PikaPublisher
 from jalsa.events.relay import Message
 from jalsa.service import metrics
 from jalsa.service.ids import new_id
+
+from .lamps import TOPOLOGY, MakeKit, beta, kept, switched, trail
+from .running import confirmed, working
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import pika
 import pytest
-from lamps import TOPOLOGY, MakeKit, beta, kept, lamp_attributes, on_lamp_switched, trail
 from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import ServiceKit, eventually
@@ -25,6 +24,8 @@ from jalsa.events.envelope import CONTENT_TYPE, Unreadable, decode
 from jalsa.events.inbox import Received
 from jalsa.service import metrics
 from jalsa.service.ids import new_id
+
+from .lamps import TOPOLOGY, MakeKit, beta, kept, lamp_attributes, on_lamp_switched, trail
 
 #: Stands for an instant after the year 9999.
 BEYOND = datetime(2001, 9, 9, tzinfo=UTC)
@@ -72,7 +73,7 @@ def send(vhost: Vhost, *bodies: bytes, key: str | bytes | None = None, **propert
     connection.close()
 
 
-class Properties(pika.BasicProperties):
+class Properties(pika.BasicProperties):  # type: ignore[misc]
     """Properties that can name a time which Python does not know."""
 
     def encode(self) -> list[bytes]:
@@ -376,7 +377,7 @@ def test_a_message_whose_consumer_is_cut_off_is_handled_in_the_end(
 ) -> None:
     at_work, go_on = threading.Event(), threading.Event()
 
-    def slow(db: Session, event: Received) -> None:
+    def slow(db: Session, event: Received[Any]) -> None:
         at_work.set()
         assert go_on.wait(10)
         on_lamp_switched(db, event)
@@ -414,9 +415,9 @@ def test_a_virtual_host_that_is_gone_is_a_bus_that_is_away(follower: ServiceKit,
 
 def test_it_ends_without_working_off_what_it_has_prefetched(make_kit: MakeKit, vhost: Vhost, tenant: str) -> None:
     """The library hands over what it has while the connection is being closed: a slow worker would be killed at it."""
-    begun: list[Received] = []
+    begun: list[Received[Any]] = []
 
-    def slowly(db: Session, event: Received) -> None:
+    def slowly(db: Session, event: Received[Any]) -> None:
         begun.append(event)
         time.sleep(0.3)
 

@@ -14,7 +14,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from lamps import (
+from sqlalchemy.orm import Session
+
+from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit, eventually
+from jalsa.dev.provision import Urls
+from jalsa.dev.servers import PrivatePostgres, Vhost, private_postgres
+from jalsa.dev.serving import serving
+from jalsa.events.inbox import Received
+
+from .lamps import (
     ALPHA,
     RUN,
     TOPOLOGY,
@@ -29,15 +38,7 @@ from lamps import (
     switched,
     trail,
 )
-from running import confirmed, working
-from sqlalchemy.orm import Session
-
-from jalsa.dev.issuer import Issuer
-from jalsa.dev.kit import ServiceKit, eventually
-from jalsa.dev.provision import Urls
-from jalsa.dev.servers import PrivatePostgres, Vhost, private_postgres
-from jalsa.dev.serving import serving
-from jalsa.events.inbox import Received
+from .running import confirmed, working
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ class Slow:
         self.pause()
         return {"calls": self.calls}
 
-    def handler(self, db: Session, event: Received) -> None:
+    def handler(self, db: Session, event: Received[Any]) -> None:
         on_lamp_switched(db, event)
         db.flush()
         self.pause()

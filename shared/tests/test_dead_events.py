@@ -3,11 +3,12 @@
 from uuid import UUID
 
 import pytest
-from lamps import MakeKit, Switchable, beta, kept, lamp_event, trail
 from sqlalchemy import text
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.service.ids import new_id
+
+from .lamps import MakeKit, Switchable, beta, kept, lamp_event, trail
 
 
 class Broken(Exception):

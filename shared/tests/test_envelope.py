@@ -10,10 +10,11 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
-from lamps import lamp_attributes
 
 from jalsa.events.envelope import MAX_BYTES, Envelope, Unreadable, decode, parse
 from jalsa.service.ids import new_id
+
+from .lamps import lamp_attributes
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 values = st.recursive(

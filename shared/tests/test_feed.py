@@ -5,13 +5,14 @@ from uuid import UUID
 
 import jwt
 import pytest
-from lamps import WIRE_CUT, switch, switched
 
 from jalsa.dev.issuer import AUDIENCE, ISSUER
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.events.envelope import parse
 from jalsa.service.ids import new_id
 from jalsa.service.policy import ROLES, SYSTEM
+
+from .lamps import WIRE_CUT, switch, switched
 
 
 def read(client: Client, **query: Any) -> list[dict[str, Any]]:

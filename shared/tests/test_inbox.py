@@ -7,7 +7,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from lamps import (
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from jalsa.db.transactions import context_of
+from jalsa.dev.kit import ServiceKit
+from jalsa.events.inbox import Inbox, Received
+from jalsa.service import clock
+from jalsa.service.ids import new_id
+
+from .lamps import (
     STREAM,
     LampBusy,
     Logs,
@@ -21,15 +31,6 @@ from lamps import (
     switch,
     trail,
 )
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
-
-from jalsa.db.transactions import context_of
-from jalsa.dev.kit import ServiceKit
-from jalsa.events.inbox import Inbox, Received
-from jalsa.service import clock
-from jalsa.service.ids import new_id
 
 
 class Broken(Exception):

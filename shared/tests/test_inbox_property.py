@@ -8,7 +8,6 @@ from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lamps import STREAM, MakeKit, beta, kept, lamp_event, on_lamp_switched, trail
 from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import ServiceKit
@@ -16,6 +15,8 @@ from jalsa.events.envelope import Envelope
 from jalsa.events.inbox import Inbox, Received
 from jalsa.service import clock
 from jalsa.service.ids import new_id
+
+from .lamps import STREAM, MakeKit, beta, kept, lamp_event, on_lamp_switched, trail
 
 LAMPS, EVENTS = 3, 4
 #: What happens at a delivery: nothing, a failing handler, or `kill -9` at a step.
@@ -41,7 +42,7 @@ class Worker:
         self.inbox = Inbox("beta", kit.database, kit.relay, [STREAM], {"alpha.LampSwitched.v1": self.handle})
         self.inbox.max_attempts = 1000
 
-    def handle(self, db: Session, event: Received) -> None:
+    def handle(self, db: Session, event: Received[Any]) -> None:
         on_lamp_switched(db, event)
         if self.fault in ("handler fails", "killed in handler"):
             fault, self.fault = self.fault, None

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lamps import Lamp, MakeKit, as_owner, beta, lamp_event, superuser_of, switch
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
@@ -14,6 +13,8 @@ from jalsa.dev.provision import Urls
 from jalsa.dev.servers import Servers
 from jalsa.events.relay import assign_positions
 from jalsa.service.ids import new_id
+
+from .lamps import Lamp, MakeKit, as_owner, beta, lamp_event, superuser_of, switch
 
 TABLES = [
     "audit_log",

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 import pytest
 import structlog
-from lamps import Logs, MakeKit
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -19,6 +18,8 @@ from jalsa.dev.kit import ServiceKit
 from jalsa.service import clock, metrics
 from jalsa.work import jobs
 from jalsa.work.jobs import JobTools, in_transaction, run_due
+
+from .lamps import Logs, MakeKit
 
 _WHO = text("SELECT current_setting('jalsa.actor'), current_setting('jalsa.tenant')")
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)

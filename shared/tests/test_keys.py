@@ -15,8 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import Flask, Response, jsonify, redirect
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-from lamps import ALPHA
-from tokens import KID, authenticator_of, claims, private_key, refused, signed
 
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import Client, ServiceKit, eventually
@@ -27,6 +25,9 @@ from jalsa.http.auth import Authenticator
 from jalsa.http.keys import FileKeys, HttpKeys, key_source, read_keys
 from jalsa.service.config import ConfigError
 from jalsa.service.problems import Problem
+
+from .lamps import ALPHA
+from .tokens import KID, authenticator_of, claims, private_key, refused, signed
 
 
 class Provider:
@@ -153,7 +154,11 @@ def test_the_last_good_keys_are_kept_for_hours_while_the_provider_is_away_and_it
         clock.ahead = hours * 3600
         before = asked.asked
         assert all(let_in(authenticator, issuer) for _ in range(10))
-        assert eventually(lambda before=before: asked.asked == before + 1), "once, in the background"
+
+        def once_more(before: int = before) -> bool:
+            return asked.asked == before + 1
+
+        assert eventually(once_more), "once, in the background"
     clock.ahead = keys.KEPT_SECONDS + 60
     assert not let_in(authenticator, issuer)
     asked.status = 200
@@ -316,7 +321,7 @@ def test_a_service_speaks_for_itself_alone(issuer: Issuer) -> None:
     billing, scheduling = issuer.service_key("billing"), issuer.service_key("scheduling")
     authenticator = authenticator_of(issuer)
     principal = authenticator.principal(f"Bearer {service_token(billing, 'billing')}")
-    assert (principal.subject, principal.tenant, principal.roles) == ("billing", "*", {"system"})
+    assert (principal.subject, principal.tenant, principal.roles) == ("billing", "*", frozenset({"system"}))
     assert authenticator.principal(f"Bearer {service_token(scheduling, 'scheduling')}").subject == "scheduling"
     for key, service in ((billing, "scheduling"), (scheduling, "billing"), (billing, "nobody")):
         assert refused(authenticator, service_token(key, service)).status == 401

@@ -1,11 +1,11 @@
 """A look at the source: it knows of events that neither the bus nor the feed has brought, and has them brought."""
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from lamps import MakeKit, beta, lamp_event, switched, trail
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.serving import serving
@@ -15,6 +15,8 @@ from jalsa.events.reconcile import Reconciler
 from jalsa.events.tokens import ServiceTokens
 from jalsa.service.ids import new_id
 from jalsa.service.policy import SYSTEM
+
+from .lamps import MakeKit, beta, lamp_event, switched, trail
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_a_source_that_does_not_answer_is_away_and_is_not_asked_again_at_once(
     asked: list[str] = []
     app = Flask("away")
 
-    def heads() -> tuple[object, int]:
+    def heads() -> tuple[dict[str, Any], int]:
         asked.append(answer)
         return ({"items": [{"subject": 1}]}, 200) if answer == "nonsense" else ({}, 503)
 

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
-from lamps import LAMP_SWITCHED, LampSwitchedData, switch, switched
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
@@ -19,6 +18,8 @@ from jalsa.events.outbox import publish
 from jalsa.service import clock
 from jalsa.service.context import Context
 from jalsa.service.ids import new_id
+
+from .lamps import LAMP_SWITCHED, LampSwitchedData, switch, switched
 
 
 class Refused(Exception):

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import pika
 import pytest
-from lamps import TOPOLOGY, lamp_attributes
 
 from jalsa.dev.kit import eventually
 from jalsa.dev.servers import Vhost
@@ -20,6 +19,8 @@ from jalsa.events.envelope import decode, parse
 from jalsa.events.publishers import PikaPublisher
 from jalsa.events.relay import Message
 from jalsa.service.ids import new_id
+
+from .lamps import TOPOLOGY, lamp_attributes
 
 KEY = "agdar.alpha.lamp.LampSwitched.v1"
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from lamps import lamp_database
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -20,6 +19,8 @@ from jalsa.db.transactions import Database
 from jalsa.dev.kit import eventually
 from jalsa.dev.provision import Urls, drop_database, provision
 from jalsa.dev.servers import PrivatePostgres, private_postgres
+
+from .lamps import lamp_database
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,12 @@ def test_without_requests_it_asks_seldom_and_a_request_has_it_asked_at_once_but_
         pulse.used()
         eventually(lambda: asked)
         assert asked[0] - used_at < module.ASK_EVERY
-        eventually(lambda: pulse.used() or len(asked) > 3)
+
+        def is_used() -> bool:
+            pulse.used()
+            return len(asked) > 3
+
+        eventually(is_used)
         gaps = [later - earlier for earlier, later in pairwise(asked)]
         assert min(gaps) > 0.9 * module.ASK_EVERY
 
@@ -141,15 +147,17 @@ def test_a_process_that_was_stopped_itself_has_waited_for_nobody(urls: Urls, mon
     pulse._open_question(module.PATIENCE)
     stops = iter([False] * (module.PATIENCE - 1) + [True])
     monkeypatch.setattr(pulse._stop, "wait", lambda _: next(stops))
-    pulse._look_loop()
-    assert not database.away
+
+    def is_away() -> bool:
+        pulse._look_loop()
+        return database.away
+
+    assert not is_away()
     stops = iter([False, True])
-    pulse._look_loop()
-    assert database.away
+    assert is_away()
     pulse._open_question(module.PATIENCE_TO_WRITE)
     stops = iter([False] * module.PATIENCE + [True])
-    pulse._look_loop()
-    assert not database.away, "a busy disk may take longer"
+    assert not is_away(), "a busy disk may take longer"
 
 
 def test_a_database_that_is_gone_is_known_so_at_once(cluster: PrivatePostgres, urls: Urls) -> None:
@@ -170,8 +178,13 @@ def test_a_question_whose_connection_an_operator_ended_is_asked_again_over_anoth
         asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'alpha-web-pulse'"
         [[pid]] = operator.execute(asked).fetchall()
         seen: list[bool] = []
+
+        def is_another() -> bool:
+            seen.append(database.away)
+            return operator.execute(asked).fetchall() not in ([(pid,)], [])
+
         operator.execute("SELECT pg_terminate_backend(%s)", [pid])
-        eventually(lambda: seen.append(database.away) or operator.execute(asked).fetchall() not in ([[pid]], []))
+        eventually(is_another)
         assert not any(seen)
         eventually(lambda: pulse.state() == "ok")
 

@@ -12,20 +12,6 @@ import kombu.transport.memory
 import pika
 import pytest
 from flask import Flask, jsonify, request
-from lamps import (
-    TOPOLOGY,
-    LampFields,
-    Logs,
-    MakeKit,
-    Switchable,
-    beta,
-    impatient,
-    kept,
-    lamp_attributes,
-    switched,
-    trail,
-)
-from running import confirmed, looping, working
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -43,6 +29,21 @@ from jalsa.events.relay import assign_positions, publish_placed
 from jalsa.events.tokens import ServiceTokens
 from jalsa.service import metrics
 from jalsa.service.config import ConfigError
+
+from .lamps import (
+    TOPOLOGY,
+    LampFields,
+    Logs,
+    MakeKit,
+    Switchable,
+    beta,
+    impatient,
+    kept,
+    lamp_attributes,
+    switched,
+    trail,
+)
+from .running import confirmed, looping, working
 
 
 class Feeds:

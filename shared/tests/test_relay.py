@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from uuid import UUID
 
 import pytest
-from lamps import MakeKit, superuser_of, switch, switched
-from running import confirmed, looping
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -19,6 +17,9 @@ from jalsa.events.envelope import decode
 from jalsa.events.relay import Message, Relay, assign_positions, publish_placed
 from jalsa.service import metrics
 from jalsa.service.ids import new_id
+
+from .lamps import MakeKit, superuser_of, switch, switched
+from .running import confirmed, looping
 
 
 class Bus:
@@ -234,9 +235,9 @@ def test_a_reader_that_remembers_the_last_serial_id_loses_the_late_one(kit: Serv
         flush_events(slow)
         switched(kit, tenant, early, 1)
         with kit.transaction(tenant) as reader:
-            seen = reader.execute(after, {"last": 0}).all()
+            seen = list(reader.execute(after, {"last": 0}))
     with kit.transaction(tenant) as reader:
-        seen += reader.execute(after, {"last": seen[-1].n}).all()
+        seen += reader.execute(after, {"last": seen[-1].n})
     assert [row.subject for row in seen] == [f"lamp/{early}"]
 
 

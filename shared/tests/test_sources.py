@@ -6,11 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask, jsonify, request
-from lamps import STREAM, MakeKit, beta, kept, lamp_attributes, lamp_event, switched, trail
-from running import working
 from sqlalchemy import text
-from test_pulse import watched
-from test_worker import NO_BROKER, health_of
 
 from jalsa import cli
 from jalsa.dev.kit import Client, ServiceKit, eventually
@@ -24,6 +20,11 @@ from jalsa.service import metrics
 from jalsa.service.config import ConfigError
 from jalsa.service.ids import new_id
 from jalsa.service.policy import SYSTEM
+
+from .lamps import STREAM, MakeKit, beta, kept, lamp_attributes, lamp_event, switched, trail
+from .running import working
+from .test_pulse import watched
+from .test_worker import NO_BROKER, health_of
 
 Json = dict[str, Any]
 

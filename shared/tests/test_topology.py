@@ -9,12 +9,13 @@ import pika
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from lamps import STREAM, TOPOLOGY
 
 from jalsa.dev.kit import eventually
 from jalsa.dev.servers import Servers, Vhost
 from jalsa.events import topology
 from jalsa.events.contracts import EXCHANGE, Stream, routing_key
+
+from .lamps import STREAM, TOPOLOGY
 
 words = st.sampled_from(["a", "b", "ab", ""])
 keys = st.lists(words, min_size=1, max_size=5).map(".".join)

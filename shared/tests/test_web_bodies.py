@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from flask import request
-from lamps import RUN, LampBody
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -15,6 +14,8 @@ from werkzeug.test import TestResponse
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.http.bodies import MAX_BYTES, MAX_ITEMS, MAX_MEMBERS, MAX_VALUES
 from jalsa.service.problems import MAX_ERRORS, MAX_NAME
+
+from .lamps import RUN, LampBody
 
 
 @pytest.fixture

@@ -18,13 +18,14 @@ from typing import Any
 import psycopg
 import pytest
 import urllib3
-from lamps import lamp_database
 
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import eventually
 from jalsa.dev.provision import Urls
 from jalsa.dev.servers import PrivatePostgres, private_postgres
 from jalsa.dev.servers.processes import free_ports
+
+from .lamps import lamp_database
 
 #: What the machine may take beside the two seconds within which a request is refused.
 SLACK = 1.0
@@ -172,9 +173,10 @@ def test_a_frozen_database_is_refused_within_two_seconds_and_back_within_three(
         cluster.pause()
         frozen_at = time.monotonic()
         try:
-            health = [
-                look for _ in range(60) for look in (web.get("/livez"), web.get("/readyz")) if not time.sleep(0.05)
-            ]
+            health = []
+            for _ in range(60):
+                health += [web.get("/livez"), web.get("/readyz")]
+                time.sleep(0.05)
         finally:
             cluster.resume()
         back_at = time.monotonic()
@@ -202,7 +204,9 @@ def forgotten_session(urls: Urls, table: str) -> Iterator[None]:
 def test_a_locked_table_holds_up_nothing_but_what_needs_it(web: Web, urls: Urls) -> None:
     lamp = web.light().body["id"]
     paths = ("/v1/lamps", f"/v1/lamps/{lamp}")
-    needing = cycle([web.light, *(partial(web.get, path) for path in paths), partial(web.call, "DELETE", paths[1])])
+    calls: list[Callable[[], Answer]] = [web.light, *(partial(web.get, path) for path in paths)]
+    calls.append(partial(web.call, "DELETE", paths[1]))
+    needing = cycle(calls)
     with forgotten_session(urls, "lamps"), crowd(40, lambda: next(needing)()) as answers:
         began = time.monotonic()
         unrelated = seconds(6, lambda: web.get("/v1/events?limit=1"))

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from lamps import RUN, Lamp, MakeKit, as_owner
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -13,6 +12,8 @@ from werkzeug.test import TestResponse
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.dev.provision import Urls
 from jalsa.work.jobs import JobTools, purge_idempotency_keys
+
+from .lamps import RUN, Lamp, MakeKit, as_owner
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """`GET /v1/permissions`: the caller's permissions, as the service's policy and the token's grants have them."""
 
 import pytest
-from lamps import ALPHA
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.surface import assert_each_role_is_told_its_permissions
+
+from .lamps import ALPHA
 
 
 def test_each_role_is_told_its_permissions(alpha: ServiceKit, tenant: str) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 from flask import Response, jsonify
-from lamps import RUN, Lamp, LampBusy, LampNameTaken, LampWarm, Logs
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -15,6 +14,8 @@ from werkzeug.test import TestResponse
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.service.errors import InvalidField
 from jalsa.service.problems import Catalogue, Entry, Problem
+
+from .lamps import RUN, Lamp, LampBusy, LampNameTaken, LampWarm, Logs
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from lamps import RUN, Lamp, LampNameTaken, Logs
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.http import current_principal
+
+from .lamps import RUN, Lamp, LampNameTaken, Logs
 
 
 def names(db: Session) -> dict[str, Any]:

@@ -7,12 +7,13 @@ import sys
 from typing import Any
 
 import pytest
-from lamps import RUN, Logs
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from jalsa import VERSION
 from jalsa.dev.kit import Client, ServiceKit
+
+from .lamps import RUN, Logs
 
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from lamps import ALPHA, RUN, Lamp, Logs, MakeKit, UnknownLamp
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -16,6 +15,8 @@ from jalsa.db.transactions import Limits
 from jalsa.dev.kit import Client, ServiceKit, eventually
 from jalsa.http import edge
 from jalsa.http.edge import Patience
+
+from .lamps import ALPHA, RUN, Lamp, Logs, MakeKit, UnknownLamp
 
 
 @pytest.fixture
@@ -167,7 +168,7 @@ def test_nobody_holds_a_connection_or_a_place_while_waiting(
     def sleep(_: float) -> None:
         held.append((len(alpha.database._in_use), alpha.app.gate._inside.total()))
 
-    monkeypatch.setattr(edge.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     RUN["late"] = Late(alpha, misses=3)
     assert client.post("/run/late").status_code == 200
     assert held == [(0, 0)] * 3

@@ -17,8 +17,6 @@ from uuid import UUID
 
 import pytest
 import urllib3
-from lamps import ALPHA, TOPOLOGY, Logs, MakeKit, beta, lamp_event, switched, trail
-from running import working
 from sqlalchemy import text
 
 from jalsa import VERSION
@@ -30,6 +28,9 @@ from jalsa.service.declaration import Service
 from jalsa.work import jobs, watch
 from jalsa.work.jobs import Job, JobTools
 from jalsa.work.worker import Worker, serve_health
+
+from .lamps import ALPHA, TOPOLOGY, Logs, MakeKit, beta, lamp_event, switched, trail
+from .running import working
 
 NO_BROKER = "amqp://guest:guest@127.0.0.1:1/%2F"
 

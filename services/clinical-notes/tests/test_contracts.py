@@ -103,7 +103,7 @@ def test_the_events_schema_is_public_and_names_no_content(kit: ServiceKit) -> No
 
 
 def test_the_openapi_document_has_the_promised_surface(kit: ServiceKit) -> None:
-    paths = kit.app.test_client().get("/v1/openapi.json").json["paths"]
+    paths = Client(kit.app, "").get("/openapi.json").json["paths"]
     surface = {(method, path) for path, item in paths.items() for method in item if method in ("get", "post", "patch")}
     assert surface >= {
         ("post", "/v1/notes"),

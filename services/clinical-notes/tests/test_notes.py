@@ -1,16 +1,16 @@
 """Writing, changing, reading and signing notes over HTTP."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from werkzeug.test import TestResponse
 
 from clinical_notes.models import Note
-from jalsa.dev.kit import ServiceKit
+from jalsa.dev.kit import Reply, ServiceKit
 from jalsa.service.ids import new_id
 
 from .factories import CONTENT, Story, created, refused
@@ -243,13 +243,13 @@ def test_a_list_refuses_a_cursor_or_limit_that_is_not_its_own(group: Story, path
     refused(group.manager.get(path, **query), 422, "validation-error")
 
 
-def at_once(call: Any, times: int = 8) -> list[TestResponse]:
+def at_once(call: Callable[[], Reply], times: int = 8) -> list[Reply]:
     """The answers of calls that start together."""
     start = threading.Barrier(times)
 
-    def one(_: int) -> TestResponse:
+    def one(_: int) -> Reply:
         start.wait(10)
-        answer: TestResponse = call()
+        answer = call()
         return answer
 
     with ThreadPoolExecutor(times) as pool:

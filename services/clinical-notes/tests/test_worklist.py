@@ -41,8 +41,11 @@ def test_a_session_is_listed_with_its_roster_clinic_and_provider(group: Story) -
 def test_a_corrected_zone_of_the_clinic_is_the_sessions_too_whatever_comes_last(kit: ServiceKit, tenant: str) -> None:
     """Nothing orders the clinic's events and those of its sessions, which name the zone of their own time."""
     story = Story(kit, tenant).told()
-    corrected = {"subject_id": story.clinic_id, "clinic_id": story.clinic_id, "timezone": "Asia/Dubai"}
-    story.tell([example("ClinicSaved", "default", tenant, sequence=2, **corrected), story.session_rescheduled()])
+    clinic_id = story.clinic_id
+    corrected = example(
+        "ClinicSaved", "default", tenant, sequence=2, subject_id=clinic_id, clinic_id=clinic_id, timezone="Asia/Dubai"
+    )
+    story.tell([corrected, story.session_rescheduled()])
     assert item(story)["timezone"] == "Asia/Dubai"
 
 

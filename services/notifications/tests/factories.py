@@ -261,7 +261,7 @@ class Outside:
 
     def __init__(self) -> None:
         self.delivered: list[Outgoing] = []
-        self.failures: list[Exception] = []
+        self.failures: list[BaseException] = []
         self.meeting: threading.Barrier | None = None
         self._lock = threading.Lock()
 

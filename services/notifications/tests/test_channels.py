@@ -300,7 +300,12 @@ def test_a_gateway_whose_certificate_nobody_vouches_for_gets_neither_message_nor
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, posted = Flask("gateway"), list[Any]()
-    app.add_url_rule("/", view_func=lambda: posted.append(request.get_json()) or {"id": "gw-1"}, methods=["POST"])
+
+    def take() -> dict[str, str]:
+        posted.append(request.get_json())
+        return {"id": "gw-1"}
+
+    app.add_url_rule("/", view_func=take, methods=["POST"])
     with serving(app, certificate) as address:
         assert failure(Gateway(address, "s3cret"), outgoing()) == ("no-answer", UNREACHABLE, True)
         assert not posted

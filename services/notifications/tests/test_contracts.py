@@ -11,9 +11,9 @@ from jalsa.dev.kit import ServiceKit, context, example, golden
 from jalsa.events.contracts import FOLDER
 from jalsa.events.envelope import parse
 from jalsa.service import clock
-from notifications import events
 from notifications.app import SERVICE
 from notifications.domain import PackageSession
+from notifications.events.published import message_failed, message_sent
 from notifications.models import (
     Appointment,
     ClinicProjection,
@@ -54,7 +54,7 @@ def message(**changes: Any) -> Message:
 def test_what_is_published_equals_its_golden_example(
     kit: ServiceKit, tenant: str, name: str, example_name: str, changes: dict[str, Any]
 ) -> None:
-    publish = {"MessageSent": events.message_sent, "MessageFailed": events.message_failed}[name]
+    publish = {"MessageSent": message_sent, "MessageFailed": message_failed}[name]
     with kit.database.transaction(context(tenant)) as db:
         publish(db, message(**changes), NOW)
     [published] = kit.events(tenant)

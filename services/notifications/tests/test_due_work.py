@@ -99,7 +99,7 @@ def test_a_message_whose_news_never_comes_ends_when_it_is_of_no_use(world: World
 
 def test_a_message_whose_sender_was_lost_ends_although_its_news_never_comes(world: World, outside: Outside) -> None:
     booking = world.book(world.patient())
-    outside.failures = [Crash()]  # type: ignore[list-item]
+    outside.failures = [Crash()]
     with pytest.raises(Crash):
         jobs.send(world.tools)
     world.source.answer = False

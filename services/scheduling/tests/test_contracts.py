@@ -22,7 +22,6 @@ from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.service.commands import given
 from jalsa.service.context import Context
 from jalsa.service.ids import new_id
-from scheduling import queries
 from scheduling.commands.appointments import BookAppointment, BookParticipant, RescheduleParticipant
 from scheduling.commands.package_changes import PausePackage
 from scheduling.commands.packages import CreatePackage
@@ -47,6 +46,7 @@ from scheduling.operations import (
     use_cases,
     waitlist,
 )
+from scheduling.queries import participant_records
 from scheduling.timetable.hours import WorkingHours
 
 from .factories import Desk, created, problem
@@ -238,7 +238,7 @@ class Story:
         self.ids(offers, told["offer_id"])
         wanted = AddEntry(patient_id=patient, session_id=session.id)
         entry = waitlist.add(self.db, wanted, now=self.now)
-        [inside] = queries.live_participants(self.db, session.id)
+        [inside] = participant_records.live_participants(self.db, session.id)
         use_cases.cancel_appointment(self.db, inside, None, now=self.now)
         return entry
 
@@ -268,7 +268,7 @@ TELL: dict[str, Callable[[Story], Any]] = {
     "SessionCorrected default": Story.undo_completion,
     "SessionFilled default": lambda s: s.session_of(1),
     "SessionSpotsOpened default": lambda s: use_cases.cancel_appointment(
-        s.db, queries.live_participants(s.db, s.session_of(1).id)[0], None, now=s.later
+        s.db, participant_records.live_participants(s.db, s.session_of(1).id)[0], None, now=s.later
     ),
     "AppointmentBooked group": lambda s: s.book(s.data),
     "AppointmentBooked individual": lambda s: s.book(s.data),

@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 
 from jalsa.db.transactions import sqlstate
 from jalsa.service import clock
-from scheduling import queries
 from scheduling.operations import fulfilment, minimum_attendance
 from scheduling.operations.locks import lock_sessions
+from scheduling.queries import session_records
 
 from .factories import Centre, as_json, at, created, ok
 from .test_races import Post, at_once, deadlocks
@@ -177,7 +177,7 @@ def test_a_session_that_is_offered_elsewhere_and_locked_by_another_is_not_waited
         lock_sessions(holder, [UUID(offered["id"])])
         with kit.transaction(tenant) as db:
             db.execute(text("SET LOCAL lock_timeout = '3s'"))
-            found = queries.find_sessions(db, [UUID(booked["id"])])
+            found = session_records.find_sessions(db, [UUID(booked["id"])])
             with pytest.raises(OperationalError) as refused:
                 fulfilment.fulfil(db, patient, found, now=clock.now())
             db.rollback()

@@ -89,7 +89,7 @@ def test_outcomes_are_taken_back_one_after_the_other_and_an_undo_is_not_undone(d
     statuses = [ok(desk.do(participant, "undo"))["status"] for _ in range(3)]
     assert statuses == ["ARRIVED", "NO_SHOW", "BOOKED"]
     refusal = problem(desk.do(participant, "undo"), 409, "invalid-transition")
-    assert refusal["detail"] == "There is no outcome to undo."
+    assert refusal["detail"] == "There is no outcome that could be undone."
 
 
 @pytest.mark.parametrize("what", ["participant", "session"])
@@ -100,7 +100,7 @@ def test_a_cancellation_is_not_taken_back(desk: WaitingDesk, what: str) -> None:
     ok(desk.centre.post(f"{path}/cancel"))
     before = desk.centre.state()
     refusal = problem(desk.centre.post(f"{path}/undo"), 409, "invalid-transition")
-    assert "book again" in refusal["detail"]
+    assert "Book again" in refusal["detail"]
     assert desk.centre.state() == before
 
 
@@ -179,7 +179,7 @@ def test_what_was_missed_in_a_session_that_is_cancelled_by_now_is_booked_again(d
     participant = missed(desk, go)
     ok(desk.move(participant["session"], "cancel"))
     refusal = problem(desk.do(participant, "undo"), 409, "invalid-transition")
-    assert "book again" in refusal["detail"]
+    assert "Book again" in refusal["detail"]
 
 
 def test_the_start_of_a_session_is_taken_back_and_its_places_are_offered_again(desk: WaitingDesk, go: Go) -> None:

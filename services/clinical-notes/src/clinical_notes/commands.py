@@ -17,6 +17,13 @@ class WriteNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeNote:
+    """Replace the content of a draft."""
+
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindNotes:
     """Which notes are listed. A patient's include the group notes of the sessions in which the patient has a spot."""
 

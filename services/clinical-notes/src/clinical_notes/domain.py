@@ -8,7 +8,7 @@ from jalsa.service.states import state_machine
 DRAFT, SIGNED = "DRAFT", "SIGNED"
 NOTE = state_machine("note", DRAFT, DRAFT=SIGNED, SIGNED="")
 
-#: A participant in one of these states has a place in the session, and is in its roster.
+#: A participant in one of these states has a spot in the session, and is in its roster.
 LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
 CANCELLED = "CANCELLED"
 

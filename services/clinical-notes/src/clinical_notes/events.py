@@ -1,7 +1,9 @@
 """What clinical-notes publishes, and the few fields that it reads of what the others publish."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from marshmallow import fields
 from sqlalchemy.orm import Session
@@ -45,11 +47,35 @@ NOTE_SIGNED = EventType("clinical-notes", "note", "NoteSigned", NoteSignedData()
 PUBLISHES = (NOTE_SIGNED,)
 
 
-class _Id(Fields):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A record that an event names."""
+
+    id: UUID
+
+
+class _ReferenceFields(Fields):
+    into = Reference
+
     id = fields.UUID(required=True)
 
 
-class _Session(Fields):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncedSession:
+    """A session as an event describes it: its times as instants in UTC, `timezone` the IANA zone of its clinic."""
+
+    id: UUID
+    number: str
+    type: str
+    starts_at: datetime
+    ends_at: datetime
+    timezone: str
+    discipline: str
+
+
+class _SessionFields(Fields):
+    into = AnnouncedSession
+
     id = fields.UUID(required=True)
     number = fields.String(required=True)
     type = fields.String(required=True)
@@ -59,36 +85,114 @@ class _Session(Fields):
     discipline = fields.String(required=True)
 
 
-class SessionPlaceFields(Fields):
-    session = fields.Nested(_Session(), required=True)
-    clinic = fields.Nested(_Id(), required=True)
-    provider = fields.Nested(_Id(), required=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPlacement:
+    """A session, where it takes place and with whom: SessionScheduled, SessionRescheduled."""
+
+    session: AnnouncedSession
+    clinic: Reference
+    provider: Reference
 
 
-class SessionFields(Fields):
+class _PlacementFields(Fields):
+    session = fields.Nested(_SessionFields(), required=True)
+    clinic = fields.Nested(_ReferenceFields(), required=True)
+    provider = fields.Nested(_ReferenceFields(), required=True)
+
+
+class SessionPlacementFields(_PlacementFields):
+    into = SessionPlacement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChanged:
+    """What became of a session; the event's name says it."""
+
+    session_id: UUID
+
+
+class SessionChangedFields(Fields):
+    into = SessionChanged
+
     session_id = fields.UUID(required=True)
 
 
-class SessionCorrectedFields(SessionFields):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCorrected:
+    """The status that a session has again, because a later one was a mistake."""
+
+    session_id: UUID
+    to_status: str
+
+
+class SessionCorrectedFields(Fields):
+    into = SessionCorrected
+
+    session_id = fields.UUID(required=True)
     to_status = fields.String(required=True)
 
 
-class AppointmentPlaceFields(SessionPlaceFields):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentPlacement(SessionPlacement):
+    """A patient's spot in a session, with all of the session: AppointmentBooked, AppointmentRescheduled."""
+
+    appointment_id: UUID
+    appointment_number: str
+    patient_id: UUID
+    status: str
+
+
+class AppointmentPlacementFields(_PlacementFields):
+    into = AppointmentPlacement
+
     appointment_id = fields.UUID(required=True)
     appointment_number = fields.String(required=True)
     patient_id = fields.UUID(required=True)
     status = fields.String(required=True)
 
 
-class AppointmentFields(Fields):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentChanged:
+    """What became of an appointment; the event's name says it."""
+
+    appointment_id: UUID
+
+
+class AppointmentChangedFields(Fields):
+    into = AppointmentChanged
+
     appointment_id = fields.UUID(required=True)
 
 
-class AppointmentCorrectedFields(AppointmentFields):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentCorrected:
+    """The status that an appointment has again, because a later one was a mistake."""
+
+    appointment_id: UUID
+    to_status: str
+
+
+class AppointmentCorrectedFields(Fields):
+    into = AppointmentCorrected
+
+    appointment_id = fields.UUID(required=True)
     to_status = fields.String(required=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClinicSaved:
+    """A clinic; events of earlier versions name no time zone."""
+
+    clinic_id: UUID
+    code: str
+    name_en: str
+    name_ar: str
+    timezone: str | None = None
+
+
 class ClinicFields(Fields):
+    into = ClinicSaved
+
     clinic_id = fields.UUID(required=True)
     code = fields.String(required=True)
     name_en = fields.String(required=True)
@@ -96,13 +200,35 @@ class ClinicFields(Fields):
     timezone = fields.String()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSaved:
+    """A provider."""
+
+    provider_id: UUID
+    name_en: str
+    name_ar: str
+
+
 class ProviderFields(Fields):
+    into = ProviderSaved
+
     provider_id = fields.UUID(required=True)
     name_en = fields.String(required=True)
     name_ar = fields.String(required=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientSaved:
+    """A patient: PatientRegistered, PatientUpdated."""
+
+    patient_id: UUID
+    file_number: str
+    active: bool
+
+
 class PatientFields(Fields):
+    into = PatientSaved
+
     patient_id = fields.UUID(required=True)
     file_number = fields.String(required=True)
     active = fields.Boolean(required=True)
@@ -115,11 +241,11 @@ STREAMS = (
         "scheduling",
         "session",
         reads={
-            "SessionScheduled.v1": SessionPlaceFields(),
-            "SessionRescheduled.v1": SessionPlaceFields(),
-            "SessionStarted.v1": SessionFields(),
-            "SessionCompleted.v1": SessionFields(),
-            "SessionCancelled.v1": SessionFields(),
+            "SessionScheduled.v1": SessionPlacementFields(),
+            "SessionRescheduled.v1": SessionPlacementFields(),
+            "SessionStarted.v1": SessionChangedFields(),
+            "SessionCompleted.v1": SessionChangedFields(),
+            "SessionCancelled.v1": SessionChangedFields(),
             "SessionCorrected.v1": SessionCorrectedFields(),
         },
         ignores=frozenset({"SessionFilled.v1", "SessionSpotsOpened.v1"}),
@@ -128,13 +254,13 @@ STREAMS = (
         "scheduling",
         "appointment",
         reads={
-            "AppointmentBooked.v1": AppointmentPlaceFields(),
-            "AppointmentConfirmed.v1": AppointmentFields(),
-            "AppointmentRescheduled.v1": AppointmentPlaceFields(),
-            "AppointmentArrived.v1": AppointmentFields(),
-            "AppointmentAttended.v1": AppointmentFields(),
-            "AppointmentNoShow.v1": AppointmentFields(),
-            "AppointmentCancelled.v1": AppointmentFields(),
+            "AppointmentBooked.v1": AppointmentPlacementFields(),
+            "AppointmentConfirmed.v1": AppointmentChangedFields(),
+            "AppointmentRescheduled.v1": AppointmentPlacementFields(),
+            "AppointmentArrived.v1": AppointmentChangedFields(),
+            "AppointmentAttended.v1": AppointmentChangedFields(),
+            "AppointmentNoShow.v1": AppointmentChangedFields(),
+            "AppointmentCancelled.v1": AppointmentChangedFields(),
             "AppointmentCorrected.v1": AppointmentCorrectedFields(),
         },
     ),

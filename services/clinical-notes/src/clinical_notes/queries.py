@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, select, true
@@ -19,8 +20,27 @@ from clinical_notes.models import (
 )
 from jalsa.db.keyset import keyset
 
-#: A session with its clinic and provider, as far as they are known.
-SessionRow = tuple[SessionProjection, ClinicProjection | None, ProviderProjection | None]
+
+class SessionRow(NamedTuple):
+    """A session with its clinic and provider, as far as they are known."""
+
+    session: SessionProjection
+    clinic: ClinicProjection | None
+    provider: ProviderProjection | None
+
+
+class RosterRow(NamedTuple):
+    """A participant, with the file number of the patient as far as it is known."""
+
+    participant: ParticipantProjection
+    file_number: str | None
+
+
+class NoteState(NamedTuple):
+    """How far a note is, without its content."""
+
+    note_id: UUID
+    status: str
 
 
 def find_note(db: Session, note_id: UUID, reader: Reader, *, lock: bool = False) -> Note | None:
@@ -63,10 +83,10 @@ def list_sessions(
         query = query.where(SessionProjection.starts_at >= asked.starts_from)
     if asked.starts_before is not None:
         query = query.where(SessionProjection.starts_at < asked.starts_before)
-    return [(session, clinic, provider) for session, clinic, provider in db.execute(query)]
+    return [SessionRow(session, clinic, provider) for session, clinic, provider in db.execute(query)]
 
 
-def rosters(db: Session, session_ids: Sequence[UUID]) -> list[tuple[ParticipantProjection, str | None]]:
+def rosters(db: Session, session_ids: Sequence[UUID]) -> list[RosterRow]:
     """The live participants of sessions, with their file numbers as far as known, in the order of booking."""
     rows = db.execute(
         select(ParticipantProjection, PatientProjection.file_number)
@@ -74,11 +94,11 @@ def rosters(db: Session, session_ids: Sequence[UUID]) -> list[tuple[ParticipantP
         .where(ParticipantProjection.session_id.in_(session_ids), ParticipantProjection.status.in_(LIVE_PARTICIPANT))
         .order_by(ParticipantProjection.id)
     )
-    return [(place, file_number) for place, file_number in rows]
+    return [RosterRow(participant, file_number) for participant, file_number in rows]
 
 
-def note_states(db: Session, session_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID | None], tuple[UUID, str]]:
-    """(session, participant or None) → (note, status): how far the notes of sessions are, without their content.
+def note_states(db: Session, session_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID | None], NoteState]:
+    """How far the notes of sessions are, by session and participant; the shared note of a session has no participant.
 
     Of a session that was given to another provider, the draft of the former one does not count; a note that was signed
     does, as long as the present one has begun none.
@@ -88,9 +108,11 @@ def note_states(db: Session, session_ids: Sequence[UUID]) -> dict[tuple[UUID, UU
         select(Note.session_id, Note.participant_id, Note.id, Note.status)
         .join(SessionProjection, SessionProjection.id == Note.session_id)
         .where(Note.session_id.in_(session_ids), or_(of_the_provider, Note.status == SIGNED))
-        .order_by(of_the_provider)  # the last row of a place counts
+        .order_by(of_the_provider)  # the last row of a spot counts
     )
-    return {(row.session_id, row.participant_id): (row.id, row.status) for row in rows}
+    return {
+        (session_id, participant_id): NoteState(note_id, status) for session_id, participant_id, note_id, status in rows
+    }
 
 
 def _readable(reader: Reader) -> ColumnElement[bool]:
@@ -100,9 +122,9 @@ def _readable(reader: Reader) -> ColumnElement[bool]:
 
 
 def _about(patient_id: UUID) -> ColumnElement[bool]:
-    places = select(ParticipantProjection).where(ParticipantProjection.patient_id == patient_id)
-    own = places.with_only_columns(ParticipantProjection.id)
-    live = places.where(ParticipantProjection.status.in_(LIVE_PARTICIPANT))
+    spots = select(ParticipantProjection).where(ParticipantProjection.patient_id == patient_id)
+    own = spots.with_only_columns(ParticipantProjection.id)
+    live = spots.where(ParticipantProjection.status.in_(LIVE_PARTICIPANT))
     return or_(
         Note.participant_id.in_(own),
         and_(Note.scope == GROUP, Note.session_id.in_(live.with_only_columns(ParticipantProjection.session_id))),

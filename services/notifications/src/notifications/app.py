@@ -1,8 +1,9 @@
 """The composition root: all that notifications is made of."""
 
 from jalsa.service.declaration import Service
-from notifications import domain, events, handlers, jobs
+from notifications import domain, handlers, jobs
 from notifications.config import NotificationsConfig
+from notifications.events import announced, published
 from notifications.http import inbox, messages, preferences
 from notifications.http.reference import REFERENCE
 from notifications.policy import POLICY
@@ -15,8 +16,8 @@ SERVICE = Service(
     texts=("notifications",),
     reference=REFERENCE,
     routes=(messages.routes, preferences.routes, inbox.routes),
-    publishes=events.PUBLISHES,
-    streams=events.STREAMS,
+    publishes=published.PUBLISHES,
+    streams=announced.STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
     machines=(domain.REMINDER, domain.MESSAGE),

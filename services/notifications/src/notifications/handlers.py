@@ -1,113 +1,91 @@
 """What notifications does when the other services announce something."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from jalsa.db.projections import save
-from jalsa.events.inbox import Received
+from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
-from notifications.models import PatientProjection
-from notifications.operations import appointments, packages, waitlist
-from notifications.operations.projections import save_clinic, save_provider
+from notifications.events import announced
+from notifications.operations import appointments, packages, projections, waitlist
 
 
-def on_patient_saved(db: Session, event: Received[Any]) -> None:
+def on_patient_saved(db: Session, event: Received[announced.PatientSaved]) -> None:
     """A patient was registered or changed."""
-    data = event.data
-    save(
-        db,
-        PatientProjection,
-        data["patient_id"],
-        {
-            "active": data["active"],
-            "language": data["preferred_language"],
-            "phone": data["phone"],
-            "email": data["email"],
-        },
-    )
+    projections.save_patient(db, event.data)
 
 
-def on_clinic_saved(db: Session, event: Received[Any]) -> None:
+def on_clinic_saved(db: Session, event: Received[announced.ClinicSaved]) -> None:
     """A clinic was opened or changed."""
-    data = event.data
-    save_clinic(
-        db,
-        data["clinic_id"],
-        now=clock.database_now(db),
-        name_en=data["name_en"],
-        name_ar=data["name_ar"],
-        timezone=data["timezone"],
-    )
+    projections.save_clinic(db, event.data, now=clock.database_now(db))
 
 
-def on_provider_saved(db: Session, event: Received[Any]) -> None:
+def on_provider_saved(db: Session, event: Received[announced.ProviderSaved]) -> None:
     """A provider was registered or changed."""
-    save_provider(db, event.data["provider_id"], event.data["user_id"])
+    projections.save_provider(db, event.data)
 
 
-def on_appointment_booked(db: Session, event: Received[Any]) -> None:
+def on_appointment_booked(db: Session, event: Received[announced.AppointmentBooked]) -> None:
     """A patient was booked into a session."""
     appointments.book(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_appointment_confirmed(db: Session, event: Received[Any]) -> None:
+def on_appointment_confirmed(db: Session, event: Received[announced.AppointmentChanged]) -> None:
     """A patient has confirmed to come."""
-    appointments.confirm(db, event.data["appointment_id"])
+    appointments.confirm(db, event.data.appointment_id)
 
 
-def on_appointment_rescheduled(db: Session, event: Received[Any]) -> None:
+def on_appointment_rescheduled(db: Session, event: Received[announced.AppointmentRescheduled]) -> None:
     """An appointment was moved, alone or with its session."""
     appointments.reschedule(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_appointment_arrived(db: Session, event: Received[Any]) -> None:
+def on_appointment_arrived(db: Session, event: Received[announced.AppointmentChanged]) -> None:
     """The patient is there."""
-    appointments.end(db, event.data["appointment_id"], "ARRIVED")
+    appointments.end(db, event.data.appointment_id, "ARRIVED")
 
 
-def on_appointment_attended(db: Session, event: Received[Any]) -> None:
+def on_appointment_attended(db: Session, event: Received[announced.AppointmentChanged]) -> None:
     """The patient took part."""
-    appointments.end(db, event.data["appointment_id"], "ATTENDED")
+    appointments.end(db, event.data.appointment_id, "ATTENDED")
 
 
-def on_appointment_no_show(db: Session, event: Received[Any]) -> None:
+def on_appointment_no_show(db: Session, event: Received[announced.AppointmentChanged]) -> None:
     """The patient did not come."""
-    appointments.end(db, event.data["appointment_id"], "NO_SHOW")
+    appointments.end(db, event.data.appointment_id, "NO_SHOW")
 
 
-def on_appointment_cancelled(db: Session, event: Received[Any]) -> None:
+def on_appointment_cancelled(db: Session, event: Received[announced.AppointmentCancelled]) -> None:
     """An appointment was cancelled, alone or with its session."""
     appointments.cancel(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_appointment_corrected(db: Session, event: Received[Any]) -> None:
+def on_appointment_corrected(db: Session, event: Received[announced.AppointmentCorrected]) -> None:
     """What was said of a patient's coming was a slip, and is taken back."""
-    data = event.data
-    appointments.correct(db, data["appointment_id"], data["to_status"], now=clock.database_now(db))
+    appointments.correct(db, event.data.appointment_id, event.data.to_status, now=clock.database_now(db))
 
 
-def on_package_scheduled(db: Session, event: Received[Any]) -> None:
+def on_package_scheduled(db: Session, event: Received[announced.PackageScheduled]) -> None:
     """Dates of a package were set, moved or given up, several at once."""
     packages.schedule(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_package_cancelled(db: Session, event: Received[Any]) -> None:
+def on_package_cancelled(db: Session, event: Received[announced.PackageCancelled]) -> None:
     """A package was cancelled, with all that was to come of it."""
-    packages.cancel(db, event.data["package_id"], announced_at=event.time, now=clock.database_now(db))
+    packages.cancel(db, event.data.package_id, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_waitlist_offered(db: Session, event: Received[Any]) -> None:
+def on_waitlist_offered(db: Session, event: Received[announced.WaitlistOffered]) -> None:
     """A spot is held for a patient on the waitlist."""
     waitlist.offer(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_waitlist_offer_ended(db: Session, event: Received[Any]) -> None:
+def on_waitlist_offer_ended(db: Session, event: Received[announced.WaitlistOfferEnded]) -> None:
     """The offer was taken up, refused, or has lapsed; a booking sends its own confirmation."""
-    waitlist.end(db, event.data["offer_id"])
+    waitlist.end(db, event.data.offer_id)
 
 
-HANDLERS = {
+HANDLERS: Mapping[str, Handler] = {
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
     "scheduling.ClinicSaved.v1": on_clinic_saved,

@@ -3,7 +3,7 @@
 The relay role finds what is due for all tenants; each piece is then done by the application role for its tenant.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 from uuid import UUID
@@ -16,7 +16,7 @@ from jalsa.db.transactions import retry_on_serialization_failure
 from jalsa.events.lookout import SourceAway
 from jalsa.service import clock
 from jalsa.service.context import for_system
-from jalsa.work.jobs import Due, Job, JobTools, in_transaction, run_due
+from jalsa.work.jobs import Due, Job, JobTools, RowWork, in_transaction, run_due
 from notifications import domain, queries
 from notifications.channels import Channel, channels
 from notifications.channels.failure import NotSent
@@ -99,7 +99,7 @@ def _held(tools: JobTools, message_id: UUID) -> Iterator[bool]:
             conn.close()
 
 
-def _attempt(channel: Channel, outgoing: Outgoing) -> Callable[..., None]:
+def _attempt(channel: Channel, outgoing: Outgoing) -> RowWork[None]:
     """Deliver; returns what is to be recorded of it."""
     known = {"message_id": str(outgoing.id), "channel": outgoing.channel, "attempt": outgoing.attempt}
     try:
@@ -121,7 +121,7 @@ def _attempt(channel: Channel, outgoing: Outgoing) -> Callable[..., None]:
     )
 
 
-def _transaction(tools: JobTools, row: Due, work: Callable[..., T]) -> T:
+def _transaction(tools: JobTools, row: Due, work: RowWork[T]) -> T:
     def once() -> T:
         with tools.app.transaction(for_system(row.tenant_id, ACTOR)) as db:
             return work(db, row.id, now=clock.database_now(db))

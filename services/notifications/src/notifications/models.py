@@ -1,9 +1,8 @@
 """Notifications' tables."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, time
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Dialect, SmallInteger, Time
@@ -68,34 +67,47 @@ class Appointment(TenantRow, Base):
     moved_alone_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
+class StoredSession(TypedDict):
+    """A date of a package in JSON: ids as text, the instant in RFC 3339."""
+
+    number: int
+    appointment_id: str
+    starts_at: str
+    provider_id: str
+    provider_en: str
+    provider_ar: str
+
+
 class PackageSessions(TypeDecorator[tuple[PackageSession, ...]]):
     """The dates of a package, as JSON."""
 
     impl = JSONB
     cache_ok = True
 
-    def process_bind_param(self, value: Sequence[PackageSession] | None, dialect: Dialect) -> list[Any]:
-        """Instants as RFC 3339."""
+    def process_bind_param(self, value: Sequence[PackageSession] | None, dialect: Dialect) -> list[StoredSession]:
+        """As it is stored."""
         return [
-            {
-                **asdict(session),
-                "appointment_id": str(session.appointment_id),
-                "starts_at": session.starts_at.isoformat(),
-                "provider_id": str(session.provider_id),
-            }
+            StoredSession(
+                number=session.number,
+                appointment_id=str(session.appointment_id),
+                starts_at=session.starts_at.isoformat(),
+                provider_id=str(session.provider_id),
+                provider_en=session.provider_en,
+                provider_ar=session.provider_ar,
+            )
             for session in value or ()
         ]
 
-    def process_result_value(self, value: list[Any] | None, dialect: Dialect) -> tuple[PackageSession, ...]:
+    def process_result_value(self, value: list[StoredSession] | None, dialect: Dialect) -> tuple[PackageSession, ...]:
         """The way back."""
         return tuple(
             PackageSession(
-                **{
-                    **stored,
-                    "appointment_id": UUID(stored["appointment_id"]),
-                    "starts_at": datetime.fromisoformat(stored["starts_at"]),
-                    "provider_id": UUID(stored["provider_id"]),
-                }
+                number=stored["number"],
+                appointment_id=UUID(stored["appointment_id"]),
+                starts_at=datetime.fromisoformat(stored["starts_at"]),
+                provider_id=UUID(stored["provider_id"]),
+                provider_en=stored["provider_en"],
+                provider_ar=stored["provider_ar"],
             )
             for stored in value or ()
         )
@@ -121,7 +133,7 @@ class Package(TenantRow, Base):
 
 
 class Offer(TenantRow, Base):
-    """A place offered to a patient on the waitlist, held until `expires_at`; `entry_id` is the waitlist entry's."""
+    """A spot offered to a patient on the waitlist, held until `expires_at`; `entry_id` is the waitlist entry's."""
 
     __tablename__ = "offers"
 

@@ -158,14 +158,14 @@ def notice(kind: str, language: str, facts: PackageFacts) -> str:
 
 
 def _fullest(template: str, language: str, facts: PackageFacts, limit: int) -> str:
-    places = {
+    values = {
         "number": facts.number,
         "clinic": facts.name_ar if language == "ar" else facts.name_en,
         "unscheduled": _WORDS[language]["unscheduled"].format(count=facts.unscheduled) if facts.unscheduled else "",
     }
     text = ""
     for to_come in _to_come(facts, language):
-        text = template.format(**places, to_come=to_come)
+        text = template.format(**values, to_come=to_come)
         if len(text) <= limit:
             break
     return text

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, func, or_, select, text
+from sqlalchemy import Connection, Select, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db.due import DueRow, due_rows
 from jalsa.db.keyset import keyset
+from notifications.commands import FindMessages, FindReminders
 from notifications.domain import ANNOUNCEMENT_KINDS, CANCELLATION, UPCOMING_STATUSES, PackageSession, QuietHours, Reach
 from notifications.models import (
     Appointment,
@@ -28,9 +30,33 @@ from notifications.texts import Facts
 OPEN = ("QUEUED", "SENDING")
 #: What a message is about.
 Subject = Appointment | Offer | Package
-#: What is told, with what it is about, of which at most one is there.
-MessageRow = tuple[Message, Appointment | None, Package | None]
-NoticeRow = tuple[Notice, Appointment | None, Package | None]
+
+
+class MessageRow(NamedTuple):
+    """A message with what it is about, of which at most one is there."""
+
+    message: Message
+    appointment: Appointment | None
+    package: Package | None
+
+
+class NoticeRow(NamedTuple):
+    """A notice with what it is about, of which at most one is there."""
+
+    notice: Notice
+    appointment: Appointment | None
+    package: Package | None
+
+
+class ReminderRow(NamedTuple):
+    """A reminder with all that says which channel it takes; the message, once it was made, says it alone."""
+
+    reminder: Reminder
+    appointment: Appointment
+    message: Message | None
+    patient: PatientProjection | None
+    preferences: Preferences | None
+
 
 # Read by the relay role, which sees where work is due for every tenant, but nothing of it.
 _DUE_REMINDERS = text("""
@@ -45,14 +71,14 @@ _DUE_MESSAGES = text("""
 """)
 
 
-def due_reminders(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Any]:
-    """Reminders (id, tenant_id, due_at) whose message is to be made, of all tenants."""
-    return conn.execute(_DUE_REMINDERS, {"now": now, "passed": passed, "limit": limit}).all()
+def due_reminders(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[DueRow]:
+    """Reminders whose message is to be made, of all tenants."""
+    return due_rows(conn, _DUE_REMINDERS, now=now, passed=passed, limit=limit)
 
 
-def due_messages(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[Any]:
-    """Messages (id, tenant_id, due_at) that are to be sent, or whose sender may be lost, of all tenants."""
-    return conn.execute(_DUE_MESSAGES, {"now": now, "passed": passed, "limit": limit}).all()
+def due_messages(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> Sequence[DueRow]:
+    """Messages that are to be sent, or whose sender may be lost, of all tenants."""
+    return due_rows(conn, _DUE_MESSAGES, now=now, passed=passed, limit=limit)
 
 
 def subjects_of(db: Session, message_id: UUID) -> list[str]:
@@ -234,66 +260,68 @@ def user_of(db: Session, provider_id: UUID) -> str:
     return db.get_one(ProviderProjection, provider_id, with_for_update={"read": True}).user_id
 
 
-def list_messages(
-    db: Session,
-    *,
-    after: UUID | None = None,
-    limit: int,
-    message_id: UUID | None = None,
-    patient_id: UUID | None = None,
-    appointment_number: str | None = None,
-    status: str | None = None,
-) -> Sequence[MessageRow]:
+def find_message(db: Session, message_id: UUID) -> MessageRow | None:
+    """A message with the appointment or package that it is about."""
+    row = db.execute(_messages().where(Message.id == message_id)).one_or_none()
+    return MessageRow(*row) if row else None
+
+
+def list_messages(db: Session, asked: FindMessages, *, after: UUID | None, limit: int) -> list[MessageRow]:
     """Messages with the appointment or package that they are about, in the order in which they were queued."""
-    query = keyset(select(Message, Appointment, Package), Message.id, after=after, limit=limit)
-    query = query.outerjoin(Appointment, Appointment.id == Message.appointment_id)
-    query = query.outerjoin(Package, Package.id == Message.package_id)
-    if message_id:
-        query = query.where(Message.id == message_id)
-    if patient_id:
-        query = query.where(Message.patient_id == patient_id)
-    if appointment_number:
-        query = query.where(Appointment.appointment_number == appointment_number)
-    if status:
-        query = query.where(Message.status == status)
-    return [(message, appointment, package) for message, appointment, package in db.execute(query)]
+    query = keyset(_messages(), Message.id, after=after, limit=limit)
+    if asked.patient_id is not None:
+        query = query.where(Message.patient_id == asked.patient_id)
+    if asked.appointment_number is not None:
+        query = query.where(Appointment.appointment_number == asked.appointment_number)
+    if asked.status is not None:
+        query = query.where(Message.status == asked.status)
+    return [MessageRow(*row) for row in db.execute(query)]
 
 
-def list_reminders(
-    db: Session,
-    *,
-    after: UUID | None = None,
-    limit: int,
-    reminder_id: UUID | None = None,
-    appointment_number: str | None = None,
-) -> Sequence[Any]:
-    """Reminders with all that says which channel they take: message, appointment, patient and preferences."""
-    query = (
+def _messages() -> Select[Message, Appointment, Package]:
+    query = select(Message, Appointment, Package).outerjoin(Appointment, Appointment.id == Message.appointment_id)
+    return query.outerjoin(Package, Package.id == Message.package_id)
+
+
+def find_reminder(db: Session, reminder_id: UUID) -> ReminderRow | None:
+    """A reminder with all that says which channel it takes."""
+    row = db.execute(_reminders().where(Reminder.id == reminder_id)).one_or_none()
+    return ReminderRow(*row) if row else None
+
+
+def list_reminders(db: Session, asked: FindReminders, *, after: UUID | None, limit: int) -> list[ReminderRow]:
+    """Reminders with all that says which channel they take, in the order in which they were scheduled."""
+    query = keyset(_reminders(), Reminder.id, after=after, limit=limit)
+    if asked.appointment_number is not None:
+        query = query.where(Appointment.appointment_number == asked.appointment_number)
+    return [ReminderRow(*row) for row in db.execute(query)]
+
+
+def _reminders() -> Select[Reminder, Appointment, Message, PatientProjection, Preferences]:
+    return (
         select(Reminder, Appointment, Message, PatientProjection, Preferences)
         .join(Appointment, Appointment.id == Reminder.appointment_id)
         .outerjoin(Message, Message.id == Reminder.message_id)
         .outerjoin(PatientProjection, PatientProjection.id == Appointment.patient_id)
         .outerjoin(Preferences, Preferences.id == Appointment.patient_id)
     )
-    query = keyset(query, Reminder.id, after=after, limit=limit)
-    if reminder_id:
-        query = query.where(Reminder.id == reminder_id)
-    if appointment_number:
-        query = query.where(Appointment.appointment_number == appointment_number)
-    return db.execute(query).all()
 
 
-def list_notices(
-    db: Session, user_id: str, *, before: UUID | None = None, limit: int, notice_id: UUID | None = None
-) -> Sequence[NoticeRow]:
+def find_notice(db: Session, user_id: str, notice_id: UUID) -> NoticeRow | None:
+    """One of a login's notices with the appointment or package that it is about."""
+    row = db.execute(_notices(user_id).where(Notice.id == notice_id)).one_or_none()
+    return NoticeRow(*row) if row else None
+
+
+def list_notices(db: Session, user_id: str, *, before: UUID | None, limit: int) -> list[NoticeRow]:
     """One login's notices with the appointment or package that they are about, the newest first."""
-    query = keyset(select(Notice, Appointment, Package), Notice.id, after=before, limit=limit, descending=True)
-    query = query.outerjoin(Appointment, Appointment.id == Notice.appointment_id)
-    query = query.outerjoin(Package, Package.id == Notice.package_id)
-    query = query.where(Notice.user_id == user_id)
-    if notice_id:
-        query = query.where(Notice.id == notice_id)
-    return [(notice, appointment, package) for notice, appointment, package in db.execute(query)]
+    query = keyset(_notices(user_id), Notice.id, after=before, limit=limit, descending=True)
+    return [NoticeRow(*row) for row in db.execute(query)]
+
+
+def _notices(user_id: str) -> Select[Notice, Appointment, Package]:
+    query = select(Notice, Appointment, Package).outerjoin(Appointment, Appointment.id == Notice.appointment_id)
+    return query.outerjoin(Package, Package.id == Notice.package_id).where(Notice.user_id == user_id)
 
 
 def unread_notices(db: Session, user_id: str) -> int:

@@ -86,14 +86,14 @@ class Facts:
     expires_at: datetime | None = None
 
     def in_language(self, language: str) -> dict[str, str]:
-        """The values of a template's places."""
+        """The values for a template's fields."""
         known = {
             "number": self.number,
             "clinic": self.name_ar if language == "ar" else self.name_en,
             "when": self._when(self.starts_at, language),
             "until": self._when(self.expires_at, language) if self.expires_at else None,
         }
-        return {place: value for place, value in known.items() if value is not None}
+        return {name: value for name, value in known.items() if value is not None}
 
     def _when(self, instant: datetime, language: str) -> str:
         """`Monday, November 23, 2026, 10:00 AM (Arabian Standard Time)`, or the same in Arabic."""

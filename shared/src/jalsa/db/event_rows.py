@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import text
@@ -39,7 +39,7 @@ class PendingEvent:
     id: UUID
     type: str
     subject: str
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
     time: datetime
 
 
@@ -69,7 +69,7 @@ def flush_events(db: Session) -> None:
     )
 
 
-def _row(item: PendingEvent, place: int) -> dict[str, Any]:
+def _row(item: PendingEvent, place: int) -> dict[str, object]:
     return {
         "id": str(item.id),
         "subject": item.subject,

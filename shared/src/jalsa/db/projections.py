@@ -4,7 +4,6 @@ Every projection has the key (tenant_id, id): its id is given by another service
 """
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
@@ -20,16 +19,16 @@ def save(
     db: Session,
     kind: type[TenantRow],
     record_id: UUID,
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     *,
-    first: Mapping[str, Any] | None = None,
+    first: Mapping[str, object] | None = None,
 ) -> None:
     """Store a record, or replace these values of it. `first` are values that it has only when it is new."""
     statement = insert(kind).values(id=record_id, **values, **(first or {}))
     db.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=dict(values)))
 
 
-def save_if_unknown(db: Session, kind: type[TenantRow], record_id: UUID, values: Mapping[str, Any]) -> None:
+def save_if_unknown(db: Session, kind: type[TenantRow], record_id: UUID, values: Mapping[str, object]) -> None:
     """Store a record that another one's event tells of, unless it is known: its own events say more."""
     db.execute(insert(kind).values(id=record_id, **values).on_conflict_do_nothing(index_elements=_KEY))
 

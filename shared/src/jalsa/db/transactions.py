@@ -102,17 +102,17 @@ class Database:
                 with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as peer:
                     peer.shutdown(socket.SHUT_RDWR)
 
-    def _taken(self, connection: Any, record: Any, _: Any) -> None:
+    def _taken(self, connection: object, record: object, _: object) -> None:
         with self._in_use_lock:
             self._in_use[id(record)] = connection
             metrics.POOL_IN_USE.labels(self.name).set(len(self._in_use))
 
-    def _given_back(self, _: Any, record: Any) -> None:
+    def _given_back(self, _: object, record: object) -> None:
         with self._in_use_lock:
             self._in_use.pop(id(record), None)
             metrics.POOL_IN_USE.labels(self.name).set(len(self._in_use))
 
-    def _refuse_while_away(self, *_: Any) -> None:
+    def _refuse_while_away(self, *_: object) -> None:
         if self.away:
             raise psycopg.OperationalError("The database does not answer.")
 

@@ -4,21 +4,22 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from jalsa.cli import migrations_folder
 from jalsa.db.migrate import migrate
-from jalsa.db.transactions import Database, Limits
+from jalsa.db.transactions import Database, Limits, TenantRow
 from jalsa.dev.contract import Contract
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.provision import drop_database, provision
@@ -29,7 +30,7 @@ from jalsa.events.inbox import Inbox
 from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.events.relay import assign_positions
 from jalsa.http.app import create_app
-from jalsa.http.edge import Patience
+from jalsa.http.edge import JalsaFlask, Patience
 from jalsa.service import clock
 from jalsa.service.config import Config
 from jalsa.service.context import Context, for_system
@@ -43,6 +44,12 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     """It is that moment from now on, by the service's clock and by the database's; tokens stay valid."""
     monkeypatch.setattr(clock, "now", lambda: moment)
     monkeypatch.setattr(clock, "database_now", lambda _: moment)
+
+
+class Reply(TestResponse):
+    """What the application answered. A test that reads a member of `json` says itself that there is a document."""
+
+    json: Any
 
 
 def contract_of(app: Flask) -> Contract | None:
@@ -62,30 +69,30 @@ class Client:
     app: Flask
     token: str
 
-    def get(self, path: str, **query: Any) -> TestResponse:
+    def get(self, path: str, **query: object) -> Reply:
         """GET /v1<path>."""
         return self.call("GET", path, query_string=query)
 
-    def post(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+    def post(self, path: str, body: object = None, **headers: str) -> Reply:
         """POST a JSON body to /v1<path>; `Idempotency_Key="…"` is the header Idempotency-Key."""
         return self.call("POST", path, json={} if body is None else body, headers=headers)
 
-    def patch(self, path: str, body: Any, etag: str | None = None) -> TestResponse:
+    def patch(self, path: str, body: object, etag: str | None = None) -> Reply:
         """PATCH with If-Match."""
         return self.call("PATCH", path, json=body, headers={"If-Match": etag} if etag else {})
 
-    def put(self, path: str, body: Any) -> TestResponse:
+    def put(self, path: str, body: object) -> Reply:
         """PUT a JSON body."""
         return self.call("PUT", path, json=body)
 
-    def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **kwargs: Any) -> TestResponse:
+    def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **kwargs: Any) -> Reply:
         """Any request, with the token."""
         named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         named.setdefault("Authorization", f"Bearer {self.token}")
         answer = self.app.test_client().open(f"/v1{path}", method=method, headers=named, **kwargs)
         if contract := contract_of(self.app):
             contract.check(answer)
-        return answer
+        return cast(Reply, answer)
 
 
 class ServiceKit:
@@ -102,7 +109,7 @@ class ServiceKit:
         self.relay = Database(config.database_relay_url, pool_size=5)
 
     @cached_property
-    def app(self) -> Flask:
+    def app(self) -> JalsaFlask:
         """The web application."""
         app = create_app(self.service, self.config, self.database, self.patience)
         app.testing = False
@@ -127,7 +134,7 @@ class ServiceKit:
         )
         return Client(self.app, token)
 
-    def transaction(self, tenant: str) -> Any:
+    def transaction(self, tenant: str) -> AbstractContextManager[Session]:
         """A transaction of the application role, as a context manager giving SQLAlchemy's session."""
         return self.database.transaction(context(tenant))
 
@@ -140,7 +147,7 @@ class ServiceKit:
         envelopes = [envelope_of(row) for row in rows]
         return [e for e in envelopes if name is None or e.event.split(".")[0] == name]
 
-    def count(self, tenant: str, model: Any) -> int:
+    def count(self, tenant: str, model: type[TenantRow]) -> int:
         """How many rows of a model the tenant has."""
         with self.transaction(tenant) as db:
             return len(db.scalars(select(model)).all())
@@ -189,9 +196,9 @@ def example(
     tenant: str,
     *,
     sequence: int = 1,
-    subject_id: Any = None,
+    subject_id: object = None,
     time: datetime | None = None,
-    **data: Any,
+    **data: object,
 ) -> Envelope:
     """A golden example as an event of a tenant; `data` replaces top-level members of its data.
 
@@ -213,7 +220,7 @@ def example(
     return parse(attributes)
 
 
-def renamed(envelope: Envelope, event: str, **data: Any) -> Envelope:
+def renamed(envelope: Envelope, event: str, **data: object) -> Envelope:
     """The envelope as that of another event (`AppointmentCorrected.v1`) of its subject, with this data and no other."""
     changes = {"type": f"jalsa.{envelope.service}.{event}", "data": json.loads(json.dumps(data, default=str))}
     return parse({**envelope.attributes(), **changes})

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -42,7 +41,7 @@ class BySystem(LoadScopeScheduling):  # type: ignore[misc]
         return "tests-e2e" if file.startswith("tests-e2e/") else nodeid
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
     """xdist's own groups do nothing with this pytest: it no longer reads where they are marked."""
     return BySystem(config, log)
 

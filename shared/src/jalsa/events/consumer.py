@@ -147,7 +147,7 @@ class BusConsumer:
                 _, ready, _ = channel.queue_declare(name, passive=True)
                 metrics.QUEUE_MESSAGES.labels(service, queue).set(ready)
 
-    def _take(self, message: Any) -> None:
+    def _take(self, message: object) -> None:
         if self._stop.is_set():
             return  # the library still hands over what it has prefetched; it goes back with the connection
         delivery = read(message)

@@ -64,7 +64,7 @@ class EventType:
         return dataschema(self.service, f"{self.name}.v{self.version}")
 
 
-def missing(schema: Schema, data: Mapping[str, Any]) -> list[str]:
+def missing(schema: Schema, data: Mapping[str, object]) -> list[str]:
     """The required fields that dumped data lacks, also within nested ones.
 
     Dumping writes whatever a field's type demands, but passes over what is not there; to load it all again, which
@@ -107,7 +107,7 @@ class Stream:
         """The binding key: every event of the aggregate, since a gap could not be told from a loss."""
         return f"*.{self.service}.{self.aggregate}.#"
 
-    def load(self, event: str, data: Mapping[str, Any]) -> Any:
+    def load(self, event: str, data: Mapping[str, object]) -> Any:
         """The fields read of an event. Raises marshmallow's ValidationError where they do not fit."""
         return self.reads[event].load(data)
 

@@ -105,7 +105,7 @@ def decode(body: bytes) -> Envelope:
     return parse(attributes)
 
 
-def parse(attributes: Any) -> Envelope:
+def parse(attributes: object) -> Envelope:
     """Check a JSON object against the envelope's rules. Raises Unreadable."""
     if not isinstance(attributes, dict):
         raise Unreadable("not-an-object")
@@ -132,7 +132,7 @@ def parse(attributes: Any) -> Envelope:
     return envelope
 
 
-def _storable(value: Any) -> bool:
+def _storable(value: object) -> bool:
     """Whether PostgreSQL can store every text in it: no NUL, no half of a surrogate pair."""
     if isinstance(value, str):
         return not _UNSTORABLE.search(value)
@@ -141,14 +141,14 @@ def _storable(value: Any) -> bool:
     return all(map(_storable, value)) if isinstance(value, list) else True
 
 
-def _text(attributes: Mapping[str, Any], name: str) -> str:
+def _text(attributes: Mapping[str, object], name: str) -> str:
     value = attributes[name]
     if not isinstance(value, str) or not value or len(value) > 200 or "\x00" in value:
         raise ValueError(name)
     return value
 
 
-def _ordinal(attributes: Mapping[str, Any], name: str) -> int:
+def _ordinal(attributes: Mapping[str, object], name: str) -> int:
     value = _text(attributes, name)
     if not _ORDINAL.fullmatch(value):
         raise ValueError(name)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 from marshmallow import ValidationError
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import Database, begin, commit, database_is_away, retry_on_serialization_failure
@@ -41,6 +41,23 @@ class Received(Generic[T]):
 
 
 Handler = Callable[[Session, Received[Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The last event of a subject that was applied here; its id is None where a person has decided since."""
+
+    last: int
+    last_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class LockedHead(Applied):
+    """A subject's head, locked; `state` is that of the very event that asks, where it is kept already."""
+
+    state: str | None
+    stopped: bool
+
 
 # The head is locked by writing it; what is kept of this very event comes with it.
 _LOCK_HEAD = text("""
@@ -176,10 +193,10 @@ class Inbox:
                 found.setdefault(tenant, {})[subject] = head.last
         return found
 
-    def _heads(self, source: str, envelopes: Sequence[Envelope]) -> dict[tuple[str, str], Row[Any]]:
+    def _heads(self, source: str, envelopes: Sequence[Envelope]) -> dict[tuple[str, str], Applied]:
         with self.relay.engine.connect() as conn:
             rows = conn.execute(_HEADS, {"source": source, "subjects": list({e.subject for e in envelopes})})
-            return {(row.tenant_id, row.subject): row for row in rows}
+            return {(row.tenant_id, row.subject): Applied(row.last, row.last_id) for row in rows}
 
     def _retry_alone(self, event_id: UUID, tenant: str) -> None:
         with structlog.contextvars.bound_contextvars(tenant=tenant):
@@ -229,7 +246,7 @@ class Inbox:
         key = _key(envelope)
         with Session(self.app.engine, expire_on_commit=False, autoflush=False) as db:
             begin(db, context)
-            head = db.execute(_LOCK_HEAD, key).one()
+            head = _lock_head(db, envelope)
             if head.stopped:
                 metrics.EVENTS_APPLIED.labels(self.service, "stopped").inc()
                 return None
@@ -266,7 +283,7 @@ class Inbox:
     def _record_failure(self, envelope: Envelope, error: Exception) -> None:
         permanent = isinstance(error, ValidationError)
         with self.app.transaction(self._context(envelope)) as db:
-            head = db.execute(_LOCK_HEAD, _key(envelope)).one()
+            head = _lock_head(db, envelope)
             if envelope.sequence != head.last + 1:
                 return
             attempts = (db.execute(_ATTEMPTS, _key(envelope)).scalar() or 0) + 1
@@ -290,12 +307,17 @@ class Inbox:
         return Context(**{**made.__dict__, "correlation_id": envelope.correlation_id})
 
 
-def _same_story(envelope: Envelope, head: Row[Any]) -> None:
+def _lock_head(db: Session, envelope: Envelope) -> LockedHead:
+    row = db.execute(_LOCK_HEAD, _key(envelope)).one()
+    return LockedHead(row.last, row.last_id, row.state, row.stopped)
+
+
+def _same_story(envelope: Envelope, head: Applied) -> None:
     if envelope.sequence == head.last and head.last_id not in (None, envelope.id):
         raise SourceChanged(envelope.service, "another event with the sequence of one that was applied")
 
 
-def _key(envelope: Envelope) -> dict[str, Any]:
+def _key(envelope: Envelope) -> dict[str, object]:
     return {
         "tenant": envelope.tenant,
         "source": envelope.source,

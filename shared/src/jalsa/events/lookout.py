@@ -5,11 +5,11 @@ The bus may be slow, or frozen without anybody knowing yet. What must not be don
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import urllib3
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
+from jalsa.events.inbox import Applied
 from jalsa.events.reconcile import NOTHING, FeedAway, Head, Reconciler, heads_of
 
 _APPLIED = text("""
@@ -54,7 +54,7 @@ class Lookout:
     def _are_applied(self, source: str, tenant: str, subjects: Sequence[str], heads: Mapping[str, Head]) -> bool:
         values = {"source": f"/jalsa/{source}", "tenant": tenant, "subjects": list(subjects)}
         with self.reconciler.inbox.relay.engine.connect() as conn:
-            applied = {row.subject: row for row in conn.execute(_APPLIED, values)}
+            applied = {row.subject: Applied(row.last, row.last_id) for row in conn.execute(_APPLIED, values)}
         return all(_agree(applied.get(subject), *heads.get(subject, NOTHING)) for subject in subjects)
 
     def _heads(self, source: str, tenant: str, subjects: Sequence[str]) -> dict[str, Head]:
@@ -68,10 +68,10 @@ class Lookout:
             raise SourceAway(type(error).__name__) from None
 
 
-def _agree(applied: Row[Any] | None, last: int, last_id: str | None) -> bool:
+def _agree(applied: Applied | None, last: int, last_id: str | None) -> bool:
     """Whether the last event that was applied of a subject is the last one that its source has."""
     if applied is None or applied.last < last:
         return last == 0
     if applied.last_id is None:  # applied before ids were kept, or a person has decided since
         return True
-    return bool(applied.last == last and last_id in (None, str(applied.last_id)))
+    return applied.last == last and last_id in (None, str(applied.last_id))

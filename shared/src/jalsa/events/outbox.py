@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = "id, position, tenant_id, subject, sequence, type, time, correlation_id, causation_id, traceparent, data"
 
 
-def publish(db: Session, event: EventType, subject_id: object, data: Mapping[str, Any], *, now: datetime) -> UUID:
+def publish(db: Session, event: EventType, subject_id: object, data: Mapping[str, object], *, now: datetime) -> UUID:
     """Publish an event with the transaction: it becomes true if and when that commits. Returns the event's id.
 
     `data` is checked against the event's schema; raises ValueError where it does not fit, which is our own fault.

@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from uuid import UUID
 
 import structlog
 import urllib3
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from jalsa.db.transactions import database_is_away
@@ -51,6 +52,14 @@ def peer_address(peers: str, service: str) -> str:
     if not listed.get(service):
         raise ConfigError(f"PEER_URL does not say where {service} answers")
     return listed[service]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Up to which position a feed was read, and the id of the event there; None where it is not known."""
+
+    position: int
+    last_id: UUID | None
 
 
 class FeedAway(Exception):
@@ -162,9 +171,10 @@ class Reconciler:
 
     def _read_page(self, source: str, stop: Stop | None) -> bool:
         with self.inbox.relay.engine.begin() as conn:
-            checkpoint = conn.execute(_LEAD, {"source": source, "follows": self.follows[source]}).one_or_none()
-            if checkpoint is None:
+            row = conn.execute(_LEAD, {"source": source, "follows": self.follows[source]}).one_or_none()
+            if row is None:
                 return False
+            checkpoint = Checkpoint(row.position, row.last_id)
             # the event at the checkpoint is read once more: it tells whether this is still the same log
             found = self._fetch(source, max(checkpoint.position - 1, 0))
             envelopes = _behind(checkpoint, source, found)
@@ -226,7 +236,7 @@ class Reconciler:
             raise FeedAway(error.reason) from None
 
 
-def _behind(checkpoint: Row[Any], source: str, found: list[Envelope]) -> list[Envelope]:
+def _behind(checkpoint: Checkpoint, source: str, found: list[Envelope]) -> list[Envelope]:
     """What lies behind the checkpoint. Raises SourceChanged where the log is not the one that was read before."""
     if not checkpoint.position:
         return found

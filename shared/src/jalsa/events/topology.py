@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import structlog
 from amqp.exceptions import PreconditionFailed
@@ -82,7 +81,7 @@ def dead_queue_name(service: str) -> str:
     return f"{service}.dead"
 
 
-def queue_arguments(service: str) -> dict[str, Any]:
+def queue_arguments(service: str) -> dict[str, object]:
     """A quorum queue whose refused messages go, at least once, to the service's dead-letter queue."""
     return {
         "x-queue-type": "quorum",
@@ -94,7 +93,7 @@ def queue_arguments(service: str) -> dict[str, Any]:
     }
 
 
-def dead_queue_arguments() -> dict[str, Any]:
+def dead_queue_arguments() -> dict[str, object]:
     """Bounded, so that a flood of unreadable messages cannot fill the broker's disk."""
     return {"x-queue-type": "quorum", "x-max-length": 100_000}
 
@@ -115,7 +114,7 @@ def declare(connection: Connection, topology: Topology) -> None:
                 channel.queue_bind(queue_name(service), EXCHANGE, key)
 
 
-def _declare_queue(connection: Connection, name: str, arguments: dict[str, Any]) -> None:
+def _declare_queue(connection: Connection, name: str, arguments: dict[str, object]) -> None:
     """A queue's arguments cannot be changed: one that an earlier version made otherwise gives way to a new one.
 
     Events that were in it come back through the feeds. Dead letters stay where they are: their queue has no other

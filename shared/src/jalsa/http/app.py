@@ -211,7 +211,7 @@ def _http_problem(error: HTTPException) -> Response:
     return response
 
 
-def _flat(messages: Any) -> dict[str, Any] | None:
+def _flat(messages: object) -> dict[str, Any] | None:
     """webargs' messages without their location level (`json`, `query`)."""
     if not isinstance(messages, dict):
         return None

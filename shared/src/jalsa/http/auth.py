@@ -127,7 +127,7 @@ def person(claims: Mapping[str, Any]) -> Principal:
     return Principal(subject, tenant, allowed, _uuid(claims.get("provider_id")), events)
 
 
-def is_login(subject: Any) -> bool:
+def is_login(subject: object) -> bool:
     """Whether a token may name this login: 1 to 200 characters that everybody sees.
 
     It stands in the audit log, where `system:` is our own.
@@ -139,13 +139,13 @@ def is_login(subject: Any) -> bool:
     return not unicodedata.normalize("NFKC", subject).casefold().startswith("system:")
 
 
-def _grants(events: Any) -> frozenset[str]:
+def _grants(events: object) -> frozenset[str]:
     if not isinstance(events, list) or not all(isinstance(one, str) and _GRANT.fullmatch(one) for one in events):
         raise _unauthenticated("The token's events must be a list of <service>.<aggregate>.")
     return frozenset(events)
 
 
-def _uuid(value: Any) -> str | None:
+def _uuid(value: object) -> str | None:
     try:
         return str(UUID(value)) if isinstance(value, str) else None
     except ValueError:

@@ -43,7 +43,7 @@ def parse(body: bytes) -> Any:
     return value
 
 
-def _check_size(value: Any) -> None:
+def _check_size(value: object) -> None:
     """Count what is in a body, breadth first."""
     count, level = 1, [value]
     while level:

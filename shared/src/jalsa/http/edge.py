@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import structlog
 from flask import Flask, Response, current_app, g, request
+from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -61,7 +62,7 @@ def current_principal() -> Principal:
     return cast(Principal, g.principal)
 
 
-def run_as(principal: Principal, view: Callable[[], Any]) -> Response:
+def run_as(principal: Principal, view: Callable[[], ResponseReturnValue]) -> Response:
     """Run the rest of a public view for a caller who proved by other means than a bearer token for whom it is.
 
     It has the transaction of that tenant, and the same problems for what goes wrong, as every other view.
@@ -102,7 +103,7 @@ class JalsaFlask(Flask):
         self.gate = Gate(database.size, waiting=patience.waiting, patience=patience.turn)
         self._waiters = threading.BoundedSemaphore(MAX_WAITERS)
 
-    def dispatch_request(self) -> Any:
+    def dispatch_request(self) -> ResponseReturnValue:
         _trace()
         if request.routing_exception is not None or request.method == "OPTIONS" or request.endpoint == "static":
             return super().dispatch_request()
@@ -116,7 +117,7 @@ class JalsaFlask(Flask):
         bodies.read(request, max_bytes)
         return self.in_transaction(super().dispatch_request)
 
-    def log_exception(self, *_: Any) -> None:
+    def log_exception(self, *_: object) -> None:
         """Flask would log the message, which may carry a patient's data; the error handler logs without it."""
 
     def enter(self, principal: Principal) -> None:
@@ -124,7 +125,7 @@ class JalsaFlask(Flask):
         g.principal = principal
         structlog.contextvars.bind_contextvars(tenant=principal.tenant, actor=principal.subject)
 
-    def in_transaction(self, view: Callable[[], Any]) -> Response:
+    def in_transaction(self, view: Callable[[], ResponseReturnValue]) -> Response:
         """Run a view in the caller's transaction, and commit it unless the view raises or answers an error.
 
         What is not known yet is waited for outside of the transaction, by a few requests at once.
@@ -139,7 +140,7 @@ class JalsaFlask(Flask):
         finally:
             self._waiters.release()
 
-    def _until_known(self, view: Callable[[], Any]) -> Response:
+    def _until_known(self, view: Callable[[], ResponseReturnValue]) -> Response:
         deadline = time.monotonic() + KNOWN_WITHIN
         while True:
             time.sleep(LOOK_AGAIN)
@@ -149,7 +150,7 @@ class JalsaFlask(Flask):
                 if time.monotonic() > deadline:
                     raise
 
-    def _in_turn(self, view: Callable[[], Any]) -> Response:
+    def _in_turn(self, view: Callable[[], ResponseReturnValue]) -> Response:
         """Run a view when there is a place for it. Raises a 503 problem where there is none in time."""
         route = self._route()
         self.pulse.used()
@@ -165,7 +166,7 @@ class JalsaFlask(Flask):
         if self.database.away:
             raise self._unavailable("database-away", _AWAY)
 
-    def _run(self, view: Callable[[], Any], route: str) -> Response:
+    def _run(self, view: Callable[[], ResponseReturnValue], route: str) -> Response:
         """Run a view in a transaction, with a problem for what the database says against it."""
         try:
             response = retry_on_serialization_failure(lambda: self._attempt(view))
@@ -183,7 +184,7 @@ class JalsaFlask(Flask):
         self.gate.went_through(route)
         return response
 
-    def _attempt(self, view: Callable[[], Any]) -> Response:
+    def _attempt(self, view: Callable[[], ResponseReturnValue]) -> Response:
         with Session(self.database.engine, expire_on_commit=False, autoflush=False) as db:
             g.db = db
             begin(db, _context(g.principal), self._limits())

@@ -1,20 +1,19 @@
 """Entity tags: a hash of the representation, so that whatever a reader can see changes it."""
 
 import hashlib
-from typing import Any
 
 from flask import Response, json, jsonify, request
 
 from jalsa.service.problems import Problem
 
 
-def etag_of(representation: Any) -> str:
+def etag_of(representation: object) -> str:
     """The strong entity tag of a JSON representation, in quotes."""
     canonical = json.dumps(representation, sort_keys=True, separators=(",", ":"))
     return f'"{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"'
 
 
-def json_with_etag(representation: Any, status: int = 200) -> Response:
+def json_with_etag(representation: object, status: int = 200) -> Response:
     """A response with its entity tag; on a GET, 304 where If-None-Match has it already, 412 where If-Match has not."""
     tag = etag_of(representation)
     if request.method in ("GET", "HEAD"):
@@ -27,7 +26,7 @@ def json_with_etag(representation: Any, status: int = 200) -> Response:
     return response
 
 
-def check_if_match(representation: Any) -> None:
+def check_if_match(representation: object) -> None:
     """Compare If-Match with the present representation, read under the record's lock.
 
     One that is costly may be given as a function, which is called where there is something to compare.

@@ -1,6 +1,7 @@
 """The feed: the outbox read as the service's event log, and the inbox as its operator sees it."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -11,8 +12,9 @@ from sqlalchemy import text
 from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.http.edge import current_db, current_principal
 from jalsa.http.fields import Instant, Pattern, sometimes
-from jalsa.http.paging import PageArgs, decode_cursor, decode_id_cursor, page, page_of
+from jalsa.http.paging import PageArgs, PageOf, decode_cursor, decode_id_cursor, page, page_of
 from jalsa.http.routes import Routes
+from jalsa.service.commands import Loaded
 from jalsa.service.errors import NotFound
 from jalsa.service.policy import PUBLIC, SUBSCRIBER, Principal
 from jalsa.service.problems import Problem
@@ -63,8 +65,20 @@ _HEADS = text("""
 _TOKEN = Pattern(r"^[!-~]{1,200}$", error="Must be 1 to 200 printable ASCII characters.")
 
 
-class FeedArgs(Schema):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFeed:
+    """Which events are read: at most `limit`, after a position, perhaps of one type or subject only."""
+
+    after: int
+    limit: int
+    type: str | None
+    subject: str | None
+
+
+class FeedArgs(Loaded):
     """`after` is the position of the last event that the caller has."""
+
+    into = ReadFeed
 
     after = fields.Integer(load_default=0, validate=validate.Range(0, 2**63 - 1))
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 1000))
@@ -79,8 +93,18 @@ class FeedAnswer(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
-class SubjectsBody(Schema):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindSubjects:
     """Of which subjects of a tenant to tell."""
+
+    tenant: str
+    subjects: list[str]
+
+
+class SubjectsBody(Loaded):
+    """Of which subjects of a tenant to tell."""
+
+    into = FindSubjects
 
     tenant = fields.String(required=True, validate=_TOKEN)
     subjects = fields.List(fields.String(validate=_TOKEN), required=True, validate=validate.Length(1, 500))
@@ -111,8 +135,17 @@ class SchemaOfEvent(Schema):
     required = sometimes(fields.List(fields.String()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindKept:
+    """Which kept events to list."""
+
+    state: str | None
+
+
 class InboxArgs(PageArgs):
     """Which kept events to list."""
+
+    into = FindKept
 
     state = fields.String(load_default=None, validate=validate.OneOf(["waiting", "retrying", "dead"]))
 
@@ -134,10 +167,28 @@ class KeptEvent(Schema):
     expected_sequence = fields.Integer(metadata={"description": "The sequence whose turn it is in its subject."})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindHeads:
+    """Of which source the heads are asked for."""
+
+    source: str
+
+
 class HeadsArgs(PageArgs):
     """Of which source the heads are asked for."""
 
+    into = FindHeads
+
     source = fields.String(required=True, validate=Pattern(r"^[a-z][a-z0-9-]{0,60}$"))
+
+
+class AppliedHead(NamedTuple):
+    """The last event of a subject that this service has applied."""
+
+    tenant: str
+    subject: str
+    sequence: int
+    id: UUID | None
 
 
 class HeadAnswer(Schema):
@@ -170,19 +221,24 @@ def feed_routes() -> Routes:
     return routes
 
 
-def read_feed(args: dict[str, Any]) -> dict[str, Any]:
+def read_feed(asked: ReadFeed) -> dict[str, Any]:
     """Events in the order of their positions, after the one that the caller has last."""
     principal = current_principal()
     service: Service = current_app.extensions["jalsa"].service
     granted = _granted(service, principal)
-    values = {**args, "tenant": principal.tenant, "withheld": withheld(service, principal), "granted": granted}
+    values = {
+        **asdict(asked),
+        "tenant": principal.tenant,
+        "withheld": withheld(service, principal),
+        "granted": granted,
+    }
     items = [envelope_of(row).attributes() for row in current_db().execute(_READ, values)]
     return {"items": items, "next_cursor": items[-1]["position"] if items else None}
 
 
-def read_subjects(body: dict[str, Any]) -> dict[str, Any]:
+def read_subjects(asked: FindSubjects) -> dict[str, Any]:
     """How far some subjects are, for our own services: with what is stored and has no position in the feed yet."""
-    return {"items": current_db().execute(_LAST_PUBLISHED, body).all()}
+    return {"items": current_db().execute(_LAST_PUBLISHED, asdict(asked)).all()}
 
 
 def withheld(service: "Service", principal: Principal) -> list[str]:
@@ -220,11 +276,11 @@ def read_schema(event: str) -> Response:
     raise NotFound("event")
 
 
-def list_inbox(args: dict[str, Any]) -> dict[str, Any]:
+def list_inbox(query: PageOf[FindKept]) -> dict[str, Any]:
     """What the inbox keeps: events that wait, are tried again, or are dead."""
-    values = {"state": args["state"], "after": decode_id_cursor(args["cursor"]), "limit": args["limit"] + 1}
+    values = {"state": query.asked.state, "after": decode_id_cursor(query.cursor), "limit": query.limit + 1}
     rows = current_db().execute(_KEPT, values).all()
-    return page(rows, args["limit"], lambda row: str(row.id), lambda row: row._asdict())
+    return page(rows, query.limit, lambda row: str(row.id), lambda row: row._asdict())
 
 
 def retry_dead(event_id: UUID) -> None:
@@ -240,8 +296,7 @@ def skip_dead(event_id: UUID) -> None:
     db = current_db()
     dead = _kept(event_id, "dead", "Only a dead event can be retried or skipped.")
     db.execute(_SKIP, {"id": event_id})
-    passed = {"sequence": dead.sequence, "event_id": dead.event_id, "source": dead.source, "subject": dead.subject}
-    db.execute(_PASS, passed)
+    db.execute(_PASS, asdict(dead))
     log.info("dead-event-skipped", inbox_id=str(event_id))
 
 
@@ -252,22 +307,28 @@ def drop_waiting(event_id: UUID) -> None:
     log.info("waiting-event-dropped", inbox_id=str(event_id))
 
 
-def _kept(event_id: UUID, state: str, otherwise: str) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Which event of which subject is kept."""
+
+    source: str
+    subject: str
+    sequence: int
+    event_id: str
+
+
+def _kept(event_id: UUID, state: str, otherwise: str) -> _Kept:
     row = current_db().execute(_KEPT_ONE, {"id": event_id}).one_or_none()
     if row is None:
         raise NotFound("event")
     if row.state != state:
         raise Problem(409, "invalid-transition", otherwise)
-    return row
+    return _Kept(row.source, row.subject, row.sequence, row.event_id)
 
 
-def read_heads(args: dict[str, Any]) -> dict[str, Any]:
+def read_heads(query: PageOf[FindHeads]) -> dict[str, Any]:
     """How far this service has come with a source's events, of all tenants; for our own services alone."""
-    tenant, _, after = decode_cursor(args["cursor"]).partition(" ") if args["cursor"] else ("", "", "")
-    values = {"source": args["source"], "tenant": tenant, "after": after, "limit": args["limit"] + 1}
-    rows = current_db().execute(_HEADS, values).all()
-    return page(rows, args["limit"], lambda row: f"{row.tenant_id} {row.subject}", _head)
-
-
-def _head(row: Any) -> dict[str, Any]:
-    return {"tenant": row.tenant_id, "subject": row.subject, "sequence": row.last, "id": row.last_id}
+    tenant, _, after = decode_cursor(query.cursor).partition(" ") if query.cursor else ("", "", "")
+    values = {"source": query.asked.source, "tenant": tenant, "after": after, "limit": query.limit + 1}
+    heads = [AppliedHead(*row) for row in current_db().execute(_HEADS, values)]
+    return page(heads, query.limit, lambda head: f"{head.tenant} {head.subject}", AppliedHead._asdict)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -74,7 +73,7 @@ def read_keys(document: str | bytes) -> Keys:
     return {(key.kid, key.algorithm): key for key in found}
 
 
-def _key(entry: dict[str, Any]) -> Key | None:
+def _key(entry: dict[str, object]) -> Key | None:
     algorithm = _ALGORITHMS.get(str(entry.get("kty")), "")
     if not algorithm or entry.get("alg", algorithm) != algorithm or entry.get("use", "sig") != "sig":
         return None

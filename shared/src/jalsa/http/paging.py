@@ -15,13 +15,14 @@ from jalsa.service.commands import Loaded
 from jalsa.service.errors import InvalidField
 
 T = TypeVar("T")
+Asked = TypeVar("Asked", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class PageOf(Generic[T]):
+class PageOf(Generic[Asked]):
     """What a list is asked for: which records, and which page of them. The rows to read are one more than `limit`."""
 
-    asked: T
+    asked: Asked
     limit: int
     cursor: str | None
 

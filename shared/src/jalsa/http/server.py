@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import structlog
@@ -51,7 +50,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     at readiness only. Ours turns to the next copy as soon as a connection is refused, and needs no delay.
     """
 
-    def __init__(self, load: Callable[[], WSGIApplication], *, stop_delay: float = 0.0, **settings: Any) -> None:
+    def __init__(self, load: Callable[[], WSGIApplication], *, stop_delay: float = 0.0, **settings: object) -> None:
         self._load = load
         self._stop_delay = stop_delay
         self._settings = settings
@@ -82,7 +81,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 class Logger(glogging.Logger):  # type: ignore[misc]
     """gunicorn's messages go the way of every library's: without their arguments, which may hold an address."""
 
-    def setup(self, cfg: Any) -> None:
+    def setup(self, cfg: object) -> None:
         """Leave writing to the handlers of this process."""
         super().setup(cfg)
         self.error_log.handlers = []
@@ -124,13 +123,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for conn in self.pending_conns:  # connected, and never said anything
             conn.timeout = min(conn.timeout, deadline)
 
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+    def _keepalive_after(self, conn: object, keepalive: bool) -> bool:
         try:
             return bool(super()._keepalive_after(conn, keepalive))
         except errors.ParseException:
             return False  # the rest of its body is broken; the request has its answer already
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:
         """Answer what never became a request, with a problem document; gunicorn would log its address."""
         refusal = next((known for kind, known in _REFUSALS.items() if isinstance(exc, kind)), None)
         if refusal is None:

@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from marshmallow import fields, validate
 
@@ -31,7 +30,7 @@ def separator() -> fields.String:
     )
 
 
-def sheet(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, separator: str) -> bytes:
+def sheet(columns: Sequence[str], rows: Iterable[Mapping[str, object]], *, separator: str) -> bytes:
     """Rows as CSV (RFC 4180) in UTF-8, under a row of the columns' names; `separator` is one of SEPARATORS.
 
     Every text is in quotation marks, and an apostrophe stands before whatever could begin a formula. Numbers are
@@ -44,7 +43,7 @@ def sheet(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, separato
     return text.getvalue().encode("utf-8-sig")
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> float | str | None:
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     return _FORMULA.sub("'", str(value))

@@ -6,9 +6,12 @@ a partial update may leave out have the default UNSET.
 
 from dataclasses import fields
 from enum import Enum
-from typing import Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from marshmallow import Schema, post_load
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Unset(Enum):
@@ -23,7 +26,7 @@ UNSET: Final = Unset.UNSET
 T = TypeVar("T")
 
 
-def given(command: Any) -> dict[str, Any]:
+def given(command: "DataclassInstance") -> dict[str, Any]:
     """The fields of a command that were given, by name; nested commands stay as they are."""
     values = {each.name: getattr(command, each.name) for each in fields(command)}
     return {name: value for name, value in values.items() if value is not UNSET}

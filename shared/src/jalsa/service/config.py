@@ -18,9 +18,9 @@ _KEY_SET = "(https?|file)://.*"
 _SECONDS = r"\d+(\.\d+)?"
 
 
-def setting(help: str, *, secret: bool = False, pattern: str = ".*", **kwargs: Any) -> Any:
+def setting(help: str, *, secret: bool = False, pattern: str = ".*", default: object = MISSING) -> Any:
     """One setting: a dataclass field with a line of help, and the pattern that the variable's text must have."""
-    return field(metadata={"help": help, "secret": secret, "pattern": pattern}, **kwargs)
+    return field(metadata={"help": help, "secret": secret, "pattern": pattern}, default=default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class Config:
                 raise ConfigError(f"{f.name.upper()} is missing: {f.metadata['help']}")
 
 
-def _read(f: "Field[Any]", kind: Any, environ: Mapping[str, str]) -> Any:
+def _read(f: "Field[str | float]", kind: type[str] | type[float], environ: Mapping[str, str]) -> Any:
     name = f.name.upper()
     raw = environ.get(name)
     if raw is None and (path := environ.get(f"{name}_FILE")):

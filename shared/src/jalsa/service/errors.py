@@ -5,7 +5,6 @@ Each service has a catalogue (`jalsa.service.problems`) that maps them to a stat
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 
 class Message(str):
@@ -59,7 +58,7 @@ class Forbidden(DomainError):
 class InvalidFields(DomainError):
     """Fields that the schema alone could not judge. `errors` has the messages by field, nested as the body is."""
 
-    def __init__(self, errors: Mapping[str, Any]) -> None:
+    def __init__(self, errors: Mapping[str, object]) -> None:
         super().__init__(*errors)
         self.errors = errors
 

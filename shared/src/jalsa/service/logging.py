@@ -3,13 +3,13 @@
 import logging
 import sys
 import traceback
-from typing import Any, TextIO
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict
 
 
-def _without_values(_: Any, __: str, event: EventDict) -> EventDict:
+def _without_values(_: object, __: str, event: EventDict) -> EventDict:
     """Replace an exception by its type and the places it passed: its message may carry a patient's data."""
     info = event.pop("exc_info", None)
     if info is True:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from jalsa.service.errors import Forbidden
 
@@ -50,7 +49,7 @@ class Readers:
     own: str | None = None
     only_if: str | None = None
 
-    def include(self, principal: Principal, record: Mapping[str, Any]) -> bool:
+    def include(self, principal: Principal, record: Mapping[str, object]) -> bool:
         """Whether the caller reads the field of this record."""
         if self.only_if is not None and not record.get(self.only_if, True):
             return True

@@ -38,9 +38,9 @@ class Problem(Exception):
         code: str,
         detail: str,
         *,
-        errors: Mapping[str, Any] | None = None,
+        errors: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
-        **members: Any,
+        **members: object,
     ) -> None:
         super().__init__(code)
         self.status = status
@@ -153,7 +153,7 @@ def _values(error: DomainError) -> dict[str, object]:
     return {**properties, **vars(error)}
 
 
-def _messages(errors: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _messages(errors: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """Every message with the names that lead to it."""
     if isinstance(errors, Mapping):
         for name, below in errors.items():
@@ -165,7 +165,7 @@ def _messages(errors: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield path, errors
 
 
-def _tree(messages: Iterator[tuple[tuple[str, ...], Any]], say: Speaker) -> dict[str, Any]:
+def _tree(messages: Iterator[tuple[tuple[str, ...], object]], say: Speaker) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path, message in messages:
         *above, last = path

@@ -22,7 +22,7 @@ def loads(body: bytes) -> Any:
     return value
 
 
-def _fits(value: Any, depth: int) -> bool:
+def _fits(value: object, depth: int) -> bool:
     if isinstance(value, dict):
         value = list(value.values())
     return not isinstance(value, list) or (depth > 0 and all(_fits(member, depth - 1) for member in value))
@@ -39,7 +39,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(members: list[tuple[str, object]]) -> dict[str, Any]:
     value = dict(members)
     if len(value) != len(members):
         raise ValueError("a name stands twice in an object")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -23,6 +23,8 @@ from jalsa.service.context import for_system
 from jalsa.service.stopping import Stop
 
 log = structlog.get_logger()
+
+Done = TypeVar("Done", covariant=True)
 
 #: How many due rows are found at once.
 PAGE = 100
@@ -147,7 +149,14 @@ def run_due(
     return done
 
 
-def in_transaction(operation: Callable[..., object], actor: str) -> DoOne:
+class RowWork(Protocol[Done]):
+    """What is done with one row in one transaction, by the database's clock."""
+
+    def __call__(self, db: Session, row_id: UUID, /, *, now: datetime) -> Done:
+        """Do it."""
+
+
+def in_transaction(operation: RowWork[object], actor: str) -> DoOne:
     """The work of a row that is one transaction: `operation(db, row_id, now=…)`, as the system's `actor`.
 
     A row at which another worker is at this moment is passed over.

@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Response
 
 from clinical_notes import policy, queries
-from clinical_notes.commands import FindNotes, WriteNote
+from clinical_notes.commands import ChangeNote, FindNotes, WriteNote
 from clinical_notes.http import schemas
 from clinical_notes.models import Note, PatientProjection, SessionProjection
 from clinical_notes.operations import notes as operations
@@ -73,14 +73,14 @@ def get_note(note_id: UUID) -> Response:
     response=_NOTE,
     max_bytes=MAX_NOTE_BYTES,
 )
-def change_note(body: dict[str, Any], note_id: UUID) -> Response:
+def change_note(command: ChangeNote, note_id: UUID) -> Response:
     """Change a draft."""
-    note = operations.change_note(current_db(), _matched(note_id), body["content"], now=clock.now())
+    note = operations.change_note(current_db(), _matched(note_id), command, now=clock.now())
     return json_with_etag(_NOTE.dump(note))
 
 
 @routes.view("/notes/<uuid:note_id>/sign", "POST", permission="notes.write", body=EmptyBody(), response=_NOTE)
-def sign_note(_: dict[str, Any], note_id: UUID) -> Response:
+def sign_note(_: object, note_id: UUID) -> Response:
     """Sign a draft: from then on it cannot be changed."""
     return json_with_etag(_NOTE.dump(operations.sign_note(current_db(), _matched(note_id), now=clock.now())))
 
@@ -101,7 +101,7 @@ def list_patient_notes(query: PageOf[Everything], patient_id: UUID) -> dict[str,
     return _list(FindNotes(patient_id=patient_id), query)
 
 
-def _list(asked: FindNotes, query: PageOf[Any]) -> dict[str, Any]:
+def _list(asked: FindNotes, query: PageOf[object]) -> dict[str, Any]:
     reader = policy.reader_of(current_principal())
     after = decode_id_cursor(query.cursor)
     rows = queries.list_notes(current_db(), reader, asked, after=after, limit=query.limit + 1)

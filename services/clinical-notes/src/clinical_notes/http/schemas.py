@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from clinical_notes.commands import FindNotes, FindSessions, WriteNote
+from clinical_notes.commands import ChangeNote, FindNotes, FindSessions, WriteNote
 from clinical_notes.domain import DISCIPLINES, DRAFT, GROUP, INDIVIDUAL, MAX_CONTENT, MISSING, NOTE, SIGNED
 from jalsa.http import PageArgs
 from jalsa.http.fields import FreeText, Instant, state
@@ -21,11 +21,15 @@ def _not_blank(text: str) -> None:
         raise ValidationError("Must not be blank.")
 
 
-class NotePatch(Loaded):
+class _NoteContent(Loaded):
     content = FreeText(max=MAX_CONTENT, required=True, validate=_not_blank)
 
 
-class NoteBody(NotePatch):
+class NotePatch(_NoteContent):
+    into = ChangeNote
+
+
+class NoteBody(_NoteContent):
     into = WriteNote
 
     discipline = fields.String(required=True, validate=_discipline)

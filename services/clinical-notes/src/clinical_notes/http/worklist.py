@@ -12,6 +12,7 @@ from clinical_notes import policy, queries
 from clinical_notes.commands import FindSessions
 from clinical_notes.domain import GROUP, MISSING
 from clinical_notes.http import schemas
+from clinical_notes.queries import NoteState, SessionRow
 from jalsa.http import PageOf, Routes, current_db, current_principal, page, page_of
 from jalsa.http.paging import decode_instant_cursor, instant_cursor
 from jalsa.service.errors import Forbidden
@@ -29,7 +30,9 @@ def get_worklist(query: PageOf[FindSessions]) -> dict[str, Any]:
     after = decode_instant_cursor(query.cursor)
     rows = queries.list_sessions(db, asked, after=after, limit=query.limit + 1)
     shown = iter(_shown(db, rows[: query.limit]))
-    return page(rows, query.limit, lambda row: instant_cursor(row[0].starts_at, row[0].id), lambda _: next(shown))
+    return page(
+        rows, query.limit, lambda row: instant_cursor(row.session.starts_at, row.session.id), lambda _: next(shown)
+    )
 
 
 def _whose(asked: UUID | None) -> UUID | None:
@@ -43,19 +46,19 @@ def _whose(asked: UUID | None) -> UUID | None:
     return own
 
 
-def _shown(db: Session, rows: Sequence[queries.SessionRow]) -> list[dict[str, Any]]:
-    session_ids = [session.id for session, _, _ in rows]
+def _shown(db: Session, rows: Sequence[SessionRow]) -> list[dict[str, Any]]:
+    session_ids = [row.session.id for row in rows]
     notes = queries.note_states(db, session_ids)
     rosters: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    for place, file_number in queries.rosters(db, session_ids):
-        rosters[place.session_id].append(
+    for participant, file_number in queries.rosters(db, session_ids):
+        rosters[participant.session_id].append(
             {
-                "participant_id": place.id,
-                "appointment_number": place.appointment_number,
-                "patient_id": place.patient_id,
+                "participant_id": participant.id,
+                "appointment_number": participant.appointment_number,
+                "patient_id": participant.patient_id,
                 "file_number": file_number,
-                "status": place.status,
-                "note": _note(notes.get((place.session_id, place.id))),
+                "status": participant.status,
+                "note": _note(notes.get((participant.session_id, participant.id))),
             }
         )
     return [
@@ -73,6 +76,5 @@ def _shown(db: Session, rows: Sequence[queries.SessionRow]) -> list[dict[str, An
     ]
 
 
-def _note(found: tuple[UUID, str] | None) -> dict[str, Any]:
-    note_id, status = found or (None, MISSING)
-    return {"id": note_id, "status": status}
+def _note(found: NoteState | None) -> dict[str, Any]:
+    return {"id": found.note_id, "status": found.status} if found else {"id": None, "status": MISSING}

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from clinical_notes import domain, errors, events, queries
-from clinical_notes.commands import WriteNote
+from clinical_notes.commands import ChangeNote, WriteNote
 from clinical_notes.models import Note, ParticipantProjection, SessionProjection
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import Forbidden, InvalidField, NotFound
@@ -17,7 +17,7 @@ def write_note(db: Session, command: WriteNote, *, author: UUID, now: datetime) 
     """Store a draft; `author` is the writing provider's id.
 
     Raises 422 for a session or participant that is unknown or does not fit the scope, 403 `forbidden` for another
-    provider's session, 409 `invalid-transition` for a cancelled session or place, and 409 `note-exists`.
+    provider's session, 409 `invalid-transition` for a cancelled session or spot, and 409 `note-exists`.
     """
     session = db.get(SessionProjection, command.session_id)
     if session is None:
@@ -45,10 +45,10 @@ def write_note(db: Session, command: WriteNote, *, author: UUID, now: datetime) 
     return note
 
 
-def change_note(db: Session, note: Note, content: str, *, now: datetime) -> Note:
+def change_note(db: Session, note: Note, command: ChangeNote, *, now: datetime) -> Note:
     """Replace a draft's content and count its version up. Raises 409 `invalid-transition` for a signed note."""
     _check_draft(note)
-    note.content, note.version, note.updated_at = content, note.version + 1, now
+    note.content, note.version, note.updated_at = command.content, note.version + 1, now
     db.flush()
     return note
 
@@ -56,7 +56,7 @@ def change_note(db: Session, note: Note, content: str, *, now: datetime) -> Note
 def sign_note(db: Session, note: Note, *, now: datetime) -> Note:
     """DRAFT → SIGNED, and publish NoteSigned.
 
-    Raises 409 `invalid-transition` for a signed note, and where the session or the place was cancelled meanwhile or the
+    Raises 409 `invalid-transition` for a signed note, and where the session or the spot was cancelled meanwhile or the
     participant has moved to another session; 403 `forbidden` where the session has another provider by now.
     """
     domain.NOTE.check(note.status, domain.SIGNED)
@@ -99,7 +99,7 @@ def _participant(
 
 
 def _check_takes_place(session: SessionProjection, participant: ParticipantProjection | None) -> None:
-    """Nothing is documented of a session that was cancelled, nor of a place in it that was given up or moved."""
+    """Nothing is documented of a session that was cancelled, nor of a spot in it that was given up or moved."""
     if session.status == domain.CANCELLED:
         raise errors.SessionCancelled
     if participant is None:

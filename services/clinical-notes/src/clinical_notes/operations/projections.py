@@ -4,12 +4,11 @@ Events of different subjects come in any order. Each record follows the stream o
 another subject brings it first, it is only anticipated: what is known stays as it is.
 """
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from clinical_notes import events
 from clinical_notes.models import (
     ClinicProjection,
     ParticipantProjection,
@@ -20,33 +19,34 @@ from clinical_notes.models import (
 from jalsa.db.projections import save, save_if_unknown, set_status
 
 
-def save_clinic(db: Session, data: Mapping[str, Any]) -> None:
+def save_clinic(db: Session, clinic: events.ClinicSaved) -> None:
     """Store or replace a clinic."""
-    values = {**_only(data, "code", "name_en", "name_ar"), "timezone": data.get("timezone")}
-    save(db, ClinicProjection, data["clinic_id"], values)
+    values = {"code": clinic.code, **_names(clinic), "timezone": clinic.timezone}
+    save(db, ClinicProjection, clinic.clinic_id, values)
 
 
-def save_provider(db: Session, data: Mapping[str, Any]) -> None:
+def save_provider(db: Session, provider: events.ProviderSaved) -> None:
     """Store or replace a provider."""
-    save(db, ProviderProjection, data["provider_id"], _only(data, "name_en", "name_ar"))
+    save(db, ProviderProjection, provider.provider_id, _names(provider))
 
 
-def save_patient(db: Session, data: Mapping[str, Any]) -> None:
+def save_patient(db: Session, patient: events.PatientSaved) -> None:
     """Store or replace a patient."""
-    save(db, PatientProjection, data["patient_id"], _only(data, "file_number", "active"))
+    values = {"file_number": patient.file_number, "active": patient.active}
+    save(db, PatientProjection, patient.patient_id, values)
 
 
-def save_session(db: Session, data: Mapping[str, Any]) -> None:
+def save_session(db: Session, placed: events.SessionPlacement) -> None:
     """Store a session as its own stream tells it, over what an appointment may have told before.
 
     Its status is left as it is: only the session's later events change it.
     """
-    save(db, SessionProjection, data["session"]["id"], _session(data), first={"status": "SCHEDULED"})
+    save(db, SessionProjection, placed.session.id, _session(placed), first={"status": "SCHEDULED"})
 
 
-def expect_session(db: Session, data: Mapping[str, Any]) -> None:
+def expect_session(db: Session, placed: events.SessionPlacement) -> None:
     """Store a session from what one of its appointments tells, unless it is known: a cancelled one stays cancelled."""
-    save_if_unknown(db, SessionProjection, data["session"]["id"], {**_session(data), "status": "SCHEDULED"})
+    save_if_unknown(db, SessionProjection, placed.session.id, {**_session(placed), "status": "SCHEDULED"})
 
 
 def set_session_status(db: Session, session_id: UUID, status: str) -> None:
@@ -54,10 +54,15 @@ def set_session_status(db: Session, session_id: UUID, status: str) -> None:
     set_status(db, SessionProjection, session_id, status)
 
 
-def save_participant(db: Session, data: Mapping[str, Any]) -> None:
+def save_participant(db: Session, placed: events.AppointmentPlacement) -> None:
     """Store a participant, or move it to another session; that session must be known."""
-    values = {"session_id": data["session"]["id"], **_only(data, "appointment_number", "patient_id", "status")}
-    save(db, ParticipantProjection, data["appointment_id"], values)
+    values = {
+        "session_id": placed.session.id,
+        "appointment_number": placed.appointment_number,
+        "patient_id": placed.patient_id,
+        "status": placed.status,
+    }
+    save(db, ParticipantProjection, placed.appointment_id, values)
 
 
 def set_participant_status(db: Session, participant_id: UUID, status: str) -> None:
@@ -65,16 +70,19 @@ def set_participant_status(db: Session, participant_id: UUID, status: str) -> No
     set_status(db, ParticipantProjection, participant_id, status)
 
 
-def _session(data: Mapping[str, Any]) -> dict[str, Any]:
-    session = data["session"]
+def _session(placed: events.SessionPlacement) -> dict[str, object]:
+    session = placed.session
     return {
-        "session_number": session["number"],
-        "session_type": session["type"],
-        **_only(session, "discipline", "starts_at", "ends_at", "timezone"),
-        "clinic_id": data["clinic"]["id"],
-        "provider_id": data["provider"]["id"],
+        "session_number": session.number,
+        "session_type": session.type,
+        "discipline": session.discipline,
+        "starts_at": session.starts_at,
+        "ends_at": session.ends_at,
+        "timezone": session.timezone,
+        "clinic_id": placed.clinic.id,
+        "provider_id": placed.provider.id,
     }
 
 
-def _only(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: data[name] for name in names}
+def _names(named: events.ClinicSaved | events.ProviderSaved) -> dict[str, str]:
+    return {"name_en": named.name_en, "name_ar": named.name_ar}

@@ -5,7 +5,17 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageArgs, Routes, check_if_match, current_db, current_principal, json_with_etag, page
+from jalsa.http import (
+    Everything,
+    PageOf,
+    PlainPageArgs,
+    Routes,
+    check_if_match,
+    current_db,
+    current_principal,
+    json_with_etag,
+    page,
+)
 from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
@@ -20,13 +30,13 @@ routes = Routes("inbox", "In-app notices")
 _NOTICE = schemas.NoticeAnswer()
 
 
-@routes.view("/inbox", permission="inbox.own", query=PageArgs(), response=schemas.InboxAnswer())
-def list_notices(args: dict[str, Any]) -> dict[str, Any]:
+@routes.view("/inbox", permission="inbox.own", query=PlainPageArgs(), response=schemas.InboxAnswer())
+def list_notices(query: PageOf[Everything]) -> dict[str, Any]:
     """The caller's notices, the newest first, and how many are unread."""
     db, user_id = current_db(), current_principal().subject
-    before = decode_id_cursor(args["cursor"])
-    rows = queries.list_notices(db, user_id, before=before, limit=args["limit"] + 1)
-    shown = page(rows, args["limit"], lambda row: str(row[0].id), lambda row: represent.notice(*row))
+    before = decode_id_cursor(query.cursor)
+    rows = queries.list_notices(db, user_id, before=before, limit=query.limit + 1)
+    shown = page(rows, query.limit, lambda row: str(row.notice.id), represent.notice)
     return {**shown, "unread_count": queries.unread_notices(db, user_id)}
 
 
@@ -37,19 +47,20 @@ def get_notice(notice_id: UUID) -> Response:
 
 
 @routes.view("/inbox/<uuid:notice_id>/read", "POST", permission="inbox.own", body=EmptyBody(), response=_NOTICE)
-def read_notice(_: dict[str, Any], notice_id: UUID) -> Response:
+def read_notice(_: object, notice_id: UUID) -> Response:
     """Mark one of the caller's notices as read."""
     row = _own(notice_id)
     check_if_match(_shown(row))
-    notices.mark_read(current_db(), row[0], now=clock.now())
+    notices.mark_read(current_db(), row.notice, now=clock.now())
     return json_with_etag(_shown(row))
 
 
 def _own(notice_id: UUID) -> NoticeRow:
-    for row in queries.list_notices(current_db(), current_principal().subject, notice_id=notice_id, limit=1):
-        return row
-    raise NotFound("notice")
+    row = queries.find_notice(current_db(), current_principal().subject, notice_id)
+    if row is None:
+        raise NotFound("notice")
+    return row
 
 
-def _shown(row: NoticeRow) -> Any:
-    return _NOTICE.dump(represent.notice(*row))
+def _shown(row: NoticeRow) -> object:
+    return _NOTICE.dump(represent.notice(row))

@@ -1,6 +1,5 @@
 """How a patient wants to be contacted."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -8,6 +7,7 @@ from flask import Response
 from jalsa.http import Routes, check_if_match, current_db, json_with_etag
 from jalsa.service.errors import NotFound
 from notifications import queries
+from notifications.commands import SetPreferences
 from notifications.http import represent, schemas
 from notifications.models import PatientProjection, Preferences
 from notifications.operations import preferences as operations
@@ -25,13 +25,11 @@ def get_preferences(patient_id: UUID) -> Response:
 
 
 @routes.view(_RULE, "PUT", permission="preferences.write", body=schemas.PreferencesBody(), response=_PREFERENCES)
-def put_preferences(body: dict[str, Any], patient_id: UUID) -> Response:
+def put_preferences(command: SetPreferences, patient_id: UUID) -> Response:
     """Replace a patient's preferences; they count for every message that is not yet on its way."""
     patient = _patient(patient_id, lock=True)
     check_if_match(_shown(patient))
-    quiet = body.pop("quiet_hours") or {}
-    data = {**body, "quiet_start": quiet.get("start"), "quiet_end": quiet.get("end")}
-    operations.replace(current_db(), patient, data)
+    operations.replace(current_db(), patient, command)
     return json_with_etag(_shown(patient))
 
 
@@ -42,5 +40,5 @@ def _patient(patient_id: UUID, *, lock: bool = False) -> PatientProjection:
     return patient
 
 
-def _shown(patient: PatientProjection) -> Any:
+def _shown(patient: PatientProjection) -> object:
     return _PREFERENCES.dump(represent.preferences(patient, current_db().get(Preferences, patient.id)))

@@ -2,43 +2,45 @@
 
 from typing import Any
 
+from marshmallow import Schema
+
 from notifications.http.schemas import MessageAnswer, NoticeAnswer, ReminderAnswer
-from notifications.models import Appointment, Message, Notice, Package, PatientProjection, Preferences
-from notifications.queries import reach_of
+from notifications.models import Appointment, Package, PatientProjection, Preferences
+from notifications.queries import MessageRow, NoticeRow, ReminderRow, reach_of
 
 _MESSAGE = MessageAnswer()
 _REMINDER = ReminderAnswer()
 _NOTICE = NoticeAnswer()
 
 
-def message(row: Message, appointment: Appointment | None, package: Package | None) -> dict[str, Any]:
+def message(row: MessageRow) -> dict[str, Any]:
     """A message with the number of its appointment or package, if it is about one."""
-    return _values(_MESSAGE, row) | _numbers(appointment, package)
+    return _values(_MESSAGE, row.message) | _numbers(row.appointment, row.package)
 
 
-def reminder(row: Any) -> dict[str, Any]:
-    """A reminder, as `queries.list_reminders` gives it, with its channel."""
-    return _values(_REMINDER, row.Reminder) | {
-        "appointment_number": row.Appointment.appointment_number,
+def reminder(row: ReminderRow) -> dict[str, Any]:
+    """A reminder with its channel, and with what became of its message."""
+    return _values(_REMINDER, row.reminder) | {
+        "appointment_number": row.appointment.appointment_number,
         "channel": _channel(row),
-        "sent_at": row.Message and row.Message.sent_at,
-        "reason": row.Message and row.Message.reason,
+        "sent_at": row.message and row.message.sent_at,
+        "reason": row.message and row.message.reason,
     }
 
 
-def _channel(row: Any) -> str | None:
-    if row.Message and row.Message.channel:
-        return str(row.Message.channel)
-    if row.Reminder.status != "SCHEDULED" or row.PatientProjection is None:
+def _channel(row: ReminderRow) -> str | None:
+    if row.message and row.message.channel:
+        return row.message.channel
+    if row.reminder.status != "SCHEDULED" or row.patient is None:
         return None
-    contact = reach_of(row.PatientProjection, row.Preferences).contact()
+    contact = reach_of(row.patient, row.preferences).contact()
     return contact[0] if contact else None
 
 
-def notice(row: Notice, appointment: Appointment | None, package: Package | None) -> dict[str, Any]:
+def notice(row: NoticeRow) -> dict[str, Any]:
     """A notice with its appointment's number and present start, or its package's number."""
-    starts_at = appointment and appointment.starts_at
-    return _values(_NOTICE, row) | _numbers(appointment, package) | {"starts_at": starts_at}
+    starts_at = row.appointment and row.appointment.starts_at
+    return _values(_NOTICE, row.notice) | _numbers(row.appointment, row.package) | {"starts_at": starts_at}
 
 
 def _numbers(appointment: Appointment | None, package: Package | None) -> dict[str, Any]:
@@ -61,5 +63,5 @@ def preferences(patient: PatientProjection, row: Preferences | None) -> dict[str
     }
 
 
-def _values(answer: Any, row: object) -> dict[str, Any]:
+def _values(answer: Schema, row: object) -> dict[str, Any]:
     return {name: getattr(row, name, None) for name in answer.fields}

@@ -7,6 +7,9 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Instant, Value, state
+from jalsa.service.commands import Loaded
+from notifications import domain
+from notifications.commands import FindMessages, FindReminders, SetPreferences
 from notifications.domain import CHANNELS, LANGUAGES, MESSAGE, MESSAGE_KINDS, REMINDER, REMINDERS
 from notifications.policy import CONTACT
 
@@ -14,6 +17,8 @@ _number = validate.Length(1, 60)
 
 
 class ReminderArgs(PageArgs):
+    into = FindReminders
+
     appointment_number = Value(load_default=None, validate=_number)
 
 
@@ -37,6 +42,8 @@ class ReminderAnswer(Schema):
 
 
 class MessageArgs(PageArgs):
+    into = FindMessages
+
     patient_id = fields.UUID(load_default=None)
     appointment_number = Value(load_default=None, validate=_number)
     status = fields.String(load_default=None, validate=validate.OneOf(MESSAGE.states))
@@ -73,8 +80,10 @@ class WallTime(fields.Time):
         super().__init__(format="%H:%M", **kwargs)
 
 
-class QuietHours(Schema):
+class QuietHours(Loaded):
     """In the wall time of the appointment's clinic; may pass midnight."""
+
+    into = domain.QuietHours
 
     start: fields.Field[time] = WallTime(required=True)
     end: fields.Field[time] = WallTime(required=True)
@@ -85,7 +94,9 @@ class QuietHours(Schema):
             raise ValidationError("Must not be the start.", "end")
 
 
-class PreferencesBody(Schema):
+class PreferencesBody(Loaded):
+    into = SetPreferences
+
     whatsapp_enabled = fields.Boolean(load_default=True)
     sms_enabled = fields.Boolean(load_default=True)
     email_enabled = fields.Boolean(load_default=True)

@@ -9,8 +9,9 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jalsa.service.ids import new_id
-from notifications import domain, events, package_texts, queries, texts
+from notifications import domain, package_texts, queries, texts
 from notifications.domain import Outgoing
+from notifications.events import published
 from notifications.models import Appointment, Attempt, Message, Offer, Package, Reminder
 from notifications.queries import Subject
 
@@ -27,7 +28,9 @@ def queue(
     message = Message(
         id=new_id(),
         kind=kind,
-        **{_key(subject).key: subject.id},
+        appointment_id=subject.id if isinstance(subject, Appointment) else None,
+        offer_id=subject.id if isinstance(subject, Offer) else None,
+        package_id=subject.id if isinstance(subject, Package) else None,
         session_numbers=session_numbers,
         patient_id=subject.patient_id,
         starts_at=subject.starts_at,
@@ -128,7 +131,7 @@ def record_sent(db: Session, message_id: UUID, attempt: int, reference: str, *, 
         return
     message.sent_at, message.reference = now, reference
     _finish(db, message, "SENT")
-    events.message_sent(db, message, now)
+    published.message_sent(db, message, now)
 
 
 def record_failure(
@@ -241,8 +244,21 @@ def _start_attempt(db: Session, message: Message, now: datetime) -> Outgoing:
 
 
 def _outgoing(message: Message) -> Outgoing:
-    parts = {name: getattr(message, name) for name in ("channel", "recipient", "language", "subject", "body")}
-    return Outgoing(id=message.id, attempt=message.attempts, **parts)
+    # all of it was settled before the first attempt
+    assert message.channel is not None
+    assert message.recipient is not None
+    assert message.language is not None
+    assert message.subject is not None
+    assert message.body is not None
+    return Outgoing(
+        id=message.id,
+        attempt=message.attempts,
+        channel=message.channel,
+        recipient=message.recipient,
+        language=message.language,
+        subject=message.subject,
+        body=message.body,
+    )
 
 
 def _end_attempt(db: Session, message_id: UUID, attempt: int, outcome: str, now: datetime) -> Message | None:
@@ -282,7 +298,7 @@ def _requeue_cancelled(db: Session, message: Message, now: datetime) -> None:
 def _fail(db: Session, message: Message, reason: str, now: datetime) -> None:
     message.reason = reason
     _finish(db, message, "FAILED")
-    events.message_failed(db, message, now)
+    published.message_failed(db, message, now)
     log.warning("message-failed", message_id=str(message.id), kind=message.kind, reason=reason)
 
 

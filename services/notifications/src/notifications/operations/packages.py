@@ -3,35 +3,35 @@
 The appointments have stories of their own, and their reminders come from there: see `appointments`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from notifications import domain, queries
 from notifications.domain import PackageSession
+from notifications.events import announced
 from notifications.models import Package
 from notifications.operations import messages, notices
 from notifications.operations.projections import learn_of_clinic, learn_of_provider
 
 
-def schedule(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
+def schedule(db: Session, scheduled: announced.PackageScheduled, *, announced_at: datetime, now: datetime) -> None:
     """Keep the dates of a package, and tell patient and providers what changed, unless it is old news."""
-    _learn_of_others(db, data)
-    package = queries.find_package(db, data["package_id"]) or Package(id=data["package_id"], sessions=())
+    _learn_of_others(db, scheduled)
+    package = queries.find_package(db, scheduled.package_id) or Package(id=scheduled.package_id, sessions=())
     before = package.sessions
-    package.package_number = data["package_number"]
-    package.patient_id = data["patient_id"]
-    package.clinic_id = data["clinic"]["id"]
-    package.sessions = tuple(_session(told) for told in data["sessions"])
-    package.unscheduled = len(data["unscheduled"])
+    package.package_number = scheduled.package_number
+    package.patient_id = scheduled.patient_id
+    package.clinic_id = scheduled.clinic.id
+    package.sessions = tuple(_session(announced) for announced in scheduled.sessions)
+    package.unscheduled = len(scheduled.unscheduled)
     package.announced_at = announced_at
     db.add(package)
-    numbers = data["changed"]
+    numbers = scheduled.changed
     changed = [session for session in (*before, *package.sessions) if session.number in numbers]
-    _tell(db, package, f"PACKAGE_{data['cause']}", numbers, changed, now=now)
+    _tell(db, package, f"PACKAGE_{scheduled.cause}", numbers, changed, now=now)
 
 
 def cancel(db: Session, package_id: UUID, *, announced_at: datetime, now: datetime) -> None:
@@ -72,21 +72,20 @@ def _tell(
             notices.notify_of_package(db, kind, package, provider_id, facts.of_provider(provider_id), now=now)
 
 
-def _learn_of_others(db: Session, data: Mapping[str, Any]) -> None:
-    learn_of_clinic(db, data["clinic"], data["timezone"])
-    providers = {session["provider"]["id"]: session["provider"] for session in data["sessions"]}
+def _learn_of_others(db: Session, scheduled: announced.PackageScheduled) -> None:
+    learn_of_clinic(db, scheduled.clinic, scheduled.timezone)
+    providers = {session.provider.id: session.provider for session in scheduled.sessions}
     # in one order, so that no two transactions wait for each other
     for _, provider in sorted(providers.items()):
         learn_of_provider(db, provider)
 
 
-def _session(told: Mapping[str, Any]) -> PackageSession:
-    provider = told["provider"]
+def _session(announced: announced.AnnouncedPackageSession) -> PackageSession:
     return PackageSession(
-        number=told["session_number"],
-        appointment_id=told["appointment_id"],
-        starts_at=told["starts_at"],
-        provider_id=provider["id"],
-        provider_en=provider["name_en"],
-        provider_ar=provider["name_ar"],
+        number=announced.session_number,
+        appointment_id=announced.appointment_id,
+        starts_at=announced.starts_at,
+        provider_id=announced.provider.id,
+        provider_en=announced.provider.name_en,
+        provider_ar=announced.provider.name_ar,
     )

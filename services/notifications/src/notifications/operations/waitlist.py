@@ -1,29 +1,28 @@
-"""Offers of a place to patients on the waitlist."""
+"""Offers of a spot to patients on the waitlist."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from notifications import domain
+from notifications.events import announced
 from notifications.models import Offer
 from notifications.operations import messages
 from notifications.operations.projections import learn_of_clinic
 
 
-def offer(db: Session, data: Mapping[str, Any], *, announced_at: datetime, now: datetime) -> None:
+def offer(db: Session, offered: announced.WaitlistOffered, *, announced_at: datetime, now: datetime) -> None:
     """Keep an offer, and tell the patient of it, unless it is old news or has expired."""
-    learn_of_clinic(db, data["clinic"], data["session"]["timezone"])
+    learn_of_clinic(db, offered.clinic, offered.session.timezone)
     made = Offer(
-        id=data["offer_id"],
-        entry_id=data["entry_id"],
-        patient_id=data["patient_id"],
-        clinic_id=data["clinic"]["id"],
+        id=offered.offer_id,
+        entry_id=offered.entry_id,
+        patient_id=offered.patient_id,
+        clinic_id=offered.clinic.id,
         status="OPEN",
-        starts_at=data["session"]["starts_at"],
-        expires_at=data["expires_at"],
+        starts_at=offered.session.starts_at,
+        expires_at=offered.expires_at,
     )
     db.add(made)
     db.flush()

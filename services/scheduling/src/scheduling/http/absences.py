@@ -20,7 +20,6 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling import queries
 from scheduling.commands.absences import AddClosure, AddTimeOff
 from scheduling.commands.setup import PutSettings
 from scheduling.http.answers import response_with_extras
@@ -30,6 +29,7 @@ from scheduling.http.schemas.proposals import NewClosureAnswer, NewTimeOffAnswer
 from scheduling.http.zones import left_out
 from scheduling.models import Closure, Provider, TimeOff
 from scheduling.operations import absences
+from scheduling.queries import affected_sessions, setup_records
 from scheduling.queries.proposals import Proposal, propose
 
 routes = Routes("absences", "Time off, closures and public holidays, the tenant's rules")
@@ -66,7 +66,7 @@ def add_time_off(command: AddTimeOff, provider_id: UUID) -> Response:
 def list_time_off(query: PageOf[Everything], provider_id: UUID) -> dict[str, Any]:
     """A provider's absences, in the order in which they were entered."""
     after, provider = decode_id_cursor(query.cursor), _provider(provider_id)
-    rows = queries.list_by_id(current_db(), TimeOff, after=after, limit=query.limit + 1, provider_id=provider.id)
+    rows = setup_records.list_by_id(current_db(), TimeOff, after=after, limit=query.limit + 1, provider_id=provider.id)
     return page(rows, query.limit, lambda row: str(row.id), _with_affected)
 
 
@@ -103,7 +103,7 @@ def add_closure(command: AddClosure) -> Response:
 def list_closures(query: PageOf[Everything]) -> dict[str, Any]:
     """The tenant's closures and public holidays, in the order in which they were entered."""
     after = decode_id_cursor(query.cursor)
-    rows = queries.list_by_id(current_db(), Closure, after=after, limit=query.limit + 1)
+    rows = setup_records.list_by_id(current_db(), Closure, after=after, limit=query.limit + 1)
     return page(rows, query.limit, lambda row: str(row.id), _with_affected)
 
 
@@ -125,13 +125,13 @@ def remove_closure(closure_id: UUID) -> Response:
 @routes.view("/settings", permission="setup.read", response=_SETTINGS)
 def get_settings() -> Response:
     """The tenant's own rules, or the defaults."""
-    return json_with_etag(_SETTINGS.dump(queries.settings(current_db())))
+    return json_with_etag(_SETTINGS.dump(setup_records.settings(current_db())))
 
 
 @routes.view("/settings", "PUT", permission="setup.write", body=schemas.SettingsBody(), response=_SETTINGS)
 def put_settings(command: PutSettings) -> Response:
     """Set the tenant's own rules."""
-    check_if_match(_SETTINGS.dump(queries.settings(current_db())))
+    check_if_match(_SETTINGS.dump(setup_records.settings(current_db())))
     return json_with_etag(_SETTINGS.dump(absences.put_settings(current_db(), command)))
 
 
@@ -171,12 +171,12 @@ def shown_closure(closure: Closure) -> Any:
 def _proposed(absence: TimeOff | Closure, now: datetime) -> Any:
     """The sessions that an absence hits, each with what is proposed for it."""
     db = current_db()
-    hit = queries.sessions_hit(db, absence)
+    hit = affected_sessions.sessions_hit(db, absence)
     proposals = propose(db, absence, hit, now=now)
     return _PROPOSED_FOR.dump([with_proposal(session, proposals.get(session.id)) for session in hit], many=True)
 
 
-def with_proposal(session: queries.AffectedSession, proposal: Proposal | None) -> dict[str, Any]:
+def with_proposal(session: affected_sessions.AffectedSession, proposal: Proposal | None) -> dict[str, Any]:
     """A session that an absence hits as answers show it, with what is proposed for it, if anything is."""
     return {
         "id": session.id,
@@ -189,4 +189,4 @@ def with_proposal(session: queries.AffectedSession, proposal: Proposal | None) -
 
 def _with_affected(absence: TimeOff | Closure) -> dict[str, Any]:
     columns = {column.key: getattr(absence, column.key) for column in type(absence).__table__.columns}
-    return {**columns, "affected_sessions": queries.sessions_hit(current_db(), absence)}
+    return {**columns, "affected_sessions": affected_sessions.sessions_hit(current_db(), absence)}

@@ -16,7 +16,7 @@ from scheduling.http.schemas.zones import days_of
 from scheduling.http.zones import told_of_days
 from scheduling.models import Participant
 from scheduling.queries import appointments as queries
-from scheduling.queries import load_participants
+from scheduling.queries.participant_records import load_participants
 
 routes = Routes("appointments", "Appointments across sessions, and the queue of those who have arrived")
 

@@ -10,7 +10,6 @@ from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
 from jalsa.service.commands import value_or
 from jalsa.service.errors import NotFound
-from scheduling import queries
 from scheduling.commands.appointments import (
     BookAppointment,
     ChangeParticipant,
@@ -27,6 +26,7 @@ from scheduling.http.undoing import check_may_undo
 from scheduling.models import Participant
 from scheduling.operations import corrections, use_cases
 from scheduling.operations import participants as operations
+from scheduling.queries import participant_records
 
 routes = Routes("participants", "Participants and appointments")
 
@@ -170,7 +170,7 @@ def undo_participant(command: Reason, participant_id: UUID) -> Response:
 
 
 def _found(participant_id: UUID) -> Participant:
-    participant = queries.find_participant(current_db(), participant_id)
+    participant = participant_records.find_participant(current_db(), participant_id)
     if participant is None:
         raise NotFound("participant")
     return participant

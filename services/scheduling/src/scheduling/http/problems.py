@@ -327,7 +327,7 @@ PROBLEMS = Catalogue(
         "The session is cancelled, which cannot be undone. Book again.",
     ),
     Entry(errors.CancellationFinal, 409, INVALID_TRANSITION, "A cancellation cannot be undone. Book again."),
-    Entry(errors.NothingToUndo, 409, INVALID_TRANSITION, "There is no outcome that could be undone."),
+    Entry(errors.NothingToUndo, 409, INVALID_TRANSITION, "There is no outcome to undo."),
     Entry(
         errors.ChangedMeanwhile,
         409,

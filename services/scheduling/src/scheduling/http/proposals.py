@@ -16,7 +16,7 @@ from scheduling.http.schemas import proposals as schemas
 from scheduling.models import Closure, TimeOff
 from scheduling.operations import proposals as operations
 from scheduling.queries import proposals as queries
-from scheduling.queries import sessions_hit
+from scheduling.queries.affected_sessions import sessions_hit
 
 routes = Routes("proposals", "What becomes of the sessions that an absence hits")
 

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from scheduling import queries
 from scheduling.domain import PARTICIPANT, check_in_blockers
 from scheduling.http.schemas.sessions import ParticipantAnswer, SessionAnswer
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations.attendance import blocker_details, late_minutes
+from scheduling.queries import participant_records
 from scheduling.timetable.conflicts import absences_over
 from scheduling.timetable.spots import Spots, spots_of
 
@@ -29,7 +29,7 @@ def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, dict[st
 
 def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dict[UUID, dict[str, Any]]:
     """Participants with their session and what blocks their check-in at this instant."""
-    standings = queries.standings(db, [row.id for row in rows])
+    standings = participant_records.standings(db, [row.id for row in rows])
     return {row.id: participant(row, standings[row.id], now) for row in rows}
 
 
@@ -48,7 +48,7 @@ def _session(row: ClinicalSession, spots: Spots, blocked: Sequence[str]) -> dict
     }
 
 
-def participant(row: Participant, standing: queries.Standing, now: datetime) -> dict[str, Any]:
+def participant(row: Participant, standing: participant_records.Standing, now: datetime) -> dict[str, Any]:
     """One participant whose standing is known already."""
     blockers = check_in_blockers(
         cleared=standing.cleared,

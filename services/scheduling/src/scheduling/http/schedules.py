@@ -4,8 +4,8 @@ from uuid import UUID
 
 from jalsa.http import current_db, current_principal
 from jalsa.service.errors import Forbidden
-from scheduling import queries
 from scheduling.policy import acts_for
+from scheduling.queries import session_records
 from scheduling.queries.packages import LockedPackage
 
 #: The states in which a session of a package can no longer be changed.
@@ -28,7 +28,7 @@ def check_session(session_id: UUID | None, permission: str = "sessions.write") -
     """The same for a session that is only named so far; one that does not exist is for its operation to refuse."""
     if session_id is None or acts_for(current_principal(), None, permission):
         return
-    session = queries.find_session(current_db(), session_id)
+    session = session_records.find_session(current_db(), session_id)
     if session is not None:
         check_schedules(session.provider_id, permission=permission)
 

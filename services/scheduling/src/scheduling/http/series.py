@@ -21,7 +21,6 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling import queries
 from scheduling.commands.series import CreateSeries, FindSeries, JoinSeries, LeaveSeries
 from scheduling.commands.sessions import FindSessions
 from scheduling.http import represent
@@ -35,6 +34,7 @@ from scheduling.models import SeriesMember, SessionSeries
 from scheduling.operations import roster
 from scheduling.operations import series as operations
 from scheduling.queries import series as read
+from scheduling.queries import session_records, setup_records
 from scheduling.timetable.hours import day_of
 
 routes = Routes("series", "Recurring group sessions, and their standing rosters")
@@ -99,7 +99,7 @@ def list_series_sessions(query: PageOf[Everything], series_id: UUID) -> dict[str
     """The sessions of a series in the order of their start, whatever their state."""
     db, after = current_db(), decode_instant_cursor(query.cursor)
     only = FindSessions(series_id=_found(series_id).id)
-    rows = queries.list_sessions(db, only, after=after, limit=query.limit + 1)
+    rows = session_records.list_sessions(db, only, after=after, limit=query.limit + 1)
     shown = represent.sessions(db, rows)
     return page(rows, query.limit, lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
 
@@ -130,7 +130,7 @@ def join_series(command: JoinSeries, series_id: UUID) -> Response:
 def list_members(query: PageOf[Everything], series_id: UUID) -> dict[str, Any]:
     """Who is, or was, on a series' roster, in the order of joining."""
     after, series = decode_id_cursor(query.cursor), _found(series_id)
-    rows = queries.list_by_id(current_db(), SeriesMember, after=after, limit=query.limit + 1, series_id=series.id)
+    rows = setup_records.list_by_id(current_db(), SeriesMember, after=after, limit=query.limit + 1, series_id=series.id)
     shown = _represent_members(series, rows)
     return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
 

@@ -21,7 +21,6 @@ from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_c
 from jalsa.service import clock
 from jalsa.service.commands import value_or
 from jalsa.service.errors import NotFound
-from scheduling import queries
 from scheduling.commands.appointments import BookParticipant
 from scheduling.commands.sessions import (
     CancelSession,
@@ -43,6 +42,7 @@ from scheduling.http.undoing import check_may_undo
 from scheduling.http.zones import told_of_days
 from scheduling.models import ClinicalSession
 from scheduling.operations import corrections, minimum_attendance, series_edits, sessions, use_cases
+from scheduling.queries import participant_records, session_records
 
 routes = Routes("sessions", "Sessions and who takes part in them")
 
@@ -219,7 +219,7 @@ def list_participants(query: PageOf[Everything], session_id: UUID) -> dict[str, 
     db = current_db()
     _found(session_id)
     after = decode_id_cursor(query.cursor)
-    rows = queries.list_participants(db, session_id, after=after, limit=query.limit + 1)
+    rows = participant_records.list_participants(db, session_id, after=after, limit=query.limit + 1)
     shown = represent.participants(db, rows, clock.now())
     return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
 
@@ -227,14 +227,14 @@ def list_participants(query: PageOf[Everything], session_id: UUID) -> dict[str, 
 def _list(query: PageOf[FindSessions], open_at: datetime | None) -> dict[str, Any]:
     db, beside = current_db(), told_of_days(query.asked)
     after = decode_instant_cursor(query.cursor)
-    rows = queries.list_sessions(db, query.asked, after=after, limit=query.limit + 1, open_at=open_at)
+    rows = session_records.list_sessions(db, query.asked, after=after, limit=query.limit + 1, open_at=open_at)
     shown = represent.sessions(db, rows)
     found = page(rows, query.limit, lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
     return {**found, **beside}
 
 
 def _found(session_id: UUID) -> ClinicalSession:
-    session = queries.find_session(current_db(), session_id)
+    session = session_records.find_session(current_db(), session_id)
     if session is None:
         raise NotFound("session")
     return session

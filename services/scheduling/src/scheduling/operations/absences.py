@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 from jalsa.db.transactions import context_of
 from jalsa.service.commands import given
 from jalsa.service.ids import new_id
-from scheduling import errors, queries
+from scheduling import errors
 from scheduling.commands.absences import AddClosure, AddTimeOff
 from scheduling.commands.setup import PutSettings
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Settings, TimeOff
 from scheduling.operations import spots
 from scheduling.operations.locks import lock_sessions
 from scheduling.operations.setup import active_clinic
+from scheduling.queries import affected_sessions, session_records, setup_records
 from scheduling.queries.met import same_closure
 from scheduling.timetable.locks import lock
 from scheduling.timetable.spots import spots_of
@@ -85,14 +86,14 @@ def remove(db: Session, absence: TimeOff | Closure, *, now: datetime) -> None:
 
 def _held(db: Session, absence: TimeOff | Closure, now: datetime) -> Sequence[ClinicalSession]:
     """The sessions to come that an absence hits, their rows locked: nothing of them is offered meanwhile."""
-    ids = [s.id for s in queries.sessions_hit(db, absence) if s.status == "SCHEDULED" and s.starts_at > now]
+    ids = [s.id for s in affected_sessions.sessions_hit(db, absence) if s.status == "SCHEDULED" and s.starts_at > now]
     lock_sessions(db, ids)
-    return [s for s in queries.find_sessions(db, ids) if s.status == "SCHEDULED"]
+    return [s for s in session_records.find_sessions(db, ids) if s.status == "SCHEDULED"]
 
 
 def put_settings(db: Session, command: PutSettings) -> Settings:
     """Set the tenant's own rules."""
-    settings = queries.settings(db)
+    settings = setup_records.settings(db)
     if settings not in db:
         settings.id = new_id()
         db.add(settings)

@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
-from scheduling import domain, errors, events, queries
+from scheduling import domain, errors, events
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import timing
+from scheduling.queries import participant_records, session_records, setup_records
 from scheduling.timetable.spots import spots_of
 
 
@@ -21,7 +22,7 @@ from scheduling.timetable.spots import spots_of
 class CheckInStanding:
     """What is known of a participant who may check in. Of the blockers, a manager's reason lifts those there are."""
 
-    standing: queries.Standing
+    standing: participant_records.Standing
     blockers: Sequence[str]
     override_reason: str | None
 
@@ -48,7 +49,7 @@ def check_check_in(
     over = session.status not in ("SCHEDULED", "IN_PROGRESS")
     if over or (participant.status == "NO_SHOW" and session.ends_at <= now):
         raise errors.SessionOver
-    standing = queries.standings(db, [participant.id])[participant.id]
+    standing = participant_records.standings(db, [participant.id])[participant.id]
     blockers = domain.check_in_blockers(
         cleared=standing.cleared,
         consented=standing.consented,
@@ -72,7 +73,7 @@ def arrive(db: Session, participant: Participant, known: CheckInStanding, *, now
 
 
 def blocker_details(
-    participant: Participant, standing: queries.Standing, blockers: Sequence[str]
+    participant: Participant, standing: participant_records.Standing, blockers: Sequence[str]
 ) -> list[dict[str, str]]:
     """Why each of a participant's blockers stands, and the address behind the gateway at which to look."""
     known = {
@@ -142,12 +143,12 @@ def mark_overdue(db: Session, participant_id: UUID, *, now: datetime) -> Partici
     The tenant's grace counts from the start, or from when a person took an outcome back after it. One who was entered
     after the start has come, or will have: somebody says so.
     """
-    participant = queries.find_participant(db, participant_id)
+    participant = participant_records.find_participant(db, participant_id)
     if participant is None:
         return None
-    queries.find_session(db, participant.session_id, lock=True)
-    queries.find_participant(db, participant_id, lock=True)
-    grace = queries.settings(db).no_show_grace_minutes
+    session_records.find_session(db, participant.session_id, lock=True)
+    participant_records.find_participant(db, participant_id, lock=True)
+    grace = setup_records.settings(db).no_show_grace_minutes
     since = max(participant.starts_at, participant.corrected_at or participant.starts_at)
     overdue = since + timedelta(minutes=grace) <= now
     if participant.status not in domain.UPCOMING_STATUSES or participant.recorded_late or not overdue:

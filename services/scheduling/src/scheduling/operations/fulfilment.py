@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from scheduling import queries
 from scheduling.models import ClinicalSession, WaitlistEntry
 from scheduling.operations import offers, spots
 from scheduling.operations.locks import lock_session_at_once, lock_waitlist
+from scheduling.queries import session_records
 from scheduling.queries import waitlist as waitlist_queries
 
 #: The patients of a session who wait, each with the entries whose wishes it meets already.
@@ -60,5 +60,5 @@ def _fulfil(db: Session, entry: WaitlistEntry, now: datetime) -> None:
         db.flush()
         return
     lock_session_at_once(db, offer.session_id)
-    if session := queries.find_session(db, offer.session_id, lock=True):
+    if session := session_records.find_session(db, offer.session_id, lock=True):
         spots.pass_on(db, session, offer.id, "FULFILLED", now=now)

@@ -6,19 +6,20 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.service.errors import Conflict, InvalidField
-from scheduling import errors, queries
+from scheduling import errors
 from scheduling.commands.sessions import DecideSession
 from scheduling.models import ClinicalSession
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.sessions import locked_session
 from scheduling.operations.use_cases import cancel_session, move_participant
+from scheduling.queries import participant_records, session_records
 from scheduling.queries.waitlist import sessions_offered_to
 from scheduling.timetable.spots import spots_of
 
 
 def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
     """At the time of decision: flag a session that has too few for somebody to decide. Returns whether it has."""
-    session = queries.find_session(db, session_id, lock=True)
+    session = session_records.find_session(db, session_id, lock=True)
     due = session is not None and session.decision is None and session.decision_at and session.decision_at <= now
     if session is None or not due or session.status != "SCHEDULED":
         return False
@@ -34,7 +35,7 @@ def held_for_decision(db: Session, session_id: UUID, into: UUID | None) -> Clini
 
     With that, also those in which the patients are offered spots, which they may give up for it.
     """
-    patients = queries.live_patients(db, [session_id])
+    patients = participant_records.live_patients(db, [session_id])
     lock_patients(db, patients)
     others = {into, *sessions_offered_to(db, patients)} if into else set()
     lock_sessions(db, {session_id, *others})
@@ -65,7 +66,7 @@ def _move_all(db: Session, session: ClinicalSession, into: UUID, command: Decide
     if into == session.id:
         raise InvalidField("into_session_id", "Must be another session.")
     refused = []
-    for participant in queries.live_participants(db, session.id):
+    for participant in participant_records.live_participants(db, session.id):
         try:
             move_participant(db, participant, session, into, command.reason, command.override, now=now)
         except Conflict as error:

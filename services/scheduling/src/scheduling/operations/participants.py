@@ -12,7 +12,7 @@ from jalsa.db.transactions import context_of
 from jalsa.service.commands import value_or
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
-from scheduling import domain, errors, events, queries
+from scheduling import domain, errors, events
 from scheduling.commands.appointments import (
     BookAppointment,
     BookParticipant,
@@ -25,6 +25,7 @@ from scheduling.operations import timing
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.placing import absences, apply_override
 from scheduling.operations.sessions import give_up_spot, place_session
+from scheduling.queries import participant_records, session_records
 from scheduling.queries import waitlist as waitlist_queries
 from scheduling.timetable.spots import Spots, spots_of
 
@@ -86,7 +87,7 @@ class Booked:
     """A new participant, and what its answer shows beside its own row."""
 
     participant: Participant
-    standing: queries.Standing
+    standing: participant_records.Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def find_spot(db: Session, session_id: UUID, command: BookParticipant, *, now: d
     `outside-working-hours` under an absence. An `override`, with a reason, sets an absence and the past aside.
     """
     facts = lock_booking_facts(db, command.patient_id, session_id)
-    session = queries.find_session(db, session_id)
+    session = session_records.find_session(db, session_id)
     if session is None:
         raise NotFound("session")
     past = _past_rules(session, command, now)
@@ -162,9 +163,9 @@ def take_spot(
     events.appointment_booked(db, participant, session, now)
     # an appointment that is only now made cannot have been cleared
     now_there = _spots(session, facts).with_one_more()
-    standing = queries.Standing(now_there, cleared=False, consented=facts.consented, blocked=facts.blocked)
+    standing = participant_records.Standing(now_there, cleared=False, consented=facts.consented, blocked=facts.blocked)
     if not facts.consented:
-        ended = queries.ended_consents(db, spot.patient_id)
+        ended = participant_records.ended_consents(db, spot.patient_id)
         standing = replace(standing, consent_reason=domain.consent_reason(ended, session.clinic_id))
     return Booked(participant, standing)
 
@@ -225,7 +226,7 @@ def find_other_spot(
     Raises 422 for a session that is unknown or of another service type; 409 as `find_spot`.
     """
     check_movable(participant)
-    session = queries.find_session(db, into)
+    session = session_records.find_session(db, into)
     if session is None:
         raise InvalidField("session_id", "There is no such session.")
     if session.service_type_id != old.service_type_id:
@@ -314,7 +315,7 @@ def locked_participant(
     With that, and for one who may be `regaining` a spot, also the sessions in which the patient is offered one: it
     may be given up for the other. Raises 404.
     """
-    participant = queries.find_participant(db, participant_id)
+    participant = participant_records.find_participant(db, participant_id)
     if participant is None:
         raise NotFound("participant")
     lock_patients(db, [participant.patient_id])
@@ -323,7 +324,7 @@ def locked_participant(
     if into or regaining:
         others |= waitlist_queries.sessions_offered_to(db, [participant.patient_id])
     lock_sessions(db, {participant.session_id, *others})
-    queries.find_participant(db, participant_id, lock=True)
+    participant_records.find_participant(db, participant_id, lock=True)
     return participant
 
 

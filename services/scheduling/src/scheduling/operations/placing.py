@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from jalsa.service.commands import value_or
 from jalsa.service.errors import InvalidField, Message
-from scheduling import domain, errors, queries
+from scheduling import domain, errors
 from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
 from scheduling.errors import PlacementRefused
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.operations.setup import active_clinic, check_zone
+from scheduling.queries import setup_records
 from scheduling.timetable.conflicts import conflicts
 from scheduling.timetable.hours import TOO_FAR_AHEAD, day_of, last_day
 from scheduling.timetable.locks import lock_placements
@@ -157,7 +158,7 @@ def qualified_provider(
 
 def active_service_type(db: Session, code: str, provider: Provider | None) -> ServiceType:
     """The service type. Raises a 422 problem where it is unknown, inactive, or not the provider's, if given."""
-    service_type = queries.find_service_type(db, code)
+    service_type = setup_records.find_service_type(db, code)
     if service_type is None or not service_type.active:
         raise InvalidField("service_type", "There is no such active service type.")
     if provider and service_type.discipline != provider.discipline:

@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
 from jalsa.service.ids import new_id
-from scheduling import domain, queries
+from scheduling import domain
 from scheduling.events import packages as events
 from scheduling.models import Package, PackageSession, Participant, ProviderAssignment
 from scheduling.operations.package_locks import locked_package_row
+from scheduling.queries import setup_records
 from scheduling.queries.packages import count_sessions, has_outcomes
 
 #: How a session of a package got its provider.
@@ -35,7 +36,7 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
             change_status(package_session, "CANCELLED", owed=goes_on)
         return
     if participant.status == "NO_SHOW":
-        change_status(package_session, "CANCELLED", owed=goes_on and queries.settings(db).make_up_no_shows)
+        change_status(package_session, "CANCELLED", owed=goes_on and setup_records.settings(db).make_up_no_shows)
     elif participant.status == "ATTENDED":
         change_status(package_session, "COMPLETED")
     elif package_session.status != "SCHEDULED":

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.service.errors import Conflict, InvalidFields
-from scheduling import errors, queries
+from scheduling import errors
 from scheduling.commands.placements import NewPlacement
 from scheduling.errors import Refused
 from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
@@ -21,6 +21,7 @@ from scheduling.operations.package_scheduling import announce
 from scheduling.operations.placing import Placement, apply_override, new_placement, unresolved_conflicts
 from scheduling.operations.series import refused
 from scheduling.operations.series_edits import Move, in_order
+from scheduling.queries import affected_sessions, participant_records, session_records
 from scheduling.queries.packages import package_sessions_in, package_with_sessions
 from scheduling.queries.proposals import Proposal, propose, spots
 from scheduling.timetable.conflicts import clashes, conflicts
@@ -153,10 +154,10 @@ def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
     Raises 422 for a session that does not exist.
     """
     ids = [each["session_id"] for each in asked]
-    lock_patients(db, queries.live_patients(db, ids))
+    lock_patients(db, participant_records.live_patients(db, ids))
     lock_sessions(db, ids)
     lock_packages(db, [each["session_id"] for each in asked if each["action"] == CANCEL])
-    found = {session.id: session for session in queries.find_sessions(db, ids)}
+    found = {session.id: session for session in session_records.find_sessions(db, ids)}
     for index, session_id in enumerate(ids):
         if session_id not in found:
             raise _invalid(index, {"session_id": ["There is no such session."]})
@@ -168,7 +169,7 @@ def _wanted(
     db: Session, absence: TimeOff | Closure, items: Sequence[_Item], now: datetime
 ) -> tuple[list[tuple[_Item, Placement | None]], list[Refused]]:
     """The items that can be done, each with its new placement if it has one, and the refusals of the others."""
-    hit = queries.sessions_hit(db, absence)
+    hit = affected_sessions.sessions_hit(db, absence)
     proposals: Mapping[UUID, Proposal] = {}
     if any(item.as_proposed for item in items):
         proposals = propose(db, absence, hit, now=now)

@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import Conflict, InvalidField, NotFound
 from jalsa.service.ids import new_id
-from scheduling import errors, queries
+from scheduling import errors
 from scheduling.commands.appointments import BookParticipant
 from scheduling.commands.series import JoinSeries, LeaveSeries
 from scheduling.models import SeriesMember, SessionSeries
 from scheduling.operations import participants, use_cases
 from scheduling.operations.locks import lock_patients, lock_sessions
 from scheduling.operations.series import refused
+from scheduling.queries import session_records
 from scheduling.queries.series import coming, coming_spots, current_member
 from scheduling.timetable.hours import day_of, instant_of, zone_of
 
@@ -96,7 +97,7 @@ def _book_all(db: Session, ids: Sequence[UUID], command: JoinSeries, now: dateti
     """Book the held patient into each locked session that has a spot; returns the refusals of the others."""
     booking = BookParticipant(patient_id=command.patient_id, notes=command.notes, override=command.override)
     refusals = []
-    for session in queries.find_sessions(db, ids):
+    for session in session_records.find_sessions(db, ids):
         try:
             use_cases.book_participant(db, session.id, booking, now=now)
         except Conflict as error:

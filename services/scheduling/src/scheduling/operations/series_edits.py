@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.service.commands import UNSET, value_or
 from jalsa.service.errors import Conflict, InvalidField, NotFound
-from scheduling import errors, queries
+from scheduling import errors
 from scheduling.commands.placements import Override
 from scheduling.commands.sessions import CancelSession, ChangeSession, RescheduleSession
 from scheduling.domain.recurrence import FOLLOWING, THIS
@@ -24,6 +24,7 @@ from scheduling.operations import sessions, use_cases
 from scheduling.operations.locks import lock_packages, lock_patients, lock_sessions
 from scheduling.operations.placing import Placement, apply_override, new_placement, unresolved_conflicts
 from scheduling.operations.series import check_all, refused
+from scheduling.queries import participant_records, session_records
 from scheduling.queries.series import coming
 from scheduling.timetable.hours import day_of, instant_of, zone_of
 from scheduling.timetable.intervals import overlaps
@@ -78,16 +79,16 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
     if scope == THIS:
         session = (sessions.held_session if moving else sessions.locked_session)(db, session_id)
         return SeriesSelection(session, scope, [session])
-    named = queries.find_session(db, session_id)
+    named = session_records.find_session(db, session_id)
     if named is None:
         raise NotFound("session")
     if named.series_id is None:
         raise InvalidField("scope", "The session does not belong to a series.")
     ids = coming(db, named.series_id, occurs_from=named.occurs_on if scope == FOLLOWING else None, now=now)
     if moving:
-        lock_patients(db, queries.live_patients(db, ids))
+        lock_patients(db, participant_records.live_patients(db, ids))
     lock_sessions(db, ids)
-    found = [s for s in queries.find_sessions(db, ids) if s.status == "SCHEDULED" and s.starts_at > now]
+    found = [s for s in session_records.find_sessions(db, ids) if s.status == "SCHEDULED" and s.starts_at > now]
     if named not in found:
         raise errors.ScopeOverOrCancelled
     return SeriesSelection(named, scope, found)

@@ -13,13 +13,14 @@ from jalsa.db.transactions import context_of
 from jalsa.service.commands import given, value_or
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
-from scheduling import domain, errors, events, queries
+from scheduling import domain, errors, events
 from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
 from scheduling.commands.sessions import ChangeSession, CreateSession, SessionDetails
 from scheduling.models import ClinicalSession, Participant
 from scheduling.operations import attendance, timing
 from scheduling.operations.locks import lock_patients
 from scheduling.operations.placing import Placement, new_placement, placement_of, take
+from scheduling.queries import participant_records, session_records, setup_records
 from scheduling.timetable.conflicts import absences_over, busy_patients
 from scheduling.timetable.hours import day_of
 from scheduling.timetable.spots import Spots, spots_of
@@ -222,7 +223,7 @@ def check_settled(db: Session, session: ClinicalSession, placement: Placement, *
     settled = {"ATTENDED"}
     if day_of(placement.starts_at, session.clinic.timezone) != day_of(session.starts_at, session.clinic.timezone):
         settled |= {"ARRIVED", "NO_SHOW"} if session.starts_at <= now else {"ARRIVED"}
-    if found := settled & queries.statuses(db, session.id):
+    if found := settled & participant_records.statuses(db, session.id):
         raise errors.ParticipantsSettled(sorted(found))
 
 
@@ -272,7 +273,7 @@ def move_session(
     session.change_reason = reason
     db.flush()  # the participants' times follow by their foreign key
     events.session_rescheduled(db, session, previous, now)
-    moved = queries.live_participants(db, session.id)
+    moved = participant_records.live_participants(db, session.id)
     for participant in moved:
         participant.reschedule_count += 1
         participant.change_reason = reason
@@ -291,7 +292,7 @@ def start_session(
     manager's reason overrides that.
     """
     domain.SESSION.check(session.status, "IN_PROGRESS")
-    early = timedelta(minutes=queries.settings(db).early_start_minutes)
+    early = timedelta(minutes=setup_records.settings(db).early_start_minutes)
     timing.check_begun(session, override_reason, now=now, early=early)
     session.status, session.started_at, session.started_by = "IN_PROGRESS", now, context_of(db).actor
     session.change_reason = override_reason
@@ -314,14 +315,14 @@ def complete_session(
     session.status, session.completed_at, session.completed_by = "COMPLETED", now, context_of(db).actor
     session.change_reason = override_reason
     settled, attended = [], 0
-    for participant in queries.live_participants(db, session.id):
+    for participant in participant_records.live_participants(db, session.id):
         if participant.status == "ARRIVED":
             settled.append(attendance.attend(db, participant, now=now))
         elif participant.status in domain.UPCOMING_STATUSES:
             reason = "not arrived by the end of the session"
             settled.append(attendance.mark_missed(db, participant, reason, now=now))
         attended += participant.status == "ATTENDED"
-    no_shows = queries.count_participants(db, session.id, "NO_SHOW")
+    no_shows = participant_records.count_participants(db, session.id, "NO_SHOW")
     db.flush()
     events.session_completed(db, session, attended, no_shows, now)
     return SessionSettled(session, settled)
@@ -345,7 +346,7 @@ def cancel_session(
     domain.SESSION.check(session.status, "CANCELLED")
     timing.check_not_begun(session, override_reason, now=now)
     session.change_reason = override_reason or reason
-    cancelled = queries.live_participants(db, session.id)
+    cancelled = participant_records.live_participants(db, session.id)
     for participant in cancelled:
         give_up_spot(participant, context_of(db).actor, reason or override_reason, now)
         announced = participant.package_session_id in announced_with_package
@@ -365,13 +366,13 @@ def close_session(db: Session, session: ClinicalSession, reason: str | None, *, 
 
 def held_session(db: Session, session_id: UUID) -> ClinicalSession:
     """The session, locked with all its patients, so that it can be moved with them. Raises 404."""
-    lock_patients(db, queries.live_patients(db, [session_id]))
+    lock_patients(db, participant_records.live_patients(db, [session_id]))
     return locked_session(db, session_id)
 
 
 def locked_session(db: Session, session_id: UUID) -> ClinicalSession:
     """The session, its row locked until the transaction ends. Raises 404."""
-    session = queries.find_session(db, session_id, lock=True)
+    session = session_records.find_session(db, session_id, lock=True)
     if session is None:
         raise NotFound("session")
     return session
@@ -408,5 +409,5 @@ def _decision_time(db: Session, session: ClinicalSession, given: datetime | None
         raise InvalidField("decision_at", "Must not be after the start.")
     if given:
         return given
-    lead = session.starts_at - timedelta(hours=queries.settings(db).decision_lead_hours)
+    lead = session.starts_at - timedelta(hours=setup_records.settings(db).decision_lead_hours)
     return lead if lead > session.created_at else session.starts_at

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from scheduling import events, queries
+from scheduling import events
 from scheduling.models import ClinicalSession
 from scheduling.operations import offers
 from scheduling.operations.sessions import close_session
+from scheduling.queries import participant_records
 from scheduling.queries import waitlist as waitlist_queries
 from scheduling.timetable.spots import spots_of
 
@@ -30,7 +31,12 @@ def free(db: Session, session: ClinicalSession, *, were_available: int, now: dat
     left = spots_of(db, [session.id])[session.id]
     offered = offers.make(db, session, left.available, now=now) if to_come else 0
     now_available = left.available - offered
-    if session.closes_when_empty and not left.held and not offered and not queries.has_participants(db, session.id):
+    if (
+        session.closes_when_empty
+        and not left.held
+        and not offered
+        and not participant_records.has_participants(db, session.id)
+    ):
         session.change_reason = None
         close_session(db, session, EMPTY, now=now)
         offers.session_cancelled(db, session, now=now)

@@ -27,7 +27,8 @@ from scheduling.operations import attendance, fulfilment, offers, participants, 
 from scheduling.operations.locks import lock_packages
 from scheduling.operations.participants import Booked, Spot
 from scheduling.operations.placing import Placement
-from scheduling.queries import corrections, find_participant
+from scheduling.queries import corrections
+from scheduling.queries.participant_records import find_participant
 
 
 def book_participant(db: Session, session_id: UUID, command: BookParticipant, *, now: datetime) -> Booked:

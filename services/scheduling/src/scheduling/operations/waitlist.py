@@ -9,7 +9,7 @@ from jalsa.db.transactions import context_of
 from jalsa.service.commands import given, value_or
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
-from scheduling import domain, errors, queries
+from scheduling import domain, errors
 from scheduling.commands.appointments import BookParticipant
 from scheduling.commands.placements import Override
 from scheduling.commands.waitlist import AddEntry, ChangeEntry
@@ -18,6 +18,7 @@ from scheduling.operations import offers, participants, spots, use_cases
 from scheduling.operations.locks import lock_patients, lock_sessions, lock_waitlist
 from scheduling.operations.sessions import locked_session
 from scheduling.operations.setup import active_clinic
+from scheduling.queries import session_records, setup_records
 from scheduling.queries import waitlist as waitlist_queries
 from scheduling.timetable.hours import earliest_today
 
@@ -133,7 +134,7 @@ def offer_what_was_passed_over(db: Session, patient_id: UUID, *, now: datetime) 
         return
     lock_patients(db, [patient_id])
     lock_sessions(db, sessions)
-    for session in queries.find_sessions(db, sorted(sessions)):
+    for session in session_records.find_sessions(db, sorted(sessions)):
         spots.free(db, session, were_available=spots.available(db, session), now=now)
 
 
@@ -152,7 +153,7 @@ def lapse_entry(db: Session, entry_id: UUID, *, now: datetime) -> bool:
     """Close an entry whose days are past or whose session has begun, if it still waits. Returns whether it did."""
     lock_waitlist(db)
     entry = db.get_one(WaitlistEntry, entry_id)
-    session = queries.find_session(db, entry.session_id) if entry.session_id else None
+    session = session_records.find_session(db, entry.session_id) if entry.session_id else None
     begun = session is not None and (session.status != "SCHEDULED" or session.starts_at <= now)
     past = entry.until_date is not None and entry.until_date < earliest_today(now)
     if entry.status != "WAITING" or not (begun or past):
@@ -182,7 +183,7 @@ def _pass_on(db: Session, offer: WaitlistOffer, cause: str, now: datetime) -> No
 
 
 def _for_session(db: Session, session_id: UUID, facts: participants.BookingFacts, now: datetime) -> WaitlistEntry:
-    session = queries.find_session(db, session_id)
+    session = session_records.find_session(db, session_id)
     if session is None:
         raise InvalidField("session_id", "There is no such session.")
     participants.check_open(session, now)
@@ -200,7 +201,7 @@ def _for_session(db: Session, session_id: UUID, facts: participants.BookingFacts
 
 
 def _for_service_type(db: Session, command: AddEntry, now: datetime) -> WaitlistEntry:
-    service_type = queries.find_service_type(db, command.service_type) if command.service_type else None
+    service_type = setup_records.find_service_type(db, command.service_type) if command.service_type else None
     if service_type is None or not service_type.active:
         raise InvalidField("service_type", "There is no such active service type.")
     _check_wishes(

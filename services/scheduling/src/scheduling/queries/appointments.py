@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from jalsa.db.keyset import keyset
 from scheduling.commands.appointments import FindAppointments
 from scheduling.models import ClinicalSession, PackageSession, Participant, ServiceType
-from scheduling.queries import load_participants
+from scheduling.queries.participant_records import load_participants
 from scheduling.queries.search import has_number, starts_within
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from scheduling.models import Participant
-from scheduling.queries import WITH_ITS_SESSION
+from scheduling.queries.participant_records import WITH_ITS_SESSION
 
 
 def settled_at(db: Session, session_id: UUID, completed_at: datetime) -> Sequence[Participant]:

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.models import ClinicalSession, Closure, ServiceType, TimeOff
-from scheduling.queries import AffectedSession, find_sessions
+from scheduling.queries.affected_sessions import AffectedSession
 from scheduling.queries.availability import Slot
+from scheduling.queries.session_records import find_sessions
 from scheduling.timetable.free_time import (
     BETWEEN_ABSENCES,
     BETWEEN_SESSIONS,

@@ -75,7 +75,7 @@ class Broker:
         self.call("PUT", "permissions", name, self.username, body=everything)
         return Vhost(self, name)
 
-    def import_definitions(self, definitions: Mapping[str, Any]) -> None:
+    def import_definitions(self, definitions: Mapping[str, object]) -> None:
         """Loads a definitions file's content: users, virtual hosts, permissions, exchanges, queues, bindings."""
         self.call("POST", "definitions", body=definitions)
 
@@ -85,7 +85,7 @@ class Broker:
         secret = quote(password or self._amqp.password or "guest", safe="")
         return f"amqp://{user}:{secret}@{self._amqp.hostname}:{self._amqp.port}/{quote(vhost, safe='')}"
 
-    def call(self, method: str, *path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def call(self, method: str, *path: str, body: Mapping[str, object] | None = None) -> Any:
         """Calls the management API; each part of the path is quoted. Raises ServerError for any answer but a 2xx."""
         url = "/".join([self._api, *(quote(part, safe="") for part in path)])
         answer = self._http.request(method, url, json=body)

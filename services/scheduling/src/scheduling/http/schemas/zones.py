@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from jalsa.http import page_of
+from jalsa.http.fields import sometimes
 
 
 class LeftOutClinic(Schema):
@@ -17,7 +18,7 @@ class LeftOutClinic(Schema):
 def left_out_clinics() -> fields.List[Any]:
     """The member of an answer that says so."""
     description = "Only where there are any: clinics whose time zone is not known, so that nothing of theirs is here"
-    return fields.List(fields.Nested(LeftOutClinic()), metadata={"description": description})
+    return sometimes(fields.List(fields.Nested(LeftOutClinic()), metadata={"description": description}))
 
 
 @cache

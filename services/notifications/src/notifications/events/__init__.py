@@ -1,0 +1,1 @@
+"""What notifications publishes, and what it reads of what the others publish."""

@@ -1,0 +1,76 @@
+"""What notifications publishes."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from marshmallow import fields
+from sqlalchemy.orm import Session
+
+from jalsa.events.contracts import Data, EventType
+from jalsa.events.outbox import publish
+from notifications.models import Message
+
+
+class _EventData(Data):
+    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+
+    meanings: ClassVar = {
+        "message_id": "The message.",
+        "kind": "What the message is about, such as BOOKING_CONFIRMATION or REMINDER_24H.",
+        "channel": "WHATSAPP, SMS or EMAIL.",
+        "appointment_id": "The appointment that the message is about, or null.",
+        "patient_id": "The patient to whom the message went, or null.",
+        "reason": "A stable code of why the message could not be sent, such as no-contact.",
+    }
+
+
+class MessageSentData(_EventData):
+    """A message to a patient was sent.
+
+    The recipient and the text are left out.
+    """
+
+    message_id = fields.UUID(required=True)
+    kind = fields.String(required=True)
+    channel = fields.String(required=True)
+    appointment_id = fields.UUID(required=True, allow_none=True)
+    patient_id = fields.UUID(required=True, allow_none=True)
+
+
+class MessageFailedData(MessageSentData):
+    """A message to a patient could not be sent.
+
+    It has no channel where no contact was known.
+    """
+
+    channel = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "WHATSAPP, SMS or EMAIL, or null where no contact was known."},
+    )
+    reason = fields.String(required=True)
+
+
+MESSAGE_SENT = EventType("notifications", "message", "MessageSent", MessageSentData())
+MESSAGE_FAILED = EventType("notifications", "message", "MessageFailed", MessageFailedData())
+PUBLISHES = (MESSAGE_SENT, MESSAGE_FAILED)
+
+
+def message_sent(db: Session, message: Message, now: datetime) -> None:
+    """Publish MessageSent."""
+    publish(db, MESSAGE_SENT, message.id, _message(message), now=now)
+
+
+def message_failed(db: Session, message: Message, now: datetime) -> None:
+    """Publish MessageFailed, with its reason."""
+    publish(db, MESSAGE_FAILED, message.id, {**_message(message), "reason": message.reason}, now=now)
+
+
+def _message(message: Message) -> dict[str, object]:
+    return {
+        "message_id": message.id,
+        "kind": message.kind,
+        "channel": message.channel,
+        "appointment_id": message.appointment_id,
+        "patient_id": message.patient_id,
+    }

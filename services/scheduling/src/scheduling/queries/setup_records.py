@@ -1,0 +1,38 @@
+"""Records of the set-up: by their id, service types by their code, and the tenant's own rules."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jalsa.db.transactions import TenantRow
+from scheduling.domain import DEFAULT_SETTINGS
+from scheduling.models import (
+    ServiceType,
+    Settings,
+)
+
+R = TypeVar("R", bound=TenantRow)
+
+
+def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **equal: UUID | None) -> Sequence[R]:
+    """Rows in the order in which they were made, after a given one."""
+    query = select(kind).order_by(kind.id).limit(limit)
+    if after is not None:
+        query = query.where(kind.id > after)
+    for name, value in equal.items():
+        if value is not None:
+            query = query.where(getattr(kind, name) == value)
+    return db.scalars(query).all()
+
+
+def find_service_type(db: Session, code: str) -> ServiceType | None:
+    """A service type by its code."""
+    return db.scalar(select(ServiceType).where(ServiceType.code == code))
+
+
+def settings(db: Session) -> Settings:
+    """The tenant's own rules, or the defaults."""
+    return db.scalar(select(Settings)) or Settings(**DEFAULT_SETTINGS)
