@@ -273,7 +273,7 @@ def test_a_clock_change_leaves_times_out_or_offers_them_twice(
 def test_pages_are_the_whole_list_without_loss_or_repeat(office: Desk) -> None:
     for name in ("Basma", "Aisha", "Layla Haddad"):  # the last has a namesake
         office.centre.create_provider(office.clinic, hours=office_hours(office), name_en=name)
-    query = {"step_minutes": 60, "to": at(6).date().isoformat()}
+    query: dict[str, Any] = {"step_minutes": 60, "to": at(6).date().isoformat()}
     whole = slots(office, **query)
     assert len(whole) == 4 * 3 * 6
     order = [(slot["starts_at"], slot["provider"]["name_en"], slot["provider"]["id"]) for slot in whole]

@@ -6,6 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from marshmallow import Schema
+from marshmallow.fields import Nested
 from sqlalchemy import text
 
 from jalsa.dev.canaries import seen_by_role, undeclared
@@ -113,7 +115,8 @@ class Cage:
                     word = f"canary{secrets.token_hex(6)}"
                     words[word] = readers
                     for value in (f"{word} before", f"{word} after"):
-                        assert db.execute(text(f"UPDATE {table} SET {column} = :value"), {"value": value}).rowcount
+                        update = text(f"UPDATE {table} SET {column} = :value")
+                        assert db.connection().execute(update, {"value": value}).rowcount
         return words
 
     def _records(self) -> dict[str, list[str]]:
@@ -176,11 +179,11 @@ def test_every_field_that_sounds_like_it_says_who_reads_it(cage: Cage) -> None:
 
 def test_what_the_database_itself_writes_has_no_such_field() -> None:
     """The calendar's answer goes out as it comes from the database: no schema could withhold anything."""
-    shapes = [CalendarAnswer()]
+    shapes: list[Schema] = [CalendarAnswer()]
     while shapes:
         shape = shapes.pop()
         assert not readers_of(shape)
         for field in shape.fields.values():
             inner = getattr(field, "inner", field)
-            if hasattr(inner, "nested"):
+            if isinstance(inner, Nested):
                 shapes.append(inner.schema)

@@ -48,7 +48,7 @@ def test_the_buffers_of_two_sessions_do_not_overlap(
 def test_a_session_keeps_the_buffers_that_it_was_placed_with(desk: Desk) -> None:
     body = buffered(desk, 0, 30)
     created(desk.centre.post("/appointments", body))
-    [service] = [s for s in desk.centre.get("/service-types").json["items"] if s["code"] == body["service_type"]]
+    [service] = [s for s in ok(desk.centre.get("/service-types"))["items"] if s["code"] == body["service_type"]]
     path = f"/service-types/{service['id']}"
     tag = desk.centre.get(path).headers["ETag"]
     ok(desk.centre.client().patch(path, {"buffer_after_minutes": 0}, tag))

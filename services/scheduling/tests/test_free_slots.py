@@ -187,15 +187,16 @@ def test_a_slot_is_offered_if_and_only_if_nothing_stands_against_it(
             needs_room=needs_room,
         )
         offered = [
-            (s.starts_at, s.room and s.room.id) for s in free_slots(world.db, search, after=None, limit=500, now=FIRST)
+            (s.starts_at, s.room.id if s.room else None)
+            for s in free_slots(world.db, search, after=None, limit=500, now=FIRST)
         ]
-        expected = []
-        for start in clock_shows(step):
+        expected: list[tuple[datetime, UUID | None]] = []
+        for instant in clock_shows(step):
             if needs_room:
-                free = [room.id for room in world.rooms if world.can_be_booked(start, minutes, room)]
-                expected += [(start, room_id) for room_id in free[:1]]
-            elif world.can_be_booked(start, minutes, None):
-                expected.append((start, None))
+                free = [room.id for room in world.rooms if world.can_be_booked(instant, minutes, room)]
+                expected += [(instant, room_id) for room_id in free[:1]]
+            elif world.can_be_booked(instant, minutes, None):
+                expected.append((instant, None))
         assert offered == expected
 
 

@@ -249,14 +249,14 @@ def test_a_history_is_read_page_by_page_without_loss_while_it_grows(desk: Desk) 
     for name in names[:4]:
         rename(name)
     seen, cursor = [], None
-    for name in [*names[4:], None, None]:
+    for added in [*names[4:], None, None]:
         page = ok(
             desk.centre.get(f"/history/room/{desk.room['id']}", limit=2, **({"cursor": cursor} if cursor else {}))
         )
         seen += [fields(e)["name"][1] for e in page["items"]]
         cursor = page["next_cursor"]
-        if name:
-            rename(name)
+        if added:
+            rename(added)
     assert seen == [desk.room["name"], *names]
     assert cursor is None
 

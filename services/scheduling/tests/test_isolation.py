@@ -194,7 +194,7 @@ def outcome(kit: ServiceKit, tenant: str, statement: str, **values: Any) -> int 
     """The number of rows that a statement touched under the tenant, or the state of the error that refused it."""
     try:
         with kit.transaction(tenant) as db:
-            return db.execute(text(statement), values).rowcount  # type: ignore[no-any-return]
+            return db.connection().execute(text(statement), values).rowcount
     except DBAPIError as error:
         return sqlstate(error)
 

@@ -11,6 +11,7 @@ from jalsa.service import clock
 from jalsa.work.jobs import JobTools
 from scheduling import jobs
 from scheduling.operations import attendance, minimum_attendance
+from scheduling.timetable.spots import spots_of
 
 from .factories import Centre, Desk, as_json, at, noon_zone, ok, problem
 
@@ -172,7 +173,6 @@ def test_a_session_that_cannot_be_flagged_keeps_no_other(desk: Desk, monkeypatch
         desk.create_session(min_participants=2, decision_at=at(0) + timedelta(seconds=n), starts_at=at(2 + n))
         for n in range(2)
     )
-    spots_of = minimum_attendance.spots_of
 
     def fail_for_the_first(db: Any, ids: Any) -> Any:
         if [str(row_id) for row_id in ids] == [first["id"]]:

@@ -21,7 +21,8 @@ def test_a_package_is_booked_in_one_step_and_each_session_has_its_appointment(de
 
 
 def test_a_package_is_read_with_as_many_statements_however_long_it_is(desk: Desk) -> None:
-    engine, statements = desk.centre.kit.database.engine, list[int]()
+    engine = desk.centre.kit.database.engine
+    statements: list[int] = []
 
     def note(*_: object) -> None:
         statements[-1] += 1

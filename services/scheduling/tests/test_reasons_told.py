@@ -54,15 +54,13 @@ def test_what_is_too_early_names_its_session(desk: Desk) -> None:
 def test_the_reason_that_billing_announces_is_told_until_another_is(desk: Desk) -> None:
     appointment = desk.create_appointment()["id"]
     about = {"subject": appointment, "appointment_id": appointment}
-    for sequence, (said, told) in enumerate(
-        [
-            ({"cleared": False, "reason": "no-price"}, "no-price"),
-            ({"cleared": True}, None),
-            ({"cleared": False, "reason": "invoice-void"}, "invoice-void"),
-            ({"cleared": False}, "payment-due"),  # as it was announced before there were reasons
-        ],
-        1,
-    ):
+    announcements: list[tuple[dict[str, Any], str | None]] = [
+        ({"cleared": False, "reason": "no-price"}, "no-price"),
+        ({"cleared": True}, None),
+        ({"cleared": False, "reason": "invoice-void"}, "invoice-void"),
+        ({"cleared": False}, "payment-due"),  # as it was announced before there were reasons
+    ]
+    for sequence, (said, told) in enumerate(announcements, 1):
         receive(desk, "FinancialClearanceChanged", sequence, **about, **said)
         assert details(desk.participant(appointment)).get("finance", (None,))[0] == told
 

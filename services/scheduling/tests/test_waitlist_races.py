@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 from threading import Barrier
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -374,7 +374,7 @@ def test_in_any_order_of_operations_no_place_is_promised_twice_and_each_offer_en
         return Waitlist(desk, monkeypatch)
 
     run_state_machine_as_test(
-        machine,
+        cast(type[RuleBasedStateMachine], machine),  # it takes whatever makes a machine
         settings=settings(
             max_examples=12,
             stateful_step_count=40,

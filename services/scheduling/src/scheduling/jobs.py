@@ -4,7 +4,11 @@ The relay role finds what is due for all tenants; each piece is then done by the
 a transaction of its own that looks again under the row's lock.
 """
 
-from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from jalsa.work.jobs import Find, Job, JobTools, in_transaction, run_due
 from scheduling.operations import minimum_attendance, use_cases, waitlist
@@ -39,5 +43,9 @@ JOBS = (
 )
 
 
-def _run(tools: JobTools, work: str, find: Find, operation: Callable[..., bool]) -> int:
+class _Operation(Protocol):
+    def __call__(self, db: Session, row_id: UUID, /, *, now: datetime) -> bool: ...
+
+
+def _run(tools: JobTools, work: str, find: Find, operation: _Operation) -> int:
     return run_due(tools, work, find, in_transaction(operation, "scheduler"))

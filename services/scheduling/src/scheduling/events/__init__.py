@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -276,7 +275,7 @@ def waitlist_accepted(
     publish(db, catalogue.WAITLIST_ACCEPTED, entry.id, data, now=now)
 
 
-def _package(participant: Participant) -> dict[str, Any] | None:
+def _package(participant: Participant) -> dict[str, object] | None:
     if participant.package_session_id is None or (package_session := participant.package_session) is None:
         return None
     return {
@@ -287,15 +286,15 @@ def _package(participant: Participant) -> dict[str, Any] | None:
     }
 
 
-def _offer(entry: WaitlistEntry, offer: WaitlistOffer) -> dict[str, Any]:
+def _offer(entry: WaitlistEntry, offer: WaitlistOffer) -> dict[str, object]:
     return {"entry_id": entry.id, "offer_id": offer.id, "patient_id": entry.patient_id}
 
 
-def _numbered(session: ClinicalSession) -> dict[str, Any]:
+def _numbered(session: ClinicalSession) -> dict[str, object]:
     return {"session_id": session.id, "session_number": session.session_number}
 
 
-def _correction(corrected: ClinicalSession | Participant, from_status: str) -> dict[str, Any]:
+def _correction(corrected: ClinicalSession | Participant, from_status: str) -> dict[str, object]:
     return {
         "from_status": from_status,
         "to_status": corrected.status,
@@ -304,7 +303,7 @@ def _correction(corrected: ClinicalSession | Participant, from_status: str) -> d
     }
 
 
-def _rescheduled(db: Session, moved: ClinicalSession | Participant, now: datetime) -> dict[str, Any]:
+def _rescheduled(db: Session, moved: ClinicalSession | Participant, now: datetime) -> dict[str, object]:
     return {
         "reschedule_count": moved.reschedule_count,
         "rescheduled_at": now,
@@ -312,7 +311,7 @@ def _rescheduled(db: Session, moved: ClinicalSession | Participant, now: datetim
     }
 
 
-def _appointment(participant: Participant) -> dict[str, Any]:
+def _appointment(participant: Participant) -> dict[str, object]:
     return {
         "appointment_id": participant.id,
         "appointment_number": participant.appointment_number,
@@ -320,7 +319,7 @@ def _appointment(participant: Participant) -> dict[str, Any]:
     }
 
 
-def _where_and_when(session: ClinicalSession) -> dict[str, Any]:
+def _where_and_when(session: ClinicalSession) -> dict[str, object]:
     return {
         "session": {
             "id": session.id,
@@ -340,17 +339,17 @@ def _where_and_when(session: ClinicalSession) -> dict[str, Any]:
     }
 
 
-def clinic_of(placed: ClinicalSession | Package) -> dict[str, Any]:
+def clinic_of(placed: ClinicalSession | Package) -> dict[str, object]:
     """The clinic as events name it."""
     return {"id": placed.clinic_id, "code": placed.clinic.code, **_named(placed.clinic)}
 
 
-def provider_of(session: ClinicalSession) -> dict[str, Any]:
+def provider_of(session: ClinicalSession) -> dict[str, object]:
     """The provider as events name it."""
     return {"id": session.provider_id, "user_id": session.provider.user_id, **_named(session.provider)}
 
 
-def room_of(session: ClinicalSession) -> dict[str, Any] | None:
+def room_of(session: ClinicalSession) -> dict[str, object] | None:
     """The room, if there is one, as events name it."""
     return {"id": session.room.id, "name": session.room.name} if session.room else None
 
@@ -359,7 +358,7 @@ def _named(thing: Clinic | Provider) -> dict[str, str]:
     return {"name_en": thing.name_en, "name_ar": thing.name_ar}
 
 
-def _clinic(clinic: Clinic) -> dict[str, Any]:
+def _clinic(clinic: Clinic) -> dict[str, object]:
     return {
         "clinic_id": clinic.id,
         "code": clinic.code,

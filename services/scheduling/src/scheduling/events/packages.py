@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -84,7 +83,7 @@ def package_cancelled(
     publish(db, catalogue.PACKAGE_CANCELLED, package.id, data, now=now)
 
 
-def _package(package: Package) -> dict[str, Any]:
+def _package(package: Package) -> dict[str, object]:
     return {
         "package_id": package.id,
         "package_number": package.package_number,
@@ -93,7 +92,7 @@ def _package(package: Package) -> dict[str, Any]:
     }
 
 
-def _package_of(package: Package) -> dict[str, Any]:
+def _package_of(package: Package) -> dict[str, object]:
     return {
         **_package(package),
         "service_type": package.service_type.code,
@@ -103,7 +102,7 @@ def _package_of(package: Package) -> dict[str, Any]:
     }
 
 
-def _appointment(number: int, participant: Participant) -> dict[str, Any]:
+def _appointment(number: int, participant: Participant) -> dict[str, object]:
     session = participant.session
     return {
         "session_number": number,

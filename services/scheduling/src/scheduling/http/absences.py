@@ -158,22 +158,26 @@ def found_closure(closure_id: UUID, *, lock: bool = False) -> Closure:
     return closure
 
 
-def shown_time_off(absence: TimeOff) -> Any:
+def shown_time_off(absence: TimeOff) -> dict[str, Any]:
     """An absence as answers show it, with the sessions that it hits now."""
-    return _TIME_OFF.dump(_with_affected(absence))
+    shown: dict[str, Any] = _TIME_OFF.dump(_with_affected(absence))
+    return shown
 
 
-def shown_closure(closure: Closure) -> Any:
+def shown_closure(closure: Closure) -> dict[str, Any]:
     """A closure as answers show it, with the sessions that it hits now."""
-    return _CLOSURE.dump(_with_affected(closure))
+    shown: dict[str, Any] = _CLOSURE.dump(_with_affected(closure))
+    return shown
 
 
-def _proposed(absence: TimeOff | Closure, now: datetime) -> Any:
+def _proposed(absence: TimeOff | Closure, now: datetime) -> list[dict[str, Any]]:
     """The sessions that an absence hits, each with what is proposed for it."""
     db = current_db()
     hit = affected_sessions.sessions_hit(db, absence)
     proposals = propose(db, absence, hit, now=now)
-    return _PROPOSED_FOR.dump([with_proposal(session, proposals.get(session.id)) for session in hit], many=True)
+    affected = [with_proposal(session, proposals.get(session.id)) for session in hit]
+    shown: list[dict[str, Any]] = _PROPOSED_FOR.dump(affected, many=True)
+    return shown
 
 
 def with_proposal(session: affected_sessions.AffectedSession, proposal: Proposal | None) -> dict[str, Any]:

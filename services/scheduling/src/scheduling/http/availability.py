@@ -6,10 +6,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.http import Routes, current_db, page, page_of
+from jalsa.http import PageOf, Routes, current_db, page, page_of
 from jalsa.http.paging import decode_cursor
 from jalsa.service import clock
 from jalsa.service.errors import InvalidField
+from scheduling.commands.availability import FindFreeTimes
 from scheduling.http.schemas import availability as schemas
 from scheduling.models import Provider
 from scheduling.operations.placing import active_provider, active_room, active_service_type
@@ -27,40 +28,40 @@ routes = Routes("availability", "Free times")
     query=schemas.AvailabilityArgs(),
     response=page_of(schemas.SlotAnswer),
 )
-def list_free_slots(args: dict[str, Any]) -> dict[str, Any]:
+def list_free_slots(query: PageOf[FindFreeTimes]) -> dict[str, Any]:
     """The slots at which a session can be booked, the earliest first, then by the provider's name.
 
     A slot lies in the provider's working hours and outside absences and closures, and with the service type's buffers
     it meets no other session of the provider or the room. The past is never offered; nothing is held.
     """
     db = current_db()
-    after = _after(db, args["cursor"])
-    search = _search(db, args)
-    slots = free_slots(db, search, after=after, limit=args["limit"] + 1, now=clock.now())
-    return page(slots, args["limit"], _cursor, lambda slot: _shown(search, slot))
+    after = _after(db, query.cursor)
+    search = _search(db, query.asked)
+    slots = free_slots(db, search, after=after, limit=query.limit + 1, now=clock.now())
+    return page(slots, query.limit, _cursor, lambda slot: _shown(search, slot))
 
 
-def _search(db: Session, args: dict[str, Any]) -> Search:
+def _search(db: Session, asked: FindFreeTimes) -> Search:
     """What is asked for. Raises 422 problems for what is unknown, inactive, or does not belong together."""
-    clinic = active_clinic(db, args["clinic_id"]) if args["clinic_id"] else None
-    room = active_room(db, args["room_id"], clinic)
+    clinic = active_clinic(db, asked.clinic_id) if asked.clinic_id else None
+    room = active_room(db, asked.room_id, clinic)
     if room and not clinic:
         clinic = active_clinic(db, room.clinic_id)
-    provider = active_provider(db, args["provider_id"], clinic) if args["provider_id"] else None
-    service_type = active_service_type(db, args["service_type"], provider)
+    provider = active_provider(db, asked.provider_id, clinic) if asked.provider_id else None
+    service_type = active_service_type(db, asked.service_type, provider)
     return Search(
         service_type=service_type,
-        start=args["start"],
-        end=args["end"],
-        minutes=args.get("duration_minutes", service_type.default_duration_minutes),
-        step_minutes=args["step_minutes"],
+        start=asked.start,
+        end=asked.end,
+        minutes=asked.duration_minutes or service_type.default_duration_minutes,
+        step_minutes=asked.step_minutes,
         clinic_id=clinic.id if clinic else None,
         provider_id=provider.id if provider else None,
         room_id=room.id if room else None,
-        needs_room=room is not None or args["room_required"],
-        patient_id=args["patient_id"],
-        part_of_day=args["part_of_day"],
-        weekdays=frozenset(args["weekdays"]),
+        needs_room=room is not None or asked.room_required,
+        patient_id=asked.patient_id,
+        part_of_day=asked.part_of_day,
+        weekdays=frozenset(asked.weekdays),
     )
 
 

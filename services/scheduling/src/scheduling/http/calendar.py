@@ -13,6 +13,7 @@ from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
 from jalsa.service.errors import Forbidden, InvalidField, NotFound
 from jalsa.service.policy import PUBLIC, Principal
+from scheduling.commands.calendar import ReadFeed, ShowCalendar
 from scheduling.http.answers import response_with_extras
 from scheduling.http.ics import calendar_of
 from scheduling.http.schemas import reading as schemas
@@ -32,18 +33,18 @@ _PATH = "/providers/<uuid:provider_id>/calendar-link"
 
 
 @routes.view("/calendar", permission="sessions.read", query=schemas.CalendarArgs(), response=schemas.CalendarAnswer())
-def get_calendar(args: dict[str, Any]) -> Response:
+def get_calendar(asked: ShowCalendar) -> Response:
     """All that a day's or a week's view needs: sessions, rooms, providers with hours and absences, closures."""
-    clinics = _clinics(args["clinic_id"], args["provider_id"])
-    starts_at, ends_at = _bounds(args["first"], args["last"], clinics)
+    clinics = _clinics(asked.clinic_id, asked.provider_id)
+    starts_at, ends_at = _bounds(asked.first, asked.last, clinics)
     window = calendar.Window(
         starts_at=starts_at,
         ends_at=ends_at,
         clinics=clinics,
-        clinic_id=args["clinic_id"],
-        provider_id=args["provider_id"],
-        room_id=args["room_id"],
-        with_cancelled=args["cancelled"],
+        clinic_id=asked.clinic_id,
+        provider_id=asked.provider_id,
+        room_id=asked.room_id,
+        with_cancelled=asked.cancelled,
     )
     return Response(calendar.calendar(current_db(), window), content_type="application/json")
 
@@ -62,9 +63,9 @@ def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
 
     The address is kept nowhere, so a repeat with the same Idempotency-Key makes another one.
     """
-    link, token = calendar_links.make(current_db(), _own_provider(provider_id), now=clock.now())
-    path = url_for("calendar.read_calendar_feed", provider_id=provider_id, token=token)
-    return response_with_extras(_LINK.dump(link), 201, path=path)
+    made = calendar_links.make(current_db(), _own_provider(provider_id), now=clock.now())
+    path = url_for("calendar.read_calendar_feed", provider_id=provider_id, token=made.token)
+    return response_with_extras(_LINK.dump(made.link), 201, path=path)
 
 
 @routes.view(_PATH, permission="calendar-links.write", response=_LINK)
@@ -88,13 +89,13 @@ def withdraw_link(provider_id: UUID) -> Response:
     query=schemas.FeedArgs(),
     text_types=("text/calendar",),
 )
-def read_calendar_feed(args: dict[str, Any], provider_id: UUID) -> Response:
+def read_calendar_feed(asked: ReadFeed, provider_id: UUID) -> Response:
     """A provider's sessions from 30 days ago to 180 days ahead, as iCalendar; opened by the secret in its address."""
-    tenant = calendar_links.tenant_of(args["token"])
+    tenant = calendar_links.tenant_of(asked.token)
     if tenant is None:
         raise NotFound("calendar")
     reader = Principal("calendar-link", tenant, frozenset())
-    return run_as(reader, lambda: _feed(provider_id, args["token"], args["language"]))
+    return run_as(reader, lambda: _feed(provider_id, asked.token, asked.language))
 
 
 def _feed(provider_id: UUID, token: str, language: str) -> Response:

@@ -3,12 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
-from jalsa.http import PageArgs, Routes, current_db, current_principal, page, page_of
+from jalsa.http import Everything, PageOf, PlainPageArgs, Routes, current_db, current_principal, page, page_of
 from jalsa.http.paging import decode_cursor
 from jalsa.http.restricted import readers_of
 from jalsa.service.errors import InvalidField, NotFound
+from scheduling.commands.history import FindHistory
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.packages import AssignmentAnswer, PackageAnswer
 from scheduling.http.schemas.series import MemberAnswer, SeriesAnswer
@@ -44,7 +43,7 @@ _READERS = {
     query=schemas.HistoryArgs(),
     response=page_of(schemas.HistoryEntry),
 )
-def read_history(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, Any]:
+def read_history(query: PageOf[FindHistory], kind: str, record_id: UUID) -> dict[str, Any]:
     """Every change of a record and its parts, the oldest first; also of one that is removed.
 
     Kinds: session, participant (or appointment), provider (with working hours, clinics, time off), clinic, room,
@@ -54,27 +53,32 @@ def read_history(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, 
     kind = "participant" if kind == "appointment" else kind
     if kind not in history.KINDS:
         raise InvalidField("kind", "Must be one of: {choices}.", choices=", ".join(history.KINDS))
-    if "include" in args and history.INCLUDED[args["include"]][0] != kind:
+    include = query.asked.include
+    if include is not None and history.INCLUDED[include][0] != kind:
         raise InvalidField("include", "Only a session has participants, and only a package sessions.")
-    return _page(args, kind, record_id)
+    return _page(query, kind, record_id, include)
 
 
-@routes.view("/history/settings", permission="history.read", query=PageArgs(), response=page_of(schemas.HistoryEntry))
-def read_settings_history(args: dict[str, Any]) -> dict[str, Any]:
+@routes.view(
+    "/history/settings", permission="history.read", query=PlainPageArgs(), response=page_of(schemas.HistoryEntry)
+)
+def read_settings_history(query: PageOf[Everything]) -> dict[str, Any]:
     """Every change of the tenant's own rules, the oldest first; none while the defaults hold."""
     settings = history.settings_id(current_db())
-    return _page(args, "settings", settings) if settings else {"items": [], "next_cursor": None}
+    return _page(query, "settings", settings) if settings else {"items": [], "next_cursor": None}
 
 
-def _page(args: dict[str, Any], kind: str, record_id: UUID) -> dict[str, Any]:
-    db, limit = current_db(), args["limit"]
+def _page(
+    query: PageOf[FindHistory] | PageOf[Everything], kind: str, record_id: UUID, include: str | None = None
+) -> dict[str, Any]:
+    db, limit = current_db(), query.limit
     rows = history.changes(
         db,
         kind,
         record_id,
-        after=_after(args["cursor"]),
+        after=_after(query.cursor),
         limit=limit + 1,
-        include=args.get("include"),
+        include=include,
     )
     if not rows and not history.is_known(db, kind, record_id):
         raise NotFound(kind)
@@ -89,7 +93,7 @@ def _after(cursor: str | None) -> int:
         raise InvalidField("cursor", "This cursor does not belong to this list.") from None
 
 
-def _entry(row: Row[Any]) -> dict[str, Any]:
+def _entry(row: history.AuditEntry) -> dict[str, Any]:
     column, reason = history.reason(row) or (None, None)
     withheld = column is not None and not _may_read(row, column)
     return {
@@ -105,10 +109,10 @@ def _entry(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _may_read(row: Row[Any], column: str) -> bool:
+def _may_read(row: history.AuditEntry, column: str) -> bool:
     # a reason that no answer shows as a field of its own is one all the same
     readers = _READERS.get(row.table_name, {}).get(column, CARE if column in history.REASONS else None)
-    return readers is None or readers.include(current_principal(), row.after or row.before)
+    return readers is None or readers.include(current_principal(), row.after or row.before or {})
 
 
 def _change(change: history.Difference, *, withheld: bool) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from icalendar import Calendar, Event, vText
-from sqlalchemy import Row
 
 from scheduling.domain import GROUP
 from scheduling.models import Provider
+from scheduling.queries.calendar import FeedSession
 
 #: How often a calendar program should look again.
 REFRESH = timedelta(minutes=15)
@@ -18,7 +17,7 @@ _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def calendar_of(provider: Provider, sessions: Sequence[Row[Any]], changed_at: datetime, language: str) -> bytes:
+def calendar_of(provider: Provider, sessions: Sequence[FeedSession], changed_at: datetime, language: str) -> bytes:
     """The feed, in `en` or `ar`. It is the same until something in it changes."""
     calendar = Calendar()
     calendar.add("prodid", "-//Jalsa//Scheduling//EN")
@@ -32,7 +31,7 @@ def calendar_of(provider: Provider, sessions: Sequence[Row[Any]], changed_at: da
     return bytes(calendar.to_ical())
 
 
-def _event(session: Row[Any], language: str) -> Event:
+def _event(session: FeedSession, language: str) -> Event:
     event = Event()
     event.add("uid", str(session.id))
     event.add("sequence", session.sequence)
@@ -47,7 +46,7 @@ def _event(session: Row[Any], language: str) -> Event:
     return event
 
 
-def _summary(session: Row[Any], language: str) -> str:
+def _summary(session: FeedSession, language: str) -> str:
     service = session.service_ar if language == "ar" else session.service_en
     places = f" ({session.taken}/{session.max_capacity})" if session.session_type == GROUP else ""
     return f"{service} {session.session_number}{places}"

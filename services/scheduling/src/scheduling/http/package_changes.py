@@ -22,7 +22,7 @@ from scheduling.http.packages import changed, package_to_change
 from scheduling.http.schemas import package_changes as schemas
 from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
 from scheduling.http.schemas.sessions import ReasonBody, RescheduleParticipantBody
-from scheduling.operations import package_changes as operations
+from scheduling.operations import package_changes, package_session_changes
 from scheduling.queries.packages import LockedPackage
 
 routes = Routes("package-changes", "Changes of packages")
@@ -40,7 +40,7 @@ def reschedule_package_session(command: RescheduleParticipant, package_id: UUID,
     """Move the appointment of one session of a package; order and gap are warned of, not refused."""
     check_override(command.override)
     held = package_to_change(package_id, command.session_id, number=session_number)
-    operations.reschedule_package_session(current_db(), held, session_number, command, now=clock.now())
+    package_session_changes.reschedule_package_session(current_db(), held, session_number, command, now=clock.now())
     return _warned(held, session_number)
 
 
@@ -55,7 +55,7 @@ def schedule_package_session(command: SchedulePackageSession, package_id: UUID, 
     """Book one session without an appointment at a given time. Order and gap only cause warnings."""
     check_override(command.override)
     held = package_to_change(package_id, number=session_number)
-    operations.schedule_package_session(current_db(), held, session_number, command, now=clock.now())
+    package_session_changes.schedule_package_session(current_db(), held, session_number, command, now=clock.now())
     return _warned(held, session_number)
 
 
@@ -65,7 +65,7 @@ def schedule_package_session(command: SchedulePackageSession, package_id: UUID, 
 def cancel_package_session(command: CancelPackageSession, package_id: UUID, session_number: int) -> Response:
     """Give up one session of a package and its appointment. It is no longer owed unless the body says so."""
     held = package_to_change(package_id, number=session_number)
-    operations.cancel_package_session(current_db(), held, session_number, command, now=clock.now())
+    package_session_changes.cancel_package_session(current_db(), held, session_number, command, now=clock.now())
     return json_with_etag(changed(held, number=session_number))
 
 
@@ -79,7 +79,7 @@ def cancel_package_session(command: CancelPackageSession, package_id: UUID, sess
 def shift_package(command: ShiftPackage, package_id: UUID) -> Response:
     """Move the rest of a package by days, or plan it again from a day on. Group sessions are not moved."""
     held = package_to_change(package_id)
-    operations.shift_package(current_db(), held, command, now=clock.now())
+    package_changes.shift_package(current_db(), held, command, now=clock.now())
     return json_with_etag(changed(held))
 
 
@@ -93,7 +93,7 @@ def shift_package(command: ShiftPackage, package_id: UUID) -> Response:
 def substitute_provider(command: SubstituteProvider, package_id: UUID) -> Response:
     """Another provider takes sessions over, at their time or at the nearest that is free."""
     held = package_to_change(package_id)
-    operations.substitute_provider(current_db(), held, command, now=clock.now())
+    package_changes.substitute_provider(current_db(), held, command, now=clock.now())
     return json_with_etag(changed(held))
 
 
@@ -103,7 +103,7 @@ def substitute_provider(command: SubstituteProvider, package_id: UUID) -> Respon
 def cancel_package(command: Reason, package_id: UUID) -> Response:
     """Cancel a package with every appointment that is still to come; the past stays."""
     held = package_to_change(package_id)
-    operations.cancel_package(current_db(), held, command.reason, now=clock.now())
+    package_changes.cancel_package(current_db(), held, command.reason, now=clock.now())
     return json_with_etag(changed(held))
 
 
@@ -117,7 +117,7 @@ def cancel_package(command: Reason, package_id: UUID) -> Response:
 def pause_package(command: PausePackage, package_id: UUID) -> Response:
     """Give up the appointments to come until the package is resumed."""
     held = package_to_change(package_id)
-    operations.pause_package(current_db(), held, command, now=clock.now())
+    package_changes.pause_package(current_db(), held, command, now=clock.now())
     return json_with_etag(changed(held))
 
 
@@ -131,12 +131,12 @@ def pause_package(command: PausePackage, package_id: UUID) -> Response:
 def resume_package(command: ResumePackage, package_id: UUID) -> Response:
     """Resume a paused package. Sessions without an appointment are planned again, with the same providers."""
     held = package_to_change(package_id)
-    operations.resume_package(current_db(), held, command, now=clock.now())
+    package_changes.resume_package(current_db(), held, command, now=clock.now())
     return json_with_etag(changed(held))
 
 
 def _warned(held: LockedPackage, number: int) -> Response:
     return response_with_extras(
         changed(held, number=number),
-        warnings=_WARNINGS.dump(operations.unusual_times(held, now=clock.now())),
+        warnings=_WARNINGS.dump(package_session_changes.unusual_times(held, now=clock.now())),
     )

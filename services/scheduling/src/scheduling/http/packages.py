@@ -104,16 +104,16 @@ def package_to_change(package_id: UUID, into: UUID | None = None, *, number: int
     return held
 
 
-def changed(held: LockedPackage, *, number: int | None = None) -> Any:
+def changed(held: LockedPackage, *, number: int | None = None) -> dict[str, Any]:
     """A package as its answer shows it after a change. Raises 403 where it is now in another clinician's schedule."""
     check_package(held, number)
     return represent(held)
 
 
-def represent(held: LockedPackage) -> Any:
+def represent(held: LockedPackage) -> dict[str, Any]:
     """A package as its answer shows it."""
     package = held.package
-    return _PACKAGE.dump(
+    shown: dict[str, Any] = _PACKAGE.dump(
         {
             **_summaries([package])[package.id],
             "scheduling_errors": [
@@ -133,6 +133,7 @@ def represent(held: LockedPackage) -> Any:
             ],
         }
     )
+    return shown
 
 
 def _summaries(rows: Sequence[Package]) -> dict[UUID, dict[str, Any]]:

@@ -7,6 +7,7 @@ from flask import Response
 
 from jalsa.http import Routes, check_if_match, current_db
 from jalsa.service import clock
+from scheduling.commands.absences import ApplyProposals
 from scheduling.http import represent
 from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off, with_proposal
 from scheduling.http.answers import response_with_extras
@@ -54,17 +55,17 @@ def _proposals(absence: TimeOff | Closure) -> dict[str, Any]:
     body=schemas.ApplyBody(),
     response=schemas.AppliedAnswer(),
 )
-def apply_to_time_off(body: dict[str, Any], provider_id: UUID, time_off_id: UUID) -> Response:
+def apply_to_time_off(command: ApplyProposals, provider_id: UUID, time_off_id: UUID) -> Response:
     """Substitute, move, cancel or keep the sessions of a list: all of them, or none (409 `absence-conflicts`).
 
     An item without `provider_id` (SUBSTITUTE) or `starts_at` (MOVE) takes what is proposed at this moment; whoever
     wants what was shown names it.
     """
-    check_override(body.get("override"))
+    check_override(command.override)
     absence = found_time_off(provider_id, time_off_id, lock=True)
     check_schedules(absence.provider_id)
     check_if_match(lambda: shown_time_off(absence))
-    applied = _applied(absence, body)
+    applied = _applied(absence, command)
     return response_with_extras(shown_time_off(absence), applied=applied)
 
 
@@ -75,26 +76,27 @@ def apply_to_time_off(body: dict[str, Any], provider_id: UUID, time_off_id: UUID
     body=schemas.ApplyBody(),
     response=schemas.AppliedToClosureAnswer(),
 )
-def apply_to_closure(body: dict[str, Any], closure_id: UUID) -> Response:
+def apply_to_closure(command: ApplyProposals, closure_id: UUID) -> Response:
     """Move, substitute, cancel or keep the sessions of a list: all of them, or none (409 `absence-conflicts`).
 
     A closure hits many providers: it is for the desk and managers to deal with. A MOVE without `starts_at` takes what
     is proposed at this moment; whoever wants what was shown names it. A substitute, whom nobody proposes, is named, and
     comes at the same time, so that it takes an override.
     """
-    check_override(body.get("override"))
+    check_override(command.override)
     check_schedules(None)
     closure = found_closure(closure_id, lock=True)
     check_if_match(lambda: shown_closure(closure))
-    applied = _applied(closure, body)
+    applied = _applied(closure, command)
     return response_with_extras(shown_closure(closure), applied=applied)
 
 
-def _applied(absence: TimeOff | Closure, body: dict[str, Any]) -> Any:
+def _applied(absence: TimeOff | Closure, command: ApplyProposals) -> list[dict[str, Any]]:
     """What became of each item of a list, as it is shown."""
     db = current_db()
-    changed = operations.apply(db, absence, body, now=clock.now())
+    changed = operations.apply(db, absence, command, now=clock.now())
     check_schedules(*(session.provider_id for session in changed))
     shown = represent.sessions(db, changed)
-    applied = [{"action": item["action"], "session": shown[item["session_id"]]} for item in body["items"]]
-    return _APPLIED.dump(applied, many=True)
+    applied = [{"action": item.action, "session": shown[item.session_id]} for item in command.items]
+    answer: list[dict[str, Any]] = _APPLIED.dump(applied, many=True)
+    return answer

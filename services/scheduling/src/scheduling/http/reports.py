@@ -1,115 +1,106 @@
 """Reports, as JSON and as CSV."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import Any, TypeVar
 
 from flask import Response, jsonify, request
-from marshmallow import Schema
+from marshmallow import Schema, fields
+from sqlalchemy.orm import Session
 
 from jalsa.http import Routes, current_db
 from jalsa.http.sheets import MEDIA_TYPE as CSV
 from jalsa.http.sheets import sheet
+from scheduling.commands.reports import MakeGroupedReport, MakePackageReport, MakeReport
 from scheduling.http.schemas import reading as schemas
+from scheduling.http.schemas.reading import ReportRequest
 from scheduling.http.zones import left_out, told
 from scheduling.queries import package_reports, reports, utilisation
+from scheduling.queries.zones import ZonedClinic
+
+A = TypeVar("A", bound=MakeReport)
 
 routes = Routes("reports", "Reports on local days of each clinic; of sessions, what was cancelled is not counted")
 
 
 #: A report may read what a large centre did in years.
 SECONDS = 30.0
-_UTILISATION = schemas.report_of(schemas.Utilisation)
-_NO_SHOWS = schemas.report_of(schemas.NoShows)
-_CAPACITY = schemas.report_of(schemas.Capacity)
-_LEAD_TIME = schemas.report_of(schemas.LeadTime)
-_PACKAGES = schemas.PackageReport()
 #: The columns of a report of several parts as one table, each row of which is one figure.
 _LABELS = ("key", "name_en", "name_ar")
 _FIGURE = ("part", *_LABELS, "figure", "value")
 
 
-@routes.view(
-    "/reports/utilisation",
-    permission="reports.read",
-    query=schemas.UtilisationArgs(),
-    response=_UTILISATION,
-    text_types=(CSV,),
-    seconds=SECONDS,
-)
-def report_utilisation(args: dict[str, Any]) -> Response:
+def _report(
+    name: str, query: schemas.ReportArgs, response: Schema
+) -> Callable[[Callable[[Session, A], object]], Callable[[ReportRequest[A]], Response]]:
+    """Register a report at `/reports/<name>`. What is decorated makes it: the rows of its `items`, or all its parts.
+
+    A clinic whose days cannot be reckoned is left out, and the answer says so. Raises 409 `unknown-zone` if it is the
+    one that is asked for.
+    """
+
+    def register(make: Callable[[Session, A], object]) -> Callable[[ReportRequest[A]], Response]:
+        @wraps(make, assigned=("__name__", "__doc__"), updated=())
+        def view(wanted: ReportRequest[A]) -> Response:
+            unknown = left_out(wanted.asked.clinic_id)
+            asked = replace(wanted.asked, left_out=frozenset(clinic.id for clinic in unknown))
+            made = make(current_db(), asked)
+            parts = response.dump({"items": made} if isinstance(made, list) else made)
+            if (wanted.format or _preferred_format()) == "csv":
+                return _download(name, wanted, _sheet(response, parts, wanted.separator), unknown)
+            return jsonify({"from": str(asked.first), "to": str(asked.last), **parts, **told(unknown)})
+
+        return routes.view(
+            f"/reports/{name}",
+            permission="reports.read",
+            query=query,
+            response=response,
+            text_types=(CSV,),
+            seconds=SECONDS,
+        )(view)
+
+    return register
+
+
+@_report("utilisation", schemas.UtilisationArgs(), schemas.report_of(schemas.Utilisation))
+def report_utilisation(db: Session, asked: MakeGroupedReport) -> list[utilisation.Utilisation]:
     """Booked minutes of the available ones, by provider or room."""
-    of = {"provider": utilisation.of_providers, "room": utilisation.of_rooms}[args["by"]]
-    return _answer(args, "utilisation", schemas.Utilisation(), of(current_db(), _period(args)))
+    return utilisation.of_rooms(db, asked) if asked.by == "room" else utilisation.of_providers(db, asked)
 
 
-@routes.view(
-    "/reports/no-shows",
-    permission="reports.read",
-    query=schemas.GroupedArgs(),
-    response=_NO_SHOWS,
-    text_types=(CSV,),
-    seconds=SECONDS,
-)
-def report_no_shows(args: dict[str, Any]) -> Response:
+@_report("no-shows", schemas.GroupedArgs(), schemas.report_of(schemas.NoShows))
+def report_no_shows(db: Session, asked: MakeGroupedReport) -> list[reports.NoShows]:
     """Report the no-shows among the appointments that have an outcome."""
-    return _answer(args, "no-shows", schemas.NoShows(), reports.no_shows(current_db(), _period(args), args["by"]))
+    return reports.no_shows(db, asked)
 
 
-@routes.view(
-    "/reports/capacity",
-    permission="reports.read",
-    query=schemas.GroupedArgs(),
-    response=_CAPACITY,
-    text_types=(CSV,),
-    seconds=SECONDS,
-)
-def report_capacity(args: dict[str, Any]) -> Response:
+@_report("capacity", schemas.GroupedArgs(), schemas.report_of(schemas.Capacity))
+def report_capacity(db: Session, asked: MakeGroupedReport) -> list[reports.Capacity]:
     """Report how many of the spots in group sessions were used."""
-    return _answer(args, "capacity", schemas.Capacity(), reports.capacity(current_db(), _period(args), args["by"]))
+    return reports.capacity(db, asked)
 
 
-@routes.view(
-    "/reports/lead-time",
-    permission="reports.read",
-    query=schemas.ReportArgs(),
-    response=_LEAD_TIME,
-    text_types=(CSV,),
-    seconds=SECONDS,
-)
-def report_lead_time(args: dict[str, Any]) -> Response:
+@_report("lead-time", schemas.ReportArgs(), schemas.report_of(schemas.LeadTime))
+def report_lead_time(db: Session, asked: MakeReport) -> list[reports.LeadTime]:
     """Days from booking to start, by service type."""
-    return _answer(args, "lead-time", schemas.LeadTime(), reports.lead_time(current_db(), _period(args)))
+    return reports.lead_time(db, asked)
 
 
-@routes.view(
-    "/reports/packages",
-    permission="reports.read",
-    query=schemas.PackageReportArgs(),
-    response=_PACKAGES,
-    text_types=(CSV,),
-    seconds=SECONDS,
-)
-def report_packages(args: dict[str, Any]) -> Response:
+@_report("packages", schemas.PackageReportArgs(), schemas.PackageReport())
+def report_packages(db: Session, asked: MakePackageReport) -> package_reports.PackageReport:
     """Packages created in the period: what became of them and of their sessions, and how well they could be placed."""
-    period = package_reports.PackagePeriod(**vars(_period(args)), service_type=args["service_type"])
-    parts = _PACKAGES.dump(package_reports.packages(current_db(), period))
-    if _wants_csv(args):
-        return _download(args, "packages", _FIGURE, _figures(parts))
-    return jsonify({"from": str(args["first"]), "to": str(args["last"]), **parts, **told(args["left_out"])})
+    return package_reports.packages(db, asked)
 
 
-def _period(args: dict[str, Any]) -> reports.Period:
-    """The period of a report. What it leaves out is kept for its answer. Raises 409 `unknown-zone`."""
-    args["left_out"] = left_out(args["clinic_id"])
-    unknown = frozenset(clinic.id for clinic in args["left_out"])
-    return reports.Period(args["first"], args["last"], args["clinic_id"], args["provider_id"], unknown)
-
-
-def _answer(args: dict[str, Any], name: str, shape: Schema, rows: list[dict[str, Any]]) -> Response:
-    items = shape.dump(rows, many=True)
-    if _wants_csv(args):
-        return _download(args, name, list(shape.fields), items)
-    return jsonify({"from": str(args["first"]), "to": str(args["last"]), "items": items, **told(args["left_out"])})
+def _sheet(response: Schema, parts: Mapping[str, Any], separator: str) -> bytes:
+    """A report as a table: with a row for each of its items, or for each figure of its parts."""
+    if "items" not in parts:
+        return sheet(_FIGURE, _figures(parts), separator=separator)
+    items = response.fields["items"]
+    assert isinstance(items, fields.List)
+    assert isinstance(items.inner, fields.Nested)
+    return sheet(list(items.inner.schema.fields), parts["items"], separator=separator)
 
 
 def _figures(parts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -121,18 +112,15 @@ def _figures(parts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                     yield {"part": part, **labels, "figure": figure, "value": value}
 
 
-def _wants_csv(args: dict[str, Any]) -> bool:
-    return (args.get("format") or ("csv" if _prefers_csv() else "json")) == "csv"
-
-
-def _download(args: dict[str, Any], name: str, columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Response:
-    response = Response(sheet(columns, items, separator=args["separator"]), content_type=f"{CSV}; charset=utf-8")
-    # a sheet has no spot for a note
-    without = "".join(f"-without-{clinic.code}" for clinic in args["left_out"])
-    file = f"{name}-{args['first']}-{args['last']}{without}.csv"
+def _download(name: str, wanted: ReportRequest[MakeReport], table: bytes, unknown: Sequence[ZonedClinic]) -> Response:
+    response = Response(table, content_type=f"{CSV}; charset=utf-8")
+    # a sheet has no place for a note
+    without = "".join(f"-without-{clinic.code}" for clinic in unknown)
+    file = f"{name}-{wanted.asked.first}-{wanted.asked.last}{without}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     return response
 
 
-def _prefers_csv() -> bool:
-    return request.accept_mimetypes.best_match(["application/json", CSV], "application/json") == CSV
+def _preferred_format() -> str:
+    accepted = request.accept_mimetypes.best_match(["application/json", CSV], "application/json")
+    return "csv" if accepted == CSV else "json"

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -20,12 +21,19 @@ from scheduling.models import CalendarLink, Provider
 _NONE = bytes(32)
 
 
+class NewLink(NamedTuple):
+    """A link with its token, which is known only now."""
+
+    link: CalendarLink
+    token: str
+
+
 def find(db: Session, provider_id: UUID) -> CalendarLink | None:
     """The link of a provider, if there is one."""
     return db.scalar(select(CalendarLink).where(CalendarLink.provider_id == provider_id))
 
 
-def make(db: Session, provider: Provider, *, now: datetime) -> tuple[CalendarLink, str]:
+def make(db: Session, provider: Provider, *, now: datetime) -> NewLink:
     """A new link, and its token, in the place of the one before; the provider's row is locked."""
     context = context_of(db)
     token = f"{context.tenant}.{secrets.token_urlsafe(32)}"
@@ -35,7 +43,7 @@ def make(db: Session, provider: Provider, *, now: datetime) -> tuple[CalendarLin
         db.add(link)
     link.token_hash, link.created_at, link.created_by = _hash(token), now, context.actor
     db.flush()
-    return link, token
+    return NewLink(link, token)
 
 
 def withdraw(db: Session, link: CalendarLink) -> None:

@@ -1,11 +1,11 @@
-"""What becomes of a package after it was made: one session, the rest, the provider, the whole of it.
+"""What becomes of several sessions of a package, or of all of it: shift, substitute, pause, resume, cancel.
 
 Its rows are locked by `operations.package_locks.locked_package`. A session's state is set here before its appointment
 changes: `operations.progress` leaves it as it is then.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from graphlib import CycleError
 from zoneinfo import ZoneInfo
@@ -13,23 +13,19 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
-from jalsa.service.commands import UNSET, value_or
+from jalsa.service.commands import UNSET
 from jalsa.service.errors import InvalidField
 from scheduling import domain, errors
-from scheduling.commands.appointments import BookAppointment, RescheduleParticipant
 from scheduling.commands.package_changes import (
-    CancelPackageSession,
     PausePackage,
     ResumePackage,
-    SchedulePackageSession,
     ShiftPackage,
     SubstituteProvider,
 )
 from scheduling.commands.packages import SchedulePackage
-from scheduling.domain.planning import Occurrence, warnings
-from scheduling.domain.reasons import warning
+from scheduling.domain.planning import Occurrence
 from scheduling.events import packages as package_events
-from scheduling.models import Package, PackageSession, Participant
+from scheduling.models import PackageSession, Participant
 from scheduling.operations import package_planning, participants, sessions, use_cases
 from scheduling.operations.package_period import change_preferences, check_period, check_start
 from scheduling.operations.package_planning import PlanningTask, SchedulingPlan
@@ -38,102 +34,14 @@ from scheduling.operations.package_scheduling import (
     mark_failed,
     placement_at,
     schedule_package,
-    start_schedule,
 )
 from scheduling.operations.placing import qualified_provider
-from scheduling.operations.progress import SUBSTITUTE, assign, change_status, finish, note_provider, unpause
+from scheduling.operations.progress import SUBSTITUTE, assign, cancel_unscheduled, change_status, unpause
 from scheduling.operations.series_edits import Move, in_order
 from scheduling.queries.packages import LockedPackage, occurrence
 from scheduling.timetable.hours import day_of, instant_of, zone_of
 
 Placed = tuple[PackageSession, Participant]
-
-
-def reschedule_package_session(
-    db: Session, held: LockedPackage, number: int, command: RescheduleParticipant, *, now: datetime
-) -> None:
-    """Move the appointment of one session. The change is announced as that of any appointment.
-
-    Raises 404 for the number, 422 and 409 as `use_cases.reschedule_appointment`, `package-paused`, and
-    `invalid-transition` for a session without an appointment.
-    """
-    held.check_open()
-    package_session = held.package_session(number)
-    if package_session.status != "SCHEDULED":
-        raise errors.NoAppointmentToMove
-    participants.lock_booking_facts(db, held.package.patient_id, None)
-    use_cases.reschedule_appointment(db, held.appointments[package_session.id], command, now=now)
-    held.package.change_reason = command.reason
-    db.flush()
-
-
-def schedule_package_session(
-    db: Session, held: LockedPackage, number: int, command: SchedulePackageSession, *, now: datetime
-) -> None:
-    """Book one owed session without an appointment at a given time. It is announced like any appointment.
-
-    Raises 404 for the number, 422 and 409 as `use_cases.book_appointment`, `package-paused`, and
-    `invalid-transition` for a session that does not need to be scheduled.
-    """
-    package, package_session = held.package, held.package_session(number)
-    held.check_open()
-    package_session.check_outstanding()
-    booking = _booking(package, package_session, command)
-    participant = use_cases.book_appointment(db, booking, package_session, now=now).participant
-    change_status(package_session, "SCHEDULED")
-    package_session.scheduling_attempts += 1
-    start_schedule(package)
-    held.appointments[package_session.id] = participant
-    note_provider(db, participant, command.reason, now=now)
-    package.change_reason = command.reason
-    db.flush()
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """What is unusual about the time of the session of that number: a code, and a sentence in English and in Arabic."""
-
-    session_number: int
-    code: str
-    detail: str
-    detail_ar: str
-
-
-def unusual_times(held: LockedPackage, *, now: datetime) -> list[Warned]:
-    """What is unusual about the times of the sessions that are still to come."""
-    gap = held.package.gap_days
-    coming = {package_session.session_number for package_session, _ in held.coming(now)}
-    return [
-        Warned(number, code, warning(code, gap), warning(code, gap, "ar"))
-        for number, code in warnings(held.occurrences(), held.package.clinic.timezone, gap)
-        if number in coming
-    ]
-
-
-def cancel_package_session(
-    db: Session, held: LockedPackage, number: int, command: CancelPackageSession, *, now: datetime
-) -> None:
-    """Give up one session, with its appointment if it has one.
-
-    Completes a package of which nothing is left. Raises 404 for the number; 409 `invalid-transition` for a session
-    that has begun or is over, and for the last of a package of which none has taken place.
-    """
-    package, package_session = held.package, held.package_session(number)
-    held.check_not_over()
-    others = [one for one in held.package_sessions if one is not package_session]
-    if not command.owed and not any(one.outstanding or one.status in ("SCHEDULED", "COMPLETED") for one in others):
-        raise errors.LastOfPackage
-    appointment = dict(held.coming(now)).get(package_session)
-    if appointment:
-        change_status(package_session, "CANCELLED", owed=command.owed)
-        use_cases.cancel_appointment(db, appointment, command.reason, now=now)
-    elif package_session.outstanding and not command.owed:
-        _no_longer_owed(package_session)
-    else:
-        raise errors.CannotBeGivenUp
-    package.change_reason = command.reason
-    db.flush()
-    finish(db, package, now=now)
 
 
 def shift_package(db: Session, held: LockedPackage, command: ShiftPackage, *, now: datetime) -> None:
@@ -199,8 +107,8 @@ def cancel_package(db: Session, held: LockedPackage, reason: str | None, *, now:
     package, coming = held.package, held.coming(now)
     domain.PACKAGE.check(package.status, "CANCELLED")
     for package_session in held.outstanding():
-        _no_longer_owed(package_session)
-    _give_up(db, coming, "CANCELLED", reason, owed=False, now=now)
+        cancel_unscheduled(package_session)
+    _cancel_appointments(db, coming, "CANCELLED", reason, owed=False, now=now)
     package.status, package.cancelled_at = "CANCELLED", now
     package.cancelled_by, package.cancel_reason = context_of(db).actor, reason
     package.change_reason = reason
@@ -221,7 +129,7 @@ def pause_package(db: Session, held: LockedPackage, command: PausePackage, *, no
     zone = package.clinic.timezone
     since = command.from_date or day_of(now, zone)
     placed = [(package_session, p) for package_session, p in held.coming(now) if day_of(p.starts_at, zone) >= since]
-    _give_up(db, placed, "PENDING", command.reason, now=now)
+    _cancel_appointments(db, placed, "PENDING", command.reason, now=now)
     package.paused_at, package.paused_by = now, context_of(db).actor
     package.pause_reason = package.change_reason = command.reason
     db.flush()
@@ -257,27 +165,6 @@ def resume_package(db: Session, held: LockedPackage, command: ResumePackage, *, 
     else:
         change_preferences(package, scheduling, now)
     db.flush()
-
-
-def _booking(package: Package, package_session: PackageSession, command: SchedulePackageSession) -> BookAppointment:
-    """What an appointment is booked from; what is not given is as in the package. Raises 422 problems."""
-    provider_id = value_or(command.provider_id, package_session.provider_id)
-    if provider_id is None:
-        raise InvalidField("provider_id", "Required, because no provider is assigned to the session.")
-    if package.room_required and not package.room_id and command.room_id is UNSET:
-        raise InvalidField(
-            "room_id", "Required, because the package needs a room. Use null for a session without a room."
-        )
-    return BookAppointment(
-        patient_id=package.patient_id,
-        clinic_id=package.clinic_id,
-        provider_id=provider_id,
-        room_id=value_or(command.room_id, package.room_id),
-        service_type=package.service_type.code,
-        starts_at=command.starts_at,
-        duration_minutes=package.session_duration_minutes,
-        override=command.override,
-    )
 
 
 def _numbered(held: LockedPackage, first: int, last: int | None) -> Sequence[PackageSession]:
@@ -384,7 +271,7 @@ def _extend(held: LockedPackage, now: datetime) -> None:
         check_period(package.start_date, package.end_date, package.clinic, now)
 
 
-def _give_up(
+def _cancel_appointments(
     db: Session, placed: Sequence[Placed], status: str, reason: str | None, *, owed: bool = True, now: datetime
 ) -> None:
     """Cancel appointments that one event of the package announces. Their sessions get the state."""
@@ -392,10 +279,3 @@ def _give_up(
         change_status(package_session, status, owed=owed)
     for _, participant in placed:
         use_cases.cancel_appointment(db, participant, reason, announced_with_package=True, now=now)
-
-
-def _no_longer_owed(package_session: PackageSession) -> None:
-    """A session without an appointment is given up."""
-    if package_session.status != "CANCELLED":
-        change_status(package_session, "CANCELLED")
-    package_session.owed = False

@@ -26,8 +26,8 @@ from scheduling.domain.reasons import ANYBODY, ASSIGNED, HOLDS_OTHERS, reason
 from scheduling.errors import PackageConflicts, Unplaced
 from scheduling.models import Package, PackageSession
 from scheduling.operations.placing import active_room, qualified_provider
-from scheduling.queries.planning import PlanningTime, planning_time, qualified, rooms_of
-from scheduling.timetable.free_time import Search
+from scheduling.queries.packages import active_rooms, qualified_providers
+from scheduling.timetable.free_time import Search, candidates_of, free_time
 from scheduling.timetable.hours import PARTS_OF_DAY, TOO_FAR_AHEAD, day_of, last_day, zone_of
 from scheduling.timetable.locks import lock
 
@@ -121,6 +121,18 @@ class SchedulingPlan:
         """Raises 409 `package-conflicts` where a session has no placement."""
         if self.refusals:
             raise PackageConflicts(list(self.refusals.values()))
+
+
+@dataclass(frozen=True)
+class PlanningTime:
+    """The providers who may hold a session of a search, in a fixed order, and the free rooms if one is needed."""
+
+    options: Sequence[ProviderOption]
+    rooms: Rooms | None
+
+    def of(self, provider_id: UUID | None) -> Sequence[ProviderOption]:
+        """The one provider, if it is a choice at all; everybody for None."""
+        return [c for c in self.options if provider_id in (None, c.provider_id)]
 
 
 class AlternativePlacement(NamedTuple):
@@ -280,7 +292,7 @@ def _providers(db: Session, task: PlanningTask) -> set[UUID]:
 
 
 def _everybody(db: Session, package: Package) -> set[UUID]:
-    return qualified(db, package.service_type.discipline, package.clinic_id)
+    return qualified_providers(db, package.service_type.discipline, package.clinic_id)
 
 
 def _free(
@@ -301,7 +313,9 @@ def _free(
     package = task.package
     needs_room = package.room_required or package.room_id is not None or bool(rooms)
     if locked:
-        named = {package.room_id} if package.room_id else set(rooms_of(db, package.clinic_id)) if needs_room else set()
+        named = (
+            {package.room_id} if package.room_id else set(active_rooms(db, package.clinic_id)) if needs_room else set()
+        )
         lock(db, open_clinics=[package.clinic_id], providers=provider_ids, rooms=named | set(rooms))
     search = Search(
         service_type=package.service_type,
@@ -315,7 +329,24 @@ def _free(
         patient_id=package.patient_id,
         moving=task.moving,
     )
-    return planning_time(db, search, provider_ids)
+    return _planning_time(db, search, provider_ids)
+
+
+def _planning_time(db: Session, search: Search, provider_ids: Collection[UUID]) -> PlanningTime:
+    """The free time of some providers, of the patient, and of the rooms, in the one clinic that is searched.
+
+    Who has no hours there is no choice.
+    """
+    candidates = [c for c in candidates_of(db, search) if c.id in provider_ids]
+    if not candidates:
+        return PlanningTime((), None)
+    clinic = candidates[0].clinic
+    free = free_time(db, search, candidates, (clinic.bounds[0], clinic.bounds[1] + search.length))
+    ordered = sorted(candidates, key=lambda c: (c.name_en, c.id))
+    return PlanningTime(
+        [ProviderOption(c.id, free.of(c)) for c in ordered],
+        Rooms({room.id: free.room(room.id) for room in clinic.rooms}) if search.needs_room else None,
+    )
 
 
 def _preferred(written: str | None) -> time | str | None:

@@ -126,6 +126,13 @@ def change_status(package_session: PackageSession, status: str, *, owed: bool = 
     )
 
 
+def cancel_unscheduled(package_session: PackageSession) -> None:
+    """Cancel a session without an appointment that is no longer owed."""
+    if package_session.status != "CANCELLED":
+        change_status(package_session, "CANCELLED")
+    package_session.owed = False
+
+
 def _begin(db: Session, package: Package, now: datetime) -> None:
     """A package goes on from its first outcome, and again from one that it was completed without."""
     reopened = package.status == "COMPLETED"

@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from graphlib import CycleError
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.service.commands import value_or
 from jalsa.service.errors import Conflict, InvalidFields
 from scheduling import errors
+from scheduling.commands.absences import CANCEL, KEEP, MOVE, SUBSTITUTE, ApplyProposals, ChangeAffectedSession
 from scheduling.commands.placements import NewPlacement
 from scheduling.errors import Refused
 from scheduling.events.packages import RESCHEDULED, SUBSTITUTED
@@ -28,11 +29,8 @@ from scheduling.timetable.conflicts import clashes, conflicts
 from scheduling.timetable.intervals import overlaps
 from scheduling.timetable.locks import lock_placements
 
-ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"
 #: What an item names unless it takes what is proposed.
-NAMED = {SUBSTITUTE: "provider_id", MOVE: "starts_at"}
-#: What an item may name of a session's placement.
-PLACE = frozenset({"provider_id", "starts_at", "room_id"})
+_NAMED = {SUBSTITUTE: "provider_id", MOVE: "starts_at"}
 
 
 @dataclass(frozen=True)
@@ -40,19 +38,13 @@ class _Item:
     """What is asked for a session, by the item's index in the list, and its live participants by patient."""
 
     index: int
-    asked: Mapping[str, Any]
+    asked: ChangeAffectedSession
     session: ClinicalSession
     spots: Mapping[UUID, UUID]
 
     def has(self, action: str) -> bool:
         """Whether that is what is asked for."""
-        return bool(self.asked["action"] == action)
-
-    @property
-    def as_proposed(self) -> bool:
-        """Whether it takes what is proposed."""
-        name = NAMED.get(self.asked["action"])
-        return name is not None and name not in self.asked
+        return self.asked.action == action
 
     def refused(self, starts_at: datetime, error: Conflict) -> Refused:
         """Why nothing comes of it."""
@@ -76,7 +68,7 @@ class _Move(Move):
         return placement.provider.id == there.provider_id or same_room or same_patient
 
 
-def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, now: datetime) -> list[ClinicalSession]:
+def apply(db: Session, absence: TimeOff | Closure, command: ApplyProposals, *, now: datetime) -> list[ClinicalSession]:
     """Substitute, move, cancel or keep sessions that an absence hits, whose row is locked; returns them as listed.
 
     An item that does not say by whom, or when, takes what is proposed as things stand; what it does not name either
@@ -85,7 +77,7 @@ def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, n
     Raises the 422 of those, by item; 409 `absence-conflicts` with all `conflicts` of all, of which `not-affected`,
     `no-proposal` and `change-of-places` are its own.
     """
-    items = _held(db, data["items"])
+    items = _held(db, command.items)
     wanted, refusals = _wanted(db, absence, items, now)
     lock_placements(db, [placement for _, placement in wanted if placement])
     leaving = [item.session.id for item in items if not item.has(KEEP)]
@@ -96,7 +88,7 @@ def apply(db: Session, absence: TimeOff | Closure, data: Mapping[str, Any], *, n
         if len(package_sessions) > 1
     }
     announced = {one.id for package_sessions in told.values() for one in package_sessions}
-    substituted = _carry_out(db, wanted, refusals, leaving, data, announced, now)
+    substituted = _carry_out(db, wanted, refusals, leaving, command, announced, now)
     for package_id, package_sessions in told.items():
         cause = (
             SUBSTITUTED
@@ -113,23 +105,22 @@ def _carry_out(
     wanted: Sequence[tuple[_Item, Placement | None]],
     refusals: list[Refused],
     leaving: Sequence[UUID],
-    data: Mapping[str, Any],
+    command: ApplyProposals,
     announced: Collection[UUID],
     now: datetime,
 ) -> set[UUID]:
     """Check, cancel and move, under their locks; returns the sessions that keep their time. Raises the 409."""
-    override = data.get("override")
     moves: list[_Move] = []
     for item, placement in wanted:
         if placement:
             found = [*conflicts(db, placement, leaving), *(c for m in moves for c in clashes(placement, m.placement))]
-            against: list[Conflict] = [*unresolved_conflicts(found, override)]
+            against: list[Conflict] = [*unresolved_conflicts(found, command.override)]
             against += _busy_patients(db, item, placement, moves, leaving)
             refusals += [item.refused(placement.starts_at, error) for error in against]
             if not against:
-                overridden = apply_override(found, override)
+                overridden = apply_override(found, command.override)
                 moves.append(_Move(session=item.session, placement=placement, item=item, overridden=overridden))
-        elif item.has(CANCEL) and (error := _cancel(db, item.session, data.get("reason"), announced, now)):
+        elif item.has(CANCEL) and (error := _cancel(db, item.session, command.reason, announced, now)):
             refusals.append(item.refused(item.session.starts_at, error))
     if refusals:
         raise errors.AbsenceConflicts(refusals)
@@ -140,29 +131,29 @@ def _carry_out(
             move.session,
             move.placement,
             move.overridden,
-            reason=data.get("reason"),
-            override=override,
+            reason=command.reason,
+            override=command.override,
             announced_with_package=announced,
             now=now,
         )
     return keep
 
 
-def _held(db: Session, asked: Sequence[Mapping[str, Any]]) -> list[_Item]:
+def _held(db: Session, asked: Sequence[ChangeAffectedSession]) -> list[_Item]:
     """The sessions of a list, locked with all their patients, and the packages that lose appointments.
 
     Raises 422 for a session that does not exist.
     """
-    ids = [each["session_id"] for each in asked]
+    ids = [each.session_id for each in asked]
     lock_patients(db, participant_records.live_patients(db, ids))
     lock_sessions(db, ids)
-    lock_packages(db, [each["session_id"] for each in asked if each["action"] == CANCEL])
+    lock_packages(db, [each.session_id for each in asked if each.action == CANCEL])
     found = {session.id: session for session in session_records.find_sessions(db, ids)}
     for index, session_id in enumerate(ids):
         if session_id not in found:
             raise _invalid(index, {"session_id": ["There is no such session."]})
     taken = spots(db, ids)
-    return [_Item(n, each, found[each["session_id"]], taken[each["session_id"]]) for n, each in enumerate(asked)]
+    return [_Item(n, each, found[each.session_id], taken[each.session_id]) for n, each in enumerate(asked)]
 
 
 def _wanted(
@@ -171,14 +162,14 @@ def _wanted(
     """The items that can be done, each with its new placement if it has one, and the refusals of the others."""
     hit = affected_sessions.sessions_hit(db, absence)
     proposals: Mapping[UUID, Proposal] = {}
-    if any(item.as_proposed for item in items):
+    if any(item.asked.as_proposed for item in items):
         proposals = propose(db, absence, hit, now=now)
     affected = {row.id for row in hit}
     wanted, refusals = [], []
     for item in items:
         try:
             _check_affected(item.session, affected, now)
-            placement = _place(db, item, proposals, now) if item.asked["action"] in NAMED else None
+            placement = _place(db, item, proposals, now) if item.asked.action in _NAMED else None
             if placement:
                 sessions.check_settled(db, item.session, placement, now=now)
         except Conflict as error:
@@ -196,29 +187,32 @@ def _check_affected(session: ClinicalSession, affected: Collection[UUID], now: d
 
 
 def _place(db: Session, item: _Item, proposals: Mapping[UUID, Proposal], now: datetime) -> Placement:
-    named = {name: value for name, value in item.asked.items() if name in PLACE}
-    if item.as_proposed:
-        named = {**_proposed(item, proposals.get(item.session.id)), **named}
+    wanted = NewPlacement(
+        provider_id=item.asked.provider_id, starts_at=item.asked.starts_at, room_id=item.asked.room_id
+    )
+    if item.asked.as_proposed:
+        wanted = _as_proposed(item, wanted, proposals.get(item.session.id))
     try:
-        placement = new_placement(db, item.session, NewPlacement(**named), now=now)
+        placement = new_placement(db, item.session, wanted, now=now)
     except InvalidFields as error:
         raise _invalid(item.index, error.errors) from None
     if sessions.is_there(item.session, placement):
         raise _invalid(
-            item.index, {NAMED[item.asked["action"]]: ["The session already has this time, provider and room."]}
+            item.index, {_NAMED[item.asked.action]: ["The session already has this time, provider and room."]}
         )
     return placement
 
 
-def _proposed(item: _Item, proposal: Proposal | None) -> dict[str, Any]:
+def _as_proposed(item: _Item, wanted: NewPlacement, proposal: Proposal | None) -> NewPlacement:
+    """What is proposed, where nothing else is wanted."""
     slot = proposal and (proposal.substitute if item.has(SUBSTITUTE) else proposal.new_slot)
     if not slot:
         raise errors.NoSubstitute if item.has(SUBSTITUTE) else errors.NoNewSlot
-    return {
-        "provider_id": slot.provider.id,
-        "starts_at": slot.starts_at,
-        "room_id": slot.room.id if slot.room else None,
-    }
+    return NewPlacement(
+        provider_id=value_or(wanted.provider_id, slot.provider.id),
+        starts_at=value_or(wanted.starts_at, slot.starts_at),
+        room_id=value_or(wanted.room_id, slot.room.id if slot.room else None),
+    )
 
 
 def _busy_patients(
@@ -255,6 +249,6 @@ def _in_order(moves: Sequence[_Move]) -> list[_Move]:
         raise errors.AbsenceConflicts(refusals) from None
 
 
-def _invalid(index: int, fields: Mapping[str, Any]) -> InvalidFields:
+def _invalid(index: int, fields: Mapping[str, object]) -> InvalidFields:
     """The invalid fields of one item, as the schema tells its own."""
     return InvalidFields({"items": {str(index): fields}})

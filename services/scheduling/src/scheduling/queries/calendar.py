@@ -4,13 +4,13 @@ The calendar comes as JSON from the database: neither records nor schemas are ma
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, not_, select, text
+from sqlalchemy import not_, select, text
 from sqlalchemy.orm import Session
 
 from scheduling.domain import MAX_MINUTES
@@ -19,6 +19,9 @@ from scheduling.timetable.hours import WorkingHours, day_of, open_intervals
 from scheduling.timetable.intervals import Interval
 from scheduling.timetable.statements import times_overlap
 from scheduling.timetable.weeks import working_weeks
+
+#: What JSON can say.
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 _LONGEST = timedelta(minutes=MAX_MINUTES)
 
@@ -53,9 +56,13 @@ def session_ids(db: Session, window: Window) -> list[UUID]:
         ClinicalSession.starts_at > window.starts_at - _LONGEST,
         times_overlap(ClinicalSession.starts_at, ClinicalSession.ends_at, (window.starts_at, window.ends_at)),
     )
-    for name in ("clinic_id", "provider_id", "room_id"):
-        if getattr(window, name):
-            query = query.where(getattr(ClinicalSession, name) == getattr(window, name))
+    for column, wanted in (
+        (ClinicalSession.clinic_id, window.clinic_id),
+        (ClinicalSession.provider_id, window.provider_id),
+        (ClinicalSession.room_id, window.room_id),
+    ):
+        if wanted:
+            query = query.where(column == wanted)
     found = list(db.scalars(query.where(ClinicalSession.live)))
     if window.with_cancelled:
         found += db.scalars(query.where(not_(ClinicalSession.live)))
@@ -118,9 +125,9 @@ def calendar(db: Session, window: Window) -> str:
         "from": _json(window.starts_at),
         "to": _json(window.ends_at),
         "clinics": [{name: _json(getattr(clinic, name)) for name in _CLINIC} for clinic in window.clinics],
-        "rooms": [_shown(row) for row in db.execute(_ROOMS, clinics)],
+        "rooms": [_shown(row._asdict()) for row in db.execute(_ROOMS, clinics)],
         "providers": _providers(db, window, sessions.providers or ()),
-        "closures": [_shown(row) for row in db.execute(_CLOSURES, {**clinics, **days})],
+        "closures": [_shown(row._asdict()) for row in db.execute(_CLOSURES, {**clinics, **days})],
     }
     return f'{json.dumps(beside)[:-1]}, "sessions": {sessions.shown}}}'
 
@@ -151,14 +158,34 @@ _FEED = text("""
 """)
 
 
-def feed(db: Session, provider: Provider, starts_at: datetime, ends_at: datetime) -> Sequence[Row[Any]]:
-    """A provider's sessions, also those that were cancelled, in the order of their start. Of participants, the number.
+class FeedSession(NamedTuple):
+    """A session as a provider's feed shows it. Instants are UTC; of its participants it has the number alone.
 
     `changed_at` is when last something changed that is shown of the session, its names included; `sequence` rises
     whenever it is moved or cancelled.
     """
+
+    id: UUID
+    session_number: str
+    session_type: str
+    status: str
+    starts_at: datetime
+    ends_at: datetime
+    max_capacity: int
+    sequence: int
+    service_en: str
+    service_ar: str
+    room: str | None
+    clinic_en: str
+    clinic_ar: str
+    taken: int
+    changed_at: datetime
+
+
+def feed(db: Session, provider: Provider, starts_at: datetime, ends_at: datetime) -> list[FeedSession]:
+    """A provider's sessions, also those that were cancelled, in the order of their start."""
     window = Window(starts_at=starts_at, ends_at=ends_at, clinics=(), provider_id=provider.id, with_cancelled=True)
-    return db.execute(_FEED, {"ids": session_ids(db, window)}).all()
+    return [FeedSession(*row) for row in db.execute(_FEED, {"ids": session_ids(db, window)})]
 
 
 # The provider's mark among those of rosters is of what left the calendar.
@@ -170,33 +197,33 @@ _CHANGED = text("""
 """)
 
 
-def feed_changed_at(db: Session, provider: Provider, sessions: Sequence[Row[Any]]) -> datetime:
+def feed_changed_at(db: Session, provider: Provider, sessions: Sequence[FeedSession]) -> datetime:
     """When last something changed in a provider's feed, of which these are the sessions; also when one left it."""
     own: datetime = db.execute(_CHANGED, {"id": str(provider.id)}).scalar_one()
     changed: list[datetime] = [own, *(session.changed_at for session in sessions)]
     return max(changed)
 
 
-def _providers(db: Session, window: Window, with_sessions: Collection[UUID]) -> list[dict[str, Any]]:
+def _providers(db: Session, window: Window, with_sessions: Collection[UUID]) -> list[Json]:
     """Those who work in the clinic, and those who have sessions in the window; or the one who is asked for."""
-    asked: dict[str, Any] = {"ids": list(with_sessions), "clinic": window.clinic_id}
+    asked: dict[str, object] = {"ids": list(with_sessions), "clinic": window.clinic_id}
     if window.provider_id:
         asked = {"ids": [window.provider_id], "clinic": None}
     rows = db.execute(_PROVIDERS, asked).all()
     ids = [row.id for row in rows]
     hours = working_weeks(db, ids)
-    away: dict[UUID, list[dict[str, Any]]] = {provider_id: [] for provider_id in ids}
+    away: dict[UUID, list[Json]] = {provider_id: [] for provider_id in ids}
     bounds = {"providers": ids, "starts": window.starts_at, "ends": window.ends_at}
     for row in db.execute(_TIME_OFF, bounds):
-        away[row.provider_id].append(_shown(row))
+        away[row.provider_id].append(_shown(row._asdict()))
     return [
-        {**_shown(row), "working_hours": _working_hours(hours[row.id], window), "time_off": away[row.id]}
+        {**_shown(row._asdict()), "working_hours": _working_hours(hours[row.id], window), "time_off": away[row.id]}
         for row in rows
     ]
 
 
-def _working_hours(hours: Sequence[WorkingHours], window: Window) -> list[dict[str, Any]]:
-    found = []
+def _working_hours(hours: Sequence[WorkingHours], window: Window) -> list[Json]:
+    found: list[Json] = []
     for clinic in window.clinics:
         for interval in open_intervals(hours, clinic.id, clinic.timezone, *_local_days(window, clinic)):
             start, end = window.part_of(*interval)
@@ -215,14 +242,15 @@ def _days(window: Window) -> dict[str, date]:
     return {"first_day": min(first for first, _ in days), "last_day": max(last for _, last in days)}
 
 
-def _shown(row: Row[Any]) -> dict[str, Any]:
-    return {name: _json(value) for name, value in row._mapping.items()}
+def _shown(row: Mapping[str, object]) -> dict[str, Json]:
+    return {name: _json(value) for name, value in row.items()}
 
 
-def _json(value: Any) -> Any:
+def _json(value: object) -> Json:
     """A database value as JSON has it; instants as everywhere, in UTC with `Z`."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, UUID | date):
         return str(value)
+    assert value is None or isinstance(value, str | int)
     return value

@@ -1,11 +1,11 @@
 """Every change of a record, from the audit log, in order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 #: The tables by the kind of their records, as the history is asked for and shows it.
@@ -60,7 +60,9 @@ _WITH_A_REASON = ("reschedule_count", "corrected_at", "started_at", "completed_b
 # A union, because each branch then finds its rows by the log's index. `later`: what the same request made of the same
 # record in its next step, which may be where the reason is.
 _CHANGES = text("""
-    SELECT changed.*, (SELECT next.after FROM audit_log next
+    SELECT changed.id, changed.at, changed.actor, changed.request_id, changed.table_name, changed.row_id,
+           changed.action, changed.before, changed.after,
+           (SELECT next.after FROM audit_log next
                        WHERE next.table_name = changed.table_name AND next.row_id = changed.row_id
                          AND next.id > changed.id AND next.request_id = changed.request_id
                        ORDER BY next.id LIMIT 1) AS later
@@ -97,9 +99,25 @@ _KNOWN = text("SELECT EXISTS (SELECT FROM audit_log WHERE table_name = :table AN
 _SETTINGS = text("SELECT id FROM settings")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """A row of the audit log: a record before and after a change, as JSON, and after the same request's next step."""
+
+    id: int
+    at: datetime
+    actor: str
+    request_id: str
+    table_name: str
+    row_id: str
+    action: str
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
+    later: Mapping[str, object] | None
+
+
 def changes(
     db: Session, kind: str, record_id: UUID, *, after: int, limit: int, include: str | None = None
-) -> Sequence[Row[Any]]:
+) -> list[AuditEntry]:
     """The audit log's rows of a record and its parts, in order, after a given one.
 
     `include`, one of `INCLUDED`: of a session, also those of its present and former participants;
@@ -118,7 +136,7 @@ def changes(
         "after": after,
         "limit": limit,
     }
-    return db.execute(_CHANGES, asked).all()
+    return [AuditEntry(**row) for row in db.execute(_CHANGES, asked).mappings()]
 
 
 def is_known(db: Session, kind: str, record_id: UUID) -> bool:
@@ -137,11 +155,11 @@ class Difference:
     """A field that changed. What was created had nothing before; what was removed has nothing after."""
 
     field: str
-    before: Any
-    after: Any
+    before: object
+    after: object
 
 
-def differences(row: Row[Any]) -> list[Difference]:
+def differences(row: AuditEntry) -> list[Difference]:
     """What a change did to the fields that say something to a reader."""
     before, after = row.before or {}, row.after or {}
     return [
@@ -151,22 +169,22 @@ def differences(row: Row[Any]) -> list[Difference]:
     ]
 
 
-def reason(row: Row[Any]) -> tuple[str, str] | None:
+def reason(row: AuditEntry) -> tuple[str, str] | None:
     """Why a change was made, where somebody said so: a reason that came with it, or with the request's next step.
 
     It comes with the name of the column in which it stands.
     """
     given = _new_reason(row.before or {}, row.after or {})
     if given is None and row.action == "UPDATE":
-        given = _new_reason(row.after, row.later or {})
+        given = _new_reason(row.after or {}, row.later or {})
     return given
 
 
-def _new_reason(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, str] | None:
+def _new_reason(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, str] | None:
     """A reason that is there now and was not before; rescheduling for the same reason twice is a reason twice."""
     again = any(before.get(name) != after.get(name) for name in _WITH_A_REASON)
     for name in REASONS:
-        given: str | None = after.get(name)
-        if given and (given != before.get(name) or (again and name == "change_reason")):
+        given = after.get(name)
+        if isinstance(given, str) and given and (given != before.get(name) or (again and name == "change_reason")):
             return name, given
     return None

@@ -4,102 +4,189 @@ A package belongs to the local day of its clinic on which it was created. All is
 appointments as they are now.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Date, Select, Subquery, case, cast, func, select
+from sqlalchemy import ColumnElement, Date, Subquery, Text, case, cast, func, select
 from sqlalchemy.orm import Session
 
+from scheduling.commands.reports import MakePackageReport
 from scheduling.domain import PACKAGE
 from scheduling.models import Clinic, ClinicalSession, Package, PackageSession, Participant, Provider, ServiceType
-from scheduling.queries.reports import Period, percent
+from scheduling.queries.reports import Named, percent
 
 #: How many of the most common services a report names.
 MAX_SERVICES = 20
 
 
-@dataclass(frozen=True)
-class PackagePeriod(Period):
-    """Of the packages created on these days, those of a clinic, of a service type, or with a session of a provider."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The figures of all packages of a report together. A percentage or a mean of nothing is None."""
 
-    service_type: str | None = None
+    packages: int
+    completed_percent: float | None
+    sessions: int
+    completed_sessions: int
+    completed_sessions_percent: float | None
+    mean_sessions: float | None
+    mean_completed_sessions: float | None
+    tried_sessions: int
+    placed_sessions: int
+    placed_percent: float | None
+    placed_at_first_attempt_sessions: int
+    placed_at_first_attempt_percent: float | None
 
 
-def packages(db: Session, period: PackagePeriod) -> dict[str, Any]:
-    """The report: `totals`, and the rows `by_status`, `failures`, `service_types`, `providers`.
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """How many packages have a status."""
 
-    A percentage or a mean of nothing is None.
-    """
-    chosen = _chosen(period)
-    made = {row.status: row for row in db.execute(_statuses(chosen))}
-    outcomes = db.execute(_outcomes(chosen)).all()
-    by_status = {status: made[status].packages if status in made else 0 for status in PACKAGE.states}
-    count, sessions = sum(by_status.values()), sum(row.sessions for row in made.values())
-    completed, tried, placed, first = (
-        sum(getattr(row, name) for row in outcomes)
-        for name in ("completed", "tried", "placed", "placed_at_first_attempt")
+    key: str
+    packages: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCount:
+    """How many sessions are FAILED for a reason, which is a code."""
+
+    key: str | None
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePackages(Named):
+    """How many packages are of a service type, and how many sessions they have."""
+
+    packages: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSessions(Named):
+    """The appointments of packages that a provider holds or held, by what became of them."""
+
+    scheduled_sessions: int
+    completed_sessions: int
+    missed_sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageReport:
+    """The report, with every status, and the commonest of failures, service types and providers first."""
+
+    totals: Totals
+    by_status: Sequence[StatusCount]
+    failures: Sequence[FailureCount]
+    service_types: Sequence[ServicePackages]
+    providers: Sequence[ProviderSessions]
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """Packages of a status, and the sessions that they have."""
+
+    packages: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """Sessions that have one failure code, or none: how many of them came to what."""
+
+    code: str | None
+    completed: int
+    failed: int
+    tried: int
+    placed: int
+    placed_at_first_attempt: int
+
+
+def packages(db: Session, asked: MakePackageReport) -> PackageReport:
+    """What became of the packages that were created in the period, and of their sessions."""
+    chosen = _chosen(asked)
+    made, outcomes = _sizes(db, chosen), _outcomes(db, chosen)
+    by_status = [StatusCount(status, made[status].packages if status in made else 0) for status in PACKAGE.states]
+    return PackageReport(
+        totals=_totals(made, outcomes),
+        by_status=by_status,
+        failures=[FailureCount(each.code, each.failed) for each in outcomes if each.failed],
+        service_types=_services(db, chosen),
+        providers=_providers(db, chosen),
     )
-    return {
-        "totals": {
-            "packages": count,
-            "completed_percent": _percent(by_status["COMPLETED"], by_status["COMPLETED"] + by_status["CANCELLED"]),
-            "sessions": sessions,
-            "completed_sessions": completed,
-            "completed_sessions_percent": _percent(completed, sessions),
-            "mean_sessions": _mean(sessions, count),
-            "mean_completed_sessions": _mean(completed, count),
-            "tried_sessions": tried,
-            "placed_sessions": placed,
-            "placed_percent": _percent(placed, tried),
-            "placed_at_first_attempt_sessions": first,
-            "placed_at_first_attempt_percent": _percent(first, tried),
-        },
-        "by_status": [{"key": status, "packages": number} for status, number in by_status.items()],
-        "failures": [{"key": row.code, "sessions": row.failed} for row in outcomes if row.failed],
-        "service_types": db.execute(_services(chosen)).all(),
-        "providers": db.execute(_providers(chosen)).all(),
-    }
 
 
-def _chosen(period: PackagePeriod) -> Subquery:
+def _totals(made: Mapping[str, _Size], outcomes: Sequence[_Outcome]) -> Totals:
+    count, sessions = sum(each.packages for each in made.values()), sum(each.sessions for each in made.values())
+    over = {status: made[status].packages for status in ("COMPLETED", "CANCELLED") if status in made}
+    completed, tried = sum(each.completed for each in outcomes), sum(each.tried for each in outcomes)
+    placed, first = (
+        sum(each.placed for each in outcomes),
+        sum(each.placed_at_first_attempt for each in outcomes),
+    )
+    return Totals(
+        packages=count,
+        completed_percent=_percent(over.get("COMPLETED", 0), sum(over.values())),
+        sessions=sessions,
+        completed_sessions=completed,
+        completed_sessions_percent=_percent(completed, sessions),
+        mean_sessions=_mean(sessions, count),
+        mean_completed_sessions=_mean(completed, count),
+        tried_sessions=tried,
+        placed_sessions=placed,
+        placed_percent=_percent(placed, tried),
+        placed_at_first_attempt_sessions=first,
+        placed_at_first_attempt_percent=_percent(first, tried),
+    )
+
+
+def _chosen(asked: MakePackageReport) -> Subquery:
     """The packages that the report is of; the bounds are for the index alone."""
-    earliest, latest = period.bounds
+    earliest, latest = asked.bounds
     day = cast(func.local_time(Clinic.timezone, Package.created_at), Date)
     query = (
         select(Package.id, Package.status, Package.service_type_id, Package.total_sessions)
         .join(Package.clinic)
-        .where(Package.created_at >= earliest, Package.created_at < latest, day.between(period.first, period.last))
+        .where(Package.created_at >= earliest, Package.created_at < latest, day.between(asked.first, asked.last))
     )
-    if period.clinic_id:
-        query = query.where(Package.clinic_id == period.clinic_id)
-    if period.service_type:
-        query = query.where(Package.service_type.has(ServiceType.code == period.service_type))
-    if period.provider_id:
-        theirs = select(PackageSession.id).where(PackageSession.provider_id == period.provider_id)
+    if asked.clinic_id:
+        query = query.where(Package.clinic_id == asked.clinic_id)
+    if asked.service_type:
+        query = query.where(Package.service_type.has(ServiceType.code == asked.service_type))
+    if asked.provider_id:
+        theirs = select(PackageSession.id).where(PackageSession.provider_id == asked.provider_id)
         query = query.where(theirs.where(PackageSession.package_id == Package.id).exists())
     return query.subquery("chosen")
 
 
-def _statuses(chosen: Subquery) -> Select[Any]:
-    return select(chosen.c.status, *_sizes(chosen)).group_by(chosen.c.status)
+def _sizes(db: Session, chosen: Subquery) -> dict[str, _Size]:
+    """How many packages are in each status, and how many sessions they have."""
+    query = select(chosen.c.status, *_counted(chosen)).group_by(chosen.c.status)
+    return {status: _Size(packages, sessions) for status, packages, sessions in db.execute(query)}
 
 
-def _services(chosen: Subquery) -> Select[Any]:
+def _services(db: Session, chosen: Subquery) -> list[ServicePackages]:
     kind = chosen.c.service_type_id
-    counted = select(kind, *_sizes(chosen)).group_by(kind).subquery("counted")
-    return (
-        select(*_named(ServiceType, ServiceType.code), counted.c.packages, counted.c.sessions)
+    counted = select(kind, *_counted(chosen)).group_by(kind).subquery("counted")
+    query = (
+        select(
+            ServiceType.code.label("key"),
+            ServiceType.name_en,
+            ServiceType.name_ar,
+            counted.c.packages,
+            counted.c.sessions,
+        )
         .join(counted, counted.c.service_type_id == ServiceType.id)
         .order_by(counted.c.packages.desc(), counted.c.sessions.desc(), ServiceType.code)
         .limit(MAX_SERVICES)
     )
+    return [ServicePackages(**row) for row in db.execute(query).mappings()]
 
 
-def _sizes(chosen: Subquery) -> list[Any]:
+def _counted(chosen: Subquery) -> list[ColumnElement[int]]:
     return [func.count().label("packages"), func.sum(chosen.c.total_sessions).label("sessions")]
 
 
-def _outcomes(chosen: Subquery) -> Select[Any]:
+def _outcomes(db: Session, chosen: Subquery) -> list[_Outcome]:
     """How many sessions are completed or failed, and were tried and placed, by the reason for which they are FAILED.
 
     An attempt that succeeds makes an appointment: where there are fewer of these than attempts, one has failed.
@@ -117,17 +204,18 @@ def _outcomes(chosen: Subquery) -> Select[Any]:
         "placed": placed,
         "placed_at_first_attempt": placed & (appointments >= attempts),
     }
-    code: Any = PackageSession.scheduling_error_code.label("code")
+    code = PackageSession.scheduling_error_code.label("code")
     counted = [func.count().filter(condition).label(name) for name, condition in counts.items()]
-    return (
+    query = (
         select(code, *counted)
         .join(chosen, chosen.c.id == PackageSession.package_id)
         .group_by(code)
         .order_by(counted[1].desc(), code)
     )
+    return [_Outcome(**row) for row in db.execute(query).mappings()]
 
 
-def _providers(chosen: Subquery) -> Select[Any]:
+def _providers(db: Session, chosen: Subquery) -> list[ProviderSessions]:
     outcomes = {
         "scheduled_sessions": ("BOOKED", "CONFIRMED", "ARRIVED"),
         "completed_sessions": ("ATTENDED",),
@@ -144,15 +232,17 @@ def _providers(chosen: Subquery) -> Select[Any]:
         .group_by(ClinicalSession.provider_id)
         .subquery("counted")
     )
-    return (
-        select(*_named(Provider, Provider.id), *(counted.c[name] for name in outcomes))
+    query = (
+        select(
+            cast(Provider.id, Text).label("key"),
+            Provider.name_en,
+            Provider.name_ar,
+            *(counted.c[name] for name in outcomes),
+        )
         .join(counted, counted.c.provider_id == Provider.id)
         .order_by(counted.c.all.desc(), Provider.name_en, Provider.id)
     )
-
-
-def _named(kind: Any, key: Any) -> list[Any]:
-    return [key.label("key"), kind.name_en, kind.name_ar]
+    return [ProviderSessions(**row) for row in db.execute(query).mappings()]
 
 
 def _percent(part: int, whole: int) -> float | None:

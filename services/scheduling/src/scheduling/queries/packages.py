@@ -1,4 +1,7 @@
-"""Packages as they are read: their sessions with their appointments, and their progress, which is always counted."""
+"""Packages as they are read: their sessions with their appointments, and their progress, which is always counted.
+
+Also who may hold their sessions, and where.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +17,16 @@ from scheduling import errors
 from scheduling.commands.packages import FindPackages
 from scheduling.domain import LIVE_PARTICIPANT, UPCOMING_STATUSES
 from scheduling.domain.planning import Occurrence
-from scheduling.models import ClinicalSession, Package, PackageSession, Participant, ServiceType
+from scheduling.models import (
+    ClinicalSession,
+    Package,
+    PackageSession,
+    Participant,
+    Provider,
+    ProviderClinic,
+    Room,
+    ServiceType,
+)
 
 
 @dataclass(frozen=True)
@@ -226,3 +238,15 @@ _ASSIGNMENTS = text("""
 def assignments(db: Session, package_id: UUID) -> list[RecordedAssignment]:
     """Who each session was assigned to, one after the other."""
     return [RecordedAssignment(*row) for row in db.execute(_ASSIGNMENTS, {"package": package_id})]
+
+
+def qualified_providers(db: Session, discipline: str, clinic_id: UUID) -> set[UUID]:
+    """The active providers of a discipline who work in a clinic."""
+    works_there = select(ProviderClinic.provider_id).where(ProviderClinic.clinic_id == clinic_id)
+    query = select(Provider.id).where(Provider.active, Provider.discipline == discipline, Provider.id.in_(works_there))
+    return set(db.scalars(query))
+
+
+def active_rooms(db: Session, clinic_id: UUID) -> Sequence[UUID]:
+    """The active rooms of a clinic."""
+    return db.scalars(select(Room.id).where(Room.clinic_id == clinic_id, Room.active)).all()

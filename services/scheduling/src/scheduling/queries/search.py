@@ -6,7 +6,7 @@ What people take for the same spelling is the same (`jalsa.service.folding`), an
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Date, and_, cast, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -15,8 +15,9 @@ from jalsa.service.folding import fold, words
 from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Room, ServiceType
 
 _DAY = timedelta(days=1)
+_Named = type[Provider | Clinic | Room | ServiceType]
 #: What has a name that belongs to a session, by the session's column.
-_NAMED: tuple[tuple[InstrumentedAttribute[Any], Any], ...] = (
+_NAMED: tuple[tuple[InstrumentedAttribute[UUID] | InstrumentedAttribute[UUID | None], _Named], ...] = (
     (ClinicalSession.provider_id, Provider),
     (ClinicalSession.clinic_id, Clinic),
     (ClinicalSession.room_id, Room),

@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from jalsa.http import PageArgs
 from jalsa.http.fields import DayOrInstant, Instant, Name
 from jalsa.service.errors import Message
+from scheduling.commands.availability import FindFreeTimes
 from scheduling.domain import MAX_MINUTES
 from scheduling.http.schemas.setup import WallTime
 from scheduling.timetable.hours import PARTS_OF_DAY
@@ -16,6 +17,8 @@ MAX_DAYS = 92
 
 
 class AvailabilityArgs(PageArgs):
+    into = FindFreeTimes
+
     service_type = Name(max=20, required=True, metadata={"description": "A service type's code"})
     clinic_id = fields.UUID(load_default=None, metadata={"description": "Any clinic if absent"})
     provider_id = fields.UUID(

@@ -5,10 +5,11 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http.fields import FreeText, Instant
+from jalsa.service.commands import Loaded
+from scheduling.commands.absences import ACTIONS, CANCEL, KEEP, SUBSTITUTE, ApplyProposals, ChangeAffectedSession
 from scheduling.http.schemas.availability import SlotProvider, SlotRoom
 from scheduling.http.schemas.sessions import Override, SessionAnswer
 from scheduling.http.schemas.setup import Affected, ClosureAnswer, TimeOffAnswer
-from scheduling.operations.proposals import ACTIONS, CANCEL, KEEP, PLACE, SUBSTITUTE
 from scheduling.queries.proposals import MAX_DAYS, MAX_PROPOSALS
 
 
@@ -73,7 +74,13 @@ class ProposalsAnswer(Schema):
     )
 
 
-class ApplyItem(Schema):
+#: What an item may name of a session's placement.
+_PLACEMENT = frozenset({"provider_id", "starts_at", "room_id"})
+
+
+class ApplyItem(Loaded):
+    into = ChangeAffectedSession
+
     session_id = fields.UUID(required=True)
     action = fields.String(required=True, validate=validate.OneOf(ACTIONS))
     provider_id = fields.UUID(metadata={"description": "For SUBSTITUTE: as proposed if absent. For MOVE: stays"})
@@ -84,20 +91,22 @@ class ApplyItem(Schema):
 
     @validates_schema
     def _fits_its_action(self, data: dict[str, Any], **_: Any) -> None:
-        if data["action"] in (CANCEL, KEEP) and (named := PLACE & set(data)):
+        if data["action"] in (CANCEL, KEEP) and (named := _PLACEMENT & set(data)):
             raise ValidationError("Only for SUBSTITUTE and MOVE.", min(named))
         if data["action"] == SUBSTITUTE and "starts_at" in data:
             raise ValidationError("Only for MOVE, because a substitute takes the session at its own time.", "starts_at")
 
 
-class ApplyBody(Schema):
+class ApplyBody(Loaded):
+    into = ApplyProposals
+
     items = fields.List(fields.Nested(ApplyItem()), required=True, validate=validate.Length(1, MAX_PROPOSALS))
     reason = FreeText(max=500, allow_none=True, load_default=None)
     override = fields.Nested(Override())
 
     @validates_schema
     def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
-        ids = [item["session_id"] for item in data["items"]]
+        ids = [item.session_id for item in data["items"]]
         if len(set(ids)) < len(ids):
             raise ValidationError("A session must not be named twice.", "items")
 

@@ -1,14 +1,19 @@
 """The shapes of what is only read: lists across sessions, the queue, the calendar and its feed, reports, history."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from jalsa.http import PageArgs
 from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words, state
 from jalsa.http.sheets import separator
+from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
 from scheduling.commands.appointments import FindAppointments, FindQueue
+from scheduling.commands.calendar import ReadFeed, ShowCalendar
+from scheduling.commands.history import FindHistory
+from scheduling.commands.reports import MakeGroupedReport, MakePackageReport, MakeReport
 from scheduling.domain import GROUP, INDIVIDUAL, PACKAGE, PARTICIPANT, SESSION
 from scheduling.http.schemas.sessions import DECISIONS, PackagePlace, ParticipantAnswer
 from scheduling.http.schemas.setup import CLOSURE_KINDS
@@ -48,7 +53,9 @@ class QueueEntry(ParticipantAnswer):
     waiting_minutes = fields.Integer(metadata={"description": "Whole minutes since the arrival"})
 
 
-class CalendarArgs(Schema):
+class CalendarArgs(Loaded):
+    into = ShowCalendar
+
     first = DayOrInstant(
         required=True,
         data_key="from",
@@ -179,12 +186,30 @@ class NewLinkAnswer(LinkAnswer):
     path = fields.String(metadata={"description": "The feed's address with its secret, which is shown only once"})
 
 
-class FeedArgs(Schema):
+class FeedArgs(Loaded):
+    into = ReadFeed
+
     token = fields.String(load_default="")
     language = fields.String(load_default="en", validate=validate.OneOf(["en", "ar"]))
 
 
-class ReportArgs(Schema):
+Asked = TypeVar("Asked", bound=MakeReport, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest(Generic[Asked]):
+    """Which report is asked for, and in which form: `format` is json or csv, None as the Accept header says."""
+
+    asked: Asked
+    format: str | None
+    separator: str
+
+
+class ReportArgs(Loaded):
+    """The query of a report: its form, and what its `into` is made of. It is loaded as ReportRequest."""
+
+    into = MakeReport
+
     first = Day(required=True, data_key="from", metadata={"description": "The first local day of each clinic"})
     last = Day(required=True, data_key="to", metadata={"description": "The last local day, itself included"})
     clinic_id = fields.UUID(load_default=None)
@@ -193,6 +218,11 @@ class ReportArgs(Schema):
         validate=validate.OneOf(["json", "csv"]), metadata={"description": "As the Accept header says if absent"}
     )
     separator = separator()
+
+    @post_load
+    def _into(self, data: dict[str, Any], **_: Any) -> ReportRequest[MakeReport]:
+        form = {"format": data.pop("format", None), "separator": data.pop("separator")}
+        return ReportRequest(self.into(**data), **form)
 
     @validates_schema
     def _has_an_end(self, data: dict[str, Any], **_: Any) -> None:
@@ -203,10 +233,14 @@ class ReportArgs(Schema):
 
 
 class UtilisationArgs(ReportArgs):
+    into = MakeGroupedReport
+
     by = fields.String(load_default="provider", validate=validate.OneOf(["provider", "room"]))
 
 
 class GroupedArgs(ReportArgs):
+    into = MakeGroupedReport
+
     by = fields.String(load_default="provider", validate=validate.OneOf(["provider", "service_type", "weekday"]))
 
 
@@ -256,6 +290,8 @@ class LeadTime(_Named):
 
 
 class PackageReportArgs(ReportArgs):
+    into = MakePackageReport
+
     provider_id = fields.UUID(
         load_default=None, metadata={"description": "Packages of which any session is assigned to this provider"}
     )
@@ -325,6 +361,8 @@ class PackageReport(Schema):
 
 
 class HistoryArgs(PageArgs):
+    into = FindHistory
+
     include = fields.String(
         validate=validate.OneOf(["participants", "sessions"]),
         metadata={

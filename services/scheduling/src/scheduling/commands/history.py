@@ -1,0 +1,10 @@
+"""What the history is given."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindHistory:
+    """What is shown beside a record's own changes: a session's `participants`, or a package's `sessions`."""
+
+    include: str | None = None
