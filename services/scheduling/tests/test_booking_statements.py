@@ -1,11 +1,11 @@
-"""A booking takes few statements, however it is made: this is where bookings per second are won or lost."""
+"""A booking takes few statements: this is where bookings per second are won or lost."""
 
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import event
 
-from .factories import Desk, as_json, created
+from .factories import Desk, created
 
 
 @pytest.fixture
@@ -27,11 +27,4 @@ def test_a_booking_takes_six_statements(desk: Desk, statements: list[str]) -> No
     body = {"patient_id": patient}
     statements.clear()
     created(desk.centre.post(f"/sessions/{session['id']}/participants", body))
-    assert len(statements) <= 6, statements
-
-
-def test_an_appointment_takes_so_many_more_as_its_session_needs(desk: Desk, statements: list[str]) -> None:
-    body = as_json(desk.placement(patient_id=desk.centre.create_patient()))
-    statements.clear()
-    created(desk.centre.post("/appointments", body))
     assert len(statements) <= 6, statements

@@ -89,7 +89,7 @@ def test_outcomes_are_taken_back_one_after_the_other_and_an_undo_is_not_undone(d
     statuses = [ok(desk.do(participant, "undo"))["status"] for _ in range(3)]
     assert statuses == ["ARRIVED", "NO_SHOW", "BOOKED"]
     refusal = problem(desk.do(participant, "undo"), 409, "invalid-transition")
-    assert refusal["detail"] == "There is no outcome that could be undone."
+    assert refusal["detail"] == "There is no outcome to undo."
 
 
 @pytest.mark.parametrize("what", ["participant", "session"])
