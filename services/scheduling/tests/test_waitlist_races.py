@@ -33,7 +33,7 @@ weakened = test_races.weakened
 NO_COUNT_OF_OFFERS = """
 DO $$ BEGIN
   EXECUTE replace(pg_get_functiondef('hold_place'::regproc),
-                  'count(*) FILTER (WHERE patient_id <> wanted_patient)', '0');
+                  'SELECT s.taken, s.held INTO taken, held', 'SELECT s.taken, 0 INTO taken, held');
 END $$;
 """
 SLOW_OFFERS = "CREATE TRIGGER a_pause BEFORE INSERT ON waitlist_offers FOR EACH ROW EXECUTE FUNCTION pause();"
