@@ -9,11 +9,9 @@ BIN      := .venv/bin
 TOOLS    := deploy/contract-tools
 PIP      := $(BIN)/python -m pip --disable-pip-version-check
 # Services whose tests are typed, and whose folder's name cannot be part of a module's: mypy starts in that folder.
-TESTS_APART := clinical-notes
+TESTS_APART := clinical-notes patient-files
 # `make run` is content with the lighter set, and takes the tools' set where `make install` has been.
 READY    := $(if $(wildcard .venv/dev.stamp),.venv/dev.stamp,.venv/local.stamp)
-# Services whose tests are typed, and whose folder's name cannot be part of a module's: mypy starts in that folder.
-TESTS_APART := patient-files
 # Written so that this line does not find itself.
 REGISTRY_HOSTS := pyp[i]\.org|pythonhoste[d]\.org|de[b]\.debian\.org|securit[y]\.debian\.org|npmj[s]\.(org|com)|yarnpk[g]\.com
 

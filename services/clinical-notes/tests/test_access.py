@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 from clinical_notes.app import SERVICE
 from clinical_notes.models import Note
 from jalsa.dev.kit import Client, ServiceKit
+from jalsa.dev.loading import assert_what_is_loaded_fits
 from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service.policy import AUTHENTICATED, PUBLIC
 
@@ -175,6 +176,10 @@ def test_every_route_names_a_permission_of_the_policy(kit: ServiceKit) -> None:
     for endpoint, view in kit.app.view_functions.items():
         permission = getattr(view, "permission", None)
         assert permission in {PUBLIC, AUTHENTICATED, *SERVICE.policy}, endpoint
+
+
+def test_views_and_handlers_take_what_is_loaded_for_them(kit: ServiceKit) -> None:
+    assert_what_is_loaded_fits(kit)
 
 
 def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:

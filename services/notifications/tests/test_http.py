@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, select, text
 
 from jalsa.dev.kit import Client, ServiceKit, example
+from jalsa.dev.loading import assert_what_is_loaded_fits
 from jalsa.dev.servers import Servers
 from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service.ids import new_id
@@ -232,6 +233,10 @@ def test_the_application_can_not_delete_what_was_said(world: World) -> None:
             """)
         )
         assert set(rights.scalars()) == {"inbox"}  # of events, which forgets what was applied
+
+
+def test_views_and_handlers_take_what_is_loaded_for_them(kit: ServiceKit) -> None:
+    assert_what_is_loaded_fits(kit)
 
 
 def test_no_read_takes_a_parameter_that_does_not_exist(kit: ServiceKit, tenant: str) -> None:

@@ -65,7 +65,7 @@ class Routes(Blueprint):  # type: ignore[misc]
         def register(view: F) -> F:
             # the decorators outside it copy these along
             view.__dict__.update(permission=permission, max_bytes=max_bytes, seconds=seconds, kept=kept)
-            view.__dict__.update(body=body, response=response)
+            view.__dict__.update(body=body, query=query, response=response)
             decorated = self.response(status, response)(view)
             if text_types:
                 content = {media_type: {"schema": {"type": "string"}} for media_type in text_types}
