@@ -40,12 +40,13 @@ def environment(root: Path) -> dict[str, str]:
     return {
         **os.environ,
         "PYTHONPATH": f"{root / 'shared/src'}:{root / SERVICE / 'src'}",
+        "MYPYPATH": str(root / SERVICE / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
 def check(root: Path) -> None:
-    """The tests of the copied service pass, and its files are in this repository's style."""
+    """The tests of the copied service pass, and its files have fitting types and this repository's style."""
     commands = (
         [
             sys.executable,
@@ -58,6 +59,7 @@ def check(root: Path) -> None:
             str(root),
             str(SERVICE / "tests"),
         ],
+        [sys.executable, "-m", "mypy", str(SERVICE / "src")],
         [sys.executable, "-m", "ruff", "check", "--no-cache", str(SERVICE)],
         [sys.executable, "-m", "ruff", "format", "--no-cache", "--diff", str(SERVICE)],
     )
