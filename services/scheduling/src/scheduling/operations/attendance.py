@@ -29,7 +29,7 @@ class CheckInStanding:
 
 @dataclass(frozen=True, slots=True)
 class NoShow:
-    """A participant missed a session, which had so many free spots before."""
+    """A participant missed a session; `were_available` is how many spots were free before."""
 
     participant: Participant
     session: ClinicalSession

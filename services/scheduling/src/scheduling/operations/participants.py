@@ -92,7 +92,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class SpotGivenUp:
-    """A participant has given up a spot in a session, which had so many free spots before."""
+    """A participant has given up a spot in a session; `were_available` is how many spots were free before."""
 
     participant: Participant
     session: ClinicalSession
