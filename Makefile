@@ -98,7 +98,7 @@ clean: ## Remove what make has made (never the data in .jalsa)
 	@touch $@
 
 $(TOOLS)/node_modules/.package-lock.json: $(TOOLS)/package-lock.json
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null && command -v npm >/dev/null || \
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null || \
 	  { echo 'The tools of others need Node.js 20 or newer, with npm. On Debian and Ubuntu: apt install nodejs npm'; exit 1; }
 	@echo 'Installing the tools of $(TOOLS) (a minute at the first time)'
 	@cd $(TOOLS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
