@@ -76,8 +76,8 @@ def run_as(principal: Principal, view: Callable[[], ResponseReturnValue]) -> Res
 class Patience:
     """How long a request waits, in seconds: for its turn, and in its transaction; and how many wait for their turn.
 
-    A lock is waited for somewhat longer than PostgreSQL needs to see a deadlock, and no longer than a caller should. 200
-    clients for one spot all get their answer, although the kernel may hand most of them to one process.
+    A lock is waited for somewhat longer than PostgreSQL needs to see a deadlock, and no longer than a caller should.
+    200 clients for one spot all get their answer, although the kernel may hand most of them to one process.
     """
 
     turn: float = 1.8
