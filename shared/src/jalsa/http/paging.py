@@ -38,10 +38,8 @@ class PageArgs(Loaded):
 
     @post_load
     def _into(self, data: dict[str, Any], **_: Any) -> Any:
-        if self.into is None:
-            return data
         page = {name: data.pop(name) for name in ("limit", "cursor")}
-        return PageOf(self.into(**data), **page)
+        return PageOf(super()._into(data), **page)
 
 
 @dataclass(frozen=True, slots=True)
