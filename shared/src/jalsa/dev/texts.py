@@ -1,6 +1,7 @@
 """What a package can say to its callers, found in its sources, so that a test sees what has no Arabic yet."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +27,8 @@ _CALLS: dict[str, int | str] = {
     "OneOf": "error",
     "Predicate": "error",
 }
+#: Such a template says nothing itself: its value is a message of its own.
+_ONLY_A_VALUE = re.compile(r"\{\w+\}")
 
 
 def said(package: str) -> set[str]:
@@ -46,7 +49,7 @@ def without_arabic(service: Service) -> set[str]:
     messages = set().union(*(said(package) for package in ("jalsa", *service.texts)))
     messages |= {entry.message for entry in (*COMMON, *service.problems)}
     messages |= {machine.name for machine in service.machines}
-    return {message for message in messages if message not in arabic and message.strip("{}").isidentifier() is False}
+    return {message for message in messages - arabic.keys() if not _ONLY_A_VALUE.fullmatch(message)}
 
 
 def _message(call: ast.Call) -> ast.expr | None:
