@@ -18,7 +18,7 @@ from jalsa.events.contracts import FOLDER
 from jalsa.events.json_schema import json_schema
 from jalsa.http.app import JalsaApi, create_app, openapi_document
 from jalsa.service.policy import AUTHENTICATED, PUBLIC
-from jalsa.service.reference import COMMON
+from jalsa.service.reference import USUAL_CODES
 from jalsa_local.contracts import OPENAPI
 from jalsa_local.openapi import broken
 from jalsa_local.services import load_all
@@ -201,8 +201,8 @@ def test_a_problem_is_open_and_names_its_members(name: str) -> None:
 
 def test_a_code_has_one_status_in_every_service() -> None:
     for service in SERVICES.values():
-        for code, (status, detail) in service.reference.codes.items():
-            assert COMMON.codes.get(code, (status,))[0] == status
+        for code, (status, detail) in service.problems.codes.items():
+            assert USUAL_CODES.get(code, (status,))[0] == status
             assert detail.endswith(".")
 
 

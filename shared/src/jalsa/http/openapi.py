@@ -13,7 +13,7 @@ from typing import Any
 
 from jalsa.http.examples import Examples
 from jalsa.service.policy import PUBLIC, Policy
-from jalsa.service.reference import COMMON, Reference
+from jalsa.service.reference import COMMON, USUAL_CODES, Reference
 
 Json = dict[str, Any]
 
@@ -85,7 +85,7 @@ class Document:
         self.views = views
         self.reference = reference
         self.policy = policy
-        self.codes = {**codes, **COMMON.codes}
+        self.codes = {**codes, **USUAL_CODES}
 
     def complete(self) -> Json:
         """The whole document. Raises ValueError for an operationId used twice, and an unknown operation or code."""

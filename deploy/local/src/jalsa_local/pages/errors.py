@@ -8,7 +8,7 @@ from typing import NamedTuple
 from jalsa.service import problems
 from jalsa.service.declaration import Service
 from jalsa.service.problems import Entry
-from jalsa.service.reference import COMMON
+from jalsa.service.reference import USUAL_CODES
 from jalsa.service.texts import Texts
 from jalsa_local.pages.markdown import code, table
 from jalsa_local.services import ROOT
@@ -53,7 +53,7 @@ def _codes(services: Mapping[str, Service]) -> dict[str, dict[_Meaning, list[str
     """code → meaning → who answers it, in the order of the codes."""
     found: dict[str, dict[_Meaning, list[str]]] = defaultdict(dict)
     common = problems.COMMON.codes.keys() - {"forbidden"}
-    for name, (status, message) in {**EDGE_CODES, **COMMON.codes, **_gateway_codes()}.items():
+    for name, (status, message) in {**EDGE_CODES, **USUAL_CODES, **_gateway_codes()}.items():
         if name not in common:
             found[name][_Meaning(status, message, ())] = [_EDGE]
     for entry in problems.COMMON:
@@ -67,7 +67,7 @@ def _codes(services: Mapping[str, Service]) -> dict[str, dict[_Meaning, list[str
 
 def _gateway_codes() -> dict[str, tuple[int, str]]:
     written = (ROOT / "deploy/gateway/nginx.conf").read_text()
-    known = {*COMMON.codes, *EDGE_CODES}
+    known = {*USUAL_CODES, *EDGE_CODES}
     return {name: (int(status), said) for status, said, name in _GATEWAY.findall(written) if name not in known}
 
 
