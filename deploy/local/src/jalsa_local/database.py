@@ -86,7 +86,7 @@ class EmbeddedPostgres:
             shutil.chown(self.folder, self.cluster.account)
 
     def _end_leftover(self) -> None:
-        """A server of these files that outlived its last run is ended first; it is told apart by its own lock file."""
+        """End a server of these files that was left over from an earlier run. Its lock file identifies it."""
         deadline = time.monotonic() + 15
         while (pid := _line_of(self._lock, 1)) and self._is_ours(pid):
             if time.monotonic() > deadline:
