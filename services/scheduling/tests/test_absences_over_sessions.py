@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from werkzeug.test import TestResponse
 
-from scheduling.operations import minimum_attendance
+from scheduling.use_cases import minimum_attendance
 
 from .factories import Centre, at, created, ok, problem
 from .waiting import WaitingDesk

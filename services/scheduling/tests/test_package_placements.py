@@ -9,9 +9,9 @@ import pytest
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.service import clock
+from scheduling.appointments.operations.placing import Placement
+from scheduling.directory.queries import records as setup_records
 from scheduling.models import Clinic, Provider, Room
-from scheduling.operations.placing import Placement
-from scheduling.queries import setup_records
 from scheduling.timetable.conflicts import conflicts
 
 from . import courses

@@ -20,17 +20,18 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling.commands.absences import AddClosure, AddTimeOff
-from scheduling.commands.setup import PutSettings
+from scheduling.absences.commands import AddClosure, AddTimeOff
+from scheduling.absences.queries import affected_sessions
+from scheduling.absences.queries.proposals import Proposal, propose
+from scheduling.directory.commands import PutSettings
+from scheduling.directory.queries import records as setup_records
 from scheduling.http.answers import response_with_extras
 from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import setup as schemas
 from scheduling.http.schemas.proposals import NewClosureAnswer, NewTimeOffAnswer, ProposedFor
 from scheduling.http.zones import left_out
 from scheduling.models import Closure, Provider, TimeOff
-from scheduling.operations import absences
-from scheduling.queries import affected_sessions, setup_records
-from scheduling.queries.proposals import Proposal, propose
+from scheduling.use_cases import absences
 
 routes = Routes("absences", "Time off, closures and public holidays, the tenant's rules")
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from jalsa.http import current_principal
 from jalsa.service.policy import authorise
-from scheduling.commands.appointments import BookParticipant
-from scheduling.commands.placements import Override, WantedPlacement
+from scheduling.appointments.commands.appointments import BookParticipant
+from scheduling.appointments.commands.placements import Override, WantedPlacement
 from scheduling.policy import POLICY
 
 

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from jalsa.http import current_db, current_principal
 from jalsa.service.errors import Forbidden
+from scheduling.appointments.queries import session_records
+from scheduling.packages.queries import LockedPackage
 from scheduling.policy import acts_for
-from scheduling.queries import session_records
-from scheduling.queries.packages import LockedPackage
 
 #: The states in which a session of a package can no longer be changed.
 _OVER = frozenset({"COMPLETED", "CANCELLED"})

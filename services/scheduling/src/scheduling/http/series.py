@@ -21,8 +21,9 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling.commands.series import CreateSeries, FindSeries, JoinSeries, LeaveSeries
-from scheduling.commands.sessions import FindSessions
+from scheduling.appointments.commands.sessions import FindSessions
+from scheduling.appointments.queries import session_records
+from scheduling.directory.queries import records as setup_records
 from scheduling.http import represent
 from scheduling.http.answers import response_with_extras
 from scheduling.http.overrides import check_override
@@ -31,11 +32,11 @@ from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import series as schemas
 from scheduling.http.schemas.sessions import SessionAnswer
 from scheduling.models import SeriesMember, SessionSeries
-from scheduling.operations import roster
-from scheduling.operations import series as operations
-from scheduling.queries import series as read
-from scheduling.queries import session_records, setup_records
+from scheduling.series import queries as read
+from scheduling.series.commands import CreateSeries, FindSeries, JoinSeries, LeaveSeries
 from scheduling.timetable.hours import day_of
+from scheduling.use_cases import roster
+from scheduling.use_cases import series as operations
 
 routes = Routes("series", "Recurring group sessions, and their standing rosters")
 

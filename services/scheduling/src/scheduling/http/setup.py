@@ -21,12 +21,12 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling.commands import setup as commands
+from scheduling.directory import commands
+from scheduling.directory.operations import setup as operations
+from scheduling.directory.queries import records as setup_records
 from scheduling.domain import DISCIPLINES
 from scheduling.http.schemas import setup as schemas
 from scheduling.models import Clinic, Provider, Room, ServiceType
-from scheduling.operations import setup as operations
-from scheduling.queries import setup_records
 from scheduling.timetable.weeks import working_hours
 
 R = TypeVar("R", bound=TenantRow)

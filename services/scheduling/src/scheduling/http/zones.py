@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from jalsa.http import current_db
-from scheduling.commands.appointments import FindAppointments
-from scheduling.commands.sessions import FindSessions
-from scheduling.operations.setup import unknown_zone
-from scheduling.queries.zones import ZonedClinic, of_unknown_zone
+from scheduling.appointments.commands.appointments import FindAppointments
+from scheduling.appointments.commands.sessions import FindSessions
+from scheduling.directory.operations.setup import unknown_zone
+from scheduling.directory.queries.zones import ZonedClinic, of_unknown_zone
 
 
 def left_out(clinic_id: UUID | None) -> Sequence[ZonedClinic]:

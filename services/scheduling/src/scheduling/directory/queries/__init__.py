@@ -1,0 +1,1 @@
+"""Reads of clinics, providers and service types."""
