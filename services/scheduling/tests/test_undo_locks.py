@@ -12,9 +12,9 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from jalsa.dev.kit import eventually
+from scheduling.appointments.queries import session_records
 from scheduling.use_cases import appointments as use_cases
 from scheduling.use_cases import corrections
-from scheduling.appointments.queries import session_records
 
 from .factories import EARLY, Centre, at, ok
 from .test_package_races import waits

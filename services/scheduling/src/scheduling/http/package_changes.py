@@ -9,8 +9,8 @@ from jalsa.service import clock
 from scheduling.appointments.commands.appointments import RescheduleParticipant
 from scheduling.appointments.commands.sessions import Reason
 from scheduling.http.answers import response_with_extras
-from scheduling.http.overrides import check_override
 from scheduling.http.packages import changed, package_to_change
+from scheduling.http.permissions import check_override
 from scheduling.http.schemas import package_changes as schemas
 from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
 from scheduling.http.schemas.sessions import ReasonBody, RescheduleParticipantBody

@@ -11,7 +11,7 @@ from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_eta
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling.http.schedules import check_package, check_session
+from scheduling.http.permissions import check_package, check_session
 from scheduling.http.schemas import packages as schemas
 from scheduling.models import Package, PackageSession, Participant
 from scheduling.packages import queries

@@ -13,8 +13,7 @@ from scheduling.absences.queries.affected_sessions import sessions_hit
 from scheduling.http import represent
 from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off, with_proposal
 from scheduling.http.answers import response_with_extras
-from scheduling.http.overrides import check_override
-from scheduling.http.schedules import check_schedules
+from scheduling.http.permissions import check_override, check_schedules
 from scheduling.http.schemas import proposals as schemas
 from scheduling.models import Closure, TimeOff
 from scheduling.use_cases import proposals as operations

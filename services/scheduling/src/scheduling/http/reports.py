@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from jalsa.http import Routes, current_db
 from jalsa.http.sheets import MEDIA_TYPE as CSV
 from jalsa.http.sheets import sheet
-from scheduling.directory.queries.zones import ZonedClinic
+from scheduling.directory.queries import ZonedClinic
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.reading import ReportRequest
 from scheduling.http.zones import left_out, told

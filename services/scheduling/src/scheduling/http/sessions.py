@@ -36,11 +36,9 @@ from scheduling.appointments.operations import sessions
 from scheduling.appointments.queries import participant_records, session_records
 from scheduling.http import represent
 from scheduling.http.answers import response_with_extras
-from scheduling.http.overrides import check_entry, check_override
-from scheduling.http.schedules import check_schedules, check_session
+from scheduling.http.permissions import check_entry, check_may_undo, check_override, check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
 from scheduling.http.schemas.zones import days_of
-from scheduling.http.undoing import check_may_undo
 from scheduling.http.zones import told_of_days
 from scheduling.models import ClinicalSession
 from scheduling.use_cases import appointments as use_cases

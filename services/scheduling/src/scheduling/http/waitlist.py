@@ -13,8 +13,7 @@ from jalsa.service import clock
 from jalsa.service.errors import InvalidField, NotFound
 from scheduling.domain import UNREACHABLE
 from scheduling.http import represent
-from scheduling.http.overrides import check_override
-from scheduling.http.schedules import check_schedules
+from scheduling.http.permissions import check_override, check_schedules
 from scheduling.http.schemas import waitlist as schemas
 from scheduling.http.schemas.sessions import ParticipantAnswer
 from scheduling.models import WaitlistEntry

@@ -12,12 +12,12 @@ from jalsa.service.ids import new_id
 from scheduling import errors
 from scheduling.absences.commands import AddClosure, AddTimeOff
 from scheduling.absences.queries import affected_sessions
-from scheduling.absences.queries.met import same_closure
+from scheduling.absences.queries.affected_sessions import same_closure
 from scheduling.appointments.operations.locks import lock_sessions
 from scheduling.appointments.queries import session_records
+from scheduling.directory import queries as directory
 from scheduling.directory.commands import PutSettings
 from scheduling.directory.operations.setup import active_clinic
-from scheduling.directory.queries import records as setup_records
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Settings, TimeOff
 from scheduling.timetable.locks import lock
 from scheduling.timetable.spots import spots_of
@@ -95,7 +95,7 @@ def _held(db: Session, absence: TimeOff | Closure, now: datetime) -> Sequence[Cl
 
 def put_settings(db: Session, command: PutSettings) -> Settings:
     """Set the tenant's own rules."""
-    settings = setup_records.settings(db)
+    settings = directory.settings(db)
     if settings not in db:
         settings.id = new_id()
         db.add(settings)

@@ -16,8 +16,8 @@ from scheduling.appointments.operations import participants
 from scheduling.appointments.operations.locks import lock_patients, lock_sessions, lock_waitlist
 from scheduling.appointments.operations.sessions import locked_session
 from scheduling.appointments.queries import session_records
+from scheduling.directory import queries as directory
 from scheduling.directory.operations.setup import active_clinic
-from scheduling.directory.queries import records as setup_records
 from scheduling.models import Provider, ServiceType, WaitlistEntry, WaitlistOffer
 from scheduling.timetable.hours import earliest_today
 from scheduling.use_cases import appointments as use_cases
@@ -204,7 +204,7 @@ def _for_session(db: Session, session_id: UUID, facts: participants.BookingFacts
 
 
 def _for_service_type(db: Session, command: AddEntry, now: datetime) -> WaitlistEntry:
-    service_type = setup_records.find_service_type(db, command.service_type) if command.service_type else None
+    service_type = directory.find_service_type(db, command.service_type) if command.service_type else None
     if service_type is None or not service_type.active:
         raise InvalidField("service_type", "There is no such active service type.")
     _check_wishes(

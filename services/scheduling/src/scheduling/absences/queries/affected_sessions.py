@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from scheduling.absences.commands import AddClosure
 from scheduling.models import (
     Closure,
     TimeOff,
@@ -47,3 +48,17 @@ def sessions_hit(db: Session, absence: TimeOff | Closure) -> list[AffectedSessio
         asked |= {"clinic": absence.clinic_id, "first_day": absence.starts_on, "last_day": absence.ends_on}
         asked |= {"starts": first - timedelta(days=1), "ends": last + timedelta(days=2)}
     return [AffectedSession(*row) for row in db.execute(_HIT, asked)]
+
+
+def same_closure(db: Session, command: AddClosure) -> Closure | None:
+    """A closure of the same clinic, kind and days, if it is stored already."""
+    return db.scalar(
+        select(Closure)
+        .where(
+            Closure.clinic_id.is_not_distinct_from(command.clinic_id),
+            Closure.kind == command.kind,
+            Closure.starts_on == command.starts_on,
+            Closure.ends_on == command.ends_on,
+        )
+        .limit(1)
+    )

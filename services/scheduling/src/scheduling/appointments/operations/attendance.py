@@ -15,7 +15,7 @@ from scheduling import domain, errors
 from scheduling.appointments import events
 from scheduling.appointments.operations import timing
 from scheduling.appointments.queries import participant_records, session_records
-from scheduling.directory.queries import records as setup_records
+from scheduling.directory import queries as directory
 from scheduling.models import ClinicalSession, Participant
 from scheduling.timetable.spots import spots_of
 
@@ -150,7 +150,7 @@ def mark_overdue(db: Session, participant_id: UUID, *, now: datetime) -> Partici
         return None
     session_records.find_session(db, participant.session_id, lock=True)
     participant_records.find_participant(db, participant_id, lock=True)
-    grace = setup_records.settings(db).no_show_grace_minutes
+    grace = directory.settings(db).no_show_grace_minutes
     since = max(participant.starts_at, participant.corrected_at or participant.starts_at)
     overdue = since + timedelta(minutes=grace) <= now
     if participant.status not in domain.UPCOMING_STATUSES or participant.recorded_late or not overdue:

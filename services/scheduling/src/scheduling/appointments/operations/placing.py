@@ -12,8 +12,8 @@ from jalsa.service.commands import value_or
 from jalsa.service.errors import InvalidField, Message
 from scheduling import domain, errors
 from scheduling.appointments.commands.placements import NewPlacement, Override, WantedPlacement
+from scheduling.directory import queries as directory
 from scheduling.directory.operations.setup import active_clinic, check_zone
-from scheduling.directory.queries import records as setup_records
 from scheduling.errors import PlacementRefused
 from scheduling.models import Clinic, ClinicalSession, Provider, Room, ServiceType
 from scheduling.timetable.conflicts import conflicts
@@ -158,7 +158,7 @@ def qualified_provider(
 
 def active_service_type(db: Session, code: str, provider: Provider | None) -> ServiceType:
     """The service type. Raises a 422 problem where it is unknown, inactive, or not the provider's, if given."""
-    service_type = setup_records.find_service_type(db, code)
+    service_type = directory.find_service_type(db, code)
     if service_type is None or not service_type.active:
         raise InvalidField("service_type", "There is no such active service type.")
     if provider and service_type.discipline != provider.discipline:

@@ -21,7 +21,7 @@ from scheduling.appointments.operations import attendance, timing
 from scheduling.appointments.operations.locks import lock_patients
 from scheduling.appointments.operations.placing import Placement, new_placement, placement_of, take
 from scheduling.appointments.queries import participant_records, session_records
-from scheduling.directory.queries import records as setup_records
+from scheduling.directory import queries as directory
 from scheduling.models import ClinicalSession, Participant
 from scheduling.timetable.conflicts import absences_over, busy_patients
 from scheduling.timetable.hours import day_of
@@ -294,7 +294,7 @@ def start_session(
     manager's reason overrides that.
     """
     domain.SESSION.check(session.status, "IN_PROGRESS")
-    early = timedelta(minutes=setup_records.settings(db).early_start_minutes)
+    early = timedelta(minutes=directory.settings(db).early_start_minutes)
     timing.check_begun(session, override_reason, now=now, early=early)
     session.status, session.started_at, session.started_by = "IN_PROGRESS", now, context_of(db).actor
     session.change_reason = override_reason
@@ -411,5 +411,5 @@ def _decision_time(db: Session, session: ClinicalSession, given: datetime | None
         raise InvalidField("decision_at", "Must not be after the start.")
     if given:
         return given
-    lead = session.starts_at - timedelta(hours=setup_records.settings(db).decision_lead_hours)
+    lead = session.starts_at - timedelta(hours=directory.settings(db).decision_lead_hours)
     return lead if lead > session.created_at else session.starts_at

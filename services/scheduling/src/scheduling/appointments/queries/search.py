@@ -78,7 +78,7 @@ def starts_within(
 
     Instants: from the first, and before the second. Days are local days of the session's clinic, both included; no
     zone is more than a day from UTC, so the instants beside them are bounds for an index alone. Of a clinic whose zone
-    is not known (`zones.of_unknown_zone`) nothing is of any day.
+    is not known (`zones.clinics_of_unknown_zone`) nothing is of any day.
     """
     local_day = cast(func.local_time(Clinic.timezone, ClinicalSession.starts_at), Date)
     conditions: list[ColumnElement[bool]] = []

@@ -25,7 +25,7 @@ from scheduling.directory.commands import (
     RegisterProvider,
     SetWorkingHours,
 )
-from scheduling.directory.queries.zones import ZonedClinic
+from scheduling.directory.queries import ZonedClinic
 from scheduling.errors import UnknownZone
 from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceType, WorkingHoursRow
 from scheduling.timetable.hours import WorkingHours, knows_zone

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from jalsa.db.transactions import context_of
 from jalsa.service.ids import new_id
 from scheduling import domain
-from scheduling.directory.queries import records as setup_records
+from scheduling.directory import queries as directory
 from scheduling.models import Package, PackageSession, Participant, ProviderAssignment
 from scheduling.packages import events
 from scheduling.packages.operations.locks import locked_package_row
@@ -36,7 +36,7 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
             change_status(package_session, "CANCELLED", owed=goes_on)
         return
     if participant.status == "NO_SHOW":
-        change_status(package_session, "CANCELLED", owed=goes_on and setup_records.settings(db).make_up_no_shows)
+        change_status(package_session, "CANCELLED", owed=goes_on and directory.settings(db).make_up_no_shows)
     elif participant.status == "ATTENDED":
         change_status(package_session, "COMPLETED")
     elif package_session.status != "SCHEDULED":

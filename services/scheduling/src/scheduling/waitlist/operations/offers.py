@@ -9,7 +9,7 @@ from jalsa.db.transactions import context_of
 from jalsa.service.ids import new_id
 from scheduling import domain, errors
 from scheduling.appointments.operations.locks import lock_waitlist
-from scheduling.directory.queries import records as setup_records
+from scheduling.directory import queries as directory
 from scheduling.models import ClinicalSession, WaitlistEntry, WaitlistOffer
 from scheduling.timetable.conflicts import absences_over
 from scheduling.waitlist import events
@@ -28,7 +28,7 @@ def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> 
     if absences_over(db, [session.id])[session.id]:
         return 0
     lock_waitlist(db)
-    lasts = timedelta(minutes=setup_records.settings(db).offer_minutes)
+    lasts = timedelta(minutes=directory.settings(db).offer_minutes)
     made, passed_over = 0, set[UUID]()
     while made < free and (entry := waitlist_queries.next_in_line(db, session, but=passed_over)):
         if waitlist_queries.can_be_told(db, entry.patient_id):

@@ -1,1 +1,0 @@
-"""Reads of clinics, providers and service types."""
