@@ -1,7 +1,7 @@
 """How far a reader walks who follows a request: the modules of scheduling in the order in which it enters them.
 
-Each function counts once, when it is first entered. A stop is a run of such functions in one module, so that coming back
-to a module is a stop of its own. `pytest -s` prints the walks.
+Each function counts once, when it is first entered. A stop is a run of such functions in one module, so that coming
+back to a module is a stop of its own. `pytest -s` prints the walks.
 """
 
 import sys
