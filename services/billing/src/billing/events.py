@@ -177,13 +177,6 @@ class PackageCreated:
     total_sessions: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageChanged:
-    """What billing reads of PackageCompleted, PackageReopened and PackageCancelled."""
-
-    package_id: UUID
-
-
 class _ClinicFields(Fields):
     into = Clinic
 
@@ -248,12 +241,6 @@ class PackageCreatedFields(Fields):
     total_sessions = fields.Integer(required=True)
 
 
-class PackageFields(Fields):
-    into = PackageChanged
-
-    package_id = fields.UUID(required=True)
-
-
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSavedFields()}),
     Stream(
@@ -280,9 +267,9 @@ STREAMS = (
         "package",
         reads={
             "PackageCreated.v1": PackageCreatedFields(),
-            "PackageCompleted.v1": PackageFields(),
-            "PackageReopened.v1": PackageFields(),
-            "PackageCancelled.v1": PackageFields(),
+            "PackageCompleted.v1": Fields(),
+            "PackageReopened.v1": Fields(),
+            "PackageCancelled.v1": Fields(),
         },
         ignores=frozenset({"PackageScheduled.v1"}),
     ),

@@ -105,19 +105,6 @@ class SessionPlacementFields(_PlacementFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionChanged:
-    """What became of a session; the event's name says it."""
-
-    session_id: UUID
-
-
-class SessionChangedFields(Fields):
-    into = SessionChanged
-
-    session_id = fields.UUID(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCorrected:
     """The status that a session has again, because a later one was a mistake."""
 
@@ -149,19 +136,6 @@ class AppointmentPlacementFields(_PlacementFields):
     appointment_number = fields.String(required=True)
     patient_id = fields.UUID(required=True)
     status = fields.String(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppointmentChanged:
-    """What became of an appointment; the event's name says it."""
-
-    appointment_id: UUID
-
-
-class AppointmentChangedFields(Fields):
-    into = AppointmentChanged
-
-    appointment_id = fields.UUID(required=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,9 +217,9 @@ STREAMS = (
         reads={
             "SessionScheduled.v1": SessionPlacementFields(),
             "SessionRescheduled.v1": SessionPlacementFields(),
-            "SessionStarted.v1": SessionChangedFields(),
-            "SessionCompleted.v1": SessionChangedFields(),
-            "SessionCancelled.v1": SessionChangedFields(),
+            "SessionStarted.v1": Fields(),
+            "SessionCompleted.v1": Fields(),
+            "SessionCancelled.v1": Fields(),
             "SessionCorrected.v1": SessionCorrectedFields(),
         },
         ignores=frozenset({"SessionFilled.v1", "SessionSpotsOpened.v1"}),
@@ -255,12 +229,12 @@ STREAMS = (
         "appointment",
         reads={
             "AppointmentBooked.v1": AppointmentPlacementFields(),
-            "AppointmentConfirmed.v1": AppointmentChangedFields(),
+            "AppointmentConfirmed.v1": Fields(),
             "AppointmentRescheduled.v1": AppointmentPlacementFields(),
-            "AppointmentArrived.v1": AppointmentChangedFields(),
-            "AppointmentAttended.v1": AppointmentChangedFields(),
-            "AppointmentNoShow.v1": AppointmentChangedFields(),
-            "AppointmentCancelled.v1": AppointmentChangedFields(),
+            "AppointmentArrived.v1": Fields(),
+            "AppointmentAttended.v1": Fields(),
+            "AppointmentNoShow.v1": Fields(),
+            "AppointmentCancelled.v1": Fields(),
             "AppointmentCorrected.v1": AppointmentCorrectedFields(),
         },
     ),

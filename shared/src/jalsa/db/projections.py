@@ -3,7 +3,8 @@
 Every projection has the key (tenant_id, id): its id is given by another service.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import update
@@ -36,3 +37,24 @@ def save_if_unknown(db: Session, kind: type[TenantRow], record_id: UUID, values:
 def set_status(db: Session, kind: type[TenantRow], record_id: UUID, status: str) -> None:
     """Keep what has become of a record, if it is known. `kind` has a column `status`."""
     db.execute(update(kind).where(kind.id == record_id).values(status=status))
+
+
+class Announcement(Protocol):
+    """An event, of which the id of its subject is enough."""
+
+    @property
+    def subject_id(self) -> str: ...
+
+
+def status_follower(
+    follow: Callable[[Session, UUID, str], None], status: str
+) -> Callable[[Session, Announcement], None]:
+    """A handler of events that say by their name alone what has become of their subject.
+
+    It calls `follow` with the id of the subject and this status.
+    """
+
+    def on_announcement(db: Session, event: Announcement) -> None:
+        follow(db, UUID(event.subject_id), status)
+
+    return on_announcement

@@ -83,7 +83,10 @@ def missing(schema: Schema, data: Mapping[str, object]) -> list[str]:
 
 
 class Fields(Loaded):
-    """The fields that a consumer reads of an event. Whatever else is in it is ignored."""
+    """The fields that a consumer reads of an event. Whatever else is in it is ignored.
+
+    This class itself reads none. It is enough where the event's name and subject say all.
+    """
 
     class Meta:
         unknown = EXCLUDE

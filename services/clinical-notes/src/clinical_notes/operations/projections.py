@@ -50,7 +50,7 @@ def expect_session(db: Session, placed: events.SessionPlacement) -> None:
 
 
 def set_session_status(db: Session, session_id: UUID, status: str) -> None:
-    """Store what has become of a session."""
+    """Store what has become of a session. Its appointments announce their own status."""
     set_status(db, SessionProjection, session_id, status)
 
 

@@ -168,19 +168,6 @@ class RescheduledFields(_PlacementFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppointmentChanged:
-    """What became of an appointment; the event's name says it."""
-
-    appointment_id: UUID
-
-
-class AppointmentFields(Fields):
-    into = AppointmentChanged
-
-    appointment_id = fields.UUID(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentCancelled:
     """A cancelled appointment; of `announced_with_package` see AppointmentPlacement."""
 
@@ -364,11 +351,11 @@ STREAMS = (
         "appointment",
         reads={
             "AppointmentBooked.v1": BookedFields(),
-            "AppointmentConfirmed.v1": AppointmentFields(),
+            "AppointmentConfirmed.v1": Fields(),
             "AppointmentRescheduled.v1": RescheduledFields(),
-            "AppointmentArrived.v1": AppointmentFields(),
-            "AppointmentAttended.v1": AppointmentFields(),
-            "AppointmentNoShow.v1": AppointmentFields(),
+            "AppointmentArrived.v1": Fields(),
+            "AppointmentAttended.v1": Fields(),
+            "AppointmentNoShow.v1": Fields(),
             "AppointmentCancelled.v1": CancelledFields(),
             "AppointmentCorrected.v1": CorrectedFields(),
         },

@@ -30,9 +30,9 @@ def book(db: Session, booked: announced.AppointmentBooked, *, announced_at: date
         notices.notify_provider(db, "APPOINTMENT_BOOKED", appointment, now=now)
 
 
-def confirm(db: Session, appointment_id: UUID) -> None:
-    """The patient has confirmed the appointment. No message is needed."""
-    _locked(db, appointment_id).status = "CONFIRMED"
+def set_status(db: Session, appointment_id: UUID, status: str) -> None:
+    """Keep a status that causes no message and ends none: the patient has confirmed the appointment."""
+    _locked(db, appointment_id).status = status
 
 
 def reschedule(
