@@ -13,7 +13,7 @@ import pika
 import urllib3
 
 from jalsa.dev.cluster import ServerError
-from jalsa.dev.servers.processes import wait_until
+from jalsa.dev.servers.server import Server
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,11 @@ class Binding:
     routing_key: str
 
 
-class Broker:
+class Broker(Server):
     """A broker that we may use and did not start; both URLs carry the credentials of an administrator."""
+
+    name = "RabbitMQ"
+    patience = 60
 
     def __init__(self, amqp_url: str, management_url: str) -> None:
         self._amqp = urlsplit(amqp_url)
@@ -53,19 +56,6 @@ class Broker:
     @property
     def username(self) -> str:
         return self._amqp.username or "guest"
-
-    def wait(self, within: float = 60) -> None:
-        """Waits until AMQP and management both answer; raises ServerError after `within` seconds."""
-        wait_until(lambda: self._management_answers() and self._amqp_answers(), "RabbitMQ", within, self._failure)
-
-    def close(self) -> None:
-        """Ends what we started; nothing, for a given broker."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def create_vhost(self, name: str | None = None) -> "Vhost":
         """Creates a virtual host (of a random name), where our user may do everything. One per test isolates tests."""
@@ -93,6 +83,9 @@ class Broker:
             raise ServerError(f"{method} {url} answered {answer.status}: {answer.data.decode(errors='replace')}")
         return json.loads(answer.data) if answer.data else None
 
+    def _answers(self) -> bool:
+        return self._management_answers() and self._amqp_answers()
+
     def _management_answers(self) -> bool:
         try:
             self.call("GET", "overview")
@@ -107,9 +100,6 @@ class Broker:
                 return bool(probe.recv(1))
         except OSError:
             return False
-
-    def _failure(self) -> str:
-        return ""
 
 
 class Vhost:
