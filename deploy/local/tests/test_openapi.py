@@ -18,7 +18,7 @@ from jalsa.events.contracts import FOLDER
 from jalsa.events.json_schema import json_schema
 from jalsa.http.app import JalsaApi, create_app, openapi_document
 from jalsa.service.policy import AUTHENTICATED, PUBLIC
-from jalsa.service.reference import USUAL_CODES
+from jalsa.service.problems import USUAL_CODES
 from jalsa_local.contracts import OPENAPI
 from jalsa_local.openapi import broken
 from jalsa_local.services import load_all

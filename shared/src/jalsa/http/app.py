@@ -24,13 +24,15 @@ from jalsa.service import metrics
 from jalsa.service.config import Config
 from jalsa.service.declaration import Service
 from jalsa.service.errors import DomainError
-from jalsa.service.problems import COMMON, Catalogue, Problem, Speaker
+from jalsa.service.problems import COMMON, USUAL_CODES, VALIDATION_ERROR, Catalogue, Problem, Speaker
 from jalsa.service.texts import LANGUAGES, Texts
 
 log = structlog.get_logger()
 
 _PATIENCE = Patience()
 _HALVES = re.compile("[\ud800-\udfff]")
+#: The codes of what werkzeug names otherwise.
+_CODES = {400: "malformed-request", 422: VALIDATION_ERROR, 500: "internal-error"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -196,13 +198,10 @@ def _http_problem(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, InternalServerError):
         log.error("request-failed", exc_info=error.original_exception or error)
-        detail, code = "The request failed; the fault is ours and was logged.", "internal-error"
-    elif status == 422:
-        detail, code = "The request has invalid fields.", "validation-error"
-    elif status == 400:
-        detail, code = "The request cannot be read: it must be valid JSON in UTF-8.", "malformed-request"
-    else:
-        detail, code = error.description or error.name, error.name.lower().replace(" ", "-")
+    code = _CODES.get(status, error.name.lower().replace(" ", "-"))
+    detail = error.description or error.name
+    if status != 404:  # that there is no such address is not that there is no such record
+        _, detail = USUAL_CODES.get(code, (status, detail))
     messages = data.get("messages") if status == 422 else None
     response = _problem(Problem(status, code, detail, errors=_flat(messages)))
     for name, value in error.get_response().headers:

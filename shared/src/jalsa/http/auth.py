@@ -14,7 +14,7 @@ from jalsa.events.tokens import SERVICE_ISSUER
 from jalsa.http.keys import Key, KeysAway, key_source
 from jalsa.service.context import TENANT
 from jalsa.service.policy import ROLES, SUBSCRIBER, SYSTEM, Principal
-from jalsa.service.problems import Problem
+from jalsa.service.problems import EDGE_CODES, Problem
 
 #: How long one of our own services' tokens may be valid; they are made for five minutes.
 _SERVICE_SECONDS = 900
@@ -59,7 +59,7 @@ class Authenticator:
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise _unauthenticated("A bearer token is required.")
+            raise _unauthenticated(EDGE_CODES["unauthenticated"][1])
         known = self._known.get(token)
         if known is not None and time.time() < known[1]:
             return known[0]

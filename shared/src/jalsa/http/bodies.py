@@ -20,7 +20,7 @@ def read(request: Request, max_bytes: int) -> None:
     if request.method not in ("POST", "PUT", "PATCH"):
         return
     if request.content_length and not request.is_json:
-        raise UnsupportedMediaType("The body must be application/json.")
+        raise UnsupportedMediaType
     if len(request.get_data()) > max_bytes:
         raise RequestEntityTooLarge
 

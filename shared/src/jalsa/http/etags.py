@@ -4,7 +4,7 @@ import hashlib
 
 from flask import Response, json, jsonify, request
 
-from jalsa.service.problems import Problem
+from jalsa.service.problems import edge_problem
 
 
 def etag_of(representation: object) -> str:
@@ -37,8 +37,8 @@ def check_if_match(representation: object) -> None:
     given = request.if_match
     if not request.headers.get("If-Match"):
         if request.method in ("PATCH", "DELETE"):
-            raise Problem(428, "precondition-required", "If-Match is required. Read the record first.")
+            raise edge_problem("precondition-required")
         return
     present = representation() if callable(representation) else representation
     if not given.contains(etag_of(present).strip('"')):
-        raise Problem(412, "precondition-failed", "The record has changed. Read it again.")
+        raise edge_problem("precondition-failed")

@@ -13,7 +13,8 @@ from typing import Any
 
 from jalsa.http.examples import Examples
 from jalsa.service.policy import PUBLIC, Policy
-from jalsa.service.reference import COMMON, USUAL_CODES, Reference
+from jalsa.service.problems import USUAL_CODES
+from jalsa.service.reference import COMMON, Reference
 
 Json = dict[str, Any]
 
