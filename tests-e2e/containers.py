@@ -1,6 +1,6 @@
 """The container stack, brought up as a newcomer does it and looked at from outside (`make test-containers`).
 
-It needs a Docker engine and has minutes of building before it. Its name keeps it out of `make test`; asked for, it
+It needs a Docker engine and has minutes of building before it. Its name keeps it out of `make test`. Asked for, it
 never skips.
 """
 

@@ -26,7 +26,7 @@ def receive(kit: ServiceKit, tenant: str, lamp: UUID, *sequences: int) -> None:
 
 
 def dead(kit: ServiceKit, tenant: str, lamp: UUID) -> str:
-    """A dead event with two waiting behind it; returns its id in the inbox."""
+    """A dead event with two waiting behind it. Returns its id in the inbox."""
     kit.inbox.receive(lamp_event(tenant, lamp, 1, level="bright"))
     receive(kit, tenant, lamp, 2, 3)
     [item] = kit.client(tenant).get("/events/inbox", state="dead").get_json()["items"]

@@ -1,4 +1,4 @@
-"""Projections: another service's records, of which each tenant has its own under the id that their owner gave them."""
+"""Projections of another service's records. Each tenant has its own under the id that their owner gave them."""
 
 from uuid import UUID
 

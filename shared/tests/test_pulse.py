@@ -141,7 +141,7 @@ def test_a_long_statement_of_a_database_that_answers_is_left_alone(urls: Urls) -
 
 
 def test_a_process_that_was_stopped_itself_has_waited_for_nobody(urls: Urls, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks are counted while the process runs; a clock would have gone on."""
+    """Looks are counted while the process runs. A clock would have gone on."""
     database = Database(urls.app, name="alpha-web")
     pulse = Pulse(database)
     pulse._open_question(module.PATIENCE)

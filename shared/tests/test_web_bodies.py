@@ -1,4 +1,4 @@
-"""Bodies: read whole before a transaction begins, as long as the view needs, and bounded before a schema sees them."""
+"""Bodies are read whole before a transaction begins, and bounded before a schema sees them."""
 
 import io
 import json
@@ -48,7 +48,7 @@ def code(answer: TestResponse) -> tuple[int, str]:
 
 
 class Arriving(io.BytesIO):
-    """A body that comes in pieces; `look` is called whenever one is asked for."""
+    """A body that comes in pieces. `look` is called whenever one is asked for."""
 
     def __init__(self, body: bytes, look: Callable[[], None]) -> None:
         super().__init__(body)

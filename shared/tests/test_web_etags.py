@@ -1,4 +1,4 @@
-"""Entity tags: what has not changed is not sent again, and what has changed is not overwritten unseen."""
+"""Entity tags. What has not changed is not sent again, and what has changed is not overwritten unseen."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,4 +1,7 @@
-"""A web process whose database freezes, or has a table that somebody keeps locked: nobody hangs, health is answered."""
+"""A web process whose database freezes, or has a table that somebody keeps locked.
+
+Nobody hangs, and health is answered.
+"""
 
 import json
 import os
@@ -225,7 +228,7 @@ def test_a_locked_table_holds_up_nothing_but_what_needs_it(web: Web, urls: Urls)
 
 
 def test_many_at_once_are_all_served(web: Web) -> None:
-    """The gate lets a burst wait for its turn: it refuses only what it cannot serve."""
+    """The gate lets a burst wait for its turn. It refuses only what it cannot serve."""
     with ThreadPoolExecutor(80) as pool:
         answers = list(pool.map(lambda _: web.light(), range(80)))
     assert {answer.status for answer in answers} == {201}

@@ -1,4 +1,4 @@
-"""Idempotency keys: a repeat gets the first answer and has no second effect."""
+"""Idempotency keys. A repeat gets the first answer and has no second effect."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -327,7 +327,7 @@ def test_a_view_that_fails_after_a_write_leaves_nothing(then: Any, status: int, 
 
 
 def test_a_view_that_succeeds_is_committed_with_its_events(alpha: ServiceKit, client: Client, tenant: str) -> None:
-    """The control: the same write is there where the view does not fail."""
+    """The control. The same write is there where the view does not fail."""
     RUN["write"] = write_and({})
     assert client.post("/run/write").status_code == 200
     assert names(client) == ["written"]

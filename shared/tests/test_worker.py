@@ -1,4 +1,4 @@
-"""The worker: loops that fail are started again, its health is told, and it ends when it is told to."""
+"""The worker. Loops that fail are started again, its health is told, and it ends when it is told to."""
 
 import json
 import os

@@ -28,7 +28,7 @@ RELEASED: dict[str, Any] = {
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """The released schema with one place changed; None takes it away."""
+    """The released schema with one place changed. None takes it away."""
     schema = copy.deepcopy(RELEASED)
     *parents, last = path.split("/")
     place = schema

@@ -231,7 +231,7 @@ def test_an_events_schema_is_open_and_takes_its_golden_examples(event: Any) -> N
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """A small document with one place changed; None takes it away."""
+    """A small document with one place changed. None takes it away."""
     document = copy.deepcopy(SMALL)
     *parents, last = path.split(" ")
     place: Any = document

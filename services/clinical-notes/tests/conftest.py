@@ -27,7 +27,7 @@ def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
 
 @pytest.fixture
 def group(kit: ServiceKit, tenant: str) -> Story:
-    """A group session with one participant, confirmed; the patient, clinic and provider are known."""
+    """A group session with one participant, confirmed. The patient, clinic and provider are known."""
     return Story(kit, tenant).told()
 
 

@@ -1,4 +1,4 @@
-"""The golden examples: what is published equals them, and what is read accepts them."""
+"""What is published equals the golden examples, and what is read accepts them."""
 
 from datetime import UTC, datetime
 from typing import Any

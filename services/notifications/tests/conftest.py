@@ -32,7 +32,7 @@ def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
 
 @pytest.fixture
 def world(kit: ServiceKit, tenant: str, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A tenant; what other tests left to be done is not due here."""
+    """A tenant. What other tests left to be done is not due here."""
     only_of(tenant, monkeypatch)
     return World(kit, tenant)
 

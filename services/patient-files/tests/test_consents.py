@@ -167,7 +167,7 @@ def test_a_consent_is_valid_through_its_last_day_by_the_clinics_clock(
 
 
 def test_a_day_ends_at_midnight_even_where_the_clocks_change_then() -> None:
-    # Beirut's clocks went forward at midnight at the end of 29 March 2025: that midnight was never shown
+    # Beirut's clocks went forward at midnight at the end of 29 March 2025, so that midnight was never shown
     beginning = domain.end_of_day(datetime(2025, 3, 29, tzinfo=UTC).date(), "Asia/Beirut")
     assert beginning == datetime(2025, 3, 29, 22, tzinfo=UTC)
 

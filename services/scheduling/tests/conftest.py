@@ -38,5 +38,5 @@ def desk(centre: Centre) -> Desk:
 
 @pytest.fixture(scope="session")
 def calm(kit: ServiceKit) -> Desk:
-    """A desk at which nothing ever happens: for requests that are all refused, and so change nothing."""
+    """A desk at which nothing ever happens, for requests that are all refused, and so change nothing."""
     return Desk(Centre(kit, f"calm{secrets.token_hex(4)}"))

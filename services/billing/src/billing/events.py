@@ -16,7 +16,7 @@ from jalsa.http.fields import Instant, Zone
 
 
 class _EventData(Data):
-    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+    """What the fields of the events' data mean, by their names. A field may have a description of its own."""
 
     meanings: ClassVar = {
         "amount": "The amount, a decimal number with two decimals in a string.",
@@ -124,7 +124,7 @@ class Clinic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookedSession:
-    """What billing reads of an appointment's session; `timezone` is an IANA name."""
+    """What billing reads of an appointment's session. `timezone` is an IANA name."""
 
     service_type: str
     timezone: str
@@ -160,7 +160,7 @@ class AppointmentCancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClinicSaved:
-    """What billing reads of ClinicSaved; `timezone` is an IANA name."""
+    """What billing reads of ClinicSaved. `timezone` is an IANA name."""
 
     clinic_id: UUID
     timezone: str

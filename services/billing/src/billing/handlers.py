@@ -54,7 +54,7 @@ def on_appointment_cancelled(db: Session, event: Received[AppointmentCancelled])
 
 
 def on_package_created(db: Session, event: Received[PackageCreated]) -> None:
-    """A course of sessions was agreed upon; its appointments are announced one by one."""
+    """A course of sessions was agreed upon. Its appointments are announced one by one."""
     projections.create_package(db, event.data)
 
 

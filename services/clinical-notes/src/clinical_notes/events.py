@@ -15,7 +15,7 @@ from jalsa.http.fields import Instant
 
 
 class _EventData(Data):
-    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+    """What the fields of the events' data mean, by their names. A field may have a description of its own."""
 
     meanings: ClassVar = {
         "note_id": "The note.",
@@ -155,7 +155,7 @@ class AppointmentCorrectedFields(Fields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClinicSaved:
-    """A clinic; events of earlier versions name no time zone."""
+    """A clinic. Events of earlier versions name no time zone."""
 
     clinic_id: UUID
     code: str

@@ -26,17 +26,17 @@ def on_patient_saved(db: Session, event: Received[events.PatientSaved]) -> None:
 
 
 def on_session_scheduled(db: Session, event: Received[events.SessionPlacement]) -> None:
-    """A session was scheduled; an appointment in it may have been heard of before."""
+    """A session was scheduled. An appointment in it may have been heard of before."""
     projections.save_session(db, event.data)
 
 
 def on_session_rescheduled(db: Session, event: Received[events.SessionPlacement]) -> None:
-    """A session has another time, provider or room; each of its appointments says so itself."""
+    """A session has another time, provider or room. Each of its appointments says so itself."""
     projections.save_session(db, event.data)
 
 
 def on_session_corrected(db: Session, event: Received[events.SessionCorrected]) -> None:
-    """That a session had begun or was over was a slip, and is taken back; a note signed meanwhile stays."""
+    """That a session had begun or was over was a slip, and is taken back. A note signed meanwhile stays."""
     projections.set_session_status(db, event.data.session_id, event.data.to_status)
 
 
@@ -53,7 +53,7 @@ def on_appointment_rescheduled(db: Session, event: Received[events.AppointmentPl
 
 
 def on_appointment_corrected(db: Session, event: Received[events.AppointmentCorrected]) -> None:
-    """What was said of a patient's coming was a slip, and is taken back; a note signed meanwhile stays."""
+    """What was said of a patient's coming was a slip, and is taken back. A note signed meanwhile stays."""
     projections.set_participant_status(db, event.data.appointment_id, event.data.to_status)
 
 

@@ -62,7 +62,7 @@ def on_waitlist_offered(db: Session, event: Received[announced.WaitlistOffered])
 
 
 def on_waitlist_offer_ended(db: Session, event: Received[announced.WaitlistOfferEnded]) -> None:
-    """The offer was taken up, refused, or has lapsed; a booking sends its own confirmation."""
+    """The offer was taken up, refused, or has lapsed. A booking sends its own confirmation."""
     waitlist.end(db, event.data.offer_id)
 
 

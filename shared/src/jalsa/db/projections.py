@@ -1,6 +1,6 @@
-"""Projections: what a service keeps of another service's records, as the owner announces them.
+"""Projections are what a service keeps of another service's records, as the owner announces them.
 
-Every projection has the key (tenant_id, id): its id is given by another service.
+Every projection has the key (tenant_id, id), because its id is given by another service.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ def save(
 
 
 def save_if_unknown(db: Session, kind: type[TenantRow], record_id: UUID, values: Mapping[str, object]) -> None:
-    """Store a record that another one's event tells of, unless it is known: its own events say more."""
+    """Store a record that another one's event tells of, unless it is known. Its own events say more."""
     db.execute(insert(kind).values(id=record_id, **values).on_conflict_do_nothing(index_elements=_KEY))
 
 

@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class BySystem(LoadScopeScheduling):  # type: ignore[misc]
-    """One process takes all tests that share a running system: it costs more to start than they do."""
+    """One process takes all tests that share a running system, which costs more to start than they do."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
@@ -42,7 +42,7 @@ class BySystem(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
-    """xdist's own groups do nothing with this pytest: it no longer reads where they are marked."""
+    """xdist's own groups do nothing with this pytest, because it no longer reads where they are marked."""
     return BySystem(config, log)
 
 
@@ -66,7 +66,7 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
 
 @pytest.fixture
 def tenant() -> str:
-    """A tenant that no other test knows: rows need no clean-up."""
+    """A tenant that no other test knows, so that rows need no clean-up."""
     return f"t{secrets.token_hex(6)}"
 
 

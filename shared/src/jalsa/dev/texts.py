@@ -27,7 +27,7 @@ _CALLS: dict[str, int | str] = {
     "OneOf": "error",
     "Predicate": "error",
 }
-#: Such a template says nothing itself: its value is a message of its own.
+#: Such a template says nothing itself, because its value is a message of its own.
 _ONLY_A_VALUE = re.compile(r"\{\w+\}")
 
 

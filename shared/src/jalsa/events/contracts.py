@@ -29,18 +29,18 @@ class Data(Schema):
             field_obj.metadata = {"description": self.meanings[field_name], **field_obj.metadata}
 
 
-#: The URIs of schemas begin with it. It identifies, and is the same in every installation; no host answers there.
+#: The URIs of schemas begin with it. It identifies, and is the same in every installation. No host answers there.
 NAMESPACE = "https://jalsa.test"
 
 
 def dataschema(service: str, event: str) -> str:
-    """The URI of an event's schema (`AppointmentBooked.v1`); its path is where the gateway serves the schema."""
+    """The URI of an event's schema (`AppointmentBooked.v1`). Its path is where the gateway serves the schema."""
     return f"{NAMESPACE}/{service}/v1/events/schemas/{event}"
 
 
 @dataclass(frozen=True)
 class EventType:
-    """An event that a service publishes. `schema` describes its data; its docstring says what has happened."""
+    """An event that a service publishes. `schema` describes its data. Its docstring says what has happened."""
 
     service: str
     aggregate: str
@@ -67,8 +67,8 @@ class EventType:
 def missing(schema: Schema, data: Mapping[str, object]) -> list[str]:
     """The required fields that dumped data lacks, also within nested ones.
 
-    Dumping writes whatever a field's type demands, but passes over what is not there; to load it all again, which
-    would tell as much, costs ten times more.
+    Dumping writes whatever a field's type demands, but passes over what is not there. To load it all again, which would
+    tell as much, costs ten times more.
     """
     found = []
     for name, field_ in schema.fields.items():
@@ -96,8 +96,8 @@ class Fields(Loaded):
 class Stream:
     """One aggregate of another service, all of whose events this service follows, in order.
 
-    `reads` maps an event (`AppointmentBooked.v1`) to the fields read of it; `ignores` names those that are known
-    and mean nothing here.
+    `reads` maps an event (`AppointmentBooked.v1`) to the fields read of it. `ignores` names those that are known and
+    mean nothing here.
     """
 
     service: str

@@ -16,7 +16,7 @@ from jalsa.service.context import TENANT
 from jalsa.service.policy import ROLES, SUBSCRIBER, SYSTEM, Principal
 from jalsa.service.problems import EDGE_CODES, Problem
 
-#: How long one of our own services' tokens may be valid; they are made for five minutes.
+#: How long one of our own services' tokens may be valid. They are made for five minutes.
 _SERVICE_SECONDS = 900
 #: How far the clocks of issuer and service may be apart.
 _LEEWAY_SECONDS = 5
@@ -40,7 +40,7 @@ _GRANT = re.compile(r"[a-z][a-z-]{0,40}\.[a-z][a-z-]{0,40}")
 
 
 class Authenticator:
-    """Checks tokens: signature against a key set (RS256, ES256), issuer, audience, times, and what they say."""
+    """Checks the signature of tokens against a key set (RS256, ES256), issuer, audience, times, and what they say."""
 
     def __init__(
         self, *, issuer: str, audience: str, jwks_url: str, service_jwks_url: str, max_hours: float = 24

@@ -1,4 +1,4 @@
-"""Bodies of requests: read whole before anything else is done, and bounded before any schema looks at them."""
+"""Bodies of requests are read whole before anything else is done, and bounded before any schema looks at them."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def read(request: Request, max_bytes: int) -> None:
 
 def limit(request: Request, max_bytes: int) -> None:
     """Take in no more of a body than that, whoever reads it."""
-    request.max_content_length = max_bytes + 1  # a body of unknown length is cut there: one more byte shows it
+    request.max_content_length = max_bytes + 1  # A body of unknown length is cut there. One more byte shows it.
 
 
 def parse(body: bytes) -> Any:

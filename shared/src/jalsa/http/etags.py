@@ -1,4 +1,4 @@
-"""Entity tags: a hash of the representation, so that whatever a reader can see changes it."""
+"""Entity tags are a hash of the representation, so that whatever a reader can see changes it."""
 
 import hashlib
 
@@ -14,7 +14,10 @@ def etag_of(representation: object) -> str:
 
 
 def json_with_etag(representation: object, status: int = 200) -> Response:
-    """A response with its entity tag; on a GET, 304 where If-None-Match has it already, 412 where If-Match has not."""
+    """A response with its entity tag.
+
+    On a GET it is 304 where If-None-Match has it already, 412 where If-Match has not.
+    """
     tag = etag_of(representation)
     if request.method in ("GET", "HEAD"):
         check_if_match(representation)
@@ -32,7 +35,7 @@ def check_if_match(representation: object) -> None:
     One that is costly may be given as a function, which is called where there is something to compare.
 
     Raises 428 `precondition-required` where PATCH or DELETE come without it, 412 `precondition-failed` where it is
-    stale; it is honoured wherever it is given.
+    stale. If-Match is honoured wherever it is given.
     """
     given = request.if_match
     if not request.headers.get("If-Match"):

@@ -24,8 +24,8 @@ _INSTANT = re.compile(_DAY.pattern + r"[Tt ]\d\d:\d\d.*", re.ASCII)
 class Name(fields.String):
     """One line of 1 to `max` characters (120), as `clean_line` leaves it, that shows a letter, a digit or a symbol.
 
-    What folds to nothing, such as marks of vowels on no letter, shows none: nobody could look for it. Punctuation alone
-    stands for nothing where null does: it is loaded as None.
+    What folds to nothing, such as marks of vowels on no letter, shows none, because nobody could look for it.
+    Punctuation alone stands for nothing where null does, and it is loaded as None.
     """
 
     def __init__(self, *, max: int = 120, **kwargs: Any) -> None:
@@ -52,7 +52,7 @@ class Login(fields.String):
 
 
 class Words(fields.String):
-    """What somebody looks for: one line of 2 to `max` characters, as `clean_line` leaves it."""
+    """What somebody looks for, which is one line of 2 to `max` characters, as `clean_line` leaves it."""
 
     def __init__(self, *, max: int = 60, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -77,7 +77,7 @@ def _line(given: str | None, least: int, most: int) -> str:
 
 
 class Value(fields.String):
-    """A number, an identifier or an address, as people paste it: loaded as `clean_value` leaves it."""
+    """A number, an identifier or an address, as people paste it, loaded as `clean_value` leaves it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         try:
@@ -103,7 +103,7 @@ class FreeText(fields.String):
 
 
 class Instant(fields.AwareDateTime):
-    """An RFC 3339 instant with its offset, between 1900 and 2200; loaded as UTC, written with `Z`."""
+    """An RFC 3339 instant with its offset, between 1900 and 2200. It is loaded as UTC and written with `Z`."""
 
     default_error_messages = dict.fromkeys(
         ("invalid", "invalid_awareness"), "Must be an instant with its offset, such as 2026-11-20T09:00:00Z."
@@ -131,7 +131,10 @@ class Instant(fields.AwareDateTime):
 
 
 class PlainDate(fields.Date):
-    """A day, `2026-11-20`: no other form, such as those of weeks, of which some readers take any ending."""
+    """A day such as `2026-11-20`.
+
+    Other forms, such as those of weeks, are refused, because some readers take any ending of them.
+    """
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> date:
         if not isinstance(value, str) or not _DAY.fullmatch(value):
@@ -201,13 +204,13 @@ def state(machine: StateMachine, **kwargs: Any) -> fields.String:
 
 
 def sometimes(field: F) -> F:
-    """Declare that an answer may lack the field altogether; every other field of an answer is always there."""
+    """Declare that an answer may lack the field altogether. Every other field of an answer is always there."""
     field.metadata = {**field.metadata, "x-may-be-absent": True}
     return field
 
 
 def code(max: int = 20, *, required: bool = True, description: str | None = None) -> fields.String:
-    """A short code: capital letters, digits, `-` and `_`; it stands in numbers."""
+    """A short code: capital letters, digits, `-` and `_`. It stands in numbers."""
     return fields.String(
         required=required,
         metadata={"description": description} if description else {},

@@ -39,10 +39,10 @@ def key_of(request: Request) -> str | None:
 
 
 def earlier_response(db: Session, request: Request, key: str, *, provider_id: str | None) -> Response | None:
-    """The stored response of the same request; a repeat that comes while the first is at work waits for it.
+    """The stored response of the same request. A repeat that comes while the first is at work waits for it.
 
-    The request of another provider is another one, even with the same login: what came of it may be for that provider
-    alone. Raises the 422 problem `idempotency-key-reused` where the key stood for another request.
+    The request of another provider is another one, even with the same login, because what came of it may be for that
+    provider alone. Raises the 422 problem `idempotency-key-reused` where the key stood for another request.
     """
     names = _names(db, key)
     db.execute(_LOCK, names)

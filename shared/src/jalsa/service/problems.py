@@ -30,7 +30,7 @@ VALIDATION_ERROR = "validation-error"
 
 
 class Problem(Exception):
-    """A refusal as it is answered. `detail` must never carry a patient's data: it is logged and returned."""
+    """A refusal as it is answered. `detail` must never carry a patient's data, because it is logged and returned."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Catalogue:
         return Catalogue(*self, *other)
 
     def entry(self, error: DomainError) -> Entry:
-        """The entry of an error. Raises LookupError where there is none: the fault is ours."""
+        """The entry of an error. Raises LookupError where there is none, which means that the fault is ours."""
         for kind in type(error).__mro__:
             if kind in self._entries:
                 return self._entries[kind]

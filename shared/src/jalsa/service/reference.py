@@ -23,12 +23,12 @@ class Reference:
     problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def describe(self, owner: str, name: str) -> str | None:
-        """The words for a field of a schema or a parameter of an operation; None where there are none."""
+        """The words for a field of a schema or a parameter of an operation, or None where there are none."""
         words: str | None = _first(f"{owner}.{name}", name, self.fields, COMMON.fields)
         return words
 
     def example(self, owner: str, name: str) -> Any:
-        """The example of such a field; None where it follows from the field's type."""
+        """The example of such a field, or None where it follows from the field's type."""
         return _first(f"{owner}.{name}", name, self.examples, COMMON.examples)
 
 

@@ -1,4 +1,7 @@
-"""The error catalogue: every problem code with its status, its messages in English and Arabic, and who answers it."""
+"""The error catalogue.
+
+It has every problem code with its status, its messages in English and Arabic and who answers it.
+"""
 
 import re
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""What the other services announce: of each event the few fields that are read here, as a dataclass and its schema."""
+"""The few fields that are read of each event of the other services, as a dataclass and its schema."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from notifications.domain import LANGUAGES, PACKAGE_CAUSES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClinicSaved:
-    """A clinic; `timezone` is the IANA zone of its wall times."""
+    """A clinic. `timezone` is the IANA zone of its wall times."""
 
     clinic_id: UUID
     name_en: str
@@ -143,7 +143,7 @@ class _PlacementFields(Fields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentBooked(AppointmentPlacement):
-    """A new appointment; one that was `recorded_late` was entered after its start."""
+    """A new appointment. One that was `recorded_late` was entered after its start."""
 
     recorded_late: bool
 
@@ -169,7 +169,7 @@ class RescheduledFields(_PlacementFields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentCancelled:
-    """A cancelled appointment; of `announced_with_package` see AppointmentPlacement."""
+    """A cancelled appointment. AppointmentPlacement explains `announced_with_package`."""
 
     appointment_id: UUID
     announced_with_package: bool
@@ -216,7 +216,10 @@ class _NamedProviderFields(Fields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnouncedPackageSession:
-    """A date of a package: the start is an instant in UTC, `session_number` counts the package's sessions from 1."""
+    """A date of a package.
+
+    The start is an instant in UTC, and `session_number` counts the package's sessions from 1.
+    """
 
     session_number: int
     appointment_id: UUID

@@ -81,7 +81,7 @@ class WallTime(fields.Time):
 
 
 class QuietHours(Loaded):
-    """In the wall time of the appointment's clinic; may pass midnight."""
+    """In the wall time of the appointment's clinic. It may pass midnight."""
 
     into = domain.QuietHours
 

@@ -18,7 +18,7 @@ from jalsa.dev.servers.server import Server
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue as management reports it: its counts are up to ten seconds old (see `Vhost.depth`)."""
+    """A queue as management reports it. Its counts are up to ten seconds old (see `Vhost.depth`)."""
 
     name: str
     type: str
@@ -37,7 +37,7 @@ class Binding:
 
 
 class Broker(Server):
-    """A broker that we may use and did not start; both URLs carry the credentials of an administrator."""
+    """A broker that we may use and did not start. Both URLs carry the credentials of an administrator."""
 
     name = "RabbitMQ"
     patience = 60
@@ -76,7 +76,7 @@ class Broker(Server):
         return f"amqp://{user}:{secret}@{self._amqp.hostname}:{self._amqp.port}/{quote(vhost, safe='')}"
 
     def call(self, method: str, *path: str, body: Mapping[str, object] | None = None) -> Any:
-        """Calls the management API; each part of the path is quoted. Raises ServerError for any answer but a 2xx."""
+        """Calls the management API. Each part of the path is quoted. Raises ServerError for any answer but a 2xx."""
         url = "/".join([self._api, *(quote(part, safe="") for part in path)])
         answer = self._http.request(method, url, json=body)
         if answer.status >= 300:
@@ -112,7 +112,7 @@ class Vhost:
         self._users: list[str] = []
 
     def delete(self) -> None:
-        """Deletes the virtual host with everything in it and the users made for it; open connections are closed."""
+        """Deletes the virtual host with everything in it and the users made for it. Open connections are closed."""
         self.broker.call("DELETE", "vhosts", self.name)
         for user in self._users:
             self.broker.call("DELETE", "users", user)
@@ -173,7 +173,7 @@ class Vhost:
         }
 
     def depth(self, queue: str) -> int:
-        """Returns how many messages of a queue are ready at this moment; asks over AMQP, where no count is stale."""
+        """Returns how many messages of a queue are ready at this moment. It asks over AMQP, where no count is stale."""
         connection = pika.BlockingConnection(pika.URLParameters(self.amqp_url))
         try:
             return int(connection.channel().queue_declare(queue, passive=True).method.message_count)

@@ -1,4 +1,4 @@
-"""PostgreSQL for tests: one that is given, or a private one from installed or embedded binaries."""
+"""PostgreSQL for tests, which is given or is a private one from installed or embedded binaries."""
 
 import signal
 from pathlib import Path
@@ -45,7 +45,7 @@ class PrivatePostgres(PrivateServer, Postgres):
         super().__init__(self._cluster.url(port))
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """Stops the server: `fast` breaks connections off and checkpoints, `immediate` leaves a recovery to do."""
+        """Stops the server. `fast` breaks connections off and checkpoints, `immediate` leaves a recovery to do."""
         self._stop(_STOP_SIGNALS[mode])
 
     def restart(self, mode: Literal["fast", "immediate"] = "fast") -> None:
@@ -57,12 +57,12 @@ class PrivatePostgres(PrivateServer, Postgres):
 
 
 def postgres_binaries() -> Path | None:
-    """Returns the folder of PostgreSQL's programs: on PATH, where Debian has them, or the embedded ones."""
+    """Returns the folder of PostgreSQL's programs, which are on PATH, where Debian has them, or embedded."""
     return next(iter([*installed_binaries(), *embedded_binaries()]), None)
 
 
 def private_postgres(durable: bool = False) -> PrivatePostgres:
-    """Returns a running private server; the caller closes it. Raises ServerError where there are no binaries."""
+    """Returns a running private server. The caller closes it. Raises ServerError where there are no binaries."""
     return ready(launch_private_postgres(durable))
 
 

@@ -73,7 +73,7 @@ class PrivateRabbitMQ(PrivateServer, Broker):
         wait_until(written, f"The writing of {queue}", within=10)
 
     def wipe(self) -> None:
-        """Comes back with an empty disk, same ports and same user: virtual hosts and queues are gone."""
+        """Comes back with an empty disk, the same ports and the same user. Virtual hosts and queues are gone."""
         if self._process is not None:
             self.kill()
         shutil.rmtree(self.folder / "data")
@@ -84,7 +84,7 @@ class PrivateRabbitMQ(PrivateServer, Broker):
 
 
 def rabbitmq_program() -> Path | None:
-    """Returns the broker's own start script: Debian's wrapper on PATH insists on an account that we need not be."""
+    """Returns the broker's own start script. Debian's wrapper on PATH insists on an account that we need not be."""
     on_path = shutil.which("rabbitmq-server")
     candidates = [Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), *([Path(on_path).resolve()] if on_path else [])]
     return next((path for path in candidates if path.exists() and path.name != "rabbitmq-script-wrapper"), None)
@@ -113,7 +113,7 @@ def install_rabbitmq() -> None:
 
 
 def private_rabbitmq() -> PrivateRabbitMQ:
-    """Returns a running private broker; the caller closes it. Raises ServerError where none is or can be installed."""
+    """Returns a running private broker. The caller closes it. Raises ServerError where none is or can be installed."""
     return ready(launch_private_rabbitmq())
 
 
@@ -133,7 +133,7 @@ def launch_private_rabbitmq() -> PrivateRabbitMQ:
 
 
 def _environment(folder: Path, distribution_port: int, port_mapper_port: int) -> dict[str, str]:
-    """Nothing is inherited but PATH: the system's own settings of a broker must not leak in."""
+    """Nothing but PATH is inherited, because the system's own settings of a broker must not leak in."""
     home = folder / "home"  # Erlang keeps its cookie there
     home.mkdir()
     return {
