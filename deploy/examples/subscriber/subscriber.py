@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Follows one tenant's events: what was, from Jalsa's feeds; what comes, from its bus.
+"""Follows one tenant's events. Jalsa's feeds bring what was, and its bus brings what comes.
 
 Each event is applied once and in its subject's order, whatever is delivered twice, late or never, and whenever this
 process is killed. One line is printed for each event applied, without patients' data.
 
 environment:
-  AMQP_URL    amqps://<user>:<password>@<host>/<virtual host>; the queue is <user>.appointments
+  AMQP_URL    amqps://<user>:<password>@<host>/<virtual host>, whose queue is <user>.appointments
   FEED_URLS   <service>=<URL of its feed>, separated by commas:
               scheduling=https://jalsa.example/scheduling/v1/events
   TENANT      agdar
-  TOKEN       a token of the role `subscriber`; or TOKEN_FILE, a file that is read again for each request
-  BINDINGS    the aggregates to follow, <service>.<aggregate>, separated by commas; each wholly, as it was granted
+  TOKEN       a token of the role `subscriber`, or TOKEN_FILE, a file that is read again for each request
+  BINDINGS    the aggregates to follow, <service>.<aggregate>, separated by commas, each wholly as it was granted
               (default: scheduling.appointment)
   STORE       the SQLite file that keeps what was received (default: subscriber.sqlite3)
 """
