@@ -115,6 +115,12 @@ def lamp_event(
     return parse(lamp_attributes(tenant, lamp_id, sequence, event=event, **data))
 
 
+def receive(kit: ServiceKit, tenant: str, lamp_id: UUID, *sequences: int) -> None:
+    """Deliver the events with these sequences of a lamp."""
+    for sequence in sequences:
+        kit.inbox.receive(lamp_event(tenant, lamp_id, sequence))
+
+
 def lamp_attributes(
     tenant: str, lamp_id: UUID, sequence: int, /, *, event: str = "LampSwitched.v1", **data: Any
 ) -> Any:

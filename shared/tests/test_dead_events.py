@@ -8,7 +8,7 @@ from sqlalchemy import text
 from jalsa.dev.kit import ServiceKit
 from jalsa.service.ids import new_id
 
-from .lamps import MakeKit, Switchable, beta, kept, lamp_event, trail
+from .lamps import MakeKit, Switchable, beta, kept, lamp_event, receive, trail
 
 
 class Broken(Exception):
@@ -18,11 +18,6 @@ class Broken(Exception):
 @pytest.fixture
 def kit(make_kit: MakeKit) -> ServiceKit:
     return make_kit(beta())
-
-
-def receive(kit: ServiceKit, tenant: str, lamp: UUID, *sequences: int) -> None:
-    for sequence in sequences:
-        kit.inbox.receive(lamp_event(tenant, lamp, sequence))
 
 
 def dead(kit: ServiceKit, tenant: str, lamp: UUID) -> str:

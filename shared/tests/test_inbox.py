@@ -28,6 +28,7 @@ from .lamps import (
     kept,
     lamp_event,
     on_lamp_switched,
+    receive,
     switch,
     trail,
 )
@@ -63,11 +64,6 @@ class Clock:
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
-
-
-def receive(kit: ServiceKit, tenant: str, lamp: UUID, *sequences: int) -> None:
-    for sequence in sequences:
-        kit.inbox.receive(lamp_event(tenant, lamp, sequence))
 
 
 # Order and duplicates

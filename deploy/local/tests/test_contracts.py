@@ -91,6 +91,14 @@ def test_a_golden_example_is_an_envelope_of_ours_and_a_cloud_event(path: Path) -
     assert event.get_type().startswith("jalsa.")
 
 
+def test_a_golden_example_fits_the_schema_of_its_event() -> None:
+    for event in (event for service in load_all().values() for event in service.publishes):
+        for path in sorted((FOLDER / event.name / f"v{event.version}").glob("*.json")):
+            envelope = parse(json.loads(path.read_text()))
+            assert (envelope.type, envelope.aggregate) == (event.type, event.aggregate)
+            assert event.schema.validate(dict(envelope.data)) == {}, path
+
+
 @pytest.mark.parametrize("name", list(load_all()))
 def test_whatever_a_service_reads_is_published_by_its_source(name: str) -> None:
     services = load_all()

@@ -20,13 +20,6 @@ def kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
 
 
 @pytest.fixture
-def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
-    """A database for one test, which may take its constraints away."""
-    with service_kit(SERVICE, servers, issuer) as made:
-        yield made
-
-
-@pytest.fixture
 def centre(kit: ServiceKit, tenant: str) -> Centre:
     return Centre(kit, tenant)
 

@@ -25,13 +25,11 @@ def on_patient_saved(db: Session, event: Received[events.PatientSaved]) -> None:
     projections.save_patient(db, event.data)
 
 
-def on_session_scheduled(db: Session, event: Received[events.SessionPlacement]) -> None:
-    """A session was scheduled. An appointment in it may have been heard of before."""
-    projections.save_session(db, event.data)
+def on_session_placed(db: Session, event: Received[events.SessionPlacement]) -> None:
+    """A session was scheduled, or has another time, provider or room.
 
-
-def on_session_rescheduled(db: Session, event: Received[events.SessionPlacement]) -> None:
-    """A session has another time, provider or room. Each of its appointments says so itself."""
+    An appointment in it may have been heard of before, and announces a move itself.
+    """
     projections.save_session(db, event.data)
 
 
@@ -40,14 +38,8 @@ def on_session_corrected(db: Session, event: Received[events.SessionCorrected]) 
     projections.set_session_status(db, event.data.session_id, event.data.to_status)
 
 
-def on_appointment_booked(db: Session, event: Received[events.AppointmentPlacement]) -> None:
-    """A patient has a spot in a session, which may not have been heard of yet."""
-    projections.expect_session(db, event.data)
-    projections.save_participant(db, event.data)
-
-
-def on_appointment_rescheduled(db: Session, event: Received[events.AppointmentPlacement]) -> None:
-    """The patient's spot was moved with its session, or to another one, which may not have been heard of yet."""
+def on_appointment_placed(db: Session, event: Received[events.AppointmentPlacement]) -> None:
+    """A patient has a spot in a session, or was moved to another one. The session may not have been heard of yet."""
     projections.expect_session(db, event.data)
     projections.save_participant(db, event.data)
 
@@ -60,15 +52,15 @@ def on_appointment_corrected(db: Session, event: Received[events.AppointmentCorr
 HANDLERS: Mapping[str, Handler] = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.ProviderSaved.v1": on_provider_saved,
-    "scheduling.SessionScheduled.v1": on_session_scheduled,
-    "scheduling.SessionRescheduled.v1": on_session_rescheduled,
+    "scheduling.SessionScheduled.v1": on_session_placed,
+    "scheduling.SessionRescheduled.v1": on_session_placed,
     "scheduling.SessionStarted.v1": status_follower(projections.set_session_status, "IN_PROGRESS"),
     "scheduling.SessionCompleted.v1": status_follower(projections.set_session_status, "COMPLETED"),
     "scheduling.SessionCancelled.v1": status_follower(projections.set_session_status, "CANCELLED"),
     "scheduling.SessionCorrected.v1": on_session_corrected,
-    "scheduling.AppointmentBooked.v1": on_appointment_booked,
+    "scheduling.AppointmentBooked.v1": on_appointment_placed,
     "scheduling.AppointmentConfirmed.v1": status_follower(projections.set_participant_status, "CONFIRMED"),
-    "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
+    "scheduling.AppointmentRescheduled.v1": on_appointment_placed,
     "scheduling.AppointmentArrived.v1": status_follower(projections.set_participant_status, "ARRIVED"),
     "scheduling.AppointmentAttended.v1": status_follower(projections.set_participant_status, "ATTENDED"),
     "scheduling.AppointmentNoShow.v1": status_follower(projections.set_participant_status, "NO_SHOW"),

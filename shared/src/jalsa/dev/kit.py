@@ -190,6 +190,19 @@ def golden(event: str, name: str, version: int = 1) -> dict[str, Any]:
     return example
 
 
+def examples_read(service: Service) -> list[tuple[str, str]]:
+    """The golden examples of the events that a service reads, as names of an event and of an example."""
+    events = [event.split(".") for stream in service.streams for event in stream.reads]
+    return [(name, path.stem) for name, version in events for path in sorted((FOLDER / name / version).glob("*.json"))]
+
+
+def with_unknown_fields(value: Any) -> Any:
+    """The same data with a field more in every object, as a later release may add one."""
+    if isinstance(value, dict):
+        return {**{name: with_unknown_fields(member) for name, member in value.items()}, "added_later": {"of": [1]}}
+    return value
+
+
 def example(
     event: str,
     name: str,

@@ -1,13 +1,18 @@
 """The pytest plugin: real servers for the whole run, a token issuer, a tenant of its own for every test."""
 
+import logging
 import secrets
 from collections.abc import Iterator
 
 import pytest
+import structlog
+from structlog.testing import CapturingLogger, CapturingLoggerFactory
 from xdist.scheduler import LoadScopeScheduling
 
 from jalsa.dev.issuer import Issuer
+from jalsa.dev.kit import ServiceKit, service_kit
 from jalsa.dev.servers import ServerError, Servers, Vhost, ensure_servers, shutdown
+from jalsa.service import logging as jalsa_logging
 
 _OWN_SYSTEM = {
     "shared/tests/test_broker_faults.py",
@@ -68,6 +73,26 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
 def tenant() -> str:
     """A tenant that no other test knows, so that rows need no clean-up."""
     return f"t{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def scratch_kit(kit: ServiceKit, servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
+    """The service of the tests' own fixture `kit` with a database for one test, which may change the schema."""
+    with service_kit(kit.service, servers, issuer) as made:
+        yield made
+
+
+@pytest.fixture
+def log(kit: ServiceKit) -> Iterator[CapturingLogger]:
+    """What the service of the tests' own fixture `kit` would write in production, line by line."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    jalsa_logging.configure("DEBUG", kit.service.name)
+    factory = CapturingLoggerFactory()
+    structlog.configure(logger_factory=factory, cache_logger_on_first_use=False)
+    yield factory.logger
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
 
 
 @pytest.fixture

@@ -153,6 +153,13 @@ class Day(PlainDate):
         return day
 
 
+class WallTime(fields.Time):
+    """A wall time, `HH:MM`. 24:00, as an end, is written 00:00."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%H:%M", **kwargs)
+
+
 class DayOrInstant(fields.String):
     """A day, or an instant with its offset: loaded as a date, or as a datetime in UTC."""
 
