@@ -18,21 +18,9 @@ from jalsa.db.pulse import Pulse
 from jalsa.db.transactions import Database
 from jalsa.dev.kit import eventually
 from jalsa.dev.provision import Urls, drop_database, provision
-from jalsa.dev.servers import PrivatePostgres, private_postgres
+from jalsa.dev.servers import PrivatePostgres
 
 from .lamps import lamp_database
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[PrivatePostgres]:
-    with private_postgres() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def urls(cluster: PrivatePostgres) -> Iterator[Urls]:
-    with lamp_database("alpha", cluster) as made:
-        yield made
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,17 +16,6 @@ from jalsa.http.bodies import MAX_BYTES, MAX_ITEMS, MAX_MEMBERS, MAX_VALUES
 from jalsa.service.problems import MAX_ERRORS, MAX_NAME
 
 from .lamps import RUN, LampBody
-
-
-@pytest.fixture
-def client(alpha: ServiceKit, tenant: str) -> Client:
-    return alpha.client(tenant)
-
-
-@pytest.fixture(autouse=True)
-def no_views_left_over() -> Iterator[None]:
-    yield
-    RUN.clear()
 
 
 @pytest.fixture

@@ -6,12 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from jalsa.dev.kit import Client, ServiceKit
-
-
-@pytest.fixture
-def client(alpha: ServiceKit, tenant: str) -> Client:
-    return alpha.client(tenant)
+from jalsa.dev.kit import Client
 
 
 @pytest.fixture

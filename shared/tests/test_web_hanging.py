@@ -25,10 +25,8 @@ import urllib3
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import eventually
 from jalsa.dev.provision import Urls
-from jalsa.dev.servers import PrivatePostgres, private_postgres
+from jalsa.dev.servers import PrivatePostgres
 from jalsa.dev.servers.processes import free_ports
-
-from .lamps import lamp_database
 
 #: What the machine may take beside the two seconds within which a request is refused.
 SLACK = 1.0
@@ -84,18 +82,6 @@ class Web:
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
         )
         return Answer(answer.status, answer.json(), answer.headers, asked, time.monotonic())
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[PrivatePostgres]:
-    with private_postgres() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def urls(cluster: PrivatePostgres) -> Iterator[Urls]:
-    with lamp_database("alpha", cluster) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,6 @@ from jalsa.work.jobs import JobTools, purge_idempotency_keys
 from .lamps import RUN, Lamp, MakeKit, as_owner
 
 
-@pytest.fixture
-def client(alpha: ServiceKit, tenant: str) -> Client:
-    return alpha.client(tenant)
-
-
 def create(client: Client, key: str, name: str = "a") -> TestResponse:
     return client.post("/lamps", {"name": name}, Idempotency_Key=key)
 
