@@ -81,7 +81,7 @@ def test_order_and_gap_of_what_a_person_places_are_warned_of(desk: Desk) -> None
     package = create(desk, gap_days=2)
     told = ok(change(desk, package, "sessions/1/reschedule", starts_at=at(4, 7)))["warnings"]
     assert [(w["session_number"], w["code"]) for w in told] == [(1, "out-of-order"), (1, "gap"), (3, "gap")]
-    assert told[1]["detail"] == "It is less than 2 days after the session before it."
+    assert told[1]["detail"] == "It takes place less than 2 days after the session before it."
     assert all(warning["detail_ar"] for warning in told)
     assert ok(change(desk, package, "sessions/1/reschedule", starts_at=at(1, 7)))["warnings"] == []
 

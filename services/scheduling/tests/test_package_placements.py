@@ -45,7 +45,7 @@ def test_where_one_is_to_hold_all_and_can_not_the_reason_speaks_of_that_one(offi
     block(office, 3)
     again = schedule(office, package, end_date=START + 3 * DAY)
     assert again["sessions"][2]["scheduling_error"].startswith(
-        "No free 60 minutes of the provider of the other sessions on "
+        "No free time of 60 minutes was found for the provider of the other sessions on "
     )
     assert schedule(office, package, end_date=START + 4 * DAY)["sessions"][2]["provider_id"] == office.provider["id"]
 

@@ -69,7 +69,7 @@ def test_a_failed_session_says_what_was_looked_for(office: Desk) -> None:
     plan = shown(office, preferred_days=[day], end_date=START + 13 * DAY)
     first, last = START, START + 13 * DAY
     assert set(of(plan, "scheduling_error")) == {
-        f"No free 60 minutes of the assigned provider on a {WEEKDAYS[day]} "
+        f"No free time of 60 minutes was found for the assigned provider on a {WEEKDAYS[day]} "
         f"from {first.day} {first:%B} {first.year} to {last.day} {last:%B} {last.year}."
     }
 

@@ -16,7 +16,7 @@ from scheduling.timetable.hours import instant_of, wall_time_exists, weekday_of,
 
 MAX_OCCURRENCES = 100
 MAX_YEARS = 2
-#: The weekdays as RFC 5545 writes them, 0 = Sunday … 6 = Saturday.y.
+#: The weekdays as RFC 5545 writes them, 0 = Sunday … 6 = Saturday.
 WEEKDAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")
 
 _DAY = f"({'|'.join(WEEKDAYS)})"

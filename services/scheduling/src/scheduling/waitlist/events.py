@@ -1,4 +1,4 @@
-"""What scheduling publishes of the waitlist, a function for each event."""
+"""The events that scheduling publishes about the waitlist, one function for each."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from scheduling.models import ClinicalSession, WaitlistEntry, WaitlistOffer
 def waitlist_offered(
     db: Session, entry: WaitlistEntry, offer: WaitlistOffer, session: ClinicalSession, now: datetime
 ) -> None:
-    """Publish WaitlistOffered: a spot is held for the one who waits, until the offer expires."""
+    """Publish WaitlistOffered. A spot is held for the patient until the offer expires."""
     data = {
         **_offer(entry, offer),
         "offered_at": offer.offered_at,
@@ -33,7 +33,7 @@ def waitlist_offer_expired(db: Session, entry: WaitlistEntry, offer: WaitlistOff
 def waitlist_accepted(
     db: Session, entry: WaitlistEntry, offer: WaitlistOffer, appointment_id: UUID, now: datetime
 ) -> None:
-    """Publish WaitlistAccepted: the spot is the patient's."""
+    """Publish WaitlistAccepted. The spot now belongs to the patient."""
     data = {
         **_offer(entry, offer),
         "session_id": offer.session_id,
