@@ -55,7 +55,8 @@ def book_appointment(
 ) -> Booked:
     """Book an individual session and its participant in one step.
 
-    With `package_session`, the appointment belongs to that session of a package. Publishes SessionScheduled and AppointmentBooked. Raises what `participants.find_own_spot` raises.
+    With `package_session`, the appointment belongs to that session of a package. Publishes SessionScheduled and
+    AppointmentBooked. Raises what `participants.find_own_spot` raises.
     """
     spot = participants.find_own_spot(db, command, now=now)
     booked = participants.take_spot(db, spot, command.notes, package_session, now=now)
