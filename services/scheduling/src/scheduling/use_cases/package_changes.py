@@ -165,7 +165,7 @@ def _numbered(held: LockedPackage, first: int, last: int | None) -> Sequence[Pac
     total = held.package.total_sessions
     for name, number in (("from_session_number", first), ("to_session_number", last or total)):
         if number > total:
-            raise InvalidField(name, "There is no session of this number.")
+            raise InvalidField(name, "There is no session with this number.")
     return held.package_sessions[first - 1 : last or total]
 
 
