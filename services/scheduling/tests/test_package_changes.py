@@ -100,7 +100,7 @@ def test_another_provider_than_the_assigned_one_is_recorded_as_a_substitute(desk
 @pytest.mark.parametrize(
     "code", ["provider-busy", "room-busy", "patient-busy", "outside-working-hours", "invalid-transition"]
 )
-def test_a_session_moves_nowhere_where_an_appointment_could_not(desk: Desk, code: str) -> None:
+def test_a_session_of_a_package_cannot_move_to_where_no_appointment_could_be(desk: Desk, code: str) -> None:
     week = [hours_on(day, desk.clinic, "06:00", "20:00") for day in range(7)]
     other = desk.centre.create_provider(desk.clinic, hours=week)
     package = create(desk, provider_id=other["id"], room_id=desk.room["id"])
@@ -137,7 +137,7 @@ def test_a_session_of_a_package_can_become_a_place_in_a_group_which_then_stays(d
     assert desk.session(group["id"])["current_capacity"] == 0
 
 
-def test_only_a_manager_sets_rules_aside(desk: Desk) -> None:
+def test_only_a_manager_overrides_rules(desk: Desk) -> None:
     week = [hours_on(day, desk.clinic, "06:00", "20:00") for day in range(7)]
     provider = desk.centre.create_provider(desk.clinic, hours=week)
     package = create(desk, provider_id=provider["id"])

@@ -21,7 +21,7 @@ from .factories import Centre, Desk, as_json, at, created, hours_on, ok
 office = courses.office
 
 
-def test_one_provider_holds_all_the_one_who_fits_best(office: Desk) -> None:
+def test_the_provider_with_the_best_plan_holds_all_sessions(office: Desk) -> None:
     block(office, 0, 2)
     zaid = colleague(office)
     block(office, 2, provider_id=zaid["id"])
@@ -232,7 +232,7 @@ def random_centre(kit: ServiceKit, tenant: str, seed: int) -> tuple[Desk, dict[s
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_is_planned_the_rule_of_a_booking_has_nothing_against(kit: ServiceKit, tenant: str, seed: int) -> None:
+def test_the_rule_of_a_booking_allows_everything_that_was_planned(kit: ServiceKit, tenant: str, seed: int) -> None:
     desk, wishes = random_centre(kit, tenant, seed)
     planned = [s for s in shown(desk, **wishes)["sessions"] if s["status"] == "SCHEDULED"]
     assert len(planned) > 2

@@ -182,7 +182,7 @@ def test_places_in_each_others_way_are_not_both_taken(office: Desk) -> None:
     assert when(package) == ["0 09:00", "package-overlap", "package-overlap", "0 10:00"]
 
 
-def test_a_place_that_is_past_or_on_a_day_nobody_asked_for(office: Desk) -> None:
+def test_a_chosen_time_fails_in_the_past_but_not_on_a_day_that_is_not_preferred(office: Desk) -> None:
     other = (weekday(START) + 1) % 7
     placements = [
         {"session_number": 1, "starts_at": (clock.now() - HOUR).isoformat(), "provider_id": office.provider["id"]},

@@ -277,7 +277,7 @@ def test_what_is_planned_can_be_had_as_it_is(question: Question) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(questions(), st.lists(st.tuples(st.integers(-96, 12 * 96), st.integers(0, 3), st.integers(0, 4)), max_size=6))
-def test_of_what_a_person_wants_that_is_refused_which_nobody_can_have(
+def test_of_chosen_times_only_impossible_ones_are_refused(
     question: Question, wanted: list[tuple[int, int, int]]
 ) -> None:
     preferences, rooms = question.preferences, question.rooms

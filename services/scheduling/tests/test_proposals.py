@@ -56,7 +56,7 @@ def test_the_tag_of_a_new_absence_is_that_of_reading_it(desk: Desk) -> None:
     assert "proposal" not in hit
 
 
-def test_proposals_are_made_anew_as_things_stand(desk: Desk) -> None:
+def test_proposals_are_made_again_from_the_current_state(desk: Desk) -> None:
     first, second = provider(desk, "Amal"), provider(desk, "Basma")
     desk.create_session()
     absence = away(desk, at(1, 8), at(1, 12))

@@ -25,7 +25,7 @@ def waitlist_offered(
 
 
 def waitlist_offer_expired(db: Session, entry: WaitlistEntry, offer: WaitlistOffer, cause: str, now: datetime) -> None:
-    """Publish WaitlistOfferExpired; `cause` is one of `domain.OFFER_ENDS`."""
+    """Publish WaitlistOfferExpired. `cause` is one of `domain.OFFER_ENDS`."""
     data = {**_offer(entry, offer), "session_id": offer.session_id, "expired_at": offer.closed_at, "cause": cause}
     publish(db, catalogue.WAITLIST_OFFER_EXPIRED, entry.id, data, now=now)
 
