@@ -55,7 +55,7 @@ def test_where_nobody_can_hold_any_the_reason_speaks_of_all(office: Desk) -> Non
     colleague(office, "Abel", hours=week(office.clinic, "09:00", "09:30"))  # the first by name
     plan = shown(office, provider_id=None, total_sessions=2, end_date=START)
     assert of(plan, "scheduling_error_code") == ["provider-busy"] * 2
-    assert "of any provider of this clinic" in plan["sessions"][0]["scheduling_error"]
+    assert "for any provider of this clinic" in plan["sessions"][0]["scheduling_error"]
 
 
 def test_any_provider_holds_any_session_where_they_may_differ(office: Desk) -> None:

@@ -59,7 +59,7 @@ FIELDS = {
     "is_full": "Whether no spot can be booked",
     "capacity_percentage": "Live participants in percent of the capacity, with one decimal",
     "cancelled_at": "When it was cancelled, or null if it was not",
-    "cancelled_by": "The login of the person who cancelled it",
+    "cancelled_by": "The login of the person who cancelled it, or `system:…` if Jalsa did it automatically",
     "cancel_reason": "Why it was cancelled",
     "started_at": "When the session was started, or null if it was not",
     "completed_at": "When it was completed, or null if it was not",
@@ -176,7 +176,7 @@ FIELDS = {
     "priority": "1 (most urgent) to 5",
     "offered_at": "When the spot was offered",
     "closed_at": "When the entry was closed, or null while it is open",
-    "closed_by": "The login of the person who closed the entry",
+    "closed_by": "The login of the person who closed the entry, or `system:…` if Jalsa did it automatically",
     # free times
     "provider": "The provider of the slot",
     "room": "The room of the slot, or null without a room",
