@@ -50,6 +50,21 @@ def test_nothing_breaks_the_last_release() -> None:
     assert contracts.broken(ROOT) == []
 
 
+def test_what_is_amended_is_no_breach_and_a_line_that_amends_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / contracts.AMENDED.parent).mkdir(parents=True)
+    lines = "# why\n\nlamps: *: answer*level may now be null\nlamps: *: answer*room is gone\n"
+    (tmp_path / contracts.AMENDED).write_text(lines)
+    found = ["lamps: GET /v1/lamps: answer.items[].level may now be null", "lamps: GET /v1/lamps is gone"]
+    monkeypatch.setattr(contracts, "_broken", lambda root: found)
+
+    assert contracts.broken(tmp_path) == [
+        "lamps: GET /v1/lamps is gone",
+        f"{contracts.AMENDED}: nothing is broken as this says: lamps: *: answer*room is gone",
+    ]
+
+
 @pytest.mark.parametrize(
     "present",
     [
