@@ -10,7 +10,18 @@ from sqlalchemy.exc import ProgrammingError
 
 from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.dev.servers import Servers
-from patient_files.models import AppointmentProjection, Consent, ConsentStanding, MainFile, Patient, SubFile
+from patient_files.models import (
+    Alert,
+    AppointmentProjection,
+    Consent,
+    ConsentStanding,
+    Guardian,
+    MainFile,
+    Patient,
+    PatientIdentifier,
+    PatientPhone,
+    SubFile,
+)
 from patient_files.patients import queries
 
 Json = dict[str, Any]
@@ -105,3 +116,43 @@ def test_the_same_ids_in_two_tenants_are_two_records(
 
     shown = kit.client(tenant).get(f"/patients/{ids[0]}").json or {}
     assert shown["first_name_en"] == tenant
+
+
+def test_another_tenants_identifiers_guardians_and_alerts_are_not_found(
+    kit: ServiceKit, tenant: str, desk: Client, body: Json
+) -> None:
+    stranger, own = kit.client(f"{tenant}-b"), kit.client(tenant)
+    guardian: Json = {"relation": "MOTHER", "name_en": "Huda"}
+    patient = desk.post("/patients", {**body, "guardians": [guardian]}).json
+    path = f"/patients/{patient['id']}"
+    alert = own.post(f"{path}/alerts", {"kind": "OTHER", "text": "Beware", "audience": "ALL"}).json
+    addresses = [
+        f"/identifiers/{patient['identifiers'][0]['id']}",
+        f"/guardians/{patient['guardians'][0]['id']}",
+        f"/alerts/{alert['id']}",
+    ]
+    reason = {"reason": "A stranger's"}
+    right = {"type": "NAT", "value": "1010101010"}
+
+    for address in (*addresses, *(f"{path}/{name}" for name in ("identifiers", "guardians", "alerts"))):
+        assert own.get(address).status_code == 200
+        assert stranger.get(address).status_code == 404, address
+    for address, given in (
+        (f"{path}/identify", reason),
+        (f"{path}/identifiers", right),
+        (f"{path}/guardians", guardian),
+        (f"{path}/alerts", {"kind": "OTHER", "text": "Beware", "audience": "ALL"}),
+        (f"{addresses[0]}/correct", {**right, **reason}),
+        (f"{addresses[0]}/withdraw", reason),
+        (f"{addresses[1]}/end", reason),
+        (f"{addresses[1]}/rights", {"basis": "DELEGATION", "valid_from": "2026-01-01"}),
+        (f"{addresses[2]}/end", reason),
+    ):
+        assert stranger.post(address, given).status_code == 404, address
+    mother = {"relation": "MOTHER", "patient_id": patient["id"]}
+    elsewhere = stranger.post("/patients", {**body, "guardians": [mother]})
+    assert (elsewhere.status_code, list(elsewhere.json["errors"])) == (422, ["patient_id"])
+    assert stranger.post("/patients", body).status_code == 201, "a number is taken within a tenant"
+    with kit.transaction(f"{tenant}-c") as db:
+        for model in (PatientIdentifier, PatientPhone, Guardian, Alert):
+            assert db.scalars(select(model)).all() == []

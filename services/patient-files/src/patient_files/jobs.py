@@ -1,6 +1,7 @@
-"""Periodic work: the expiry of consents is announced. Any number of workers do it side by side.
+"""Periodic work: expired consents, and identities that another version stored, are announced.
 
-The relay role finds what is due for all tenants; each piece is then done by the application role for its tenant.
+Any number of workers do it side by side. The relay role finds what is due for all tenants, and each piece is then done
+by the application role for its tenant.
 """
 
 from datetime import datetime
@@ -12,6 +13,7 @@ from jalsa.work.jobs import Job, JobTools, in_transaction, run_due
 from patient_files.consents import operations as consents
 from patient_files.consents import queries
 from patient_files.patients import queries as patients
+from patient_files.patients.operations import identifiers
 
 
 def expire_consents(tools: JobTools) -> int:
@@ -19,7 +21,16 @@ def expire_consents(tools: JobTools) -> int:
     return run_due(tools, "expire-consents", queries.due_standings, in_transaction(_refresh, "expire-consents"))
 
 
-JOBS = (Job("expire-consents", 5, expire_consents),)
+def announce_identities(tools: JobTools) -> int:
+    """Tell billing of identities that another version of this service stored. Returns of how many."""
+    announced = in_transaction(identifiers.announce_identity, "announce-identities")
+    return run_due(tools, "announce-identities", patients.due_identities, announced)
+
+
+JOBS = (
+    Job("expire-consents", 5, expire_consents),
+    Job("announce-identities", 5, announce_identities),
+)
 
 
 def _refresh(db: Session, patient_id: UUID, *, now: datetime) -> bool:

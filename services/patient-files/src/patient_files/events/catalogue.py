@@ -1,12 +1,42 @@
 """The data of each event that patient files publish: its contract with every reader."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
 from jalsa.events.contracts import EventType
 from jalsa.service.commands import UNSET, Unset
 from patient_files.events.data import EventData
+
+
+class _NamePartsData(EventData):
+    first: Annotated[str | None, "The first name, or null"]
+    father: Annotated[str | None, "The father's name, or null"]
+    grandfather: Annotated[str | None, "The grandfather's name, or null"]
+    last: Annotated[str | None, "The family name, or null"]
+
+
+class _NamesData(EventData):
+    en: Annotated[_NamePartsData, "The parts in Latin letters"]
+    ar: Annotated[_NamePartsData, "The parts in Arabic letters"]
+
+
+class _PhoneData(EventData):
+    number: Annotated[str, "E.164"]
+    number_type: Annotated[str, "What libphonenumber says that it is, such as MOBILE or FIXED_LINE"]
+    label: Annotated[str | None, "What it is for, or null"]
+
+
+class _ContactData(EventData):
+    contact_id: Annotated[UUID, "The guardian's id."]
+    relation: Annotated[str, "What the guardian is to the patient"]
+    name_en: Annotated[str | None, "In Latin letters, or null"]
+    name_ar: Annotated[str | None, "In Arabic letters, or null"]
+    language: Annotated[str | None, "The language of messages: ar, en, or null"]
+    phone: Annotated[str | None, "E.164, or null"]
+    phone_type: Annotated[str | None, "As that of the patient's telephones, or null"]
+    email: str | None
+    primary: Annotated[bool, "Whether this one is told first"]
 
 
 class PatientData(EventData):
@@ -22,9 +52,37 @@ class PatientData(EventData):
     last_name_en: str
     first_name_ar: str | None
     last_name_ar: str | None
+    name_en: str
+    name_ar: str
+    names: Annotated[_NamesData, "The parts of the name"]
     preferred_language: str
     phone: Annotated[str | None, "E.164"]
+    phone_type: Annotated[str | None, "What libphonenumber says of `phone`, such as MOBILE or FIXED_LINE; or null"]
+    phones: Annotated[list[_PhoneData], "All telephones, in order; 5 at most"]
     email: str | None
+    identity_status: str
+    deceased_on: Annotated[date | None, "The day of death, or null; then active is false"]
+    majority_on: Annotated[
+        date | None, "From this day on the patient is certainly of age; null where the birth is unknown"
+    ]
+    tell: str
+    contacts: Annotated[
+        list[_ContactData], "The guardians who receive messages, the first to be told before the others"
+    ]
+
+
+class IdentityData(EventData):
+    """The identifier or the nationality changed by which tax documents name a patient.
+
+    Only billing receives it. It is the first current identifier in the order NAT, IQAMA, GCC, BORDER, PASSPORT, OTHER.
+    """
+
+    patient_id: UUID
+    id_type: Annotated[str | None, "Its type; null without any"]
+    issuing_country: Annotated[str | None, "Who issued it (ISO 3166-1 alpha-2, ZZ where unknown); null without any"]
+    id_number: Annotated[str | None, "Capitals and digits; null without any"]
+    nationality: Annotated[str | None, "ISO 3166-1 alpha-2; null where unknown"]
+    changed_at: Annotated[datetime, "When it changed."]
 
 
 class _ClinicOfFile(EventData):
@@ -65,6 +123,13 @@ class ConsentStandingData(EventData):
 
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData)
 PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData)
+PATIENT_IDENTITY_CHANGED = EventType("patient-files", "identity", "PatientIdentityChanged", IdentityData)
 SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData)
 CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData)
-PUBLISHES = (PATIENT_REGISTERED, PATIENT_UPDATED, SUB_FILE_OPENED, CONSENT_STANDING_CHANGED)
+PUBLISHES = (
+    PATIENT_REGISTERED,
+    PATIENT_UPDATED,
+    PATIENT_IDENTITY_CHANGED,
+    SUB_FILE_OPENED,
+    CONSENT_STANDING_CHANGED,
+)
