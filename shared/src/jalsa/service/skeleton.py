@@ -1,0 +1,114 @@
+"""The skeleton of a word: its consonants by classes, which are equal for most spellings of a name in either alphabet.
+
+ت ث ط and t th are one class, as are ق ك خ and k q c kh, د ذ ض ظ and d dh, ج and j g, ح ه and h, ش and sh ch, س ص and
+s; غ and gh are another. Vowels, و and ي, hamza and ain count at the beginning only, and no ة, ه, ح or h at the end. A
+class is a capital letter, so that no skeleton is a folded word.
+"""
+
+import itertools
+import re
+
+_ARABIC = {
+    **dict.fromkeys("تثط", "T"),
+    **dict.fromkeys("قكخ", "K"),
+    **dict.fromkeys("دذضظ", "D"),
+    **dict.fromkeys("جگ", "J"),
+    **dict.fromkeys("حه", "H"),
+    **dict.fromkeys("شچ", "X"),
+    **dict.fromkeys("سص", "S"),
+    **dict.fromkeys("بپ", "B"),
+    **dict.fromkeys("فڤ", "F"),
+    **dict.fromkeys("زژ", "Z"),
+    **dict(zip("غرلمن", "GRLMN", strict=True)),
+}
+_ARABIC_FIRST = {**_ARABIC, **dict.fromkeys("اءع", "A"), "و": "W", "ي": "Y"}
+#: Each sound of Latin letters and its class; where letters stand for sounds of several classes, the first is the usual.
+_LATIN = {
+    "th": "TD",
+    "kh": "K",
+    "dh": "D",
+    "gh": "G",
+    "sh": "X",
+    "ch": "X",
+    "ph": "F",
+    **dict.fromkeys("bp", "B"),
+    **dict.fromkeys("fv", "F"),
+    **dict.fromkeys("ckq", "K"),
+    # ج of Cairo; ق as many say it, and غ
+    "g": "JKG",
+    "j": "J",
+    # ذ ض ظ as many say them
+    "z": "ZD",
+    **dict(zip("dhlmnrstx", "DHLMNRSTK", strict=True)),
+}
+_LATIN_FIRST = {**_LATIN, **dict.fromkeys("aeiou", "A"), "w": "W", "y": "Y"}
+_SOUNDS = re.compile("[tkdgsc]h|ph|[a-z]")
+#: «عبد» with what follows, which begins with one l, two or none: the article's, which is left out or becomes another.
+_SERVANT = re.compile("^ABDL*(?=.)")
+#: «الدين» at the end of a word.
+_WITH_FAITH = re.compile("(.{2,})[aeou][ld]d(?:i|ee|ie|y)ne?")
+_FAITH = "DN"
+#: How many skeletons a word has at most.
+_MOST = 6
+
+#: Short forms, and spellings that have lost or changed a consonant, each with the spelling that has it.
+SHORT_FORMS = {
+    **dict.fromkeys(("mohd", "muhd", "mohmd", "mhd", "md", "mohmed", "muhmad", "mo"), "mohammed"),
+    **dict.fromkeys(("abdo", "abdu", "abdou"), "abdh"),
+    **dict.fromkeys(("osman", "usman"), "othman"),
+    **dict.fromkeys(("ebrahim", "brahim", "abraham"), "ibrahim"),
+    **dict.fromkeys(("esmail", "ismael", "ishmael"), "ismail"),
+    **dict.fromkeys(("joseph", "josef"), "yousef"),
+    **dict.fromkeys(("jasmine", "jasmin"), "yasmin"),
+    **dict.fromkeys(("jacob",), "yaqoub"),
+    **dict.fromkeys(("taha", "taaha"), "tah"),
+    **dict.fromkeys(("mariam", "miriam", "mary"), "maryam"),
+    **dict.fromkeys(("john",), "yahya"),
+}
+
+
+def skeleton(word: str) -> str:
+    """The usual skeleton of a folded word; empty where it has no letter of either alphabet."""
+    return next(iter(skeletons(word)), "")
+
+
+def skeletons(word: str) -> tuple[str, ...]:
+    """All skeletons of a folded word, the usual one first: a letter such as g stands for sounds of several classes."""
+    word = SHORT_FORMS.get(word, word)
+    sounds = _latin(word) if re.match("[a-z]", word) else _arabic(word)
+    if len(sounds) > 1 and sounds[-1] == "H" and word[-1] in "هحh":
+        # ة after a long vowel is a t as often as it is nothing
+        sounds[-1] = "-T" if word.endswith("اه") else "-"
+    every = ("".join(one).replace("-", "") for one in itertools.islice(itertools.product(*sounds), _MOST))
+    return tuple(dict.fromkeys(_SERVANT.sub("ABDL", one, count=1) for one in every if one))
+
+
+def faith_joined(word: str, following: str = "") -> tuple[str, ...]:
+    """What else stands for a word with «الدين», which some write as one word (Salahuddin) and some as two.
+
+    For the one word these are the skeletons of both parts and of the two together, and for a word that «الدين» follows,
+    those of the two together. Otherwise there are none.
+    """
+    if joined := _WITH_FAITH.fullmatch(word):
+        before = skeletons(joined[1])
+        return (*before, _FAITH, *(one + _FAITH for one in before))
+    return tuple(one + _FAITH for one in skeletons(word)) if following and skeleton(following) == _FAITH else ()
+
+
+def _latin(word: str) -> list[str]:
+    sounds: list[str] = []
+    end = -1
+    for sound in _SOUNDS.finditer(word):
+        classes = (_LATIN if sound.start() else _LATIN_FIRST).get(sound[0])
+        if classes is None:
+            continue
+        # a doubled consonant counts once
+        if sound.start() != end or classes[0] != sounds[-1][0]:
+            sounds.append(classes)
+        end = sound.end()
+    return sounds
+
+
+def _arabic(word: str) -> list[str]:
+    found = [_ARABIC_FIRST.get(word[:1], ""), *(_ARABIC.get(letter, "") for letter in word[1:])]
+    return [one for one in found if one]
