@@ -1,0 +1,75 @@
+"""The read side of consents and standings."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from jalsa.db.keyset import keyset
+from patient_files.consents.commands import FindConsents
+from patient_files.consents.rules import EXPIRED, REVOKED, TREATMENT, VALID
+from patient_files.models import Consent, ConsentStanding
+
+# Read by the relay role, which sees where a standing is due to change, but not what it is.
+_DUE_STANDINGS = text("""
+    SELECT id, tenant_id, due_at FROM consent_standings
+    WHERE due_at <= :now AND id <> ALL (CAST(:passed AS uuid[])) ORDER BY due_at, id LIMIT :limit
+""")
+
+
+class DueStanding(NamedTuple):
+    """A patient whose standing is due to change, of any tenant."""
+
+    id: UUID
+    tenant_id: str
+    due_at: datetime
+
+
+def locked_standing(db: Session, patient_id: UUID) -> ConsentStanding | None:
+    """What was announced last of a patient, its row locked until the transaction ends."""
+    return db.get(ConsentStanding, patient_id, with_for_update=True)
+
+
+def list_consents(
+    db: Session, asked: FindConsents, *, now: datetime, after: UUID | None, limit: int
+) -> Sequence[Consent]:
+    """Consents in the order in which they were stored; `state` is the one that they have at `now`."""
+    query = keyset(select(Consent), Consent.id, after=after, limit=limit)
+    for name in ("patient_id", "consent_type", "clinic_id"):
+        if (value := getattr(asked, name)) is not None:
+            query = query.where(getattr(Consent, name) == value)
+    if asked.state is not None:
+        query = query.where(*_in_state(asked.state, now))
+    return db.scalars(query).all()
+
+
+def valid_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Sequence[Consent]:
+    """A patient's consents to treatment that are valid at `now`."""
+    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == TREATMENT)
+    return db.scalars(select(Consent).where(*of_patient, *_in_state(VALID, now))).all()
+
+
+def ended_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Sequence[Consent]:
+    """A patient's consents to treatment that have expired or were revoked, in the order in which they ended."""
+    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == TREATMENT)
+    ended = or_(Consent.revoked_at.is_not(None), Consent.ends_at <= now)
+    query = select(Consent).where(*of_patient, ended)
+    return db.scalars(query.order_by(func.coalesce(Consent.revoked_at, Consent.ends_at), Consent.id)).all()
+
+
+def due_standings(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueStanding]:
+    """Patients whose standing is due to change, of all tenants, longest due first."""
+    rows = conn.execute(_DUE_STANDINGS, {"now": now, "passed": passed, "limit": limit})
+    return [DueStanding(row.id, row.tenant_id, row.due_at) for row in rows]
+
+
+def _in_state(state: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """As `rules.consent_state` has it."""
+    if state == REVOKED:
+        return (Consent.revoked_at.is_not(None),)
+    if state == EXPIRED:
+        return Consent.revoked_at.is_(None), Consent.ends_at <= now
+    return Consent.revoked_at.is_(None), or_(Consent.ends_at.is_(None), Consent.ends_at > now)
