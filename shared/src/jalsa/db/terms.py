@@ -135,7 +135,7 @@ class TermIndex:
         """
         spans = [span for part in parts for span in part]
         part_of = [number for number, part in enumerate(parts) for _ in part]
-        each = budget // len(spans)
+        each = max(1, budget // len(spans))
         rows = db.execute(self._read, {**_columns(spans), "each": each, "budget": budget}).all()
         read: list[list[UUID]] = [[] for _ in spans]
         for row in rows:

@@ -45,25 +45,20 @@ _LATIN_FIRST = {**_LATIN, **dict.fromkeys("aeiou", "A"), "w": "W", "y": "Y"}
 _SOUNDS = re.compile("[tkdgsc]h|ph|[a-z]")
 #: «عبد» with what follows, which begins with one l, two or none: the article's, which is left out or becomes another.
 _SERVANT = re.compile("^ABDL*(?=.)")
-#: «الدين» at the end of a word.
+#: «الدين» as a word, and at the end of another.
+FAITH = "DN"
 _WITH_FAITH = re.compile("(.{2,})[aeou][ld]d(?:i|ee|ie|y)ne?")
-_FAITH = "DN"
 #: How many skeletons a word has at most.
 _MOST = 6
 
 #: Short forms, and spellings that have lost or changed a consonant, each with the spelling that has it.
 SHORT_FORMS = {
-    **dict.fromkeys(("mohd", "muhd", "mohmd", "mhd", "md", "mohmed", "muhmad", "mo"), "mohammed"),
+    **dict.fromkeys(("mohd", "muhd", "mohmd", "mhd", "md", "mohmed"), "mohammed"),
     **dict.fromkeys(("abdo", "abdu", "abdou"), "abdh"),
     **dict.fromkeys(("osman", "usman"), "othman"),
-    **dict.fromkeys(("ebrahim", "brahim", "abraham"), "ibrahim"),
-    **dict.fromkeys(("esmail", "ismael", "ishmael"), "ismail"),
-    **dict.fromkeys(("joseph", "josef"), "yousef"),
+    "brahim": "ibrahim",
     **dict.fromkeys(("jasmine", "jasmin"), "yasmin"),
-    **dict.fromkeys(("jacob",), "yaqoub"),
     **dict.fromkeys(("taha", "taaha"), "tah"),
-    **dict.fromkeys(("mariam", "miriam", "mary"), "maryam"),
-    **dict.fromkeys(("john",), "yahya"),
 }
 
 
@@ -83,16 +78,10 @@ def skeletons(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_SERVANT.sub("ABDL", one, count=1) for one in every if one))
 
 
-def faith_joined(word: str, following: str = "") -> tuple[str, ...]:
-    """What else stands for a word with «الدين», which some write as one word (Salahuddin) and some as two.
-
-    For the one word these are the skeletons of both parts and of the two together, and for a word that «الدين» follows,
-    those of the two together. Otherwise there are none.
-    """
-    if joined := _WITH_FAITH.fullmatch(word):
-        before = skeletons(joined[1])
-        return (*before, _FAITH, *(one + _FAITH for one in before))
-    return tuple(one + _FAITH for one in skeletons(word)) if following and skeleton(following) == _FAITH else ()
+def before_faith(word: str) -> str | None:
+    """What stands before «الدين» in a word that is one in Latin letters and two in Arabic, such as Salahuddin."""
+    found = _WITH_FAITH.fullmatch(word)
+    return found[1] if found else None
 
 
 def _latin(word: str) -> list[str]:
