@@ -4,7 +4,13 @@ from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding
 from patient_files.models.files import MainFile, SubFile
 from patient_files.models.patients import Patient
-from patient_files.models.projections import AppointmentProjection, ClinicProjection, ProviderProjection
+from patient_files.models.projections import (
+    AppointmentProjection,
+    ClinicProjection,
+    PatientActivity,
+    ProviderProjection,
+)
+from patient_files.models.terms import PatientTerm
 
 __all__ = [
     "AppointmentProjection",
@@ -14,6 +20,8 @@ __all__ = [
     "ConsentStanding",
     "MainFile",
     "Patient",
+    "PatientActivity",
+    "PatientTerm",
     "ProviderProjection",
     "SubFile",
 ]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from jalsa.service.commands import UNSET, Unset
 
@@ -34,6 +35,22 @@ class UpdatePatient:
     email: str | Unset | None = UNSET
     preferred_language: str | Unset = UNSET
     active: bool | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPatients:
+    """Look for patients by what somebody types: names, numbers, a day of birth. `cursor` is the page before's."""
+
+    text: str
+    limit: int = 20
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamePatients:
+    """Name these patients."""
+
+    ids: list[UUID]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,10 @@ from jalsa.service.ids import new_id
 from patient_files import domain
 from patient_files.errors import UnknownPatient
 from patient_files.models import MainFile, Patient
+from patient_files.models.terms import TERMS
 from patient_files.patients import events, queries, rules
 from patient_files.patients.commands import RegisterPatient, UpdatePatient
+from patient_files.patients.terms import KnownBy, terms_of
 
 
 def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: datetime) -> Patient:
@@ -30,6 +32,7 @@ def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: d
     patient.file = MainFile(id=new_id(), file_number=number, opened_at=now)
     db.add(patient)
     db.flush()
+    _write_terms(db, patient)
     events.patient_registered(db, patient, now)
     return patient
 
@@ -41,6 +44,7 @@ def update_patient(db: Session, patient: Patient, command: UpdatePatient, *, now
         for name, value in changes.items():
             setattr(patient, name, value)
         db.flush()
+        _write_terms(db, patient)
         events.patient_updated(db, patient, now)
     return patient
 
@@ -52,3 +56,20 @@ def lock_patient(db: Session, patient_id: UUID) -> None:
     """
     if queries.find_patient(db, patient_id, lock=True) is None:
         raise UnknownPatient
+
+
+def _write_terms(db: Session, patient: Patient) -> None:
+    """Let a patient be found by what is known now."""
+    TERMS.write(db, {patient.id: terms_of(known_by(patient))})
+
+
+def known_by(patient: Patient) -> KnownBy:
+    """What a patient is found by."""
+    names = ((patient.first_name_en, patient.last_name_en), (patient.first_name_ar, patient.last_name_ar))
+    return KnownBy(
+        names=[[part for part in parts if part] for parts in names],
+        phones=[patient.phone] if patient.phone else [],
+        identifiers=[patient.national_id] if patient.national_id else [],
+        file_numbers=[patient.file.file_number],
+        births=[patient.date_of_birth.isoformat()],
+    )

@@ -1,0 +1,194 @@
+"""By which terms a patient is found, and which terms are asked for by what somebody types. No I/O.
+
+The terms of every patient were made by these rules: whoever changes them writes all terms again in a migration.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from jalsa.db.terms import Span, Term, beginning, exactly
+from jalsa.service.folding import fold
+from jalsa.service.name_words import NameWord, name_words
+from jalsa.service.skeleton import FAITH, before_faith, skeletons
+
+#: A name in full; a name from each of its words on; the skeleton of a word; a number or an identifier; a number
+#: backwards, by which its last digits are found; a day of birth.
+WHOLE, NAME, SKELETON, NUMBER, ENDING, BIRTH = "whole", "name", "skeleton", "number", "ending", "birth"
+
+#: How well what was typed fits a patient, the best first.
+MATCHES = ("EXACT", "IN_ORDER", "ANY_ORDER", "SKELETON")
+
+#: The fewest last digits by which a number is found.
+LAST_DIGITS = 4
+_SAUDI = "966"
+_SEPARATORS = re.compile(r"[\s()./+-]")
+_DIGIT = re.compile("[0-9]")
+_NUMBER_PREFIXES = frozenset({"file", "id", "no"})
+_YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?")
+_DAY_FIRST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownBy:
+    """What a patient is found by.
+
+    `names` are the names in each script, in the order in which they are said; `births` are as they were given, as
+    2015-04-30, or 2015-04 where no more is known, in any calendar. Phones are E.164.
+    """
+
+    names: Sequence[Sequence[str]]
+    phones: Sequence[str] = ()
+    identifiers: Sequence[str] = ()
+    file_numbers: Sequence[str] = ()
+    births: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One way to fit. For each part a term in one of its spans is asked for; `match` is an index of MATCHES.
+
+    Of two steps of one match the first fits better.
+    """
+
+    match: int
+    parts: Sequence[Sequence[Span]]
+
+
+def terms_of(known: KnownBy) -> frozenset[Term]:
+    """The terms of a patient."""
+    found: set[Term] = set()
+    for parts in known.names:
+        found.update(_name_terms(parts))
+    for phone in known.phones:
+        digits = phone.removeprefix("+")
+        found.update((Term(NUMBER, digits), Term(ENDING, digits[::-1])))
+        if digits.startswith(_SAUDI):
+            found.add(Term(NUMBER, "0" + digits.removeprefix(_SAUDI)))
+    for number in known.file_numbers:
+        compact = _compact(fold(number))
+        digits = re.sub("^[a-z]+", "", compact)
+        found.update((Term(NUMBER, compact), Term(NUMBER, digits), Term(ENDING, digits[::-1])))
+    found.update(Term(NUMBER, _compact(fold(identifier))) for identifier in known.identifiers)
+    found.update(Term(BIRTH, birth) for birth in known.births)
+    return frozenset(term for term in found if term.text)
+
+
+def steps(text: str) -> Iterator[Step]:
+    """What is asked of the index for a text, the best way to fit first; nothing for a text without letter and digit."""
+    folded = fold(text)
+    typed = [token for token in folded.split(" ") if token]
+    numbers = [token for token in typed if _DIGIT.search(token)]
+    words = name_words(" ".join(token for token in typed if token not in numbers))
+    if birth := _birth(folded):
+        yield Step(0, [[beginning(BIRTH, birth)]])
+    if numbers and all(word.bare in _NUMBER_PREFIXES for word in words):
+        yield from _number_steps(_compact(folded).removeprefix("00"))
+    elif words:
+        yield from _name_steps(words, [_spans(number) for number in numbers])
+
+
+def _name_terms(parts: Sequence[str]) -> Iterator[Term]:
+    words = name_words(" ".join(parts))
+    if not words:
+        return
+    for form in _forms(words):
+        yield Term(WHOLE, form)
+    for start in range(len(words)):
+        yield from (Term(NAME, form) for form in _forms(words[start:]))
+    if len(words) > 2:
+        # most people are asked for by their first name and their family's
+        yield from (Term(NAME, form) for form in _forms([words[0], *name_words(parts[-1])]))
+    for place, word in enumerate(words):
+        following = words[place + 1 : place + 2]
+        # a first word may begin like an article, as Ilham does
+        forms = word.forms if place == 0 else (word.bare,)
+        yield from (Term(SKELETON, one) for form in forms for one in skeletons(form))
+        yield from (Term(SKELETON, one) for one in _faith_skeletons(word, following))
+
+
+def _forms(words: Sequence[NameWord]) -> list[str]:
+    """The words as one text, the first with its article and without."""
+    rest = "".join(f" {word.bare}" for word in words[1:])
+    return [form + rest for form in words[0].forms]
+
+
+def _faith_skeletons(word: NameWord, following: Iterable[NameWord]) -> Iterator[str]:
+    if before := before_faith(word.bare):
+        yield from (*skeletons(before), FAITH, *_with_faith(before))
+    elif any(FAITH in skeletons(each.bare) for each in following):
+        yield from _with_faith(word.bare)
+
+
+def _with_faith(word: str) -> list[str]:
+    return [one + FAITH for one in skeletons(word)]
+
+
+def _number_steps(number: str) -> Iterator[Step]:
+    yield Step(0, [[exactly(NUMBER, number)]])
+    yield Step(1, [_number_spans(number)])
+
+
+def _spans(token: str) -> list[Span]:
+    """What a day or a number beside words may mean. A name may have a number in it."""
+    if birth := _birth(token):
+        return [beginning(BIRTH, birth)]
+    number = _compact(token)
+    return [beginning(NAME, number), *_number_spans(number)]
+
+
+def _number_spans(number: str) -> list[Span]:
+    spans = [beginning(NUMBER, number)]
+    if number.isdecimal() and len(number) >= LAST_DIGITS:
+        spans.append(beginning(ENDING, number[::-1]))
+    return spans
+
+
+def _name_steps(words: Sequence[NameWord], numbers: list[list[Span]]) -> Iterator[Step]:
+    typed = " ".join(word.bare for word in words)
+    if not numbers:
+        yield Step(0, [[exactly(WHOLE, typed)]])
+        yield Step(1, [[beginning(NAME, one) for one in dict.fromkeys((typed, *_begun(words)))]])
+    if len(words) > 1 or numbers:
+        yield Step(2, [*([beginning(NAME, word.bare)] for word in words), *numbers])
+    yield from _skeleton_steps(words, numbers)
+
+
+def _begun(words: Sequence[NameWord]) -> Iterator[str]:
+    """The text where the last of several words is an article with the first letters of what is being typed."""
+    found = re.fullmatch(r"(?:ال|[ae]l(?=[^aeiouy]))(.{1,2})", words[-1].written)
+    if found and len(words) > 1:
+        yield " ".join([*(word.bare for word in words[:-1]), found[1]])
+
+
+def _skeleton_steps(words: Sequence[NameWord], numbers: list[list[Span]]) -> Iterator[Step]:
+    """By whole skeletons, and by the beginning of the last one, which may not have been typed to its end."""
+    sounds = [_sounds(word) for word in words]
+    if not all(sounds) or (not numbers and all(len(one) == 1 for each in sounds for one in each)):
+        return
+    whole = [[exactly(SKELETON, one) for one in each] for each in sounds]
+    begun = [beginning(SKELETON, one) for one in sounds[-1] if len(one) > 1]
+    yield Step(3, [*whole, *numbers])
+    if begun:
+        yield Step(3, [*whole[:-1], begun, *numbers])
+
+
+def _sounds(word: NameWord) -> list[str]:
+    before = before_faith(word.bare)
+    found = [one for form in word.forms for one in skeletons(form)]
+    return list(dict.fromkeys([*found, *(_with_faith(before) if before else [])]))
+
+
+def _compact(number: str) -> str:
+    return _SEPARATORS.sub("", number)
+
+
+def _birth(text: str) -> str | None:
+    """A day or a month, as people write them, as the index has it."""
+    if found := _YEAR_FIRST.fullmatch(text):
+        parts = found.groups()
+    elif found := _DAY_FIRST.fullmatch(text):
+        parts = found.groups()[::-1]
+    else:
+        return None
+    return "-".join(part.zfill(2) for part in parts if part)
