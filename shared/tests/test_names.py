@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jalsa.service.folding import fold
 from jalsa.service.name_words import MOST_WORDS, name_words
-from jalsa.service.skeleton import FAITH, SHORT_FORMS, before_faith, skeleton, skeletons
+from jalsa.service.skeleton import FAITH, SHORT_FORMS, before_faith, begun_skeletons, skeleton, skeletons
 
 
 def bare(text: str) -> list[str]:
@@ -45,6 +45,9 @@ def skeletons_of(text: str) -> list[str]:
         ("José  García-López", ["jose", "garcia", "lopez"]),
         ("سعد بن", ["سعد"]),
         ("سعد ال", ["سعد"]),
+        ("أبو بكر الصديق", ["ابوبكر", "صديق"]),
+        ("با وزير", ["باوزير"]),
+        ("Abdullah Ba Khashab", ["abdullah", "bakhashab"]),
         ("عبد", ["عبد"]),
         ("عبد ال", ["عبدال"]),
         ("بن", ["بن"]),
@@ -111,10 +114,18 @@ def test_a_letter_that_stands_for_several_sounds_gives_several_skeletons(arabic:
 
 
 def test_a_word_that_ends_with_aldin_is_known_without_it() -> None:
+    assert before_faith("صلاحالدين") == "صلاح"
     for written in ("salahuddin", "salaheldin", "salahaldeen", "salaheddine"):
         assert before_faith(written) == "salah"
     assert skeleton(bare("صلاح الدين")[1]) == FAITH
     assert before_faith("saad") is before_faith("uddin") is None
+
+
+@pytest.mark.parametrize("whole", ["عبدالوهاب", "abdulwahab", "ممدوح", "mamdouh", "فاطمه", "khadijah"])
+def test_the_beginning_of_a_word_gives_the_beginning_of_its_skeleton(whole: str) -> None:
+    for length in range(2, len(whole)):
+        begun = begun_skeletons(whole[:length])
+        assert any(one.startswith(begun) for one in (*skeletons(whole), *begun_skeletons(whole))), length
 
 
 def test_a_short_form_is_that_of_a_name_with_a_skeleton_of_its_own() -> None:

@@ -14,8 +14,9 @@ from jalsa.service.folding import fold
 _OF = frozenset({"بن", "ابن", "بنت", "bin", "bint", "ibn"})
 #: The article as a word of its own, and the house of a family («آل»), which folds to the same.
 _ARTICLES = frozenset({"ال", "al", "el", "aal"})
-#: «عبد» makes one name with the next word, however its article is spelled.
+#: «عبد» makes one name with the next word, however its article is spelled; so do «أبو» and the «با» of Hadhramaut.
 _SERVANT = re.compile(r"عبد|abd([aeu]l|ool|[ue]r|[ue]s|ush|[ue]n)?")
+_FIRST_PARTS = frozenset({"ابو", "ابا", "abu", "abo", "با", "ba"})
 #: The article before at least three letters of its word. In Latin letters a vowel is followed by three more, because
 #: many names begin like an article: Ali, Alia, Alawi.
 _JOINED = re.compile(r"ال(?=.{3})|[ae]l(?=[^aeiouy].{2}|[aeiouy].{3})")
@@ -52,21 +53,27 @@ def name_words(text: str) -> list[NameWord]:
 
 def _words(written: list[str]) -> list[NameWord]:
     found: list[NameWord] = []
-    before = ""  # an article or «عبد», which belong to the word that follows
+    article, first = "", ""  # what belongs to the word that follows; `first` is «عبد» or the like
     for word, following in zip(written, [*written, ""][1:], strict=True):
-        servant = _SERVANT.match(before) is not None
         if word in _OF:
             continue
-        if word in _ARTICLES or (not servant and _is_assimilated(word, following)):
-            before = before + word if servant else word
-        elif not before and _SERVANT.fullmatch(word):
-            before = word
+        if first and word not in _ARTICLES:
+            found.append(NameWord(first + word, first + word))
+            first = ""
+        elif first:
+            first += word
+        elif word in _ARTICLES or _is_assimilated(word, following):
+            article = word
+        elif not article and _is_first_part(word):
+            first = word
         else:
-            found.append(NameWord(before + word if servant else _bare(word) if not before else word, before + word))
-            before = ""
-    if _SERVANT.match(before):
-        found.append(NameWord(before, before))
-    return found
+            found.append(NameWord(word if article else _bare(word), article + word))
+            article = ""
+    return [*found, NameWord(first, first)] if first else found
+
+
+def _is_first_part(word: str) -> bool:
+    return word in _FIRST_PARTS or _SERVANT.fullmatch(word) is not None
 
 
 def _bare(word: str) -> str:

@@ -45,9 +45,11 @@ _LATIN_FIRST = {**_LATIN, **dict.fromkeys("aeiou", "A"), "w": "W", "y": "Y"}
 _SOUNDS = re.compile("[tkdgsc]h|ph|[a-z]")
 #: «عبد» with what follows, which begins with one l, two or none: the article's, which is left out or becomes another.
 _SERVANT = re.compile("^ABDL*(?=.)")
+#: The same where the end is missing.
+_SERVANT_BEGUN = re.compile("^ABDL*(?=[^L])")
 #: «الدين» as a word, and at the end of another.
 FAITH = "DN"
-_WITH_FAITH = re.compile("(.{2,})[aeou][ld]d(?:i|ee|ie|y)ne?")
+_WITH_FAITH = re.compile("(.{2,})(?:الدين|[aeou][ld]d(?:i|ee|ie|y)ne?)")
 #: How many skeletons a word has at most.
 _MOST = 6
 
@@ -70,18 +72,31 @@ def skeleton(word: str) -> str:
 def skeletons(word: str) -> tuple[str, ...]:
     """All skeletons of a folded word, the usual one first: a letter such as g stands for sounds of several classes."""
     word = SHORT_FORMS.get(word, word)
-    sounds = _latin(word) if re.match("[a-z]", word) else _arabic(word)
+    sounds = _sounds(word)
     if len(sounds) > 1 and sounds[-1] == "H" and word[-1] in "هحh":
         # ة after a long vowel is a t as often as it is nothing
         sounds[-1] = "-T" if word.endswith("اه") else "-"
-    every = ("".join(one).replace("-", "") for one in itertools.islice(itertools.product(*sounds), _MOST))
-    return tuple(dict.fromkeys(_SERVANT.sub("ABDL", one, count=1) for one in every if one))
+    return _combined(sounds, _SERVANT)
+
+
+def begun_skeletons(word: str) -> tuple[str, ...]:
+    """With what the skeletons of the words begin that begin with this, of which the end is missing."""
+    return _combined(_sounds(word), _SERVANT_BEGUN)
 
 
 def before_faith(word: str) -> str | None:
-    """What stands before «الدين» in a word that is one in Latin letters and two in Arabic, such as Salahuddin."""
+    """What stands before «الدين» in a word that is often written as two, such as Salahuddin."""
     found = _WITH_FAITH.fullmatch(word)
     return found[1] if found else None
+
+
+def _combined(sounds: list[str], servant: re.Pattern[str]) -> tuple[str, ...]:
+    every = ("".join(one).replace("-", "") for one in itertools.islice(itertools.product(*sounds), _MOST))
+    return tuple(dict.fromkeys(servant.sub("ABDL", one, count=1) for one in every if one))
+
+
+def _sounds(word: str) -> list[str]:
+    return _latin(word) if re.match("[a-z]", word) else _arabic(word)
 
 
 def _latin(word: str) -> list[str]:
