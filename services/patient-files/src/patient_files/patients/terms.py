@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jalsa.db.terms import Span, Term, beginning, exactly
 from jalsa.service.folding import fold
 from jalsa.service.name_words import NameWord, name_words
-from jalsa.service.skeleton import FAITH, before_faith, skeletons
+from jalsa.service.skeleton import FAITH, before_faith, begun_skeletons, skeletons
 
 #: A name in full; a name from each of its words on; the skeleton of a word; a number or an identifier; a number
 #: backwards, by which its last digits are found; a day of birth.
@@ -24,6 +24,7 @@ LAST_DIGITS = 4
 _SAUDI = "966"
 _SEPARATORS = re.compile(r"[\s()./+-]")
 _DIGIT = re.compile("[0-9]")
+_ARTICLE_BEGUN = re.compile(r"(?:ال|[ae]l(?=[^aeiouy]))(.{1,2})")
 _NUMBER_PREFIXES = frozenset({"file", "id", "no"})
 _YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?")
 _DAY_FIRST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
@@ -155,21 +156,28 @@ def _name_steps(words: Sequence[NameWord], numbers: list[list[Span]]) -> Iterato
 
 
 def _begun(words: Sequence[NameWord]) -> Iterator[str]:
-    """The text where the last of several words is an article with the first letters of what is being typed."""
-    found = re.fullmatch(r"(?:ال|[ae]l(?=[^aeiouy]))(.{1,2})", words[-1].written)
-    if found and len(words) > 1:
-        yield " ".join([*(word.bare for word in words[:-1]), found[1]])
+    """The text where the last of several words may be an article with the first letters of what is being typed."""
+    if len(words) > 1 and (rest := _without_article(words[-1])):
+        yield " ".join([*(word.bare for word in words[:-1]), rest])
+
+
+def _without_article(word: NameWord) -> str | None:
+    """What follows an article, of which only one or two letters have been typed yet."""
+    found = _ARTICLE_BEGUN.fullmatch(word.bare)
+    return found[1] if found else None
 
 
 def _skeleton_steps(words: Sequence[NameWord], numbers: list[list[Span]]) -> Iterator[Step]:
-    """By whole skeletons, and by the beginning of the last one, which may not have been typed to its end."""
-    sounds = [_sounds(word) for word in words]
-    if not all(sounds) or (not numbers and all(len(one) == 1 for each in sounds for one in each)):
-        return
-    whole = [[exactly(SKELETON, one) for one in each] for each in sounds]
-    begun = [beginning(SKELETON, one) for one in sounds[-1] if len(one) > 1]
-    yield Step(3, [*whole, *numbers])
-    if begun:
+    """By whole skeletons; and by the beginning of the last one, which may not have been typed to its end.
+
+    A skeleton of a single letter says something only beside another word.
+    """
+    alone = len(words) == 1 and not numbers
+    whole = [[exactly(SKELETON, one) for one in _sounds(word) if len(one) > 1 or not alone] for word in words]
+    begun = [beginning(SKELETON, one) for one in _begun_sounds(words[-1]) if len(one) > 1 or not alone]
+    if all(whole):
+        yield Step(3, [*whole, *numbers])
+    if all(whole[:-1]) and begun:
         yield Step(3, [*whole[:-1], begun, *numbers])
 
 
@@ -177,6 +185,11 @@ def _sounds(word: NameWord) -> list[str]:
     before = before_faith(word.bare)
     found = [one for form in word.forms for one in skeletons(form)]
     return list(dict.fromkeys([*found, *(_with_faith(before) if before else [])]))
+
+
+def _begun_sounds(word: NameWord) -> list[str]:
+    forms = (*word.forms, *filter(None, [_without_article(word)]))
+    return list(dict.fromkeys(one for form in forms for one in begun_skeletons(form)))
 
 
 def _compact(number: str) -> str:
