@@ -47,7 +47,7 @@ def measure(servers: Servers, issuer: Issuer, *, bookings: int, rounds: int) -> 
 
 @contextmanager
 def web(kit: ServiceKit) -> Iterator[int]:
-    """The service's web process under gunicorn; yields its port."""
+    """A service's web process under gunicorn; yields its port."""
     [port] = free_ports(1)
     config = kit.config
     environment = {
@@ -60,7 +60,7 @@ def web(kit: ServiceKit) -> Iterator[int]:
         "WEB_WORKERS": "2",
         "WEB_THREADS": "8",
     }
-    with _process([sys.executable, "-m", "scheduling", "web"], environment, port, "/readyz"):
+    with _process([sys.executable, "-m", kit.service.name.replace("-", "_"), "web"], environment, port, "/readyz"):
         yield port
 
 
