@@ -5,21 +5,20 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from jalsa.db import terms
 from jalsa.db.schema import create_terms
-from jalsa.db.terms import LONGEST, Term, TermIndex, beginning, exactly
+from jalsa.db.terms import LONGEST, Found, Span, Term, TermIndex, beginning, exactly
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.servers import Servers
 from jalsa.service.ids import new_id
 
-from .lamps import ALPHA, as_owner, kit_on, lamp_database
+from .lamps import ALPHA, Lamp, as_owner, kit_on, lamp_database
 
-INDEX = TermIndex("lamp_terms")
+INDEX = TermIndex("lamp_terms", values="lamps", value="level")
 COLOURS = ("red", "reddish", "green", "green glass", "blue")
 
 
@@ -48,33 +47,58 @@ def stored(db: Session, *words: str, kind: str = "word") -> UUID:
     return record
 
 
+def any_of(db: Session, *spans: Span, budget: int = 10) -> list[UUID]:
+    """The records with a term in the spans, each of them a part."""
+    return [found.record_id for found in INDEX.with_any(db, [[span] for span in spans], budget=budget).records]
+
+
+def ids_of(found: Found) -> list[UUID]:
+    return [each.record_id for each in found.records]
+
+
 def test_a_prefix_finds_what_begins_with_it_and_a_whole_term_only_itself(db: Session) -> None:
     red, reddish = stored(db, "red"), stored(db, "reddish", "red wine")
-    assert INDEX.with_any(db, [beginning("word", "redd")], budget=10).records == [reddish]
-    assert INDEX.with_any(db, [beginning("word", "red")], budget=10).records == [red, reddish]
-    assert INDEX.with_any(db, [exactly("word", "red")], budget=10).records == [red]
-    assert INDEX.with_any(db, [beginning("word", "%")], budget=10).records == []
-    assert INDEX.with_any(db, [beginning("other", "red")], budget=10).records == []
+    assert any_of(db, beginning("word", "redd")) == [reddish]
+    assert any_of(db, beginning("word", "red")) == [red, reddish]
+    assert any_of(db, exactly("word", "red")) == [red]
+    assert any_of(db, beginning("word", "%")) == []
+    assert any_of(db, beginning("other", "red")) == []
 
 
 def test_the_records_of_the_first_span_come_first_and_each_comes_once(db: Session) -> None:
     both, one = stored(db, "a", "b"), stored(db, "b")
-    assert INDEX.with_any(db, [exactly("word", "a"), exactly("word", "b")], budget=10).records == [both, one]
+    assert any_of(db, exactly("word", "a"), exactly("word", "b")) == [both, one]
 
 
 def test_letters_of_any_alphabet_are_ordered_by_their_code_points(db: Session) -> None:
     records = [stored(db, word) for word in ("zz", "é", "محمد", "محمد سالم", "محمدي", "李", "😀")]
-    assert INDEX.with_any(db, [beginning("word", "")], budget=10).records == records
-    assert INDEX.with_any(db, [beginning("word", "محمد")], budget=10).records == records[2:5]
-    assert INDEX.with_any(db, [exactly("word", "محمد")], budget=10).records == records[2:3]
+    assert any_of(db, beginning("word", "")) == records
+    assert any_of(db, beginning("word", "محمد")) == records[2:5]
+    assert any_of(db, exactly("word", "محمد")) == records[2:3]
+
+
+def test_who_has_the_greatest_value_comes_first_and_who_has_none_last(db: Session) -> None:
+    none, low, high = (stored(db, "a") for _ in range(3))
+    db.add_all([Lamp(id=low, name="low", level=1), Lamp(id=high, name="high", level=2)])
+    db.flush()
+    assert any_of(db, exactly("word", "a")) == [high, low, none]
+    found = INDEX.with_all(db, [[exactly("word", "a")], [beginning("word", "a")]], budget=10, limit=2)
+    assert [(each.record_id, each.value) for each in found.records] == [(high, 2), (low, 1)]
+    assert any_of(db, exactly("word", "b"), exactly("word", "a")) == [high, low, none]
+
+
+def test_some_records_are_left_out(db: Session) -> None:
+    one, other = stored(db, "a", "b"), stored(db, "a", "b")
+    for find in (INDEX.with_any, INDEX.with_all):
+        assert ids_of(find(db, [[exactly("word", "a")], [exactly("word", "b")]], budget=10, but=[one])) == [other]
 
 
 def test_no_more_entries_are_read_than_allowed_and_it_says_so(db: Session) -> None:
     records = [stored(db, f"lamp {n}") for n in range(5)]
-    few = INDEX.with_any(db, [beginning("word", "lamp")], budget=3)
-    assert (few.records, few.truncated, few.read) == (records[:3], True, 3)
-    every = INDEX.with_any(db, [beginning("word", "lamp")], budget=6)
-    assert (every.records, every.truncated, every.read) == (records, False, 5)
+    few = INDEX.with_any(db, [[beginning("word", "lamp")]], budget=3)
+    assert (ids_of(few), few.truncated, few.read) == (records[:3], True, 3)
+    every = INDEX.with_any(db, [[beginning("word", "lamp")]], budget=6)
+    assert (ids_of(every), every.truncated, every.read) == (records, False, 5)
 
 
 def test_all_words_are_found_from_the_rarest_one_in_any_order(db: Session) -> None:
@@ -85,7 +109,7 @@ def test_all_words_are_found_from_the_rarest_one_in_any_order(db: Session) -> No
     parts = [[beginning("word", "common")], [exactly("word", "rare"), exactly("word", "never")]]
     for asked in (parts, parts[::-1]):
         found = INDEX.with_all(db, asked, budget=30)
-        assert (found.records, found.truncated) == ([wanted], False)
+        assert (ids_of(found), found.truncated) == ([wanted], False)
         assert found.read <= 30
 
 
@@ -101,67 +125,65 @@ def test_writing_again_leaves_these_terms_and_no_others(db: Session) -> None:
     INDEX.write(db, {record: [Term("word", "same"), Term("word", "new"), Term("word", "new")]})
     rows = db.execute(text("SELECT term FROM lamp_terms WHERE record_id = :id ORDER BY 1"), {"id": record}).scalars()
     assert list(rows) == ["new", "same"]
-    assert INDEX.with_any(db, [exactly("word", "old")], budget=10).records == [other]
+    assert any_of(db, exactly("word", "old")) == [other]
     INDEX.write(db, {record: []})
-    assert INDEX.with_any(db, [beginning("word", "")], budget=10).records == [other]
+    assert any_of(db, beginning("word", "")) == [other]
 
 
 def test_a_long_term_is_found_by_its_beginning(db: Session) -> None:
     record = stored(db, "x" * (LONGEST + 50))
-    assert INDEX.with_any(db, [exactly("word", "x" * (LONGEST + 50))], budget=2).records == [record]
-    assert INDEX.with_any(db, [beginning("word", "x" * 300)], budget=2).records == [record]
+    assert any_of(db, exactly("word", "x" * (LONGEST + 50))) == [record]
+    assert any_of(db, beginning("word", "x" * 300)) == [record]
 
 
 def test_another_tenants_records_are_neither_found_nor_changed(kit: ServiceKit, db: Session, tenant: str) -> None:
     record = stored(db, "red")
     db.commit()
     with kit.transaction(f"{tenant}-b") as stranger:
-        assert INDEX.with_any(stranger, [beginning("word", "")], budget=10).records == []
+        assert any_of(stranger, beginning("word", "")) == []
         assert INDEX.with_all(stranger, [[beginning("word", "r")]], budget=10).records == []
         INDEX.write(stranger, {record: []})
     with kit.transaction(tenant) as again:
-        assert INDEX.with_any(again, [beginning("word", "red")], budget=10).records == [record]
+        assert any_of(again, beginning("word", "red")) == [record]
 
 
-@pytest.mark.parametrize("statement", [terms._READ, terms._WITH_ALL])
-def test_the_index_is_used_for_the_term_under_generic_plans(db: Session, statement: str) -> None:
-    plan = generic_plan(db, statement)
+ASKED = {
+    "parts": "'{0}'",
+    "kinds": "'{word}'",
+    "lows": "'{red}'",
+    "highs": "'{ree}'",
+    "but": "'{}'",
+}
+
+
+@pytest.mark.parametrize("find", [INDEX._any, INDEX._all])
+def test_the_indexes_are_used_for_every_term_under_generic_plans(db: Session, find: TextClause) -> None:
+    plan = generic_plan(db, find.text)
     conditions = re.findall(r"Index Cond: (.*)", plan)
-    wanted = "term >=" if statement == terms._READ else "record_id ="
-    assert any(wanted in condition and "tenant_id =" in condition for condition in conditions), plan
-    assert "Seq Scan" not in plan
+    wanted = [r"tenant_id = .*kind = s\.kind.*term >= s\.low.*term < s\.high"]
+    if find is INDEX._all:
+        wanted.append(r"tenant_id = .*ROW\(record_id, kind, .*\) >= ROW\(c\.record_id, s.*ROW\(.*\) < ROW\(")
+    for each in wanted:
+        assert any(re.search(each, condition) for condition in conditions), plan
+    assert "Seq Scan on lamp_terms" not in plan
 
 
 @pytest.mark.parametrize("operator", ["term ^@ s.low", "term LIKE s.low || '%%'"])
 def test_the_index_would_not_be_used_for_other_questions(db: Session, operator: str) -> None:
     """The control: why questions are ranges."""
-    plan = generic_plan(db, terms._READ.replace("term >= s.low AND term < s.high", operator))
+    plan = generic_plan(db, INDEX._any.text.replace("term >= s.low AND term < s.high", operator))
     assert not any("term" in condition for condition in re.findall(r"Index Cond: (.*)", plan)), plan
 
 
 def generic_plan(db: Session, statement: str) -> str:
     """The plan of a statement of the index, made without knowing what is asked."""
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        if match[1] not in names:
-            names.append(match[1])
-        return f"${names.index(match[1]) + 1}"
-
-    prepared = re.sub(r"(?<!:):(\w+)", number, statement.replace("{table}", "lamp_terms"))
-    values = {
-        "kinds": "'{word}'",
-        "lows": "'{red}'",
-        "highs": "'{ree}'",
-        "parts": "'{0}'",
-        "records": f"'{{{new_id()}}}'",
-    }
+    names = list(dict.fromkeys(re.findall(r"(?<!:):(\w+)", statement)))
+    prepared = re.sub(r"(?<!:):(\w+)", lambda match: f"${names.index(match[1]) + 1}", statement)
     connection = db.connection()
     connection.exec_driver_sql(f"PREPARE asked AS {prepared}")
     try:
-        given = ", ".join(values.get(name, "1") for name in names)
-        plan = connection.exec_driver_sql(f"EXPLAIN (COSTS OFF) EXECUTE asked ({given})").scalars()
-        return "\n".join(plan)
+        given = ", ".join(ASKED.get(name, "1") for name in names)
+        return "\n".join(connection.exec_driver_sql(f"EXPLAIN (COSTS OFF) EXECUTE asked ({given})").scalars())
     finally:
         connection.exec_driver_sql("DEALLOCATE asked")
 

@@ -21,11 +21,11 @@ _NAMES = Path(__file__).parents[2] / "services/patient-files/tests/names/invento
 _FIRST_DAY = date(1940, 1, 1)
 
 # Triggers and foreign keys are off, and the indexes of the terms are made afterwards, as a restored backup would.
-_WITHOUT_INDEXES = "ALTER TABLE patient_terms DROP CONSTRAINT patient_terms_pkey; DROP INDEX patient_terms_record"
+_WITHOUT_INDEXES = "ALTER TABLE patient_terms DROP CONSTRAINT patient_terms_pkey; DROP INDEX patient_terms_term"
 _WITH_INDEXES = (
     "SET maintenance_work_mem = '1GB'",
-    "ALTER TABLE patient_terms ADD PRIMARY KEY (tenant_id, kind, term, record_id)",
-    "CREATE INDEX patient_terms_record ON patient_terms (tenant_id, record_id)",
+    "ALTER TABLE patient_terms ADD PRIMARY KEY (tenant_id, record_id, kind, term)",
+    "CREATE INDEX patient_terms_term ON patient_terms (tenant_id, kind, term) INCLUDE (record_id)",
     *(f"VACUUM ANALYZE {table}" for table in ("patient_terms", "patients", "main_files", "patient_activity")),
 )
 

@@ -277,16 +277,17 @@ CREATE TABLE {table} (
   kind text COLLATE "C" NOT NULL,
   term text COLLATE "C" NOT NULL CHECK (length(term) BETWEEN 1 AND 200),
   record_id uuid NOT NULL,
-  PRIMARY KEY (tenant_id, kind, term, record_id)
+  PRIMARY KEY (tenant_id, record_id, kind, term)
 );
-CREATE INDEX {table}_record ON {table} (tenant_id, record_id);
+CREATE INDEX {table}_term ON {table} (tenant_id, kind, term) INCLUDE (record_id);
 """
 
 
 def create_terms(execute: Execute, table: str, service: str) -> None:
     """Create a tenant's table of the terms that a kind of record is found by (`jalsa.db.terms`).
 
-    It is not audited: what the terms are made of is.
+    Records are found by its index, and whether a record has other terms by its key; neither reads the table. It is not
+    audited: what the terms are made of is.
     """
     execute(_TERMS.replace("{table}", table))
     register_tenant_table(execute, table, service, audited=False, rights="SELECT, INSERT, DELETE")

@@ -7,7 +7,7 @@ entries than it is allowed to, and says whether there may be more.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
@@ -33,26 +33,61 @@ _WRITE = """
     ON CONFLICT DO NOTHING
 """
 # A nested loop reads one span after the other, and no further than the limit.
-_READ = """
-    SELECT s.n - 1 AS n, t.record_id
-    FROM unnest(CAST(:kinds AS text[]), CAST(:lows AS text[]), CAST(:highs AS text[]))
-      WITH ORDINALITY AS s (kind, low, high, n)
+_ENTRIES = """
+    SELECT s.n, s.part, t.record_id
+    FROM unnest(CAST(:parts AS int[]), CAST(:kinds AS text[]), CAST(:lows AS text[]), CAST(:highs AS text[]))
+      WITH ORDINALITY AS s (part, kind, low, high, n)
     CROSS JOIN LATERAL (
       SELECT record_id FROM {table} WHERE kind = s.kind AND term >= s.low AND term < s.high
       ORDER BY term LIMIT CAST(:each AS int)
     ) t
     LIMIT CAST(:budget AS int)
 """
-_WITH_ALL = """
-    SELECT c.record_id FROM unnest(CAST(:records AS uuid[])) WITH ORDINALITY AS c (record_id, n)
-    CROSS JOIN LATERAL (
-      SELECT count(DISTINCT s.part) AS parts
-      FROM {table} t
-      JOIN unnest(CAST(:parts AS int[]), CAST(:kinds AS text[]), CAST(:lows AS text[]), CAST(:highs AS text[]))
-        AS s (part, kind, low, high) ON t.kind = s.kind AND t.term >= s.low AND t.term < s.high
-      WHERE t.record_id = c.record_id
-    ) found
-    WHERE found.parts = CAST(:count AS int) ORDER BY c.n
+# One row at least, which says how far was read.
+_IN_ORDER = """
+    SELECT r.cut, r.read, f.record_id, f.part, o.{value} AS value
+    FROM reading r LEFT JOIN found f ON true LEFT JOIN {values} o ON o.id = f.record_id
+    ORDER BY f.part, o.{value} DESC NULLS LAST, f.record_id LIMIT CAST(:limit AS int)
+"""
+_ANY = """
+    WITH entries AS MATERIALIZED ({entries}),
+    reading AS (SELECT count(*) AS read, count(*) >= CAST(:budget AS int) AS cut FROM entries),
+    found AS (
+      SELECT record_id, min(part) AS part FROM entries WHERE record_id <> ALL (CAST(:but AS uuid[])) GROUP BY record_id
+    )
+    {in_order}
+"""
+# Other terms of a candidate are looked for only where not all entries were read. They are compared as rows, so that the
+# key is the only index that fits, whatever the planner expects.
+_ALL = """
+    WITH entries AS MATERIALIZED ({entries}),
+    spans AS (SELECT part, count(*) AS size, count(*) >= CAST(:each AS int) AS cut FROM entries GROUP BY n, part),
+    parts AS MATERIALIZED (SELECT part, sum(size) AS size, bool_or(cut) AS cut FROM spans GROUP BY part),
+    rarest AS MATERIALIZED (
+      SELECT part, cut FROM parts WHERE (SELECT count(*) FROM parts) = CAST(:count AS int)
+      ORDER BY cut, size, part LIMIT 1
+    ),
+    reading AS (SELECT count(*) AS read, coalesce((SELECT cut FROM rarest), false) AS cut FROM entries),
+    candidates AS MATERIALIZED (
+      SELECT DISTINCT record_id FROM entries JOIN rarest USING (part) WHERE record_id <> ALL (CAST(:but AS uuid[]))
+    ),
+    found AS MATERIALIZED (
+      SELECT record_id, 0 AS part FROM candidates c
+      WHERE NOT EXISTS (
+        SELECT FROM parts p
+        WHERE p.part <> (SELECT part FROM rarest) AND (c.record_id, p.part) NOT IN (SELECT record_id, part FROM entries)
+          AND NOT (p.cut AND EXISTS (
+            SELECT FROM unnest(CAST(:parts AS int[]), CAST(:kinds AS text[]), CAST(:lows AS text[]),
+                               CAST(:highs AS text[])) AS s (part, kind, low, high)
+            WHERE s.part = p.part AND (
+              SELECT true FROM {table} t
+              WHERE (t.record_id, t.kind, t.term) >= (c.record_id, s.kind, s.low)
+                AND (t.record_id, t.kind, t.term) < (c.record_id, s.kind, s.high) LIMIT 1
+            )
+          ))
+      )
+    )
+    {in_order}
 """
 
 
@@ -71,12 +106,23 @@ class Span(NamedTuple):
     high: str
 
 
-class Found(NamedTuple):
-    """Records, in the order in which they were found, each once; and whether there may be more than were read."""
+#: What a question is made of: parts, each of which is met by any of its spans.
+Parts = Sequence[Sequence[Span]]
 
-    records: list[UUID]
+
+class Fitting(NamedTuple):
+    """A record that was found: by which part of the question, and the value by which records are ordered."""
+
+    record_id: UUID
+    part: int
+    value: Any
+
+
+class Found(NamedTuple):
+    """Records in their order; whether there may be more than were looked at; how many entries were read."""
+
+    records: list[Fitting]
     truncated: bool
-    #: How many entries of the index were read.
     read: int
 
 
@@ -102,10 +148,15 @@ def beginning(kind: str, prefix: str) -> Span:
 
 
 class TermIndex:
-    """The terms of one kind of record."""
+    """The terms of one kind of record.
 
-    def __init__(self, table: str) -> None:
-        self._write, self._read, self._with_all = (_statement(one, table) for one in (_WRITE, _READ, _WITH_ALL))
+    What is found is ordered by what the column `value` of the table `values` has of each record under its id, the
+    greatest first and who has none last, and then by id.
+    """
+
+    def __init__(self, table: str, *, values: str, value: str) -> None:
+        names = {"{entries}": _ENTRIES, "{in_order}": _IN_ORDER, "{table}": table, "{values}": values, "{value}": value}
+        self._write, self._any, self._all = (_statement(one, names) for one in (_WRITE, _ANY, _ALL))
 
     def write(self, db: Session, terms: Mapping[UUID, Collection[Term]]) -> None:
         """Let these records have these terms and no others."""
@@ -118,49 +169,40 @@ class TermIndex:
         }
         db.execute(self._write, values)
 
-    def with_any(self, db: Session, spans: Sequence[Span], *, budget: int) -> Found:
-        """The records with a term in any of the spans: those of the first span first, each in the order of its terms.
+    def with_any(
+        self, db: Session, parts: Parts, *, budget: int, limit: int | None = None, but: Collection[UUID] = ()
+    ) -> Found:
+        """The records with a term in any span, but for some; those of the first part first.
 
-        At most `budget` entries are read.
+        At most `budget` entries of the index are read, a span after the other, and `limit` records are returned.
         """
-        rows = db.execute(self._read, {**_columns(spans), "each": budget, "budget": budget}).all()
-        return Found(list(dict.fromkeys(row.record_id for row in rows)), len(rows) >= budget, len(rows))
+        return self._find(db, self._any, parts, {"each": budget, "budget": budget, "limit": limit, "but": list(but)})
 
-    def with_all(self, db: Session, parts: Sequence[Sequence[Span]], *, budget: int) -> Found:
-        """The records that have, for each part, a term in any of its spans.
+    def with_all(
+        self, db: Session, parts: Parts, *, budget: int, limit: int | None = None, but: Collection[UUID] = ()
+    ) -> Found:
+        """The records that have, for each part, a term in any of its spans; but for some.
 
-        The spans are read side by side, at most `budget` entries of all of them. Those of the part with the fewest are
-        the candidates, of which the other terms are looked at. They are all candidates that there are, unless its
-        spans had more.
+        The spans are read side by side, at most `budget` entries of all of them. The records of the part with the
+        fewest are the candidates, of which the other terms are looked at. They are all that there are, unless a span
+        of this part had more entries.
         """
-        spans = [span for part in parts for span in part]
-        part_of = [number for number, part in enumerate(parts) for _ in part]
-        each = max(1, budget // len(spans))
-        rows = db.execute(self._read, {**_columns(spans), "each": each, "budget": budget}).all()
-        read: list[list[UUID]] = [[] for _ in spans]
-        for row in rows:
-            read[row.n].append(row.record_id)
-        sizes = [0] * len(parts)
-        cut = [False] * len(parts)
-        for number, records in zip(part_of, read, strict=True):
-            sizes[number] += len(records)
-            cut[number] = cut[number] or len(records) >= each
-        rarest = min(range(len(parts)), key=lambda number: (cut[number], sizes[number]))
-        candidates = {
-            record: None
-            for number, records in zip(part_of, read, strict=True)
-            if number == rarest
-            for record in records
-        }
-        asked = {**_columns(spans), "parts": part_of, "records": list(candidates), "count": len(parts)}
-        found = list(db.execute(self._with_all, asked).scalars()) if candidates else []
-        return Found(found, cut[rarest], len(rows))
+        each = max(1, budget // sum(len(spans) for spans in parts))
+        asked = {"each": each, "budget": budget, "limit": limit, "but": list(but), "count": len(parts)}
+        return self._find(db, self._all, parts, asked)
+
+    def _find(self, db: Session, statement: TextClause, parts: Parts, asked: Mapping[str, object]) -> Found:
+        rows = db.execute(statement, {**_columns(parts), **asked}).all()
+        records = [Fitting(row.record_id, row.part, row.value) for row in rows if row.record_id is not None]
+        return Found(records, rows[0].cut, rows[0].read)
 
 
-def _columns(spans: Sequence[Span]) -> dict[str, list[str]]:
-    kinds, lows, highs = (list(column) for column in zip(*spans, strict=True))
-    return {"kinds": kinds, "lows": lows, "highs": highs}
+def _columns(parts: Parts) -> dict[str, list[object]]:
+    spans = [(number, *span) for number, spans in enumerate(parts) for span in spans]
+    return dict(zip(("parts", "kinds", "lows", "highs"), map(list, zip(*spans, strict=True)), strict=True))
 
 
-def _statement(statement: str, table: str) -> TextClause:
-    return text(statement.replace("{table}", table))
+def _statement(statement: str, names: Mapping[str, str]) -> TextClause:
+    for name, value in names.items():
+        statement = statement.replace(name, value)
+    return text(statement)

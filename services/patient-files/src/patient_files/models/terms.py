@@ -2,6 +2,7 @@
 
 from jalsa.db.terms import TermIndex, TermRow
 from patient_files.models.base import Base
+from patient_files.models.projections import PatientActivity
 
 
 class PatientTerm(TermRow, Base):
@@ -10,4 +11,5 @@ class PatientTerm(TermRow, Base):
     __tablename__ = "patient_terms"
 
 
-TERMS = TermIndex(PatientTerm.__tablename__)
+#: What is found is ordered by the last visit.
+TERMS = TermIndex(PatientTerm.__tablename__, values=PatientActivity.__tablename__, value="last_visit_on")

@@ -1,51 +1,80 @@
 """The patients whom a text means, the best fit first; and patients by their ids, for lists that show names."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy import text as sql
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
+from sqlalchemy.orm import Session
 
 from jalsa.db.terms import Found
-from patient_files.models import Patient
+from patient_files.models import MainFile, Patient
 from patient_files.models.terms import TERMS
 from patient_files.patients import terms
-from patient_files.patients.terms import MATCHES, Step
+from patient_files.patients.terms import Step
 
 #: How many entries of the index a search reads at most.
 BUDGET = 2_000
-
-_LAST_VISITS = sql("SELECT id, last_visit_on FROM patient_activity WHERE id = ANY (CAST(:ids AS uuid[]))")
 
 
 class Place(NamedTuple):
     """Where a hit stands: by how well it fits, then by the last visit, the latest first, then by id."""
 
-    step: int
+    fit: int
     last_visit_on: date | None
     patient_id: UUID
 
     @property
     def key(self) -> tuple[int, int, UUID]:
         """What hits are ordered by: who has never been here comes after everybody who has."""
-        return self.step, -self.last_visit_on.toordinal() if self.last_visit_on else 0, self.patient_id
+        return self.fit, -self.last_visit_on.toordinal() if self.last_visit_on else 0, self.patient_id
 
 
 class Hit(NamedTuple):
-    """A patient whom the text may mean; `match` is one of MATCHES."""
+    """A patient whom the text may mean; `match` is one of `terms.MATCHES`."""
 
     place: Place
     match: str
 
 
 class Hits(NamedTuple):
-    """Some hits in their order; whether there are others that were not looked at."""
+    """Some hits in their order; whether there may be others that were not looked at."""
 
     hits: list[Hit]
     truncated: bool
+
+
+class Shown(NamedTuple):
+    """What lists show of a patient. Phone is E.164."""
+
+    id: UUID
+    file_number: str
+    first_name_en: str
+    last_name_en: str
+    first_name_ar: str | None
+    last_name_ar: str | None
+    date_of_birth: date
+    sex: str
+    phone: str | None
+
+
+# One array, however many ids there are: one statement and one plan.
+_SHOWN = (
+    select(
+        Patient.id,
+        MainFile.file_number,
+        Patient.first_name_en,
+        Patient.last_name_en,
+        Patient.first_name_ar,
+        Patient.last_name_ar,
+        Patient.date_of_birth,
+        Patient.sex,
+        Patient.phone,
+    )
+    .join(Patient.file)
+    .where(Patient.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+)
 
 
 def search(db: Session, text: str, *, after: Place | None, limit: int) -> Hits:
@@ -55,35 +84,29 @@ def search(db: Session, text: str, *, after: Place | None, limit: int) -> Hits:
     """
     hits: list[Hit] = []
     seen: set[UUID] = set()
-    budget, truncated = BUDGET, False
-    for number, step in enumerate(terms.steps(text)):
-        found = _find(db, step, budget)
+    budget, truncated, fit = BUDGET, False, 0
+    for step in terms.steps(text):
+        # whom earlier pages have shown is found again, and passed over
+        found = _find(db, step, budget, limit=limit if after is None else BUDGET, but=seen)
         budget -= found.read
         truncated = truncated or found.truncated
-        new = [patient for patient in found.records if patient not in seen]
-        seen.update(new)
-        places = [Place(number, visit, patient) for patient, visit in _last_visits(db, new)]
-        later = [place for place in places if after is None or place.key > after.key]
-        hits += [Hit(place, MATCHES[step.match]) for place in sorted(later, key=lambda place: place.key)]
+        seen.update(record.record_id for record in found.records)
+        places = [Place(fit + record.part, record.value, record.record_id) for record in found.records]
+        hits += [
+            Hit(place, step.matches[place.fit - fit]) for place in places if after is None or place.key > after.key
+        ]
         if len(hits) >= limit or budget <= 0:
             break
+        fit += len(step.matches)
     return Hits(hits[:limit], truncated)
 
 
-def patients_by_id(db: Session, ids: Collection[UUID]) -> dict[UUID, Patient]:
-    """Those of these patients who are known, with their files."""
-    query = select(Patient).where(Patient.id.in_(ids)).options(joinedload(Patient.file, innerjoin=True))
-    return {patient.id: patient for patient in db.scalars(query)}
+def patients_by_id(db: Session, ids: Collection[UUID]) -> dict[UUID, Shown]:
+    """Those of these patients who are known."""
+    rows = db.execute(_SHOWN, {"ids": list(ids)})
+    return {row.id: Shown(*row) for row in rows}
 
 
-def _find(db: Session, step: Step, budget: int) -> Found:
-    if len(step.parts) == 1:
-        return TERMS.with_any(db, step.parts[0], budget=budget)
-    return TERMS.with_all(db, step.parts, budget=budget)
-
-
-def _last_visits(db: Session, patients: Sequence[UUID]) -> Iterable[tuple[UUID, date | None]]:
-    if not patients:
-        return []
-    visits = {row.id: row.last_visit_on for row in db.execute(_LAST_VISITS, {"ids": list(patients)})}
-    return [(patient, visits.get(patient)) for patient in patients]
+def _find(db: Session, step: Step, budget: int, *, limit: int, but: Collection[UUID]) -> Found:
+    find = TERMS.with_any if len(step.matches) > 1 else TERMS.with_all
+    return find(db, step.parts, budget=budget, limit=limit, but=but)

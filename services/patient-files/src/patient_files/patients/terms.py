@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from jalsa.db.terms import Span, Term, beginning, exactly
+from jalsa.db.terms import Parts, Span, Term, beginning, exactly
 from jalsa.service.folding import fold
 from jalsa.service.name_words import NameWord, name_words
 from jalsa.service.skeleton import FAITH, before_faith, begun_skeletons, skeletons
 
 #: A name in full; a name from each of its words on; the skeleton of a word; a number or an identifier; a number
 #: backwards, by which its last digits are found; a day of birth.
-WHOLE, NAME, SKELETON, NUMBER, ENDING, BIRTH = "whole", "name", "skeleton", "number", "ending", "birth"
+WHOLE, NAME, SKELETON, NUMBER, ENDING, BIRTH = "w", "n", "s", "d", "e", "b"
 
 #: How well what was typed fits a patient, the best first.
-MATCHES = ("EXACT", "IN_ORDER", "ANY_ORDER", "SKELETON")
+EXACT, IN_ORDER, ANY_ORDER, ALIKE = MATCHES = ("EXACT", "IN_ORDER", "ANY_ORDER", "SKELETON")
 
 #: The fewest last digits by which a number is found.
 LAST_DIGITS = 4
@@ -47,13 +47,14 @@ class KnownBy:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One way to fit. For each part a term in one of its spans is asked for; `match` is an index of MATCHES.
+    """What is asked of the index at once: each of `parts` is met by any of its spans.
 
-    Of two steps of one match the first fits better.
+    Whoever meets one part fits as its match says, the first of `matches` for the first part; with a single match, all
+    parts are to be met.
     """
 
-    match: int
-    parts: Sequence[Sequence[Span]]
+    matches: Sequence[str]
+    parts: Parts
 
 
 def terms_of(known: KnownBy) -> frozenset[Term]:
@@ -81,10 +82,10 @@ def steps(text: str) -> Iterator[Step]:
     typed = [token for token in folded.split(" ") if token]
     numbers = [token for token in typed if _DIGIT.search(token)]
     words = name_words(" ".join(token for token in typed if token not in numbers))
-    if birth := _birth(folded):
-        yield Step(0, [[beginning(BIRTH, birth)]])
     if numbers and all(word.bare in _NUMBER_PREFIXES for word in words):
-        yield from _number_steps(_compact(folded).removeprefix("00"))
+        number, birth = _compact(folded).removeprefix("00"), _birth(folded)
+        exact = [exactly(NUMBER, number), *([beginning(BIRTH, birth)] if birth else [])]
+        yield Step((EXACT, IN_ORDER), [exact, _number_spans(number)])
     elif words:
         yield from _name_steps(words, [_spans(number) for number in numbers])
 
@@ -125,11 +126,6 @@ def _with_faith(word: str) -> list[str]:
     return [one + FAITH for one in skeletons(word)]
 
 
-def _number_steps(number: str) -> Iterator[Step]:
-    yield Step(0, [[exactly(NUMBER, number)]])
-    yield Step(1, [_number_spans(number)])
-
-
 def _spans(token: str) -> list[Span]:
     """What a day or a number beside words may mean. A name may have a number in it."""
     if birth := _birth(token):
@@ -148,10 +144,10 @@ def _number_spans(number: str) -> list[Span]:
 def _name_steps(words: Sequence[NameWord], numbers: list[list[Span]]) -> Iterator[Step]:
     typed = " ".join(word.bare for word in words)
     if not numbers:
-        yield Step(0, [[exactly(WHOLE, typed)]])
-        yield Step(1, [[beginning(NAME, one) for one in dict.fromkeys((typed, *_begun(words)))]])
+        begun = [beginning(NAME, one) for one in dict.fromkeys((typed, *_begun(words)))]
+        yield Step((EXACT, IN_ORDER), [[exactly(WHOLE, typed)], begun])
     if len(words) > 1 or numbers:
-        yield Step(2, [*([beginning(NAME, word.bare)] for word in words), *numbers])
+        yield Step((ANY_ORDER,), [*([beginning(NAME, word.bare)] for word in words), *numbers])
     yield from _skeleton_steps(words, numbers)
 
 
@@ -176,9 +172,9 @@ def _skeleton_steps(words: Sequence[NameWord], numbers: list[list[Span]]) -> Ite
     whole = [[exactly(SKELETON, one) for one in _sounds(word) if len(one) > 1 or not alone] for word in words]
     begun = [beginning(SKELETON, one) for one in _begun_sounds(words[-1]) if len(one) > 1 or not alone]
     if all(whole):
-        yield Step(3, [*whole, *numbers])
+        yield Step((ALIKE,), [*whole, *numbers])
     if all(whole[:-1]) and begun:
-        yield Step(3, [*whole[:-1], begun, *numbers])
+        yield Step((ALIKE,), [*whole[:-1], begun, *numbers])
 
 
 def _sounds(word: NameWord) -> list[str]:
