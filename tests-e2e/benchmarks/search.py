@@ -1,4 +1,4 @@
-"""Finding patients among half a million, while they type at the desk; and naming those of a list."""
+"""Finding patients among half a million while somebody types, and naming those of a list."""
 
 import json
 import random

@@ -158,7 +158,7 @@ def test_better_fits_come_first_then_later_visits_then_ids_and_pages_go_on(
 
 
 def visits(kit: ServiceKit, tenant: str, patient_id: str, at: datetime) -> str:
-    """A patient has an appointment and takes part in it; returns the appointment's id."""
+    """A patient has an appointment and takes part in it. Returns the appointment's id."""
     appointment = str(uuid4())
     booked = example("AppointmentBooked", "group", tenant, subject_id=appointment, patient_id=patient_id)
     data = {**booked.data, "appointment_id": appointment, "session": {**booked.data["session"], "starts_at": at}}

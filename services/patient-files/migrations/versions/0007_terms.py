@@ -1,4 +1,4 @@
-"""Patients are found by terms of their names and numbers; and the day of each patient's last visit is kept."""
+"""Patients are found by terms of their names and numbers, and the day of each patient's last visit is kept."""
 
 from collections.abc import Sequence
 from uuid import UUID

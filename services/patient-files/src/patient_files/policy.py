@@ -9,7 +9,7 @@ POLICY: Policy = {
     # who lists the registry has everybody's identifiers; the others look up one patient
     "patients.list": frozenset({"records", "manager", "front-desk"}),
     "patients.read": _REGISTRARS | {"clinician", "biller"},
-    # nobody is found by chance: whoever looks for a patient knows a name or a number
+    # whoever looks for a patient knows a name or a number, and finds no list of everybody
     "patients.search": _REGISTRARS | {"clinician", "biller"},
     "patients.write": _REGISTRARS,
     # which clinics a patient goes to is clinical knowledge: an invoice can be written without it

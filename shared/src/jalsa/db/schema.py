@@ -286,8 +286,8 @@ CREATE INDEX {table}_term ON {table} (tenant_id, kind, term) INCLUDE (record_id)
 def create_terms(execute: Execute, table: str, service: str) -> None:
     """Create a tenant's table of the terms that a kind of record is found by (`jalsa.db.terms`).
 
-    Records are found by its index, and whether a record has other terms by its key; neither reads the table. It is not
-    audited: what the terms are made of is.
+    Records are found by its index, and whether a record has other terms by its key, so that the table itself is not
+    read. It is not audited, because what the terms are made of is.
     """
     execute(_TERMS.replace("{table}", table))
     register_tenant_table(execute, table, service, audited=False, rights="SELECT, INSERT, DELETE")

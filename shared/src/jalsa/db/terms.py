@@ -1,8 +1,8 @@
-"""An index of terms: by which words, numbers and skeletons a record is found, and the records that have them.
+"""An index of terms, which are the words, numbers and skeletons that a record is found by.
 
 Which terms a record has is the service's rule. A term has a kind, so that a question meets only what it is compared
-with, and is a text that PostgreSQL orders by its code points. Questions are spans of terms: with row-level security and
-generic plans, `=` and ranges are all that an index is used for. However many records fit, a question reads no more
+with, and is a text that PostgreSQL orders by its code points. Questions are spans of terms, because with row-level
+security and generic plans an index is used for `=` and ranges alone. However many records fit, a question reads no more
 entries than it is allowed to, and says whether there may be more.
 """
 
@@ -13,11 +13,11 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-#: How long a term is at most, in characters: what is longer is found by its beginning.
+#: How long a term is at most, in characters. What is longer is found by its beginning.
 LONGEST = 200
-#: Sorts behind every text that goes on with anything else: it stands for no character.
+#: Sorts behind every text that goes on with anything else, because it stands for no character.
 _BEHIND = "\U0010ffff"
-#: Sorts ahead of whatever a text goes on with: no term has it.
+#: Sorts ahead of whatever a text goes on with. No term has it.
 _AHEAD = "\u0001"
 
 # Both in one statement, so that a term that stays is not touched.
@@ -106,12 +106,12 @@ class Span(NamedTuple):
     high: str
 
 
-#: What a question is made of: parts, each of which is met by any of its spans.
+#: The parts of a question, each of which is met by any of its spans.
 Parts = Sequence[Sequence[Span]]
 
 
 class Fitting(NamedTuple):
-    """A record that was found: by which part of the question, and the value by which records are ordered."""
+    """A record that was found, by which part of the question, and the value by which records are ordered."""
 
     record_id: UUID
     part: int
@@ -119,7 +119,7 @@ class Fitting(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Records in their order; whether there may be more than were looked at; how many entries were read."""
+    """Records in their order, whether there may be more than were looked at, and how many entries were read."""
 
     records: list[Fitting]
     truncated: bool
@@ -172,7 +172,7 @@ class TermIndex:
     def with_any(
         self, db: Session, parts: Parts, *, budget: int, limit: int | None = None, but: Collection[UUID] = ()
     ) -> Found:
-        """The records with a term in any span, but for some; those of the first part first.
+        """The records with a term in any span, but for some. Those of the first part come first.
 
         At most `budget` entries of the index are read, a span after the other, and `limit` records are returned.
         """
@@ -181,7 +181,7 @@ class TermIndex:
     def with_all(
         self, db: Session, parts: Parts, *, budget: int, limit: int | None = None, but: Collection[UUID] = ()
     ) -> Found:
-        """The records that have, for each part, a term in any of its spans; but for some.
+        """The records that have, for each part, a term in any of its spans, but for some.
 
         The spans are read side by side, at most `budget` entries of all of them. The records of the part with the
         fewest are the candidates, of which the other terms are looked at. They are all that there are, unless a span

@@ -1,4 +1,4 @@
-"""The words of a name as they are compared, in Arabic and Latin letters: for an index of names, and for its questions.
+"""The words of a name as they are compared, in Arabic and Latin letters, for an index of names and its questions.
 
 People write one name with and without its article, with «بن» or without, and «عبد الرحمن» as one word or as two. Here
 each becomes the same words. They are made of folded text (`jalsa.service.folding`). What is stored of them depends on
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 from jalsa.service.folding import fold
 
-#: Son and daughter of: many names are written with or without them.
+#: «Son of» and «daughter of», with which or without which many names are written.
 _OF = frozenset({"بن", "ابن", "بنت", "bin", "bint", "ibn"})
 #: The article as a word of its own, and the house of a family («آل»), which folds to the same.
 _ARTICLES = frozenset({"ال", "al", "el", "aal"})
-#: «عبد» makes one name with the next word, however its article is spelled; so do «أبو» and the «با» of Hadhramaut.
+#: «عبد» makes one name with the next word, however its article is spelled. So do «أبو» and the «با» of Hadhramaut.
 _SERVANT = re.compile(r"عبد|abd([aeu]l|ool|[ue]r|[ue]s|ush|[ue]n)?")
 _FIRST_PARTS = frozenset({"ابو", "ابا", "abu", "abo", "با", "ba"})
 #: The article before at least three letters of its word. In Latin letters a vowel is followed by three more, because
-#: many names begin like an article: Ali, Alia, Alawi.
+#: many names begin like an article, such as Ali, Alia and Alawi.
 _JOINED = re.compile(r"ال(?=.{3})|[ae]l(?=[^aeiouy].{2}|[aeiouy].{3})")
-#: Where the l of the article becomes the next word's sound: Ash-Shehri, Ar-Rashid.
+#: The article where its l becomes the next word's sound, as in Ash-Shehri and Ar-Rashid.
 _ASSIMILATED = re.compile(r"[ae]([dnrstz]h?)")
 _LETTERS = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile("['ʾʿ]")
@@ -30,7 +30,7 @@ MOST_WORDS = 16
 
 @dataclass(frozen=True, slots=True)
 class NameWord:
-    """A word of a name: `bare` is without its article, and `written` is with it, as one word."""
+    """A word of a name. `bare` is without its article, and `written` is with it, as one word."""
 
     bare: str
     written: str
@@ -42,7 +42,7 @@ class NameWord:
 
 
 def name_words(text: str) -> list[NameWord]:
-    """The words of a name, or of what somebody looks for, in their order; at most MOST_WORDS.
+    """The words of a name, or of what somebody looks for, in their order, and at most MOST_WORDS of them.
 
     «بن», «بنت» and a lone article are left out, unless there is nothing else.
     """
@@ -53,7 +53,7 @@ def name_words(text: str) -> list[NameWord]:
 
 def _words(written: list[str]) -> list[NameWord]:
     found: list[NameWord] = []
-    article, first = "", ""  # what belongs to the word that follows; `first` is «عبد» or the like
+    article, first = "", ""  # what belongs to the word that follows, where `first` is «عبد» or the like
     for word, following in zip(written, [*written, ""][1:], strict=True):
         if word in _OF:
             continue

@@ -1,7 +1,7 @@
-"""The skeleton of a word: its consonants by classes, which are equal for most spellings of a name in either alphabet.
+"""The skeleton of a word, its consonants by classes, which is equal for most spellings of a name in either alphabet.
 
 ت ث ط and t th are one class, as are ق ك خ and k q c kh, د ذ ض ظ and d dh, ج and j g, ح ه and h, ش and sh ch, س ص and
-s; غ and gh are another. Vowels, و and ي, hamza and ain count at the beginning only, and no ة, ه, ح or h at the end. A
+s. غ and gh are another. Vowels, و and ي, hamza and ain count at the beginning only, and no ة, ه, ح or h at the end. A
 class is a capital letter, so that no skeleton is a folded word.
 """
 
@@ -22,7 +22,7 @@ _ARABIC = {
     **dict(zip("غرلمن", "GRLMN", strict=True)),
 }
 _ARABIC_FIRST = {**_ARABIC, **dict.fromkeys("اءع", "A"), "و": "W", "ي": "Y"}
-#: Each sound of Latin letters and its class; where letters stand for sounds of several classes, the first is the usual.
+#: Each sound of Latin letters and its class. Where letters stand for sounds of several classes, the first is the usual.
 _LATIN = {
     "th": "TD",
     "kh": "K",
@@ -34,7 +34,7 @@ _LATIN = {
     **dict.fromkeys("bp", "B"),
     **dict.fromkeys("fv", "F"),
     **dict.fromkeys("ckq", "K"),
-    # ج of Cairo; ق as many say it, and غ
+    # ج of Cairo, ق as many say it, and غ
     "g": "JKG",
     "j": "J",
     # ذ ض ظ as many say them
@@ -43,7 +43,7 @@ _LATIN = {
 }
 _LATIN_FIRST = {**_LATIN, **dict.fromkeys("aeiou", "A"), "w": "W", "y": "Y"}
 _SOUNDS = re.compile("[tkdgsc]h|ph|[a-z]")
-#: «عبد» with what follows, which begins with one l, two or none: the article's, which is left out or becomes another.
+#: «عبد» with what follows, which begins with one l, two or none, because the article's is left out or becomes another.
 _SERVANT = re.compile("^ABDL*(?=.)")
 #: The same where the end is missing.
 _SERVANT_BEGUN = re.compile("^ABDL*(?=[^L])")
@@ -65,12 +65,12 @@ SHORT_FORMS = {
 
 
 def skeleton(word: str) -> str:
-    """The usual skeleton of a folded word; empty where it has no letter of either alphabet."""
+    """The usual skeleton of a folded word, which is empty where it has no letter of either alphabet."""
     return next(iter(skeletons(word)), "")
 
 
 def skeletons(word: str) -> tuple[str, ...]:
-    """All skeletons of a folded word, the usual one first: a letter such as g stands for sounds of several classes."""
+    """All skeletons of a folded word, the usual one first. A letter such as g stands for sounds of several classes."""
     word = SHORT_FORMS.get(word, word)
     sounds = _sounds(word)
     if len(sounds) > 1 and sounds[-1] == "H" and word[-1] in "هحh":

@@ -46,7 +46,7 @@ class AppointmentProjection(TenantRow, Base):
 
 
 class PatientActivity(TenantRow, Base):
-    """The local day, by the clinic's clock, on which a patient was here last; the id is the patient's."""
+    """The local day, by the clinic's clock, on which a patient was here last. The id is the patient's."""
 
     __tablename__ = "patient_activity"
 

@@ -1,4 +1,4 @@
-"""The patients whom a text means, the best fit first; and patients by their ids, for lists that show names."""
+"""The patients whom a text means, the best fit first, and patients by their ids, for lists that show names."""
 
 from collections.abc import Collection
 from datetime import date
@@ -32,14 +32,14 @@ class Place(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A patient whom the text may mean; `match` is one of `terms.MATCHES`."""
+    """A patient whom the text may mean. `match` is one of `terms.MATCHES`."""
 
     place: Place
     match: str
 
 
 class Hits(NamedTuple):
-    """Some hits in their order; whether there may be others that were not looked at."""
+    """Some hits in their order, and whether there may be others that were not looked at."""
 
     hits: list[Hit]
     truncated: bool

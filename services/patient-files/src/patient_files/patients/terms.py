@@ -1,6 +1,6 @@
 """By which terms a patient is found, and which terms are asked for by what somebody types. No I/O.
 
-The terms of every patient were made by these rules: whoever changes them writes all terms again in a migration.
+The terms of every patient were made by these rules. Whoever changes them writes all terms again in a migration.
 """
 
 import re
@@ -12,8 +12,8 @@ from jalsa.service.folding import fold
 from jalsa.service.name_words import NameWord, name_words
 from jalsa.service.skeleton import FAITH, before_faith, begun_skeletons, skeletons
 
-#: A name in full; a name from each of its words on; the skeleton of a word; a number or an identifier; a number
-#: backwards, by which its last digits are found; a day of birth.
+#: The kinds of terms are a name in full, a name from each of its words on, the skeleton of a word, a number or an
+#: identifier, a number backwards (by which its last digits are found), and a day of birth.
 WHOLE, NAME, SKELETON, NUMBER, ENDING, BIRTH = "w", "n", "s", "d", "e", "b"
 
 #: How well what was typed fits a patient, the best first.
@@ -34,8 +34,8 @@ _DAY_FIRST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
 class KnownBy:
     """What a patient is found by.
 
-    `names` are the names in each script, in the order in which they are said; `births` are as they were given, as
-    2015-04-30, or 2015-04 where no more is known, in any calendar. Phones are E.164.
+    `names` are the parts of the name in each script, in the order in which they are said. `births` are as they were
+    given, in any calendar, as 2015-04-30, or 2015-04 where no more is known. Phones are E.164.
     """
 
     names: Sequence[Sequence[str]]
@@ -47,10 +47,10 @@ class KnownBy:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is asked of the index at once: each of `parts` is met by any of its spans.
+    """What is asked of the index at once. Each of `parts` is met by any of its spans.
 
-    Whoever meets one part fits as its match says, the first of `matches` for the first part; with a single match, all
-    parts are to be met.
+    With several matches, whoever meets a part fits as the match in the same place says. With a single one, all parts
+    are to be met.
     """
 
     matches: Sequence[str]
@@ -77,7 +77,7 @@ def terms_of(known: KnownBy) -> frozenset[Term]:
 
 
 def steps(text: str) -> Iterator[Step]:
-    """What is asked of the index for a text, the best way to fit first; nothing for a text without letter and digit."""
+    """What is asked of the index for a text, the best way to fit first. A text without letter or digit asks nothing."""
     folded = fold(text)
     typed = [token for token in folded.split(" ") if token]
     numbers = [token for token in typed if _DIGIT.search(token)]
@@ -164,7 +164,7 @@ def _without_article(word: NameWord) -> str | None:
 
 
 def _skeleton_steps(words: Sequence[NameWord], numbers: list[list[Span]]) -> Iterator[Step]:
-    """By whole skeletons; and by the beginning of the last one, which may not have been typed to its end.
+    """Asks by whole skeletons, then by the beginning of the last one, which may not have been typed to its end.
 
     A skeleton of a single letter says something only beside another word.
     """

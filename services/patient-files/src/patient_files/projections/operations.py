@@ -53,7 +53,7 @@ def keep_last_visit(db: Session, appointment_id: UUID) -> None:
 
 
 def reckon_last_visit(db: Session, appointment_id: UUID) -> None:
-    """Find a patient's last visit anew, after what was said of this appointment was taken back."""
+    """Find a patient's last visit again, after what was said of this appointment was taken back."""
     appointment = db.get(AppointmentProjection, appointment_id)
     if appointment is None or db.get(PatientActivity, appointment.patient_id, with_for_update=True) is None:
         return
@@ -66,7 +66,7 @@ def reckon_last_visit(db: Session, appointment_id: UUID) -> None:
 
 
 def _local_day(db: Session, appointment: AppointmentProjection) -> date:
-    """By the clinic's clock; by UTC where its zone is not known yet."""
+    """The day by the clinic's clock, or by UTC where its zone is not known yet."""
     zone = db.scalar(select(ClinicProjection.timezone).where(ClinicProjection.id == appointment.clinic_id))
     return appointment.starts_at.astimezone(ZoneInfo(zone) if zone else UTC).date()
 
