@@ -60,7 +60,7 @@ def web(kit: ServiceKit) -> Iterator[int]:
         "WEB_WORKERS": "2",
         "WEB_THREADS": "8",
     }
-    with _process([sys.executable, "-m", "scheduling", "web"], environment, port, "/readyz"):
+    with _process([sys.executable, "-m", kit.service.name.replace("-", "_"), "web"], environment, port, "/readyz"):
         yield port
 
 

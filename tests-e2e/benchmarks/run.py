@@ -17,11 +17,12 @@ import latency
 import local
 import psycopg
 import schedule
+import search
 
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
 
-FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "local")
+FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "search", "local")
 
 
 def main() -> None:
@@ -114,6 +115,21 @@ def _schedule(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, __
     _line("", figure, "none")
 
 
+def _search(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, ___: int) -> None:
+    found = search.measure(servers, issuer)
+    large, small, bare = found["large"], found["small"], found["bare"]
+    figure = f"median {large['median']:.1f} ms, 95 % {large['p95']:.1f} ms, 99 % {large['p99']:.1f} ms"
+    _line(f"1,000 typed texts, 500,000 patients, {found['terms']:,} terms", figure, "95 % 20 ms, 99 % 50 ms")
+    figure = f"{bare['sum'] / large['sum']:.2f}  (median {bare['median']:.1f} ms, 95 % {bare['p95']:.1f} ms)"
+    _line("the same / its statements in bare psycopg, no row-level security", figure, "at least 0.5")
+    figure = f"{large['sum'] / small['sum']:.2f}  (95 % {large['p95']:.1f} ms against {small['p95']:.1f} ms)"
+    _line("the same / 50,000 patients", figure, "at most 1.5")
+    for text, milliseconds in found["common"].items():
+        _line(f"«{text}»", f"{milliseconds:.1f} ms", "50 ms")
+    figure = f"{found['bare_names'] / found['names']:.2f}  ({found['names']:.1f} against {found['bare_names']:.1f} ms)"
+    _line("500 names / bare SELECT", figure, "at least 0.5, 30 ms")
+
+
 def _local(*_: Any) -> None:
     found = local.measure()
     _line("make run, second start", f"{found['second']:.1f} s (first {found['first']:.1f} s)", "5 s")
@@ -127,6 +143,7 @@ _MEASURES: dict[str, Callable[..., None]] = {
     "consumer": _consumer,
     "latency": _latency,
     "schedule": _schedule,
+    "search": _search,
     "local": _local,
 }
 

@@ -245,6 +245,8 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/alerts/{alert_id}/end",
         f"{patient}/file",
         f"{patient}/sub-files",
+        "/v1/patients/search",
+        "/v1/patients/names",
         "/v1/consents",
         consent,
         f"{consent}/revoke",

@@ -6,7 +6,7 @@ from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
-from patient_files.http import alerts, consents, files, guardians, identifiers, patients
+from patient_files.http import alerts, consents, files, guardians, identifiers, patients, search
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
 from patient_files.patients.rules.records import IDENTITY
@@ -21,6 +21,7 @@ SERVICE = Service(
     reference=REFERENCE,
     routes=(
         patients.routes,
+        search.routes,
         identifiers.routes,
         guardians.routes,
         alerts.routes,

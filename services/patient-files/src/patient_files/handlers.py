@@ -58,6 +58,7 @@ def on_appointment_arrived(db: Session, event: Received[AppointmentChanged]) -> 
 def on_appointment_attended(db: Session, event: Received[AppointmentChanged]) -> None:
     """A patient took part."""
     projections.set_appointment_status(db, event.data.appointment_id, "ATTENDED")
+    projections.keep_last_visit(db, event.data.appointment_id)
 
 
 def on_appointment_no_show(db: Session, event: Received[AppointmentChanged]) -> None:
@@ -73,6 +74,7 @@ def on_appointment_cancelled(db: Session, event: Received[AppointmentChanged]) -
 def on_appointment_corrected(db: Session, event: Received[AppointmentCorrected]) -> None:
     """What was said of an appointment's outcome was a slip, and is taken back."""
     projections.set_appointment_status(db, event.data.appointment_id, event.data.to_status)
+    projections.reckon_last_visit(db, event.data.appointment_id)
 
 
 HANDLERS: dict[str, Handler] = {

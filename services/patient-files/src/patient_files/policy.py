@@ -18,6 +18,8 @@ POLICY: Policy = {
     # who lists the registry has everybody's identifiers; the others look up one patient
     "patients.list": frozenset({"records", "manager", "front-desk"}),
     "patients.read": _REGISTRARS | {"clinician", "biller"},
+    # whoever looks for a patient knows a name or a number, and finds no list of everybody
+    "patients.search": _REGISTRARS | {"clinician", "biller"},
     "patients.write": _REGISTRARS,
     # what tells a patient from others; who has just registered somebody may correct a slip of the pen
     "patients.correct": frozenset({"records", "manager", "integration"}),

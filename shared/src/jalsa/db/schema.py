@@ -271,6 +271,28 @@ def drop_folding(execute: Execute) -> None:
     execute("DROP FUNCTION fold(text)")
 
 
+_TERMS = """
+CREATE TABLE {table} (
+  tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
+  kind text COLLATE "C" NOT NULL,
+  term text COLLATE "C" NOT NULL CHECK (length(term) BETWEEN 1 AND 200),
+  record_id uuid NOT NULL,
+  PRIMARY KEY (tenant_id, record_id, kind, term)
+);
+CREATE INDEX {table}_term ON {table} (tenant_id, kind, term) INCLUDE (record_id);
+"""
+
+
+def create_terms(execute: Execute, table: str, service: str) -> None:
+    """Create a tenant's table of the terms that a kind of record is found by (`jalsa.db.terms`).
+
+    Records are found by its index, and whether a record has other terms by its key, so that the table itself is not
+    read. It is not audited, because what the terms are made of is.
+    """
+    execute(_TERMS.replace("{table}", table))
+    register_tenant_table(execute, table, service, audited=False, rights="SELECT, INSERT, DELETE")
+
+
 _SOURCES = """
 -- The id of the last event that was applied: a source that was restored gives its sequence to another one.
 ALTER TABLE inbox_heads ADD COLUMN last_id uuid;

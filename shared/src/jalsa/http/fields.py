@@ -50,14 +50,14 @@ class Login(fields.String):
 
 
 class Words(fields.String):
-    """What somebody looks for, which is one line of 2 to `max` characters, as `clean_line` leaves it."""
+    """What somebody looks for, which is one line of `least` to `max` characters, as `clean_line` leaves it."""
 
-    def __init__(self, *, max: int = 60, **kwargs: Any) -> None:
+    def __init__(self, *, least: int = 2, max: int = 60, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.max = max
+        self.least, self.max = least, max
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        return _line(super()._deserialize(value, attr, data, **kwargs), 2, self.max)
+        return _line(super()._deserialize(value, attr, data, **kwargs), self.least, self.max)
 
 
 def _shows_something(text: str) -> bool:

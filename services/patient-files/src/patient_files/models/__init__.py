@@ -12,7 +12,13 @@ from patient_files.models.patients import (
     PatientIdentifier,
     PatientPhone,
 )
-from patient_files.models.projections import AppointmentProjection, ClinicProjection, ProviderProjection
+from patient_files.models.projections import (
+    AppointmentProjection,
+    ClinicProjection,
+    PatientActivity,
+    ProviderProjection,
+)
+from patient_files.models.terms import PatientTerm
 
 __all__ = [
     "Alert",
@@ -26,8 +32,10 @@ __all__ = [
     "IdentityDue",
     "MainFile",
     "Patient",
+    "PatientActivity",
     "PatientIdentifier",
     "PatientPhone",
+    "PatientTerm",
     "ProviderProjection",
     "SubFile",
 ]

@@ -1,6 +1,6 @@
 """The tables of what is kept of scheduling's records."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Mapped, mapped_column
@@ -43,3 +43,11 @@ class AppointmentProjection(TenantRow, Base):
     provider_id: Mapped[UUID]
     starts_at: Mapped[datetime] = mapped_column(Instant)
     status: Mapped[str]
+
+
+class PatientActivity(TenantRow, Base):
+    """The local day, by the clinic's clock, on which a patient was here last. The id is the patient's."""
+
+    __tablename__ = "patient_activity"
+
+    last_visit_on: Mapped[date | None]

@@ -185,6 +185,22 @@ class RaiseAlert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPatients:
+    """Look for patients by what somebody types: names, numbers, a day of birth. `cursor` is the page before's."""
+
+    text: str
+    limit: int = 20
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamePatients:
+    """Name these patients."""
+
+    ids: list[UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindPatients:
     """Which patients are listed: all, or the one with a file number."""
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from jalsa.service.errors import InvalidField
 from patient_files.models import Patient
 from patient_files.patients import record
+from patient_files.patients.operations.terms import write_terms
 from patient_files.patients.rules import births, identifiers, names, records
 
 
@@ -17,6 +18,7 @@ def store(db: Session, patient: Patient, today: date) -> None:
     """
     patient.tell = record.whom_to_tell(patient, today)
     db.flush()
+    write_terms(db, patient)
 
 
 def check_record(patient: Patient, today: date) -> None:

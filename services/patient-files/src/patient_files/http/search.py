@@ -1,0 +1,82 @@
+"""Searches for patients, and names for the lists of other systems. What is looked for is nowhere kept or logged."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from flask import Response, jsonify
+
+from jalsa.http import Routes, current_db
+from jalsa.http.paging import decode_cursor, page
+from jalsa.service.errors import InvalidField
+from patient_files.http import summaries
+from patient_files.http.schemas import search as schemas
+from patient_files.models import Patient
+from patient_files.patients import search
+from patient_files.patients.commands import NamePatients, SearchPatients
+from patient_files.patients.search import Hit, Place
+
+routes = Routes("patient-search", "Searches for patients")
+
+
+@routes.view(
+    "/patients/search",
+    "POST",
+    permission="patients.search",
+    body=schemas.SearchBody(),
+    response=schemas.SearchPage(),
+    kept=False,
+)
+def search_patients(command: SearchPatients) -> dict[str, Any]:
+    """The patients whom a text means, the best match first.
+
+    Words may be cut short, in any order, and in either alphabet. A text without a letter or digit means nobody.
+    """
+    after = _place(command.cursor)
+    found = search.search(current_db(), command.text, after=after, limit=command.limit + 1)
+    known = search.patients_by_id(current_db(), [hit.place.patient_id for hit in found.hits[: command.limit]])
+    answer = page(
+        found.hits, command.limit, lambda hit: _cursor(hit.place), lambda hit: _found(hit, known[hit.place.patient_id])
+    )
+    return {**answer, "truncated": found.truncated}
+
+
+@routes.view(
+    "/patients/names",
+    "POST",
+    permission="patients.search",
+    body=schemas.NamesBody(),
+    response=schemas.NamesAnswer(),
+    kept=False,
+)
+def name_patients(command: NamePatients) -> Response:
+    """The names of some patients, for a list that has their ids."""
+    known = search.patients_by_id(current_db(), command.ids)
+    asked = dict.fromkeys(command.ids)
+    # plain values need no schema to be written, which for 500 patients takes as long as finding them
+    return jsonify(
+        items=[_named(known[one]) for one in asked if one in known], missing=[one for one in asked if one not in known]
+    )
+
+
+def _named(patient: Patient) -> dict[str, Any]:
+    return {**summaries.named(patient), "survivor_id": None}
+
+
+def _found(hit: Hit, patient: Patient) -> dict[str, Any]:
+    return {**summaries.summary(patient), "last_visit_on": hit.place.last_visit_on, "match": hit.match}
+
+
+def _cursor(place: Place) -> str:
+    return f"{place.fit} {place.last_visit_on or '-'} {place.patient_id}"
+
+
+def _place(cursor: str | None) -> Place | None:
+    """The place after which the page begins. Raises a 422 problem."""
+    if cursor is None:
+        return None
+    try:
+        fit, visit, patient_id = decode_cursor(cursor).split(" ")
+        return Place(int(fit), None if visit == "-" else date.fromisoformat(visit), UUID(patient_id))
+    except ValueError:
+        raise InvalidField("cursor", "This cursor does not belong to this list.") from None
