@@ -89,6 +89,19 @@ _ALL = """
     )
     {in_order}
 """
+_WEIGH = """
+    SELECT record_id FROM (
+      SELECT t.record_id, s.weight
+      FROM unnest(CAST(:kinds AS text[]), CAST(:lows AS text[]), CAST(:highs AS text[]), CAST(:weights AS int[]))
+        AS s (kind, low, high, weight)
+      CROSS JOIN LATERAL (
+        SELECT record_id FROM {table} WHERE kind = s.kind AND term >= s.low AND term < s.high
+        ORDER BY term LIMIT CAST(:each AS int)
+      ) t
+      LIMIT CAST(:budget AS int)
+    ) found
+    GROUP BY record_id ORDER BY sum(weight) DESC, record_id LIMIT CAST(:most AS int)
+"""
 
 
 class Term(NamedTuple):
@@ -157,6 +170,7 @@ class TermIndex:
     def __init__(self, table: str, *, values: str, value: str) -> None:
         names = {"{entries}": _ENTRIES, "{in_order}": _IN_ORDER, "{table}": table, "{values}": values, "{value}": value}
         self._write, self._any, self._all = (_statement(one, names) for one in (_WRITE, _ANY, _ALL))
+        self._weigh = _statement(_WEIGH, names)
 
     def write(self, db: Session, terms: Mapping[UUID, Collection[Term]]) -> None:
         """Let these records have these terms and no others."""
@@ -195,6 +209,18 @@ class TermIndex:
         rows = db.execute(statement, {**_columns(parts), **asked}).all()
         records = [Fitting(row.record_id, row.part, row.value) for row in rows if row.record_id is not None]
         return Found(records, rows[0].cut, rows[0].read)
+
+    def heaviest(
+        self, db: Session, spans: Sequence[tuple[Span, int]], *, most: int, each: int, budget: int
+    ) -> list[UUID]:
+        """The records with terms in the spans that weigh most together, the heaviest first, at most `most` of them.
+
+        At most `each` entries of a span are read, and `budget` of all of them.
+        """
+        if not spans:
+            return []
+        asked = {**_columns([[span for span, _ in spans]]), "weights": [weight for _, weight in spans]}
+        return list(db.execute(self._weigh, {**asked, "most": most, "each": each, "budget": budget}).scalars())
 
 
 def _columns(parts: Parts) -> dict[str, list[object]]:

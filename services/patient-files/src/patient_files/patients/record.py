@@ -3,6 +3,7 @@
 from datetime import date
 
 from patient_files.models import Alert, Guardian, GuardianRight, Patient, PatientIdentifier, PatientPhone
+from patient_files.patients.likeness import Alike
 from patient_files.patients.rules import guardians, identifiers, names
 from patient_files.patients.rules.births import AgeOfMajority, Birth, Majority, majority
 from patient_files.patients.rules.names import DisplayNames, NameParts
@@ -85,6 +86,28 @@ def contacts_of(patient: Patient) -> list[Guardian]:
 def current_alerts(patient: Patient) -> list[Alert]:
     """The alerts that hold."""
     return [each for each in patient.alerts if each.ended_at is None]
+
+
+def guardian_phones(patient: Patient) -> frozenset[str]:
+    """The numbers (E.164) by which those are reached who speak for the patient."""
+    return frozenset(each.phone for each in current_guardians(patient) if each.phone is not None)
+
+
+def mother_names(patient: Patient) -> tuple[str, ...]:
+    """The mother's name, as far as it is known."""
+    return tuple(name for name in (patient.mother_name_en, patient.mother_name_ar) if name)
+
+
+def alike(patient: Patient) -> Alike:
+    """By what the record is found that somebody else may have made of the same person."""
+    own = tuple(full for script in names.SCRIPTS if (full := name_parts(patient, script).full))
+    birth = birth_of(patient)
+    return Alike(
+        names=own or mother_names(patient),
+        born_on=birth.date_of_birth if birth else None,
+        phones=frozenset(each.number for each in patient.phones) | guardian_phones(patient),
+        email=patient.email,
+    )
 
 
 def whom_to_tell(patient: Patient, today: date) -> str:

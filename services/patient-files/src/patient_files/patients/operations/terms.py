@@ -5,13 +5,14 @@ from sqlalchemy.orm import Session
 from patient_files.models import Patient
 from patient_files.models.terms import TERMS
 from patient_files.patients import record
+from patient_files.patients.likeness import likeness_terms
 from patient_files.patients.rules.names import PARTS, SCRIPTS
 from patient_files.patients.terms import KnownBy, terms_of
 
 
 def write_terms(db: Session, patient: Patient) -> None:
     """Let a patient be found by what is known now."""
-    TERMS.write(db, {patient.id: terms_of(known_by(patient))})
+    TERMS.write(db, {patient.id: terms_of(known_by(patient)) | likeness_terms(record.alike(patient))})
 
 
 def known_by(patient: Patient) -> KnownBy:
