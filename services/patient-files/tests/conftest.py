@@ -1,8 +1,9 @@
 """Patient files under test, with a database of their own per test process."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -55,13 +56,26 @@ def body() -> Json:
 
 @pytest.fixture
 def register(body: Json) -> Register:
+    """The first person is the one of `body`; each further one has a birth and contacts of its own."""
+    others = count()
+
     def registered(client: Client, **fields: Any) -> Json:
-        response = client.post("/patients", {**body, "national_id": None, **fields})
+        person = {**body, "national_id": None, **somebody_else(next(others)), **fields}
+        response = client.post("/patients", person)
         assert response.status_code == 201, response.json
         answer: Json = response.json or {}
         return answer
 
     return registered
+
+
+def somebody_else(number: int) -> Json:
+    """What tells people apart whose names and sex are equal; number 0 is the person of `body`."""
+    return {
+        "date_of_birth": str(date(2015, 4, 30) - timedelta(days=number)),
+        "phone": f"+9665{number + 1:08}",
+        "email": f"sara{number or ''}@example.com",
+    }
 
 
 @pytest.fixture

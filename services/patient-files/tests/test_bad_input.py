@@ -13,8 +13,8 @@ from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_n
 from jalsa.service.config import ConfigError
 from patient_files.config import PatientFilesConfig
 from patient_files.http.schemas.patients import PatientBody
-from patient_files.patients import operations as patients
 from patient_files.patients.commands import RegisterPatient
+from patient_files.use_cases import registration
 
 Json = dict[str, Any]
 Register = Callable[..., Json]
@@ -148,7 +148,7 @@ def test_who_was_born_today_in_the_default_time_zone_can_be_registered(
     command: RegisterPatient = PatientBody().load({**body, "date_of_birth": "2026-11-21"})
 
     with kit.transaction(tenant) as db:
-        patients.register_patient(db, command, zone="Asia/Riyadh", now=after_midnight_in_riyadh)
+        registration.register_patient(db, command, zone="Asia/Riyadh", now=after_midnight_in_riyadh)
     assert len(kit.events(tenant, "PatientRegistered")) == 1
 
 

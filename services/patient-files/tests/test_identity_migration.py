@@ -107,6 +107,12 @@ def test_of_two_numbers_that_are_one_the_older_registration_keeps_it(urls: Urls,
         (third, "OTHER", "ZZ", "AB12345", "system:migration", reason),
     ]
     assert rows(engine, "riyadh", IDENTIFIERS) == [(elsewhere, "OTHER", "ZZ", "AB12345", None, None)]
+    pairs = "SELECT patient_a_id, patient_b_id, grade, reasons, decision, created_by FROM duplicate_pairs"
+    noticed = ("CERTAIN", ["same-identifier"], "OPEN", "system:migration")
+    found = [tuple(each) for each in rows(engine, "agdar", pairs)]
+    wanted = [(*sorted((older, each)), *noticed) for each in (younger, third)]
+    assert sorted(found) == sorted(wanted)
+    assert rows(engine, "riyadh", pairs) == []
 
 
 def test_telephones_are_moved_with_what_they_are(urls: Urls, engine: Engine) -> None:

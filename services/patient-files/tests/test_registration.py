@@ -222,7 +222,7 @@ def test_only_billing_hears_of_the_identity_and_only_where_there_is_one(
 ) -> None:
     register(desk)
     assert kit.events(tenant, "PatientIdentityChanged") == []
-    patient = desk.post("/patients", {**body, "nationality": "SA"}).json
+    patient = register(desk, national_id=body["national_id"], nationality="SA")
 
     [event] = kit.events(tenant, "PatientIdentityChanged")
     assert event.subject == f"identity/{patient['id']}"

@@ -8,6 +8,8 @@ import pytest
 from jalsa.dev.kit import Client, ServiceKit
 from patient_files import policy
 
+from .conftest import somebody_else
+
 Json = dict[str, Any]
 Register = Callable[..., Json]
 
@@ -99,7 +101,7 @@ def test_what_belongs_to_the_record_is_not_for_who_reads_a_part(
 def test_the_registry_shows_everybody_a_name(
     kit: ServiceKit, tenant: str, desk: Client, register: Register, restricted: Json, role: str
 ) -> None:
-    register(desk)
+    register(desk, **somebody_else(1))
     hidden, plain = client_of(kit, tenant, role).get("/patients").json["items"]
     assert (hidden["name_en"], plain["withheld"]) == ("Sara Nasser", [])
     assert (hidden["email"] is None) == (role != "records")

@@ -4,9 +4,10 @@ from jalsa.service.declaration import Service
 from patient_files import handlers, jobs
 from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT
+from patient_files.duplicates.rules.pairs import PAIR
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
-from patient_files.http import alerts, consents, files, guardians, identifiers, patients, search
+from patient_files.http import alerts, consents, duplicates, files, guardians, identifiers, patients, search
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
 from patient_files.patients.rules.records import IDENTITY
@@ -22,6 +23,7 @@ SERVICE = Service(
     routes=(
         patients.routes,
         search.routes,
+        duplicates.routes,
         identifiers.routes,
         guardians.routes,
         alerts.routes,
@@ -32,7 +34,7 @@ SERVICE = Service(
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(CONSENT, IDENTITY),
+    machines=(CONSENT, IDENTITY, PAIR),
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),

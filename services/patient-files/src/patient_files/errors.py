@@ -1,5 +1,7 @@
 """What the rules of patient files refuse."""
 
+from collections.abc import Sequence
+
 from jalsa.service.errors import Conflict, DomainError, Forbidden, InvalidTransition
 
 
@@ -7,8 +9,20 @@ class UnknownPatient(DomainError):
     """There is no such patient."""
 
 
-class NationalIdTaken(Conflict):
-    """Another patient has this national id."""
+class PatientExists(Conflict):
+    """The person is a patient already. `candidates` are the records that are meant, where they are known."""
+
+    def __init__(self, candidates: Sequence[object] = ()) -> None:
+        super().__init__()
+        self.candidates = candidates
+
+
+class NationalIdTaken(PatientExists):
+    """Another patient has this national id, or another of the identifiers."""
+
+
+class ProbableDuplicate(PatientExists):
+    """Another patient is certainly the same person, by name, birth, sex and a contact."""
 
 
 class IdentifierExists(Conflict):

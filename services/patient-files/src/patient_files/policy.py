@@ -21,6 +21,8 @@ POLICY: Policy = {
     # whoever looks for a patient knows a name or a number, and finds no list of everybody
     "patients.search": _REGISTRARS | {"clinician", "biller"},
     "patients.write": _REGISTRARS,
+    # two records are compared side by side, and what is decided lasts
+    "duplicates.review": frozenset({"records", "manager"}),
     # what tells a patient from others; who has just registered somebody may correct a slip of the pen
     "patients.correct": frozenset({"records", "manager", "integration"}),
     "patients.correct.recent": frozenset({"front-desk"}),
@@ -53,6 +55,8 @@ TELEPHONES = Readers(_WHOLE | {"front-desk"}, only_if="restricted")
 CORRECTIONS = Readers(_REGISTRARS)
 #: Who reads why an alert has ended.
 ALERTS = Readers(POLICY["alerts.read"])
+#: Who reads why two records are not one person's.
+DUPLICATES = Readers(POLICY["duplicates.review"])
 #: Who reads why a consent was revoked.
 CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
 

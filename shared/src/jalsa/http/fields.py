@@ -191,3 +191,4 @@ class Problem(Schema):
     overridable = sometimes(fields.Boolean())
     conflicts = sometimes(fields.List(fields.Dict()))
     refusals = sometimes(fields.List(fields.Dict()))
+    candidates = sometimes(fields.List(fields.Dict()))

@@ -10,11 +10,13 @@ from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.commands import UNSET
 from jalsa.service.policy import authorise
-from patient_files.http import records
+from patient_files.errors import PatientExists
+from patient_files.http import duplicates, records
 from patient_files.http.schemas import patients as schemas
 from patient_files.patients import operations, queries
 from patient_files.patients.commands import FindPatients, IdentifyPatient, RegisterPatient, UpdatePatient
 from patient_files.policy import POLICY, authorise_correction
+from patient_files.use_cases import registration
 
 routes = Routes("patients", "Patients")
 
@@ -25,8 +27,15 @@ _PATIENT = schemas.PatientAnswer()
     "/patients", "POST", permission="patients.write", body=schemas.PatientBody(), response=_PATIENT, status=201
 )
 def register_patient(command: RegisterPatient) -> Response:
-    """Register a patient; the main file is opened with it."""
-    patient = operations.register_patient(current_db(), command, zone=records.zone(), now=clock.now())
+    """Register a patient; the main file is opened with it.
+
+    Somebody who is certainly a patient already is refused with the candidates: those who have one of the identifiers,
+    or whose names, birth, sex and a contact are equal. A `duplicate_override` says why it is somebody else.
+    """
+    try:
+        patient = registration.register_patient(current_db(), command, zone=records.zone(), now=clock.now())
+    except PatientExists as refusal:
+        raise type(refusal)(duplicates.shown(refusal)) from None
     return json_with_etag(records.shown(patient), 201)
 
 

@@ -5,7 +5,20 @@ from patient_files import errors
 
 PROBLEMS = Catalogue(
     Entry(errors.UnknownPatient, 422, "unknown-patient", "There is no such patient."),
-    Entry(errors.NationalIdTaken, 409, "national-id-taken", "Another patient has this national id."),
+    Entry(
+        errors.NationalIdTaken,
+        409,
+        "national-id-taken",
+        "Another patient has this national id.",
+        members=("candidates",),
+    ),
+    Entry(
+        errors.ProbableDuplicate,
+        409,
+        "probable-duplicate",
+        "A patient with this name, birth, sex and contact is registered.",
+        members=("candidates",),
+    ),
     Entry(errors.IdentifierExists, 409, "identifier-exists", "The patient has another identifier of this type."),
     Entry(errors.AlreadyEnded, 409, "invalid-transition", "This has ended already."),
     Entry(errors.BreakGlassRequired, 403, "break-glass-required", "This takes a break-glass grant."),

@@ -2,6 +2,7 @@
 
 from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding
+from patient_files.models.duplicates import DuplicatePair
 from patient_files.models.files import MainFile, SubFile
 from patient_files.models.patients import (
     Alert,
@@ -27,6 +28,7 @@ __all__ = [
     "ClinicProjection",
     "Consent",
     "ConsentStanding",
+    "DuplicatePair",
     "Guardian",
     "GuardianRight",
     "IdentityDue",

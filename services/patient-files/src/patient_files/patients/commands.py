@@ -81,7 +81,8 @@ class RegisterPatient:
     """Take a person into the tenant's care.
 
     `identity_status` is KNOWN, NEWBORN or UNKNOWN. `birth` may be absent of who is UNKNOWN, and the sex may be U unless
-    somebody is KNOWN.
+    somebody is KNOWN. `duplicate_override` is why it is somebody else than a patient who is certainly the same person
+    by name, birth and contacts.
     """
 
     first_name_en: str | None = None
@@ -103,6 +104,7 @@ class RegisterPatient:
     mother: GivenMother | None = None
     birth_order: int | None = None
     guardians: tuple[AddGuardian, ...] = ()
+    duplicate_override: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,12 @@ def _identifiers() -> fields.List[Any]:
     return fields.List(fields.Nested(IdentifierBody()), validate=most)
 
 
+class OverrideBody(Schema):
+    """Why the person is somebody else than the certain candidates."""
+
+    reason = Name(max=500, required=True)
+
+
 class PatientBody(_Identified):
     """A registration. A patient whose identity is known needs one part of the name in one script."""
 
@@ -158,15 +164,28 @@ class PatientBody(_Identified):
     guardians = fields.List(
         fields.Nested(GuardianBody()), load_default=list, validate=validate.Length(max=records.MOST_GUARDIANS)
     )
+    duplicate_override = fields.Nested(OverrideBody(), allow_none=True, load_default=None)
 
     @post_load
-    def _into(self, data: dict[str, Any], **_: Any) -> RegisterPatient:
+    def _into(self, data: dict[str, Any], **_: Any) -> Any:
+        return self.registration(data)
+
+    def registration(self, data: dict[str, Any]) -> RegisterPatient:
+        """The command of what was loaded."""
         phone, national_id, day = (data.pop(name, None) for name in ("phone", "national_id", "date_of_birth"))
         given = tuple(data.pop("phones", ())) or ((GivenPhone(phone=phone),) if phone else ())
         identifiers = (*((national_id,) if national_id else ()), *data.pop("identifiers", ()))
         guardians = tuple(data.pop("guardians"))
         birth = data.pop("birth", None) or day
-        return RegisterPatient(**data, phones=given, identifiers=identifiers, guardians=guardians, birth=birth)
+        override = data.pop("duplicate_override")
+        return RegisterPatient(
+            **data,
+            phones=given,
+            identifiers=identifiers,
+            guardians=guardians,
+            birth=birth,
+            duplicate_override=override["reason"] if override else None,
+        )
 
 
 class PatientPatch(_Identified):

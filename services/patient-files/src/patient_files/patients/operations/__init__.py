@@ -2,6 +2,13 @@
 
 from patient_files.patients.operations.changes import identify_patient, update_patient
 from patient_files.patients.operations.locks import lock_patient, locked_patient
-from patient_files.patients.operations.registration import register_patient
+from patient_files.patients.operations.registration import draft_patient, store_patient
 
-__all__ = ["identify_patient", "lock_patient", "locked_patient", "register_patient", "update_patient"]
+__all__ = [
+    "draft_patient",
+    "identify_patient",
+    "lock_patient",
+    "locked_patient",
+    "store_patient",
+    "update_patient",
+]

@@ -17,12 +17,11 @@ from patient_files.patients.rules.guardians import MOTHER
 from patient_files.patients.rules.names import NameParts
 
 
-def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: datetime) -> Patient:
-    """Store a patient, open the main file, and publish PatientRegistered, and PatientIdentityChanged if one is known.
+def draft_patient(db: Session, command: RegisterPatient, *, zone: str, now: datetime) -> Patient:
+    """The record that a registration would make, of which nothing is stored.
 
-    The file number's year is the one that `now` has in `zone`, an IANA name, and so is today. Raises a 422 problem for
-    what is missing or does not fit together; the constraint `identifiers_value_key` is violated where another patient
-    has one of the identifiers.
+    Today is the day that `now` has in `zone`, an IANA name. Raises a 422 problem for what is missing or does not fit
+    together.
     """
     today = domain.local_date(now, zone)
     patient = _patient(command, now)
@@ -32,7 +31,16 @@ def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: d
         guardians.append(db, patient, guardian, now=now)
     identifiers.append(db, patient, command.identifiers, now=now)
     storing.check_record(patient, today)
-    # Whoever else this may be is looked for here, where all is known of the person and nothing is stored.
+    return patient
+
+
+def store_patient(db: Session, patient: Patient, *, zone: str, now: datetime) -> Patient:
+    """Store a draft, open the main file, and publish PatientRegistered, and PatientIdentityChanged if one is known.
+
+    The file number's year is the one that `now` has in `zone`. The constraint `identifiers_value_key` is violated where
+    another patient has one of the identifiers.
+    """
+    today = domain.local_date(now, zone)
     number = records.file_number(today.year, gapless_number(db, f"FILE-{today.year}"))
     patient.file = MainFile(id=new_id(), file_number=number, opened_at=now)
     db.add(patient)
