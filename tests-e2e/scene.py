@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from stack import Api
@@ -64,13 +64,13 @@ class Scene:
         return provider
 
     def patient(self, **overrides: Any) -> str:
-        """A registered patient's id."""
+        """The id of a registered patient, who is another person than all others by birth and telephone."""
         body = {
             "first_name_en": "Sara",
             "last_name_en": "Nasser",
             "first_name_ar": "سارة",
             "last_name_ar": "ناصر",
-            "date_of_birth": "2015-04-12",
+            "date_of_birth": str(date(2005, 1, 1) + timedelta(days=secrets.randbelow(7_000))),
             "sex": "F",
             "phone": f"+96650{secrets.randbelow(10**7):07d}",
             "preferred_language": "ar",
