@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import booking
 import bus
+import duplicates
 import latency
 import local
 import psycopg
@@ -22,7 +23,7 @@ import search
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
 
-FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "search", "local")
+FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "search", "duplicates", "local")
 
 
 def main() -> None:
@@ -130,6 +131,18 @@ def _search(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, ___:
     _line("500 names / bare SELECT", figure, "at least 0.5, 30 ms")
 
 
+def _duplicates(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, ___: int) -> None:
+    found = duplicates.measure(servers, issuer)
+    for name, what, target in (
+        ("registered", "500 registrations, compared with 500,000 patients", "95 % 30 ms"),
+        ("asked", "who 200 people may be, of 500,000", "none"),
+        ("refused", "200 registrations that are refused with candidates", "none"),
+    ):
+        one = found[name]
+        figure = f"median {one['median']:.1f} ms, 95 % {one['p95']:.1f} ms, 99 % {one['p99']:.1f} ms"
+        _line(what, figure, target)
+
+
 def _local(*_: Any) -> None:
     found = local.measure()
     _line("make run, second start", f"{found['second']:.1f} s (first {found['first']:.1f} s)", "5 s")
@@ -144,6 +157,7 @@ _MEASURES: dict[str, Callable[..., None]] = {
     "latency": _latency,
     "schedule": _schedule,
     "search": _search,
+    "duplicates": _duplicates,
     "local": _local,
 }
 

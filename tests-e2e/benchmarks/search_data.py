@@ -1,7 +1,7 @@
 """Registries of half a million patients and of fifty thousand, stored in bulk: what is measured is finding them."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +12,8 @@ from uuid import UUID
 
 import psycopg
 
+from jalsa.db.terms import Term
+from patient_files.patients.likeness import Alike, likeness_terms
 from patient_files.patients.terms import KnownBy, terms_of
 
 LARGE, SMALL = "large", ("small1", "small2", "small3", "small4")
@@ -27,6 +29,7 @@ _WITH_INDEXES = (
     "ALTER TABLE patient_terms ADD PRIMARY KEY (tenant_id, record_id, kind, term)",
     "CREATE INDEX patient_terms_term ON patient_terms (tenant_id, kind, term) INCLUDE (record_id)",
     *(f"VACUUM ANALYZE {table}" for table in ("patient_terms", "patients", "main_files", "patient_activity")),
+    *(f"VACUUM ANALYZE {table}" for table in ("phones", "identifiers")),
 )
 
 
@@ -53,19 +56,19 @@ def person(tenant: str, number: int) -> Person:
         id=UUID(int=(list(PATIENTS).index(tenant) << 64) + (0x01A1 << 112) + number),
         arabic=tuple(arabic for arabic, _ in parts),
         latin=tuple(latin for _, latin in parts),
-        phone=f"+9665{chance.randrange(10**8):08}",
+        phone=f"+9665{chance.choice('0345689')}{chance.randrange(10**7):07}",
         national_id=f"1{number:09}",
-        file_number=f"FILE-{2015 + number % 12}-{number:06}",
+        file_number=f"FILE-{2015 + number % 11}-{number:06}",
         born=_FIRST_DAY + timedelta(days=chance.randrange(31_000)),
         last_visit_on=date(2026, 11, 1) - timedelta(days=chance.randrange(2_000)) if visited else None,
     )
 
 
-def fill(url: str) -> None:
-    """Store every registry, with its index of terms."""
+def fill(url: str, tenants: Collection[str] = tuple(PATIENTS)) -> None:
+    """Store the registries of these tenants, with the index of terms."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_WITHOUT_INDEXES)
-    chunks = [(tenant, start) for tenant, count in PATIENTS.items() for start in range(0, count, _CHUNK)]
+    chunks = [(tenant, start) for tenant in tenants for start in range(0, PATIENTS[tenant], _CHUNK)]
     with ProcessPoolExecutor(2) as pool:
         list(pool.map(partial(_store, url), chunks))
     with psycopg.connect(url, autocommit=True) as connection:
@@ -81,12 +84,23 @@ def _store(url: str, chunk: tuple[str, int]) -> None:
         connection.execute("SET session_replication_role = replica")
         _copy(
             connection,
-            "patients (tenant_id, id, first_name_en, last_name_en, first_name_ar, last_name_ar, national_id, "
-            "date_of_birth, phone, sex, preferred_language, active, created_at)",
+            "patients (tenant_id, id, first_name_en, father_name_en, grandfather_name_en, last_name_en, "
+            "first_name_ar, father_name_ar, grandfather_name_ar, last_name_ar, birth_calendar, birth_precision, "
+            "birth_value, born_from, born_to, sex, preferred_language, active, created_at)",
             (
-                (tenant, one.id, *_columns(one.latin), *_columns(one.arabic), *_rest(one), "M", "ar", True, now)
+                (tenant, one.id, *one.latin, *one.arabic, "GREGORIAN", "DAY", *_birth(one), "M", "ar", True, now)
                 for one in people
             ),
+        )
+        _copy(
+            connection,
+            "phones (tenant_id, id, patient_id, position, number, number_type)",
+            ((tenant, one.id, one.id, 1, one.phone, "MOBILE") for one in people),
+        )
+        _copy(
+            connection,
+            "identifiers (tenant_id, id, patient_id, type, issuing_country, value, created_at, created_by)",
+            ((tenant, one.id, one.id, "OTHER", "ZZ", one.national_id, now, "bench") for one in people),
         )
         _copy(
             connection,
@@ -101,7 +115,7 @@ def _store(url: str, chunk: tuple[str, int]) -> None:
         _copy(
             connection,
             "patient_terms (tenant_id, record_id, kind, term)",
-            ((tenant, one.id, term.kind, term.text) for one in people for term in terms_of(_known_by(one))),
+            ((tenant, one.id, term.kind, term.text) for one in people for term in _terms(one)),
         )
 
 
@@ -111,21 +125,21 @@ def _copy(connection: psycopg.Connection, table: str, rows: Iterator[tuple[objec
             copy.write_row(row)
 
 
-def _columns(name: tuple[str, ...]) -> tuple[str, str]:
-    return " ".join(name[:-1]), name[-1]
+def _birth(one: Person) -> tuple[object, ...]:
+    return one.born.isoformat(), one.born, one.born
 
 
-def _rest(one: Person) -> tuple[object, ...]:
-    return one.national_id, one.born, one.phone
-
-
-def _known_by(one: Person) -> KnownBy:
-    return KnownBy(
-        names=[_columns(one.latin), _columns(one.arabic)],
+def _terms(one: Person) -> frozenset[Term]:
+    known = KnownBy(
+        names=[one.latin, one.arabic],
         phones=[one.phone],
         identifiers=[one.national_id],
         file_numbers=[one.file_number],
         births=[one.born.isoformat()],
+    )
+    names = (" ".join(one.latin), " ".join(one.arabic))
+    return terms_of(known) | likeness_terms(
+        Alike(names=names, born_on=one.born, phones=frozenset({one.phone}), email=None)
     )
 
 
