@@ -152,11 +152,28 @@ ASKED = {
     "kinds": "'{word}'",
     "lows": "'{red}'",
     "highs": "'{ree}'",
+    "weights": "'{1}'",
     "but": "'{}'",
 }
 
 
-@pytest.mark.parametrize("find", [INDEX._any, INDEX._all])
+def test_the_records_whose_terms_weigh_most_come_first(db: Session) -> None:
+    light, heavy, other = stored(db, "red"), stored(db, "red", "lamp"), stored(db, "green")
+    spans = [(exactly("word", "red"), 2), (exactly("word", "lamp"), 3), (exactly("word", "green"), 1)]
+    assert INDEX.heaviest(db, spans, most=10, each=10, budget=10) == [heavy, light, other]
+    assert INDEX.heaviest(db, spans, most=2, each=10, budget=10) == [heavy, light]
+    assert INDEX.heaviest(db, [], most=2, each=10, budget=10) == []
+
+
+def test_no_more_entries_are_weighed_than_allowed(db: Session) -> None:
+    for _ in range(6):
+        stored(db, "red", "lamp")
+    spans = [(exactly("word", "red"), 1), (exactly("word", "lamp"), 1)]
+    assert len(INDEX.heaviest(db, spans, most=10, each=2, budget=10)) <= 4
+    assert len(INDEX.heaviest(db, spans, most=10, each=10, budget=3)) == 3
+
+
+@pytest.mark.parametrize("find", [INDEX._any, INDEX._all, INDEX._weigh])
 def test_the_indexes_are_used_for_every_term_under_generic_plans(db: Session, find: TextClause) -> None:
     plan = generic_plan(db, find.text)
     conditions = re.findall(r"Index Cond: (.*)", plan)

@@ -19,6 +19,7 @@ from jalsa.dev.kit import ServiceKit, service_kit
 from jalsa.dev.servers import Servers
 from patient_files.app import SERVICE
 from patient_files.patients import search
+from patient_files.patients.summaries import summaries
 
 WARM, ASKED, TYPED = 100, 60, 1_000  # requests: the first meet cold connections and plans
 LIMIT = 20
@@ -124,7 +125,7 @@ def _statements(kit: ServiceKit, text: str) -> list[Statement]:
         event.listen(kit.database.engine, "before_cursor_execute", keep)
         try:
             hits = search.search(db, text, after=None, limit=LIMIT + 1).hits
-            search.patients_by_id(db, [hit.place.patient_id for hit in hits[:LIMIT]])
+            summaries(db, [hit.place.patient_id for hit in hits[:LIMIT]])
         finally:
             event.remove(kit.database.engine, "before_cursor_execute", keep)
     return [(_of_one_tenant(statement), parameters) for statement, parameters in found]
@@ -136,7 +137,10 @@ def _of_one_tenant(statement: str) -> str:
         for alias in (f"FROM {table} t JOIN", f"FROM {table} t\n      JOIN"):
             statement = statement.replace(alias, f"FROM (SELECT * FROM {table} WHERE tenant_id = 'large') t JOIN")
         statement = statement.replace(f"FROM {table} WHERE ", f"FROM {table} WHERE tenant_id = 'large' AND ")
-    return statement.replace("WHERE patients.id", "WHERE patients.tenant_id = 'large' AND patients.id")
+    for alias, joined in (("f", "ON f.patient_id"), ("c", "WHERE c.patient_id"), ("a", "WHERE a.patient_id")):
+        keyword = joined.split(" ")[0]
+        statement = statement.replace(joined, joined.replace(keyword, f"{keyword} {alias}.tenant_id = 'large' AND"))
+    return statement.replace("WHERE p.id", "WHERE p.tenant_id = 'large' AND p.id")
 
 
 def _replay(connection: psycopg.Connection, statements: Sequence[Statement]) -> None:

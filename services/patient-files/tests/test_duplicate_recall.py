@@ -1,10 +1,12 @@
 """How many second registrations are noticed among thousands, and how many people are taken for others."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from sqlalchemy import TextClause
 from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import ServiceKit
@@ -58,6 +60,26 @@ def test_hardly_anybody_is_taken_for_somebody_else(registry: tuple[Session, Popu
     person = registry[1].person
     wrong = [one for each, some in found.items() for one in some if person[one.patient_id] != person[each]]
     assert len(wrong) / len(found) <= 0.1
+
+
+@pytest.mark.parametrize(
+    ("statement", "asked", "tables"),
+    [
+        (queries._HOLDERS, "'{NAT}', '{SA}', '{1065432195}'", ["identifiers"]),
+        (queries._PEOPLE, "'{01a1f000-0000-7000-8000-000000000001}'", ["patients", "phones", "guardians"]),
+    ],
+)
+def test_the_candidates_are_read_by_indexes_under_generic_plans(
+    registry: tuple[Session, Population], statement: TextClause, asked: str, tables: list[str]
+) -> None:
+    connection = registry[0].connection()
+    names = re.findall(r"(?<!:):(\w+)", statement.text)
+    numbered = re.sub(r"(?<!:):(\w+)", lambda match: f"${names.index(match[1]) + 1}", statement.text)
+    connection.exec_driver_sql(f"PREPARE asked AS {numbered}")
+    plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN (COSTS OFF) EXECUTE asked ({asked})").scalars())
+    connection.exec_driver_sql("DEALLOCATE asked")
+    for table in tables:
+        assert f"Seq Scan on {table}" not in plan, plan
 
 
 def test_no_twin_or_sibling_is_certain(registry: tuple[Session, Population], found: Found) -> None:

@@ -13,9 +13,8 @@ from patient_files.duplicates.queries import Candidate
 from patient_files.errors import PatientExists
 from patient_files.http import records
 from patient_files.http.schemas import duplicates as schemas
-from patient_files.http.summaries import summary
-from patient_files.models import DuplicatePair, Patient
-from patient_files.patients.search import patients_by_id
+from patient_files.models import DuplicatePair
+from patient_files.patients.summaries import Summary, summaries
 from patient_files.use_cases import registration
 
 routes = Routes("duplicates", "Possible duplicates of patients")
@@ -91,10 +90,10 @@ def shown(refusal: PatientExists) -> list[dict[str, Any]]:
 
 
 def _values(found: Sequence[Candidate]) -> list[dict[str, Any]]:
-    known = patients_by_id(current_db(), [each.patient_id for each in found])
+    known = summaries(current_db(), [each.patient_id for each in found])
     return [
         {
-            "patient": summary(known[each.patient_id]),
+            "patient": known[each.patient_id],
             "grade": each.verdict.grade,
             "score": each.verdict.score,
             "reasons": each.verdict.reasons,
@@ -103,12 +102,12 @@ def _values(found: Sequence[Candidate]) -> list[dict[str, Any]]:
     ]
 
 
-def _known(pairs: Sequence[DuplicatePair]) -> dict[UUID, Patient]:
-    return patients_by_id(current_db(), [one for pair in pairs for one in (pair.patient_a_id, pair.patient_b_id)])
+def _known(pairs: Sequence[DuplicatePair]) -> dict[UUID, Summary]:
+    return summaries(current_db(), [one for pair in pairs for one in (pair.patient_a_id, pair.patient_b_id)])
 
 
-def _pair(pair: DuplicatePair, known: dict[UUID, Patient]) -> dict[str, Any]:
+def _pair(pair: DuplicatePair, known: dict[UUID, Summary]) -> dict[str, Any]:
     return {
         **{name: getattr(pair, name) for name in _STORED},
-        "patients": [summary(known[one]) for one in (pair.patient_a_id, pair.patient_b_id)],
+        "patients": [known[one] for one in (pair.patient_a_id, pair.patient_b_id)],
     }

@@ -1,5 +1,6 @@
 """Searches for patients, and names for the lists of other systems. What is looked for is nowhere kept or logged."""
 
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -9,14 +10,15 @@ from flask import Response, jsonify
 from jalsa.http import Routes, current_db
 from jalsa.http.paging import decode_cursor, page
 from jalsa.service.errors import InvalidField
-from patient_files.http import summaries
 from patient_files.http.schemas import search as schemas
-from patient_files.models import Patient
 from patient_files.patients import search
 from patient_files.patients.commands import NamePatients, SearchPatients
 from patient_files.patients.search import Hit, Place
+from patient_files.patients.summaries import Summary, summaries
 
 routes = Routes("patient-search", "Searches for patients")
+
+_NAMED = ("id", "file_number", "name_en", "name_ar", "alert", "restricted")
 
 
 @routes.view(
@@ -34,7 +36,7 @@ def search_patients(command: SearchPatients) -> dict[str, Any]:
     """
     after = _place(command.cursor)
     found = search.search(current_db(), command.text, after=after, limit=command.limit + 1)
-    known = search.patients_by_id(current_db(), [hit.place.patient_id for hit in found.hits[: command.limit]])
+    known = summaries(current_db(), [hit.place.patient_id for hit in found.hits[: command.limit]])
     answer = page(
         found.hits, command.limit, lambda hit: _cursor(hit.place), lambda hit: _found(hit, known[hit.place.patient_id])
     )
@@ -51,7 +53,7 @@ def search_patients(command: SearchPatients) -> dict[str, Any]:
 )
 def name_patients(command: NamePatients) -> Response:
     """The names of some patients, for a list that has their ids."""
-    known = search.patients_by_id(current_db(), command.ids)
+    known = summaries(current_db(), command.ids)
     asked = dict.fromkeys(command.ids)
     # plain values need no schema to be written, which for 500 patients takes as long as finding them
     return jsonify(
@@ -59,12 +61,12 @@ def name_patients(command: NamePatients) -> Response:
     )
 
 
-def _named(patient: Patient) -> dict[str, Any]:
-    return {**summaries.named(patient), "survivor_id": None}
+def _named(patient: Summary) -> dict[str, Any]:
+    return {**{name: getattr(patient, name) for name in _NAMED}, "survivor_id": None}
 
 
-def _found(hit: Hit, patient: Patient) -> dict[str, Any]:
-    return {**summaries.summary(patient), "last_visit_on": hit.place.last_visit_on, "match": hit.match}
+def _found(hit: Hit, patient: Summary) -> dict[str, Any]:
+    return {**asdict(patient), "last_visit_on": hit.place.last_visit_on, "match": hit.match}
 
 
 def _cursor(place: Place) -> str:

@@ -19,13 +19,13 @@ def name_parts(patient: Patient, script: str) -> NameParts:
 
 def display_names(patient: Patient) -> DisplayNames:
     """How the patient is shown. A newborn is shown by the mother, and somebody unknown by the file number."""
-    if patient.identity_status == names.UNKNOWN:
-        return names.unknown_patient(patient.file.file_number)
-    own = names.display_names(name_parts(patient, "en"), name_parts(patient, "ar"))
-    mother = names.display_names(NameParts(patient.mother_name_en), NameParts(patient.mother_name_ar))
-    if patient.identity_status == names.NEWBORN and mother.en:
-        return names.baby_of(mother, patient.birth_order)
-    return own
+    return names.shown(
+        patient.identity_status,
+        own=names.display_names(name_parts(patient, "en"), name_parts(patient, "ar")),
+        mother=names.display_names(NameParts(patient.mother_name_en), NameParts(patient.mother_name_ar)),
+        birth_order=patient.birth_order,
+        file_number=patient.file.file_number,
+    )
 
 
 def birth_of(patient: Patient) -> Birth | None:

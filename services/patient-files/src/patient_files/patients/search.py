@@ -1,23 +1,19 @@
-"""The patients whom a text means, the best fit first, and patients by their ids, for lists that show names."""
+"""The patients whom a text means, the best fit first."""
 
 from collections.abc import Collection
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session
 
 from jalsa.db.terms import Found
-from patient_files.models import Patient
 from patient_files.models.terms import TERMS
 from patient_files.patients import terms
 from patient_files.patients.terms import Step
 
 #: How many entries of the index a search reads at most.
 BUDGET = 2_000
-
-_SHOWN = (joinedload(Patient.file, innerjoin=True), selectinload(Patient.phones), selectinload(Patient.alerts))
 
 
 class Place(NamedTuple):
@@ -69,12 +65,6 @@ def search(db: Session, text: str, *, after: Place | None, limit: int) -> Hits:
             break
         fit += len(step.matches)
     return Hits(hits[:limit], truncated)
-
-
-def patients_by_id(db: Session, ids: Collection[UUID]) -> dict[UUID, Patient]:
-    """Those of these patients who are known, with what shows them in a list."""
-    query = select(Patient).where(Patient.id.in_(ids)).options(*_SHOWN)
-    return {patient.id: patient for patient in db.scalars(query)}
 
 
 def _find(db: Session, step: Step, budget: int, *, limit: int, but: Collection[UUID]) -> Found:

@@ -90,6 +90,17 @@ def unknown_patient(file_number: str) -> DisplayNames:
     return DisplayNames(*(_UNKNOWN_PATIENT[script].format(file_number=file_number) for script in SCRIPTS))
 
 
+def shown(
+    identity_status: str, *, own: DisplayNames, mother: DisplayNames, birth_order: int | None, file_number: str
+) -> DisplayNames:
+    """How a patient is shown. A newborn is shown by the mother, and somebody unknown by the file number."""
+    if identity_status == UNKNOWN:
+        return unknown_patient(file_number)
+    if identity_status == NEWBORN and mother.en:
+        return baby_of(mother, birth_order)
+    return own
+
+
 def never_null(english: str | None, arabic: str | None) -> str:
     """A part of the English name for consumers that have always had one: else the Arabic part, else nothing."""
     return english or arabic or ""
