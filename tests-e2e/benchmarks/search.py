@@ -130,13 +130,12 @@ def _statements(kit: ServiceKit, text: str) -> list[Statement]:
     return [(_of_one_tenant(statement), parameters) for statement, parameters in found]
 
 
-def _of_one_tenant(statement: str) -> str:
+def _of_one_tenant(statement: str) -> LiteralString:
     """What row-level security adds, written out."""
-    for table in ("patient_terms", "patient_activity", "patients"):
-        for alias in (f"FROM {table} t JOIN", f"FROM {table} t\n      JOIN"):
-            statement = statement.replace(alias, f"FROM (SELECT * FROM {table} WHERE tenant_id = 'large') t JOIN")
-        statement = statement.replace(f"FROM {table} WHERE ", f"FROM {table} WHERE tenant_id = 'large' AND ")
-    return statement.replace("WHERE patients.id", "WHERE patients.tenant_id = 'large' AND patients.id")
+    mine = f"tenant_id = '{data.LARGE}' AND "
+    for before in ("FROM patient_terms WHERE ", "patient_activity o ON "):
+        statement = statement.replace(before, before + ("o." if before.endswith("ON ") else "") + mine)
+    return statement.replace("WHERE patients.id", f"WHERE patients.{mine}patients.id")
 
 
 def _replay(connection: psycopg.Connection, statements: Sequence[Statement]) -> None:
