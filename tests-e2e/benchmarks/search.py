@@ -131,16 +131,14 @@ def _statements(kit: ServiceKit, text: str) -> list[Statement]:
     return [(_of_one_tenant(statement), parameters) for statement, parameters in found]
 
 
-def _of_one_tenant(statement: str) -> str:
+def _of_one_tenant(statement: str) -> LiteralString:
     """What row-level security adds, written out."""
-    for table in ("patient_terms", "patient_activity", "patients"):
-        for alias in (f"FROM {table} t JOIN", f"FROM {table} t\n      JOIN"):
-            statement = statement.replace(alias, f"FROM (SELECT * FROM {table} WHERE tenant_id = 'large') t JOIN")
-        statement = statement.replace(f"FROM {table} WHERE ", f"FROM {table} WHERE tenant_id = 'large' AND ")
-    for alias, joined in (("f", "ON f.patient_id"), ("c", "WHERE c.patient_id"), ("a", "WHERE a.patient_id")):
-        keyword = joined.split(" ")[0]
-        statement = statement.replace(joined, joined.replace(keyword, f"{keyword} {alias}.tenant_id = 'large' AND"))
-    return statement.replace("WHERE p.id", "WHERE p.tenant_id = 'large' AND p.id")
+    mine = f"tenant_id = '{data.LARGE}' AND "
+    for before in ("FROM patient_terms WHERE ", "patient_activity o ON "):
+        statement = statement.replace(before, before + ("o." if before.endswith("ON ") else "") + mine)
+    for before in ("WHERE p.", "ON f.", "WHERE c.", "WHERE a."):
+        statement = statement.replace(before, before + mine + before[-2:])
+    return statement
 
 
 def _replay(connection: psycopg.Connection, statements: Sequence[Statement]) -> None:

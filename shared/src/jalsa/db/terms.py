@@ -57,8 +57,8 @@ _ANY = """
     )
     {in_order}
 """
-# Other terms of a candidate are looked for only where not all entries were read. They are compared as rows, so that the
-# key is the only index that fits, whatever the planner expects.
+# Other terms of a candidate are looked for only where not all entries were read. OFFSET keeps the planner from looking
+# for them by kind and term, for which it would read a whole range, or the whole table.
 _ALL = """
     WITH entries AS MATERIALIZED ({entries}),
     spans AS (SELECT part, count(*) AS size, count(*) >= CAST(:each AS int) AS cut FROM entries GROUP BY n, part),
@@ -77,13 +77,10 @@ _ALL = """
         SELECT FROM parts p
         WHERE p.part <> (SELECT part FROM rarest) AND (c.record_id, p.part) NOT IN (SELECT record_id, part FROM entries)
           AND NOT (p.cut AND EXISTS (
-            SELECT FROM unnest(CAST(:parts AS int[]), CAST(:kinds AS text[]), CAST(:lows AS text[]),
-                               CAST(:highs AS text[])) AS s (part, kind, low, high)
-            WHERE s.part = p.part AND (
-              SELECT true FROM {table} t
-              WHERE (t.record_id, t.kind, t.term) >= (c.record_id, s.kind, s.low)
-                AND (t.record_id, t.kind, t.term) < (c.record_id, s.kind, s.high) LIMIT 1
-            )
+            SELECT FROM (SELECT kind, term FROM {table} WHERE record_id = c.record_id OFFSET 0) t
+            JOIN unnest(CAST(:parts AS int[]), CAST(:kinds AS text[]), CAST(:lows AS text[]), CAST(:highs AS text[]))
+              AS s (part, kind, low, high)
+              ON s.part = p.part AND s.kind = t.kind AND t.term >= s.low AND t.term < s.high
           ))
       )
     )

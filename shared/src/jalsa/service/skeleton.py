@@ -7,6 +7,7 @@ class is a capital letter, so that no skeleton is a folded word.
 
 import itertools
 import re
+from functools import lru_cache
 
 _ARABIC = {
     **dict.fromkeys("تثط", "T"),
@@ -69,6 +70,7 @@ def skeleton(word: str) -> str:
     return next(iter(skeletons(word)), "")
 
 
+@lru_cache(maxsize=10_000)
 def skeletons(word: str) -> tuple[str, ...]:
     """All skeletons of a folded word, the usual one first. A letter such as g stands for sounds of several classes."""
     word = SHORT_FORMS.get(word, word)
