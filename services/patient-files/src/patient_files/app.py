@@ -6,6 +6,7 @@ from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
+from patient_files.files.rules import SUB_FILE
 from patient_files.http import alerts, consents, files, guardians, identifiers, patients
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
@@ -31,7 +32,7 @@ SERVICE = Service(
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(CONSENT, IDENTITY),
+    machines=(CONSENT, IDENTITY, SUB_FILE),
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),

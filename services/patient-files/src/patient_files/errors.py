@@ -7,6 +7,14 @@ class UnknownPatient(DomainError):
     """There is no such patient."""
 
 
+class SubFileExists(Conflict):
+    """The patient has a sub-file in this clinic already."""
+
+
+class SubFileInUse(Conflict):
+    """The patient still has appointments in the clinic, so that the sub-file there cannot be closed."""
+
+
 class NationalIdTaken(Conflict):
     """Another patient has this national id."""
 

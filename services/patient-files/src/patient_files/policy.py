@@ -29,6 +29,7 @@ POLICY: Policy = {
     "alerts.clinical": frozenset({"clinician", "records", "manager"}),
     # which clinics a patient goes to is clinical knowledge: an invoice can be written without it
     "files.read": _REGISTRARS | {"clinician"},
+    "files.write": frozenset({"records", "manager"}),
     "consents.read": _REGISTRARS | {"clinician", "biller"},
     "consents.write": _REGISTRARS,
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
@@ -53,6 +54,8 @@ CORRECTIONS = Readers(_REGISTRARS)
 ALERTS = Readers(POLICY["alerts.read"])
 #: Who reads why a consent was revoked.
 CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
+#: Who reads why a sub-file was closed or reopened: those who read files, except systems.
+FILING = Readers(frozenset({"front-desk", "clinician", "records", "manager"}))
 
 
 def knows_patient(db: Session, principal: Principal, patient_id: UUID) -> bool:

@@ -15,6 +15,7 @@ from patient_files.http.schemas import patients as schemas
 from patient_files.patients import operations, queries
 from patient_files.patients.commands import FindPatients, IdentifyPatient, RegisterPatient, UpdatePatient
 from patient_files.policy import POLICY, authorise_correction
+from patient_files.use_cases import records as use_cases
 
 routes = Routes("patients", "Patients")
 
@@ -26,7 +27,7 @@ _PATIENT = schemas.PatientAnswer()
 )
 def register_patient(command: RegisterPatient) -> Response:
     """Register a patient; the main file is opened with it."""
-    patient = operations.register_patient(current_db(), command, zone=records.zone(), now=clock.now())
+    patient = use_cases.register_patient(current_db(), command, zone=records.zone(), now=clock.now())
     return json_with_etag(records.shown(patient), 201)
 
 

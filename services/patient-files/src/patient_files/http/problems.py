@@ -5,6 +5,8 @@ from patient_files import errors
 
 PROBLEMS = Catalogue(
     Entry(errors.UnknownPatient, 422, "unknown-patient", "There is no such patient."),
+    Entry(errors.SubFileExists, 409, "sub-file-exists", "The patient already has a file in this clinic."),
+    Entry(errors.SubFileInUse, 409, "sub-file-in-use", "The patient still has appointments in this clinic."),
     Entry(errors.NationalIdTaken, 409, "national-id-taken", "Another patient has this national id."),
     Entry(errors.IdentifierExists, 409, "identifier-exists", "The patient has another identifier of this type."),
     Entry(errors.AlreadyEnded, 409, "invalid-transition", "This has ended already."),
@@ -15,4 +17,5 @@ PROBLEMS = Catalogue(
 CONSTRAINTS = {
     "identifiers_value_key": errors.NationalIdTaken,
     "identifiers_single_key": errors.IdentifierExists,
+    "sub_files_clinic_key": errors.SubFileExists,
 }

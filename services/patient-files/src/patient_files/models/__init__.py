@@ -2,7 +2,7 @@
 
 from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding
-from patient_files.models.files import MainFile, SubFile
+from patient_files.models.files import MainFile, PendingSubFile, SubFile
 from patient_files.models.patients import (
     Alert,
     Guardian,
@@ -28,6 +28,7 @@ __all__ = [
     "Patient",
     "PatientIdentifier",
     "PatientPhone",
+    "PendingSubFile",
     "ProviderProjection",
     "SubFile",
 ]
