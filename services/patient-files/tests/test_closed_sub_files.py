@@ -176,7 +176,7 @@ def test_a_booking_reopens_a_closed_sub_file_with_its_provider_and_keeps_its_num
 def close_during_a_booking(
     kit: ServiceKit, records: Client, tenant: str, patient: Json, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[int, str]:
-    """A booking is applied between the closing's look at the appointments and its end; returns code and final state."""
+    """A booking is applied between the closing's look at the appointments and its end. Returns code and state."""
     first = booked(tenant, patient)
     kit.inbox.receive(first)
     kit.inbox.receive(cancelled(first))

@@ -144,6 +144,19 @@ def test_the_events_of_a_consent_standing_equal_their_golden_examples(
     assert_equal(ended, "ConsentStandingChanged", "ended")
 
 
+@pytest.mark.usefixtures("at_nine")
+def test_the_events_of_another_types_standing_equal_their_golden_examples(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, consent_to: Callable[..., Json]
+) -> None:
+    give_ids(PATIENT, MAIN_FILE, uuid4(), uuid4())
+    consent = consent_to(desk, desk.post("/patients", body).json or {}, consent_type="PHOTOGRAPHY")
+    assert desk.post(f"/consents/{consent['id']}/revoke").status_code == 200
+
+    given, ended = kit.events(tenant, "ConsentTypeStandingChanged")
+    assert_equal(given, "ConsentTypeStandingChanged")
+    assert_equal(ended, "ConsentTypeStandingChanged", "ended")
+
+
 def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
     for event in SERVICE.publishes:
         paths = sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
@@ -269,7 +282,13 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/sub-files/{sub_file_id}/close",
         "/v1/sub-files/{sub_file_id}/reopen",
         "/v1/files/pending",
+        f"{patient}/consent-standing",
         "/v1/consents",
+        "/v1/consents/due",
+        "/v1/consent-types",
+        "/v1/consent-types/{code}",
+        "/v1/consent-types/{code}/wordings",
+        "/v1/wordings/{wording_id}/publish",
         consent,
         f"{consent}/revoke",
         "/v1/permissions",

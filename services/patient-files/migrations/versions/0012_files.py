@@ -5,7 +5,7 @@ from alembic import op
 from jalsa.db.schema import register_tenant_table, roles
 
 revision = "0012"
-down_revision = "0006"
+down_revision = "0011"
 
 SERVICE = "patient-files"
 APP, _ = roles(SERVICE)

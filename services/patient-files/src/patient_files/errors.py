@@ -15,6 +15,22 @@ class SubFileInUse(Conflict):
     """The patient still has appointments in the clinic, so that the sub-file there cannot be closed."""
 
 
+class SignerMayNotConsent(DomainError):
+    """Whoever has signed had no right to consent for the patient on that day."""
+
+
+class ConsentTypeExists(Conflict):
+    """There is a type of consent with this code already."""
+
+
+class FixedConsentType(Conflict):
+    """Check-in needs the consent to treatment: it cannot be given up."""
+
+
+class WordingSuperseded(Conflict):
+    """A later wording of the same type is published already."""
+
+
 class NationalIdTaken(Conflict):
     """Another patient has this national id."""
 

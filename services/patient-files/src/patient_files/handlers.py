@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
-from patient_files.consents import operations as consents
+from patient_files.consents.operations import ends
 from patient_files.events.streams import (
     AppointmentChanged,
     AppointmentCorrected,
@@ -21,7 +21,7 @@ def on_clinic_saved(db: Session, event: Received[ClinicSaved]) -> None:
     """A clinic was opened or changed, perhaps its zone, by which its consents end."""
     now = clock.database_now(db)
     projections.save_clinic(db, event.data)
-    consents.reckon_ends(db, event.data.clinic_id, event.data.timezone, now=now)
+    ends.reckon_ends(db, event.data.clinic_id, event.data.timezone, now=now)
 
 
 def on_provider_saved(db: Session, event: Received[ProviderSaved]) -> None:

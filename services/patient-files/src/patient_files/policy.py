@@ -32,6 +32,9 @@ POLICY: Policy = {
     "files.write": frozenset({"records", "manager"}),
     "consents.read": _REGISTRARS | {"clinician", "biller"},
     "consents.write": _REGISTRARS,
+    # whom to ask for a new signature, for who lists the registry
+    "consents.due": frozenset({"records", "manager", "front-desk"}),
+    "consent-types.write": frozenset({"records", "manager"}),
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name

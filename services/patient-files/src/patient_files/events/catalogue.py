@@ -136,12 +136,29 @@ class ConsentStandingData(EventData):
     ended: list[EndedConsent] | Unset = UNSET
 
 
+class ConsentTypeStandingData(EventData):
+    """A patient's valid consents of another type than treatment changed.
+
+    It says what all valid consents of the type together allow now.
+    """
+
+    patient_id: UUID
+    consent_type: Annotated[str, "Such as PHOTOGRAPHY, never TREATMENT"]
+    consented: Annotated[bool, "In every clinic"]
+    clinic_ids: Annotated[list[UUID], "The clinics with a valid consent of their own"]
+    changed_at: datetime
+    ended: list[EndedConsent] | Unset = UNSET
+
+
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData)
 PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData)
 PATIENT_IDENTITY_CHANGED = EventType("patient-files", "identity", "PatientIdentityChanged", IdentityData)
 SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData)
 SUB_FILE_UPDATED = EventType("patient-files", "file", "SubFileUpdated", SubFileUpdatedData)
 CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData)
+CONSENT_TYPE_STANDING_CHANGED = EventType(
+    "patient-files", "patient", "ConsentTypeStandingChanged", ConsentTypeStandingData
+)
 PUBLISHES = (
     PATIENT_REGISTERED,
     PATIENT_UPDATED,
@@ -149,4 +166,5 @@ PUBLISHES = (
     SUB_FILE_OPENED,
     SUB_FILE_UPDATED,
     CONSENT_STANDING_CHANGED,
+    CONSENT_TYPE_STANDING_CHANGED,
 )

@@ -1,7 +1,7 @@
 """The tables of patient files, and what is kept of scheduling's."""
 
 from patient_files.models.base import Base
-from patient_files.models.consents import Consent, ConsentStanding
+from patient_files.models.consents import Consent, ConsentStanding, ConsentType, ConsentWording
 from patient_files.models.files import MainFile, PendingSubFile, SubFile
 from patient_files.models.patients import (
     Alert,
@@ -21,6 +21,8 @@ __all__ = [
     "ClinicProjection",
     "Consent",
     "ConsentStanding",
+    "ConsentType",
+    "ConsentWording",
     "Guardian",
     "GuardianRight",
     "IdentityDue",
