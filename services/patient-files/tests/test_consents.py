@@ -23,7 +23,8 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 @pytest.fixture
 def patient(desk: Client, register: Make) -> Json:
-    return register(desk)
+    """Somebody who is of age, so that consents end for no other reason than their last day."""
+    return register(desk, date_of_birth="1990-04-30")
 
 
 def problem(response: Any) -> tuple[int, str, list[str]]:
@@ -55,7 +56,15 @@ def test_a_consent_is_stored_as_it_was_signed(
         "signed_by": "Huda Nasser",
         "signed_at": "2026-06-01T06:00:00Z",
         "expires_on": "2100-12-31",
+        "wording_id": None,
+        "language": None,
+        "signer": {"kind": "UNVERIFIED", "guardian_id": None},
+        "method": None,
+        "evidence": None,
         "status": "VALID",
+        "counts": True,
+        "counts_until": "2100-12-31T21:00:00Z",
+        "counts_reason": "EXPIRY",
         "revoked_at": None,
         "revoked_by": None,
         "revoke_reason": None,
@@ -103,6 +112,9 @@ def test_a_revoked_consent_says_when_by_whom_and_why(
     assert revoked.json == {
         **consent,
         "status": "REVOKED",
+        "counts": False,
+        "counts_until": "2030-11-20T09:00:00Z",
+        "counts_reason": "REVOCATION",
         "revoked_at": "2030-11-20T09:00:00Z",
         "revoked_by": "mona",
         "revoke_reason": "Moves away",
@@ -260,10 +272,12 @@ def test_nobody_signs_in_the_future(desk: Client, patient: Json, consent_to: Mak
     set_clock(NOW)
     body = {"patient_id": patient["id"], "consent_type": "TREATMENT", "signed_by": "Huda Nasser"}
 
-    late = desk.post("/consents", {**body, "signed_at": "2026-11-20T09:00:01Z"})
+    late = desk.post("/consents", {**body, "signed_at": "2026-11-20T09:05:01Z"})
 
     assert problem(late) == (422, "validation-error", ["signed_at"])
     assert consent_to(desk, patient, signed_at="2026-11-20T09:00:00Z")["status"] == "VALID"
+    ahead = consent_to(desk, patient, signed_at="2026-11-20T09:05:00Z")  # by a device's clock
+    assert (ahead["signed_at"], ahead["status"]) == ("2026-11-20T09:00:00Z", "VALID")
 
 
 def test_a_consent_may_be_for_the_day_of_signing_alone_which_is_the_clinics_day(

@@ -106,6 +106,26 @@ def test_the_event_of_an_opened_sub_file_equals_its_golden_example(
 
 
 @pytest.mark.usefixtures("at_nine")
+def test_the_events_of_a_changed_sub_file_equal_their_golden_examples(
+    kit: ServiceKit, tenant: str, body: Json, give_ids: GiveIds
+) -> None:
+    give_ids(PATIENT, MAIN_FILE, SUB_FILE)
+    manager = kit.client(tenant)
+    manager.post("/patients", body)
+    booking = example("AppointmentBooked", "group", tenant)
+    kit.inbox.receive(booking)
+    kit.inbox.receive(
+        example("AppointmentCancelled", "default", tenant, sequence=2, subject_id=booking.data["appointment_id"])
+    )
+    assert manager.post(f"/sub-files/{SUB_FILE}/close", {"reason": "Discharged"}).status_code == 200
+    kit.inbox.receive(example("AppointmentBooked", "group", tenant, subject_id=uuid4(), appointment_id=uuid4()))
+
+    closed, booked = kit.events(tenant, "SubFileUpdated")
+    assert_equal(closed, "SubFileUpdated")
+    assert_equal(booked, "SubFileUpdated", "booked")
+
+
+@pytest.mark.usefixtures("at_nine")
 def test_the_events_of_a_consent_standing_equal_their_golden_examples(
     kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, consent_to: Callable[..., Json]
 ) -> None:
@@ -122,6 +142,19 @@ def test_the_events_of_a_consent_standing_equal_their_golden_examples(
     assert_equal(given, "ConsentStandingChanged")
     assert_equal(left, "ConsentStandingChanged", "clinic")
     assert_equal(ended, "ConsentStandingChanged", "ended")
+
+
+@pytest.mark.usefixtures("at_nine")
+def test_the_events_of_another_types_standing_equal_their_golden_examples(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, consent_to: Callable[..., Json]
+) -> None:
+    give_ids(PATIENT, MAIN_FILE, uuid4(), uuid4())
+    consent = consent_to(desk, desk.post("/patients", body).json or {}, consent_type="PHOTOGRAPHY")
+    assert desk.post(f"/consents/{consent['id']}/revoke").status_code == 200
+
+    given, ended = kit.events(tenant, "ConsentTypeStandingChanged")
+    assert_equal(given, "ConsentTypeStandingChanged")
+    assert_equal(ended, "ConsentTypeStandingChanged", "ended")
 
 
 def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
@@ -250,7 +283,17 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/patients/duplicates",
         "/v1/duplicate-pairs",
         "/v1/duplicate-pairs/{pair_id}/dismiss",
+        "/v1/sub-files/{sub_file_id}",
+        "/v1/sub-files/{sub_file_id}/close",
+        "/v1/sub-files/{sub_file_id}/reopen",
+        "/v1/files/pending",
+        f"{patient}/consent-standing",
         "/v1/consents",
+        "/v1/consents/due",
+        "/v1/consent-types",
+        "/v1/consent-types/{code}",
+        "/v1/consent-types/{code}/wordings",
+        "/v1/wordings/{wording_id}/publish",
         consent,
         f"{consent}/revoke",
         "/v1/permissions",

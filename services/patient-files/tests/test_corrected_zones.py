@@ -28,7 +28,8 @@ BERLIN_NEW_YEAR = datetime(2026, 12, 31, 23, tzinfo=UTC)
 
 @pytest.fixture
 def patient(desk: Client, register: Make) -> Json:
-    return register(desk)
+    """Somebody who is of age, so that consents end for no other reason than their last day."""
+    return register(desk, date_of_birth="1990-04-30")
 
 
 @pytest.fixture
@@ -208,16 +209,16 @@ def test_a_standing_that_is_refreshed_during_the_correction_is_due_afterwards(
     """The worker has read the consents by the old clock when the corrected clinic arrives."""
     consent_to(desk, patient, clinic_id=clinic, expires_on="2026-12-31")
     set_clock(BERLIN_NEW_YEAR - timedelta(hours=1))
-    has_looked, look = threading.Event(), queries.valid_treatment_consents
+    has_looked, look = threading.Event(), queries.valid_consents
 
-    def slowly(db: Session, patient_id: UUID, now: datetime) -> Any:
-        found = look(db, patient_id, now)
+    def slowly(db: Session, patient_id: UUID, consent_type: str, now: datetime) -> Any:
+        found = look(db, patient_id, consent_type, now)
         if str(patient_id) == patient["id"] and not has_looked.is_set():
             has_looked.set()
             wait_for_a_lock(kit)
         return found
 
-    monkeypatch.setattr(queries, "valid_treatment_consents", slowly)
+    monkeypatch.setattr(queries, "valid_consents", slowly)
     with ThreadPoolExecutor(1) as pool:
         expired = pool.submit(expire, tools)
         assert has_looked.wait(30)

@@ -245,21 +245,6 @@ def test_a_cancellation_that_overtakes_its_booking_waits_for_it(
     assert status(kit, booking) == "CANCELLED"
 
 
-def test_a_booking_of_a_patient_who_is_not_known_yet_is_tried_again(
-    kit: ServiceKit, desk: Client, tenant: str, register: Register, give_ids: Callable[..., None]
-) -> None:
-    patient = {"id": str(uuid4())}
-
-    kit.inbox.receive(booked(tenant, patient))
-
-    assert kept(kit, tenant) == [("retrying", "NotFound")]
-    assert kit.count(tenant, AppointmentProjection) == 0
-    give_ids(patient["id"], uuid4(), uuid4())
-    register(desk)
-    eventually(lambda: kit.inbox.retry_due() >= 0 and not kept(kit, tenant))
-    assert len(sub_files(desk, patient)) == 1
-
-
 def test_a_sub_file_and_its_event_are_stored_together_or_not_at_all(
     kit: ServiceKit, desk: Client, tenant: str, register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:

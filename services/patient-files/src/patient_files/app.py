@@ -3,11 +3,22 @@
 from jalsa.service.declaration import Service
 from patient_files import handlers, jobs
 from patient_files.config import PatientFilesConfig
-from patient_files.consents.rules import CONSENT
+from patient_files.consents.rules import CONSENT, WORDING
 from patient_files.duplicates.rules.pairs import PAIR
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
-from patient_files.http import alerts, consents, duplicates, files, guardians, identifiers, patients, search
+from patient_files.files.rules import SUB_FILE
+from patient_files.http import (
+    alerts,
+    consent_types,
+    consents,
+    duplicates,
+    files,
+    guardians,
+    identifiers,
+    patients,
+    search,
+)
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
 from patient_files.patients.rules.records import IDENTITY
@@ -29,12 +40,13 @@ SERVICE = Service(
         alerts.routes,
         files.routes,
         consents.routes,
+        consent_types.routes,
     ),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(CONSENT, IDENTITY, PAIR),
+    machines=(CONSENT, IDENTITY, PAIR, SUB_FILE, WORDING),
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),

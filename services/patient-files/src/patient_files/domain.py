@@ -3,8 +3,8 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-#: The only state of a sub-file so far.
-ACTIVE = "ACTIVE"
+#: The states of a sub-file.
+ACTIVE, CLOSED = "ACTIVE", "CLOSED"
 
 
 def local_date(now: datetime, zone: str) -> date:

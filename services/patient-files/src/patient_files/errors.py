@@ -25,6 +25,30 @@ class ProbableDuplicate(PatientExists):
     """Another patient is certainly the same person, by name, birth, sex and a contact."""
 
 
+class SubFileExists(Conflict):
+    """The patient has a sub-file in this clinic already."""
+
+
+class SubFileInUse(Conflict):
+    """The patient still has appointments in the clinic, so that the sub-file there cannot be closed."""
+
+
+class SignerMayNotConsent(DomainError):
+    """Whoever has signed had no right to consent for the patient on that day."""
+
+
+class ConsentTypeExists(Conflict):
+    """There is a type of consent with this code already."""
+
+
+class FixedConsentType(Conflict):
+    """Check-in needs the consent to treatment: it cannot be given up."""
+
+
+class WordingSuperseded(Conflict):
+    """A later wording of the same type is published already."""
+
+
 class IdentifierExists(Conflict):
     """The patient has another identifier of a type of which a person has one."""
 

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
-from patient_files.consents import operations as consents
+from patient_files.consents.operations import ends
 from patient_files.events.streams import (
     AppointmentChanged,
     AppointmentCorrected,
@@ -13,7 +13,7 @@ from patient_files.events.streams import (
     ProviderSaved,
 )
 from patient_files.files import operations as files
-from patient_files.files.commands import OpenSubFile
+from patient_files.files.commands import BookSubFile
 from patient_files.projections import operations as projections
 
 
@@ -21,7 +21,7 @@ def on_clinic_saved(db: Session, event: Received[ClinicSaved]) -> None:
     """A clinic was opened or changed, perhaps its zone, by which its consents end."""
     now = clock.database_now(db)
     projections.save_clinic(db, event.data)
-    consents.reckon_ends(db, event.data.clinic_id, event.data.timezone, now=now)
+    ends.reckon_ends(db, event.data.clinic_id, event.data.timezone, now=now)
 
 
 def on_provider_saved(db: Session, event: Received[ProviderSaved]) -> None:
@@ -32,16 +32,18 @@ def on_provider_saved(db: Session, event: Received[ProviderSaved]) -> None:
 def on_appointment_placed(db: Session, event: Received[AppointmentPlaced]) -> None:
     """A patient has an appointment in a clinic, or one that was moved there, and so a sub-file there.
 
-    Raises 404 for a patient who is not known here: the inbox keeps the event and tries it again.
+    The sub-file of a patient who is not known here yet is opened with the patient's main file.
     """
     placed = event.data
-    command = OpenSubFile(
+    command = BookSubFile(
+        appointment_id=placed.appointment_id,
+        appointment_number=placed.appointment_number,
         patient_id=placed.patient_id,
         clinic_id=placed.clinic.id,
         clinic_code=placed.clinic.code,
         provider_id=placed.provider.id,
     )
-    files.open_sub_file(db, command, now=clock.database_now(db))
+    files.book_sub_file(db, command, now=clock.database_now(db))
     projections.save_appointment(db, placed)
 
 

@@ -33,8 +33,12 @@ POLICY: Policy = {
     "alerts.clinical": frozenset({"clinician", "records", "manager"}),
     # which clinics a patient goes to is clinical knowledge: an invoice can be written without it
     "files.read": _REGISTRARS | {"clinician"},
+    "files.write": frozenset({"records", "manager"}),
     "consents.read": _REGISTRARS | {"clinician", "biller"},
     "consents.write": _REGISTRARS,
+    # whom to ask for a new signature, for who lists the registry
+    "consents.due": frozenset({"records", "manager", "front-desk"}),
+    "consent-types.write": frozenset({"records", "manager"}),
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name
@@ -59,6 +63,8 @@ ALERTS = Readers(POLICY["alerts.read"])
 DUPLICATES = Readers(POLICY["duplicates.review"])
 #: Who reads why a consent was revoked.
 CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
+#: Who reads why a sub-file was closed or reopened: those who read files, except systems.
+FILING = Readers(frozenset({"front-desk", "clinician", "records", "manager"}))
 
 
 def knows_patient(db: Session, principal: Principal, patient_id: UUID) -> bool:

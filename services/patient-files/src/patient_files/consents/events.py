@@ -15,12 +15,29 @@ def consent_standing_changed(
     db: Session, patient_id: UUID, standing: Standing, ended: Mapping[UUID | None, str], now: datetime
 ) -> None:
     """Publish ConsentStandingChanged; `ended` says how consents ended, by their clinic, the latest last."""
+    data = {"patient_id": patient_id, **_standing(standing, ended, now)}
+    publish(db, catalogue.CONSENT_STANDING_CHANGED, patient_id, data, now=now)
+
+
+def consent_type_standing_changed(
+    db: Session,
+    patient_id: UUID,
+    consent_type: str,
+    standing: Standing,
+    ended: Mapping[UUID | None, str],
+    now: datetime,
+) -> None:
+    """Publish ConsentTypeStandingChanged, of another type than treatment; `ended` as above."""
+    data = {"patient_id": patient_id, "consent_type": consent_type, **_standing(standing, ended, now)}
+    publish(db, catalogue.CONSENT_TYPE_STANDING_CHANGED, patient_id, data, now=now)
+
+
+def _standing(standing: Standing, ended: Mapping[UUID | None, str], now: datetime) -> dict[str, object]:
     data: dict[str, object] = {
-        "patient_id": patient_id,
         "consented": standing.consented,
         "clinic_ids": standing.clinic_ids,
         "changed_at": now,
     }
     if ended:
         data["ended"] = [{"clinic_id": clinic_id, "reason": reason} for clinic_id, reason in ended.items()]
-    publish(db, catalogue.CONSENT_STANDING_CHANGED, patient_id, data, now=now)
+    return data

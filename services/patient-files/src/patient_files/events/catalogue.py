@@ -103,6 +103,21 @@ class SubFileOpenedData(EventData):
     opened_at: datetime
 
 
+class SubFileUpdatedData(EventData):
+    """A patient's file in a clinic was closed, reopened, or assigned to another provider."""
+
+    file_id: UUID
+    file_number: str
+    sub_file_id: UUID
+    sub_file_number: str
+    patient_id: UUID
+    clinic: _ClinicOfFile
+    status: Annotated[str, "ACTIVE or CLOSED"]
+    assigned_provider_id: UUID
+    cause: Annotated[str, "CLOSED, REOPENED, BOOKED (a booking has reopened it) or REASSIGNED (to another provider)"]
+    changed_at: Annotated[datetime, "When it was changed"]
+
+
 class EndedConsent(EventData):
     clinic_id: Annotated[UUID | None, "Null for the consent to every clinic"]
     reason: Annotated[str, "expired or revoked"]
@@ -121,15 +136,35 @@ class ConsentStandingData(EventData):
     ended: list[EndedConsent] | Unset = UNSET
 
 
+class ConsentTypeStandingData(EventData):
+    """A patient's valid consents of another type than treatment changed.
+
+    It says what all valid consents of the type together allow now.
+    """
+
+    patient_id: UUID
+    consent_type: Annotated[str, "Such as PHOTOGRAPHY, never TREATMENT"]
+    consented: Annotated[bool, "In every clinic"]
+    clinic_ids: Annotated[list[UUID], "The clinics with a valid consent of their own"]
+    changed_at: datetime
+    ended: list[EndedConsent] | Unset = UNSET
+
+
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData)
 PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData)
 PATIENT_IDENTITY_CHANGED = EventType("patient-files", "identity", "PatientIdentityChanged", IdentityData)
 SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData)
+SUB_FILE_UPDATED = EventType("patient-files", "file", "SubFileUpdated", SubFileUpdatedData)
 CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData)
+CONSENT_TYPE_STANDING_CHANGED = EventType(
+    "patient-files", "patient", "ConsentTypeStandingChanged", ConsentTypeStandingData
+)
 PUBLISHES = (
     PATIENT_REGISTERED,
     PATIENT_UPDATED,
     PATIENT_IDENTITY_CHANGED,
     SUB_FILE_OPENED,
+    SUB_FILE_UPDATED,
     CONSENT_STANDING_CHANGED,
+    CONSENT_TYPE_STANDING_CHANGED,
 )

@@ -12,13 +12,32 @@ from patient_files.models import MainFile, SubFile
 def sub_file_opened(db: Session, sub_file: SubFile, main_file: MainFile, now: datetime) -> None:
     """Publish SubFileOpened."""
     data = {
+        **_file(sub_file, main_file),
+        "assigned_provider_id": sub_file.assigned_provider_id,
+        "opened_at": sub_file.opened_at,
+    }
+    publish(db, catalogue.SUB_FILE_OPENED, main_file.id, data, now=now)
+
+
+def sub_file_updated(db: Session, sub_file: SubFile, main_file: MainFile, cause: str, now: datetime) -> None:
+    """Publish SubFileUpdated."""
+    data = {
+        **_file(sub_file, main_file),
+        "status": sub_file.status,
+        "assigned_provider_id": sub_file.assigned_provider_id,
+        "cause": cause,
+        "changed_at": now,
+    }
+    publish(db, catalogue.SUB_FILE_UPDATED, main_file.id, data, now=now)
+
+
+def _file(sub_file: SubFile, main_file: MainFile) -> dict[str, object]:
+    """Which sub-file it is."""
+    return {
         "file_id": main_file.id,
         "file_number": main_file.file_number,
         "sub_file_id": sub_file.id,
         "sub_file_number": sub_file.sub_file_number,
         "patient_id": main_file.patient_id,
         "clinic": {"id": sub_file.clinic_id, "code": sub_file.clinic_code},
-        "assigned_provider_id": sub_file.assigned_provider_id,
-        "opened_at": sub_file.opened_at,
     }
-    publish(db, catalogue.SUB_FILE_OPENED, main_file.id, data, now=now)

@@ -1,18 +1,20 @@
 """Consents of patients."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app
+from flask import Response
 
 from jalsa.http import PageOf, Routes, check_if_match, current_db, current_principal, json_with_etag, page, page_of
-from jalsa.http.paging import decode_id_cursor
+from jalsa.http.paging import decode_cursor, decode_id_cursor
 from jalsa.service import clock
-from jalsa.service.errors import NotFound
+from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.policy import authorise
 from patient_files.consents import operations, queries, rules
-from patient_files.consents.commands import FindConsents, GiveConsent, RevokeConsent
+from patient_files.consents.commands import FindConsents, FindDueConsents, GiveConsent, RevokeConsent
+from patient_files.consents.queries import due, setup
+from patient_files.http import records
 from patient_files.http.schemas import consents as schemas
 from patient_files.models import Consent
 from patient_files.patients import operations as patients
@@ -21,6 +23,11 @@ from patient_files.policy import POLICY
 routes = Routes("consents", "Consents of patients")
 
 _CONSENT = schemas.ConsentAnswer()
+_STANDINGS = schemas.StandingsAnswer()
+_STORED = (
+    *("id", "patient_id", "consent_type", "clinic_id", "signed_by", "signed_at", "expires_on", "wording_id"),
+    *("language", "method", "evidence", "revoked_at", "revoked_by", "revoke_reason", "created_at", "created_by"),
+)
 
 
 @routes.view(
@@ -28,10 +35,10 @@ _CONSENT = schemas.ConsentAnswer()
 )
 def give_consent(command: GiveConsent) -> Response:
     """Store a signed consent. A consent to treatment counts for check-in immediately."""
-    db, zone = current_db(), current_app.extensions["jalsa"].config.default_timezone
+    db = current_db()
     patients.lock_patient(db, command.patient_id)
     now = clock.now()
-    return json_with_etag(_shown(operations.give_consent(db, command, zone=zone, now=now), now), 201)
+    return json_with_etag(_shown(operations.give_consent(db, command, zone=records.zone(), now=now), now), 201)
 
 
 @routes.view(
@@ -47,6 +54,25 @@ def list_consents(query: PageOf[FindConsents]) -> dict[str, Any]:
     now, after = clock.now(), decode_id_cursor(query.cursor)
     rows = queries.list_consents(current_db(), query.asked, now=now, after=after, limit=query.limit + 1)
     return page(rows, query.limit, lambda row: str(row.id), lambda row: _values(row, now))
+
+
+@routes.view(
+    "/consents/due", permission="consents.due", query=schemas.DueArgs(), response=page_of(schemas.DueConsentAnswer)
+)
+def list_due_consents(query: PageOf[FindDueConsents]) -> dict[str, Any]:
+    """The consents that should be given again, the first due first; those that were given again are not listed.
+
+    They end soon, or the right of the guardian who signed does, which does not end the consent itself.
+    """
+    now, after = clock.now(), _day_and_id(query.cursor)
+    rows = due.due_consents(
+        current_db(), query.asked, today=records.today(), now=now, after=after, limit=query.limit + 1
+    )
+
+    def shown(row: due.DueConsent) -> dict[str, Any]:
+        return {**_values(row.consent, now), "due_on": row.due_on, "due_reason": row.reason}
+
+    return page(rows, query.limit, lambda row: f"{row.due_on} {row.consent.id}", shown)
 
 
 @routes.view("/consents/<uuid:consent_id>", permission="consents.read", response=_CONSENT)
@@ -74,11 +100,52 @@ def revoke_consent(command: RevokeConsent, consent_id: UUID) -> Response:
     return json_with_etag(_shown(operations.revoke_consent(db, consent, command, now=now), now))
 
 
+@routes.view("/patients/<uuid:patient_id>/consent-standing", permission="consents.read", response=_STANDINGS)
+def get_consent_standing(patient_id: UUID) -> Response:
+    """What a patient consents to now, type by type: all valid consents together."""
+    db, now = current_db(), clock.now()
+    records.readable(patient_id)
+    valid = queries.valid_consents(db, patient_id, None, now)
+    standings = []
+    for code in sorted(
+        {each.code for each in setup.consent_types(db) if each.active} | {c.consent_type for c in valid}
+    ):
+        of_type = [consent for consent in valid if consent.consent_type == code]
+        standing = rules.standing_of(consent.clinic_id for consent in of_type)
+        standings.append(
+            {
+                "consent_type": code,
+                "consented": standing.consented,
+                "clinic_ids": standing.clinic_ids,
+                "changes_at": min((consent.ends_at for consent in of_type if consent.ends_at), default=None),
+            }
+        )
+    return json_with_etag(_STANDINGS.dump({"patient_id": patient_id, "standings": standings}))
+
+
 def _shown(consent: Consent, now: datetime) -> dict[str, Any]:
     shown: dict[str, Any] = _CONSENT.dump(_values(consent, now))
     return shown
 
 
 def _values(consent: Consent, now: datetime) -> dict[str, Any]:
-    stored = {name: getattr(consent, name, None) for name in _CONSENT.fields if name != "status"}
-    return {**stored, "status": rules.consent_state(consent.revoked_at, consent.ends_at, now)}
+    state = rules.consent_state(consent.revoked_at, consent.ends_at, now)
+    days = rules.LastDays(consent.expires_on, consent.resign_through, consent.outgrown_through)
+    return {
+        **{name: getattr(consent, name) for name in _STORED},
+        "signer": {"kind": consent.signer_kind, "guardian_id": consent.guardian_id},
+        "status": state,
+        "counts": state == rules.VALID,
+        "counts_until": rules.counts_until(consent.revoked_at, consent.ends_at),
+        "counts_reason": rules.counts_reason(consent.revoked_at, consent.ends_at, days),
+    }
+
+
+def _day_and_id(cursor: str | None) -> tuple[date, UUID] | None:
+    if cursor is None:
+        return None
+    day, _, consent_id = decode_cursor(cursor).partition(" ")
+    try:
+        return date.fromisoformat(day), UUID(consent_id)
+    except ValueError:
+        raise InvalidField("cursor", "This cursor does not belong to this list.") from None

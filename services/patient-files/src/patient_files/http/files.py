@@ -1,16 +1,28 @@
-"""A patient's main file and its sub-files. They are opened by what happens, not by a caller."""
+"""A patient's main file and its sub-files, which bookings open, or records and managers."""
 
 from typing import Any
 from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import Everything, PageOf, PlainPageArgs, Routes, current_db, json_with_etag, page, page_of
+from jalsa.http import (
+    Everything,
+    PageOf,
+    PlainPageArgs,
+    Routes,
+    check_if_match,
+    current_db,
+    json_with_etag,
+    page,
+    page_of,
+)
 from jalsa.http.paging import decode_id_cursor
+from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from patient_files.files import queries
+from patient_files.files import operations, queries
+from patient_files.files.commands import ChangeSubFile, GiveReason, OpenSubFile
 from patient_files.http.schemas import files as schemas
-from patient_files.models import MainFile
+from patient_files.models import MainFile, SubFile
 
 routes = Routes("files", "Main files and their sub-files")
 
@@ -37,6 +49,88 @@ def list_sub_files(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any
     main_file = _found(patient_id)
     after = decode_id_cursor(query.cursor)
     rows = queries.list_sub_files(current_db(), main_file.id, after=after, limit=query.limit + 1)
+    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
+
+
+@routes.view(
+    "/patients/<uuid:patient_id>/sub-files",
+    "POST",
+    permission="files.write",
+    body=schemas.SubFileBody(),
+    response=_SUB_FILE,
+    status=201,
+)
+def open_sub_file(command: OpenSubFile, patient_id: UUID) -> Response:
+    """Open a patient's file in a clinic without a booking."""
+    opened = operations.open_sub_file(current_db(), patient_id, command, now=clock.now())
+    return json_with_etag(_SUB_FILE.dump(opened), 201)
+
+
+@routes.view("/sub-files/<uuid:sub_file_id>", permission="files.read", response=_SUB_FILE)
+def get_sub_file(sub_file_id: UUID) -> Response:
+    """One file of a patient in a clinic."""
+    sub_file = current_db().get(SubFile, sub_file_id)
+    if sub_file is None:
+        raise NotFound("sub-file")
+    return json_with_etag(_SUB_FILE.dump(sub_file))
+
+
+@routes.view(
+    "/sub-files/<uuid:sub_file_id>",
+    "PATCH",
+    permission="files.write",
+    body=schemas.SubFilePatch(),
+    response=_SUB_FILE,
+)
+def update_sub_file(command: ChangeSubFile, sub_file_id: UUID) -> Response:
+    """Assign a patient's file in a clinic to another provider."""
+    db = current_db()
+    sub_file, main_file = operations.locked_sub_file(db, sub_file_id)
+    check_if_match(_SUB_FILE.dump(sub_file))
+    changed = operations.change_sub_file(db, sub_file, main_file, command, now=clock.now())
+    return json_with_etag(_SUB_FILE.dump(changed))
+
+
+@routes.view(
+    "/sub-files/<uuid:sub_file_id>/close",
+    "POST",
+    permission="files.write",
+    body=schemas.ReasonBody(),
+    response=_SUB_FILE,
+)
+def close_sub_file(command: GiveReason, sub_file_id: UUID) -> Response:
+    """Close a patient's file in a clinic, once no appointment lies ahead there. The next booking reopens it."""
+    db = current_db()
+    sub_file, main_file = operations.locked_sub_file(db, sub_file_id)
+    check_if_match(_SUB_FILE.dump(sub_file))
+    return json_with_etag(_SUB_FILE.dump(operations.close_sub_file(db, sub_file, main_file, command, now=clock.now())))
+
+
+@routes.view(
+    "/sub-files/<uuid:sub_file_id>/reopen",
+    "POST",
+    permission="files.write",
+    body=schemas.ReasonBody(),
+    response=_SUB_FILE,
+)
+def reopen_sub_file(command: GiveReason, sub_file_id: UUID) -> Response:
+    """Reopen a patient's file in a clinic."""
+    db = current_db()
+    sub_file, main_file = operations.locked_sub_file(db, sub_file_id)
+    check_if_match(_SUB_FILE.dump(sub_file))
+    return json_with_etag(_SUB_FILE.dump(operations.reopen_sub_file(db, sub_file, main_file, command, now=clock.now())))
+
+
+@routes.view(
+    "/files/pending",
+    permission="files.read",
+    query=PlainPageArgs(),
+    response=page_of(schemas.PendingSubFileAnswer),
+)
+def list_pending(query: PageOf[Everything]) -> dict[str, Any]:
+    """The bookings of patients who have no main file yet. Their sub-files open with the main file."""
+    after = decode_id_cursor(query.cursor)
+    rows = queries.list_pending(current_db(), after=after, limit=query.limit + 1)
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
 
 

@@ -13,9 +13,10 @@ from jalsa.service.policy import authorise
 from patient_files.errors import PatientExists
 from patient_files.http import duplicates, records
 from patient_files.http.schemas import patients as schemas
-from patient_files.patients import operations, queries
+from patient_files.patients import queries
 from patient_files.patients.commands import FindPatients, IdentifyPatient, RegisterPatient, UpdatePatient
 from patient_files.policy import POLICY, authorise_correction
+from patient_files.use_cases import records as use_cases
 from patient_files.use_cases import registration
 
 routes = Routes("patients", "Patients")
@@ -79,7 +80,7 @@ def update_patient(command: UpdatePatient, patient_id: UUID) -> Response:
     if command.restricted is not UNSET:
         authorise(POLICY, "patients.restrict", current_principal())
     check_if_match(records.shown(patient))
-    operations.update_patient(current_db(), patient, command, zone=records.zone(), now=now)
+    use_cases.update_patient(current_db(), patient, command, zone=records.zone(), now=now)
     return json_with_etag(records.shown(patient))
 
 
@@ -94,5 +95,5 @@ def identify_patient(command: IdentifyPatient, patient_id: UUID) -> Response:
     """Say who a newborn or somebody unknown is. What is not given stays as it was registered."""
     patient = records.locked(patient_id)
     check_if_match(records.shown(patient))
-    operations.identify_patient(current_db(), patient, command, zone=records.zone(), now=clock.now())
+    use_cases.identify_patient(current_db(), patient, command, zone=records.zone(), now=clock.now())
     return json_with_etag(records.shown(patient))

@@ -19,6 +19,12 @@ PROBLEMS = Catalogue(
         "A patient with this name, birth, sex and contact is registered.",
         members=("candidates",),
     ),
+    Entry(errors.SubFileExists, 409, "sub-file-exists", "The patient already has a file in this clinic."),
+    Entry(errors.SubFileInUse, 409, "sub-file-in-use", "The patient still has appointments in this clinic."),
+    Entry(errors.SignerMayNotConsent, 422, "signer-may-not-consent", "The signer may not consent on that day."),
+    Entry(errors.ConsentTypeExists, 409, "consent-type-exists", "There is a type of consent with this code already."),
+    Entry(errors.FixedConsentType, 409, "consent-type-fixed", "Check-in needs this type of consent."),
+    Entry(errors.WordingSuperseded, 409, "wording-superseded", "A later wording is published already."),
     Entry(errors.IdentifierExists, 409, "identifier-exists", "The patient has another identifier of this type."),
     Entry(errors.AlreadyEnded, 409, "invalid-transition", "This has ended already."),
     Entry(errors.BreakGlassRequired, 403, "break-glass-required", "This takes a break-glass grant."),
@@ -28,4 +34,6 @@ PROBLEMS = Catalogue(
 CONSTRAINTS = {
     "identifiers_value_key": errors.NationalIdTaken,
     "identifiers_single_key": errors.IdentifierExists,
+    "consent_types_code_key": errors.ConsentTypeExists,
+    "sub_files_clinic_key": errors.SubFileExists,
 }

@@ -1,9 +1,9 @@
 """The tables of patient files, and what is kept of scheduling's."""
 
 from patient_files.models.base import Base
-from patient_files.models.consents import Consent, ConsentStanding
+from patient_files.models.consents import Consent, ConsentStanding, ConsentType, ConsentWording
 from patient_files.models.duplicates import DuplicatePair
-from patient_files.models.files import MainFile, SubFile
+from patient_files.models.files import MainFile, PendingSubFile, SubFile
 from patient_files.models.patients import (
     Alert,
     Guardian,
@@ -28,6 +28,8 @@ __all__ = [
     "ClinicProjection",
     "Consent",
     "ConsentStanding",
+    "ConsentType",
+    "ConsentWording",
     "DuplicatePair",
     "Guardian",
     "GuardianRight",
@@ -38,6 +40,7 @@ __all__ = [
     "PatientIdentifier",
     "PatientPhone",
     "PatientTerm",
+    "PendingSubFile",
     "ProviderProjection",
     "SubFile",
 ]

@@ -35,4 +35,24 @@ class SubFile(TenantRow, Base):
     clinic_code: Mapped[str]
     assigned_provider_id: Mapped[UUID]
     status: Mapped[str] = mapped_column(default=ACTIVE)
+    # why it was closed or reopened by hand the last time
+    status_reason: Mapped[str | None]
     opened_at: Mapped[datetime] = mapped_column(Instant)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    closed_by: Mapped[str | None]
+
+
+class PendingSubFile(TenantRow, Base):
+    """A booking of a patient who has no main file yet. Its sub-file opens with the main file.
+
+    The id is the appointment's.
+    """
+
+    __tablename__ = "pending_sub_files"
+
+    appointment_number: Mapped[str]
+    patient_id: Mapped[UUID]
+    clinic_id: Mapped[UUID]
+    clinic_code: Mapped[str]
+    provider_id: Mapped[UUID]
+    kept_at: Mapped[datetime] = mapped_column(Instant)

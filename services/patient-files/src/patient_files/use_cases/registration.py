@@ -11,6 +11,7 @@ from patient_files.duplicates.people import person_of
 from patient_files.duplicates.queries import Candidate
 from patient_files.duplicates.rules.grades import POSSIBLE
 from patient_files.errors import NationalIdTaken, ProbableDuplicate, UnknownPatient
+from patient_files.files import operations as files
 from patient_files.models import Patient
 from patient_files.patients import operations as patients
 from patient_files.patients import record
@@ -23,7 +24,8 @@ def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: d
 
     Raises NationalIdTaken where another patient has one of the identifiers, and ProbableDuplicate where another is
     certainly the same person, unless an override says why not. Then these are pairs that are not duplicates. Who is
-    probably the same person makes an open pair, for somebody to look at. The file number's year is the one that `now`
+    probably the same person makes an open pair, for somebody to look at. The sub-files of bookings that came before the
+    patient are opened. The file number's year is the one that `now`
     has in `zone`, an IANA name; otherwise it raises what `draft_patient` and `store_patient` raise.
     """
     draft = patients.draft_patient(db, command, zone=zone, now=now)
@@ -38,6 +40,7 @@ def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: d
         raise ProbableDuplicate(certain)
     patient = patients.store_patient(db, draft, zone=zone, now=now)
     noticed = [each for each in found if each.verdict.grade != POSSIBLE]
+    files.complete_pending(db, patient.file, now=now)
     duplicates.keep_candidates(db, patient.id, noticed, dismissed_for=command.duplicate_override, now=now)
     return patient
 

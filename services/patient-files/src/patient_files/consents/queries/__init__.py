@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.keyset import keyset
 from patient_files.consents.commands import FindConsents
-from patient_files.consents.rules import EXPIRED, REVOKED, TREATMENT, VALID
+from patient_files.consents.rules import EXPIRED, REVOKED, VALID
 from patient_files.models import Consent, ConsentStanding
 
 # Read by the relay role, which sees where a standing is due to change, but not what it is.
@@ -21,16 +21,19 @@ _DUE_STANDINGS = text("""
 
 
 class DueStanding(NamedTuple):
-    """A patient whose standing is due to change, of any tenant."""
+    """A standing that is due to change, of any tenant."""
 
     id: UUID
     tenant_id: str
     due_at: datetime
 
 
-def locked_standing(db: Session, patient_id: UUID) -> ConsentStanding | None:
-    """What was announced last of a patient, its row locked until the transaction ends."""
-    return db.get(ConsentStanding, patient_id, with_for_update=True)
+def locked_standing(db: Session, patient_id: UUID, consent_type: str) -> ConsentStanding | None:
+    """What was announced last of a patient and a type, its row locked until the transaction ends."""
+    query = select(ConsentStanding).where(
+        ConsentStanding.patient_id == patient_id, ConsentStanding.consent_type == consent_type
+    )
+    return db.scalar(query.with_for_update().execution_options(populate_existing=True))
 
 
 def list_consents(
@@ -46,22 +49,24 @@ def list_consents(
     return db.scalars(query).all()
 
 
-def valid_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Sequence[Consent]:
-    """A patient's consents to treatment that are valid at `now`."""
-    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == TREATMENT)
-    return db.scalars(select(Consent).where(*of_patient, *_in_state(VALID, now))).all()
+def valid_consents(db: Session, patient_id: UUID, consent_type: str | None, now: datetime) -> Sequence[Consent]:
+    """A patient's consents that count at `now`, of one type or of all."""
+    query = select(Consent).where(Consent.patient_id == patient_id, *_in_state(VALID, now))
+    if consent_type is not None:
+        query = query.where(Consent.consent_type == consent_type)
+    return db.scalars(query).all()
 
 
-def ended_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Sequence[Consent]:
-    """A patient's consents to treatment that have expired or were revoked, in the order in which they ended."""
-    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == TREATMENT)
+def ended_consents(db: Session, patient_id: UUID, consent_type: str, now: datetime) -> Sequence[Consent]:
+    """A patient's consents of a type that have expired or were revoked, in the order in which they ended."""
+    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == consent_type)
     ended = or_(Consent.revoked_at.is_not(None), Consent.ends_at <= now)
     query = select(Consent).where(*of_patient, ended)
     return db.scalars(query.order_by(func.coalesce(Consent.revoked_at, Consent.ends_at), Consent.id)).all()
 
 
 def due_standings(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueStanding]:
-    """Patients whose standing is due to change, of all tenants, longest due first."""
+    """Standings that are due to change, of all tenants, longest due first."""
     rows = conn.execute(_DUE_STANDINGS, {"now": now, "passed": passed, "limit": limit})
     return [DueStanding(row.id, row.tenant_id, row.due_at) for row in rows]
 
