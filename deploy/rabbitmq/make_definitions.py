@@ -67,13 +67,16 @@ def main() -> None:
 def definitions(bus: Topology, subscribers: Iterable[Subscriber]) -> dict[str, Any]:
     """What RabbitMQ loads: users, permissions, the exchange, the queues and their bindings.
 
-    Raises ValueError for a subscriber whose name would make queues or exchanges of ours its own.
+    Raises ValueError for a subscriber whose name would make queues or exchanges of ours its own, and for one of events
+    that are withheld from all but some services.
     """
     subscribers = tuple(subscribers)
     services = _services(bus)
     for subscriber in subscribers:
         if "." in subscriber.name or subscriber.name in {"jalsa", "amq", ADMINISTRATOR, DECLARER, *services}:
             raise ValueError(f"a subscriber may not be called {subscriber.name}")
+        if refused := bus.withheld.keys() & set(subscriber.aggregates):
+            raise ValueError(f"{subscriber.name} may not receive {', '.join(sorted(refused))}")
     return {
         "users": [
             {"name": ADMINISTRATOR, "password_hash": "", "tags": "administrator"},

@@ -15,7 +15,7 @@ from jalsa.dev.servers import Servers
 from patient_files.app import SERVICE
 from patient_files.consents import operations as consents
 from patient_files.files import operations as files
-from patient_files.patients import operations as patients
+from patient_files.patients.operations import registration
 
 Json = dict[str, Any]
 #: Registers a patient through a client and returns the answer; fields replace those of the complete registration.
@@ -44,7 +44,7 @@ def body() -> Json:
         "last_name_en": "Nasser",
         "first_name_ar": "سارة",
         "last_name_ar": "ناصر",
-        "national_id": "1098765432",
+        "national_id": "1065432195",
         "date_of_birth": "2015-04-30",
         "sex": "F",
         "phone": "+966500000001",
@@ -68,7 +68,7 @@ def register(body: Json) -> Register:
 def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
     def give(*ids: object) -> None:
         following = iter(ids)
-        for module in (patients, files, consents):
+        for module in (registration, files, consents):
             monkeypatch.setattr(module, "new_id", lambda: UUID(str(next(following))))
 
     return give

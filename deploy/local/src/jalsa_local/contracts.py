@@ -69,6 +69,7 @@ def _wanted(services: dict[str, Service]) -> dict[Path, str]:
     bus = topology.of(
         {name: service.streams for name, service in services.items()},
         {name: service.former_streams for name, service in services.items()},
+        {f"{name}.{aggregate}": to for name, service in services.items() for aggregate, to in service.withheld.items()},
     )
     files = {Path("shared/contracts/topology.json"): bus.as_json()}
     for service in services.values():

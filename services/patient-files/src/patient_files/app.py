@@ -6,9 +6,10 @@ from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
-from patient_files.http import consents, files, patients
+from patient_files.http import alerts, consents, files, guardians, identifiers, patients
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
+from patient_files.patients.rules.records import IDENTITY
 from patient_files.policy import POLICY
 
 SERVICE = Service(
@@ -18,13 +19,21 @@ SERVICE = Service(
     policy=POLICY,
     texts=("patient_files",),
     reference=REFERENCE,
-    routes=(patients.routes, files.routes, consents.routes),
+    routes=(
+        patients.routes,
+        identifiers.routes,
+        guardians.routes,
+        alerts.routes,
+        files.routes,
+        consents.routes,
+    ),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(CONSENT,),
+    machines=(CONSENT, IDENTITY),
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),
+    withheld={"identity": frozenset({"billing"})},
 )

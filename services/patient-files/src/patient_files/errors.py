@@ -1,6 +1,6 @@
 """What the rules of patient files refuse."""
 
-from jalsa.service.errors import Conflict, DomainError
+from jalsa.service.errors import Conflict, DomainError, Forbidden, InvalidTransition
 
 
 class UnknownPatient(DomainError):
@@ -9,3 +9,15 @@ class UnknownPatient(DomainError):
 
 class NationalIdTaken(Conflict):
     """Another patient has this national id."""
+
+
+class IdentifierExists(Conflict):
+    """The patient has another identifier of a type of which a person has one."""
+
+
+class AlreadyEnded(InvalidTransition):
+    """What is to be changed or ended has ended."""
+
+
+class BreakGlassRequired(Forbidden):
+    """The record is restricted, and the caller neither treats the patient nor holds a grant."""

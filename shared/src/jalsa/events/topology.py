@@ -38,12 +38,14 @@ class Topology:
     """The binding keys of each consuming service's queue.
 
     `former` are the keys that an earlier version bound, and that are unbound wherever the topology is declared.
+    `withheld` maps an aggregate (`patient-files.identity`) to the services whose queues alone may be bound to it.
     `declares` is False for a process that may declare nothing: another one (`jalsa.events.declarer`) does it for all.
     """
 
     bindings: Mapping[str, tuple[str, ...]]
     declares: bool = True
     former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    withheld: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def routes(self, key: str) -> bool:
         """Whether any of our own queues is bound to a routing key."""
@@ -59,7 +61,7 @@ class Topology:
 
     def as_json(self) -> str:
         """The committed form."""
-        written = {"exchange": EXCHANGE, "queues": self.bindings, "former": self.former}
+        written = {"exchange": EXCHANGE, "queues": self.bindings, "former": self.former, "withheld": self.withheld}
         return json.dumps(written, indent=2, sort_keys=True) + "\n"
 
 
@@ -67,21 +69,31 @@ class Topology:
 def load(path: Path = FOLDER / "topology.json") -> Topology:
     """The committed topology."""
     written = json.loads(path.read_text())
-    bindings, former = (
-        {service: tuple(keys) for service, keys in written[name].items()} for name in ("queues", "former")
+    bindings, former, withheld = (
+        {key: tuple(values) for key, values in written[name].items()} for name in ("queues", "former", "withheld")
     )
-    return Topology(bindings, former=former)
+    return Topology(bindings, former=former, withheld=withheld)
 
 
-def of(streams: Mapping[str, Collection[Stream]], former: Mapping[str, Collection[Stream]] | None = None) -> Topology:
+def of(
+    streams: Mapping[str, Collection[Stream]],
+    former: Mapping[str, Collection[Stream]] | None = None,
+    withheld: Mapping[str, Collection[str]] | None = None,
+) -> Topology:
     """The topology that the services' declarations ask for: what they follow, and what they followed before.
 
-    Raises ValueError where a service follows what it declares as former.
+    `withheld` maps an aggregate (`patient-files.identity`) to the services that may follow it. Raises ValueError where
+    a service follows what is withheld from it, or what it declares as former.
     """
+    kept_back = {aggregate: tuple(sorted(services)) for aggregate, services in (withheld or {}).items()}
+    for service, followed in streams.items():
+        for stream in followed:
+            if service not in kept_back.get(f"{stream.service}.{stream.aggregate}", (service,)):
+                raise ValueError(f"{service} follows what is withheld from it: {stream.service}.{stream.aggregate}")
     bindings, unbound = _keys(streams), _keys(former or {})
     if both := [service for service, keys in unbound.items() if set(keys) & set(bindings.get(service, ()))]:
         raise ValueError(f"a stream that is followed is declared as former: {both}")
-    return Topology(bindings, former=unbound)
+    return Topology(bindings, former=unbound, withheld=kept_back)
 
 
 def queue_name(service: str) -> str:

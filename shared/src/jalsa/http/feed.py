@@ -16,7 +16,7 @@ from jalsa.http.paging import PageArgs, PageOf, decode_cursor, decode_id_cursor,
 from jalsa.http.routes import Routes
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import NotFound
-from jalsa.service.policy import PUBLIC, SUBSCRIBER, Principal
+from jalsa.service.policy import PUBLIC, SUBSCRIBER, SYSTEM, Principal
 from jalsa.service.problems import Problem
 
 if TYPE_CHECKING:
@@ -242,8 +242,10 @@ def read_subjects(asked: FindSubjects) -> dict[str, Any]:
 
 
 def withheld(service: "Service", principal: Principal) -> list[str]:
-    """The restricted aggregates whose events the caller may not read."""
-    return [one for one in service.restricted if not _may_read(service, principal, one)]
+    """The aggregates whose events the caller may not read."""
+    ours = principal.subject if SYSTEM in principal.roles else None
+    kept_back = [aggregate for aggregate, readers in service.withheld.items() if ours not in readers]
+    return kept_back + [one for one in service.restricted if not _may_read(service, principal, one)]
 
 
 def _granted(service: "Service", principal: Principal) -> list[str] | None:

@@ -26,7 +26,8 @@ class Service:
     refuses, and `constraints` maps a database constraint to the refusal that it stands for.
     `former_streams` are those that an earlier version followed: their bindings are taken from the queue.
     `reference` describes the HTTP surface, for its OpenAPI document. `restricted` names the aggregates whose events
-    only holders of `events.read.<aggregate>` find in the feed.
+    only holders of `events.read.<aggregate>` find in the feed. `withheld` names those whose events none but these
+    services of ours receive: no person and no other service finds them in the feed or on the bus.
     """
 
     name: str
@@ -44,4 +45,5 @@ class Service:
     problems: Catalogue = Catalogue()  # noqa: RUF009 (it never changes)
     constraints: Mapping[str, Callable[[], DomainError]] = field(default_factory=dict)
     restricted: frozenset[str] = frozenset()
+    withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reference: Reference = Reference()  # noqa: RUF009 (it never changes)

@@ -6,7 +6,13 @@ from patient_files import errors
 PROBLEMS = Catalogue(
     Entry(errors.UnknownPatient, 422, "unknown-patient", "There is no such patient."),
     Entry(errors.NationalIdTaken, 409, "national-id-taken", "Another patient has this national id."),
+    Entry(errors.IdentifierExists, 409, "identifier-exists", "The patient has another identifier of this type."),
+    Entry(errors.AlreadyEnded, 409, "invalid-transition", "This has ended already."),
+    Entry(errors.BreakGlassRequired, 403, "break-glass-required", "This record needs emergency access."),
 )
 
 #: The refusal that a constraint of the database stands for.
-CONSTRAINTS = {"patients_national_id_key": errors.NationalIdTaken}
+CONSTRAINTS = {
+    "identifiers_value_key": errors.NationalIdTaken,
+    "identifiers_single_key": errors.IdentifierExists,
+}

@@ -3,17 +3,22 @@
 from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding
 from patient_files.models.files import MainFile, SubFile
-from patient_files.models.patients import Patient
+from patient_files.models.patients import Alert, Guardian, GuardianRight, Patient, PatientIdentifier, PatientPhone
 from patient_files.models.projections import AppointmentProjection, ClinicProjection, ProviderProjection
 
 __all__ = [
+    "Alert",
     "AppointmentProjection",
     "Base",
     "ClinicProjection",
     "Consent",
     "ConsentStanding",
+    "Guardian",
+    "GuardianRight",
     "MainFile",
     "Patient",
+    "PatientIdentifier",
+    "PatientPhone",
     "ProviderProjection",
     "SubFile",
 ]
