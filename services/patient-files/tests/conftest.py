@@ -15,7 +15,7 @@ from jalsa.dev.servers import Servers
 from patient_files.app import SERVICE
 from patient_files.consents import operations as consents
 from patient_files.files import operations as files
-from patient_files.patients.operations import registration
+from patient_files.patients.operations import guardians, registration
 
 Json = dict[str, Any]
 #: Registers a patient through a client and returns the answer; fields replace those of the complete registration.
@@ -68,7 +68,7 @@ def register(body: Json) -> Register:
 def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
     def give(*ids: object) -> None:
         following = iter(ids)
-        for module in (registration, files, consents):
+        for module in (registration, guardians, files, consents):
             monkeypatch.setattr(module, "new_id", lambda: UUID(str(next(following))))
 
     return give

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from jalsa.db.transactions import context_of
 from jalsa.service.commands import UNSET
 from jalsa.service.errors import InvalidField, NotFound
+from jalsa.service.ids import new_id
 from patient_files.errors import AlreadyEnded
 from patient_files.models import Guardian, GuardianRight, Patient
 from patient_files.patients import events, queries, record
@@ -38,6 +39,7 @@ def append(db: Session, patient: Patient, command: AddGuardian, *, now: datetime
         for each in others:
             each.is_primary = False
     added = Guardian(
+        id=new_id(),
         relation=command.relation,
         name_en=command.name_en,
         name_ar=command.name_ar,
