@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from jalsa.events.contracts import Data
+from jalsa.events.data import Data
 
 
 class EventData(Data):
@@ -30,4 +30,5 @@ class EventData(Data):
         "assigned_provider_id": "The provider to whom the sub-file is assigned.",
         "opened_at": "When the sub-file was opened.",
         "changed_at": "When the standing changed.",
+        "ended": "How the last consents ended, the latest last; absent where there is none to tell of",
     }
