@@ -24,8 +24,8 @@ OPENAPI, OPENAPI_RELEASED = Path("docs/openapi"), Path("docs/openapi/released")
 #: What a decision allows to be broken all the same, until the next release.
 AMENDED = Path("docs/openapi/amended.txt")
 _NOTHING_AMENDED = """\
-# What is broken of the promise of the last release on purpose, a pattern of sentences a line, as `jalsa contracts check`
-# tells them. Each has an entry in CHANGELOG.md and a decision in docs/adr/. A release empties this list.
+# What is broken of the promise of the last release on purpose: a pattern a line, of what `jalsa contracts check` tells.
+# Each has an entry in CHANGELOG.md and a decision in docs/adr/. A release empties this list.
 """
 
 

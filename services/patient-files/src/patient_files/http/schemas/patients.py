@@ -40,6 +40,7 @@ from patient_files.patients.rules.records import LANGUAGES, SEXES
 F = TypeVar("F", bound=fields.Field[Any])
 
 _sex = validate.OneOf(SEXES)
+_SEX = {"description": "M: male, F: female, U: unknown"}
 _language = validate.OneOf(LANGUAGES)
 _status = validate.OneOf(IDENTITY_STATUSES)
 
@@ -144,7 +145,7 @@ class PatientBody(_Identified):
 
     national_id = NationalId(allow_none=True, load_default=None, metadata={"description": "Unique within the tenant"})
     identifiers = _identifiers()
-    sex = fields.String(required=True, validate=_sex, metadata={"description": "M: male, F: female, U: unknown"})
+    sex = fields.String(required=True, validate=_sex, metadata=_SEX)
     phone = PhoneNumber(allow_none=True, load_default=None, metadata={"description": "Answered as E.164"})
     phones = _phones()
     email = Email(allow_none=True, load_default=None)
@@ -176,7 +177,7 @@ class PatientPatch(_Identified):
     email = Email(allow_none=True)
     preferred_language = fields.String(validate=_language)
     active = fields.Boolean()
-    sex = fields.String(validate=_sex)
+    sex = fields.String(validate=_sex, metadata=_SEX)
     national_id = NationalId(allow_none=True)
     deceased_on = Day(allow_none=True)
     restricted = fields.Boolean()
@@ -196,7 +197,7 @@ class PatientPatch(_Identified):
 class IdentifyBody(_Identified):
     """Who somebody is who was registered as a newborn or as unknown."""
 
-    sex = fields.String(validate=_sex)
+    sex = fields.String(validate=_sex, metadata=_SEX)
     national_id = NationalId(allow_none=True, load_default=None)
     identifiers = _identifiers()
     reason = Name(max=500, required=True)
@@ -243,9 +244,7 @@ class PatientAnswer(Answer):
     nationality = _private(fields.String(allow_none=True))
     date_of_birth = _private(fields.Date(allow_none=True))
     birth = _private(fields.Nested(BirthAnswer(), allow_none=True))
-    sex = _private(
-        fields.String(allow_none=True, validate=_sex, metadata={"description": "M: male, F: female, U: unknown"})
-    )
+    sex = _private(fields.String(allow_none=True, validate=_sex, metadata=_SEX))
     phone = _telephone(fields.String(allow_none=True, metadata={"description": "E.164"}))
     phone_type = _telephone(fields.String(allow_none=True))
     phones = _telephone(fields.List(fields.Nested(PhoneAnswer()), allow_none=True))

@@ -126,7 +126,7 @@ def locked_guardian(db: Session, guardian_id: UUID) -> tuple[Guardian, Patient]:
 
 
 def _fill_in(db: Session, guardian: Guardian, patient_id: UUID, guardian_patient_id: UUID) -> None:
-    """Take over from the guardian's own record what was not given."""
+    """Take over from the guardian's own record what was not given; of a restricted record, the name alone."""
     if guardian_patient_id == patient_id:
         raise InvalidField("patient_id", "Must be another patient.")
     own = queries.find_patient(db, guardian_patient_id)
@@ -135,6 +135,8 @@ def _fill_in(db: Session, guardian: Guardian, patient_id: UUID, guardian_patient
     if not (guardian.name_en or guardian.name_ar):
         shown = record.display_names(own)
         guardian.name_en, guardian.name_ar = shown.en, shown.ar
+    if own.restricted:
+        return
     if guardian.phone is None and (phone := record.first_phone(own)) is not None:
         guardian.phone, guardian.phone_type = phone.number, phone.number_type
     guardian.email = guardian.email or own.email
