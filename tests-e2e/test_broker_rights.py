@@ -76,6 +76,13 @@ def refused(url: str, attempt: Callable[[Any], object], code: int = 403) -> bool
     return False
 
 
+def test_nobody_outside_subscribes_to_what_is_withheld() -> None:
+    withheld = sorted(topology.load().withheld)
+    assert withheld == ["patient-files.identity"]
+    with pytest.raises(ValueError, match=r"lab may not receive patient-files\.identity"):
+        DEPLOYED["definitions"](topology.load(), [replace(LAB, aggregates=("scheduling.session", *withheld))])
+
+
 def test_a_service_publishes_its_own_events_and_says_who_it_is(bus: Vhost) -> None:
     url = url_of(bus, "scheduling")
     message = Message(str(new_id()), BOOKED, b"{}")

@@ -132,7 +132,7 @@ def test_what_the_version_before_writes_while_it_still_runs_is_taken_over(urls: 
             conn.execute(SETTINGS, {"tenant": "agdar"})
             conn.execute(text("UPDATE patients SET phone = :phone WHERE id = :id"), {"phone": phone, "id": patient_id})
         assert rows(engine, "agdar", "SELECT number FROM phones") == left
-    with pytest.raises(IntegrityError, match="identifiers_value_key|patients_national_id_key"), engine.begin() as conn:
+    with pytest.raises(IntegrityError, match=r"identifiers_value_key|patients_national_id_key"), engine.begin() as conn:
         register(conn, "agdar", 3, "106-5432195")
 
 
