@@ -29,10 +29,8 @@ ALTER TABLE patients
   ADD deceased_on date,
   ADD tell text NOT NULL DEFAULT 'PATIENT' CHECK (tell IN ('PATIENT', 'CONTACTS')),
   ADD restricted boolean NOT NULL DEFAULT false,
-  ADD merged_into uuid,
   ADD change_reason text,
-  ADD FOREIGN KEY (tenant_id, mother_patient_id) REFERENCES patients (tenant_id, id),
-  ADD FOREIGN KEY (tenant_id, merged_into) REFERENCES patients (tenant_id, id);
+  ADD FOREIGN KEY (tenant_id, mother_patient_id) REFERENCES patients (tenant_id, id);
 UPDATE patients SET birth_calendar = 'GREGORIAN', birth_precision = 'DAY', birth_value = date_of_birth::text,
   born_from = date_of_birth, born_to = date_of_birth;
 ALTER TABLE patients

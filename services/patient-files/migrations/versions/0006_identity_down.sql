@@ -16,7 +16,7 @@ ALTER TABLE patients
   DROP father_name_en, DROP grandfather_name_en, DROP father_name_ar, DROP grandfather_name_ar,
   DROP identity_status CASCADE, DROP mother_patient_id, DROP mother_name_en, DROP mother_name_ar, DROP birth_order,
   DROP nationality, DROP birth_calendar, DROP birth_precision, DROP birth_value, DROP born_from, DROP born_to,
-  DROP deceased_on, DROP tell, DROP restricted, DROP merged_into, DROP change_reason,
+  DROP deceased_on, DROP tell, DROP restricted, DROP change_reason,
   ALTER first_name_en SET NOT NULL,
   ALTER last_name_en SET NOT NULL,
   ALTER date_of_birth SET NOT NULL,

@@ -20,4 +20,4 @@ class AlreadyEnded(InvalidTransition):
 
 
 class BreakGlassRequired(Forbidden):
-    """The record is restricted, and the caller neither treats the patient nor holds a grant."""
+    """The caller may read this under a break-glass grant only."""

@@ -105,7 +105,7 @@ def correct_identifier(command: CorrectIdentifier, identifier_id: UUID) -> Respo
 def withdraw_identifier(command: Withdraw, identifier_id: UUID) -> Response:
     """End an identifier that was never the patient's. It stays as history, and its number is free."""
     identifier, patient = _locked(identifier_id)
-    operations.withdraw_identifier(current_db(), identifier, patient, command, now=clock.now())
+    operations.withdraw_identifier(current_db(), identifier, patient, command, today=records.today(), now=clock.now())
     return json_with_etag(_IDENTIFIER.dump(identifier))
 
 

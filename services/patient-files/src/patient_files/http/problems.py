@@ -8,7 +8,7 @@ PROBLEMS = Catalogue(
     Entry(errors.NationalIdTaken, 409, "national-id-taken", "Another patient has this national id."),
     Entry(errors.IdentifierExists, 409, "identifier-exists", "The patient has another identifier of this type."),
     Entry(errors.AlreadyEnded, 409, "invalid-transition", "This has ended already."),
-    Entry(errors.BreakGlassRequired, 403, "break-glass-required", "This record needs emergency access."),
+    Entry(errors.BreakGlassRequired, 403, "break-glass-required", "This takes a break-glass grant."),
 )
 
 #: The refusal that a constraint of the database stands for.

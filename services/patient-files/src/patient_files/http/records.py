@@ -20,7 +20,7 @@ from patient_files.patients.rules import names
 _PATIENT = PatientAnswer()
 _STORED = (
     *("id", "file", *names.FIELDS, "identity_status", "birth_order", "nationality", "sex", "phones", "email"),
-    *("preferred_language", "deceased_on", "active", "restricted", "merged_into", "created_at"),
+    *("preferred_language", "deceased_on", "active", "restricted", "created_at"),
 )
 
 

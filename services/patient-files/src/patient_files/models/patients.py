@@ -50,7 +50,6 @@ class Patient(TenantRow, Base):
     tell: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
     restricted: Mapped[bool] = mapped_column(default=False)
-    merged_into: Mapped[UUID | None]
     change_reason: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Instant)
 

@@ -256,7 +256,6 @@ class PatientAnswer(Answer):
     active = fields.Boolean()
     alert = fields.Boolean()
     restricted = fields.Boolean()
-    merged_into = fields.UUID(allow_none=True)
     created_at = Instant()
 
 

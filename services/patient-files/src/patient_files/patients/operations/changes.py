@@ -9,8 +9,7 @@ from patient_files import domain
 from patient_files.models import Patient
 from patient_files.patients import events, record
 from patient_files.patients.commands import IdentifyPatient, UpdatePatient
-from patient_files.patients.operations import contacts, identifiers
-from patient_files.patients.operations.checks import check_record
+from patient_files.patients.operations import contacts, identifiers, storing
 from patient_files.patients.rules import names, records
 
 _PLAIN = (*names.FIELDS, "email", "preferred_language", "active", "sex", "nationality", "deceased_on", "restricted")
@@ -37,9 +36,8 @@ def update_patient(db: Session, patient: Patient, command: UpdatePatient, *, zon
         patient.change_reason = command.reason
     if command.national_id is not UNSET:
         identifiers.replace_national_id(db, patient, command.national_id, command.reason or "", now=now)
-    check_record(patient, today)
-    patient.tell = record.whom_to_tell(patient, today)
-    db.flush()
+    storing.check_record(patient, today)
+    storing.store(db, patient, today)
     events.patient_updated(db, patient, told, now)
     events.identity_changed(db, patient, identity, now)
     return patient
@@ -58,9 +56,8 @@ def identify_patient(db: Session, patient: Patient, command: IdentifyPatient, *,
     if command.birth is not UNSET:
         record.set_birth(patient, command.birth)
     identifiers.append(db, patient, command.identifiers, now=now)
-    check_record(patient, today)
-    patient.tell = record.whom_to_tell(patient, today)
-    db.flush()
+    storing.check_record(patient, today)
+    storing.store(db, patient, today)
     events.patient_updated(db, patient, told, now)
     events.identity_changed(db, patient, identity, now)
     return patient

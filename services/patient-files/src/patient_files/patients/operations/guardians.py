@@ -13,6 +13,7 @@ from patient_files.errors import AlreadyEnded
 from patient_files.models import Guardian, GuardianRight, Patient
 from patient_files.patients import events, queries, record
 from patient_files.patients.commands import AddGuardian, EndGuardian, GiveRight, UpdateGuardian
+from patient_files.patients.operations import storing
 from patient_files.patients.operations.locks import locked_patient
 from patient_files.patients.rules.phones import Phone
 
@@ -172,6 +173,5 @@ def _check_current(guardian: Guardian) -> None:
 
 
 def _store(db: Session, patient: Patient, told: events.PatientTold, today: date, now: datetime) -> None:
-    patient.tell = record.whom_to_tell(patient, today)
-    db.flush()
+    storing.store(db, patient, today)
     events.patient_updated(db, patient, told, now)

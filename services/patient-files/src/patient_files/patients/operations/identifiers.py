@@ -12,7 +12,7 @@ from patient_files.errors import AlreadyEnded
 from patient_files.models import Patient, PatientIdentifier
 from patient_files.patients import events, queries, record
 from patient_files.patients.commands import CorrectIdentifier, Withdraw
-from patient_files.patients.operations.checks import check_record
+from patient_files.patients.operations import storing
 from patient_files.patients.operations.locks import locked_patient
 from patient_files.patients.rules import identifiers as rules
 from patient_files.patients.rules.identifiers import Identifier
@@ -57,12 +57,12 @@ def correct_identifier(
 
 
 def withdraw_identifier(
-    db: Session, identifier: PatientIdentifier, patient: Patient, command: Withdraw, *, now: datetime
+    db: Session, identifier: PatientIdentifier, patient: Patient, command: Withdraw, *, today: date, now: datetime
 ) -> PatientIdentifier:
     """End an identifier from `locked_identifier`. Raises 409 `invalid-transition` where it has ended."""
     before = events.identity_of(patient)
     end(db, identifier, command.reason, now=now)
-    events.identity_changed(db, patient, before, now)
+    _store(db, patient, before, today, now)
     return identifier
 
 
@@ -120,6 +120,6 @@ def end(db: Session, identifier: PatientIdentifier, reason: str, *, now: datetim
 
 
 def _store(db: Session, patient: Patient, before: events.Identity, today: date, now: datetime) -> None:
-    check_record(patient, today)
-    db.flush()
+    storing.check_record(patient, today)
+    storing.store(db, patient, today)
     events.identity_changed(db, patient, before, now)

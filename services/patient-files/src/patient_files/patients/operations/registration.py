@@ -11,7 +11,7 @@ from patient_files import domain
 from patient_files.models import MainFile, Patient
 from patient_files.patients import events, queries, record
 from patient_files.patients.commands import AddGuardian, GivenMother, RegisterPatient
-from patient_files.patients.operations import checks, contacts, guardians, identifiers
+from patient_files.patients.operations import contacts, guardians, identifiers, storing
 from patient_files.patients.rules import names, records
 from patient_files.patients.rules.guardians import MOTHER
 from patient_files.patients.rules.names import NameParts
@@ -31,13 +31,12 @@ def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: d
     for guardian in command.guardians:
         guardians.append(db, patient, guardian, now=now)
     identifiers.append(db, patient, command.identifiers, now=now)
-    checks.check_record(patient, today)
+    storing.check_record(patient, today)
     # Whoever else this may be is looked for here, where all is known of the person and nothing is stored.
-    patient.tell = record.whom_to_tell(patient, today)
     number = records.file_number(today.year, gapless_number(db, f"FILE-{today.year}"))
     patient.file = MainFile(id=new_id(), file_number=number, opened_at=now)
     db.add(patient)
-    db.flush()
+    storing.store(db, patient, today)
     events.patient_registered(db, patient, now)
     events.identity_changed(db, patient, events.NO_IDENTITY, now)
     return patient

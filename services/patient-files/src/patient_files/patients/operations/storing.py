@@ -1,11 +1,22 @@
-"""What must hold of a patient's record as a whole, whichever way it came about."""
+"""What must hold of a patient's record as a whole, whichever way it came about, and what follows from it."""
 
 from datetime import date
+
+from sqlalchemy.orm import Session
 
 from jalsa.service.errors import InvalidField
 from patient_files.models import Patient
 from patient_files.patients import record
 from patient_files.patients.rules import births, identifiers, names, records
+
+
+def store(db: Session, patient: Patient, today: date) -> None:
+    """Store a checked record. Whom to tell follows from it, and whatever else is made of a whole record belongs here.
+
+    `today` is a local day.
+    """
+    patient.tell = record.whom_to_tell(patient, today)
+    db.flush()
 
 
 def check_record(patient: Patient, today: date) -> None:
