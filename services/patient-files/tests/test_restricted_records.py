@@ -1,4 +1,4 @@
-"""A restricted record is read in full by few; the others see names, and the front desk telephones as well."""
+"""A restricted record is read in full by few. The others see names, and the front desk telephones as well."""
 
 from collections.abc import Callable
 from typing import Any

@@ -37,7 +37,7 @@ def differing(root: Path) -> list[Path]:
 def broken(root: Path) -> list[str]:
     """What is broken of the promise to subscribers and callers of the last release, a sentence each.
 
-    What a decision has amended is left out; a line of that list that amends nothing is told instead.
+    What a decision has amended is left out. A line of that list that amends nothing is told as well.
     """
     lines = (root / AMENDED).read_text("utf-8").splitlines()
     amended = [line for line in lines if line and not line.startswith("#")]
