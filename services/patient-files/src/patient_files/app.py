@@ -9,7 +9,7 @@ from patient_files.events.streams import STREAMS
 from patient_files.http import consents, files, patients
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
-from patient_files.policy import POLICY
+from patient_files.policy import POLICY, READS
 
 SERVICE = Service(
     name="patient-files",
@@ -27,4 +27,5 @@ SERVICE = Service(
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),
+    reads=READS,
 )

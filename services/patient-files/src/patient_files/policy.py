@@ -1,5 +1,7 @@
 """Which role may do what; what is not named here is refused."""
 
+from collections.abc import Mapping
+
 from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Readers
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
@@ -19,6 +21,14 @@ POLICY: Policy = {
     # to a subscriber only where the token grants it by name
     "events.read.patient": _MANAGER | {SUBSCRIBER, SYSTEM},
     "events.operate": _MANAGER,
+}
+
+#: The kinds of records of patients whose reading is in the access log.
+READS: Mapping[str, str] = {
+    "patient": "names, contacts, birth and identifiers",
+    "file": "the main file with its sub-files",
+    "sub-file": "a patient's file in a clinic",
+    "consent": "a consent",
 }
 
 #: Who reads why a consent was revoked.

@@ -5,7 +5,18 @@ from uuid import UUID
 
 from flask import Response, current_app
 
-from jalsa.http import PageOf, Routes, check_if_match, current_db, current_principal, json_with_etag, page, page_of
+from jalsa.http import (
+    PageOf,
+    Routes,
+    check_if_match,
+    current_db,
+    current_principal,
+    json_with_etag,
+    page,
+    page_of,
+    shows_list,
+    shows_record,
+)
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -32,7 +43,11 @@ def register_patient(command: RegisterPatient) -> Response:
 
 
 @routes.view(
-    "/patients", permission="patients.read", query=schemas.PatientArgs(), response=page_of(schemas.PatientAnswer)
+    "/patients",
+    permission="patients.read",
+    reads="patient",
+    query=schemas.PatientArgs(),
+    response=page_of(schemas.PatientAnswer),
 )
 def list_patients(query: PageOf[FindPatients]) -> dict[str, Any]:
     """The tenant's patients, in the order of their registration, or the one with a file number.
@@ -43,25 +58,30 @@ def list_patients(query: PageOf[FindPatients]) -> dict[str, Any]:
         authorise(POLICY, "patients.list", current_principal())
     after = decode_id_cursor(query.cursor)
     rows = queries.list_patients(current_db(), query.asked, after=after, limit=query.limit + 1)
+    shows_list([row.id for row in rows[: query.limit]])
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
 
 
-@routes.view("/patients/<uuid:patient_id>", permission="patients.read", response=_PATIENT)
+@routes.view("/patients/<uuid:patient_id>", permission="patients.read", reads="patient", response=_PATIENT)
 def get_patient(patient_id: UUID) -> Response:
     """One patient."""
-    return json_with_etag(_PATIENT.dump(_found(patient_id)))
+    patient = _found(patient_id)
+    shows_record(patient.id, patient.id)
+    return json_with_etag(_PATIENT.dump(patient))
 
 
 @routes.view(
     "/patients/<uuid:patient_id>",
     "PATCH",
     permission="patients.write",
+    reads="patient",
     body=schemas.PatientPatch(),
     response=_PATIENT,
 )
 def update_patient(command: UpdatePatient, patient_id: UUID) -> Response:
     """Change a patient's names, contacts or language, or end the patient's care here."""
     patient = _found(patient_id, lock=True)
+    shows_record(patient.id, patient.id)  # a change of nothing leaves no audit row, and shows the record
     check_if_match(_PATIENT.dump(patient))
     return json_with_etag(_PATIENT.dump(operations.update_patient(current_db(), patient, command, now=clock.now())))
 
