@@ -12,6 +12,7 @@ from jalsa.dev.issuer import Issuer
 from jalsa.dev.kit import Client, ServiceKit, example, service_kit
 from jalsa.dev.kit import set_clock as travel
 from jalsa.dev.servers import Servers
+from patient_files.access import operations as access
 from patient_files.app import SERVICE
 from patient_files.consents import operations as consents
 from patient_files.files import operations as files
@@ -68,7 +69,7 @@ def register(body: Json) -> Register:
 def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
     def give(*ids: object) -> None:
         following = iter(ids)
-        for module in (patients, files, consents):
+        for module in (patients, files, consents, access):
             monkeypatch.setattr(module, "new_id", lambda: UUID(str(next(following))))
 
     return give
@@ -98,6 +99,21 @@ def consent_to() -> Callable[..., Json]:
         return answer
 
     return consented
+
+
+def take_grant(client: Client, patient: Json, **fields: Any) -> Json:
+    """Takes a break-glass grant through a client and returns the answer; fields replace the usual ones."""
+    body = {
+        "patient_id": patient["id"],
+        "reason_code": "EMERGENCY",
+        "reason": "Brought in unconscious",
+        "scope": "RECORD",
+        **fields,
+    }
+    answer = client.post("/break-glass", body)
+    assert answer.status_code == 201, answer.json
+    grant: Json = answer.json
+    return grant
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from jalsa.service.declaration import Service
 from patient_files import handlers, jobs
+from patient_files.access.rules import GRANT
 from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
-from patient_files.http import consents, files, patients
+from patient_files.http import access, break_glass, consents, files, patients
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
 from patient_files.policy import POLICY, READS
@@ -18,12 +19,12 @@ SERVICE = Service(
     policy=POLICY,
     texts=("patient_files",),
     reference=REFERENCE,
-    routes=(patients.routes, files.routes, consents.routes),
+    routes=(patients.routes, files.routes, consents.routes, access.routes, break_glass.routes),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(CONSENT,),
+    machines=(CONSENT, GRANT),
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),

@@ -1,6 +1,8 @@
 """What the rules of patient files refuse."""
 
-from jalsa.service.errors import Conflict, DomainError
+from dataclasses import dataclass
+
+from jalsa.service.errors import Conflict, DomainError, Forbidden
 
 
 class UnknownPatient(DomainError):
@@ -9,3 +11,18 @@ class UnknownPatient(DomainError):
 
 class NationalIdTaken(Conflict):
     """Another patient has this national id."""
+
+
+class OwnGrant(Conflict):
+    """Nobody reviews an own break-glass grant."""
+
+
+@dataclass(eq=False)
+class TooManyGrants(Conflict):
+    """A person has as many break-glass grants as may hold at once."""
+
+    most: int
+
+
+class BreakGlassRequired(Forbidden):
+    """The caller may read this under a break-glass grant only."""

@@ -16,6 +16,15 @@ POLICY: Policy = {
     "files.read": _REGISTRARS | {"clinician"},
     "consents.read": _REGISTRARS | {"clinician", "biller"},
     "consents.write": _REGISTRARS,
+    # who has read what; of the own reading everybody is told
+    "access-log.read": frozenset({"records", "manager"}),
+    "access-log.own": _REGISTRARS | {"clinician", "biller"},
+    # an emergency: who may take a grant, who ends one, and who says whether it was justified
+    "break-glass.open": frozenset({"clinician", "manager"}),
+    "break-glass.read": frozenset({"clinician", "records", "manager"}),
+    "break-glass.close": frozenset({"clinician", "records", "manager"}),
+    "break-glass.review": frozenset({"records", "manager"}),
+    "settings.manage": _MANAGER,
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name
@@ -29,6 +38,8 @@ READS: Mapping[str, str] = {
     "file": "the main file with its sub-files",
     "sub-file": "a patient's file in a clinic",
     "consent": "a consent",
+    "access-log": "who has read what of a patient",
+    "break-glass": "a break-glass grant",
 }
 
 #: Who reads why a consent was revoked.

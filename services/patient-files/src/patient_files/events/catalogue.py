@@ -68,8 +68,50 @@ class ConsentStandingData(EventData):
     )
 
 
+class EmergencyAccessData(EventData):
+    grant_id = fields.UUID(required=True)
+    patient_id = fields.UUID(required=True, metadata={"description": "The patient whose record is read"})
+    opened_by = fields.String(required=True)
+    reason_code = fields.String(required=True)
+    scope = fields.String(required=True)
+    until = Instant(required=True)
+    outcome = fields.String(required=True, allow_none=True)
+
+
+class EmergencyAccessOpenedData(EmergencyAccessData):
+    """A person took a grant to read of a patient what is not for everybody.
+
+    Whoever reviews such grants is told of it, and never the person who took it. The reason in words stays here.
+    """
+
+
+class EmergencyAccessReviewDueData(EmergencyAccessData):
+    """A grant has not been reviewed within 72 hours of its beginning."""
+
+
+class EmergencyAccessReviewedData(EmergencyAccessData):
+    """Another person said whether a grant was justified."""
+
+
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData())
 PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData())
 SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData())
 CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData())
-PUBLISHES = (PATIENT_REGISTERED, PATIENT_UPDATED, SUB_FILE_OPENED, CONSENT_STANDING_CHANGED)
+EMERGENCY_ACCESS_OPENED = EventType(
+    "patient-files", "break-glass", "EmergencyAccessOpened", EmergencyAccessOpenedData()
+)
+EMERGENCY_ACCESS_REVIEW_DUE = EventType(
+    "patient-files", "break-glass", "EmergencyAccessReviewDue", EmergencyAccessReviewDueData()
+)
+EMERGENCY_ACCESS_REVIEWED = EventType(
+    "patient-files", "break-glass", "EmergencyAccessReviewed", EmergencyAccessReviewedData()
+)
+PUBLISHES = (
+    PATIENT_REGISTERED,
+    PATIENT_UPDATED,
+    SUB_FILE_OPENED,
+    CONSENT_STANDING_CHANGED,
+    EMERGENCY_ACCESS_OPENED,
+    EMERGENCY_ACCESS_REVIEW_DUE,
+    EMERGENCY_ACCESS_REVIEWED,
+)

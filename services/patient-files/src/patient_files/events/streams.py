@@ -57,12 +57,13 @@ class BookedProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentPlaced:
-    """What patient files read of AppointmentBooked and AppointmentRescheduled."""
+    """What patient files read of AppointmentBooked and AppointmentRescheduled; a move does not say who had booked."""
 
     appointment_id: UUID
     appointment_number: str
     status: str
     patient_id: UUID
+    booked_by: str | None = None
     session: BookedSession
     clinic: BookedClinic
     provider: BookedProvider
@@ -130,6 +131,7 @@ class PlacementFields(Fields):
     appointment_number = fields.String(required=True)
     status = fields.String(required=True)
     patient_id = fields.UUID(required=True)
+    booked_by = fields.String()
     session = fields.Nested(_BookedSession(), required=True)
     clinic = fields.Nested(_BookedClinic(), required=True)
     provider = fields.Nested(_BookedProvider(), required=True)

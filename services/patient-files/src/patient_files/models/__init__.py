@@ -1,19 +1,23 @@
 """The tables of patient files, and what is kept of scheduling's."""
 
+from patient_files.models.access import BreakGlass
 from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding
 from patient_files.models.files import MainFile, SubFile
 from patient_files.models.patients import Patient
 from patient_files.models.projections import AppointmentProjection, ClinicProjection, ProviderProjection
+from patient_files.models.settings import Settings
 
 __all__ = [
     "AppointmentProjection",
     "Base",
+    "BreakGlass",
     "ClinicProjection",
     "Consent",
     "ConsentStanding",
     "MainFile",
     "Patient",
     "ProviderProjection",
+    "Settings",
     "SubFile",
 ]

@@ -21,7 +21,7 @@ def save_provider(db: Session, saved: ProviderSaved) -> None:
 
 
 def save_appointment(db: Session, placed: AppointmentPlaced) -> None:
-    """Store or replace what is known of an appointment."""
+    """Store or replace what is known of an appointment; who booked it stays where it is moved."""
     values = {
         "appointment_number": placed.appointment_number,
         "patient_id": placed.patient_id,
@@ -29,6 +29,7 @@ def save_appointment(db: Session, placed: AppointmentPlaced) -> None:
         "provider_id": placed.provider.id,
         "starts_at": placed.session.starts_at,
         "status": placed.status,
+        **({} if placed.booked_by is None else {"booked_by": placed.booked_by}),
     }
     save(db, AppointmentProjection, placed.appointment_id, values)
 
