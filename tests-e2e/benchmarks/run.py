@@ -11,6 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import access
 import booking
 import bus
 import latency
@@ -21,7 +22,7 @@ import schedule
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
 
-FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "local")
+FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "access", "local")
 
 
 def main() -> None:
@@ -114,6 +115,18 @@ def _schedule(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, __
     _line("", figure, "none")
 
 
+def _access(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, rounds: int) -> None:
+    found = access.measure(servers, issuer, rounds=rounds)
+    for what, name in (("a patient read", "record"), ("a list of 50 patients read", "list")):
+        cost = found[name]
+        figure = f"{cost['ratio']:.2f}  ({_rates(cost['ours'])} against {_rates(cost['bare'])})"
+        _line(f"{what} per second / the same without access log", figure, "at least 0.85")
+    for what, name in (("who saw this patient", "patient"), ("what this person saw", "person")):
+        times = found["found"][name]
+        figure = f"median {times['median']:.0f} ms, 95 % {times['p95']:.0f} ms, all {times['max']:.0f} ms"
+        _line(f"{what}, of {found['rows']:,} rows over HTTP", figure, "30 ms")
+
+
 def _local(*_: Any) -> None:
     found = local.measure()
     _line("make run, second start", f"{found['second']:.1f} s (first {found['first']:.1f} s)", "5 s")
@@ -127,6 +140,7 @@ _MEASURES: dict[str, Callable[..., None]] = {
     "consumer": _consumer,
     "latency": _latency,
     "schedule": _schedule,
+    "access": _access,
     "local": _local,
 }
 

@@ -171,6 +171,15 @@ _STORE = text("""
 """)
 
 
+# Most requests show one record: this costs a third of the above.
+_STORE_ONE = text("""
+    INSERT INTO access_log (id, at, person, roles, patient_id, kind, record_id, relation, purpose, reason, outcome,
+                            grant_id, request_id, hourly, text_hmac)
+    VALUES (:id, now(), :person, :roles, :patient_id, :kind, :record_id, :relation, :purpose, :reason, :outcome,
+            :grant_id, :request_id, false, :text_hmac)
+""")
+
+
 def store(db: Session, reader: Reader, reads: Sequence[Read], outcome: str = READ) -> int:
     """Add rows to the access log, in one statement. Returns how many; a row that the hour has is not added again.
 
@@ -184,6 +193,33 @@ def store(db: Session, reader: Reader, reads: Sequence[Read], outcome: str = REA
         "purpose": reader.purpose,
         "request_id": reader.request_id,
         "outcome": outcome,
+    }
+    try:
+        if len(reads) == 1 and not reads[0].hourly:
+            db.execute(_STORE_ONE, values | _row(reads[0], reader))
+            return 1
+        added: int = db.execute(_STORE, values | _rows(reads)).rowcount  # type: ignore[attr-defined]
+    except IntegrityError as error:  # no partition; or a row that no table of ours would take
+        raise CannotBeLogged from error
+    return added
+
+
+def _row(read: Read, reader: Reader) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        "patient_id": read.patient_id,
+        "kind": read.kind,
+        "record_id": read.record_id,
+        "relation": read.relation,
+        "purpose": reader.purpose if read.grant_id is None else EMERGENCY,
+        "reason": read.reason,
+        "grant_id": read.grant_id,
+        "text_hmac": read.text_hmac,
+    }
+
+
+def _rows(reads: Sequence[Read]) -> dict[str, object]:
+    return {
         "ids": [new_id() for _ in reads],
         "patients": [read.patient_id for read in reads],
         "kinds": [read.kind for read in reads],
@@ -194,11 +230,6 @@ def store(db: Session, reader: Reader, reads: Sequence[Read], outcome: str = REA
         "hourly": [read.hourly for read in reads],
         "hmacs": [read.text_hmac for read in reads],
     }
-    try:
-        added: int = db.execute(_STORE, values).rowcount  # type: ignore[attr-defined]
-    except IntegrityError as error:  # no partition; or a row that no table of ours would take
-        raise CannotBeLogged from error
-    return added
 
 
 class Entry(NamedTuple):

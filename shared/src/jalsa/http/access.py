@@ -8,6 +8,7 @@ transaction of its own, because the request's is rolled back.
 
 import hashlib
 import hmac
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
@@ -36,6 +37,32 @@ class Shown:
     kind: str | None
     reads: list[Read] = field(default_factory=list)
     said: bool = False
+
+
+class ThisHour:
+    """The hour's rows that this process has stored: a list that is shown again in the hour needs no statement.
+
+    It goes by the process's clock. What it forgets, the unique key of the table keeps from being stored twice.
+    """
+
+    #: So many rows take about ten megabytes.
+    most = 50_000
+
+    def __init__(self) -> None:
+        self._hour = 0
+        self._stored: set[tuple[str, str, str, UUID | None]] = set()
+
+    def without_stored(self, tenant: str, person: str, reads: list[Read]) -> list[Read]:
+        """The reads that are not known to be stored."""
+        hour = int(time.time() // 3600)  # of UTC, as in the table
+        if hour != self._hour or len(self._stored) > self.most:
+            self._hour, self._stored = hour, set()
+        stored = self._stored
+        return [read for read in reads if not read.hourly or (tenant, person, read.kind, read.patient_id) not in stored]
+
+    def keep(self, tenant: str, person: str, reads: list[Read]) -> None:
+        """Remember what was stored, once it is committed."""
+        self._stored.update((tenant, person, read.kind, read.patient_id) for read in reads if read.hourly)
 
 
 def shows_record(

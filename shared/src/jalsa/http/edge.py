@@ -108,6 +108,7 @@ class JalsaFlask(Flask):
         self.database, self.patience = database, patience
         self.pulse = Pulse(database)
         self.gate = Gate(database.size, waiting=patience.waiting, patience=patience.turn)
+        self._this_hour = access.ThisHour()
         self._waiters = threading.BoundedSemaphore(MAX_WAITERS)
 
     def dispatch_request(self) -> ResponseReturnValue:
@@ -236,9 +237,12 @@ class JalsaFlask(Flask):
 
     def _store_reads(self, db: Session, reads: list[access_log.Read], outcome: str) -> None:
         """Commit, with what was shown or refused as the last but the events: its rows may be waited for."""
-        added = access_log.store(db, access.reader(g.principal, g.request_id), reads, outcome)
+        tenant, person = g.principal.tenant, g.principal.subject
+        fresh = self._this_hour.without_stored(tenant, person, reads) if reads else reads
+        added = access_log.store(db, access.reader(g.principal, g.request_id), fresh, outcome) if fresh else 0
         commit(db)
         if added:
+            self._this_hour.keep(tenant, person, fresh)
             metrics.ACCESS_ROWS.labels(self.extensions["jalsa"].service.name, outcome).inc(added)
 
     def _declared(self, name: str) -> Any:
