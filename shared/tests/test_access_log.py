@@ -1,8 +1,10 @@
 """The access log: what a view shows is stored with its answer, refusals as well, and nobody changes a row."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from jalsa.db import access_log
 from jalsa.db.access_log import FindEntries, Read, Reader
-from jalsa.db.transactions import begin
+from jalsa.db.transactions import begin, wait_for_disk
 from jalsa.dev.kit import ACCESS_LOG_KEY, ServiceKit, context
 from jalsa.dev.provision import Urls
+from jalsa.dev.servers import Servers
 from jalsa.http import Routes, current_db, shows_list, shows_record, shows_search
 from jalsa.http.access import text_hmac
 from jalsa.service import metrics
@@ -26,7 +29,7 @@ from jalsa.service.problems import Problem
 from jalsa.work.access_log import keep_months
 from jalsa.work.jobs import JobTools
 
-from .lamps import MakeKit, as_owner
+from .lamps import MakeKit, as_owner, superuser_of
 
 POLICY: Policy = {"cards.read": frozenset({"clinician", "biller", "records"})}
 #: What GET /v1/patients/<id>/cards/<id> and GET /v1/cards do: a test puts its own view here.
@@ -47,6 +50,11 @@ def list_cards() -> Any:
 
 @routes.view("/anything", permission="cards.read")
 def read_anything() -> Any:
+    return VIEWS["anything"]()
+
+
+@routes.view("/anything", "POST", permission="cards.read")
+def change_anything() -> Any:
     return VIEWS["anything"]()
 
 
@@ -236,6 +244,118 @@ def test_the_rows_of_a_request_are_one_statement(kit: ServiceKit, tenant: str) -
     assert len(entries(kit, tenant)) == 200
 
 
+def test_a_list_that_is_shown_again_in_the_hour_needs_no_statement_and_in_the_next_hour_it_does(
+    kit: ServiceKit, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patients = [uuid4() for _ in range(3)]
+    VIEWS["list"] = saying(shows_list, patients)
+    client = kit.client(tenant, "records")
+    asked: list[int] = []
+    stored = access_log.store
+
+    def count(*values: Any) -> int:
+        asked.append(len(values[2]))
+        return stored(*values)
+
+    monkeypatch.setattr(access_log, "store", count)
+    client.get("/cards")
+    client.get("/cards")
+    assert asked == [3]
+    patients.append(uuid4())
+    client.get("/cards")
+    assert asked == [3, 1]
+    kit.client(tenant, "records", subject="sami").get("/cards")
+    assert asked == [3, 1, 4], "the control: another person's rows are others"
+    later = time.time() + 3600
+    monkeypatch.setattr("jalsa.http.access.time.time", lambda: later)
+    client.get("/cards")
+    assert asked == [3, 1, 4, 4]
+    assert len(entries(kit, tenant)) == 8, "the table has the hour's rows once"
+
+
+def test_what_was_rolled_back_is_stored_when_it_is_shown_the_next_time(kit: ServiceKit, tenant: str) -> None:
+    patient = uuid4()
+
+    def fail() -> Any:
+        shows_list([patient])
+        raise NotFound("card")
+
+    VIEWS["list"] = fail
+    client = kit.client(tenant, "records")
+    client.get("/cards")
+    VIEWS["list"] = saying(shows_list, [patient])
+    client.get("/cards")
+    assert sorted(row.outcome for row in entries(kit, tenant)) == ["READ", "REFUSED"]
+
+
+def test_a_connection_that_breaks_at_the_commit_is_a_503_and_the_next_request_is_served(
+    kit: ServiceKit, tenant: str, servers: Servers
+) -> None:
+    def show(patient: UUID, card: UUID) -> Any:
+        shows_record(patient, card)
+        pid = current_db().execute(text("SELECT pg_backend_pid()")).scalar_one()
+        admin = superuser_of(kit, servers.postgres)
+        with admin.begin() as conn:
+            conn.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        admin.dispose()
+        return {}
+
+    VIEWS["card"] = show
+    client = kit.client(tenant, "records")
+    answer = client.get(address(uuid4(), uuid4()))
+    assert (answer.status_code, answer.json["code"]) == (503, "temporarily-unavailable")
+    VIEWS["card"] = saying(shows_record)
+    assert client.get(address(uuid4(), uuid4())).status_code == 200
+    assert len(entries(kit, tenant)) == 1
+
+
+def disk(db: Session) -> str:
+    """Whether the transaction waits for the server's disk: `on`, `off`, or `` where the server's own setting holds."""
+    row = db.execute(text("SELECT setting, source FROM pg_settings WHERE name = 'synchronous_commit'")).one()
+    return str(row.setting) if row.source == "session" else ""
+
+
+def test_a_reading_does_not_wait_for_the_servers_disk_and_a_change_does(kit: ServiceKit, tenant: str) -> None:
+    found: list[str] = []
+
+    def look(*_: UUID) -> Any:
+        found.append(disk(current_db()))
+        shows_list([])
+        return {}
+
+    def look_elsewhere() -> Any:
+        found.append(disk(current_db()))
+        return {}
+
+    VIEWS["list"], VIEWS["anything"] = look, look_elsewhere
+    client = kit.client(tenant, "records")
+    client.get("/cards")
+    client.get("/anything")
+    client.post("/anything")
+    assert found == ["off", "", ""]
+
+
+def test_what_is_refused_or_read_under_a_grant_waits_for_the_servers_disk(
+    kit: ServiceKit, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[str] = []
+
+    def wait(db: Session) -> None:
+        wait_for_disk(db)
+        waited.append(disk(db))
+
+    monkeypatch.setattr("jalsa.http.edge.wait_for_disk", wait)
+    client = kit.client(tenant, "records")
+    VIEWS["card"] = saying(shows_record)
+    client.get(address(uuid4(), uuid4()))
+    assert waited == [], "the control"
+    VIEWS["card"] = saying(partial(shows_record, grant_id=uuid4()))
+    client.get(address(uuid4(), uuid4()))
+    assert waited == ["on"]
+    kit.client(tenant, "front-desk").get(address(uuid4(), uuid4()))
+    assert waited == ["on", "on"]
+
+
 def test_rows_are_counted_by_outcome(kit: ServiceKit, tenant: str) -> None:
     counter = metrics.ACCESS_ROWS.labels("alpha", "READ")
     before = counter._value.get()
@@ -351,7 +471,7 @@ def test_without_the_hours_key_a_list_would_be_stored_again_and_again(kit: Servi
 
 
 def test_a_row_under_a_grant_cannot_stand_for_an_hour(kit: ServiceKit, tenant: str) -> None:
-    with pytest.raises(access_log.CannotBeLogged):
+    with pytest.raises(IntegrityError):
         store(kit, tenant, Read(kind="card", patient_id=uuid4(), grant_id=uuid4(), hourly=True))
 
 

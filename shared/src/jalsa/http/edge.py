@@ -27,6 +27,7 @@ from jalsa.db.transactions import (
     database_is_away,
     retry_on_serialization_failure,
     sqlstate,
+    wait_for_disk,
 )
 from jalsa.http import access, bodies, idempotency
 from jalsa.http.gate import Gate, NoPlace
@@ -217,7 +218,7 @@ class JalsaFlask(Flask):
     def _attempt(self, work: Transaction) -> Response:
         with Session(self.database.engine, expire_on_commit=False, autoflush=False) as db:
             g.db = db
-            begin(db, _context(g.principal), self._limits())
+            begin(db, _context(g.principal), self._limits(), reads=self._only_reads())
             return work(db)
 
     def _answer(self, view: Callable[[], ResponseReturnValue], db: Session) -> Response:
@@ -239,11 +240,18 @@ class JalsaFlask(Flask):
         """Commit, with what was shown or refused as the last but the events: its rows may be waited for."""
         tenant, person = g.principal.tenant, g.principal.subject
         fresh = self._this_hour.without_stored(tenant, person, reads) if reads else reads
-        added = access_log.store(db, access.reader(g.principal, g.request_id), fresh, outcome) if fresh else 0
-        commit(db)
+        if not fresh:
+            commit(db)
+            return
+        if self._only_reads() and (outcome == access_log.REFUSED or any(read.grant_id for read in fresh)):
+            wait_for_disk(db)
+        added = access_log.store_and_commit(db, access.reader(g.principal, g.request_id), fresh, outcome)
         if added:
             self._this_hour.keep(tenant, person, fresh)
             metrics.ACCESS_ROWS.labels(self.extensions["jalsa"].service.name, outcome).inc(added)
+
+    def _only_reads(self) -> bool:
+        return request.method in ("GET", "HEAD") and self._declared("reads") is not None
 
     def _declared(self, name: str) -> Any:
         """What the view declares of itself; None where it says nothing."""
