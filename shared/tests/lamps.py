@@ -1,4 +1,4 @@
-"""A fake domain for the tests of the mechanisms: alpha publishes what happens to its lamps, beta keeps a copy of it."""
+"""A fake domain for the tests of the mechanisms. Alpha publishes what happens to its lamps, beta keeps a copy of it."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -20,7 +20,8 @@ from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import ACCESS_LOG_KEY, ServiceKit
 from jalsa.dev.provision import Urls, drop_database, provision
 from jalsa.dev.servers import Postgres
-from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.contracts import EventType, Stream
+from jalsa.events.data import Data
 from jalsa.events.envelope import Envelope, parse
 from jalsa.events.inbox import Handler, Received
 from jalsa.events.outbox import publish
@@ -87,14 +88,14 @@ class Light(TenantRow, Base):
 # What alpha publishes
 
 
-class LampSwitchedData(Schema):
-    lamp_id = fields.UUID(required=True)
-    level = fields.Integer(required=True)
+class LampSwitchedData(Data):
+    lamp_id: UUID
+    level: int
 
 
-LAMP_SWITCHED = EventType("alpha", "lamp", "LampSwitched", LampSwitchedData())
-LAMP_MOVED = EventType("alpha", "lamp", "LampMoved", LampSwitchedData())
-WIRE_CUT = EventType("alpha", "wire", "WireCut", LampSwitchedData())
+LAMP_SWITCHED = EventType("alpha", "lamp", "LampSwitched", LampSwitchedData)
+LAMP_MOVED = EventType("alpha", "lamp", "LampMoved", LampSwitchedData)
+WIRE_CUT = EventType("alpha", "wire", "WireCut", LampSwitchedData)
 
 
 def switch(db: Session, lamp_id: UUID, level: int, event: EventType = LAMP_SWITCHED) -> UUID:
@@ -112,8 +113,14 @@ def switched(kit: ServiceKit, tenant: str, lamp_id: UUID, *levels: int) -> None:
 def lamp_event(
     tenant: str, lamp_id: UUID, sequence: int, /, *, event: str = "LampSwitched.v1", **data: Any
 ) -> Envelope:
-    """The event with this sequence of a lamp, as the bus brings it; its level is its sequence."""
+    """The event with this sequence of a lamp, as the bus brings it. Its level is its sequence."""
     return parse(lamp_attributes(tenant, lamp_id, sequence, event=event, **data))
+
+
+def receive(kit: ServiceKit, tenant: str, lamp_id: UUID, *sequences: int) -> None:
+    """Deliver the events with these sequences of a lamp."""
+    for sequence in sequences:
+        kit.inbox.receive(lamp_event(tenant, lamp_id, sequence))
 
 
 def lamp_attributes(
@@ -292,21 +299,21 @@ ALPHA = Service(
 # What beta follows
 
 
-class LampFields(Fields):
-    lamp_id = fields.UUID(required=True)
-    level = fields.Integer(required=True)
+class LampSwitched(Data):
+    lamp_id: UUID
+    level: int
 
 
-STREAM = Stream("alpha", "lamp", reads={"LampSwitched.v1": LampFields()}, ignores=frozenset({"LampMoved.v1"}))
+STREAM = Stream("alpha", "lamp", reads={"LampSwitched.v1": LampSwitched}, ignores=frozenset({"LampMoved.v1"}))
 
 
-def on_lamp_switched(db: Session, event: Received[Any]) -> None:
+def on_lamp_switched(db: Session, event: Received[LampSwitched]) -> None:
     """Not repeatable and not commutative, on purpose."""
-    light = db.get(Light, event.data["lamp_id"])
+    light = db.get(Light, event.data.lamp_id)
     if light is None:
-        light = Light(id=event.data["lamp_id"], trail="")
+        light = Light(id=event.data.lamp_id, trail="")
         db.add(light)
-    light.trail += f"{event.data['level']},"
+    light.trail += f"{event.data.level},"
 
 
 class Switchable:
@@ -316,7 +323,7 @@ class Switchable:
         self.error = error
         self.calls = 0
 
-    def __call__(self, db: Session, event: Received[Any]) -> None:
+    def __call__(self, db: Session, event: Received[LampSwitched]) -> None:
         self.calls += 1
         on_lamp_switched(db, event)
         if self.error is not None:
@@ -395,7 +402,7 @@ def lamp_database(service: str, postgres: Postgres) -> Iterator[Urls]:
 
 
 def empty(urls: Urls) -> None:
-    """Make a database as it was when it was fresh; faster than another one."""
+    """Make a database as it was when it was fresh, which is faster than another one."""
     with as_owner(urls) as conn:
         _execute(conn, "TRUNCATE feed_checkpoints, inbox, inbox_heads, outbox, outbox_heads, idempotency_keys, numbers")
         _execute(conn, "TRUNCATE access_log, audit_log, lamps, lights, stopped_sources")

@@ -1,4 +1,4 @@
-"""The ordered inbox: duplicates are forgotten, early events wait, and one that fails holds up its own subject alone."""
+"""The ordered inbox. Duplicates are forgotten, early events wait, and one that fails holds up its own subject alone."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +20,7 @@ from jalsa.service.ids import new_id
 from .lamps import (
     STREAM,
     LampBusy,
+    LampSwitched,
     Logs,
     MakeKit,
     Switchable,
@@ -28,6 +29,7 @@ from .lamps import (
     kept,
     lamp_event,
     on_lamp_switched,
+    receive,
     switch,
     trail,
 )
@@ -48,7 +50,7 @@ def kit(make_kit: MakeKit, handler: Switchable) -> ServiceKit:
 
 
 class Clock:
-    """The database's clock as a test sets it; the worker's own does not matter, and has leapt."""
+    """The database's clock as a test sets it. The worker's own does not matter, and has leapt."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = timedelta()
@@ -63,11 +65,6 @@ class Clock:
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
-
-
-def receive(kit: ServiceKit, tenant: str, lamp: UUID, *sequences: int) -> None:
-    for sequence in sequences:
-        kit.inbox.receive(lamp_event(tenant, lamp, sequence))
 
 
 # Order and duplicates
@@ -113,7 +110,7 @@ def test_without_the_head_a_duplicate_is_applied_twice(kit: ServiceKit, tenant: 
 
 
 def test_deduplication_by_id_alone_applies_in_the_wrong_order(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
-    """The control of the order: what most inboxes do, to remember the ids that they have seen."""
+    """The control of the order: what most inboxes do, which is to remember the ids that they have seen."""
     seen: set[UUID] = set()
     first, second = lamp_event(tenant, lamp, 1), lamp_event(tenant, lamp, 2)
     for event in (second, first, second):
@@ -317,8 +314,8 @@ def test_handlers_that_deadlock_run_again_at_once_and_nothing_is_counted(make_ki
     both_hold_one = threading.Barrier(2, timeout=10)
     tries: list[UUID] = []
 
-    def crossing(db: Session, event: Received[Any]) -> None:
-        mine = event.data["lamp_id"]
+    def crossing(db: Session, event: Received[LampSwitched]) -> None:
+        mine = event.data.lamp_id
         [other] = [each for each in lamps if each != mine]
         tries.append(mine)
         lock = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
@@ -350,7 +347,8 @@ def test_a_handler_gets_the_declared_fields_and_acts_in_the_events_name(
     event = lamp_event(tenant, lamp, 1, colour="red")
     make_kit(beta(look)).inbox.receive(event)
     received, context = seen
-    assert received == Received(id=event.id, subject_id=str(lamp), time=event.time, data={"lamp_id": lamp, "level": 1})
+    data = LampSwitched(lamp_id=lamp, level=1)
+    assert received == Received(id=event.id, subject_id=str(lamp), time=event.time, data=data)
     assert (context.tenant, context.actor) == (tenant, "system:LampSwitched.v1")
     assert (context.correlation_id, context.causation_id) == (event.correlation_id, str(event.id))
     assert context.traceparent.split("-")[1] == event.traceparent.split("-")[1]
@@ -399,9 +397,8 @@ def left_waiting(kit: ServiceKit, tenant: str) -> UUID:
     lamp = new_id()
     receive(kit, tenant, lamp, 2)
     with kit.transaction(tenant) as db:
-        on_lamp_switched(
-            db, Received(id=new_id(), subject_id=str(lamp), time=clock.now(), data={"lamp_id": lamp, "level": 1})
-        )
+        data = LampSwitched(lamp_id=lamp, level=1)
+        on_lamp_switched(db, Received(id=new_id(), subject_id=str(lamp), time=clock.now(), data=data))
         db.execute(text("UPDATE inbox_heads SET last = 1 WHERE subject = :subject"), {"subject": f"lamp/{lamp}"})
     return lamp
 

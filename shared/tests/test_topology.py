@@ -1,4 +1,4 @@
-"""The topology: our reading of bindings is the broker's own, and the committed file is what the services declare."""
+"""The topology. Our reading of bindings is the broker's own, and the committed file is what the services declare."""
 
 import json
 from collections.abc import Iterator
@@ -73,7 +73,15 @@ def test_the_topology_is_what_the_services_declare() -> None:
         "exchange": EXCHANGE,
         "queues": {"beta": ["*.alpha.lamp.#", "*.gamma.lamp.#"]},
         "former": {"beta": ["*.gamma.wire.#"]},
+        "withheld": {},
     }
+
+
+def test_what_is_withheld_is_followed_only_by_those_whom_it_is_for() -> None:
+    made = topology.of({"beta": [STREAM], "gamma": []}, withheld={"alpha.lamp": {"beta"}})
+    assert json.loads(made.as_json())["withheld"] == {"alpha.lamp": ["beta"]}
+    with pytest.raises(ValueError, match=r"gamma follows what is withheld from it: alpha\.lamp"):
+        topology.of({"gamma": [STREAM]}, withheld={"alpha.lamp": {"beta"}})
 
 
 def test_a_stream_is_either_followed_or_was_followed() -> None:

@@ -16,10 +16,10 @@ from patient_files.access import operations as access
 from patient_files.app import SERVICE
 from patient_files.consents import operations as consents
 from patient_files.files import operations as files
-from patient_files.patients import operations as patients
+from patient_files.patients.operations import guardians, registration
 
 Json = dict[str, Any]
-#: Registers a patient through a client and returns the answer; fields replace those of the complete registration.
+#: Registers a patient through a client and returns the answer. Fields replace those of the complete registration.
 Register = Callable[..., Json]
 #: Makes the next records get these ids.
 GiveIds = Callable[..., None]
@@ -45,7 +45,7 @@ def body() -> Json:
         "last_name_en": "Nasser",
         "first_name_ar": "سارة",
         "last_name_ar": "ناصر",
-        "national_id": "1098765432",
+        "national_id": "1065432195",
         "date_of_birth": "2015-04-30",
         "sex": "F",
         "phone": "+966500000001",
@@ -69,7 +69,7 @@ def register(body: Json) -> Register:
 def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
     def give(*ids: object) -> None:
         following = iter(ids)
-        for module in (patients, files, consents, access):
+        for module in (registration, guardians, files, consents, access):
             monkeypatch.setattr(module, "new_id", lambda: UUID(str(next(following))))
 
     return give
@@ -118,7 +118,7 @@ def take_grant(client: Client, patient: Json, **fields: Any) -> Json:
 
 @pytest.fixture
 def open_clinic(kit: ServiceKit, tenant: str) -> Callable[..., str]:
-    """A clinic of the test's tenant becomes known; returns its id. Fields replace those of the golden example."""
+    """A clinic of the test's tenant becomes known. Returns its id. Fields replace those of the golden example."""
 
     def opened(**fields: Any) -> str:
         clinic_id = str(uuid4())

@@ -19,6 +19,15 @@ NOT_LOGGED = {
     "register_patient": "a change, which is in the audit log",
     "give_consent": "a change, which is in the audit log",
     "revoke_consent": "a change, which is in the audit log",
+    "identify_patient": "a change, which is in the audit log",
+    "add_identifier": "a change, which is in the audit log",
+    "correct_identifier": "a change, which is in the audit log",
+    "withdraw_identifier": "a change, which is in the audit log",
+    "add_guardian": "a change, which is in the audit log",
+    "give_right": "a change, which is in the audit log",
+    "end_guardian": "a change, which is in the audit log",
+    "raise_alert": "a change, which is in the audit log",
+    "end_alert": "a change, which is in the audit log",
     "open_break_glass": "a change, which is in the audit log",
     "close_break_glass": "a change, which is in the audit log",
     "review_break_glass": "a change, which is in the audit log",
@@ -46,6 +55,12 @@ def test_every_view_logs_what_it_reads_of_patients_or_says_why_not(kit: ServiceK
     ("path", "kind", "hourly"),
     [
         ("/patients/{patient}", "patient", False),
+        ("/patients/{patient}/identifiers", "identifier", True),
+        ("/identifiers/{identifier}", "identifier", False),
+        ("/patients/{patient}/guardians", "guardian", True),
+        ("/guardians/{guardian}", "guardian", False),
+        ("/patients/{patient}/alerts", "alert", True),
+        ("/alerts/{alert}", "alert", False),
         ("/patients/{patient}/file", "file", False),
         ("/patients/{patient}/sub-files", "sub-file", True),
         ("/consents/{consent}", "consent", False),
@@ -61,7 +76,13 @@ def test_each_get_of_a_patients_data_leaves_a_row(
     kit: ServiceKit, tenant: str, desk: Client, patient: Json, consent_to: Callable[..., Json], path: str, kind: str,
     hourly: bool,
 ) -> None:  # fmt: skip
+    path_of_it = f"/patients/{patient['id']}"
+    warning = {"kind": "BEHAVIOUR", "text": "May run away", "audience": "ALL"}
+    guardian = {"relation": "MOTHER", "name_en": "Huda"}
     ids = {
+        "identifier": desk.post(f"{path_of_it}/identifiers", {"type": "OTHER", "value": "12345"}).json["id"],
+        "guardian": desk.post(f"{path_of_it}/guardians", guardian).json["id"],
+        "alert": desk.post(f"{path_of_it}/alerts", warning).json["id"],
         "patient": patient["id"],
         "consent": consent_to(desk, patient)["id"],
         "file_number": patient["file"]["file_number"],

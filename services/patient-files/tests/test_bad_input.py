@@ -1,7 +1,7 @@
 """What is wrong is refused with its documented problem, and changes nothing."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,14 +12,14 @@ from jalsa.dev.kit import Client, ServiceKit
 from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service.config import ConfigError
 from patient_files.config import PatientFilesConfig
+from patient_files.http.schemas.patients import PatientBody
 from patient_files.patients import operations as patients
 from patient_files.patients.commands import RegisterPatient
 
 Json = dict[str, Any]
 Register = Callable[..., Json]
 
-_NAMES = [
-    "",
+_NAMES: list[Any] = [
     " ",
     "x" * 500,
     "Sa\x00ra",
@@ -29,13 +29,12 @@ _NAMES = [
     "Sa\x9bra",
     "Sa\nra",
     "\ud800",
-    None,
     7,
     ["Sara"],
 ]
 _CASES = [
     *[("first_name_en", value) for value in _NAMES],
-    *[("last_name_ar", value) for value in _NAMES if value is not None],
+    *[("last_name_ar", value) for value in _NAMES],
     ("national_id", "12"),
     ("national_id", "1" * 21),
     ("national_id", "10987\x0065432"),
@@ -87,7 +86,7 @@ def test_a_bad_field_is_named_and_nothing_is_registered(
     assert not any(_stored(kit, tenant))
 
 
-@pytest.mark.parametrize("field", ["first_name_en", "last_name_en", "date_of_birth", "sex", "preferred_language"])
+@pytest.mark.parametrize("field", ["date_of_birth", "sex", "preferred_language"])
 def test_a_missing_field_is_named(kit: ServiceKit, desk: Client, tenant: str, body: Json, field: str) -> None:
     del body[field]
     response = desk.post("/patients", body)
@@ -106,7 +105,7 @@ def test_a_missing_field_is_named(kit: ServiceKit, desk: Client, tenant: str, bo
         ("phone", "\u202a+966\u00a050\u00a0123\u00a04567\u202c", "+966501234567"),
         ("phone", "٠٥٠١٢٣٤٥٦٧", "+966501234567"),
         ("email", "\ufeffsara@example.com\u200b\u00a0", "sara@example.com"),
-        ("national_id", "\u200e١٠٩٨٧٦٥٤٣٢\u200e", "1098765432"),
+        ("national_id", "\u200e١٠٦٥٤٣٢١٩٥\u200e", "1065432195"),
     ],
     ids=ascii,
 )
@@ -120,18 +119,18 @@ def test_what_was_pasted_with_marks_is_stored_without_them(
 
 
 def test_an_identity_is_taken_in_whatever_digits_it_is_written(desk: Client, body: Json) -> None:
-    assert desk.post("/patients", {**body, "national_id": "1098765432"}).status_code == 201
-    again = desk.post("/patients", {**body, "national_id": "۱۰۹۸۷۶۵۴۳۲"})
+    assert desk.post("/patients", {**body, "national_id": "1065432195"}).status_code == 201
+    again = desk.post("/patients", {**body, "national_id": "۱۰۶۵۴۳۲۱۹۵"})
 
     assert (again.status_code, (again.json or {})["code"]) == (409, "national-id-taken")
 
 
 def test_a_parameter_that_does_not_exist_shows_nobody(desk: Client, body: Json) -> None:
     assert desk.post("/patients", body).status_code == 201
-    response = desk.get("/patients", national_id="1098765432")
+    response = desk.get("/patients", national_id="1065432195")
 
     assert (response.status_code, list((response.json or {})["errors"])) == (422, ["national_id"])
-    assert "1098765432" not in response.text
+    assert "1065432195" not in response.text
 
 
 def test_nobody_is_born_tomorrow(kit: ServiceKit, desk: Client, tenant: str, body: Json) -> None:
@@ -146,11 +145,11 @@ def test_who_was_born_today_in_the_default_time_zone_can_be_registered(
     kit: ServiceKit, tenant: str, body: Json
 ) -> None:
     after_midnight_in_riyadh = datetime(2026, 11, 20, 21, 30, tzinfo=UTC)
-    command = RegisterPatient(**{**body, "date_of_birth": date(2026, 11, 21)})
+    command: RegisterPatient = PatientBody().load({**body, "date_of_birth": "2026-11-21"})
 
     with kit.transaction(tenant) as db:
         patients.register_patient(db, command, zone="Asia/Riyadh", now=after_midnight_in_riyadh)
-    assert len(kit.events(tenant)) == 1
+    assert len(kit.events(tenant, "PatientRegistered")) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every GET of every role: no word from a field that is not for everybody reaches whom it is not for."""
+"""Every GET of every role is asked. No word from a field that is not for everybody reaches whom it is not for."""
 
 import secrets
 from collections.abc import Callable
@@ -23,16 +23,28 @@ def test_each_word_reaches_who_may_read_it_and_nobody_else(
     patient = register(desk, national_id=number)
     consent = consent_to(desk, patient)
     assert desk.post(f"/consents/{consent['id']}/revoke", {"reason": why}).status_code == 200
+    ended, named, clinical = (f"canary{secrets.token_hex(6)}" for _ in range(3))
+    path = f"/patients/{patient['id']}"
+    identifier = desk.post(f"{path}/identifiers", {"type": "OTHER", "value": "12345"}).get_json()
+    assert desk.post(f"/identifiers/{identifier['id']}/withdraw", {"reason": ended}).status_code == 200
+    guardian = desk.post(f"{path}/guardians", {"relation": "MOTHER", "name_en": named}).get_json()
+    warning = {"kind": "BEHAVIOUR", "text": clinical, "audience": "CLINICAL"}
+    alert = kit.client(tenant).post(f"{path}/alerts", warning).get_json()
     kit.events(tenant)
     manager = kit.client(tenant, "manager", subject="mona")
     grant = take_grant(manager, patient, reason=f"Because of {secret} and no other")
     clients = {role: kit.client(tenant, role, provider_id=patient["id"]) for role in ROLES}
-    ids = {"patient_id": patient["id"], "consent_id": consent["id"], "grant_id": grant["id"]}
-    ids |= {"event": "PatientRegistered.v1"}
-    found = seen_by_role(lambda role: clients[role], ids, {}, {why: (), number: (), "sara@example.com": (), secret: ()})
+    ids = {"patient_id": patient["id"], "consent_id": consent["id"], "event": "PatientRegistered.v1"}
+    ids |= {"identifier_id": identifier["id"], "guardian_id": guardian["id"], "alert_id": alert["id"]}
+    ids |= {"grant_id": grant["id"]}
+    words = (why, number, "sara@example.com", ended, named, clinical, secret)
+    found = seen_by_role(lambda role: clients[role], ids, {}, dict.fromkeys(words, ()))
     reached = {role: set[str]().union(*paths.values()) for role, paths in found.items()}
     assert {role for role, words in reached.items() if why in words} == {"front-desk", "clinician", "manager"}
     assert {role for role, words in reached.items() if secret in words} == {"records", "manager"}
+    assert {role for role, words in reached.items() if ended in words} == LISTS_THE_REGISTRY | {"integration"}
+    assert {role for role, words in reached.items() if named in words} == ROLES - {"subscriber"}
+    assert {role for role, words in reached.items() if clinical in words} == {"clinician", "records", "manager"}
     identified = {number, "sara@example.com"}
     for role, paths in found.items():
         assert paths["/patients"] & identified == (identified if role in LISTS_THE_REGISTRY else set()), role

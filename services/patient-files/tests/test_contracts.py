@@ -22,7 +22,7 @@ Json = dict[str, Any]
 GiveIds = Callable[..., None]
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-PATIENT, MAIN_FILE, SUB_FILE = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3))
+PATIENT, MAIN_FILE, SUB_FILE, GUARDIAN = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3, 4))
 #: What differs between two runs, and says nothing of the event's shape.
 _OF_THE_RUN = ("id", "tenantid", "position", "correlationid", "causationid", "traceparent")
 
@@ -52,9 +52,35 @@ def test_patient_events_equal_their_golden_examples(
     etag = desk.post("/patients", body).headers["ETag"]
     assert desk.patch(f"/patients/{PATIENT}", {"phone": None, "active": False}, etag).status_code == 200
 
-    registered, updated = kit.events(tenant)
+    registered, identity, updated = kit.events(tenant)
     assert_equal(registered, "PatientRegistered")
+    assert_equal(identity, "PatientIdentityChanged")
     assert_equal(updated, "PatientUpdated")
+
+
+@pytest.mark.usefixtures("at_nine")
+def test_the_event_of_a_child_with_a_guardian_equals_its_golden_example(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds
+) -> None:
+    give_ids(PATIENT, GUARDIAN, MAIN_FILE)
+    names = {"name_en": "Huda Nasser", "name_ar": "هدى ناصر"}
+    reached = {"phone": "0500000003", "email": "huda@example.com", "language": "ar", "receives_messages": True}
+    desk.post("/patients", {**body, "guardians": [{"relation": "MOTHER", **names, **reached}]})
+
+    [registered] = kit.events(tenant, "PatientRegistered")
+    assert_equal(registered, "PatientRegistered", "guardian")
+
+
+@pytest.mark.usefixtures("at_nine")
+def test_the_event_of_a_withdrawn_identifier_equals_its_golden_example(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds
+) -> None:
+    give_ids(PATIENT, MAIN_FILE)
+    [identifier] = (desk.post("/patients", body).json or {})["identifiers"]
+    assert desk.post(f"/identifiers/{identifier['id']}/withdraw", {"reason": "Another's"}).status_code == 200
+
+    _, withdrawn = kit.events(tenant, "PatientIdentityChanged")
+    assert_equal(withdrawn, "PatientIdentityChanged", "withdrawn")
 
 
 @pytest.mark.usefixtures("at_nine")
@@ -65,7 +91,7 @@ def test_the_event_of_a_patient_without_contacts_equals_its_golden_example(
     absent = ("first_name_ar", "last_name_ar", "phone", "email")
     desk.post("/patients", {**_without(body, absent), "preferred_language": "en"})
 
-    [registered] = kit.events(tenant)
+    [registered] = kit.events(tenant, "PatientRegistered")
     assert_equal(registered, "PatientRegistered", "minimal")
 
 
@@ -233,6 +259,18 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
     assert paths == {
         "/v1/patients",
         patient,
+        f"{patient}/identify",
+        f"{patient}/identifiers",
+        f"{patient}/guardians",
+        f"{patient}/alerts",
+        "/v1/identifiers/{identifier_id}",
+        "/v1/identifiers/{identifier_id}/correct",
+        "/v1/identifiers/{identifier_id}/withdraw",
+        "/v1/guardians/{guardian_id}",
+        "/v1/guardians/{guardian_id}/rights",
+        "/v1/guardians/{guardian_id}/end",
+        "/v1/alerts/{alert_id}",
+        "/v1/alerts/{alert_id}/end",
         f"{patient}/file",
         f"{patient}/sub-files",
         "/v1/consents",

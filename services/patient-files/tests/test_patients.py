@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from jalsa.dev.kit import Client, ServiceKit
 from patient_files.config import PatientFilesConfig
+from patient_files.http.schemas.patients import PatientBody
 from patient_files.models import MainFile, Patient
 from patient_files.patients import operations as patients
 from patient_files.patients.commands import RegisterPatient
@@ -64,7 +65,7 @@ def test_registrations_at_the_same_time_take_different_numbers(desk: Client, reg
 
 def test_a_file_number_has_the_year_of_the_default_time_zone(kit: ServiceKit, tenant: str, body: Json) -> None:
     new_year_in_riyadh = datetime(2026, 12, 31, 21, 30, tzinfo=UTC)
-    command = RegisterPatient(**{**body, "date_of_birth": date(2027, 1, 1)})
+    command: RegisterPatient = PatientBody().load({**body, "date_of_birth": "2027-01-01"})
 
     with kit.transaction(tenant) as db:
         zone = PatientFilesConfig().default_timezone
@@ -118,7 +119,7 @@ def test_a_repeat_with_the_same_key_gets_the_same_answer_and_registers_nobody(
     assert again.headers["ETag"] == first.headers["ETag"]
     assert (other.status_code, (other.json or {})["code"]) == (422, "idempotency-key-reused")
     assert kit.count(tenant, Patient) == 1
-    assert len(kit.events(tenant)) == 1
+    assert len(kit.events(tenant, "PatientRegistered")) == 1
 
 
 def test_patients_are_listed_page_by_page_in_the_order_of_registration(desk: Client, register: Register) -> None:
@@ -251,9 +252,10 @@ def test_every_change_leaves_an_audit_row_that_the_application_can_not_alter(
     assert [(r.table_name, r.action, r.actor) for r in rows] == [
         ("patients", "INSERT", "mona"),
         ("main_files", "INSERT", "mona"),
+        ("phones", "INSERT", "mona"),
         ("patients", "UPDATE", "mona"),
     ]
-    assert (rows[2].before["last_name_en"], rows[2].after["last_name_en"]) == ("Nasser", "Haddad")
+    assert (rows[3].before["last_name_en"], rows[3].after["last_name_en"]) == ("Nasser", "Haddad")
     for statement in ("UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log", "DELETE FROM patients"):
         with pytest.raises(ProgrammingError, match="permission denied"), kit.transaction(tenant) as db:
             db.execute(text(statement))
@@ -268,5 +270,5 @@ def test_logs_hold_nothing_of_the_patient(desk: Client, register: Register, body
 
     assert [entry["status"] for entry in logs] == [201, 409, 422, 200]
     assert {entry["route"] for entry in logs} == {"/v1/patients", "/v1/patients/<uuid:patient_id>"}
-    for value in ("Sara", "Nasser", "سارة", "1098765432", "2015-04-30", "500000001", "example.com", patient["id"]):
+    for value in ("Sara", "Nasser", "سارة", "1065432195", "2015-04-30", "500000001", "example.com", patient["id"]):
         assert value not in repr(logs)

@@ -1,4 +1,4 @@
-"""The search itself: it offers exactly what can be booked, and asks little of the database."""
+"""The search itself. It offers exactly what can be booked, and asks little of the database."""
 
 import secrets
 import time as clocks
@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.service.ids import new_id
+from scheduling.appointments.operations.placing import Placement
+from scheduling.availability.queries import free_slots
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Room, ServiceType, TimeOff, WorkingHoursRow
-from scheduling.operations.placing import Placement
-from scheduling.queries.availability import free_slots
 from scheduling.timetable.conflicts import conflicts
 from scheduling.timetable.free_time import Search
 
@@ -140,7 +140,7 @@ def clock_shows(step: int) -> list[datetime]:
     return [m for m, t in local if t.date() in (SATURDAY, SUNDAY) and (t.hour * 60 + t.minute) % step == 0]
 
 
-# without shrinking, which would take minutes: each example is some hundred statements
+# without shrinking, which would take minutes, because each example is some hundred statements
 @settings(max_examples=50, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(
     hours=st.lists(st.tuples(half_hours, valid, valid), min_size=1, max_size=10),

@@ -1,4 +1,4 @@
-"""What was answered 2xx is stored together with its event; what was rolled back is published never (P3)."""
+"""What was answered 2xx is stored together with its event. What was rolled back is published never (P3)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from jalsa.events.outbox import publish
-from scheduling import events
+from scheduling.appointments import events
 from scheduling.models import ClinicalSession, Participant
 
 from .factories import Desk, ok, problem

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,33 @@ from jalsa_local.services import load_all
 #: The schemas and the OpenAPI documents as the last release had them.
 RELEASED = Path("docs/events/released")
 OPENAPI, OPENAPI_RELEASED = Path("docs/openapi"), Path("docs/openapi/released")
+#: What a decision allows to be broken all the same, until the next release.
+AMENDED = Path("docs/openapi/amended.txt")
+_NOTHING_AMENDED = """\
+# What is broken of the promise of the last release on purpose: a pattern a line, of what `jalsa contracts check` tells.
+# Each has an entry in CHANGELOG.md and a decision in docs/adr/. A release empties this list.
+"""
 
 
 def differing(root: Path) -> list[Path]:
-    """The committed files that are not as the code would write them, or should not be there; relative to `root`."""
+    """The committed files that are not as the code would write them, or should not be there, relative to `root`."""
     return generated.differing(root, _wanted(load_all()), _present(root))
 
 
 def broken(root: Path) -> list[str]:
-    """What is broken of the promise to subscribers and callers of the last release, a sentence each."""
+    """What is broken of the promise to subscribers and callers of the last release, a sentence each.
+
+    What a decision has amended is left out. A line of that list that amends nothing is told as well.
+    """
+    lines = (root / AMENDED).read_text("utf-8").splitlines()
+    amended = [line for line in lines if line and not line.startswith("#")]
+    found = _broken(root)
+    unused = [line for line in amended if not any(fnmatchcase(sentence, line) for sentence in found)]
+    left = [sentence for sentence in found if not any(fnmatchcase(sentence, line) for line in amended)]
+    return left + [f"{AMENDED}: nothing is broken as this says: {line}" for line in unused]
+
+
+def _broken(root: Path) -> list[str]:
     found = []
     for released in sorted((root / RELEASED).glob("*.json")):
         present = root / "docs/events/schemas" / released.name
@@ -52,7 +71,8 @@ def release(root: Path) -> None:
     shutil.rmtree(root / RELEASED, ignore_errors=True)
     shutil.copytree(root / "docs/events/schemas", root / RELEASED)
     shutil.rmtree(root / OPENAPI_RELEASED, ignore_errors=True)
-    shutil.copytree(root / OPENAPI, root / OPENAPI_RELEASED)
+    shutil.copytree(root / OPENAPI, root / OPENAPI_RELEASED, ignore=shutil.ignore_patterns("*.txt", "released"))
+    (root / AMENDED).write_text(_NOTHING_AMENDED, "utf-8")
 
 
 def write(root: Path) -> list[Path]:
@@ -69,6 +89,7 @@ def _wanted(services: dict[str, Service]) -> dict[Path, str]:
     bus = topology.of(
         {name: service.streams for name, service in services.items()},
         {name: service.former_streams for name, service in services.items()},
+        {f"{name}.{aggregate}": to for name, service in services.items() for aggregate, to in service.withheld.items()},
     )
     files = {Path("shared/contracts/topology.json"): bus.as_json()}
     for service in services.values():

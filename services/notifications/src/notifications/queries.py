@@ -49,7 +49,7 @@ class NoticeRow(NamedTuple):
 
 
 class ReminderRow(NamedTuple):
-    """A reminder with all that says which channel it takes; the message, once it was made, says it alone."""
+    """A reminder with all that says which channel it takes. Once the message was made, it alone says it."""
 
     reminder: Reminder
     appointment: Appointment
@@ -97,9 +97,9 @@ def subjects_of(db: Session, message_id: UUID) -> list[str]:
 
 
 def claim_reminder(db: Session, reminder_id: UUID, now: datetime) -> tuple[Reminder, Appointment] | None:
-    """A reminder that is still due, locked with its appointment; None where another has it or has done it.
+    """A reminder that is still due, locked with its appointment, or None where another has it or has done it.
 
-    Nobody waits for a lock, so that no two can wait for each other; what is locked is tried again soon.
+    Nobody waits for a lock, so that no two can wait for each other. What is locked is tried again soon.
     """
     query = select(Reminder, Appointment).join(Appointment, Appointment.id == Reminder.appointment_id)
     query = query.where(Reminder.id == reminder_id, Reminder.status == "SCHEDULED", Reminder.due_at <= now)
@@ -140,7 +140,7 @@ def was_announced(db: Session, appointment_id: UUID) -> bool:
 
 
 def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message, Subject] | None:
-    """A message that is still to be sent, locked with what it is about; None as with `claim_reminder`."""
+    """A message that is still to be sent, locked with what it is about, or None as with `claim_reminder`."""
     query = select(Message).where(Message.id == message_id, Message.status.in_(OPEN), Message.next_at <= now)
     message = db.scalar(query.with_for_update(skip_locked=True, key_share=True))
     if message is None:
@@ -157,13 +157,13 @@ def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message
 
 
 def find_reach(db: Session, patient_id: UUID) -> Reach | None:
-    """How a patient may be reached; None while the patient is not known here."""
+    """How a patient may be reached, or None while the patient is not known here."""
     patient = db.get(PatientProjection, patient_id)
     return reach_of(patient, db.get(Preferences, patient_id)) if patient else None
 
 
 def reach_of(patient: PatientProjection, preferences: Preferences | None) -> Reach:
-    """Contacts and preferences as one; without preferences every channel is welcome."""
+    """Contacts and preferences as one. Without preferences every channel is welcome."""
     return Reach(
         active=patient.active,
         phone=patient.phone,
@@ -256,7 +256,7 @@ def find_package(db: Session, package_id: UUID) -> Package | None:
 
 
 def user_of(db: Session, provider_id: UUID) -> str:
-    """The login of a known provider; it is not corrected before the transaction ends."""
+    """The login of a known provider. It is not corrected before the transaction ends."""
     return db.get_one(ProviderProjection, provider_id, with_for_update={"read": True}).user_id
 
 

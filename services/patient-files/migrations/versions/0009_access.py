@@ -6,7 +6,7 @@ from jalsa.db.access_log import create_access_log, drop_access_log
 from jalsa.db.schema import grant_relay_access, register_tenant_table
 
 revision = "0009"
-down_revision = "0005"
+down_revision = "0006"
 
 SERVICE = "patient-files"
 

@@ -7,9 +7,10 @@ from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
-from patient_files.http import access, break_glass, consents, files, patients
+from patient_files.http import access, alerts, break_glass, consents, files, guardians, identifiers, patients
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
+from patient_files.patients.rules.records import IDENTITY
 from patient_files.policy import POLICY, READS
 
 SERVICE = Service(
@@ -19,14 +20,24 @@ SERVICE = Service(
     policy=POLICY,
     texts=("patient_files",),
     reference=REFERENCE,
-    routes=(patients.routes, files.routes, consents.routes, access.routes, break_glass.routes),
+    routes=(
+        patients.routes,
+        identifiers.routes,
+        guardians.routes,
+        alerts.routes,
+        files.routes,
+        consents.routes,
+        access.routes,
+        break_glass.routes,
+    ),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(CONSENT, GRANT),
+    machines=(CONSENT, IDENTITY, GRANT),
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),
+    withheld={"identity": frozenset({"billing"})},
     reads=READS,
 )

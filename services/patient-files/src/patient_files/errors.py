@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jalsa.service.errors import Conflict, DomainError, Forbidden
+from jalsa.service.errors import Conflict, DomainError, Forbidden, InvalidTransition
 
 
 class UnknownPatient(DomainError):
@@ -11,6 +11,14 @@ class UnknownPatient(DomainError):
 
 class NationalIdTaken(Conflict):
     """Another patient has this national id."""
+
+
+class IdentifierExists(Conflict):
+    """The patient has another identifier of a type of which a person has one."""
+
+
+class AlreadyEnded(InvalidTransition):
+    """What is to be changed or ended has ended."""
 
 
 class OwnGrant(Conflict):

@@ -1,8 +1,17 @@
 """Which role may do what; what is not named here is refused."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
 
-from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Readers
+from sqlalchemy.orm import Session
+
+from jalsa.service.errors import Forbidden
+from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Principal, Readers, authorise
+from patient_files.access import operations as access
+from patient_files.access.rules import READERS, RECORD, Right
+from patient_files.errors import BreakGlassRequired
+from patient_files.patients.rules import records
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
 _MANAGER = frozenset({"manager"})
@@ -12,6 +21,14 @@ POLICY: Policy = {
     "patients.list": frozenset({"records", "manager", "front-desk"}),
     "patients.read": _REGISTRARS | {"clinician", "biller"},
     "patients.write": _REGISTRARS,
+    # what tells a patient from others; who has just registered somebody may correct a slip of the pen
+    "patients.correct": frozenset({"records", "manager", "integration"}),
+    "patients.correct.recent": frozenset({"front-desk"}),
+    "patients.restrict": frozenset({"records", "manager"}),
+    "alerts.read": frozenset({"front-desk", "clinician", "records", "manager"}),
+    "alerts.write": frozenset({"front-desk", "clinician", "records", "manager"}),
+    # alerts that are for who treats the patient
+    "alerts.clinical": frozenset({"clinician", "records", "manager"}),
     # which clinics a patient goes to is clinical knowledge: an invoice can be written without it
     "files.read": _REGISTRARS | {"clinician"},
     "consents.read": _REGISTRARS | {"clinician", "biller"},
@@ -35,6 +52,9 @@ POLICY: Policy = {
 #: The kinds of records of patients whose reading is in the access log.
 READS: Mapping[str, str] = {
     "patient": "names, contacts, birth and identifiers",
+    "identifier": "an identifier, also one that has ended",
+    "guardian": "a guardian, also one who speaks for the patient no longer",
+    "alert": "a warning, also one that has ended",
     "file": "the main file with its sub-files",
     "sub-file": "a patient's file in a clinic",
     "consent": "a consent",
@@ -42,5 +62,48 @@ READS: Mapping[str, str] = {
     "break-glass": "a break-glass grant",
 }
 
+#: Who reads a restricted record in full without treating the patient, and who reads a part of it.
+_WHOLE = READERS[RECORD].always
+_A_PART = frozenset({"front-desk", "biller"})
+#: Whom a grant would help to read it.
+_BY_GRANT = READERS[RECORD].under_grant
+
+#: Who reads what of a restricted record; of all others, each role reads all.
+WHOLE_RECORD = Readers(_WHOLE, only_if="restricted")
+TELEPHONES = Readers(_WHOLE | {"front-desk"}, only_if="restricted")
+#: Who reads why an identifier or a guardian has ended.
+CORRECTIONS = Readers(_REGISTRARS)
+#: Who reads why an alert has ended.
+ALERTS = Readers(POLICY["alerts.read"])
 #: Who reads why a consent was revoked.
 CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
+
+
+def right_to_record(db: Session, principal: Principal, patient_id: UUID, now: datetime) -> Right | None:
+    """Under which right the caller reads a restricted record in full: by role, by treating the patient, by a grant."""
+    return access.may_read_restricted(db, principal, patient_id, now=now)
+
+
+def check_record(principal: Principal, right: Right | None, *, whole: bool) -> None:
+    """Raises Forbidden unless the caller reads something of a restricted record; `whole` asks for all of it.
+
+    It is BreakGlassRequired where a grant would help.
+    """
+    if right is not None or (not whole and _A_PART & principal.roles):
+        return
+    raise BreakGlassRequired if _BY_GRANT & principal.roles else Forbidden
+
+
+def authorise_correction(principal: Principal, registered_at: datetime, now: datetime) -> None:
+    """Raises Forbidden unless the caller may correct what tells a patient from others.
+
+    The front desk may for a day after the registration.
+    """
+    recent = records.is_recent(registered_at, now) and POLICY["patients.correct.recent"] & principal.roles
+    authorise(POLICY, "patients.correct.recent" if recent else "patients.correct", principal)
+
+
+def audiences(principal: Principal) -> list[str]:
+    """The audiences whose alerts the caller reads and raises. A clinician who is no provider treats nobody."""
+    clinical = POLICY["alerts.clinical"] & principal.acting_roles
+    return [records.ALL, records.CLINICAL] if clinical else [records.ALL]

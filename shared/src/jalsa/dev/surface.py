@@ -47,7 +47,7 @@ def assert_every_view_logs_what_it_reads(kit: ServiceKit, not_logged: Mapping[st
 
 
 def reads(kit: ServiceKit) -> Iterator[tuple[str, str]]:
-    """Every GET below `/v1` of the service's own and the events' routes: its rule, and an address that matches it."""
+    """Every GET below `/v1` of the service's own and the events' routes, as its rule and an address that matches it."""
     for rule in kit.app.url_map.iter_rules():
         of_a_blueprint = "." in rule.endpoint and not rule.endpoint.startswith("system.")
         if "GET" in (rule.methods or ()) and rule.rule.startswith("/v1/") and of_a_blueprint:

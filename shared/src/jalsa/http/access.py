@@ -32,9 +32,10 @@ class NothingSaid(RuntimeError):
 
 @dataclass
 class Shown:
-    """What a request has shown so far. `kind` is what its view declares."""
+    """What a request has shown so far. `kind` is what its view declares, `asked` of whom it was asked for something."""
 
     kind: str | None
+    asked: UUID | None = None
     reads: list[Read] = field(default_factory=list)
     said: bool = False
 
@@ -63,6 +64,11 @@ class ThisHour:
     def keep(self, tenant: str, person: str, reads: list[Read]) -> None:
         """Remember what was stored, once it is committed."""
         self._stored.update((tenant, person, read.kind, read.patient_id) for read in reads if read.hourly)
+
+
+def asks_for(patient_id: UUID) -> None:
+    """Say whose record is asked for, where the path does not: a refusal then names the patient."""
+    _shown().asked = patient_id
 
 
 def shows_record(
@@ -135,7 +141,7 @@ def refused(shown: Shown, values: Mapping[str, object], code: str) -> list[Read]
     """What a view was not to show: what it had found already, else what the path's `values` name."""
     if shown.reads:
         return [_refused(read, code) for read in shown.reads]
-    patient_id = values.get("patient_id")
+    patient_id = shown.asked or values.get("patient_id")
     others = [str(value) for name, value in values.items() if name != "patient_id"]
     asked = Read(
         kind=_declared(shown),

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """All that a service declares; its `app.py` is the only place that puts it together.
+    """All that a service declares. Its `app.py` is the only place that puts it together.
 
     `texts` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
-    refuses, and `constraints` maps a database constraint to the refusal that it stands for.
-    `former_streams` are those that an earlier version followed: their bindings are taken from the queue.
-    `reads` names the kinds of records whose reading is in the access log, each with a few words. Where there are any,
-    the database has an access log (`jalsa.db.access_log`), and a view says which of them it reads.
-    `reference` describes the HTTP surface, for its OpenAPI document. `restricted` names the aggregates whose events
-    only holders of `events.read.<aggregate>` find in the feed.
+    refuses, and `constraints` maps a database constraint to the refusal that it stands for. `former_streams` are those
+    that an earlier version followed. Their bindings are taken from the queue. `reference` describes the HTTP surface,
+    for its OpenAPI document. `restricted` names the aggregates whose events only holders of `events.read.<aggregate>`
+    find in the feed. `withheld` names those whose events none but these services of ours receive, so that no person
+    and no other service finds them in the feed or on the bus. `reads` names the kinds of records whose reading is in
+    the access log, each with a few words. Where there are any, the database has an access log (`jalsa.db.access_log`),
+    and a view says which of them it reads.
     """
 
     name: str
@@ -46,5 +47,6 @@ class Service:
     problems: Catalogue = Catalogue()  # noqa: RUF009 (it never changes)
     constraints: Mapping[str, Callable[[], DomainError]] = field(default_factory=dict)
     restricted: frozenset[str] = frozenset()
+    withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)
     reference: Reference = Reference()  # noqa: RUF009 (it never changes)

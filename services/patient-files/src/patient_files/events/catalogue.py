@@ -1,10 +1,42 @@
 """The data of each event that patient files publish: its contract with every reader."""
 
-from marshmallow import fields
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
 
 from jalsa.events.contracts import EventType
-from jalsa.http.fields import Instant
+from jalsa.service.commands import UNSET, Unset
 from patient_files.events.data import EventData
+
+
+class _NamePartsData(EventData):
+    first: Annotated[str | None, "The first name, or null"]
+    father: Annotated[str | None, "The father's name, or null"]
+    grandfather: Annotated[str | None, "The grandfather's name, or null"]
+    last: Annotated[str | None, "The family name, or null"]
+
+
+class _NamesData(EventData):
+    en: Annotated[_NamePartsData, "The parts in Latin letters"]
+    ar: Annotated[_NamePartsData, "The parts in Arabic letters"]
+
+
+class _PhoneData(EventData):
+    number: Annotated[str, "E.164"]
+    number_type: Annotated[str, "What libphonenumber says that it is, such as MOBILE or FIXED_LINE"]
+    label: Annotated[str | None, "What it is for, or null"]
+
+
+class _ContactData(EventData):
+    contact_id: Annotated[UUID, "The guardian's id."]
+    relation: Annotated[str, "What the guardian is to the patient"]
+    name_en: Annotated[str | None, "In Latin letters, or null"]
+    name_ar: Annotated[str | None, "In Arabic letters, or null"]
+    language: Annotated[str | None, "The language of messages: ar, en, or null"]
+    phone: Annotated[str | None, "E.164, or null"]
+    phone_type: Annotated[str | None, "As that of the patient's telephones, or null"]
+    email: str | None
+    primary: Annotated[bool, "Whether this one is told first"]
 
 
 class PatientData(EventData):
@@ -13,41 +45,67 @@ class PatientData(EventData):
     These are the only events that carry names and contacts, which notifications needs.
     """
 
-    patient_id = fields.UUID(required=True)
-    file_number = fields.String(required=True)
-    active = fields.Boolean(required=True)
-    first_name_en = fields.String(required=True)
-    last_name_en = fields.String(required=True)
-    first_name_ar = fields.String(required=True, allow_none=True)
-    last_name_ar = fields.String(required=True, allow_none=True)
-    preferred_language = fields.String(required=True)
-    phone = fields.String(required=True, allow_none=True, metadata={"description": "E.164"})
-    email = fields.String(required=True, allow_none=True)
+    patient_id: UUID
+    file_number: str
+    active: bool
+    first_name_en: str
+    last_name_en: str
+    first_name_ar: str | None
+    last_name_ar: str | None
+    name_en: str
+    name_ar: str
+    names: Annotated[_NamesData, "The parts of the name"]
+    preferred_language: str
+    phone: Annotated[str | None, "E.164"]
+    phone_type: Annotated[str | None, "What libphonenumber says of `phone`, such as MOBILE or FIXED_LINE; or null"]
+    phones: Annotated[list[_PhoneData], "All telephones, in order; 5 at most"]
+    email: str | None
+    identity_status: str
+    deceased_on: Annotated[date | None, "The day of death, or null; then active is false"]
+    majority_on: Annotated[
+        date | None, "From this day on the patient is certainly of age; null where the birth is unknown"
+    ]
+    tell: str
+    contacts: Annotated[
+        list[_ContactData], "The guardians who receive messages, the first to be told before the others"
+    ]
+
+
+class IdentityData(EventData):
+    """The identifier or the nationality changed by which tax documents name a patient.
+
+    Only billing receives it. It is the first current identifier in the order NAT, IQAMA, GCC, BORDER, PASSPORT, OTHER.
+    """
+
+    patient_id: UUID
+    id_type: Annotated[str | None, "Its type; null without any"]
+    issuing_country: Annotated[str | None, "Who issued it (ISO 3166-1 alpha-2, ZZ where unknown); null without any"]
+    id_number: Annotated[str | None, "Capitals and digits; null without any"]
+    nationality: Annotated[str | None, "ISO 3166-1 alpha-2; null where unknown"]
+    changed_at: Annotated[datetime, "When it changed."]
 
 
 class _ClinicOfFile(EventData):
-    id = fields.UUID(required=True, metadata={"description": "The clinic's id."})
-    code = fields.String(required=True)
+    id: Annotated[UUID, "The clinic's id."]
+    code: str
 
 
 class SubFileOpenedData(EventData):
     """A patient's file in a clinic was opened."""
 
-    file_id = fields.UUID(required=True)
-    file_number = fields.String(required=True)
-    sub_file_id = fields.UUID(required=True)
-    sub_file_number = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
-    clinic = fields.Nested(_ClinicOfFile(), required=True)
-    assigned_provider_id = fields.UUID(required=True)
-    opened_at = Instant(required=True)
+    file_id: UUID
+    file_number: str
+    sub_file_id: UUID
+    sub_file_number: str
+    patient_id: UUID
+    clinic: _ClinicOfFile
+    assigned_provider_id: UUID
+    opened_at: datetime
 
 
 class EndedConsent(EventData):
-    clinic_id = fields.UUID(
-        required=True, allow_none=True, metadata={"description": "Null for the consent to every clinic"}
-    )
-    reason = fields.String(required=True, metadata={"description": "expired or revoked"})
+    clinic_id: Annotated[UUID | None, "Null for the consent to every clinic"]
+    reason: Annotated[str, "expired or revoked"]
 
 
 class ConsentStandingData(EventData):
@@ -56,26 +114,21 @@ class ConsentStandingData(EventData):
     It says what all valid consents together allow now.
     """
 
-    patient_id = fields.UUID(required=True)
-    consented = fields.Boolean(required=True, metadata={"description": "In every clinic"})
-    clinic_ids = fields.List(
-        fields.UUID(), required=True, metadata={"description": "The clinics with a valid consent of their own"}
-    )
-    changed_at = Instant(required=True)
-    ended = fields.List(
-        fields.Nested(EndedConsent()),
-        metadata={"description": "How the last consents ended, the latest last; absent where there is none to tell of"},
-    )
+    patient_id: UUID
+    consented: Annotated[bool, "In every clinic"]
+    clinic_ids: Annotated[list[UUID], "The clinics with a valid consent of their own"]
+    changed_at: datetime
+    ended: list[EndedConsent] | Unset = UNSET
 
 
 class EmergencyAccessData(EventData):
-    grant_id = fields.UUID(required=True)
-    patient_id = fields.UUID(required=True, metadata={"description": "The patient whose record is read"})
-    opened_by = fields.String(required=True)
-    reason_code = fields.String(required=True)
-    scope = fields.String(required=True)
-    until = Instant(required=True)
-    outcome = fields.String(required=True, allow_none=True)
+    grant_id: UUID
+    patient_id: Annotated[UUID, "The patient whose record is read"]
+    opened_by: str
+    reason_code: str
+    scope: str
+    until: datetime
+    outcome: str | None
 
 
 class EmergencyAccessOpenedData(EmergencyAccessData):
@@ -93,22 +146,22 @@ class EmergencyAccessReviewedData(EmergencyAccessData):
     """Another person said whether a grant was justified."""
 
 
-PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData())
-PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData())
-SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData())
-CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData())
-EMERGENCY_ACCESS_OPENED = EventType(
-    "patient-files", "break-glass", "EmergencyAccessOpened", EmergencyAccessOpenedData()
-)
+PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData)
+PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData)
+PATIENT_IDENTITY_CHANGED = EventType("patient-files", "identity", "PatientIdentityChanged", IdentityData)
+SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData)
+CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData)
+EMERGENCY_ACCESS_OPENED = EventType("patient-files", "break-glass", "EmergencyAccessOpened", EmergencyAccessOpenedData)
 EMERGENCY_ACCESS_REVIEW_DUE = EventType(
-    "patient-files", "break-glass", "EmergencyAccessReviewDue", EmergencyAccessReviewDueData()
+    "patient-files", "break-glass", "EmergencyAccessReviewDue", EmergencyAccessReviewDueData
 )
 EMERGENCY_ACCESS_REVIEWED = EventType(
-    "patient-files", "break-glass", "EmergencyAccessReviewed", EmergencyAccessReviewedData()
+    "patient-files", "break-glass", "EmergencyAccessReviewed", EmergencyAccessReviewedData
 )
 PUBLISHES = (
     PATIENT_REGISTERED,
     PATIENT_UPDATED,
+    PATIENT_IDENTITY_CHANGED,
     SUB_FILE_OPENED,
     CONSENT_STANDING_CHANGED,
     EMERGENCY_ACCESS_OPENED,

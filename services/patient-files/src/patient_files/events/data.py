@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from jalsa.events.contracts import Data
+from jalsa.events.data import Data
 
 
 class EventData(Data):
@@ -12,10 +12,14 @@ class EventData(Data):
         "patient_id": "The patient. The id stays as it was where the record is merged into another one later.",
         "file_number": "The number of the patient's main file, such as FILE-2026-000001.",
         "active": "Whether the patient can be booked.",
-        "first_name_en": "The first name in Latin letters.",
-        "last_name_en": "The last name in Latin letters.",
+        "first_name_en": "The first name in Latin letters; else the one in Arabic letters, else empty.",
+        "last_name_en": "The family name in Latin letters; else the one in Arabic letters, else empty.",
         "first_name_ar": "The first name in Arabic letters, or null.",
-        "last_name_ar": "The last name in Arabic letters, or null.",
+        "last_name_ar": "The family name in Arabic letters, or null.",
+        "name_en": "How the patient is shown among Latin letters; a newborn by the mother, if there is no name yet.",
+        "name_ar": "How the patient is shown among Arabic letters.",
+        "identity_status": "KNOWN, or NEWBORN or UNKNOWN for somebody who is not identified yet.",
+        "tell": "Whom to tell until majority_on: PATIENT, or CONTACTS for a minor whose guardians receive messages.",
         "preferred_language": "The language of messages to the patient: ar or en.",
         "email": "The e-mail address, or null.",
         "code": "The clinic's code, such as OT.",
@@ -32,4 +36,5 @@ class EventData(Data):
         "until": "When the grant ends, unless it is closed before.",
         "outcome": "JUSTIFIED, UNJUSTIFIED or UNCLEAR; null before the review.",
         "changed_at": "When the standing changed.",
+        "ended": "How the last consents ended, the latest last; absent where there is none to tell of",
     }

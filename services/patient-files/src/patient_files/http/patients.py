@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app
+from flask import Response
 
 from jalsa.http import (
     PageOf,
@@ -14,18 +14,16 @@ from jalsa.http import (
     json_with_etag,
     page,
     page_of,
-    shows_list,
-    shows_record,
 )
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
-from jalsa.service.errors import NotFound
+from jalsa.service.commands import UNSET
 from jalsa.service.policy import authorise
+from patient_files.http import records
 from patient_files.http.schemas import patients as schemas
-from patient_files.models import Patient
 from patient_files.patients import operations, queries
-from patient_files.patients.commands import FindPatients, RegisterPatient, UpdatePatient
-from patient_files.policy import POLICY
+from patient_files.patients.commands import FindPatients, IdentifyPatient, RegisterPatient, UpdatePatient
+from patient_files.policy import POLICY, authorise_correction
 
 routes = Routes("patients", "Patients")
 
@@ -37,9 +35,8 @@ _PATIENT = schemas.PatientAnswer()
 )
 def register_patient(command: RegisterPatient) -> Response:
     """Register a patient; the main file is opened with it."""
-    zone = current_app.extensions["jalsa"].config.default_timezone
-    patient = operations.register_patient(current_db(), command, zone=zone, now=clock.now())
-    return json_with_etag(_PATIENT.dump(patient), 201)
+    patient = operations.register_patient(current_db(), command, zone=records.zone(), now=clock.now())
+    return json_with_etag(records.shown(patient), 201)
 
 
 @routes.view(
@@ -58,16 +55,16 @@ def list_patients(query: PageOf[FindPatients]) -> dict[str, Any]:
         authorise(POLICY, "patients.list", current_principal())
     after = decode_id_cursor(query.cursor)
     rows = queries.list_patients(current_db(), query.asked, after=after, limit=query.limit + 1)
-    shows_list([row.id for row in rows[: query.limit]])
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
+    records.shows_all(rows[: query.limit])
+    return page(rows, query.limit, lambda row: str(row.id), records.values)
 
 
 @routes.view("/patients/<uuid:patient_id>", permission="patients.read", reads="patient", response=_PATIENT)
 def get_patient(patient_id: UUID) -> Response:
     """One patient."""
-    patient = _found(patient_id)
-    shows_record(patient.id, patient.id)
-    return json_with_etag(_PATIENT.dump(patient))
+    patient = records.readable(patient_id, whole=False)
+    records.shows(patient, patient.id)
+    return json_with_etag(records.shown(patient))
 
 
 @routes.view(
@@ -79,15 +76,32 @@ def get_patient(patient_id: UUID) -> Response:
     response=_PATIENT,
 )
 def update_patient(command: UpdatePatient, patient_id: UUID) -> Response:
-    """Change a patient's names, contacts or language, or end the patient's care here."""
-    patient = _found(patient_id, lock=True)
-    shows_record(patient.id, patient.id)  # a change of nothing leaves no audit row, and shows the record
-    check_if_match(_PATIENT.dump(patient))
-    return json_with_etag(_PATIENT.dump(operations.update_patient(current_db(), patient, command, now=clock.now())))
+    """Change a patient's record, or end the patient's care here.
+
+    What tells a patient from others is corrected by records, managers and integrations, and within a day of the
+    registration by the front desk. Records and managers restrict a record.
+    """
+    patient, now = records.locked(patient_id, whole=False), clock.now()
+    if command.corrects:
+        authorise_correction(current_principal(), patient.created_at, now)
+    if command.restricted is not UNSET:
+        authorise(POLICY, "patients.restrict", current_principal())
+    records.shows(patient, patient.id)  # a change of nothing leaves no audit row, and shows the record
+    check_if_match(records.shown(patient))
+    operations.update_patient(current_db(), patient, command, zone=records.zone(), now=now)
+    return json_with_etag(records.shown(patient))
 
 
-def _found(patient_id: UUID, *, lock: bool = False) -> Patient:
-    patient = queries.find_patient(current_db(), patient_id, lock=lock)
-    if patient is None:
-        raise NotFound("patient")
-    return patient
+@routes.view(
+    "/patients/<uuid:patient_id>/identify",
+    "POST",
+    permission="patients.write",
+    body=schemas.IdentifyBody(),
+    response=_PATIENT,
+)
+def identify_patient(command: IdentifyPatient, patient_id: UUID) -> Response:
+    """Say who a newborn or somebody unknown is. What is not given stays as it was registered."""
+    patient = records.locked(patient_id)
+    check_if_match(records.shown(patient))
+    operations.identify_patient(current_db(), patient, command, zone=records.zone(), now=clock.now())
+    return json_with_etag(records.shown(patient))

@@ -1,21 +1,29 @@
 """The read side of patients."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from jalsa.db.keyset import keyset
-from patient_files.models import MainFile, Patient
+from patient_files.models import Alert, Guardian, MainFile, Patient, PatientIdentifier
 from patient_files.patients.commands import FindPatients
 
 _WITH_ITS_FILE = joinedload(Patient.file, innerjoin=True)
+#: What an answer or an event about a patient tells.
+_WHOLE = (
+    _WITH_ITS_FILE,
+    selectinload(Patient.phones),
+    selectinload(Patient.identifiers),
+    selectinload(Patient.guardians).selectinload(Guardian.rights),
+    selectinload(Patient.alerts),
+)
 
 
 def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patient | None:
-    """A patient with the main file."""
-    query = select(Patient).where(Patient.id == patient_id).options(_WITH_ITS_FILE)
+    """A patient with the main file and all that belongs to the record; `lock` keeps the row until the end."""
+    query = select(Patient).where(Patient.id == patient_id).options(*_WHOLE)
     if lock:
         query = query.with_for_update(of=Patient).execution_options(populate_existing=True)
     return db.scalar(query)
@@ -23,7 +31,7 @@ def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patien
 
 def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit: int) -> Sequence[Patient]:
     """Patients in the order of their registration."""
-    query = keyset(select(Patient).options(_WITH_ITS_FILE), Patient.id, after=after, limit=limit)
+    query = keyset(select(Patient).options(*_WHOLE), Patient.id, after=after, limit=limit)
     if asked.file_number is not None:
         query = query.where(Patient.file.has(MainFile.file_number == asked.file_number))
     return db.scalars(query).all()
@@ -33,3 +41,39 @@ def claim_patient(db: Session, patient_id: UUID) -> bool:
     """Lock a patient's row until the transaction ends; False where another transaction holds it now."""
     query = select(Patient.id).where(Patient.id == patient_id).with_for_update(skip_locked=True)
     return db.scalar(query) is not None
+
+
+def lock_row(db: Session, patient_id: UUID) -> bool:
+    """Lock a patient's row until the transaction ends; False where there is none."""
+    return db.scalar(select(Patient.id).where(Patient.id == patient_id).with_for_update()) is not None
+
+
+def list_identifiers(db: Session, patient_id: UUID, *, after: UUID | None, limit: int) -> Sequence[PatientIdentifier]:
+    """A patient's identifiers in the order in which they were given, with those that have ended."""
+    query = keyset(select(PatientIdentifier), PatientIdentifier.id, after=after, limit=limit)
+    return db.scalars(query.where(PatientIdentifier.patient_id == patient_id)).all()
+
+
+def list_guardians(db: Session, patient_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Guardian]:
+    """A patient's guardians in the order in which they were named, with those that have ended, and their rights."""
+    query = keyset(select(Guardian), Guardian.id, after=after, limit=limit).options(selectinload(Guardian.rights))
+    return db.scalars(query.where(Guardian.patient_id == patient_id)).all()
+
+
+def list_alerts(
+    db: Session, patient_id: UUID, audiences: Collection[str], *, after: UUID | None, limit: int
+) -> Sequence[Alert]:
+    """A patient's alerts for some audiences in the order in which they were raised, with those that have ended."""
+    query = keyset(select(Alert), Alert.id, after=after, limit=limit)
+    return db.scalars(query.where(Alert.patient_id == patient_id, Alert.audience.in_(audiences))).all()
+
+
+def find_identifier(db: Session, identifier_id: UUID) -> PatientIdentifier | None:
+    """An identifier."""
+    return db.get(PatientIdentifier, identifier_id)
+
+
+def find_guardian(db: Session, guardian_id: UUID) -> Guardian | None:
+    """A guardian with the rights to consent."""
+    query = select(Guardian).where(Guardian.id == guardian_id).options(selectinload(Guardian.rights))
+    return db.scalar(query)

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.db.projections import save, set_status
-from jalsa.service.commands import given
+from jalsa.service.commands import UNSET, given
 from patient_files.events.streams import AppointmentPlaced, ClinicSaved, ProviderSaved
 from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection
 
@@ -29,7 +29,7 @@ def save_appointment(db: Session, placed: AppointmentPlaced) -> None:
         "provider_id": placed.provider.id,
         "starts_at": placed.session.starts_at,
         "status": placed.status,
-        **({} if placed.booked_by is None else {"booked_by": placed.booked_by}),
+        **({} if placed.booked_by is UNSET else {"booked_by": placed.booked_by}),
     }
     save(db, AppointmentProjection, placed.appointment_id, values)
 

@@ -4,21 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import phonenumbers
 from marshmallow import ValidationError, fields
-from phonenumbers import PhoneNumber, PhoneNumberType
 
 from jalsa.http.fields import Pattern, Value
-
-#: Where a number without a country code is dialled.
-_REGION = "SA"
-# nothing that the library would drop in silence: letters, extensions
-_DIALLED = re.compile(r"[+\d(][\d ().-]{3,31}")
-
-#: Whoever calls or writes to such a number pays for it. A personal number's rates are those of premium numbers.
-_DEAR = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PERSONAL_NUMBER})
-#: The library's region of numbers that belong to no country.
-_NO_COUNTRY = "001"
+from patient_files.patients.rules.phones import phone
+from patient_files.patients.rules.refusals import RefusedValue
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 #: Top-level names that lead nowhere in the public network, or to machines of our own (RFC 2606, 6761, 6762 appendix G,
@@ -30,17 +20,6 @@ _PRIVATE = frozenset(
     }
 )
 _LONGEST_LOCAL_PART = 64
-
-
-def check_price(number: PhoneNumber) -> None:
-    """Raises marshmallow's ValidationError for a number that costs its callers extra.
-
-    So do numbers of no country, such as those of satellites: their rates are those of whoever operates them.
-    """
-    kind = phonenumbers.number_type(number)
-    of_no_country = phonenumbers.region_code_for_country_code(number.country_code or 0) == _NO_COUNTRY
-    if kind in _DEAR or (of_no_country and kind != PhoneNumberType.TOLL_FREE):
-        raise ValidationError("Must not be a premium-rate number.")
 
 
 def check_mailbox(address: str) -> None:
@@ -56,19 +35,14 @@ def check_mailbox(address: str) -> None:
         raise ValidationError("Must be an email address that can be reached from anywhere.")
 
 
-class Phone(Value):
-    """A telephone number as it is dialled in Saudi Arabia, or international; loaded as E.164."""
+class PhoneNumber(fields.String):
+    """A telephone number as it is dialled in Saudi Arabia, or international; loaded with what libphonenumber says."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        dialled = super()._deserialize(value, attr, data, **kwargs)
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         try:
-            number = phonenumbers.parse(dialled, _REGION) if _DIALLED.fullmatch(dialled) else None
-        except phonenumbers.NumberParseException:
-            number = None
-        if number is None or not phonenumbers.is_valid_number(number):
-            raise ValidationError("Must be a telephone number, for example +966500000001.")
-        check_price(number)
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            return phone(super()._deserialize(value, attr, data, **kwargs) or "")
+        except RefusedValue as refusal:
+            raise ValidationError(refusal.message) from None
 
 
 class Email(fields.Email, Value):

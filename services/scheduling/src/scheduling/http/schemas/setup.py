@@ -6,9 +6,10 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_dump, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, code
+from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, WallTime, code
 from jalsa.service.commands import Loaded
-from scheduling.commands import absences, setup
+from scheduling.absences import commands as absences
+from scheduling.directory import commands as setup
 from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.policy import ABSENCE
 from scheduling.timetable import hours
@@ -97,13 +98,6 @@ class ProviderPatch(_Correction):
 class ProviderAnswer(ProviderBody):
     id = fields.UUID()
     active = fields.Boolean()
-
-
-class WallTime(fields.Time):
-    """A wall time, `HH:MM`; 24:00, as an end, is written 00:00."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(format="%H:%M", **kwargs)
 
 
 class Stretch(Loaded):

@@ -1,0 +1,1 @@
+"""The rules of patients in the field's own words. No I/O."""
