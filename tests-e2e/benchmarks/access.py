@@ -69,7 +69,7 @@ _FILL = """
 
 
 def measure(servers: Servers, issuer: Issuer, *, rounds: int) -> dict[str, Any]:
-    """Readings per second with and without the log, in turn; then milliseconds of the answers on a full log."""
+    """Readings per second with and without the log, in turn. Then milliseconds of the answers on a full log."""
     with service_kit(SERVICE, servers, issuer) as kit:
         url = f"{servers.postgres.url.rsplit('/', 1)[0]}/{make_url(kit.config.database_url).database}"
         with psycopg.connect(url, autocommit=True) as connection:

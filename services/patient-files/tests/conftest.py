@@ -102,7 +102,7 @@ def consent_to() -> Callable[..., Json]:
 
 
 def take_grant(client: Client, patient: Json, **fields: Any) -> Json:
-    """Takes a break-glass grant through a client and returns the answer; fields replace the usual ones."""
+    """Takes a break-glass grant through a client and returns the answer. Fields replace the usual ones."""
     body = {
         "patient_id": patient["id"],
         "reason_code": "EMERGENCY",

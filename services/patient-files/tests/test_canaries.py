@@ -9,7 +9,7 @@ from jalsa.service.policy import ROLES
 
 from .conftest import Json, Register, take_grant
 
-#: A code, not a text; and a text of a record that as a whole is for reviewers and for the person who wrote it.
+#: The first is a code. The second is in a record that as a whole is for reviewers and for the person who wrote it.
 _HARMLESS = frozenset({"AccessEntryAnswer.reason", "BreakGlassAnswer.reason"})
 LISTS_THE_REGISTRY = {"front-desk", "records", "manager"}
 

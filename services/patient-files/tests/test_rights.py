@@ -42,7 +42,7 @@ def provider() -> UUID:
 
 @pytest.fixture
 def book(kit: ServiceKit, tenant: str, patient: Json, provider: UUID) -> Book:
-    """Scheduling announces an appointment of the patient with the provider, so long from now; returns its id."""
+    """Scheduling announces an appointment of the patient with the provider, so long from now. Returns its id."""
 
     def booked(ahead: timedelta, *, status: str = "", by: str = "desk") -> UUID:
         event = example("AppointmentBooked", "group", tenant)

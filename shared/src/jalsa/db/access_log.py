@@ -1,7 +1,7 @@
 """The access log: who read what of which patient, and who was refused. Rows are added and read, and never changed.
 
 A row stands for one reading of a record. What shows many patients at once (lists, searches, names) has one row for each
-person, patient, kind and hour; its time is the beginning of that hour. The rows are kept in a partition for each month
+person, patient, kind and hour. Its time is the beginning of that hour. The rows are kept in a partition for each month
 (UTC), which the relay's role has made ahead and dropped after the retention time, by functions of the owner's.
 """
 
@@ -200,7 +200,7 @@ def store_and_commit(db: Session, reader: Reader, reads: Sequence[Read], outcome
 
 
 def store(db: Session, reader: Reader, reads: Sequence[Read], outcome: str = READ) -> int:
-    """Add rows to the access log, in one statement. Returns how many; a row that the hour has is not added again."""
+    """Add rows to the access log, in one statement. Returns how many. A row that the hour has is not added again."""
     if not reads:
         return 0
     values = _said_of(reader, outcome) | {
@@ -248,7 +248,7 @@ def _is_of_the_log(error: IntegrityError) -> bool:
 
 
 class Entry(NamedTuple):
-    """A row of the access log. `at` is in UTC; for an hour's row it is the beginning of the hour."""
+    """A row of the access log. `at` is in UTC. For an hour's row it is the beginning of the hour."""
 
     id: UUID
     at: datetime
@@ -292,7 +292,7 @@ _PAGE = f"""
 """  # noqa: S608 (columns of ours)
 _OF_PERSON = text(_PAGE.format(which="person = :person"))
 _OF_ALL = text(_PAGE.format(which="true"))
-# Each patient's rows are read in the order of an index by themselves; the newest of all of them are few.
+# Each patient's rows are read in the order of an index by themselves. The newest of all of them are few.
 _OF_ONE_OF_THEM = "access_log.patient_id = asked.patient_id AND (CAST(:person AS text) IS NULL OR person = :person)"
 _OF_PATIENTS = text(f"""
     SELECT entry.* FROM unnest(CAST(:patients AS uuid[])) AS asked (patient_id)
@@ -304,7 +304,7 @@ _OF_PATIENTS = text(f"""
 def entries(
     db: Session, asked: FindEntries, *, after: tuple[datetime, UUID] | None = None, limit: int
 ) -> Sequence[Entry]:
-    """Rows of the access log, the newest first; those that come after the row of this time and id."""
+    """Rows of the access log, the newest first, and only those that come after the row of this time and id."""
     before, before_id = after or (_NEVER, _LAST)
     values = {
         "person": asked.person,

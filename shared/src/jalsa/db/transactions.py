@@ -174,7 +174,7 @@ def commit(db: Session) -> None:
 def commit_after(db: Session, statement: str, values: Mapping[str, object]) -> None:
     """Commit as `commit` does, and do a last statement in the same round trip to the server.
 
-    The statement has psycopg's placeholders, such as `%(id)s`. Where it fails, nothing is committed; it raises what
+    The statement has psycopg's placeholders, such as `%(id)s`. Where it fails, nothing is committed, and it raises what
     SQLAlchemy would raise.
     """
     db.flush()

@@ -1,7 +1,7 @@
 """What a view says to the access log: which records of which patients it has shown, in this very request.
 
 A view that declares a kind of records (`Routes.view(…, reads="consent")`) calls one of these functions each time. The
-edge stores what was said with one statement, in the transaction of the request; so nothing is shown without its row. A
+edge stores what was said with one statement, in the transaction of the request. So nothing is shown without its row. A
 view that has said nothing fails: that is a fault of ours. What such a view refuses (403, 404) is stored, too, in a
 transaction of its own, because the request's is rolled back.
 """

@@ -75,7 +75,7 @@ def run_as(principal: Principal, view: Callable[[], ResponseReturnValue]) -> Res
     return app.in_transaction(view)
 
 
-#: The work of a transaction that has begun; it commits.
+#: The work of a transaction that has begun, with its commit.
 Transaction = Callable[[Session], Response]
 
 

@@ -1,4 +1,4 @@
-"""Break-glass grants: taken, closed, reviewed; and under which right a person reads what is not for everybody."""
+"""Break-glass grants are taken, closed and reviewed here. It also says under which right a person reads something."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -100,7 +100,7 @@ def ask_for_review(db: Session, grant_id: UUID, *, now: datetime) -> bool:
 def right_to_read(
     db: Session, person: Principal, patient_ids: Collection[UUID], scope: str, *, now: datetime
 ) -> Right | None:
-    """Under which right a person reads what a scope stands for, of a patient who has these ids; None where under none.
+    """The right under which a person reads what a scope stands for, of a patient who has these ids, or None.
 
     A patient has several ids after a merge. A role that reads it anyway comes first, then the treating provider, and
     only then a grant: nobody's reading is marked as an emergency that was none.
@@ -117,7 +117,7 @@ def right_to_read(
 
 
 def may_read_restricted(db: Session, person: Principal, patient_id: UUID, *, now: datetime) -> Right | None:
-    """Under which right a person reads a restricted record in full; None where under none."""
+    """The right under which a person reads a restricted record in full, or None."""
     return right_to_read(db, person, [patient_id], rules.RECORD, now=now)
 
 

@@ -52,7 +52,7 @@ def treats(
 
 
 def open_grant(db: Session, person: str, patient_ids: Collection[UUID], scope: str, now: datetime) -> BreakGlass | None:
-    """The grant of a person for this scope of a patient who has these ids; the one that holds longest."""
+    """The grant of a person for this scope of a patient who has these ids, the one that holds longest."""
     query = select(BreakGlass).where(
         BreakGlass.opened_by == person,
         BreakGlass.patient_id.in_(patient_ids),

@@ -30,7 +30,7 @@ OWN = "own"
 class Right:
     """Why a person reads what is not for everybody.
 
-    `relation` is what the person is to the patient; without one, the role alone allows it. With `grant_id` it is a
+    `relation` is what the person is to the patient. Without one, the role alone allows it. With `grant_id` it is a
     grant of that reason.
     """
 

@@ -49,7 +49,7 @@ _SETTINGS = schemas.SettingsAnswer()
     text_types=(CSV,),
 )
 def list_patient_access(query: PageOf[LogRequest], patient_id: UUID) -> Response:
-    """Who has read, or was refused, what of a patient; the newest first. As CSV it has 10,000 rows at most."""
+    """Who has read, or was refused, what of a patient, the newest first. As CSV it has 10,000 rows at most."""
     if patients.find_patient(current_db(), patient_id) is None:
         raise NotFound("patient")
     shows_record(patient_id)
@@ -65,7 +65,7 @@ def list_patient_access(query: PageOf[LogRequest], patient_id: UUID) -> Response
     text_types=(CSV,),
 )
 def list_access(query: PageOf[LogRequest]) -> Response:
-    """What a person, or anybody, has read or was refused; the newest first. As CSV it has 10,000 rows at most."""
+    """What a person, or anybody, has read or was refused, the newest first. As CSV it has 10,000 rows at most."""
     return _answer(query, FindEntries(person=query.asked.actor, **_time(query)), lists=True)
 
 
@@ -73,7 +73,7 @@ def list_access(query: PageOf[LogRequest]) -> Response:
     "/access-log/mine", permission="access-log.own", query=schemas.LogArgs(), response=_PAGE, text_types=(CSV,)
 )
 def list_own_access(query: PageOf[LogRequest]) -> Response:
-    """What the caller has read or was refused; the newest first. As CSV it has 10,000 rows at most."""
+    """What the caller has read or was refused, the newest first. As CSV it has 10,000 rows at most."""
     return _answer(query, FindEntries(person=current_principal().subject, **_time(query)))
 
 

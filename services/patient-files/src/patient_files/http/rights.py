@@ -11,7 +11,7 @@ from patient_files.access.rules import Right
 
 
 def right_to(patient_id: UUID) -> Right | None:
-    """The caller's right to a patient's record, were it restricted; None where a part of it is read at most."""
+    """The caller's right to a patient's record, as if it were restricted, or None if a part of it is read at most."""
     known: dict[UUID, Right | None] = g.setdefault("rights", {})
     if patient_id not in known:
         known[patient_id] = policy.right_to_record(current_db(), current_principal(), patient_id, clock.now())

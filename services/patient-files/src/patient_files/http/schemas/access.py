@@ -38,7 +38,7 @@ class LogRequest:
 
 
 class LogArgs(PageArgs):
-    """The query of the access log; the newest rows come first."""
+    """The query of the access log. The newest rows come first."""
 
     into = LogRequest
 
