@@ -26,9 +26,10 @@ ASKED, WARM = 200, 40
 _REGISTRY = """
     SET session_replication_role = replica;
     SET jalsa.tenant = 'bench';
-    INSERT INTO patients (id, first_name_en, last_name_en, date_of_birth, sex, phone, preferred_language, active,
-                          created_at)
-      SELECT gen_random_uuid(), 'Sara', 'Number ' || n, '2015-04-30', 'F', '+966500000001', 'ar', true, now()
+    INSERT INTO patients (id, first_name_en, last_name_en, birth_calendar, birth_precision, birth_value, born_from,
+                          born_to, sex, preferred_language, active, created_at)
+      SELECT gen_random_uuid(), 'Sara', 'Number ' || n, 'GREGORIAN', 'DAY', '2015-04-30', '2015-04-30', '2015-04-30',
+             'F', 'ar', true, now()
       FROM generate_series(1, %(patients)s) AS n;
     INSERT INTO main_files (id, file_number, patient_id, opened_at)
       SELECT gen_random_uuid(), 'FILE-2026-' || to_char(row_number() OVER (), 'FM000000'), id, now() FROM patients;
