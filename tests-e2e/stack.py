@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import urllib3
 
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
+from jalsa.dev.kit import ACCESS_LOG_KEY
 from jalsa.dev.provision import Urls, drop_database, provision
 from jalsa.dev.servers.processes import free_ports
 from jalsa_local.services import NAMES
@@ -182,6 +183,7 @@ class Stack:
             "JWKS_URL": self.issuer.jwks_url,
             "SERVICE_KEY": self.issuer.service_key(service),
             "SERVICE_JWKS_URL": self.issuer.service_jwks_url,
+            "ACCESS_LOG_KEY": ACCESS_LOG_KEY,
             "HOST": "127.0.0.1",
             "PORT": str(self.ports[service, role]),
             "HEALTH_PORT": str(self.ports[service, role]),

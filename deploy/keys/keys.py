@@ -111,7 +111,12 @@ def _of_service(service: str, issuer: Issuer, secret: bytes) -> dict[str, dict[s
     )
     jwks = (issuer.folder / "jwks.json").read_text()
     return {
-        "web": {"database_url": app, "services.json": issuer.list_service_keys(), "jwks.json": jwks},
+        "web": {
+            "database_url": app,
+            "services.json": issuer.list_service_keys(),
+            "jwks.json": jwks,
+            "access_log_key": _password(secret, f"{service}-access-log"),
+        },
         "worker": {
             "database_url": app,
             "database_relay_url": relay,

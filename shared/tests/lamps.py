@@ -13,10 +13,11 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from jalsa.db.access_log import create_access_log
 from jalsa.db.schema import create_folding, create_mechanisms, create_sources, guard_numbers, register_tenant_table
 from jalsa.db.transactions import TenantRow
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
-from jalsa.dev.kit import ServiceKit
+from jalsa.dev.kit import ACCESS_LOG_KEY, ServiceKit
 from jalsa.dev.provision import Urls, drop_database, provision
 from jalsa.dev.servers import Postgres
 from jalsa.events.contracts import EventType, Stream
@@ -381,6 +382,7 @@ def create_tables(execute: Callable[[str], None], service: str) -> None:
     guard_numbers(execute, service, ("LMP",))
     create_folding(execute, service)
     create_sources(execute, service)
+    create_access_log(execute, service)
     execute(TABLES)
     register_tenant_table(execute, "lamps", service)
     register_tenant_table(execute, "lights", service, audited=False)
@@ -403,7 +405,7 @@ def empty(urls: Urls) -> None:
     """Make a database as it was when it was fresh, which is faster than another one."""
     with as_owner(urls) as conn:
         _execute(conn, "TRUNCATE feed_checkpoints, inbox, inbox_heads, outbox, outbox_heads, idempotency_keys, numbers")
-        _execute(conn, "TRUNCATE audit_log, lamps, lights, stopped_sources")
+        _execute(conn, "TRUNCATE access_log, audit_log, lamps, lights, stopped_sources")
         _execute(conn, "UPDATE relay_state SET position = 0")
 
 
@@ -427,6 +429,7 @@ def kit_on(urls: Urls, service: Service, issuer: Issuer, **settings: Any) -> Ite
         "jwks_url": issuer.jwks_url,
         "service_key": issuer.service_key(service.name),
         "service_jwks_url": issuer.service_jwks_url,
+        "access_log_key": ACCESS_LOG_KEY,
         **settings,
     }
     kit = ServiceKit(service, Config(**values), issuer)

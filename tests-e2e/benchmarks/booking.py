@@ -48,6 +48,13 @@ def measure(servers: Servers, issuer: Issuer, *, bookings: int, rounds: int) -> 
 @contextmanager
 def web(kit: ServiceKit) -> Iterator[int]:
     """The service's web process under gunicorn. Yields its port."""
+    with running(kit, [sys.executable, "-m", "scheduling", "web"]) as port:
+        yield port
+
+
+@contextmanager
+def running(kit: ServiceKit, command: list[str]) -> Iterator[int]:
+    """A web process of a service, which the command starts. Yields its port."""
     [port] = free_ports(1)
     config = kit.config
     environment = {
@@ -55,12 +62,13 @@ def web(kit: ServiceKit) -> Iterator[int]:
         "DATABASE_URL": config.database_url,
         "JWKS_URL": config.jwks_url,
         "SERVICE_JWKS_URL": config.service_jwks_url,
+        "ACCESS_LOG_KEY": config.access_log_key,
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "WEB_WORKERS": "2",
         "WEB_THREADS": "8",
     }
-    with _process([sys.executable, "-m", kit.service.name.replace("-", "_"), "web"], environment, port, "/readyz"):
+    with _process(command, environment, port, "/readyz"):
         yield port
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import access
 import booking
 import bus
 import duplicates
@@ -23,7 +24,7 @@ import search
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
 
-FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "search", "duplicates", "local")
+FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "search", "duplicates", "access", "local")
 
 
 def main() -> None:
@@ -143,6 +144,18 @@ def _duplicates(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, 
         _line(what, figure, target)
 
 
+def _access(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, rounds: int) -> None:
+    found = access.measure(servers, issuer, rounds=rounds)
+    for what, name in (("a patient read", "record"), ("a list of 50 patients read", "list")):
+        cost = found[name]
+        figure = f"{cost['ratio']:.2f}  ({_rates(cost['ours'])} against {_rates(cost['bare'])})"
+        _line(f"{what} per second / the same without access log", figure, "at least 0.85")
+    for what, name in (("who saw this patient", "patient"), ("what this person saw", "person")):
+        times = found["found"][name]
+        figure = f"median {times['median']:.0f} ms, 95 % {times['p95']:.0f} ms, all {times['max']:.0f} ms"
+        _line(f"{what}, of {found['rows']:,} rows over HTTP", figure, "30 ms")
+
+
 def _local(*_: Any) -> None:
     found = local.measure()
     _line("make run, second start", f"{found['second']:.1f} s (first {found['first']:.1f} s)", "5 s")
@@ -158,6 +171,7 @@ _MEASURES: dict[str, Callable[..., None]] = {
     "schedule": _schedule,
     "search": _search,
     "duplicates": _duplicates,
+    "access": _access,
     "local": _local,
 }
 

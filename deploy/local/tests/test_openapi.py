@@ -69,6 +69,7 @@ def test_the_document_that_is_served_a_second_time_is_the_committed_one(name: st
         database_url="postgresql://nobody@127.0.0.1:9/none",  # which is never asked
         jwks_url=issuer.jwks_url,
         service_jwks_url=issuer.service_jwks_url,
+        access_log_key="-" * 32,
     )
     client = create_app(service, config, Database(config.database_url)).test_client()
     first, second = client.get("/v1/openapi.json"), client.get("/v1/openapi.json")

@@ -13,6 +13,7 @@ from jalsa.dev.issuer import Issuer
 from jalsa.dev.kit import Client, ServiceKit, example, service_kit
 from jalsa.dev.kit import set_clock as travel
 from jalsa.dev.servers import Servers
+from patient_files.access import operations as access
 from patient_files.app import SERVICE
 from patient_files.consents import operations as consents
 from patient_files.files import operations as files
@@ -82,7 +83,7 @@ def somebody_else(number: int) -> Json:
 def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
     def give(*ids: object) -> None:
         following = iter(ids)
-        for module in (registration, guardians, files, consents):
+        for module in (registration, guardians, files, consents, access):
             monkeypatch.setattr(module, "new_id", lambda: UUID(str(next(following))))
 
     return give
@@ -112,6 +113,21 @@ def consent_to() -> Callable[..., Json]:
         return answer
 
     return consented
+
+
+def take_grant(client: Client, patient: Json, **fields: Any) -> Json:
+    """Takes a break-glass grant through a client and returns the answer. Fields replace the usual ones."""
+    body = {
+        "patient_id": patient["id"],
+        "reason_code": "EMERGENCY",
+        "reason": "Brought in unconscious",
+        "scope": "RECORD",
+        **fields,
+    }
+    answer = client.post("/break-glass", body)
+    assert answer.status_code == 201, answer.json
+    grant: Json = answer.json
+    return grant
 
 
 @pytest.fixture

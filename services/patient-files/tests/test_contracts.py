@@ -1,7 +1,7 @@
 """What is published equals the golden examples, and each golden example that is read is accepted."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,8 +11,12 @@ from sqlalchemy import select
 from jalsa.dev.kit import Client, ServiceKit, example, golden, set_clock
 from jalsa.events.contracts import FOLDER
 from jalsa.events.envelope import Envelope, parse
+from jalsa.work.jobs import JobTools
 from patient_files.app import SERVICE
+from patient_files.jobs import ask_for_reviews
 from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection
+
+from .conftest import take_grant
 
 Json = dict[str, Any]
 GiveIds = Callable[..., None]
@@ -157,6 +161,29 @@ def test_the_events_of_another_types_standing_equal_their_golden_examples(
     assert_equal(ended, "ConsentTypeStandingChanged", "ended")
 
 
+def test_the_events_of_a_break_glass_grant_equal_their_golden_examples(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant, not_reviewed = golden("EmergencyAccessOpened", "default")["data"]["grant_id"], str(uuid4())
+    give_ids(PATIENT, MAIN_FILE, grant, not_reviewed)
+    patient = desk.post("/patients", body).json
+    doctor, reviewer = kit.client(tenant, "clinician", subject="dr.huda"), kit.client(tenant, "records")
+    for _ in range(2):
+        take_grant(doctor, patient)
+    doctor.post(f"/break-glass/{grant}/close")
+    assert reviewer.post(f"/break-glass/{grant}/review", {"outcome": "JUSTIFIED"}).status_code == 200
+    set_clock(monkeypatch, NOW + timedelta(hours=72))
+    ask_for_reviews(JobTools(kit.database, kit.relay, kit.config, kit.service.name))
+
+    opened, _ = kit.events(tenant, "EmergencyAccessOpened")
+    [reviewed] = kit.events(tenant, "EmergencyAccessReviewed")
+    [due] = kit.events(tenant, "EmergencyAccessReviewDue")
+    assert_equal(opened, "EmergencyAccessOpened")
+    assert_equal(reviewed, "EmergencyAccessReviewed")
+    of_the_other = {**due.attributes(), "subject": f"break-glass/{grant}", "data": {**due.data, "grant_id": grant}}
+    assert_equal(parse(of_the_other), "EmergencyAccessReviewDue")
+
+
 def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
     for event in SERVICE.publishes:
         paths = sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
@@ -296,6 +323,14 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/wordings/{wording_id}/publish",
         consent,
         f"{consent}/revoke",
+        f"{patient}/access-log",
+        "/v1/access-log",
+        "/v1/access-log/mine",
+        "/v1/break-glass",
+        "/v1/break-glass/{grant_id}",
+        "/v1/break-glass/{grant_id}/close",
+        "/v1/break-glass/{grant_id}/review",
+        "/v1/settings",
         "/v1/permissions",
     }
     for event in SERVICE.publishes:

@@ -28,7 +28,17 @@ from patient_files.patients import queries
 Json = dict[str, Any]
 Register = Callable[..., Json]
 
-_TABLES = ("patients", "main_files", "sub_files", "appointments", "consents", "consent_standings", "patient_terms")
+_TABLES = (
+    "patients",
+    "main_files",
+    "sub_files",
+    "appointments",
+    "consents",
+    "consent_standings",
+    "break_glass",
+    "settings",
+    "patient_terms",
+)
 
 
 @pytest.fixture
@@ -36,6 +46,15 @@ def patient(kit: ServiceKit, desk: Client, tenant: str, register: Register, cons
     """A patient of the test's tenant, with a consent, and with an appointment and so a sub-file."""
     patient = register(desk)
     consent_to(desk, patient)
+    manager = kit.client(tenant, "manager")
+    grant = {
+        "patient_id": patient["id"],
+        "reason_code": "OTHER",
+        "reason": "A reason of 20 characters",
+        "scope": "RECORD",
+    }
+    assert manager.post("/break-glass", grant).status_code == 201
+    assert manager.put("/settings", {}).status_code == 200
     kit.inbox.receive(example("AppointmentBooked", "group", tenant, patient_id=patient["id"]))
     return patient
 

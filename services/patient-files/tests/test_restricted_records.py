@@ -1,14 +1,22 @@
 """A restricted record is read in full by few. The others see names, and the front desk telephones as well."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.orm import Session
 
-from jalsa.dev.kit import Client, ServiceKit
+from jalsa.db import access_log
+from jalsa.db.access_log import Entry, FindEntries
+from jalsa.dev.kit import Client, ServiceKit, example
+from jalsa.service import clock
+from jalsa.service.policy import Principal
 from patient_files import policy
+from patient_files.access.rules import Right
 
-from .conftest import somebody_else
+from .conftest import somebody_else, take_grant
 
 Json = dict[str, Any]
 Register = Callable[..., Json]
@@ -37,9 +45,23 @@ def restricted(kit: ServiceKit, tenant: str, desk: Client, body: Json) -> Json:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everybody treats the patient, or holds a grant."""
-    monkeypatch.setattr(policy, "knows_patient", lambda db, principal, patient_id: True)
+def treated(kit: ServiceKit, tenant: str, restricted: Json) -> Json:
+    """The patient, who has an appointment with the provider tomorrow."""
+    event = example("AppointmentBooked", "group", tenant)
+    said: Json = {
+        "patient_id": restricted["id"],
+        "session": {**event.data["session"], "starts_at": (clock.now() + timedelta(days=1)).isoformat()},
+        "provider": {**event.data["provider"], "id": PROVIDER},
+        "booked_by": "desk",
+    }
+    kit.inbox.receive(example("AppointmentBooked", "group", tenant, **said))
+    return restricted
+
+
+def rows(kit: ServiceKit, tenant: str, patient: Json, kind: str) -> list[Entry]:
+    with kit.transaction(tenant) as db:
+        found = access_log.entries(db, FindEntries(patient_ids=(UUID(patient["id"]),), person="tester"), limit=100)
+    return [row for row in found if row.kind == kind and row.roles not in (["records"], ["front-desk"])]
 
 
 def client_of(kit: ServiceKit, tenant: str, *roles: str) -> Client:
@@ -78,14 +100,68 @@ def test_clinicians_and_managers_need_a_relation_or_a_grant(
         assert "Sara" not in answer.text
 
 
-@pytest.mark.usefixtures("known")
+def test_a_refusal_is_logged_with_the_patient_whose_record_it_is(
+    kit: ServiceKit, tenant: str, restricted: Json
+) -> None:
+    identifier = restricted["identifiers"][0]["id"]
+    assert client_of(kit, tenant, "clinician").get(f"/identifiers/{identifier}").status_code == 403
+    [row] = rows(kit, tenant, restricted, "identifier")
+    assert (row.record_id, row.outcome, row.reason) == (identifier, "REFUSED", "break-glass-required")
+
+
 @pytest.mark.parametrize("role", ["clinician", "manager"])
-def test_with_a_relation_or_a_grant_they_read_all_of_it(
+def test_under_a_grant_they_read_all_of_it_and_each_reading_is_marked(
     kit: ServiceKit, tenant: str, restricted: Json, role: str
 ) -> None:
     client, path = client_of(kit, tenant, role), f"/patients/{restricted['id']}"
+    grant = take_grant(client, restricted)
     assert client.get(path).json == restricted
     assert len(client.get(f"{path}/guardians").json["items"]) == 1
+    assert len(client.get(f"{path}/guardians").json["items"]) == 1
+    for kind, count in (("patient", 1), ("guardian", 2)):
+        found = rows(kit, tenant, restricted, kind)
+        assert [(row.purpose, str(row.grant_id), row.reason, row.hourly) for row in found] == [
+            ("ETREAT", grant["id"], "EMERGENCY", False)
+        ] * count
+
+
+def test_the_registry_shows_a_manager_a_restricted_record_under_a_grant_and_says_so(
+    kit: ServiceKit, tenant: str, restricted: Json
+) -> None:
+    manager = client_of(kit, tenant, "manager")
+    grant = take_grant(manager, restricted)
+    [item] = manager.get("/patients").json["items"]
+    assert (item["email"], item["withheld"]) == ("sara@example.com", [])
+    assert [str(row.grant_id) for row in rows(kit, tenant, restricted, "patient")] == [grant["id"]]
+
+
+def test_whoever_treats_the_patient_reads_all_of_it_and_the_log_says_why(
+    kit: ServiceKit, tenant: str, treated: Json
+) -> None:
+    client = client_of(kit, tenant, "clinician")
+    take_grant(client, treated)
+    assert client.get(f"/patients/{treated['id']}").json == treated
+    [row] = rows(kit, tenant, treated, "patient")
+    assert (row.relation, row.purpose, row.grant_id) == ("treating", "TREAT", None), "no emergency where there is none"
+    refused = kit.client(tenant, "clinician", provider_id=str(uuid4()), subject="other").get(
+        f"/patients/{treated['id']}"
+    )
+    assert refused.status_code == 403, "the control: another provider"
+
+
+def test_the_right_is_looked_up_once_however_many_fields_depend_on_it(
+    kit: ServiceKit, tenant: str, treated: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[UUID] = []
+    ask = policy.right_to_record
+
+    def count(db: Session, principal: Principal, patient_id: UUID, now: datetime) -> Right | None:
+        looked.append(patient_id)
+        return ask(db, principal, patient_id, now)
+
+    monkeypatch.setattr(policy, "right_to_record", count)
+    client_of(kit, tenant, "clinician").get(f"/patients/{treated['id']}")
+    assert looked == [UUID(treated["id"])]
 
 
 @pytest.mark.parametrize("role", ["front-desk", "biller"])

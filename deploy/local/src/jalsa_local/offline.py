@@ -16,5 +16,10 @@ def application(service: Service) -> JalsaFlask:
     with TemporaryDirectory() as folder:
         keys = Path(folder) / "keys.json"
         keys.write_text('{"keys": []}')
-        settings = {"DATABASE_URL": _NOWHERE, "JWKS_URL": keys.as_uri(), "SERVICE_JWKS_URL": keys.as_uri()}
+        settings = {
+            "DATABASE_URL": _NOWHERE,
+            "JWKS_URL": keys.as_uri(),
+            "SERVICE_JWKS_URL": keys.as_uri(),
+            "ACCESS_LOG_KEY": "-" * 32,
+        }
         return create_app(service, service.config.from_env(settings), Database(_NOWHERE))

@@ -1,6 +1,7 @@
 """`jalsa run`: the five services in one process behind one port, their workers beside them."""
 
 import fcntl
+import hmac
 import os
 import secrets
 import signal
@@ -123,6 +124,7 @@ def environment(service: str, settings: Settings, issuer: Issuer, secret: str, s
         "JWKS_URL": issuer.jwks_url,
         "SERVICE_KEY": issuer.service_key(service),
         "SERVICE_JWKS_URL": issuer.service_jwks_url,
+        "ACCESS_LOG_KEY": hmac.digest(secret.encode(), f"{service}-access-log".encode(), "sha256").hex(),
         "WEB_THREADS": str(_PLACES),
     }
 

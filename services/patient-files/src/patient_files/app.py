@@ -2,6 +2,7 @@
 
 from jalsa.service.declaration import Service
 from patient_files import handlers, jobs
+from patient_files.access.rules import GRANT
 from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT, WORDING
 from patient_files.duplicates.rules.pairs import PAIR
@@ -9,7 +10,9 @@ from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
 from patient_files.files.rules import SUB_FILE
 from patient_files.http import (
+    access,
     alerts,
+    break_glass,
     consent_types,
     consents,
     duplicates,
@@ -22,7 +25,7 @@ from patient_files.http import (
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
 from patient_files.patients.rules.records import IDENTITY
-from patient_files.policy import POLICY
+from patient_files.policy import POLICY, READS
 
 SERVICE = Service(
     name="patient-files",
@@ -41,14 +44,17 @@ SERVICE = Service(
         files.routes,
         consents.routes,
         consent_types.routes,
+        access.routes,
+        break_glass.routes,
     ),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(CONSENT, IDENTITY, PAIR, SUB_FILE, WORDING),
+    machines=(CONSENT, GRANT, IDENTITY, PAIR, SUB_FILE, WORDING),
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),
     withheld={"identity": frozenset({"billing"})},
+    reads=READS,
 )

@@ -1,6 +1,7 @@
 """What the rules of patient files refuse."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from jalsa.service.errors import Conflict, DomainError, Forbidden, InvalidTransition
 
@@ -55,6 +56,17 @@ class IdentifierExists(Conflict):
 
 class AlreadyEnded(InvalidTransition):
     """What is to be changed or ended has ended."""
+
+
+class OwnGrant(Conflict):
+    """Nobody reviews an own break-glass grant."""
+
+
+@dataclass(eq=False)
+class TooManyGrants(Conflict):
+    """A person has as many break-glass grants as may hold at once."""
+
+    most: int
 
 
 class BreakGlassRequired(Forbidden):

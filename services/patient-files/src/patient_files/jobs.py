@@ -11,6 +11,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.work.jobs import Job, JobTools, in_transaction, run_due
+from patient_files.access import operations as access
+from patient_files.access import queries as access_queries
 from patient_files.config import PatientFilesConfig
 from patient_files.consents import operations as consents
 from patient_files.consents import queries
@@ -37,6 +39,12 @@ def spread_wordings(tools: JobTools) -> int:
     return run_due(tools, "spread-wordings", setup.due_wordings, in_transaction(spread, "spread-wordings"))
 
 
+def ask_for_reviews(tools: JobTools) -> int:
+    """Announce which break-glass grants have not been reviewed in time. Returns how many."""
+    work = in_transaction(access.ask_for_review, "ask-for-reviews")
+    return run_due(tools, "ask-for-reviews", access_queries.due_reviews, work)
+
+
 def announce_identities(tools: JobTools) -> int:
     """Tell billing of identities that another version of this service stored. Returns of how many."""
     announced = in_transaction(identifiers.announce_identity, "announce-identities")
@@ -47,6 +55,7 @@ JOBS = (
     Job("expire-consents", 5, expire_consents, holds=AT_ONCE),
     Job("spread-wordings", 5, spread_wordings),
     Job("announce-identities", 5, announce_identities),
+    Job("ask-for-reviews", 30, ask_for_reviews),
 )
 
 

@@ -1,5 +1,6 @@
 """Which role may do what; what is not named here is refused."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -7,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from jalsa.service.errors import Forbidden
 from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Principal, Readers, authorise
+from patient_files.access import operations as access
+from patient_files.access.rules import READERS, RECORD, Right
 from patient_files.errors import BreakGlassRequired
-from patient_files.models import Patient
 from patient_files.patients.rules import records
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
@@ -39,6 +41,15 @@ POLICY: Policy = {
     # whom to ask for a new signature, for who lists the registry
     "consents.due": frozenset({"records", "manager", "front-desk"}),
     "consent-types.write": frozenset({"records", "manager"}),
+    # who has read what; of the own reading everybody is told
+    "access-log.read": frozenset({"records", "manager"}),
+    "access-log.own": _REGISTRARS | {"clinician", "biller"},
+    # an emergency: who may take a grant, who ends one, and who says whether it was justified
+    "break-glass.open": frozenset({"clinician", "manager"}),
+    "break-glass.read": frozenset({"clinician", "records", "manager"}),
+    "break-glass.close": frozenset({"clinician", "records", "manager"}),
+    "break-glass.review": frozenset({"records", "manager"}),
+    "settings.manage": _MANAGER,
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name
@@ -46,11 +57,24 @@ POLICY: Policy = {
     "events.operate": _MANAGER,
 }
 
+#: The kinds of records of patients whose reading is in the access log.
+READS: Mapping[str, str] = {
+    "patient": "names, contacts, birth and identifiers",
+    "identifier": "an identifier, also one that has ended",
+    "guardian": "a guardian, also one who speaks for the patient no longer",
+    "alert": "a warning, also one that has ended",
+    "file": "the main file with its sub-files",
+    "sub-file": "a patient's file in a clinic",
+    "consent": "a consent",
+    "access-log": "who has read what of a patient",
+    "break-glass": "a break-glass grant",
+}
+
 #: Who reads a restricted record in full without treating the patient, and who reads a part of it.
-_WHOLE = frozenset({"records", "integration"})
+_WHOLE = READERS[RECORD].always
 _A_PART = frozenset({"front-desk", "biller"})
-#: Who may read a restricted record in full by treating the patient or by a grant.
-_BY_RELATION = frozenset({"clinician", "manager"})
+#: Whom a grant would help to read it.
+_BY_GRANT = READERS[RECORD].under_grant
 
 #: Who reads what of a restricted record; of all others, each role reads all.
 WHOLE_RECORD = Readers(_WHOLE, only_if="restricted")
@@ -67,24 +91,19 @@ CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
 FILING = Readers(frozenset({"front-desk", "clinician", "records", "manager"}))
 
 
-def knows_patient(db: Session, principal: Principal, patient_id: UUID) -> bool:
-    """Whether the caller reads a restricted record in full by treating the patient or by a grant.
-
-    Neither treatment nor grants are known here yet, so nobody does.
-    """
-    return False
+def right_to_record(db: Session, principal: Principal, patient_id: UUID, now: datetime) -> Right | None:
+    """Under which right the caller reads a restricted record in full: by role, by treating the patient, by a grant."""
+    return access.may_read_restricted(db, principal, patient_id, now=now)
 
 
-def check_record(db: Session, principal: Principal, patient: Patient, *, whole: bool) -> None:
-    """Raises Forbidden unless the caller reads something of a patient's record; `whole` asks for all of it.
+def check_record(principal: Principal, right: Right | None, *, whole: bool) -> None:
+    """Raises Forbidden unless the caller reads something of a restricted record; `whole` asks for all of it.
 
     It is BreakGlassRequired where a grant would help.
     """
-    if not patient.restricted or _WHOLE & principal.roles or (not whole and _A_PART & principal.roles):
+    if right is not None or (not whole and _A_PART & principal.roles):
         return
-    if knows_patient(db, principal, patient.id):
-        return
-    raise BreakGlassRequired if _BY_RELATION & principal.roles else Forbidden
+    raise BreakGlassRequired if _BY_GRANT & principal.roles else Forbidden
 
 
 def authorise_correction(principal: Principal, registered_at: datetime, now: datetime) -> None:

@@ -3,7 +3,7 @@
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -28,9 +28,10 @@ _NAMES = """
            set_config('jalsa.request', :request, true)
 """
 _SET = text(_NAMES)
-_SET_WITH_LIMITS = text(
-    f"{_NAMES}, set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true)"
-)
+_WITH_LIMITS = f"{_NAMES}, set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true)"
+_SET_WITH_LIMITS = text(_WITH_LIMITS)
+_SET_FOR_READING = text(f"{_WITH_LIMITS}, set_config('synchronous_commit', 'off', true)")
+_WAIT = text("SELECT set_config('synchronous_commit', 'on', true)")
 
 #: Two transactions that stood in each other's way. The loser may simply run again.
 RETRYABLE = frozenset({"40001", "40P01"})
@@ -135,8 +136,11 @@ class Database:
         self.engine.dispose()
 
 
-def begin(db: Session, context: Context, limits: Limits | None = None) -> None:
+def begin(db: Session, context: Context, limits: Limits | None = None, *, reads: bool = False) -> None:
     """Set tenant and actor for the transaction that this begins, and its limits where they are not the role's.
+
+    One that only `reads` does not wait at its commit until the server's disk has its row of the access log. The row is
+    on the disk within a second, and is lost only if the server's machine fails before that.
 
     It is the transaction's first statement, so it also finds out whether the pooled connection still lives. If the
     database was restarted meanwhile, the statement is sent again over a new one.
@@ -145,7 +149,7 @@ def begin(db: Session, context: Context, limits: Limits | None = None) -> None:
     values = {"tenant": context.tenant, "actor": context.actor, "request": context.request_id}
     statement = _SET
     if limits is not None:
-        values, statement = {**values, **limits.settings()}, _SET_WITH_LIMITS
+        values, statement = {**values, **limits.settings()}, _SET_FOR_READING if reads else _SET_WITH_LIMITS
     try:
         db.execute(statement, values)
     except DBAPIError as error:
@@ -155,10 +159,39 @@ def begin(db: Session, context: Context, limits: Limits | None = None) -> None:
         db.execute(statement, values)
 
 
+def wait_for_disk(db: Session) -> None:
+    """Let a transaction that only reads wait at its commit after all, as every other one does."""
+    db.execute(_WAIT)
+
+
 def commit(db: Session) -> None:
     """Store what is pending and the events that were published, and commit all of it as one."""
     db.flush()
     flush_events(db)
+    db.commit()
+
+
+def commit_after(db: Session, statement: str, values: Mapping[str, object]) -> None:
+    """Commit as `commit` does, and do a last statement in the same round trip to the server.
+
+    The statement has psycopg's placeholders, such as `%(id)s`. Where it fails, nothing is committed, and it raises what
+    SQLAlchemy would raise.
+    """
+    db.flush()
+    flush_events(db)
+    driver = cast("psycopg.Connection", db.connection().connection.driver_connection)
+    try:
+        with driver.pipeline():
+            driver.execute(statement, values)
+            driver.commit()
+    except psycopg.Error as error:
+        lost = driver.closed or driver.broken
+        known = DBAPIError.instance(
+            statement, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=lost
+        )
+        if lost:
+            db.invalidate()
+        raise known from error
     db.commit()
 
 

@@ -39,6 +39,9 @@ from jalsa.service.reference import Reference
 
 T = TypeVar("T")
 
+#: What searched texts are hashed with in tests.
+ACCESS_LOG_KEY = "no-secret-of-anybody-but-of-tests"
+
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     """The service's clock and the database's show that moment from now on. Tokens stay valid."""
@@ -174,6 +177,7 @@ def service_kit(service: Service, servers: Servers, issuer: Issuer) -> Iterator[
         jwks_url=issuer.jwks_url,
         service_key=issuer.service_key(service.name),
         service_jwks_url=issuer.service_jwks_url,
+        access_log_key=ACCESS_LOG_KEY,
     )
     kit = ServiceKit(service, config, issuer)
     try:

@@ -1,6 +1,6 @@
 """Checks of a service's whole HTTP surface."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from werkzeug.routing import Rule
 
@@ -10,6 +10,40 @@ from jalsa.service.policy import ROLES, SUBSCRIBER, SYSTEM
 
 #: What no person may ask.
 _BETWEEN_SERVICES = {"/v1/events/heads"}
+
+
+#: What every service has that shows no record of a patient to a person, and why it is not in the access log.
+_NOT_LOGGED = {
+    "read_permissions": "shows what the caller may do",
+    "read_schema": "shows the shape of an event",
+    "read_feed": "for systems, which the token or the policy lets see an aggregate as a whole",
+    "read_heads": "shows how far our own services are",
+    "read_subjects": "shows how far our own services are",
+    "list_inbox": "shows no data of an event",
+    "retry_dead": "shows no data of an event",
+    "skip_dead": "shows no data of an event",
+    "drop_waiting": "shows no data of an event",
+}
+
+
+def assert_every_view_logs_what_it_reads(kit: ServiceKit, not_logged: Mapping[str, str]) -> None:
+    """Every view declares which records of patients it shows, or `not_logged` says by its operation why it need not.
+
+    An exception that is no longer one fails as well. Each kind that the service declares is read by a view.
+    """
+    exempt = {**_NOT_LOGGED, **not_logged}
+    views = {
+        rule.endpoint.split(".")[-1]: kit.app.view_functions[rule.endpoint]
+        for rule in kit.app.url_map.iter_rules()
+        if rule.rule.startswith("/v1/") and not rule.endpoint.startswith("system.")
+    }
+    logged = {name: view.__dict__["reads"] for name, view in views.items() if view.__dict__.get("reads")}
+    silent = sorted(set(views) - set(logged) - set(exempt))
+    assert not silent, f"these neither log what they read nor say why not: {silent}"
+    needless = sorted(set(exempt) & set(logged) | set(not_logged) - set(views))
+    assert not needless, f"these are no exceptions: {needless}"
+    assert all(exempt.values())
+    assert set(logged.values()) <= set(kit.service.reads)
 
 
 def reads(kit: ServiceKit) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """HTTP: the application factory, and what every view uses."""
 
+from jalsa.http.access import asks_for, shows_list, shows_record, shows_search
 from jalsa.http.app import create_app, current_speaker
 from jalsa.http.edge import current_db, current_principal, run_as
 from jalsa.http.etags import check_if_match, json_with_etag
@@ -14,6 +15,7 @@ __all__ = [
     "PageOf",
     "PlainPageArgs",
     "Routes",
+    "asks_for",
     "check_if_match",
     "create_app",
     "current_db",
@@ -24,4 +26,7 @@ __all__ = [
     "page_of",
     "restricted",
     "run_as",
+    "shows_list",
+    "shows_record",
+    "shows_search",
 ]

@@ -117,6 +117,8 @@ def create_app(
     from jalsa.http.system import system_blueprint
 
     config.require("database_url", "jwks_url", "service_jwks_url")
+    if service.reads:
+        config.require("access_log_key")
     app = JalsaFlask(service.name, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=bodies.MAX_BYTES)
     app.json = ReadableJson(app)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -12,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from jalsa.db import access_log
 from jalsa.db.pulse import Pulse
 from jalsa.db.transactions import (
     CANCELED,
@@ -25,15 +27,16 @@ from jalsa.db.transactions import (
     database_is_away,
     retry_on_serialization_failure,
     sqlstate,
+    wait_for_disk,
 )
-from jalsa.http import bodies, idempotency
+from jalsa.http import access, bodies, idempotency
 from jalsa.http.gate import Gate, NoPlace
 from jalsa.http.restricted import as_seen_by
 from jalsa.service import metrics
 from jalsa.service.context import Context, child_trace, request_id
 from jalsa.service.errors import Conflict, DomainError, NotYetKnown
 from jalsa.service.policy import PUBLIC, Principal, authorise
-from jalsa.service.problems import Problem
+from jalsa.service.problems import Catalogue, Problem
 
 log = structlog.get_logger()
 
@@ -72,6 +75,10 @@ def run_as(principal: Principal, view: Callable[[], ResponseReturnValue]) -> Res
     return app.in_transaction(view)
 
 
+#: The work of a transaction that has begun, with its commit.
+Transaction = Callable[[Session], Response]
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long a request waits, in seconds, for its turn and in its transaction, and how many wait for their turn.
@@ -102,6 +109,7 @@ class JalsaFlask(Flask):
         self.database, self.patience = database, patience
         self.pulse = Pulse(database)
         self.gate = Gate(database.size, waiting=patience.waiting, patience=patience.turn)
+        self._this_hour = access.ThisHour()
         self._waiters = threading.BoundedSemaphore(MAX_WAITERS)
 
     def dispatch_request(self) -> ResponseReturnValue:
@@ -114,9 +122,14 @@ class JalsaFlask(Flask):
             bodies.limit(request, max_bytes)
             return super().dispatch_request()
         self.enter(self.extensions["jalsa"].authenticator.principal(request.headers.get("Authorization")))
-        authorise(self.extensions["jalsa"].service.policy, permission, g.principal)
-        bodies.read(request, max_bytes)
-        return self.in_transaction(super().dispatch_request)
+        try:
+            authorise(self.extensions["jalsa"].service.policy, permission, g.principal)
+            bodies.read(request, max_bytes)
+            return self.in_transaction(super().dispatch_request)
+        except (DomainError, Problem) as refusal:
+            if self._declared("reads"):
+                self._log_refusal(refusal)
+            raise
 
     def log_exception(self, *_: object) -> None:
         """Flask would log the message, which may carry a patient's data. The error handler logs without it."""
@@ -124,6 +137,7 @@ class JalsaFlask(Flask):
     def enter(self, principal: Principal) -> None:
         """Take it from now on that this is the caller, also in the logs."""
         g.principal = principal
+        g.shown = access.Shown(self._declared("reads"))
         structlog.contextvars.bind_contextvars(tenant=principal.tenant, actor=principal.subject)
 
     def in_transaction(self, view: Callable[[], ResponseReturnValue]) -> Response:
@@ -131,35 +145,48 @@ class JalsaFlask(Flask):
 
         What is not known yet is waited for outside of the transaction, by a few requests at once.
         """
+        answer = partial(self._answer, view)
         try:
-            return self._in_turn(view)
+            return self._in_turn(answer)
         except NotYetKnown:
             if not self._waiters.acquire(blocking=False):
                 raise
         try:
-            return self._until_known(view)
+            return self._until_known(answer)
         finally:
             self._waiters.release()
 
-    def _until_known(self, view: Callable[[], ResponseReturnValue]) -> Response:
+    def _log_refusal(self, refusal: DomainError | Problem) -> None:
+        """Store that a record was not shown. Where that cannot be done, it raises the 503 problem that says so."""
+        known: Catalogue = self.extensions["jalsa"].catalogue
+        problem = known.problem(refusal) if isinstance(refusal, DomainError) else refusal
+        if problem.status in access.REFUSALS:
+            reads = access.refused(g.shown, request.view_args or {}, problem.code)
+            self._in_turn(partial(self._store_refusal, reads))
+
+    def _store_refusal(self, reads: list[access_log.Read], db: Session) -> Response:
+        self._store_reads(db, reads, access_log.REFUSED)
+        return Response()
+
+    def _until_known(self, answer: Transaction) -> Response:
         deadline = time.monotonic() + KNOWN_WITHIN
         while True:
             time.sleep(LOOK_AGAIN)
             try:
-                return self._in_turn(view)
+                return self._in_turn(answer)
             except NotYetKnown:
                 if time.monotonic() > deadline:
                     raise
 
-    def _in_turn(self, view: Callable[[], ResponseReturnValue]) -> Response:
-        """Run a view when there is a place for it. Raises a 503 problem where there is none in time."""
+    def _in_turn(self, work: Transaction) -> Response:
+        """Do it when there is a place for it. Raises a 503 problem where there is none in time."""
         route = self._route()
         self.pulse.used()
         self._check_reachable()
         try:
             with self.gate.place(route):
                 self._check_reachable()
-                return self._run(view, route)
+                return self._run(work, route)
         except NoPlace:
             raise self._unavailable("crowded", "Too many requests wait for the same; try again.") from None
 
@@ -167,13 +194,16 @@ class JalsaFlask(Flask):
         if self.database.away:
             raise self._unavailable("database-away", _AWAY)
 
-    def _run(self, view: Callable[[], ResponseReturnValue], route: str) -> Response:
-        """Run a view in a transaction, with a problem for what the database says against it."""
+    def _run(self, work: Transaction, route: str) -> Response:
+        """Do it in a transaction, with a problem for what the database says against it."""
         try:
-            response = retry_on_serialization_failure(lambda: self._attempt(view))
+            response = retry_on_serialization_failure(lambda: self._attempt(work))
         except (DomainError, Problem):
             self.gate.went_through(route)
             raise
+        except access_log.CannotBeLogged as error:
+            detail = "What is read cannot be logged at present, so that nothing is shown."
+            raise self._unavailable("access-log", detail, error) from None
         except IntegrityError as error:
             raise self._violation(error) from None
         except UnicodeEncodeError:
@@ -185,21 +215,43 @@ class JalsaFlask(Flask):
         self.gate.went_through(route)
         return response
 
-    def _attempt(self, view: Callable[[], ResponseReturnValue]) -> Response:
+    def _attempt(self, work: Transaction) -> Response:
         with Session(self.database.engine, expire_on_commit=False, autoflush=False) as db:
             g.db = db
-            begin(db, _context(g.principal), self._limits())
-            key = idempotency.key_of(request) if self._declared("kept") else None
-            provider_id = g.principal.provider_id
-            if key and (earlier := idempotency.earlier_response(db, request, key, provider_id=provider_id)):
-                return self._as_seen_now(earlier)
-            response = self.make_response(view())
-            if response.status_code >= 400:
-                return response
-            if key:
-                idempotency.store_response(db, request, key, response, provider_id=provider_id)
-            commit(db)
+            begin(db, _context(g.principal), self._limits(), reads=self._only_reads())
+            return work(db)
+
+    def _answer(self, view: Callable[[], ResponseReturnValue], db: Session) -> Response:
+        """What a view answers, committed with what it has shown, unless it is an error."""
+        key = idempotency.key_of(request) if self._declared("kept") else None
+        provider_id = g.principal.provider_id
+        if key and (earlier := idempotency.earlier_response(db, request, key, provider_id=provider_id)):
+            return self._as_seen_now(earlier)
+        g.shown = access.Shown(self._declared("reads"))
+        response = self.make_response(view())
+        if response.status_code >= 400:
             return response
+        if key:
+            idempotency.store_response(db, request, key, response, provider_id=provider_id)
+        self._store_reads(db, access.shown_or_fail(g.shown, cast(str, request.endpoint)), access_log.READ)
+        return response
+
+    def _store_reads(self, db: Session, reads: list[access_log.Read], outcome: str) -> None:
+        """Commit, with what was shown or refused as the last but the events: its rows may be waited for."""
+        tenant, person = g.principal.tenant, g.principal.subject
+        fresh = self._this_hour.without_stored(tenant, person, reads) if reads else reads
+        if not fresh:
+            commit(db)
+            return
+        if self._only_reads() and (outcome == access_log.REFUSED or any(read.grant_id for read in fresh)):
+            wait_for_disk(db)
+        added = access_log.store_and_commit(db, access.reader(g.principal, g.request_id), fresh, outcome)
+        if added:
+            self._this_hour.keep(tenant, person, fresh)
+            metrics.ACCESS_ROWS.labels(self.extensions["jalsa"].service.name, outcome).inc(added)
+
+    def _only_reads(self) -> bool:
+        return request.method in ("GET", "HEAD") and self._declared("reads") is not None
 
     def _declared(self, name: str) -> Any:
         """What the view declares of itself, or None where it says nothing."""

@@ -49,14 +49,16 @@ class Routes(Blueprint):  # type: ignore[misc]
         max_bytes: int = bodies.MAX_BYTES,
         seconds: float | None = None,
         kept: bool = True,
+        reads: str | None = None,
     ) -> Callable[[F], F]:
         """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name.
 
         `text_types` are the media types in which it answers as text, beside JSON or instead of it. `max_bytes` is the
         length of its longest body, and `seconds` the time that each of its statements may take, where it needs more
         than other views. `kept` says whether the answer of a POST is kept for a repeat with the same Idempotency-Key.
-        It is not kept where it tells a secret once, where nothing is changed, or where it the request names a person's
-        data. Such a request is simply done again.
+        It is not kept where it tells a secret once, where nothing is changed, or where the request names a person's
+        data. Such a request is simply done again. `reads` is the kind of records of patients that it shows. Such a view
+        says in each request which it has shown (`jalsa.http.access`), and refusals of it are in the access log, too.
         """
 
         if response is not None:
@@ -65,6 +67,7 @@ class Routes(Blueprint):  # type: ignore[misc]
         def register(view: F) -> F:
             # the decorators outside it copy these along
             view.__dict__.update(permission=permission, max_bytes=max_bytes, seconds=seconds, kept=kept)
+            view.__dict__["reads"] = reads
             view.__dict__.update(body=body, query=query, response=response)
             decorated = self.response(status, response)(view)
             if text_types:
@@ -72,6 +75,8 @@ class Routes(Blueprint):  # type: ignore[misc]
                 decorated = self.doc(responses={status: {"content": content}})(decorated)
             if not kept:
                 decorated = self.doc(**{"x-answer-kept": False})(decorated)
+            if reads is not None:
+                decorated = self.doc(**{"x-access-log": reads})(decorated)
             if permission == PUBLIC:
                 decorated = self.doc(security=[])(decorated)
             if query is not None:

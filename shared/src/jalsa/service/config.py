@@ -83,6 +83,13 @@ class Config:
         "reverse proxies in front whose X-Forwarded-* headers count", pattern=r"\d+", default=0
     )
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", default="INFO")
+    access_log_key: str = setting(
+        "secret of 32 characters or more with which searched texts are hashed for the access log (web)",
+        secret=True,
+        pattern="(.{32,})?",
+        default="",
+    )
+    access_log_years: int = setting("for how many years the access log is kept (worker)", pattern=_COUNT, default=10)
     reconcile_seconds: float = setting(
         "how often the feeds are read while the bus works", pattern=_SECONDS, default=30.0
     )

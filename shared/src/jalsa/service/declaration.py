@@ -27,7 +27,9 @@ class Service:
     that an earlier version followed. Their bindings are taken from the queue. `reference` describes the HTTP surface,
     for its OpenAPI document. `restricted` names the aggregates whose events only holders of `events.read.<aggregate>`
     find in the feed. `withheld` names those whose events none but these services of ours receive, so that no person
-    and no other service finds them in the feed or on the bus.
+    and no other service finds them in the feed or on the bus. `reads` names the kinds of records whose reading is in
+    the access log, each with a few words. Where there are any, the database has an access log (`jalsa.db.access_log`),
+    and a view says which of them it reads.
     """
 
     name: str
@@ -46,4 +48,5 @@ class Service:
     constraints: Mapping[str, Callable[[], DomainError]] = field(default_factory=dict)
     restricted: frozenset[str] = frozenset()
     withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    reads: Mapping[str, str] = field(default_factory=dict)
     reference: Reference = Reference()  # noqa: RUF009 (it never changes)

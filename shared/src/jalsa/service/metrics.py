@@ -74,6 +74,13 @@ DUE_RESTING = Gauge(
     multiprocess_mode="livemax",
 )
 DUE_FAILURES = Counter("jalsa_due_failures_total", "Failures of a due row's work", ["service", "work"])
+ACCESS_ROWS = Counter("jalsa_access_log_rows_total", "Rows added to the access log", ["service", "outcome"])
+ACCESS_LOG_AHEAD = Gauge(
+    "jalsa_access_log_ahead_seconds",
+    "For how long from now the access log has partitions",
+    ["service"],
+    multiprocess_mode="livemax",
+)
 LOOP_FAILURES = Counter("jalsa_worker_loop_failures_total", "Failures of a worker's loop", ["service", "loop"])
 
 

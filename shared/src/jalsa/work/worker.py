@@ -28,7 +28,7 @@ from jalsa.service.backoff import backoff
 from jalsa.service.config import Config, ConfigError
 from jalsa.service.declaration import Service
 from jalsa.service.stopping import Round, Stop
-from jalsa.work import jobs, watch
+from jalsa.work import access_log, jobs, watch
 
 log = structlog.get_logger()
 
@@ -115,7 +115,8 @@ class Worker:
             loops |= self._inbox_loops(reconciler)
         followed = {stream.service for stream in self.service.streams}
         measure = jobs.Job("measure", 5, partial(watch.measure, followed=followed))
-        for job in (*self.service.jobs, purge, measure):
+        months = jobs.Job("access-log-months", 3600, access_log.keep_months)
+        for job in (*self.service.jobs, purge, measure, *([months] if self.service.reads else ())):
             loops[job.name] = _job_loop(job, tools)
         return loops
 

@@ -24,7 +24,9 @@ or a record that this service knows from events and may not have heard of yet. T
 cannot show: checks, exclusion constraints, triggers and indexes.
 
 Beside these tables every database has those of the mechanisms (`jalsa.db.schema`): `outbox`, `inbox` and their heads,
-`audit_log`, `idempotency_keys`, the counters of numbers, and the checkpoints of the feeds.
+`audit_log`, `idempotency_keys`, the counters of numbers, and the checkpoints of the feeds. A service that logs who read
+what has `access_log` (`jalsa.db.access_log`), in a partition for each month. Its key is `(tenant_id, at, id)`, because
+every key of a partitioned table has the column of its partitions. It has no audit trigger, because no row ever changes.
 """
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 

@@ -150,6 +150,31 @@ class ConsentTypeStandingData(EventData):
     ended: list[EndedConsent] | Unset = UNSET
 
 
+class EmergencyAccessData(EventData):
+    grant_id: UUID
+    patient_id: Annotated[UUID, "The patient whose record is read"]
+    opened_by: str
+    reason_code: str
+    scope: str
+    until: datetime
+    outcome: str | None
+
+
+class EmergencyAccessOpenedData(EmergencyAccessData):
+    """A person took a grant to read of a patient what is not for everybody.
+
+    Whoever reviews such grants is told of it, and never the person who took it. The reason in words stays here.
+    """
+
+
+class EmergencyAccessReviewDueData(EmergencyAccessData):
+    """A grant has not been reviewed within 72 hours of its beginning."""
+
+
+class EmergencyAccessReviewedData(EmergencyAccessData):
+    """Another person said whether a grant was justified."""
+
+
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData)
 PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData)
 PATIENT_IDENTITY_CHANGED = EventType("patient-files", "identity", "PatientIdentityChanged", IdentityData)
@@ -159,6 +184,13 @@ CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandin
 CONSENT_TYPE_STANDING_CHANGED = EventType(
     "patient-files", "patient", "ConsentTypeStandingChanged", ConsentTypeStandingData
 )
+EMERGENCY_ACCESS_OPENED = EventType("patient-files", "break-glass", "EmergencyAccessOpened", EmergencyAccessOpenedData)
+EMERGENCY_ACCESS_REVIEW_DUE = EventType(
+    "patient-files", "break-glass", "EmergencyAccessReviewDue", EmergencyAccessReviewDueData
+)
+EMERGENCY_ACCESS_REVIEWED = EventType(
+    "patient-files", "break-glass", "EmergencyAccessReviewed", EmergencyAccessReviewedData
+)
 PUBLISHES = (
     PATIENT_REGISTERED,
     PATIENT_UPDATED,
@@ -167,4 +199,7 @@ PUBLISHES = (
     SUB_FILE_UPDATED,
     CONSENT_STANDING_CHANGED,
     CONSENT_TYPE_STANDING_CHANGED,
+    EMERGENCY_ACCESS_OPENED,
+    EMERGENCY_ACCESS_REVIEW_DUE,
+    EMERGENCY_ACCESS_REVIEWED,
 )

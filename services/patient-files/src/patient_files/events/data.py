@@ -29,6 +29,12 @@ class EventData(Data):
         "clinic": "The clinic of the sub-file.",
         "assigned_provider_id": "The provider to whom the sub-file is assigned.",
         "opened_at": "When the sub-file was opened.",
+        "grant_id": "The grant.",
+        "opened_by": "The login of the person who took the grant, who is told nothing of it.",
+        "reason_code": "EMERGENCY, COVERAGE, SAFEGUARDING, COMPLAINT or OTHER.",
+        "scope": "RECORD, ENCOUNTERS or TIMELINE.",
+        "until": "When the grant ends, unless it is closed before.",
+        "outcome": "JUSTIFIED, UNJUSTIFIED or UNCLEAR; null before the review.",
         "changed_at": "When the standing changed.",
         "ended": "How the last consents ended, the latest last; absent where there is none to tell of",
     }

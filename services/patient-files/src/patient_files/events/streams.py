@@ -5,6 +5,7 @@ from uuid import UUID
 
 from jalsa.events.contracts import Stream
 from jalsa.events.data import Data, ZoneName
+from jalsa.service.commands import UNSET, Unset
 
 
 class ClinicSaved(Data):
@@ -48,12 +49,13 @@ class BookedProvider(Data):
 
 
 class AppointmentPlaced(Data):
-    """What patient files read of AppointmentBooked and AppointmentRescheduled."""
+    """What patient files read of AppointmentBooked and AppointmentRescheduled. A move does not say who had booked."""
 
     appointment_id: UUID
     appointment_number: str
     status: str
     patient_id: UUID
+    booked_by: str | Unset = UNSET
     session: BookedSession
     clinic: BookedClinic
     provider: BookedProvider

@@ -6,7 +6,18 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageOf, Routes, check_if_match, current_db, current_principal, json_with_etag, page, page_of
+from jalsa.http import (
+    PageOf,
+    Routes,
+    check_if_match,
+    current_db,
+    current_principal,
+    json_with_etag,
+    page,
+    page_of,
+    shows_list,
+    shows_record,
+)
 from jalsa.http.paging import decode_cursor, decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import InvalidField, NotFound
@@ -42,7 +53,11 @@ def give_consent(command: GiveConsent) -> Response:
 
 
 @routes.view(
-    "/consents", permission="consents.read", query=schemas.ConsentArgs(), response=page_of(schemas.ConsentAnswer)
+    "/consents",
+    permission="consents.read",
+    reads="consent",
+    query=schemas.ConsentArgs(),
+    response=page_of(schemas.ConsentAnswer),
 )
 def list_consents(query: PageOf[FindConsents]) -> dict[str, Any]:
     """Consents, of one patient or of all, in the order in which they were stored.
@@ -53,6 +68,7 @@ def list_consents(query: PageOf[FindConsents]) -> dict[str, Any]:
         authorise(POLICY, "patients.list", current_principal())
     now, after = clock.now(), decode_id_cursor(query.cursor)
     rows = queries.list_consents(current_db(), query.asked, now=now, after=after, limit=query.limit + 1)
+    shows_list([row.patient_id for row in rows[: query.limit]])
     return page(rows, query.limit, lambda row: str(row.id), lambda row: _values(row, now))
 
 
@@ -75,12 +91,13 @@ def list_due_consents(query: PageOf[FindDueConsents]) -> dict[str, Any]:
     return page(rows, query.limit, lambda row: f"{row.due_on} {row.consent.id}", shown)
 
 
-@routes.view("/consents/<uuid:consent_id>", permission="consents.read", response=_CONSENT)
+@routes.view("/consents/<uuid:consent_id>", permission="consents.read", reads="consent", response=_CONSENT)
 def get_consent(consent_id: UUID) -> Response:
     """One consent."""
     consent = current_db().get(Consent, consent_id)
     if consent is None:
         raise NotFound("consent")
+    shows_record(consent.patient_id, consent.id)
     return json_with_etag(_shown(consent, clock.now()))
 
 

@@ -15,6 +15,8 @@ from jalsa.http import (
     json_with_etag,
     page,
     page_of,
+    shows_list,
+    shows_record,
 )
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
@@ -30,10 +32,11 @@ _FILE = schemas.FileAnswer()
 _SUB_FILE = schemas.SubFileAnswer()
 
 
-@routes.view("/patients/<uuid:patient_id>/file", permission="files.read", response=_FILE)
+@routes.view("/patients/<uuid:patient_id>/file", permission="files.read", reads="file", response=_FILE)
 def get_file(patient_id: UUID) -> Response:
     """A patient's main file with its sub-files, in the order in which they were opened."""
     main_file = _found(patient_id)
+    shows_record(patient_id, main_file.id)
     sub_files = queries.list_sub_files(current_db(), main_file.id)
     return json_with_etag({**_FILE.dump(main_file), "sub_files": _SUB_FILE.dump(sub_files, many=True)})
 
@@ -41,6 +44,7 @@ def get_file(patient_id: UUID) -> Response:
 @routes.view(
     "/patients/<uuid:patient_id>/sub-files",
     permission="files.read",
+    reads="sub-file",
     query=PlainPageArgs(),
     response=page_of(schemas.SubFileAnswer),
 )
@@ -49,6 +53,7 @@ def list_sub_files(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any
     main_file = _found(patient_id)
     after = decode_id_cursor(query.cursor)
     rows = queries.list_sub_files(current_db(), main_file.id, after=after, limit=query.limit + 1)
+    shows_list([patient_id])
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
 
 

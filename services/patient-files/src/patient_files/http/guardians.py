@@ -12,7 +12,6 @@ from jalsa.http import (
     Routes,
     check_if_match,
     current_db,
-    current_principal,
     json_with_etag,
     page,
     page_of,
@@ -20,7 +19,6 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from patient_files import policy
 from patient_files.http import records
 from patient_files.http.schemas import guardians as schemas
 from patient_files.models import Guardian, Patient
@@ -34,10 +32,16 @@ _GUARDIAN = schemas.GuardianAnswer()
 _OF_A_PATIENT = "/patients/<uuid:patient_id>/guardians"
 
 
-@routes.view(_OF_A_PATIENT, permission="patients.read", query=PlainPageArgs(), response=page_of(schemas.GuardianAnswer))
+@routes.view(
+    _OF_A_PATIENT,
+    permission="patients.read",
+    reads="guardian",
+    query=PlainPageArgs(),
+    response=page_of(schemas.GuardianAnswer),
+)
 def list_guardians(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any]:
     """A patient's guardians, with those who have ended, in the order in which they were named."""
-    records.readable(patient_id)
+    records.shows_some(records.readable(patient_id))
     after = decode_id_cursor(query.cursor)
     rows = queries.list_guardians(current_db(), patient_id, after=after, limit=query.limit + 1)
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
@@ -58,13 +62,13 @@ def add_guardian(command: AddGuardian, patient_id: UUID) -> Response:
     return json_with_etag(_GUARDIAN.dump(added), 201)
 
 
-@routes.view("/guardians/<uuid:guardian_id>", permission="patients.read", response=_GUARDIAN)
+@routes.view("/guardians/<uuid:guardian_id>", permission="patients.read", reads="guardian", response=_GUARDIAN)
 def get_guardian(guardian_id: UUID) -> Response:
     """One guardian."""
     found = queries.find_guardian(current_db(), guardian_id)
     if found is None:
         raise NotFound("guardian")
-    records.readable(found.patient_id)
+    records.shows(records.readable(found.patient_id), found.id)
     return json_with_etag(_GUARDIAN.dump(found))
 
 
@@ -72,12 +76,14 @@ def get_guardian(guardian_id: UUID) -> Response:
     "/guardians/<uuid:guardian_id>",
     "PATCH",
     permission="patients.write",
+    reads="guardian",
     body=schemas.GuardianPatch(),
     response=_GUARDIAN,
 )
 def update_guardian(command: UpdateGuardian, guardian_id: UUID) -> Response:
     """Change a guardian's name, contacts or relation."""
     guardian, patient = _locked(guardian_id)
+    records.shows(patient, guardian.id)  # a change of nothing leaves no audit row, and shows the record
     operations.update_guardian(current_db(), guardian, patient, command, today=records.today(), now=clock.now())
     return json_with_etag(_GUARDIAN.dump(guardian))
 
@@ -112,6 +118,6 @@ def end_guardian(command: EndGuardian, guardian_id: UUID) -> Response:
 
 def _locked(guardian_id: UUID) -> tuple[Guardian, Patient]:
     guardian, patient = operations.locked_guardian(current_db(), guardian_id)
-    policy.check_record(current_db(), current_principal(), patient, whole=True)
+    records.check(patient)
     check_if_match(_GUARDIAN.dump(guardian))
     return guardian, patient

@@ -20,7 +20,6 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from patient_files import policy
 from patient_files.http import records
 from patient_files.http.schemas import identity as schemas
 from patient_files.models import Patient, PatientIdentifier
@@ -39,12 +38,13 @@ _OF_A_PATIENT = "/patients/<uuid:patient_id>/identifiers"
 @routes.view(
     _OF_A_PATIENT,
     permission="patients.read",
+    reads="identifier",
     query=PlainPageArgs(),
     response=page_of(schemas.IdentifierAnswer),
 )
 def list_identifiers(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any]:
     """A patient's identifiers, with those that have ended, in the order in which they were given."""
-    records.readable(patient_id)
+    records.shows_some(records.readable(patient_id))
     after = decode_id_cursor(query.cursor)
     rows = queries.list_identifiers(current_db(), patient_id, after=after, limit=query.limit + 1)
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
@@ -65,13 +65,13 @@ def add_identifier(given: Identifier, patient_id: UUID) -> Response:
     return json_with_etag(_IDENTIFIER.dump(added), 201)
 
 
-@routes.view("/identifiers/<uuid:identifier_id>", permission="patients.read", response=_IDENTIFIER)
+@routes.view("/identifiers/<uuid:identifier_id>", permission="patients.read", reads="identifier", response=_IDENTIFIER)
 def get_identifier(identifier_id: UUID) -> Response:
     """One identifier."""
     found = queries.find_identifier(current_db(), identifier_id)
     if found is None:
         raise NotFound("identifier")
-    records.readable(found.patient_id)
+    records.shows(records.readable(found.patient_id), found.id)
     return json_with_etag(_IDENTIFIER.dump(found))
 
 
@@ -112,7 +112,7 @@ def withdraw_identifier(command: Withdraw, identifier_id: UUID) -> Response:
 def _locked(identifier_id: UUID) -> tuple[PatientIdentifier, Patient]:
     """An identifier under its patient's lock, which the caller may correct."""
     identifier, patient = operations.locked_identifier(current_db(), identifier_id)
-    policy.check_record(current_db(), current_principal(), patient, whole=True)
+    records.check(patient)
     authorise_correction(current_principal(), patient.created_at, clock.now())
     check_if_match(_IDENTIFIER.dump(identifier))
     return identifier, patient

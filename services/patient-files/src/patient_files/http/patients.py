@@ -5,7 +5,16 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageOf, Routes, check_if_match, current_db, current_principal, json_with_etag, page, page_of
+from jalsa.http import (
+    PageOf,
+    Routes,
+    check_if_match,
+    current_db,
+    current_principal,
+    json_with_etag,
+    page,
+    page_of,
+)
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.commands import UNSET
@@ -41,7 +50,11 @@ def register_patient(command: RegisterPatient) -> Response:
 
 
 @routes.view(
-    "/patients", permission="patients.read", query=schemas.PatientArgs(), response=page_of(schemas.PatientAnswer)
+    "/patients",
+    permission="patients.read",
+    reads="patient",
+    query=schemas.PatientArgs(),
+    response=page_of(schemas.PatientAnswer),
 )
 def list_patients(query: PageOf[FindPatients]) -> dict[str, Any]:
     """The tenant's patients, in the order of their registration, or the one with a file number.
@@ -52,19 +65,23 @@ def list_patients(query: PageOf[FindPatients]) -> dict[str, Any]:
         authorise(POLICY, "patients.list", current_principal())
     after = decode_id_cursor(query.cursor)
     rows = queries.list_patients(current_db(), query.asked, after=after, limit=query.limit + 1)
+    records.shows_all(rows[: query.limit])
     return page(rows, query.limit, lambda row: str(row.id), records.values)
 
 
-@routes.view("/patients/<uuid:patient_id>", permission="patients.read", response=_PATIENT)
+@routes.view("/patients/<uuid:patient_id>", permission="patients.read", reads="patient", response=_PATIENT)
 def get_patient(patient_id: UUID) -> Response:
     """One patient."""
-    return json_with_etag(records.shown(records.readable(patient_id, whole=False)))
+    patient = records.readable(patient_id, whole=False)
+    records.shows(patient, patient.id)
+    return json_with_etag(records.shown(patient))
 
 
 @routes.view(
     "/patients/<uuid:patient_id>",
     "PATCH",
     permission="patients.write",
+    reads="patient",
     body=schemas.PatientPatch(),
     response=_PATIENT,
 )
@@ -79,6 +96,7 @@ def update_patient(command: UpdatePatient, patient_id: UUID) -> Response:
         authorise_correction(current_principal(), patient.created_at, now)
     if command.restricted is not UNSET:
         authorise(POLICY, "patients.restrict", current_principal())
+    records.shows(patient, patient.id)  # a change of nothing leaves no audit row, and shows the record
     check_if_match(records.shown(patient))
     use_cases.update_patient(current_db(), patient, command, zone=records.zone(), now=now)
     return json_with_etag(records.shown(patient))

@@ -25,6 +25,8 @@ PROBLEMS = Catalogue(
     Entry(errors.ConsentTypeExists, 409, "consent-type-exists", "There is a type of consent with this code already."),
     Entry(errors.FixedConsentType, 409, "consent-type-fixed", "Check-in needs this type of consent."),
     Entry(errors.WordingSuperseded, 409, "wording-superseded", "A later wording is published already."),
+    Entry(errors.OwnGrant, 409, "own-grant", "Another person reviews an own break-glass grant."),
+    Entry(errors.TooManyGrants, 409, "break-glass-limit", "A person has at most {most} break-glass grants at once."),
     Entry(errors.IdentifierExists, 409, "identifier-exists", "The patient has another identifier of this type."),
     Entry(errors.AlreadyEnded, 409, "invalid-transition", "This has ended already."),
     Entry(errors.BreakGlassRequired, 403, "break-glass-required", "This takes a break-glass grant."),
@@ -36,4 +38,5 @@ CONSTRAINTS = {
     "identifiers_single_key": errors.IdentifierExists,
     "consent_types_code_key": errors.ConsentTypeExists,
     "sub_files_clinic_key": errors.SubFileExists,
+    "break_glass_own": errors.OwnGrant,
 }

@@ -1,16 +1,18 @@
 """What the views of patients share: the record that is asked for, as the caller may see it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from flask import current_app
 
-from jalsa.http import current_db, current_principal
+from jalsa.http import asks_for, current_db, current_principal, shows_list, shows_record
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from patient_files import domain, policy
+from patient_files.access.rules import Right
+from patient_files.http.rights import right_to
 from patient_files.http.schemas.patients import PatientAnswer
 from patient_files.models import Patient
 from patient_files.patients import queries, record
@@ -39,15 +41,50 @@ def readable(patient_id: UUID, *, whole: bool = True) -> Patient:
     patient = queries.find_patient(current_db(), patient_id)
     if patient is None:
         raise NotFound("patient")
-    policy.check_record(current_db(), current_principal(), patient, whole=whole)
+    check(patient, whole=whole)
     return patient
 
 
 def locked(patient_id: UUID, *, whole: bool = True) -> Patient:
     """As `readable`, with the patient's row locked until the transaction ends."""
     patient = locked_patient(current_db(), patient_id)
-    policy.check_record(current_db(), current_principal(), patient, whole=whole)
+    check(patient, whole=whole)
     return patient
+
+
+def check(patient: Patient, *, whole: bool = True) -> None:
+    """Raises 403 unless the caller reads something of a patient's record; all of it, if `whole`."""
+    asks_for(patient.id)
+    if patient.restricted:
+        policy.check_record(current_principal(), right_to(patient.id), whole=whole)
+
+
+def shows(patient: Patient, record_id: UUID) -> None:
+    """Say to the access log that a record of a patient is shown, and under which right."""
+    right = _right(patient)
+    shows_record(patient.id, record_id, relation=right.relation, reason=right.reason, grant_id=right.grant_id)
+
+
+def shows_some(patient: Patient) -> None:
+    """Say to the access log that a list shows something of one patient, and under which right."""
+    if _right(patient).grant_id is None:
+        shows_list([patient.id])
+    else:
+        right = _right(patient)
+        shows_record(patient.id, reason=right.reason, grant_id=right.grant_id)
+
+
+def shows_all(patients: Sequence[Patient]) -> None:
+    """Say to the access log that a list shows these patients. What it shows under a grant is a row of its own."""
+    under_grant = [patient for patient in patients if _right(patient).grant_id is not None]
+    for patient in under_grant:
+        shows(patient, patient.id)
+    shows_list([patient.id for patient in patients if patient not in under_grant])
+
+
+def _right(patient: Patient) -> Right:
+    """The right that is worth a word: a record that is not restricted is read for the role alone."""
+    return (right_to(patient.id) if patient.restricted else None) or Right()
 
 
 def shown(patient: Patient) -> dict[str, Any]:

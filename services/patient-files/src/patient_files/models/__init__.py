@@ -1,5 +1,6 @@
 """The tables of patient files, and what is kept of scheduling's."""
 
+from patient_files.models.access import BreakGlass
 from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding, ConsentType, ConsentWording
 from patient_files.models.duplicates import DuplicatePair
@@ -19,12 +20,14 @@ from patient_files.models.projections import (
     PatientActivity,
     ProviderProjection,
 )
+from patient_files.models.settings import Settings
 from patient_files.models.terms import PatientTerm
 
 __all__ = [
     "Alert",
     "AppointmentProjection",
     "Base",
+    "BreakGlass",
     "ClinicProjection",
     "Consent",
     "ConsentStanding",
@@ -42,5 +45,6 @@ __all__ = [
     "PatientTerm",
     "PendingSubFile",
     "ProviderProjection",
+    "Settings",
     "SubFile",
 ]

@@ -43,6 +43,8 @@ class AppointmentProjection(TenantRow, Base):
     provider_id: Mapped[UUID]
     starts_at: Mapped[datetime] = mapped_column(Instant)
     status: Mapped[str]
+    # null for an appointment that was booked before this was read
+    booked_by: Mapped[str | None]
 
 
 class PatientActivity(TenantRow, Base):

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from jalsa.db.projections import save, set_status
-from jalsa.service.commands import given
+from jalsa.service.commands import UNSET, given
 from patient_files.events.streams import AppointmentPlaced, ClinicSaved, ProviderSaved
 from patient_files.models import AppointmentProjection, ClinicProjection, PatientActivity, ProviderProjection
 
@@ -25,7 +25,7 @@ def save_provider(db: Session, saved: ProviderSaved) -> None:
 
 
 def save_appointment(db: Session, placed: AppointmentPlaced) -> None:
-    """Store or replace what is known of an appointment."""
+    """Store or replace what is known of an appointment; who booked it stays where it is moved."""
     values = {
         "appointment_number": placed.appointment_number,
         "patient_id": placed.patient_id,
@@ -33,6 +33,7 @@ def save_appointment(db: Session, placed: AppointmentPlaced) -> None:
         "provider_id": placed.provider.id,
         "starts_at": placed.session.starts_at,
         "status": placed.status,
+        **({} if placed.booked_by is UNSET else {"booked_by": placed.booked_by}),
     }
     save(db, AppointmentProjection, placed.appointment_id, values)
 
