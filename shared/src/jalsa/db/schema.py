@@ -224,20 +224,25 @@ END $$;
 def guard_numbers(execute: Execute, service: str, kinds: tuple[str, ...] = ()) -> None:
     """Let counters only rise by one, and give loose numbers of these kinds and of years near ours to the app alone."""
     app, _ = roles(service)
-    known = ", ".join(f"'{kind}'" for kind in kinds)
-    check = f"""
-  IF prefix <> ALL (ARRAY[{known}]::text[]) OR year NOT BETWEEN 2000 AND 2200 THEN
-    RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'loose_number_kind',
-      MESSAGE = 'there are no such numbers';
-  END IF;"""
     execute(_NUMBERS_RISE)
-    execute(_LOOSE_NUMBER.replace("{check}", check))
+    allow_loose_numbers(execute, kinds)
     execute(f"""
         REVOKE UPDATE ON numbers FROM {app};
         GRANT UPDATE (last) ON numbers TO {app};
         REVOKE EXECUTE ON FUNCTION loose_number(text, int), jalsa_audit() FROM PUBLIC;
         GRANT EXECUTE ON FUNCTION loose_number(text, int) TO {app};
     """)
+
+
+def allow_loose_numbers(execute: Execute, kinds: tuple[str, ...]) -> None:
+    """Give loose numbers of these kinds, and of no others, once numbers are guarded."""
+    known = ", ".join(f"'{kind}'" for kind in kinds)
+    check = f"""
+  IF prefix <> ALL (ARRAY[{known}]::text[]) OR year NOT BETWEEN 2000 AND 2200 THEN
+    RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'loose_number_kind',
+      MESSAGE = 'there are no such numbers';
+  END IF;"""
+    execute(_LOOSE_NUMBER.replace("{check}", check))
 
 
 def unguard_numbers(execute: Execute, service: str) -> None:

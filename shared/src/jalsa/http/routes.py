@@ -11,6 +11,7 @@ from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 
 from jalsa.http import bodies
+from jalsa.http.idempotency import Shortened
 from jalsa.http.restricted import check_declared
 from jalsa.service.policy import PUBLIC
 from jalsa.service.problems import Problem
@@ -49,6 +50,7 @@ class Routes(Blueprint):  # type: ignore[misc]
         max_bytes: int = bodies.MAX_BYTES,
         seconds: float | None = None,
         kept: bool = True,
+        shortened: Shortened | None = None,
     ) -> Callable[[F], F]:
         """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name.
 
@@ -56,7 +58,7 @@ class Routes(Blueprint):  # type: ignore[misc]
         length of its longest body, and `seconds` the time that each of its statements may take, where it needs more
         than other views. `kept` says whether the answer of a POST is kept for a repeat with the same Idempotency-Key:
         not where it tells a secret once, where nothing is changed, or where it was asked for by a person's data. Such a
-        request is simply done again.
+        request is simply done again. `shortened` says how the answer is kept without what is stored elsewhere.
         """
 
         if response is not None:
@@ -65,6 +67,7 @@ class Routes(Blueprint):  # type: ignore[misc]
         def register(view: F) -> F:
             # the decorators outside it copy these along
             view.__dict__.update(permission=permission, max_bytes=max_bytes, seconds=seconds, kept=kept)
+            view.__dict__.update(shortened=shortened)
             view.__dict__.update(body=body, query=query, response=response)
             decorated = self.response(status, response)(view)
             if text_types:
