@@ -14,6 +14,7 @@ from jalsa.dev.kit import set_clock as travel
 from jalsa.dev.servers import Servers
 from patient_files.app import SERVICE
 from patient_files.consents import operations as consents
+from patient_files.encounters.operations import appointments, opening
 from patient_files.files import operations as files
 from patient_files.patients import operations as patients
 
@@ -68,7 +69,7 @@ def register(body: Json) -> Register:
 def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
     def give(*ids: object) -> None:
         following = iter(ids)
-        for module in (patients, files, consents):
+        for module in (patients, files, consents, appointments, opening):
             monkeypatch.setattr(module, "new_id", lambda: UUID(str(next(following))))
 
     return give

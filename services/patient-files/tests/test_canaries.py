@@ -8,6 +8,7 @@ from jalsa.dev.kit import Client, ServiceKit
 from jalsa.service.policy import ROLES
 
 from .conftest import Json, Register
+from .visits import opened
 
 LISTS_THE_REGISTRY = {"front-desk", "records", "manager"}
 
@@ -16,16 +17,27 @@ def test_each_word_reaches_who_may_read_it_and_nobody_else(
     kit: ServiceKit, tenant: str, desk: Client, register: Register, consent_to: Callable[..., Json]
 ) -> None:
     why = f"canary{secrets.token_hex(6)}"
+    complaint, code = f"canary{secrets.token_hex(6)}", f"canary{secrets.token_hex(6)}"
     number = f"CANARY{secrets.token_hex(5).upper()}"
     patient = register(desk, national_id=number)
     consent = consent_to(desk, patient)
     assert desk.post(f"/consents/{consent['id']}/revoke", {"reason": why}).status_code == 200
     kit.events(tenant)
     clients = {role: kit.client(tenant, role, provider_id=patient["id"]) for role in ROLES}
+    code_of_word = [{"system": "X", "code": code}]
+    encounter = opened(clients["manager"], patient, chief_complaint=complaint, billing_codes=code_of_word)
+    cancelled = clients["manager"].post(f"/encounters/{encounter['id']}/cancel", {"reason": why})
+    assert cancelled.status_code == 200
     ids = {"patient_id": patient["id"], "consent_id": consent["id"], "event": "PatientRegistered.v1"}
-    found = seen_by_role(lambda role: clients[role], ids, {}, {why: (), number: (), "sara@example.com": ()})
+    ids["encounter_id"] = encounter["id"]
+    found = seen_by_role(
+        lambda role: clients[role], ids, {}, {why: (), number: (), "sara@example.com": (), complaint: (), code: ()}
+    )
     reached = {role: set[str]().union(*paths.values()) for role, paths in found.items()}
     assert {role for role, words in reached.items() if why in words} == {"front-desk", "clinician", "manager"}
+    assert {role for role, words in reached.items() if complaint in words} == {"records", "manager", "integration"}
+    assert {role for role, words in reached.items() if code in words} == set(ROLES) - {"front-desk", "subscriber"}
+    assert found["records"]["/encounters"] >= {complaint, code}
     identified = {number, "sara@example.com"}
     for role, paths in found.items():
         assert paths["/patients"] & identified == (identified if role in LISTS_THE_REGISTRY else set()), role

@@ -1,6 +1,7 @@
 """What is published equals the golden examples, and each golden example that is read is accepted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,13 +13,14 @@ from jalsa.dev.kit import Client, ServiceKit, example, golden, set_clock
 from jalsa.events.contracts import FOLDER
 from jalsa.events.envelope import Envelope, parse
 from patient_files.app import SERVICE
-from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection
+from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection, SignedNote
 
 Json = dict[str, Any]
 GiveIds = Callable[..., None]
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-PATIENT, MAIN_FILE, SUB_FILE = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3))
+PATIENT, MAIN_FILE, SUB_FILE, ENCOUNTER = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3, 4))
+PROVIDER = "01a1f000-0000-7000-8000-0000000000b1"
 #: What differs between two runs, and says nothing of the event's shape.
 _OF_THE_RUN = ("id", "tenantid", "position", "correlationid", "causationid", "traceparent")
 
@@ -98,6 +100,36 @@ def test_the_events_of_a_consent_standing_equal_their_golden_examples(
     assert_equal(ended, "ConsentStandingChanged", "ended")
 
 
+@pytest.mark.usefixtures("at_nine")
+def test_the_events_of_an_encounter_equal_their_golden_examples(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds
+) -> None:
+    give_ids(PATIENT, MAIN_FILE, SUB_FILE, ENCOUNTER)
+    desk.post("/patients", body)
+    kit.inbox.receive(example("AppointmentBooked", "group", tenant))
+    kit.inbox.receive(example("AppointmentArrived", "default", tenant, sequence=2))
+    layla = kit.client(tenant, "clinician", provider_id=PROVIDER, subject="layla")
+    path = f"/encounters/{ENCOUNTER}"
+    etag = layla.get(path).headers["ETag"]
+    code = {"system": "ICD-10-AM", "code": "F84.0", "primary": True}
+    # the complaint is nobody's business but the readers of this record
+    said = {"chief_complaint": "Headache", "location": "Ward 2", "billing_codes": [code]}
+    assert layla.patch(path, said, etag).status_code == 200
+    assert layla.post(f"{path}/start").status_code == 200
+    kit.inbox.receive(example("AppointmentAttended", "default", tenant, sequence=3))
+    assert layla.post(f"{path}/sign-off").status_code == 200
+
+    events = kit.events(tenant)
+    events = [event for event in events if event.aggregate == "encounter"]
+    names = ["EncounterOpened", "EncounterUpdated", "EncounterUpdated", "EncounterClosed", "EncounterSignedOff"]
+    assert [event.event for event in events] == [f"{name}.v1" for name in names]
+    opened, _, started, closed, signed = events
+    for published in (opened, started, closed, signed):
+        assert published.data["encounter_number"] == f"ENC-{tenant.upper()}-2026-00001"
+        data = {**published.data, "encounter_number": "ENC-AGDAR-2026-00001"}
+        assert_equal(replace(published, data=data), published.event.split(".")[0])
+
+
 def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
     for event in SERVICE.publishes:
         paths = sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
@@ -129,7 +161,7 @@ def test_every_example_that_is_read_has_its_effect(
     kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, name: str, example_name: str,
     unknown_fields: bool,
 ) -> None:  # fmt: skip
-    give_ids(PATIENT, MAIN_FILE, *(uuid4() for _ in range(2)))
+    give_ids(PATIENT, MAIN_FILE, *(uuid4() for _ in range(3)))
     desk.post("/patients", body)
     follows = name in _STATUS or name == "AppointmentRescheduled"
     event = example(name, example_name, tenant, sequence=2 if follows else 1)
@@ -169,6 +201,7 @@ _EFFECTS: dict[str, Callable[[ServiceKit, str], list[Any]]] = {
     "ProviderSaved": _row(ProviderProjection, "user_id", "name_en", "name_ar", "active"),
     "AppointmentBooked": _place,
     "AppointmentRescheduled": _place,
+    "NoteSigned": _row(SignedNote, "id", "session_id", "appointment_id", "complete", "at"),
     **dict.fromkeys(_STATUS, _row(AppointmentProjection, "status")),
 }
 
@@ -181,6 +214,10 @@ def _expected(name: str, event: Envelope) -> list[Any]:
         return [(data["user_id"], data["name_en"], data["name_ar"], True)]
     if name in _STATUS:
         return [(data.get("to_status", _STATUS[name]),)]
+    if name == "NoteSigned":
+        about = data["participant_id"] and UUID(data["participant_id"])
+        complete = True if data["scope"] == "INDIVIDUAL" else None
+        return [(UUID(data["note_id"]), UUID(data["session_id"]), about, complete, event.time)]
     starts_at = datetime.fromisoformat(data["session"]["starts_at"])
     ids = UUID(data["clinic"]["id"]), UUID(data["provider"]["id"])
     return [(data["appointment_number"], data["status"], *ids, starts_at)]
@@ -202,6 +239,8 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
     assert document["openapi"] == "3.1.0"
     paths = {path for path in document["paths"] if not path.startswith("/v1/events")}
     patient, consent = "/v1/patients/{patient_id}", "/v1/consents/{consent_id}"
+    encounter = "/v1/encounters/{encounter_id}"
+    steps = ("arrive", "start", "close", "cancel", "entered-in-error", "move", "merge", "sign-off", "withdraw-sign-off")
     assert paths == {
         "/v1/patients",
         patient,
@@ -210,6 +249,10 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/consents",
         consent,
         f"{consent}/revoke",
+        "/v1/encounters",
+        "/v1/encounters/settings",
+        encounter,
+        *(f"{encounter}/{step}" for step in steps),
         "/v1/permissions",
     }
     for event in SERVICE.publishes:

@@ -4,9 +4,10 @@ from jalsa.service.declaration import Service
 from patient_files import handlers, jobs
 from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT
+from patient_files.encounters.rules import ENCOUNTER
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
-from patient_files.http import consents, files, patients
+from patient_files.http import consents, encounters, files, patients
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
 from patient_files.policy import POLICY
@@ -18,12 +19,12 @@ SERVICE = Service(
     policy=POLICY,
     texts=("patient_files",),
     reference=REFERENCE,
-    routes=(patients.routes, files.routes, consents.routes),
+    routes=(patients.routes, files.routes, consents.routes, encounters.routes),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(CONSENT,),
+    machines=(CONSENT, ENCOUNTER),
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),

@@ -1,6 +1,9 @@
 """What the rules of patient files refuse."""
 
-from jalsa.service.errors import Conflict, DomainError
+from dataclasses import dataclass
+from uuid import UUID
+
+from jalsa.service.errors import Conflict, DomainError, InvalidTransition
 
 
 class UnknownPatient(DomainError):
@@ -9,3 +12,33 @@ class UnknownPatient(DomainError):
 
 class NationalIdTaken(Conflict):
     """Another patient has this national id."""
+
+
+@dataclass(eq=False)
+class AppointmentHasEncounter(Conflict):
+    """An appointment has one encounter, `encounter_id`, and gets no second one."""
+
+    encounter_id: UUID | None = None
+
+
+class EncounterSignedOff(Conflict):
+    """Nothing of an encounter is changed while it is signed off."""
+
+
+class EncounterInError(InvalidTransition):
+    """An encounter that was entered in error is not changed any more."""
+
+
+@dataclass(eq=False)
+class SignOffBlocked(Conflict):
+    """An encounter cannot be signed off yet; `blockers` are any of `not-finished` and `documentation`."""
+
+    blockers: list[str]
+
+
+class NotSignedOff(InvalidTransition):
+    """There is no sign-off to withdraw."""
+
+
+class MergeRefused(Conflict):
+    """An encounter cannot be merged into itself, into one in error, or into one of another patient."""

@@ -1,4 +1,4 @@
-"""What patient files do when scheduling announces something."""
+"""What patient files do when another service announces something."""
 
 from sqlalchemy.orm import Session
 
@@ -6,15 +6,19 @@ from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
 from patient_files.consents import operations as consents
 from patient_files.events.streams import (
+    AppointmentArrived,
+    AppointmentAttended,
     AppointmentChanged,
     AppointmentCorrected,
     AppointmentPlaced,
     ClinicSaved,
+    NoteSaid,
     ProviderSaved,
 )
 from patient_files.files import operations as files
 from patient_files.files.commands import OpenSubFile
 from patient_files.projections import operations as projections
+from patient_files.use_cases import visits
 
 
 def on_clinic_saved(db: Session, event: Received[ClinicSaved]) -> None:
@@ -50,29 +54,34 @@ def on_appointment_confirmed(db: Session, event: Received[AppointmentChanged]) -
     projections.set_appointment_status(db, event.data.appointment_id, "CONFIRMED")
 
 
-def on_appointment_arrived(db: Session, event: Received[AppointmentChanged]) -> None:
+def on_appointment_arrived(db: Session, event: Received[AppointmentArrived]) -> None:
     """A patient is there."""
-    projections.set_appointment_status(db, event.data.appointment_id, "ARRIVED")
+    visits.arrived(db, event.data, now=clock.database_now(db))
 
 
-def on_appointment_attended(db: Session, event: Received[AppointmentChanged]) -> None:
+def on_appointment_attended(db: Session, event: Received[AppointmentAttended]) -> None:
     """A patient took part."""
-    projections.set_appointment_status(db, event.data.appointment_id, "ATTENDED")
+    visits.attended(db, event.data, now=clock.database_now(db))
 
 
 def on_appointment_no_show(db: Session, event: Received[AppointmentChanged]) -> None:
     """A patient did not come."""
-    projections.set_appointment_status(db, event.data.appointment_id, "NO_SHOW")
+    visits.given_up(db, event.data.appointment_id, "NO_SHOW", now=clock.database_now(db))
 
 
 def on_appointment_cancelled(db: Session, event: Received[AppointmentChanged]) -> None:
     """An appointment was given up."""
-    projections.set_appointment_status(db, event.data.appointment_id, "CANCELLED")
+    visits.given_up(db, event.data.appointment_id, "CANCELLED", now=clock.database_now(db))
 
 
 def on_appointment_corrected(db: Session, event: Received[AppointmentCorrected]) -> None:
     """What was said of an appointment's outcome was a slip, and is taken back."""
-    projections.set_appointment_status(db, event.data.appointment_id, event.data.to_status)
+    visits.corrected(db, event.data, now=clock.database_now(db))
+
+
+def on_note_said(db: Session, event: Received[NoteSaid]) -> None:
+    """A note was signed, cosigned or amended, or taken back."""
+    visits.note_said(db, event.data, event.time, now=clock.database_now(db))
 
 
 HANDLERS: dict[str, Handler] = {
@@ -86,4 +95,5 @@ HANDLERS: dict[str, Handler] = {
     "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
     "scheduling.AppointmentCorrected.v1": on_appointment_corrected,
+    "clinical-notes.NoteSigned.v1": on_note_said,
 }

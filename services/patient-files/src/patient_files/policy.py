@@ -1,6 +1,8 @@
 """Which role may do what; what is not named here is refused."""
 
-from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Readers
+from uuid import UUID
+
+from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Principal, Readers
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
 _MANAGER = frozenset({"manager"})
@@ -14,6 +16,13 @@ POLICY: Policy = {
     "files.read": _REGISTRARS | {"clinician"},
     "consents.read": _REGISTRARS | {"clinician", "biller"},
     "consents.write": _REGISTRARS,
+    "encounters.read": _REGISTRARS | {"clinician", "biller"},
+    "encounters.write": _REGISTRARS | {"clinician"},
+    # entered in error, moved to another patient, merged
+    "encounters.correct": frozenset({"records", "manager"}),
+    # a clinician's own, a manager's any
+    "encounters.sign-off": frozenset({"clinician", "manager"}),
+    "encounters.settings": _MANAGER,
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name
@@ -23,3 +32,24 @@ POLICY: Policy = {
 
 #: Who reads why a consent was revoked.
 CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
+
+#: Who reads what an encounter says of the patient's condition: its own provider does, too. This is the one place that
+#: decides it, for answers, for repeated answers and for who may write these fields.
+CLINICAL = Readers(frozenset({"records", "manager", "integration"}), own="provider_id")
+
+#: Who reads and writes what is to be billed of an encounter.
+CODES = Readers(frozenset({"clinician", "biller", "records", "manager", "integration"}))
+
+
+def may_write_codes(principal: Principal) -> bool:
+    """Whether a caller may write billing codes, for whom `encounters.write` is given already."""
+    return bool(CODES.roles & principal.roles)
+
+
+def may_take_over(principal: Principal, present: UUID | None, wanted: UUID | None) -> bool:
+    """Whether a caller may name another provider of an encounter.
+
+    Whoever became the provider of a colleague's encounter by naming themselves would read its clinical fields.
+    """
+    for_oneself = wanted is not None and str(wanted) == principal.provider_id
+    return not for_oneself or CLINICAL.include(principal, {"provider_id": present})

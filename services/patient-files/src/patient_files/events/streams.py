@@ -1,4 +1,4 @@
-"""The few fields that patient files read of what scheduling publishes."""
+"""The few fields that patient files read of what other services publish."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,9 +35,12 @@ class ProviderSaved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookedSession:
-    """What patient files read of an appointment's session."""
+    """What patient files read of an appointment's session; `timezone` is an IANA name."""
 
     starts_at: datetime
+    id: UUID | None = None
+    timezone: str | None = None
+    service_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +59,16 @@ class BookedProvider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BookedRoom:
+    """The room of an appointment."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentPlaced:
-    """What patient files read of AppointmentBooked and AppointmentRescheduled."""
+    """What patient files read of AppointmentBooked and AppointmentRescheduled; the latter has no `booked_by`."""
 
     appointment_id: UUID
     appointment_number: str
@@ -66,6 +77,8 @@ class AppointmentPlaced:
     session: BookedSession
     clinic: BookedClinic
     provider: BookedProvider
+    room: BookedRoom | None
+    booked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +89,42 @@ class AppointmentChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentArrived:
+    """What patient files read of AppointmentArrived."""
+
+    appointment_id: UUID
+    arrived_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentAttended:
+    """What patient files read of AppointmentAttended."""
+
+    appointment_id: UUID
+    attended_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentCorrected:
     """What patient files read of AppointmentCorrected."""
 
     appointment_id: UUID
     to_status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteSaid:
+    """What patient files read of an event of a note; `participant_id` is an appointment, or None for a group's note.
+
+    Events of earlier versions say neither `kind` nor `documentation_complete`.
+    """
+
+    note_id: UUID
+    session_id: UUID
+    participant_id: UUID | None
+    scope: str
+    kind: str | None = None
+    documentation_complete: bool | None = None
 
 
 class ClinicFields(Fields):
@@ -108,6 +152,9 @@ class _BookedSession(Fields):
     into = BookedSession
 
     starts_at = Instant(required=True)
+    id = fields.UUID()
+    timezone = Zone()
+    service_type = fields.String()
 
 
 class _BookedClinic(Fields):
@@ -123,6 +170,13 @@ class _BookedProvider(Fields):
     id = fields.UUID(required=True)
 
 
+class _BookedRoom(Fields):
+    into = BookedRoom
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+
+
 class PlacementFields(Fields):
     into = AppointmentPlaced
 
@@ -133,6 +187,8 @@ class PlacementFields(Fields):
     session = fields.Nested(_BookedSession(), required=True)
     clinic = fields.Nested(_BookedClinic(), required=True)
     provider = fields.Nested(_BookedProvider(), required=True)
+    room = fields.Nested(_BookedRoom(), required=True, allow_none=True)
+    booked_by = fields.String()
 
 
 class AppointmentFields(Fields):
@@ -141,11 +197,36 @@ class AppointmentFields(Fields):
     appointment_id = fields.UUID(required=True)
 
 
+class ArrivedFields(Fields):
+    into = AppointmentArrived
+
+    appointment_id = fields.UUID(required=True)
+    arrived_at = Instant(required=True)
+
+
+class AttendedFields(Fields):
+    into = AppointmentAttended
+
+    appointment_id = fields.UUID(required=True)
+    attended_at = Instant(required=True)
+
+
 class CorrectedFields(Fields):
     into = AppointmentCorrected
 
     appointment_id = fields.UUID(required=True)
     to_status = fields.String(required=True)
+
+
+class NoteFields(Fields):
+    into = NoteSaid
+
+    note_id = fields.UUID(required=True)
+    session_id = fields.UUID(required=True)
+    participant_id = fields.UUID(required=True, allow_none=True)
+    scope = fields.String(required=True)
+    kind = fields.String(allow_none=True)
+    documentation_complete = fields.Boolean(allow_none=True)
 
 
 STREAMS = (
@@ -158,11 +239,12 @@ STREAMS = (
             "AppointmentBooked.v1": PlacementFields(),
             "AppointmentConfirmed.v1": AppointmentFields(),
             "AppointmentRescheduled.v1": PlacementFields(),
-            "AppointmentArrived.v1": AppointmentFields(),
-            "AppointmentAttended.v1": AppointmentFields(),
+            "AppointmentArrived.v1": ArrivedFields(),
+            "AppointmentAttended.v1": AttendedFields(),
             "AppointmentNoShow.v1": AppointmentFields(),
             "AppointmentCancelled.v1": AppointmentFields(),
             "AppointmentCorrected.v1": CorrectedFields(),
         },
     ),
+    Stream("clinical-notes", "note", reads={"NoteSigned.v1": NoteFields()}),
 )

@@ -2,9 +2,10 @@
 
 from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding
+from patient_files.models.encounters import Encounter, EncounterSettings, EncounterText
 from patient_files.models.files import MainFile, SubFile
 from patient_files.models.patients import Patient
-from patient_files.models.projections import AppointmentProjection, ClinicProjection, ProviderProjection
+from patient_files.models.projections import AppointmentProjection, ClinicProjection, ProviderProjection, SignedNote
 
 __all__ = [
     "AppointmentProjection",
@@ -12,8 +13,12 @@ __all__ = [
     "ClinicProjection",
     "Consent",
     "ConsentStanding",
+    "Encounter",
+    "EncounterSettings",
+    "EncounterText",
     "MainFile",
     "Patient",
     "ProviderProjection",
+    "SignedNote",
     "SubFile",
 ]

@@ -1,4 +1,4 @@
-"""The tables of what is kept of scheduling's records."""
+"""The tables of what is kept of the records of other services."""
 
 from datetime import datetime
 from uuid import UUID
@@ -33,7 +33,10 @@ class ProviderProjection(TenantRow, Base):
 
 
 class AppointmentProjection(TenantRow, Base):
-    """What is known of an appointment; its id is the participant's in scheduling."""
+    """What is known of an appointment; its id is the participant's in scheduling.
+
+    Of one that was placed before they were read, session, service type, zone, room and who booked it are not known.
+    """
 
     __tablename__ = "appointments"
 
@@ -43,3 +46,23 @@ class AppointmentProjection(TenantRow, Base):
     provider_id: Mapped[UUID]
     starts_at: Mapped[datetime] = mapped_column(Instant)
     status: Mapped[str]
+    session_id: Mapped[UUID | None]
+    service_type: Mapped[str | None]
+    timezone: Mapped[str | None]
+    room_id: Mapped[UUID | None]
+    room_name: Mapped[str | None]
+    booked_by: Mapped[str | None]
+
+
+class SignedNote(TenantRow, Base):
+    """What was said last of a note of clinical-notes; a group's note has no appointment.
+
+    `complete` is whether the documentation was complete then; None where the event says nothing of it.
+    """
+
+    __tablename__ = "signed_notes"
+
+    session_id: Mapped[UUID]
+    appointment_id: Mapped[UUID | None]
+    complete: Mapped[bool | None]
+    at: Mapped[datetime] = mapped_column(Instant)

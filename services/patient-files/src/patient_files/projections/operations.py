@@ -1,13 +1,15 @@
-"""What patient files keep of scheduling's records, stored as scheduling announces them."""
+"""What patient files keep of the records of other services, stored as these announce them."""
 
+from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from jalsa.db.projections import save, set_status
+from jalsa.db.projections import save
 from jalsa.service.commands import given
-from patient_files.events.streams import AppointmentPlaced, ClinicSaved, ProviderSaved
-from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection
+from patient_files.events.streams import AppointmentPlaced, ClinicSaved, NoteSaid, ProviderSaved
+from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection, SignedNote
 
 
 def save_clinic(db: Session, saved: ClinicSaved) -> None:
@@ -22,20 +24,37 @@ def save_provider(db: Session, saved: ProviderSaved) -> None:
 
 def save_appointment(db: Session, placed: AppointmentPlaced) -> None:
     """Store or replace what is known of an appointment."""
-    values = {
+    values: dict[str, object] = {
         "appointment_number": placed.appointment_number,
         "patient_id": placed.patient_id,
         "clinic_id": placed.clinic.id,
         "provider_id": placed.provider.id,
         "starts_at": placed.session.starts_at,
         "status": placed.status,
+        "session_id": placed.session.id,
+        "service_type": placed.session.service_type,
+        "timezone": placed.session.timezone,
+        "room_id": placed.room.id if placed.room else None,
+        "room_name": placed.room.name if placed.room else None,
     }
+    if placed.booked_by is not None:
+        values["booked_by"] = placed.booked_by
     save(db, AppointmentProjection, placed.appointment_id, values)
 
 
-def set_appointment_status(db: Session, appointment_id: UUID, status: str) -> None:
-    """Keep what has become of an appointment."""
-    set_status(db, AppointmentProjection, appointment_id, status)
+def set_appointment_status(db: Session, appointment_id: UUID, status: str) -> AppointmentProjection | None:
+    """Keep what has become of an appointment, and return it; None where it is not known.
+
+    Its row stays locked until the transaction ends.
+    """
+    changed = update(AppointmentProjection).where(AppointmentProjection.id == appointment_id).values(status=status)
+    return db.scalar(changed.returning(AppointmentProjection), execution_options={"populate_existing": True})
+
+
+def save_note(db: Session, said: NoteSaid, complete: bool | None, at: datetime) -> None:
+    """Keep what was said last of a note."""
+    values = {"session_id": said.session_id, "appointment_id": said.participant_id, "complete": complete, "at": at}
+    save(db, SignedNote, said.note_id, values)
 
 
 def _said(saved: ClinicSaved | ProviderSaved, *, but: str) -> dict[str, object]:
