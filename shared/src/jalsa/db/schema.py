@@ -323,6 +323,35 @@ def drop_sources(execute: Execute, service: str) -> None:
     execute(_DROP_SOURCES)
 
 
+_LEGACY_IDS = """
+-- Under which key another system had a record, and which record it is here. `run`, `hash` and `disposition` are an
+-- import's: which one brought it, of which content, and how.
+CREATE TABLE legacy_ids (
+  tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
+  kind text NOT NULL,
+  legacy_key text NOT NULL,
+  id uuid NOT NULL,
+  run text,
+  hash text,
+  disposition text,
+  PRIMARY KEY (tenant_id, kind, legacy_key)
+);
+"""
+
+
+def create_legacy_ids(execute: Execute, service: str) -> None:
+    """Let a service keep the keys under which another system had its records (`jalsa.db.legacy`)."""
+    app, _ = roles(service)
+    execute(_LEGACY_IDS)
+    enable_tenant_rls(execute, "legacy_ids")
+    execute(f"GRANT SELECT, INSERT, UPDATE ON legacy_ids TO {app}")
+
+
+def drop_legacy_ids(execute: Execute) -> None:
+    """The way back from create_legacy_ids."""
+    execute("DROP TABLE legacy_ids")
+
+
 def roles(service: str) -> tuple[str, str]:
     """The application's and the relay's role of a service."""
     stem = service.replace("-", "_")

@@ -46,6 +46,7 @@ class Routes(Blueprint):  # type: ignore[misc]
         query: Schema | None = None,
         response: Schema | None = None,
         status: int = 200,
+        also: int | None = None,
         text_types: Sequence[str] = (),
         max_bytes: int = bodies.MAX_BYTES,
         seconds: float | None = None,
@@ -54,11 +55,12 @@ class Routes(Blueprint):  # type: ignore[misc]
     ) -> Callable[[F], F]:
         """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name.
 
-        `text_types` are the media types in which it answers as text, beside JSON or instead of it. `max_bytes` is the
-        length of its longest body, and `seconds` the time that each of its statements may take, where it needs more
-        than other views. `kept` says whether the answer of a POST is kept for a repeat with the same Idempotency-Key:
-        not where it tells a secret once, where nothing is changed, or where it was asked for by a person's data. Such a
-        request is simply done again. `shortened` says how the answer is kept without what is stored elsewhere.
+        `status` is that of its answer, and `also` another one that the same answer may have. `text_types` are the media
+        types in which it answers as text, beside JSON or instead of it. `max_bytes` is the length of its longest body,
+        and `seconds` the time that each of its statements may take, where it needs more than other views. `kept` says
+        whether the answer of a POST is kept for a repeat with the same Idempotency-Key: not where it tells a secret
+        once, where nothing is changed, or where it was asked for by a person's data. Such a request is simply done
+        again. `shortened` says how the answer is kept without what is stored elsewhere.
         """
 
         if response is not None:
@@ -70,6 +72,9 @@ class Routes(Blueprint):  # type: ignore[misc]
             view.__dict__.update(shortened=shortened)
             view.__dict__.update(body=body, query=query, response=response)
             decorated = self.response(status, response)(view)
+            if also is not None:
+                answers = {"content": {"application/json": {"schema": response}}}
+                decorated = self.doc(responses={also: answers})(decorated)
             if text_types:
                 content = {media_type: {"schema": {"type": "string"}} for media_type in text_types}
                 decorated = self.doc(responses={status: {"content": content}})(decorated)
