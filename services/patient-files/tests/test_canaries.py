@@ -30,8 +30,12 @@ def test_each_word_reaches_who_may_read_it_and_nobody_else(
     assert cancelled.status_code == 200
     ids = {"patient_id": patient["id"], "consent_id": consent["id"], "event": "PatientRegistered.v1"}
     ids["encounter_id"] = encounter["id"]
+    reference = {"system": "laboratory", "kind": "LabOrder", "ref": "4711"}
+    made = clients["records"].post(f"/encounters/{encounter['id']}/references", reference)
+    ids["reference_id"] = made.json["id"]
+    queries = {"/references": [{"system": "laboratory"}]}
     found = seen_by_role(
-        lambda role: clients[role], ids, {}, {why: (), number: (), "sara@example.com": (), complaint: (), code: ()}
+        lambda role: clients[role], ids, queries, {why: (), number: (), "sara@example.com": (), complaint: (), code: ()}
     )
     reached = {role: set[str]().union(*paths.values()) for role, paths in found.items()}
     assert {role for role, words in reached.items() if why in words} == {"front-desk", "clinician", "manager"}

@@ -253,6 +253,13 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/encounters/settings",
         encounter,
         *(f"{encounter}/{step}" for step in steps),
+        "/v1/encounters/integrity",
+        "/v1/encounters/references",
+        f"{encounter}/references",
+        "/v1/references",
+        "/v1/references/{reference_id}",
+        "/v1/reference-systems",
+        "/v1/reference-systems/{system}",
         "/v1/permissions",
     }
     for event in SERVICE.publishes:

@@ -2,21 +2,26 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import Client, ServiceKit, eventually
 from patient_files.encounters import queries
 from patient_files.models import AppointmentProjection, Encounter
 from patient_files.projections import operations as projections
+from patient_files.references import queries as references
 
 from .conftest import Register
-from .visits import Json, Visit, kept
+from .visits import Json, Visit, kept, opened
+
+#: How a batch looks up its encounters: with the real look, and what begins the merge.
+Look = Callable[..., Any]
 
 
 @pytest.fixture
@@ -125,3 +130,70 @@ def test_without_the_encounters_lock_its_end_is_announced_twice(
         at_once(visit.attended, lambda: manager.post(f"/encounters/{encounter['id']}/close"))
 
     assert closed_events(kit, visit) == 2
+
+
+def registered_for(manager: Client, one: Json, into: Json, monkeypatch: pytest.MonkeyPatch, look: Look) -> list[str]:
+    """For which encounters a batch registers that names one which is merged while the batch is at work.
+
+    The merge begins when the batch has looked up its encounters, as `look` does; nobody waits for it then but `look`.
+    """
+    merge = partial(manager.post, f"/encounters/{one['id']}/merge", {"into": into["id"], "reason": "Opened twice"})
+    with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
+        merging: list[Future[Any]] = []
+
+        def begin() -> Future[Any]:
+            merging.append(pool.submit(merge))
+            return merging[0]
+
+        patch.setattr(references, "survivors", partial(look, references.survivors, begin))
+        item = {"system": "laboratory", "kind": "LabOrder", "encounter_id": one["id"]}
+        batch = {"items": [{**item, "ref": f"{one['id']} {n}"} for n in range(5)]}
+        assert manager.post("/encounters/references", batch).status_code == 200
+        assert merging[0].result(10).status_code == 200
+    found = manager.get(f"/encounters/{into['id']}/references").json["items"]
+    assert len(found) == 5, "whatever was registered is read through the encounter that stays"
+    return [item["registered_encounter_id"] for item in found]
+
+
+def test_a_merge_waits_for_the_batch_that_names_its_encounter(
+    kit: ServiceKit, manager: Client, desk: Client, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = register(desk)
+    one, into = opened(manager, patient), opened(manager, patient)
+
+    def look(survivors: Any, begin: Callable[[], Future[Any]], db: Session, ids: Any, *, lock: bool = False) -> Any:
+        found = survivors(db, ids, lock=lock)
+        if lock:
+            merging = begin()
+            eventually(lambda: waiting(kit))
+            assert not merging.done()
+        return found
+
+    registered = registered_for(manager, one, into, monkeypatch, look)
+
+    assert registered == [one["id"]] * 5, "all of it before the merge"
+    late = {"system": "laboratory", "kind": "LabOrder", "ref": "late"}
+    answer = manager.post(f"/encounters/{one['id']}/references", late)
+    assert answer.json["registered_encounter_id"] == into["id"]
+
+
+def test_without_the_lock_a_batch_registers_for_an_encounter_that_is_merged_already(
+    manager: Client, desk: Client, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = register(desk)
+    one, into = opened(manager, patient), opened(manager, patient)
+
+    def look(survivors: Any, begin: Callable[[], Future[Any]], db: Session, ids: Any, *, lock: bool = False) -> Any:
+        found = survivors(db, ids)
+        if lock:
+            assert begin().result(10).json["replaced_by"] == into["id"], "it is merged, and the batch goes on"
+        return found
+
+    assert registered_for(manager, one, into, monkeypatch, look) == [one["id"]] * 5
+
+
+def waiting(kit: ServiceKit) -> int:
+    """How many of the database's connections wait for a lock."""
+    with kit.relay.engine.connect() as conn:
+        query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return int(conn.execute(query).scalar_one())

@@ -10,13 +10,41 @@ from sqlalchemy.exc import ProgrammingError
 
 from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.dev.servers import Servers
-from patient_files.models import AppointmentProjection, Consent, ConsentStanding, Encounter, MainFile, Patient, SubFile
+from patient_files.models import (
+    AppointmentProjection,
+    Consent,
+    ConsentStanding,
+    Encounter,
+    EncounterReference,
+    MainFile,
+    Patient,
+    SubFile,
+)
 from patient_files.patients import queries
 
 Json = dict[str, Any]
 Register = Callable[..., Json]
 
-_TABLES = ("patients", "main_files", "sub_files", "appointments", "consents", "consent_standings", "encounters")
+_TABLES = (
+    "patients",
+    "main_files",
+    "sub_files",
+    "appointments",
+    "consents",
+    "consent_standings",
+    "encounters",
+    "encounter_references",
+)
+_MODELS = (
+    Patient,
+    MainFile,
+    SubFile,
+    AppointmentProjection,
+    Consent,
+    ConsentStanding,
+    Encounter,
+    EncounterReference,
+)
 
 
 @pytest.fixture
@@ -26,6 +54,10 @@ def patient(kit: ServiceKit, desk: Client, tenant: str, register: Register, cons
     consent_to(desk, patient)
     kit.inbox.receive(example("AppointmentBooked", "group", tenant, patient_id=patient["id"]))
     kit.inbox.receive(example("AppointmentArrived", "default", tenant, sequence=2))
+    manager = kit.client(tenant)
+    [encounter] = manager.get("/encounters").json["items"]
+    reference = {"system": "laboratory", "kind": "LabOrder", "ref": "4711"}
+    assert manager.post(f"/encounters/{encounter['id']}/references", reference).status_code == 201
     return patient
 
 
@@ -64,7 +96,7 @@ def test_the_database_shows_one_tenants_rows_to_queries_that_filter_nothing(
     kit: ServiceKit, servers: Servers, tenant: str, patient: Json
 ) -> None:
     with kit.transaction(f"{tenant}-b") as db:
-        for model in (Patient, MainFile, SubFile, AppointmentProjection, Consent, ConsentStanding, Encounter):
+        for model in _MODELS:
             assert db.scalars(select(model)).all() == []
         assert queries.find_patient(db, UUID(patient["id"])) is None
     with kit.transaction(tenant) as db:

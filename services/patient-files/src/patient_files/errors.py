@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from jalsa.service.errors import Conflict, DomainError, InvalidTransition
+from jalsa.service.errors import Conflict, DomainError, Forbidden, InvalidTransition
 
 
 class UnknownPatient(DomainError):
@@ -42,3 +42,17 @@ class NotSignedOff(InvalidTransition):
 
 class MergeRefused(Conflict):
     """An encounter cannot be merged into itself, into one in error, or into one of another patient."""
+
+
+class SystemOfOthers(Forbidden):
+    """Others alone write the references of a system."""
+
+    def __init__(self) -> None:
+        super().__init__("The references of this system are written by others.")
+
+
+@dataclass(eq=False)
+class RefersElsewhere(Conflict):
+    """A record refers to another encounter, `encounter_id`, and was not to be moved."""
+
+    encounter_id: UUID | None

@@ -23,6 +23,10 @@ POLICY: Policy = {
     # a clinician's own, a manager's any
     "encounters.sign-off": frozenset({"clinician", "manager"}),
     "encounters.settings": _MANAGER,
+    "references.read": frozenset({"records", "manager", "integration", "clinician"}),
+    "references.write": frozenset({"records", "manager", "integration"}),
+    # which logins alone write a system's references
+    "references.decide": _MANAGER,
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name

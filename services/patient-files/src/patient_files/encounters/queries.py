@@ -32,6 +32,19 @@ _DOCUMENTED = text("""
     ) AS last ORDER BY at DESC, id DESC LIMIT 1
 """)
 
+# The encounter, those that were merged into it, and those merged into these.
+_FAMILY = """
+    WITH RECURSIVE family (id) AS (
+      SELECT CAST(:id AS uuid)
+      UNION SELECT e.id FROM encounters e JOIN family ON e.replaced_by = family.id
+    )
+"""
+_OF_FAMILY = text(f"{_FAMILY} SELECT id FROM family")  # noqa: S608 a constant
+_REFERRED_TO = text(f"""
+    {_FAMILY} SELECT EXISTS (SELECT FROM family JOIN encounter_references r ON r.encounter_id = family.id
+                             WHERE r.ended_at IS NULL)
+""")  # noqa: S608 a constant
+
 
 def find_encounter(db: Session, encounter_id: UUID, *, lock: bool = False) -> Encounter | None:
     """An encounter; with `lock` as it is once its row is locked, until the transaction ends."""
@@ -137,3 +150,13 @@ def knows_provider(db: Session, provider_id: UUID) -> bool:
 def knows_clinic(db: Session, clinic_id: UUID) -> bool:
     """Whether there is such a clinic."""
     return bool(db.scalar(select(exists().where(ClinicProjection.id == clinic_id))))
+
+
+def family_of(db: Session, encounter_id: UUID) -> Sequence[UUID]:
+    """An encounter, and all that were merged into it."""
+    return db.execute(_OF_FAMILY, {"id": encounter_id}).scalars().all()
+
+
+def is_referred_to(db: Session, encounter_id: UUID) -> bool:
+    """Whether any record of another system belongs to an encounter, whose row the caller has locked."""
+    return bool(db.execute(_REFERRED_TO, {"id": encounter_id}).scalar_one())

@@ -25,6 +25,13 @@ PROBLEMS = Catalogue(
         members=("blockers",),
     ),
     Entry(
+        errors.RefersElsewhere,
+        409,
+        "refers-elsewhere",
+        "The record belongs to another encounter.",
+        members=("encounter_id",),
+    ),
+    Entry(
         errors.MergeRefused,
         409,
         "encounter-merge-refused",

@@ -6,6 +6,7 @@ from patient_files.models.encounters import Encounter, EncounterSettings, Encoun
 from patient_files.models.files import MainFile, SubFile
 from patient_files.models.patients import Patient
 from patient_files.models.projections import AppointmentProjection, ClinicProjection, ProviderProjection, SignedNote
+from patient_files.models.references import EncounterReference, ReferenceKind, ReferenceSystem
 
 __all__ = [
     "AppointmentProjection",
@@ -14,11 +15,14 @@ __all__ = [
     "Consent",
     "ConsentStanding",
     "Encounter",
+    "EncounterReference",
     "EncounterSettings",
     "EncounterText",
     "MainFile",
     "Patient",
     "ProviderProjection",
+    "ReferenceKind",
+    "ReferenceSystem",
     "SignedNote",
     "SubFile",
 ]

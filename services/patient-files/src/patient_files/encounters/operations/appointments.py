@@ -54,15 +54,22 @@ def given_up(db: Session, appointment: AppointmentProjection, *, now: datetime) 
     encounter = queries.of_appointment(db, appointment.id, lock=True)
     if encounter is None or encounter.status not in (rules.PLANNED, rules.ARRIVED):
         return
+    if queries.is_referred_to(db, encounter.id):
+        return
     encounter.status = rules.CANCELLED
     records.changed(db, encounter, now)
 
 
 def arrival_taken_back(db: Session, appointment: AppointmentProjection, *, now: datetime) -> None:
-    """An arrival was recorded by mistake: the encounter that it opened never was, if nothing refers to it."""
+    """An arrival was recorded by mistake: the encounter that it opened never was, if nothing refers to it.
+
+    Otherwise it stays, and is one of the findings.
+    """
     encounter = queries.of_appointment(db, appointment.id, lock=True)
     opened = encounter is not None and encounter.source in (rules.FROM_APPOINTMENT, rules.BACKFILL)
     if encounter is None or not opened or encounter.status != rules.ARRIVED:
+        return
+    if queries.is_referred_to(db, encounter.id):
         return
     encounter.status = rules.ENTERED_IN_ERROR
     records.changed(db, encounter, now)
