@@ -13,7 +13,13 @@ from jalsa.dev.kit import Client, ServiceKit, example, golden, set_clock
 from jalsa.events.contracts import FOLDER
 from jalsa.events.envelope import Envelope, parse
 from patient_files.app import SERVICE
-from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection, SignedNote
+from patient_files.models import (
+    AppointmentProjection,
+    ClinicProjection,
+    ProviderProjection,
+    SignedNote,
+    TimelineEntry,
+)
 
 Json = dict[str, Any]
 GiveIds = Callable[..., None]
@@ -163,13 +169,16 @@ def test_every_example_that_is_read_has_its_effect(
 ) -> None:  # fmt: skip
     give_ids(PATIENT, MAIN_FILE, *(uuid4() for _ in range(3)))
     desk.post("/patients", body)
+    of_invoice = name in ("InvoicePaid", "InvoiceVoided")
     follows = name in _STATUS or name == "AppointmentRescheduled"
-    event = example(name, example_name, tenant, sequence=2 if follows else 1)
+    event = example(name, example_name, tenant, sequence=2 if follows or of_invoice else 1)
     if "patient_id" in event.data:
         event = parse({**event.attributes(), "data": {**event.data, "patient_id": PATIENT}})
     if follows:
         ids = {"subject_id": event.data["appointment_id"], "appointment_id": event.data["appointment_id"]}
         kit.inbox.receive(example("AppointmentBooked", "group", tenant, patient_id=PATIENT, **ids))
+    if of_invoice:
+        kit.inbox.receive(example("InvoiceIssued", "default", tenant, patient_id=PATIENT))
     if unknown_fields:
         event = parse({**event.attributes(), "data": _with_unknown_fields(event.data)})
 
@@ -181,7 +190,8 @@ def test_every_example_that_is_read_has_its_effect(
 def _row(model: Any, *columns: str) -> Callable[[ServiceKit, str], list[Any]]:
     def read(kit: ServiceKit, tenant: str) -> list[Any]:
         with kit.transaction(tenant) as db:
-            return [tuple(row) for row in db.execute(select(*(getattr(model, c) for c in columns)))]
+            query = select(*(getattr(model, c) for c in columns)).order_by(model.id)
+            return [tuple(row) for row in db.execute(query)]
 
     return read
 
@@ -195,12 +205,20 @@ _STATUS = {
     "AppointmentCancelled": "CANCELLED",
     "AppointmentCorrected": "as the event says",
 }
+
+
+def _invoices(kit: ServiceKit, tenant: str) -> list[Any]:
+    """What the timeline tells of invoices."""
+    return _row(TimelineEntry, "kind", "patient_id", "ref_id", "at")(kit, tenant)[-1:]
+
+
 _place = _row(AppointmentProjection, "appointment_number", "status", "clinic_id", "provider_id", "starts_at")
 _EFFECTS: dict[str, Callable[[ServiceKit, str], list[Any]]] = {
     "ClinicSaved": _row(ClinicProjection, "code", "name_en", "name_ar", "active", "timezone"),
     "ProviderSaved": _row(ProviderProjection, "user_id", "name_en", "name_ar", "active"),
     "AppointmentBooked": _place,
     "AppointmentRescheduled": _place,
+    **dict.fromkeys(("InvoiceIssued", "InvoicePaid", "InvoiceVoided"), _invoices),
     "NoteSigned": _row(SignedNote, "id", "session_id", "appointment_id", "complete", "at"),
     **dict.fromkeys(_STATUS, _row(AppointmentProjection, "status")),
 }
@@ -214,6 +232,9 @@ def _expected(name: str, event: Envelope) -> list[Any]:
         return [(data["user_id"], data["name_en"], data["name_ar"], True)]
     if name in _STATUS:
         return [(data.get("to_status", _STATUS[name]),)]
+    if name.startswith("Invoice"):
+        told = {"InvoiceIssued": "INVOICE_ISSUED", "InvoicePaid": "INVOICE_PAID", "InvoiceVoided": "INVOICE_VOIDED"}
+        return [(told[name], UUID(PATIENT), UUID(data["invoice_id"]), event.time)]
     if name == "NoteSigned":
         about = data["participant_id"] and UUID(data["participant_id"])
         complete = True if data["scope"] == "INDIVIDUAL" else None
@@ -246,6 +267,7 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         patient,
         f"{patient}/file",
         f"{patient}/sub-files",
+        f"{patient}/timeline",
         "/v1/consents",
         consent,
         f"{consent}/revoke",

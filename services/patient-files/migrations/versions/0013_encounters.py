@@ -134,6 +134,6 @@ CREATE TABLE signed_notes (
 CREATE INDEX signed_notes_appointment ON signed_notes (tenant_id, appointment_id, at DESC)
   WHERE complete IS NOT NULL AND appointment_id IS NOT NULL;
 CREATE INDEX signed_notes_session ON signed_notes (tenant_id, session_id, at DESC)
-  WHERE complete IS NOT NULL AND appointment_id IS NULL;
+  WHERE appointment_id IS NULL;
 CREATE INDEX appointments_session ON appointments (tenant_id, session_id);
 """

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Principal, Readers
+from patient_files.timeline.rules import CLASSES_OF_ROLE
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
 _MANAGER = frozenset({"manager"})
@@ -27,6 +28,7 @@ POLICY: Policy = {
     "references.write": frozenset({"records", "manager", "integration"}),
     # which logins alone write a system's references
     "references.decide": _MANAGER,
+    "timeline.read": frozenset(CLASSES_OF_ROLE),
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name
@@ -57,3 +59,8 @@ def may_take_over(principal: Principal, present: UUID | None, wanted: UUID | Non
     """
     for_oneself = wanted is not None and str(wanted) == principal.provider_id
     return not for_oneself or CLINICAL.include(principal, {"provider_id": present})
+
+
+def timeline_classes(principal: Principal) -> set[str]:
+    """The classes of a timeline's entries that a caller reads: those of all of the caller's roles together."""
+    return set[str]().union(*(CLASSES_OF_ROLE.get(role, set()) for role in principal.roles))

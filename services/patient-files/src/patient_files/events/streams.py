@@ -127,6 +127,22 @@ class NoteSaid:
     documentation_complete: bool | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceIssued:
+    """What patient files read of InvoiceIssued."""
+
+    invoice_id: UUID
+    appointment_id: UUID
+    patient_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceChanged:
+    """What patient files read of an event that itself says what has become of an invoice."""
+
+    invoice_id: UUID
+
+
 class ClinicFields(Fields):
     into = ClinicSaved
 
@@ -229,6 +245,20 @@ class NoteFields(Fields):
     documentation_complete = fields.Boolean(allow_none=True)
 
 
+class IssuedFields(Fields):
+    into = InvoiceIssued
+
+    invoice_id = fields.UUID(required=True)
+    appointment_id = fields.UUID(required=True)
+    patient_id = fields.UUID(required=True)
+
+
+class InvoiceFields(Fields):
+    into = InvoiceChanged
+
+    invoice_id = fields.UUID(required=True)
+
+
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicFields()}),
     Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderFields()}),
@@ -247,4 +277,15 @@ STREAMS = (
         },
     ),
     Stream("clinical-notes", "note", reads={"NoteSigned.v1": NoteFields()}),
+    Stream(
+        "billing",
+        "invoice",
+        reads={
+            "InvoiceIssued.v1": IssuedFields(),
+            "InvoicePaid.v1": InvoiceFields(),
+            "InvoiceVoided.v1": InvoiceFields(),
+        },
+        # the timeline tells when an invoice was paid, and not of each payment
+        ignores=frozenset({"PaymentRecorded.v1"}),
+    ),
 )

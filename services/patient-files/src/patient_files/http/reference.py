@@ -121,6 +121,14 @@ REFERENCE = Reference(
         "FindingAnswer.patient_id": "The patient's id; null where the encounter is not known",
         "FindingAnswer.reference_id": "The reference's id; null for a finding about an encounter alone",
         "actors": "The logins that alone write the system's references; empty for all who may write references",
+        # the timeline
+        "TimelineAnswer.at": "When it happened",
+        "TimelineAnswer.kind": "What happened",
+        "list_timeline.kind": "Only entries of this kind",
+        "ref_kind": "What kind of record it happened to",
+        "ref_id": "The record's id",
+        "TimelineAnswer.clinic_id": "The clinic's id; null where it has none",
+        "TimelineAnswer.provider_id": "The provider's id; null where it has none",
         "Problem.blockers": "With `sign-off-blocked`: any of `not-finished`, `documentation`",
     },
     examples={
@@ -157,6 +165,7 @@ REFERENCE = Reference(
         "kind": "LabOrder",
         "ref": "4711",
         "actor": "lab.interface",
+        "TimelineAnswer.kind": "APPOINTMENT_BOOKED",
     },
     problems={
         "register_patient": ("national-id-taken",),

@@ -5,8 +5,15 @@ from patient_files.models.consents import Consent, ConsentStanding
 from patient_files.models.encounters import Encounter, EncounterSettings, EncounterText
 from patient_files.models.files import MainFile, SubFile
 from patient_files.models.patients import Patient
-from patient_files.models.projections import AppointmentProjection, ClinicProjection, ProviderProjection, SignedNote
+from patient_files.models.projections import (
+    AppointmentProjection,
+    ClinicProjection,
+    InvoiceProjection,
+    ProviderProjection,
+    SignedNote,
+)
 from patient_files.models.references import EncounterReference, ReferenceKind, ReferenceSystem
+from patient_files.models.timeline import TimelineEntry
 
 __all__ = [
     "AppointmentProjection",
@@ -18,6 +25,7 @@ __all__ = [
     "EncounterReference",
     "EncounterSettings",
     "EncounterText",
+    "InvoiceProjection",
     "MainFile",
     "Patient",
     "ProviderProjection",
@@ -25,4 +33,5 @@ __all__ = [
     "ReferenceSystem",
     "SignedNote",
     "SubFile",
+    "TimelineEntry",
 ]

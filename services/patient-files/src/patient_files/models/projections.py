@@ -66,3 +66,12 @@ class SignedNote(TenantRow, Base):
     appointment_id: Mapped[UUID | None]
     complete: Mapped[bool | None]
     at: Mapped[datetime] = mapped_column(Instant)
+
+
+class InvoiceProjection(TenantRow, Base):
+    """Whose an invoice is; billing owns the rest."""
+
+    __tablename__ = "invoices"
+
+    patient_id: Mapped[UUID]
+    appointment_id: Mapped[UUID]

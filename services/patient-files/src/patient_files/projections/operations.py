@@ -3,13 +3,19 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from jalsa.db.projections import save
 from jalsa.service.commands import given
-from patient_files.events.streams import AppointmentPlaced, ClinicSaved, NoteSaid, ProviderSaved
-from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection, SignedNote
+from patient_files.events.streams import AppointmentPlaced, ClinicSaved, InvoiceIssued, NoteSaid, ProviderSaved
+from patient_files.models import (
+    AppointmentProjection,
+    ClinicProjection,
+    InvoiceProjection,
+    ProviderProjection,
+    SignedNote,
+)
 
 
 def save_clinic(db: Session, saved: ClinicSaved) -> None:
@@ -55,6 +61,22 @@ def save_note(db: Session, said: NoteSaid, complete: bool | None, at: datetime) 
     """Keep what was said last of a note."""
     values = {"session_id": said.session_id, "appointment_id": said.participant_id, "complete": complete, "at": at}
     save(db, SignedNote, said.note_id, values)
+
+
+def save_invoice(db: Session, issued: InvoiceIssued) -> None:
+    """Keep whose an invoice is."""
+    values = {"patient_id": issued.patient_id, "appointment_id": issued.appointment_id}
+    save(db, InvoiceProjection, issued.invoice_id, values)
+
+
+def patient_of_invoice(db: Session, invoice_id: UUID) -> UUID | None:
+    """Whose an invoice is; None where it is not known."""
+    return db.scalar(select(InvoiceProjection.patient_id).where(InvoiceProjection.id == invoice_id))
+
+
+def find_appointment(db: Session, appointment_id: UUID) -> AppointmentProjection | None:
+    """What is known of an appointment now."""
+    return db.get(AppointmentProjection, appointment_id, populate_existing=True)
 
 
 def _said(saved: ClinicSaved | ProviderSaved, *, but: str) -> dict[str, object]:

@@ -36,7 +36,7 @@ def arrived(
         encounter.status = rules.ENTERED_IN_ERROR
         db.flush()  # from now on the appointment may have another one
         encounter.replaced_by = _open(db, appointment, at, source, now).id
-        records.changed(db, encounter, now)
+        records.in_error(db, encounter, now)
 
 
 def attended(db: Session, appointment: AppointmentProjection, at: datetime, *, now: datetime) -> None:
@@ -56,8 +56,7 @@ def given_up(db: Session, appointment: AppointmentProjection, *, now: datetime) 
         return
     if queries.is_referred_to(db, encounter.id):
         return
-    encounter.status = rules.CANCELLED
-    records.changed(db, encounter, now)
+    records.cancelled(db, encounter, now)
 
 
 def arrival_taken_back(db: Session, appointment: AppointmentProjection, *, now: datetime) -> None:
@@ -71,8 +70,7 @@ def arrival_taken_back(db: Session, appointment: AppointmentProjection, *, now: 
         return
     if queries.is_referred_to(db, encounter.id):
         return
-    encounter.status = rules.ENTERED_IN_ERROR
-    records.changed(db, encounter, now)
+    records.in_error(db, encounter, now)
 
 
 def document(db: Session, appointment: AppointmentProjection, *, now: datetime) -> None:

@@ -11,6 +11,7 @@ from patient_files.encounters.commands import Correct, MergeEncounter, MoveToPat
 from patient_files.encounters.operations import records
 from patient_files.models import Encounter
 from patient_files.patients import queries as patients
+from patient_files.timeline import operations as timeline
 
 
 def enter_in_error(db: Session, encounter: Encounter, command: Correct, *, now: datetime) -> Encounter:
@@ -20,8 +21,8 @@ def enter_in_error(db: Session, encounter: Encounter, command: Correct, *, now: 
     """
     records.check_changeable(encounter)
     rules.ENCOUNTER.check(encounter.status, rules.ENTERED_IN_ERROR)
-    encounter.status, encounter.correction_reason = rules.ENTERED_IN_ERROR, command.reason
-    return records.changed(db, encounter, now)
+    encounter.correction_reason = command.reason
+    return records.in_error(db, encounter, now)
 
 
 def move_to_patient(db: Session, encounter: Encounter, command: MoveToPatient, *, now: datetime) -> Encounter:
@@ -35,6 +36,7 @@ def move_to_patient(db: Session, encounter: Encounter, command: MoveToPatient, *
         raise InvalidField("patient_id", "The encounter belongs to an appointment of the patient.")
     if patients.find_patient(db, command.patient_id) is None:
         raise errors.UnknownPatient
+    timeline.move_encounter(db, encounter.id, encounter.patient_id, command.patient_id)
     encounter.patient_id, encounter.correction_reason = command.patient_id, command.reason
     return records.changed(db, encounter, now)
 
@@ -53,6 +55,5 @@ def merge(db: Session, encounter: Encounter, command: MergeEncounter, *, now: da
     other_patient = survivor.patient_id != encounter.patient_id
     if survivor.id == encounter.id or survivor.status == rules.ENTERED_IN_ERROR or other_patient:
         raise errors.MergeRefused
-    encounter.status, encounter.correction_reason = rules.ENTERED_IN_ERROR, command.reason
-    encounter.replaced_by = survivor.id
-    return records.changed(db, encounter, now)
+    encounter.correction_reason, encounter.replaced_by = command.reason, survivor.id
+    return records.in_error(db, encounter, now)

@@ -9,6 +9,7 @@ from patient_files.encounters import events, rules
 from patient_files.encounters.commands import CancelEncounter, MoveOn
 from patient_files.encounters.operations import records
 from patient_files.models import Encounter
+from patient_files.timeline import operations as timeline
 
 
 def arrive(db: Session, encounter: Encounter, command: MoveOn, *, now: datetime) -> Encounter:
@@ -51,14 +52,15 @@ def finish(db: Session, encounter: Encounter, at: datetime, *, now: datetime) ->
     encounter.updated_at = now
     db.flush()
     events.encounter_closed(db, encounter, now)
+    timeline.tell_of_encounter(db, encounter, "ENCOUNTER_CLOSED", encounter.ended_at)
     return encounter
 
 
 def cancel(db: Session, encounter: Encounter, command: CancelEncounter, *, now: datetime) -> Encounter:
     """The encounter does not take place. Raises 409 `invalid-transition`."""
     rules.ENCOUNTER.check(encounter.status, rules.CANCELLED)
-    encounter.status, encounter.correction_reason = rules.CANCELLED, command.reason
-    return records.changed(db, encounter, now)
+    encounter.correction_reason = command.reason
+    return records.cancelled(db, encounter, now)
 
 
 def _not_ahead(command: MoveOn, now: datetime) -> datetime:

@@ -12,6 +12,7 @@ from jalsa.service.errors import NotFound
 from patient_files import errors
 from patient_files.encounters import events, queries, rules
 from patient_files.models import Encounter, EncounterText
+from patient_files.timeline import operations as timeline
 
 
 def locked(db: Session, encounter_id: UUID) -> Encounter:
@@ -39,6 +40,8 @@ def store(db: Session, encounter: Encounter, zone: str, now: datetime) -> Encoun
     db.add(encounter)
     db.flush()
     events.encounter_opened(db, encounter, now)
+    began = now if encounter.status == rules.PLANNED else encounter.started_at
+    timeline.tell_of_encounter(db, encounter, "ENCOUNTER_OPENED", began)
     return encounter
 
 
@@ -60,9 +63,23 @@ def write_text(db: Session, encounter: Encounter, complaint: str | None, reason:
     db.flush()
 
 
-def changed(db: Session, encounter: Encounter, now: datetime) -> Encounter:
-    """Store what was changed of an encounter, and publish EncounterUpdated."""
+def changed(db: Session, encounter: Encounter, now: datetime, *, told: str | None = None) -> Encounter:
+    """Store what was changed of an encounter, and publish EncounterUpdated; `told` is what the timeline tells of it."""
     encounter.updated_at = now
     db.flush()
     events.encounter_updated(db, encounter, now)
+    if told is not None:
+        timeline.tell_of_encounter(db, encounter, told, now)
     return encounter
+
+
+def cancelled(db: Session, encounter: Encounter, now: datetime) -> Encounter:
+    """Store that an encounter does not take place."""
+    encounter.status = rules.CANCELLED
+    return changed(db, encounter, now, told="ENCOUNTER_CANCELLED")
+
+
+def in_error(db: Session, encounter: Encounter, now: datetime) -> Encounter:
+    """Store that an encounter should never have been stored."""
+    encounter.status = rules.ENTERED_IN_ERROR
+    return changed(db, encounter, now, told="ENCOUNTER_ENTERED_IN_ERROR")

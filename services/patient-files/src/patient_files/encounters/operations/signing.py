@@ -12,6 +12,7 @@ from patient_files.encounters import events, queries, rules
 from patient_files.encounters.commands import Correct, DecideSettings
 from patient_files.encounters.operations import records
 from patient_files.models import Encounter, EncounterSettings
+from patient_files.timeline import operations as timeline
 
 _ONLY_ROW = UUID(int=0)
 
@@ -34,6 +35,7 @@ def sign_off(db: Session, encounter: Encounter, *, now: datetime) -> Encounter:
     encounter.updated_at = now
     db.flush()
     events.encounter_signed_off(db, encounter, now)
+    timeline.tell_of_encounter(db, encounter, "ENCOUNTER_SIGNED_OFF", now)
     return encounter
 
 
