@@ -51,6 +51,7 @@ class Routes(Blueprint):  # type: ignore[misc]
         max_bytes: int = bodies.MAX_BYTES,
         seconds: float | None = None,
         kept: bool = True,
+        any_query: bool = False,
         shortened: Shortened | None = None,
     ) -> Callable[[F], F]:
         """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name.
@@ -60,7 +61,8 @@ class Routes(Blueprint):  # type: ignore[misc]
         and `seconds` the time that each of its statements may take, where it needs more than other views. `kept` says
         whether the answer of a POST is kept for a repeat with the same Idempotency-Key: not where it tells a secret
         once, where nothing is changed, or where it was asked for by a person's data. Such a request is simply done
-        again. `shortened` says how the answer is kept without what is stored elsewhere.
+        again. `any_query` lets every parameter pass, for a view that only hands them on. `shortened` says how the
+        answer is kept without what is stored elsewhere.
         """
 
         if response is not None:
@@ -86,7 +88,8 @@ class Routes(Blueprint):  # type: ignore[misc]
                 decorated = self.arguments(query, location="query")(decorated)
             if body is not None:
                 decorated = self.arguments(body)(decorated)
-            decorated = _with_known_parameters(decorated, query)
+            if not any_query:
+                decorated = _with_known_parameters(decorated, query)
             self.route(rule, methods=[method])(decorated)
             return view
 
