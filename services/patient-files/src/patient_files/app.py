@@ -7,7 +7,7 @@ from patient_files.consents.rules import CONSENT
 from patient_files.encounters.rules import ENCOUNTER
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
-from patient_files.http import consents, encounters, files, patients, references, timeline
+from patient_files.http import consents, encounters, files, old_addresses, patients, references, timeline
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
 from patient_files.policy import POLICY
@@ -20,6 +20,7 @@ SERVICE = Service(
     texts=("patient_files",),
     reference=REFERENCE,
     routes=(patients.routes, files.routes, consents.routes, encounters.routes, references.routes, timeline.routes),
+    old_routes=(old_addresses.routes,),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,

@@ -1,4 +1,4 @@
-"""Commands for operators: `python -m patient_files check-references`."""
+"""Commands for operators: `python -m patient_files check-references | backfill`."""
 
 import argparse
 import json
@@ -40,11 +40,43 @@ def _check_references(service: "Service", config: Config, arguments: argparse.Na
     sys.exit(1 if any(count for counts in found.values() for count in counts.values()) else 0)
 
 
+def _no_arguments(_: argparse.ArgumentParser) -> None:
+    pass
+
+
+def _backfill(service: "Service", config: Config, _: argparse.Namespace) -> None:
+    import urllib3
+
+    from jalsa.db.transactions import Database
+    from jalsa.events.reconcile import FeedAway, peer_address
+    from jalsa.events.tokens import ServiceTokens
+    from jalsa.service.config import ConfigError
+    from patient_files import past_visits
+
+    config.require("database_url", "service_key")
+    tokens = ServiceTokens(service.name, audience=config.jwt_audience, service_key=config.service_key)
+    app = Database(config.database_url, name=f"{service.name}-backfill")
+    try:
+        done = past_visits.read(app, peer_address(config.peer_url, "scheduling"), tokens)
+    except (FeedAway, urllib3.exceptions.HTTPError) as error:
+        raise ConfigError(f"scheduling's feed cannot be read ({error}); what was done so far is kept") from None
+    finally:
+        app.dispose()
+    for what, count in done.items():
+        print(f"{what:24} {count}")
+
+
 COMMANDS = (
     Command(
         "check-references",
         "count what does not fit together between encounters and what refers to them; exits 1 if anything does not",
         _check_references_arguments,
         _check_references,
+    ),
+    Command(
+        "backfill",
+        "read scheduling's feed for past arrivals: their encounters and timelines; it can be repeated",
+        _no_arguments,
+        _backfill,
     ),
 )

@@ -121,6 +121,9 @@ REFERENCE = Reference(
         "FindingAnswer.patient_id": "The patient's id; null where the encounter is not known",
         "FindingAnswer.reference_id": "The reference's id; null for a finding about an encounter alone",
         "actors": "The logins that alone write the system's references; empty for all who may write references",
+        "app": "The part of the monolith that had the address",
+        "key": "The key of the encounter there, an integer or a UUID",
+        "suffix": "What follows in the path",
         # the timeline
         "TimelineAnswer.at": "When it happened",
         "TimelineAnswer.kind": "What happened",
@@ -165,6 +168,9 @@ REFERENCE = Reference(
         "kind": "LabOrder",
         "ref": "4711",
         "actor": "lab.interface",
+        "app": "emr",
+        "key": "4711",
+        "suffix": "references",
         "TimelineAnswer.kind": "APPOINTMENT_BOOKED",
     },
     problems={

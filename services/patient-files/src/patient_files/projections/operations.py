@@ -57,6 +57,22 @@ def set_appointment_status(db: Session, appointment_id: UUID, status: str) -> Ap
     return db.scalar(changed.returning(AppointmentProjection), execution_options={"populate_existing": True})
 
 
+def complete_appointment(appointment: AppointmentProjection, placed: AppointmentPlaced) -> bool:
+    """Keep what is missing of an appointment and an earlier event says. Returns whether anything was."""
+    said = {
+        "session_id": placed.session.id,
+        "service_type": placed.session.service_type,
+        "timezone": placed.session.timezone,
+        "room_id": placed.room.id if placed.room else None,
+        "room_name": placed.room.name if placed.room else None,
+        "booked_by": placed.booked_by,
+    }
+    missing = {name: value for name, value in said.items() if value is not None and getattr(appointment, name) is None}
+    for name, value in missing.items():
+        setattr(appointment, name, value)
+    return bool(missing)
+
+
 def save_note(db: Session, said: NoteSaid, complete: bool | None, at: datetime) -> None:
     """Keep what was said last of a note."""
     values = {"session_id": said.session_id, "appointment_id": said.participant_id, "complete": complete, "at": at}

@@ -9,13 +9,15 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db import legacy
 from jalsa.db.keyset import keyset
 from patient_files.encounters import queries as encounters
 from patient_files.encounters.rules import CANCELLED, ENTERED_IN_ERROR
 from patient_files.models import EncounterReference, ReferenceKind, ReferenceSystem
 from patient_files.references.commands import FindReferences
-from patient_files.references.rules import FINDINGS, OPEN_TOO_LONG
+from patient_files.references.rules import ENCOUNTER, FINDINGS, OPEN_TOO_LONG
 
+_LONGEST_INTEGER = 20
 #: System, kind and ref of a record.
 Key = tuple[str, str, str]
 
@@ -180,6 +182,19 @@ def list_references(
         query = query.where(EncounterReference.ref == asked.ref)
     query = keyset(query, EncounterReference.kind, EncounterReference.ref, after=after, limit=limit)
     return db.scalars(query).all()
+
+
+def encounter_of_old_key(db: Session, key: str) -> UUID | None:
+    """The encounter that the monolith, or this service, has under an integer or a UUID."""
+    if key.isascii() and key.isdigit() and len(key) <= _LONGEST_INTEGER:
+        return legacy.find_ids(db, ENCOUNTER, [str(int(key))]).get(str(int(key)))
+    try:
+        asked = UUID(key)
+    except ValueError:
+        return None
+    if encounters.find_encounter(db, asked) is not None:
+        return asked
+    return legacy.find_ids(db, ENCOUNTER, [str(asked)]).get(str(asked))
 
 
 def count_findings(db: Session, *, now: datetime) -> dict[str, int]:

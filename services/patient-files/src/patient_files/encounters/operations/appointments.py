@@ -39,11 +39,13 @@ def arrived(
         records.in_error(db, encounter, now)
 
 
-def attended(db: Session, appointment: AppointmentProjection, at: datetime, *, now: datetime) -> None:
-    """A patient took part: the encounter ends, unless it has ended already."""
+def attended(db: Session, appointment: AppointmentProjection, at: datetime, *, now: datetime) -> bool:
+    """A patient took part: the encounter ends, unless it has ended already. Returns whether it was open."""
     encounter = queries.of_appointment(db, appointment.id, lock=True)
-    if encounter is not None and encounter.status in rules.OPEN:
-        moves.finish(db, encounter, at, now=now)
+    if encounter is None or encounter.status not in rules.OPEN:
+        return False
+    moves.finish(db, encounter, at, now=now)
+    return True
 
 
 def given_up(db: Session, appointment: AppointmentProjection, *, now: datetime) -> None:
