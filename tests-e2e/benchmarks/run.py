@@ -7,12 +7,14 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import booking
 import bus
+import encounters
 import latency
 import local
 import psycopg
@@ -21,7 +23,7 @@ import schedule
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
 
-FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "local")
+FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "encounters", "local")
 
 
 def main() -> None:
@@ -114,6 +116,20 @@ def _schedule(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, __
     _line("", figure, "none")
 
 
+def _encounters(servers: Servers, postgres: PrivatePostgres, issuer: Issuer, _: Path, rounds: int) -> None:
+    found = encounters.measure(servers, postgres, issuer, rounds=rounds)
+    _compared("arrivals to encounters per second / bare inbox loop", found["arrivals"])
+    batches = found["references"]
+    figure = f"{median(batches['seconds']):.2f} s, {batches['ratio']:.2f} (COPY {median(batches['bare']):.2f} s)"
+    _line("10,000 references in 10 batches / COPY", figure, "5 s, at least 0.3")
+    integrity = found["integrity"]
+    figure = f"{median(integrity['seconds']):.2f} s, {sum(integrity['found'].values()):,} found"
+    _line("integrity check of 1,000,000 references", figure, "2 s")
+    timeline = found["timeline"]
+    figure = f"median {timeline['median']:.1f} ms, 95 % {timeline['p95']:.1f} ms"
+    _line("timeline of 5,000 entries, first page, 90 % hidden", figure, "20 ms")
+
+
 def _local(*_: Any) -> None:
     found = local.measure()
     _line("make run, second start", f"{found['second']:.1f} s (first {found['first']:.1f} s)", "5 s")
@@ -127,6 +143,7 @@ _MEASURES: dict[str, Callable[..., None]] = {
     "consumer": _consumer,
     "latency": _latency,
     "schedule": _schedule,
+    "encounters": _encounters,
     "local": _local,
 }
 
