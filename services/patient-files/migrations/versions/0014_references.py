@@ -62,14 +62,17 @@ CREATE TABLE encounter_references (
   registered_by text NOT NULL,
   ended_at timestamptz,
   ended_by text,
+  -- A truth value, because the planner takes it for rare that something is null, and then takes any index for the best,
+  -- until the table has been analysed.
+  live boolean NOT NULL GENERATED ALWAYS AS (ended_at IS NULL) STORED,
   PRIMARY KEY (tenant_id, id),
   CHECK ((ended_at IS NULL) = (ended_by IS NULL))
 );
 -- a record refers to one encounter
 CREATE UNIQUE INDEX encounter_references_key ON encounter_references (tenant_id, system, kind, ref)
-  WHERE ended_at IS NULL;
+  WHERE live;
 CREATE INDEX encounter_references_encounter ON encounter_references (tenant_id, encounter_id, id)
-  WHERE ended_at IS NULL;
+  WHERE live;
 CREATE INDEX encounter_references_unknown_kind ON encounter_references (tenant_id, id)
-  WHERE ended_at IS NULL AND NOT known;
+  WHERE live AND NOT known;
 """

@@ -42,7 +42,7 @@ _FAMILY = """
 _OF_FAMILY = text(f"{_FAMILY} SELECT id FROM family")  # noqa: S608 a constant
 _REFERRED_TO = text(f"""
     {_FAMILY} SELECT EXISTS (SELECT FROM family JOIN encounter_references r ON r.encounter_id = family.id
-                             WHERE r.ended_at IS NULL)
+                             WHERE r.live)
 """)  # noqa: S608 a constant
 
 

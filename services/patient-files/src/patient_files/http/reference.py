@@ -169,6 +169,7 @@ REFERENCE = Reference(
         "ref": "4711",
         "actor": "lab.interface",
         "app": "emr",
+        "EncounterAnswer.source": "APPOINTMENT",
         "key": "4711",
         "suffix": "references",
         "TimelineAnswer.kind": "APPOINTMENT_BOOKED",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text
+from sqlalchemy import ARRAY, Computed, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jalsa.db.transactions import Instant, TenantRow
@@ -45,3 +45,4 @@ class EncounterReference(TenantRow, Base):
     registered_by: Mapped[str]
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_by: Mapped[str | None]
+    live: Mapped[bool] = mapped_column(Computed("ended_at IS NULL"))

@@ -24,7 +24,7 @@ _INSERT = text("""
     FROM unnest(CAST(:ids AS uuid[]), CAST(:encounters AS uuid[]), CAST(:systems AS text[]), CAST(:kinds AS text[]),
                 CAST(:refs AS text[]), CAST(:known AS boolean[]))
       AS item (id, encounter_id, system, kind, ref, known)
-    ON CONFLICT (tenant_id, system, kind, ref) WHERE ended_at IS NULL DO NOTHING
+    ON CONFLICT (tenant_id, system, kind, ref) WHERE live DO NOTHING
     RETURNING id
 """)
 _END = text("UPDATE encounter_references SET ended_at = :now, ended_by = :actor WHERE id = ANY(:ids)")

@@ -24,11 +24,15 @@ Key = tuple[str, str, str]
 # Whoever merges an encounter locks its row for update, which waits for this, or this waits for it.
 _LOCKED = text("SELECT id, replaced_by FROM encounters WHERE id = ANY(:ids) ORDER BY id FOR KEY SHARE")
 _READ = text("SELECT id, replaced_by FROM encounters WHERE id = ANY(:ids)")
+# Each record is one look into the index, in the order in which they are asked for, so that no two wait for each other.
 _CURRENT = text("""
-    SELECT r.id, r.encounter_id, r.system, r.kind, r.ref
+    SELECT held.*
     FROM unnest(CAST(:systems AS text[]), CAST(:kinds AS text[]), CAST(:refs AS text[])) AS asked (system, kind, ref)
-    JOIN encounter_references r USING (system, kind, ref)
-    WHERE r.ended_at IS NULL ORDER BY r.id FOR UPDATE OF r
+    CROSS JOIN LATERAL (
+      SELECT id, encounter_id, system, kind, ref FROM encounter_references r
+      WHERE r.system = asked.system AND r.kind = asked.kind AND r.ref = asked.ref AND r.live
+      LIMIT 1 FOR UPDATE
+    ) AS held
 """)
 
 
@@ -44,18 +48,18 @@ _REFERS_TO = f"""
       UNION ALL SELECT e.id FROM encounters e JOIN wrong ON e.replaced_by = wrong.id
     )
     SELECT {_OF_REFERENCE} FROM wrong JOIN encounters e ON e.id = wrong.id
-    JOIN encounter_references r ON r.encounter_id = e.id AND r.ended_at IS NULL
+    JOIN encounter_references r ON r.encounter_id = e.id AND r.live
 """  # noqa: S608 the columns and the states are constants
 _FINDINGS = {
     "cancelled": _REFERS_TO.format(status=CANCELLED),
     "in-error": _REFERS_TO.format(status=ENTERED_IN_ERROR),
     "unknown-encounter": f"""
         SELECT {_OF_REFERENCE.replace("e.patient_id", "CAST(NULL AS uuid) AS patient_id")} FROM encounter_references r
-        WHERE r.ended_at IS NULL AND NOT EXISTS (SELECT FROM encounters e WHERE e.id = r.encounter_id)
+        WHERE r.live AND NOT EXISTS (SELECT FROM encounters e WHERE e.id = r.encounter_id)
     """,  # noqa: S608
     "unknown-kind": f"""
         SELECT {_OF_REFERENCE} FROM encounter_references r LEFT JOIN encounters e ON e.id = r.encounter_id
-        WHERE r.ended_at IS NULL AND NOT r.known
+        WHERE r.live AND NOT r.known
     """,  # noqa: S608
     "unknown-patient": f"""
         SELECT {_OF_ENCOUNTER} FROM encounters e
@@ -164,7 +168,7 @@ def references_of(db: Session, encounter_id: UUID, *, after: UUID | None, limit:
     """What refers to an encounter, or to one that was merged into it, in the order of registration."""
     query = select(EncounterReference).where(
         EncounterReference.encounter_id.in_(encounters.family_of(db, encounter_id)),
-        EncounterReference.ended_at.is_(None),
+        EncounterReference.live,
     )
     return db.scalars(keyset(query, EncounterReference.id, after=after, limit=limit)).all()
 
@@ -173,9 +177,7 @@ def list_references(
     db: Session, asked: FindReferences, *, after: tuple[str, str] | None, limit: int
 ) -> Sequence[EncounterReference]:
     """The current references of a system, in the order of their kinds and refs; `after` is the last one's."""
-    query = select(EncounterReference).where(
-        EncounterReference.system == asked.system, EncounterReference.ended_at.is_(None)
-    )
+    query = select(EncounterReference).where(EncounterReference.system == asked.system, EncounterReference.live)
     if asked.kind is not None:
         query = query.where(EncounterReference.kind == asked.kind)
     if asked.ref is not None:
