@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -15,6 +16,7 @@ import access
 import booking
 import bus
 import duplicates
+import encounters
 import latency
 import local
 import psycopg
@@ -24,7 +26,18 @@ import search
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.servers import PrivatePostgres, Servers, private_postgres, private_rabbitmq
 
-FIGURES = ("booking", "relay", "consumer", "latency", "schedule", "search", "duplicates", "access", "local")
+FIGURES = (
+    "booking",
+    "relay",
+    "consumer",
+    "latency",
+    "schedule",
+    "search",
+    "duplicates",
+    "access",
+    "encounters",
+    "local",
+)
 
 
 def main() -> None:
@@ -156,6 +169,20 @@ def _access(servers: Servers, _: PrivatePostgres, issuer: Issuer, __: Path, roun
         _line(f"{what}, of {found['rows']:,} rows over HTTP", figure, "30 ms")
 
 
+def _encounters(servers: Servers, postgres: PrivatePostgres, issuer: Issuer, _: Path, rounds: int) -> None:
+    found = encounters.measure(servers, postgres, issuer, rounds=rounds)
+    _compared("arrivals to encounters per second / bare inbox loop", found["arrivals"])
+    batches = found["references"]
+    figure = f"{median(batches['seconds']):.2f} s, {batches['ratio']:.2f} (COPY {median(batches['bare']):.2f} s)"
+    _line("10,000 references in 10 batches / COPY", figure, "5 s, at least 0.3")
+    integrity = found["integrity"]
+    figure = f"{median(integrity['seconds']):.2f} s, {sum(integrity['found'].values()):,} found"
+    _line("integrity check of 1,000,000 references", figure, "2 s")
+    timeline = found["timeline"]
+    figure = f"median {timeline['median']:.1f} ms, 95 % {timeline['p95']:.1f} ms"
+    _line("timeline of 5,000 entries, first page, 90 % hidden", figure, "20 ms")
+
+
 def _local(*_: Any) -> None:
     found = local.measure()
     _line("make run, second start", f"{found['second']:.1f} s (first {found['first']:.1f} s)", "5 s")
@@ -172,6 +199,7 @@ _MEASURES: dict[str, Callable[..., None]] = {
     "search": _search,
     "duplicates": _duplicates,
     "access": _access,
+    "encounters": _encounters,
     "local": _local,
 }
 

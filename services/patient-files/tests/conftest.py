@@ -16,6 +16,7 @@ from jalsa.dev.servers import Servers
 from patient_files.access import operations as access
 from patient_files.app import SERVICE
 from patient_files.consents import operations as consents
+from patient_files.encounters.operations import appointments, opening
 from patient_files.files import operations as files
 from patient_files.patients.operations import guardians, registration
 
@@ -83,7 +84,7 @@ def somebody_else(number: int) -> Json:
 def give_ids(monkeypatch: pytest.MonkeyPatch) -> GiveIds:
     def give(*ids: object) -> None:
         following = iter(ids)
-        for module in (registration, guardians, files, consents, access):
+        for module in (registration, guardians, files, consents, access, appointments, opening):
             monkeypatch.setattr(module, "new_id", lambda: UUID(str(next(following))))
 
     return give

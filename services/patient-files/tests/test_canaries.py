@@ -9,6 +9,7 @@ from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.service.policy import ROLES
 
 from .conftest import Json, Register, take_grant
+from .visits import opened
 
 #: The first is a code. The second is in a record that as a whole is for reviewers and for the person who wrote it.
 _HARMLESS = frozenset({"AccessEntryAnswer.reason", "BreakGlassAnswer.reason"})
@@ -20,6 +21,7 @@ def test_each_word_reaches_who_may_read_it_and_nobody_else(
 ) -> None:
     why = f"canary{secrets.token_hex(6)}"
     secret = f"canary{secrets.token_hex(6)}"
+    complaint, code = f"canary{secrets.token_hex(6)}", f"canary{secrets.token_hex(6)}"
     number = f"CANARY{secrets.token_hex(5).upper()}"
     patient = register(desk, national_id=number)
     consent = consent_to(desk, patient)
@@ -36,6 +38,10 @@ def test_each_word_reaches_who_may_read_it_and_nobody_else(
     manager = kit.client(tenant, "manager", subject="mona")
     grant = take_grant(manager, patient, reason=f"Because of {secret} and no other")
     clients = {role: kit.client(tenant, role, provider_id=patient["id"]) for role in ROLES}
+    code_of_word = [{"system": "X", "code": code}]
+    encounter = opened(clients["manager"], patient, chief_complaint=complaint, billing_codes=code_of_word)
+    cancelled = clients["manager"].post(f"/encounters/{encounter['id']}/cancel", {"reason": why})
+    assert cancelled.status_code == 200
     ids = {"patient_id": patient["id"], "consent_id": consent["id"], "event": "PatientRegistered.v1"}
     ids |= {"identifier_id": identifier["id"], "guardian_id": guardian["id"], "alert_id": alert["id"]}
     ids |= {"sub_file_id": sub_file_id, "code": "TREATMENT"}
@@ -50,6 +56,19 @@ def test_each_word_reaches_who_may_read_it_and_nobody_else(
     assert {role for role, words in reached.items() if clinical in words} == {"clinician", "records", "manager"}
     readers = {"front-desk", "clinician", "records", "manager"}
     assert {role for role, words in reached.items() if closing in words} == readers
+    ids["encounter_id"] = encounter["id"]
+    reference = {"system": "laboratory", "kind": "LabOrder", "ref": "4711"}
+    made = clients["records"].post(f"/encounters/{encounter['id']}/references", reference)
+    ids["reference_id"] = made.json["id"]
+    queries = {"/references": [{"system": "laboratory"}]}
+    found = seen_by_role(
+        lambda role: clients[role], ids, queries, {why: (), number: (), "sara@example.com": (), complaint: (), code: ()}
+    )
+    reached = {role: set[str]().union(*paths.values()) for role, paths in found.items()}
+    assert {role for role, words in reached.items() if why in words} == {"front-desk", "clinician", "manager"}
+    assert {role for role, words in reached.items() if complaint in words} == {"records", "manager", "integration"}
+    assert {role for role, words in reached.items() if code in words} == set(ROLES) - {"front-desk", "subscriber"}
+    assert found["records"]["/encounters"] >= {complaint, code}
     identified = {number, "sara@example.com"}
     for role, paths in found.items():
         assert paths["/patients"] & identified == (identified if role in LISTS_THE_REGISTRY else set()), role

@@ -1,6 +1,7 @@
 """What is published equals the golden examples, and each golden example that is read is accepted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,13 @@ from jalsa.events.envelope import Envelope, parse
 from jalsa.work.jobs import JobTools
 from patient_files.app import SERVICE
 from patient_files.jobs import ask_for_reviews
-from patient_files.models import AppointmentProjection, ClinicProjection, ProviderProjection
+from patient_files.models import (
+    AppointmentProjection,
+    ClinicProjection,
+    ProviderProjection,
+    SignedNote,
+    TimelineEntry,
+)
 
 from .conftest import take_grant
 
@@ -23,6 +30,8 @@ GiveIds = Callable[..., None]
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 PATIENT, MAIN_FILE, SUB_FILE, GUARDIAN = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3, 4))
+PATIENT, MAIN_FILE, SUB_FILE, ENCOUNTER = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3, 4))
+PROVIDER = "01a1f000-0000-7000-8000-0000000000b1"
 #: What differs between two runs, and says nothing of the event's shape.
 _OF_THE_RUN = ("id", "tenantid", "position", "correlationid", "causationid", "traceparent")
 
@@ -184,6 +193,35 @@ def test_the_events_of_a_break_glass_grant_equal_their_golden_examples(
     assert_equal(parse(of_the_other), "EmergencyAccessReviewDue")
 
 
+def test_the_events_of_an_encounter_equal_their_golden_examples(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds
+) -> None:
+    give_ids(PATIENT, MAIN_FILE, SUB_FILE, ENCOUNTER)
+    desk.post("/patients", body)
+    kit.inbox.receive(example("AppointmentBooked", "group", tenant))
+    kit.inbox.receive(example("AppointmentArrived", "default", tenant, sequence=2))
+    layla = kit.client(tenant, "clinician", provider_id=PROVIDER, subject="layla")
+    path = f"/encounters/{ENCOUNTER}"
+    etag = layla.get(path).headers["ETag"]
+    code = {"system": "ICD-10-AM", "code": "F84.0", "primary": True}
+    # the complaint is nobody's business but the readers of this record
+    said = {"chief_complaint": "Headache", "location": "Ward 2", "billing_codes": [code]}
+    assert layla.patch(path, said, etag).status_code == 200
+    assert layla.post(f"{path}/start").status_code == 200
+    kit.inbox.receive(example("AppointmentAttended", "default", tenant, sequence=3))
+    assert layla.post(f"{path}/sign-off").status_code == 200
+
+    events = kit.events(tenant)
+    events = [event for event in events if event.aggregate == "encounter"]
+    names = ["EncounterOpened", "EncounterUpdated", "EncounterUpdated", "EncounterClosed", "EncounterSignedOff"]
+    assert [event.event for event in events] == [f"{name}.v1" for name in names]
+    opened, _, started, closed, signed = events
+    for published in (opened, started, closed, signed):
+        assert published.data["encounter_number"] == f"ENC-{tenant.upper()}-2026-00001"
+        data = {**published.data, "encounter_number": "ENC-AGDAR-2026-00001"}
+        assert_equal(replace(published, data=data), published.event.split(".")[0])
+
+
 def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
     for event in SERVICE.publishes:
         paths = sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
@@ -215,15 +253,18 @@ def test_every_example_that_is_read_has_its_effect(
     kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, name: str, example_name: str,
     unknown_fields: bool,
 ) -> None:  # fmt: skip
-    give_ids(PATIENT, MAIN_FILE, *(uuid4() for _ in range(2)))
+    give_ids(PATIENT, MAIN_FILE, *(uuid4() for _ in range(3)))
     desk.post("/patients", body)
+    of_invoice = name in ("InvoicePaid", "InvoiceVoided")
     follows = name in _STATUS or name == "AppointmentRescheduled"
-    event = example(name, example_name, tenant, sequence=2 if follows else 1)
+    event = example(name, example_name, tenant, sequence=2 if follows or of_invoice else 1)
     if "patient_id" in event.data:
         event = parse({**event.attributes(), "data": {**event.data, "patient_id": PATIENT}})
     if follows:
         ids = {"subject_id": event.data["appointment_id"], "appointment_id": event.data["appointment_id"]}
         kit.inbox.receive(example("AppointmentBooked", "group", tenant, patient_id=PATIENT, **ids))
+    if of_invoice:
+        kit.inbox.receive(example("InvoiceIssued", "default", tenant, patient_id=PATIENT))
     if unknown_fields:
         event = parse({**event.attributes(), "data": _with_unknown_fields(event.data)})
 
@@ -235,7 +276,8 @@ def test_every_example_that_is_read_has_its_effect(
 def _row(model: Any, *columns: str) -> Callable[[ServiceKit, str], list[Any]]:
     def read(kit: ServiceKit, tenant: str) -> list[Any]:
         with kit.transaction(tenant) as db:
-            return [tuple(row) for row in db.execute(select(*(getattr(model, c) for c in columns)))]
+            query = select(*(getattr(model, c) for c in columns)).order_by(model.id)
+            return [tuple(row) for row in db.execute(query)]
 
     return read
 
@@ -249,12 +291,21 @@ _STATUS = {
     "AppointmentCancelled": "CANCELLED",
     "AppointmentCorrected": "as the event says",
 }
+
+
+def _invoices(kit: ServiceKit, tenant: str) -> list[Any]:
+    """What the timeline tells of invoices."""
+    return _row(TimelineEntry, "kind", "patient_id", "ref_id", "at")(kit, tenant)[-1:]
+
+
 _place = _row(AppointmentProjection, "appointment_number", "status", "clinic_id", "provider_id", "starts_at")
 _EFFECTS: dict[str, Callable[[ServiceKit, str], list[Any]]] = {
     "ClinicSaved": _row(ClinicProjection, "code", "name_en", "name_ar", "active", "timezone"),
     "ProviderSaved": _row(ProviderProjection, "user_id", "name_en", "name_ar", "active"),
     "AppointmentBooked": _place,
     "AppointmentRescheduled": _place,
+    **dict.fromkeys(("InvoiceIssued", "InvoicePaid", "InvoiceVoided"), _invoices),
+    "NoteSigned": _row(SignedNote, "id", "session_id", "appointment_id", "complete", "at"),
     **dict.fromkeys(_STATUS, _row(AppointmentProjection, "status")),
 }
 
@@ -267,6 +318,13 @@ def _expected(name: str, event: Envelope) -> list[Any]:
         return [(data["user_id"], data["name_en"], data["name_ar"], True)]
     if name in _STATUS:
         return [(data.get("to_status", _STATUS[name]),)]
+    if name.startswith("Invoice"):
+        told = {"InvoiceIssued": "INVOICE_ISSUED", "InvoicePaid": "INVOICE_PAID", "InvoiceVoided": "INVOICE_VOIDED"}
+        return [(told[name], UUID(PATIENT), UUID(data["invoice_id"]), event.time)]
+    if name == "NoteSigned":
+        about = data["participant_id"] and UUID(data["participant_id"])
+        complete = True if data["scope"] == "INDIVIDUAL" else None
+        return [(UUID(data["note_id"]), UUID(data["session_id"]), about, complete, event.time)]
     starts_at = datetime.fromisoformat(data["session"]["starts_at"])
     ids = UUID(data["clinic"]["id"]), UUID(data["provider"]["id"])
     return [(data["appointment_number"], data["status"], *ids, starts_at)]
@@ -288,6 +346,8 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
     assert document["openapi"] == "3.1.0"
     paths = {path for path in document["paths"] if not path.startswith("/v1/events")}
     patient, consent = "/v1/patients/{patient_id}", "/v1/consents/{consent_id}"
+    encounter = "/v1/encounters/{encounter_id}"
+    steps = ("arrive", "start", "close", "cancel", "entered-in-error", "move", "merge", "sign-off", "withdraw-sign-off")
     assert paths == {
         "/v1/patients",
         patient,
@@ -315,6 +375,7 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/sub-files/{sub_file_id}/reopen",
         "/v1/files/pending",
         f"{patient}/consent-standing",
+        f"{patient}/timeline",
         "/v1/consents",
         "/v1/consents/due",
         "/v1/consent-types",
@@ -331,6 +392,19 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/break-glass/{grant_id}/close",
         "/v1/break-glass/{grant_id}/review",
         "/v1/settings",
+        "/v1/encounters",
+        "/v1/encounters/settings",
+        encounter,
+        *(f"{encounter}/{step}" for step in steps),
+        "/v1/encounters/integrity",
+        "/v1/encounters/references",
+        f"{encounter}/references",
+        "/v1/references",
+        "/v1/references/{reference_id}",
+        "/v1/reference-systems",
+        "/v1/reference-systems/{system}",
+        "/{app}/encounters/{key}",
+        "/{app}/encounters/{key}/{suffix}",
         "/v1/permissions",
     }
     for event in SERVICE.publishes:

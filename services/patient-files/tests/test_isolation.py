@@ -15,6 +15,8 @@ from patient_files.models import (
     AppointmentProjection,
     Consent,
     ConsentStanding,
+    Encounter,
+    EncounterReference,
     Guardian,
     MainFile,
     Patient,
@@ -38,6 +40,19 @@ _TABLES = (
     "break_glass",
     "settings",
     "patient_terms",
+    "encounters",
+    "encounter_references",
+)
+_MODELS = (
+    Patient,
+    MainFile,
+    SubFile,
+    AppointmentProjection,
+    Consent,
+    ConsentStanding,
+    Encounter,
+    EncounterReference,
+    PatientTerm,
 )
 
 
@@ -56,6 +71,11 @@ def patient(kit: ServiceKit, desk: Client, tenant: str, register: Register, cons
     assert manager.post("/break-glass", grant).status_code == 201
     assert manager.put("/settings", {}).status_code == 200
     kit.inbox.receive(example("AppointmentBooked", "group", tenant, patient_id=patient["id"]))
+    kit.inbox.receive(example("AppointmentArrived", "default", tenant, sequence=2))
+    manager = kit.client(tenant)
+    [encounter] = manager.get("/encounters").json["items"]
+    reference = {"system": "laboratory", "kind": "LabOrder", "ref": "4711"}
+    assert manager.post(f"/encounters/{encounter['id']}/references", reference).status_code == 201
     return patient
 
 
@@ -94,7 +114,7 @@ def test_the_database_shows_one_tenants_rows_to_queries_that_filter_nothing(
     kit: ServiceKit, servers: Servers, tenant: str, patient: Json
 ) -> None:
     with kit.transaction(f"{tenant}-b") as db:
-        for model in (Patient, MainFile, SubFile, AppointmentProjection, Consent, ConsentStanding, PatientTerm):
+        for model in _MODELS:
             assert db.scalars(select(model)).all() == []
         assert queries.find_patient(db, UUID(patient["id"])) is None
     with kit.transaction(tenant) as db:

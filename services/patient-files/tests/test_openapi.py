@@ -7,6 +7,7 @@ from jalsa.dev.conformance import check_document, send_anything
 from jalsa.dev.kit import Client, ServiceKit
 
 from .conftest import Register
+from .visits import opened
 
 
 def test_the_document_is_valid_and_describes_every_route_that_asks_for_a_permission(kit: ServiceKit) -> None:
@@ -21,6 +22,10 @@ def test_whatever_is_sent_is_answered_as_described_and_never_with_a_fault_of_our
         "patient_id": patient["id"],
         "consent_id": consent_to(desk, patient)["id"],
         "event": "PatientRegistered.v1",
+        "encounter_id": (encounter := opened(desk, patient))["id"],
     }
+    reference = {"system": "laboratory", "kind": "LabOrder", "ref": "4711"}
+    made = kit.client(tenant, "records").post(f"/encounters/{encounter['id']}/references", reference)
+    known["reference_id"] = made.json["id"]
     answered = send_anything(kit.client(tenant, "manager", "front-desk", "records"), known)
     assert {200, 201, 404, 422} <= set(answered)

@@ -7,6 +7,8 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -17,9 +19,22 @@ if TYPE_CHECKING:
     from jalsa.service.declaration import Service
 
 
-def main(package: str) -> None:
-    """Run a command of the service whose composition root is `<package>.app:SERVICE`."""
-    arguments = _parser(package).parse_args()
+@dataclass(frozen=True)
+class Command:
+    """A command of one service alone. `run` is given the service, its settings and the arguments that `declare` adds.
+
+    It imports what it needs itself: the service is imported when the command has been chosen.
+    """
+
+    name: str
+    help: str
+    declare: Callable[[argparse.ArgumentParser], None]
+    run: "Callable[[Service, Config, argparse.Namespace], None]"
+
+
+def main(package: str, *own: Command) -> None:
+    """Run a command of the service whose composition root is `<package>.app:SERVICE`, or one of its `own`."""
+    arguments = _parser(package, own).parse_args()
     if arguments.command == "web":
         # the metrics library chooses its storage when it is imported, so this comes before the service
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="jalsa-metrics-"))
@@ -28,12 +43,13 @@ def main(package: str) -> None:
     try:
         config = service.config.from_env(os.environ)
         _configure_logging(config, service.name)
-        _COMMANDS[arguments.command](service, config, arguments)
+        commands = _COMMANDS | {command.name: command.run for command in own}
+        commands[arguments.command](service, config, arguments)
     except ConfigError as error:
         sys.exit(f"{service.name}: {error}")
 
 
-def _parser(package: str) -> argparse.ArgumentParser:
+def _parser(package: str, own: tuple[Command, ...] = ()) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {package}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("web", help="answer HTTP requests (gunicorn)")
@@ -48,6 +64,8 @@ def _parser(package: str) -> argparse.ArgumentParser:
         "revision", nargs="?", default="head", help="head (default), base, a later revision, or steps back (-1)"
     )
     commands.add_parser("config", help="show the settings, where they come from, and their values but for secrets")
+    for command in own:
+        command.declare(commands.add_parser(command.name, help=command.help))
     return parser
 
 
@@ -158,4 +176,10 @@ def _config(_: "Service", config: Config, __: argparse.Namespace) -> None:
         print(f"{f.name.upper():24} {shown!s:40} {f.metadata['help']}")
 
 
-_COMMANDS = {"web": _web, "worker": _worker, "migrate": _migrate, "resume": _resume, "config": _config}
+_COMMANDS: "dict[str, Callable[[Service, Config, argparse.Namespace], None]]" = {
+    "web": _web,
+    "worker": _worker,
+    "migrate": _migrate,
+    "resume": _resume,
+    "config": _config,
+}

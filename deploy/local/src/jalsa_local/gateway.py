@@ -9,6 +9,8 @@ from jalsa.service.problems import Problem
 
 # What is published is listed, so that no spelling of another path (`//metrics`, `/v1/../metrics`) finds a way past.
 _PUBLISHED = re.compile(r"/(?P<service>[a-z-]+)(?P<rest>/v1/.*|/livez|/readyz)", re.DOTALL)
+#: Old addresses of encounters, which patient-files redirects.
+_OLD = re.compile(r"/(emr|core)/encounters/.+", re.DOTALL)
 _WAY_OUT = re.compile(r"/\.{0,2}/|/\.{1,2}$")
 
 
@@ -21,6 +23,8 @@ def gateway(services: Mapping[str, WSGIApplication]) -> WSGIApplication:
         if found and found["service"] in services and not _WAY_OUT.search(path):
             inner = {**environ, "SCRIPT_NAME": f"/{found['service']}", "PATH_INFO": found["rest"]}
             return services[found["service"]](inner, start_response)
+        if "patient-files" in services and _OLD.fullmatch(path) and not _WAY_OUT.search(path):
+            return services["patient-files"](environ, start_response)
         if path in ("", "/"):
             index = {"name": "Jalsa", "services": {name: f"/{name}/v1/docs" for name in services}}
             return _json(start_response, "200 OK", "application/json", index)

@@ -14,7 +14,7 @@ from jalsa.db.terms import LONGEST
 from patient_files.patients.likeness import ALIKE, Alike, likeness_terms
 
 revision = "0016"
-down_revision = "0012"
+down_revision = "0015"
 
 SERVICE = "patient-files"
 APP, _ = roles(SERVICE)

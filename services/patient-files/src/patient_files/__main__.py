@@ -1,6 +1,7 @@
-"""`python -m patient_files web | worker | migrate | config`."""
+"""`python -m patient_files web | worker | migrate | config | check-references | backfill`."""
 
 from jalsa.cli import main
+from patient_files.tools import COMMANDS
 
 if __name__ == "__main__":
-    main("patient_files")
+    main("patient_files", *COMMANDS)

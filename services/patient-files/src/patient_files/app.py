@@ -6,6 +6,7 @@ from patient_files.access.rules import GRANT
 from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT, WORDING
 from patient_files.duplicates.rules.pairs import PAIR
+from patient_files.encounters.rules import ENCOUNTER
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
 from patient_files.files.rules import SUB_FILE
@@ -16,11 +17,15 @@ from patient_files.http import (
     consent_types,
     consents,
     duplicates,
+    encounters,
     files,
     guardians,
     identifiers,
+    old_addresses,
     patients,
+    references,
     search,
+    timeline,
 )
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
@@ -44,14 +49,18 @@ SERVICE = Service(
         files.routes,
         consents.routes,
         consent_types.routes,
+        encounters.routes,
+        references.routes,
+        timeline.routes,
         access.routes,
         break_glass.routes,
     ),
+    old_routes=(old_addresses.routes,),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,
     jobs=jobs.JOBS,
-    machines=(CONSENT, GRANT, IDENTITY, PAIR, SUB_FILE, WORDING),
+    machines=(CONSENT, ENCOUNTER, GRANT, IDENTITY, PAIR, SUB_FILE, WORDING),
     problems=PROBLEMS,
     constraints=CONSTRAINTS,
     restricted=frozenset({"patient"}),

@@ -6,6 +6,9 @@ from typing import Self
 from jalsa.service import zones
 from jalsa.service.config import Config, setting
 
+#: The IANA zone of what belongs to no clinic, unless a deployment says otherwise.
+ZONE_OF_NO_CLINIC = "Asia/Riyadh"
+
 
 class TimeZone(str):
     """The name of the IANA time zone of a place. Raises ValueError for any other text."""
@@ -27,5 +30,5 @@ class PatientFilesConfig(Config):
 
     default_timezone: TimeZone = setting(  # noqa: RUF009 it makes a field
         "IANA time zone of file numbers' year, of today's date, and of consents for every clinic",
-        default=TimeZone("Asia/Riyadh"),
+        default=TimeZone(ZONE_OF_NO_CLINIC),
     )

@@ -12,6 +12,7 @@ from patient_files.access import operations as access
 from patient_files.access.rules import READERS, RECORD, Right
 from patient_files.errors import BreakGlassRequired
 from patient_files.patients.rules import records
+from patient_files.timeline.rules import CLASSES_OF_ROLE
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
 _MANAGER = frozenset({"manager"})
@@ -50,6 +51,18 @@ POLICY: Policy = {
     "break-glass.close": frozenset({"clinician", "records", "manager"}),
     "break-glass.review": frozenset({"records", "manager"}),
     "settings.manage": _MANAGER,
+    "encounters.read": _REGISTRARS | {"clinician", "biller"},
+    "encounters.write": _REGISTRARS | {"clinician"},
+    # entered in error, moved to another patient, merged
+    "encounters.correct": frozenset({"records", "manager"}),
+    # a clinician's own, a manager's any
+    "encounters.sign-off": frozenset({"clinician", "manager"}),
+    "encounters.settings": _MANAGER,
+    "references.read": frozenset({"records", "manager", "integration", "clinician"}),
+    "references.write": frozenset({"records", "manager", "integration"}),
+    # which logins alone write a system's references
+    "references.decide": _MANAGER,
+    "timeline.read": frozenset(CLASSES_OF_ROLE),
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name
@@ -68,6 +81,9 @@ READS: Mapping[str, str] = {
     "consent": "a consent",
     "access-log": "who has read what of a patient",
     "break-glass": "a break-glass grant",
+    "encounter": "an encounter",
+    "reference": "which records of other systems belong to an encounter",
+    "timeline": "what happened to a patient, in the order of time",
 }
 
 #: Who reads a restricted record in full without treating the patient, and who reads a part of it.
@@ -119,3 +135,30 @@ def audiences(principal: Principal) -> list[str]:
     """The audiences whose alerts the caller reads and raises. A clinician who is no provider treats nobody."""
     clinical = POLICY["alerts.clinical"] & principal.acting_roles
     return [records.ALL, records.CLINICAL] if clinical else [records.ALL]
+
+
+#: Who reads what an encounter says of the patient's condition: its own provider does, too. This is the one place that
+#: decides it, for answers, for repeated answers and for who may write these fields.
+CLINICAL = Readers(frozenset({"records", "manager", "integration"}), own="provider_id")
+
+#: Who reads and writes what is to be billed of an encounter.
+CODES = Readers(frozenset({"clinician", "biller", "records", "manager", "integration"}))
+
+
+def may_write_codes(principal: Principal) -> bool:
+    """Whether a caller may write billing codes, for whom `encounters.write` is given already."""
+    return bool(CODES.roles & principal.roles)
+
+
+def may_take_over(principal: Principal, present: UUID | None, wanted: UUID | None) -> bool:
+    """Whether a caller may name another provider of an encounter.
+
+    Whoever became the provider of a colleague's encounter by naming themselves would read its clinical fields.
+    """
+    for_oneself = wanted is not None and str(wanted) == principal.provider_id
+    return not for_oneself or CLINICAL.include(principal, {"provider_id": present})
+
+
+def timeline_classes(principal: Principal) -> set[str]:
+    """The classes of a timeline's entries that a caller reads: those of all of the caller's roles together."""
+    return set[str]().union(*(CLASSES_OF_ROLE.get(role, set()) for role in principal.roles))

@@ -224,20 +224,25 @@ END $$;
 def guard_numbers(execute: Execute, service: str, kinds: tuple[str, ...] = ()) -> None:
     """Let counters only rise by one, and give loose numbers of these kinds and of years near ours to the app alone."""
     app, _ = roles(service)
-    known = ", ".join(f"'{kind}'" for kind in kinds)
-    check = f"""
-  IF prefix <> ALL (ARRAY[{known}]::text[]) OR year NOT BETWEEN 2000 AND 2200 THEN
-    RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'loose_number_kind',
-      MESSAGE = 'there are no such numbers';
-  END IF;"""
     execute(_NUMBERS_RISE)
-    execute(_LOOSE_NUMBER.replace("{check}", check))
+    allow_loose_numbers(execute, kinds)
     execute(f"""
         REVOKE UPDATE ON numbers FROM {app};
         GRANT UPDATE (last) ON numbers TO {app};
         REVOKE EXECUTE ON FUNCTION loose_number(text, int), jalsa_audit() FROM PUBLIC;
         GRANT EXECUTE ON FUNCTION loose_number(text, int) TO {app};
     """)
+
+
+def allow_loose_numbers(execute: Execute, kinds: tuple[str, ...]) -> None:
+    """Give loose numbers of these kinds, and of no others, once numbers are guarded."""
+    known = ", ".join(f"'{kind}'" for kind in kinds)
+    check = f"""
+  IF prefix <> ALL (ARRAY[{known}]::text[]) OR year NOT BETWEEN 2000 AND 2200 THEN
+    RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = 'loose_number_kind',
+      MESSAGE = 'there are no such numbers';
+  END IF;"""
+    execute(_LOOSE_NUMBER.replace("{check}", check))
 
 
 def unguard_numbers(execute: Execute, service: str) -> None:
@@ -338,6 +343,35 @@ def drop_sources(execute: Execute, service: str) -> None:
     _, relay = roles(service)
     execute(f"REVOKE UPDATE (last_id) ON inbox_heads FROM {relay}")
     execute(_DROP_SOURCES)
+
+
+_LEGACY_IDS = """
+-- Under which key another system had a record, and which record it is here. `run`, `hash` and `disposition` are an
+-- import's: which one brought it, of which content, and how.
+CREATE TABLE legacy_ids (
+  tenant_id text NOT NULL DEFAULT current_setting('jalsa.tenant'),
+  kind text NOT NULL,
+  legacy_key text NOT NULL,
+  id uuid NOT NULL,
+  run text,
+  hash text,
+  disposition text,
+  PRIMARY KEY (tenant_id, kind, legacy_key)
+);
+"""
+
+
+def create_legacy_ids(execute: Execute, service: str) -> None:
+    """Let a service keep the keys under which another system had its records (`jalsa.db.legacy`)."""
+    app, _ = roles(service)
+    execute(_LEGACY_IDS)
+    enable_tenant_rls(execute, "legacy_ids")
+    execute(f"GRANT SELECT, INSERT, UPDATE ON legacy_ids TO {app}")
+
+
+def drop_legacy_ids(execute: Execute) -> None:
+    """The way back from create_legacy_ids."""
+    execute("DROP TABLE legacy_ids")
 
 
 def roles(service: str) -> tuple[str, str]:

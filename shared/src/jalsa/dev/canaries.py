@@ -15,8 +15,9 @@ Queries = Mapping[str, list[dict[str, Any]]]
 
 
 def operations(document: Mapping[str, Any]) -> list[str]:
-    """The paths of every GET of an OpenAPI document, without the `/v1` before them."""
-    return [path.removeprefix("/v1") for path, item in document["paths"].items() if "get" in item]
+    """The paths of every GET of an OpenAPI document below `/v1`, without that before them."""
+    below = [(path, item) for path, item in document["paths"].items() if path.startswith("/v1/")]
+    return [path.removeprefix("/v1") for path, item in below if "get" in item]
 
 
 def seen_by_role(

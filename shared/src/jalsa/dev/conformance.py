@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from jalsa.dev.kit import Client, ServiceKit
+from jalsa.http.openapi import path_of
 from jalsa.service.policy import PUBLIC
 
 _CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -57,7 +58,7 @@ def _served_operations(kit: ServiceKit) -> set[tuple[str, str]]:
     served = set()
     for rule in kit.app.url_map.iter_rules():
         if getattr(kit.app.view_functions[rule.endpoint], "permission", None) != PUBLIC:
-            path = rule.rule.replace("<uuid:", "{").replace("<int:", "{").replace("<", "{").replace(">", "}")
+            path = path_of(rule.rule)
             served |= {(method, path) for method in (rule.methods or set()) & _METHODS}
     return served
 

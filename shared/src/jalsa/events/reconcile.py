@@ -94,6 +94,29 @@ def heads_of(
         raise FeedAway("no heads") from None
 
 
+def read_feed(
+    http: urllib3.PoolManager, address: str, tokens: ServiceTokens, after: int, limit: int, **only: str
+) -> list[Envelope]:
+    """A page of a source's feed behind a position; `only` is `type` or `subject`, where not all of it is wanted.
+
+    Raises FeedAway, and urllib3's HTTPError.
+    """
+    response = http.request(
+        "GET",
+        f"{address}/v1/events",
+        fields={"after": str(after), "limit": str(limit), **only},
+        headers={"Authorization": f"Bearer {tokens.token()}"},
+    )
+    if response.status != 200:
+        raise FeedAway(str(response.status))
+    try:
+        return [parse(item) for item in response.json()["items"]]
+    except (ValueError, TypeError, LookupError):
+        raise FeedAway("no items") from None
+    except Unreadable as error:
+        raise FeedAway(error.reason) from None
+
+
 class Reconciler:
     """Reads the feeds, one page a transaction. Of several workers only one reads a source at a time."""
 
@@ -220,20 +243,7 @@ class Reconciler:
         self.on_missed()
 
     def _fetch(self, source: str, after: int) -> list[Envelope]:
-        response = self._http.request(
-            "GET",
-            f"{self.addresses[source]}/v1/events",
-            fields={"after": str(after), "limit": str(PAGE + 1)},
-            headers={"Authorization": f"Bearer {self.tokens.token()}"},
-        )
-        if response.status != 200:
-            raise FeedAway(str(response.status))
-        try:
-            return [parse(item) for item in response.json()["items"]]
-        except (ValueError, TypeError, LookupError):
-            raise FeedAway("no items") from None
-        except Unreadable as error:
-            raise FeedAway(error.reason) from None
+        return read_feed(self._http, self.addresses[source], self.tokens, after, PAGE + 1)
 
 
 def _behind(checkpoint: Checkpoint, source: str, found: list[Envelope]) -> list[Envelope]:

@@ -4,6 +4,7 @@ from jalsa.http.access import asks_for, shows_list, shows_record, shows_search
 from jalsa.http.app import create_app, current_speaker
 from jalsa.http.edge import current_db, current_principal, run_as
 from jalsa.http.etags import check_if_match, json_with_etag
+from jalsa.http.idempotency import Shortened
 from jalsa.http.paging import Everything, PageArgs, PageOf, PlainPageArgs, page, page_of
 from jalsa.http.restricted import Answer, restricted
 from jalsa.http.routes import Routes
@@ -15,6 +16,7 @@ __all__ = [
     "PageOf",
     "PlainPageArgs",
     "Routes",
+    "Shortened",
     "asks_for",
     "check_if_match",
     "create_app",

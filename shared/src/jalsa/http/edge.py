@@ -232,7 +232,7 @@ class JalsaFlask(Flask):
         if response.status_code >= 400:
             return response
         if key:
-            idempotency.store_response(db, request, key, response, provider_id=provider_id)
+            idempotency.store_response(db, request, key, response, self._kept(response), provider_id=provider_id)
         self._store_reads(db, access.shown_or_fail(g.shown, cast(str, request.endpoint)), access_log.READ)
         return response
 
@@ -267,12 +267,22 @@ class JalsaFlask(Flask):
 
     def _as_seen_now(self, earlier: Response) -> Response:
         """A stored answer, without what the caller may no longer read. Its entity tag was that of the full answer."""
-        schema, document = self._declared("response"), earlier.get_json(silent=True)
+        schema, kept = self._declared("response"), earlier.get_json(silent=True)
+        shortened: idempotency.Shortened | None = self._declared("shortened")
+        document = shortened.complete(g.db, kept) if shortened and isinstance(kept, dict) else kept
         seen = as_seen_by(g.principal, schema, document) if schema is not None else document
-        if seen != document:
+        if seen != kept:
             earlier.set_data(self.json.dumps(seen))
+        if seen != document:
             earlier.headers.pop("ETag", None)
         return earlier
+
+    def _kept(self, response: Response) -> bytes:
+        """What is kept of an answer for a repeat."""
+        shortened: idempotency.Shortened | None = self._declared("shortened")
+        if shortened is None:
+            return response.get_data()
+        return self.json.dumps(shortened.shorten(response.get_json() or {})).encode()
 
     def _violation(self, error: IntegrityError) -> DomainError:
         """A constraint caught what the operation did not. It is the same refusal, from the service's table of them."""

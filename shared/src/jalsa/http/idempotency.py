@@ -5,6 +5,9 @@ A view declares whether its answer is kept (`Routes.view`). What a repeat shows 
 
 import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from flask import Request, Response
 from sqlalchemy import text
@@ -13,6 +16,18 @@ from sqlalchemy.orm import Session
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField
 from jalsa.service.problems import edge_problem
+
+
+@dataclass(frozen=True)
+class Shortened:
+    """How an answer is kept without what is stored elsewhere, and may be stored only there.
+
+    `shorten` takes it out of the document before it is kept; `complete` reads it again for a repeat.
+    """
+
+    shorten: Callable[[dict[str, Any]], dict[str, Any]]
+    complete: Callable[[Session, dict[str, Any]], dict[str, Any]]
+
 
 _LOCK = text(
     "SELECT pg_advisory_xact_lock(hashtextextended('idempotency:' || :tenant || ':' || :actor || ':' || :key, 0))"
@@ -54,15 +69,17 @@ def earlier_response(db: Session, request: Request, key: str, *, provider_id: st
     return Response(bytes(row.body), row.status, {**row.headers, "Idempotent-Replayed": "true"})
 
 
-def store_response(db: Session, request: Request, key: str, response: Response, *, provider_id: str | None) -> None:
-    """Store the response with the effect."""
+def store_response(
+    db: Session, request: Request, key: str, response: Response, body: bytes, *, provider_id: str | None
+) -> None:
+    """Store the response with the effect. `body` is what is kept of its body."""
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     values = {
         **_names(db, key),
         "hash": _hash(request, provider_id),
         "status": response.status_code,
         "headers": json.dumps(headers),
-        "body": response.get_data(),
+        "body": body,
     }
     db.execute(_STORE, values)
 

@@ -11,6 +11,7 @@ from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 
 from jalsa.http import bodies
+from jalsa.http.idempotency import Shortened
 from jalsa.http.restricted import check_declared
 from jalsa.service.policy import PUBLIC
 from jalsa.service.problems import Problem
@@ -45,22 +46,27 @@ class Routes(Blueprint):  # type: ignore[misc]
         query: Schema | None = None,
         response: Schema | None = None,
         status: int = 200,
+        also: int | None = None,
         text_types: Sequence[str] = (),
         max_bytes: int = bodies.MAX_BYTES,
         seconds: float | None = None,
         kept: bool = True,
         reads: str | None = None,
+        any_query: bool = False,
+        shortened: Shortened | None = None,
     ) -> Callable[[F], F]:
         """Register a view. It is called with the loaded body, the loaded query, and the rule's parameters by name.
 
-        `text_types` are the media types in which it answers as text, beside JSON or instead of it. `max_bytes` is the
-        length of its longest body, and `seconds` the time that each of its statements may take, where it needs more
-        than other views. `kept` says whether the answer of a POST is kept for a repeat with the same Idempotency-Key.
-        It is not kept where it tells a secret once, where nothing is changed, or where the request names a person's
-        data. Such a request is simply done again. `reads` is the kind of records of patients that it shows. Such a view
-        says in each request which it has shown (`jalsa.http.access`), and refusals of it are in the access log, too.
+        `status` is that of its answer, and `also` another one that the same answer may have. `text_types` are the media
+        types in which it answers as text, beside JSON or instead of it. `max_bytes` is the length of its longest body,
+        and `seconds` the time that each of its statements may take, where it needs more than other views. `kept` says
+        whether the answer of a POST is kept for a repeat with the same Idempotency-Key. It is not kept where it tells a
+        secret once, where nothing is changed, or where the request names a person's data. Such a request is simply done
+        again. `shortened` says how the answer is kept without what is stored elsewhere. `any_query` lets every
+        parameter pass, for a view that only hands them on. `reads` is the kind of records of patients that it shows.
+        Such a view says in each request which it has shown (`jalsa.http.access`), and refusals of it are in the access
+        log, too.
         """
-
         if response is not None:
             check_declared(response)
 
@@ -68,8 +74,12 @@ class Routes(Blueprint):  # type: ignore[misc]
             # the decorators outside it copy these along
             view.__dict__.update(permission=permission, max_bytes=max_bytes, seconds=seconds, kept=kept)
             view.__dict__["reads"] = reads
+            view.__dict__.update(shortened=shortened)
             view.__dict__.update(body=body, query=query, response=response)
             decorated = self.response(status, response)(view)
+            if also is not None:
+                answers = {"content": {"application/json": {"schema": response}}}
+                decorated = self.doc(responses={also: answers})(decorated)
             if text_types:
                 content = {media_type: {"schema": {"type": "string"}} for media_type in text_types}
                 decorated = self.doc(responses={status: {"content": content}})(decorated)
@@ -83,7 +93,8 @@ class Routes(Blueprint):  # type: ignore[misc]
                 decorated = self.arguments(query, location="query")(decorated)
             if body is not None:
                 decorated = self.arguments(body)(decorated)
-            decorated = _with_known_parameters(decorated, query)
+            if not any_query:
+                decorated = _with_known_parameters(decorated, query)
             self.route(rule, methods=[method])(decorated)
             return view
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Service:
     """All that a service declares. Its `app.py` is the only place that puts it together.
 
+    `old_routes` answer at addresses outside of `/v1`, under which callers of an earlier system still ask.
     `texts` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
     refuses, and `constraints` maps a database constraint to the refusal that it stands for. `former_streams` are those
     that an earlier version followed. Their bindings are taken from the queue. `reference` describes the HTTP surface,
@@ -37,6 +38,7 @@ class Service:
     config: type[Config] = Config
     policy: Policy
     routes: "tuple[Routes, ...]"
+    old_routes: "tuple[Routes, ...]" = ()
     publishes: "tuple[EventType, ...]" = ()
     streams: "tuple[Stream, ...]" = ()
     former_streams: "tuple[Stream, ...]" = ()

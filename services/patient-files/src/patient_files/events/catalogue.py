@@ -175,6 +175,71 @@ class EmergencyAccessReviewedData(EmergencyAccessData):
     """Another person said whether a grant was justified."""
 
 
+class _BillingCode(EventData):
+    system: Annotated[str, "The code system, such as ICD-10-AM."]
+    code: Annotated[str, "The code in that system."]
+    quantity: Annotated[int, "How often it counts."]
+    modifiers: Annotated[list[str], "The codes of its modifiers."]
+    primary: Annotated[bool, "Whether it is the main one."]
+
+
+class _EncounterData(EventData):
+    encounter_id: UUID
+    encounter_number: str
+    patient_id: UUID
+    provider_id: UUID | None
+    clinic_id: Annotated[UUID | None, "The clinic, or null."]
+    encounter_type: str
+    encounter_class: str
+    started_at: datetime
+    ended_at: datetime | None
+    status: str
+    location: str | None
+    room_number: str | None
+    appointment_id: UUID | None
+    admission_id: UUID | None
+    priority: str
+    documentation_complete: bool
+    signed_off: bool
+    signed_by: str | None
+    signed_at: datetime | None
+    billable: bool
+    billing_codes: list[_BillingCode]
+    source: str
+    replaced_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    created_by: str
+
+
+class EncounterOpenedData(_EncounterData):
+    """An encounter was opened, by hand or because a patient arrived for an appointment.
+
+    The clinical fields are left out: complaint, reason for the visit, acuity, quality measures.
+    """
+
+
+class EncounterUpdatedData(_EncounterData):
+    """An encounter was changed: also started, cancelled, corrected, moved to another patient, or merged into another.
+
+    It carries the encounter as it is now, without the clinical fields and without any reason in words.
+    """
+
+
+class EncounterClosedData(_EncounterData):
+    """An encounter ended.
+
+    The clinical fields are left out.
+    """
+
+
+class EncounterSignedOffData(_EncounterData):
+    """An encounter was signed off: nothing of it is changed from now on, unless the sign-off is withdrawn.
+
+    The clinical fields are left out.
+    """
+
+
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData)
 PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData)
 PATIENT_IDENTITY_CHANGED = EventType("patient-files", "identity", "PatientIdentityChanged", IdentityData)
@@ -191,6 +256,10 @@ EMERGENCY_ACCESS_REVIEW_DUE = EventType(
 EMERGENCY_ACCESS_REVIEWED = EventType(
     "patient-files", "break-glass", "EmergencyAccessReviewed", EmergencyAccessReviewedData
 )
+ENCOUNTER_OPENED = EventType("patient-files", "encounter", "EncounterOpened", EncounterOpenedData)
+ENCOUNTER_UPDATED = EventType("patient-files", "encounter", "EncounterUpdated", EncounterUpdatedData)
+ENCOUNTER_CLOSED = EventType("patient-files", "encounter", "EncounterClosed", EncounterClosedData)
+ENCOUNTER_SIGNED_OFF = EventType("patient-files", "encounter", "EncounterSignedOff", EncounterSignedOffData)
 PUBLISHES = (
     PATIENT_REGISTERED,
     PATIENT_UPDATED,
@@ -202,4 +271,8 @@ PUBLISHES = (
     EMERGENCY_ACCESS_OPENED,
     EMERGENCY_ACCESS_REVIEW_DUE,
     EMERGENCY_ACCESS_REVIEWED,
+    ENCOUNTER_OPENED,
+    ENCOUNTER_UPDATED,
+    ENCOUNTER_CLOSED,
+    ENCOUNTER_SIGNED_OFF,
 )

@@ -1,5 +1,6 @@
 """The catalogue of patient files' problems: which status, code and message answers each refusal."""
 
+from jalsa.service.errors import DomainError
 from jalsa.service.problems import Catalogue, Entry
 from patient_files import errors
 
@@ -30,13 +31,44 @@ PROBLEMS = Catalogue(
     Entry(errors.IdentifierExists, 409, "identifier-exists", "The patient has another identifier of this type."),
     Entry(errors.AlreadyEnded, 409, "invalid-transition", "This has ended already."),
     Entry(errors.BreakGlassRequired, 403, "break-glass-required", "This takes a break-glass grant."),
+    Entry(
+        errors.AppointmentHasEncounter,
+        409,
+        "appointment-has-encounter",
+        "The appointment already has an encounter.",
+        members=("encounter_id",),
+    ),
+    Entry(errors.EncounterSignedOff, 409, "encounter-signed-off", "The encounter is signed off."),
+    Entry(errors.EncounterInError, 409, "invalid-transition", "The encounter was entered in error: it is final."),
+    Entry(errors.NotSignedOff, 409, "invalid-transition", "The encounter is not signed off."),
+    Entry(
+        errors.SignOffBlocked,
+        409,
+        "sign-off-blocked",
+        "The encounter cannot be signed off yet.",
+        members=("blockers",),
+    ),
+    Entry(
+        errors.RefersElsewhere,
+        409,
+        "refers-elsewhere",
+        "The record belongs to another encounter.",
+        members=("encounter_id",),
+    ),
+    Entry(
+        errors.MergeRefused,
+        409,
+        "encounter-merge-refused",
+        "An encounter is merged into another valid one of the same patient only.",
+    ),
 )
 
-#: The refusal that a constraint of the database stands for.
-CONSTRAINTS = {
+#: The refusals that constraints of the database stand for.
+CONSTRAINTS: dict[str, type[DomainError]] = {
     "identifiers_value_key": errors.NationalIdTaken,
     "identifiers_single_key": errors.IdentifierExists,
     "consent_types_code_key": errors.ConsentTypeExists,
     "sub_files_clinic_key": errors.SubFileExists,
     "break_glass_own": errors.OwnGrant,
+    "encounters_appointment_key": errors.AppointmentHasEncounter,
 }

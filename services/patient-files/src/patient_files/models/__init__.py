@@ -1,9 +1,10 @@
-"""The tables of patient files, and what is kept of scheduling's."""
+"""The tables of patient files, and what is kept of the records of other services."""
 
 from patient_files.models.access import BreakGlass
 from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding, ConsentType, ConsentWording
 from patient_files.models.duplicates import DuplicatePair
+from patient_files.models.encounters import Encounter, EncounterSettings, EncounterText
 from patient_files.models.files import MainFile, PendingSubFile, SubFile
 from patient_files.models.patients import (
     Alert,
@@ -17,11 +18,15 @@ from patient_files.models.patients import (
 from patient_files.models.projections import (
     AppointmentProjection,
     ClinicProjection,
+    InvoiceProjection,
     PatientActivity,
     ProviderProjection,
+    SignedNote,
 )
+from patient_files.models.references import EncounterReference, ReferenceKind, ReferenceSystem
 from patient_files.models.settings import Settings
 from patient_files.models.terms import PatientTerm
+from patient_files.models.timeline import TimelineEntry
 
 __all__ = [
     "Alert",
@@ -34,9 +39,14 @@ __all__ = [
     "ConsentType",
     "ConsentWording",
     "DuplicatePair",
+    "Encounter",
+    "EncounterReference",
+    "EncounterSettings",
+    "EncounterText",
     "Guardian",
     "GuardianRight",
     "IdentityDue",
+    "InvoiceProjection",
     "MainFile",
     "Patient",
     "PatientActivity",
@@ -45,6 +55,10 @@ __all__ = [
     "PatientTerm",
     "PendingSubFile",
     "ProviderProjection",
+    "ReferenceKind",
+    "ReferenceSystem",
     "Settings",
+    "SignedNote",
     "SubFile",
+    "TimelineEntry",
 ]

@@ -1,4 +1,4 @@
-"""The tables of what is kept of scheduling's records."""
+"""The tables of what is kept of the records of other services."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -33,7 +33,10 @@ class ProviderProjection(TenantRow, Base):
 
 
 class AppointmentProjection(TenantRow, Base):
-    """What is known of an appointment; its id is the participant's in scheduling."""
+    """What is known of an appointment; its id is the participant's in scheduling.
+
+    Of one that was placed before they were read, session, service type, zone, room and who booked it are not known.
+    """
 
     __tablename__ = "appointments"
 
@@ -43,7 +46,12 @@ class AppointmentProjection(TenantRow, Base):
     provider_id: Mapped[UUID]
     starts_at: Mapped[datetime] = mapped_column(Instant)
     status: Mapped[str]
-    # null for an appointment that was booked before this was read
+    # null for an appointment that was booked before these were read
+    session_id: Mapped[UUID | None]
+    service_type: Mapped[str | None]
+    timezone: Mapped[str | None]
+    room_id: Mapped[UUID | None]
+    room_name: Mapped[str | None]
     booked_by: Mapped[str | None]
 
 
@@ -53,3 +61,26 @@ class PatientActivity(TenantRow, Base):
     __tablename__ = "patient_activity"
 
     last_visit_on: Mapped[date | None]
+
+
+class SignedNote(TenantRow, Base):
+    """What was said last of a note of clinical-notes; a group's note has no appointment.
+
+    `complete` is whether the documentation was complete then; None where the event says nothing of it.
+    """
+
+    __tablename__ = "signed_notes"
+
+    session_id: Mapped[UUID]
+    appointment_id: Mapped[UUID | None]
+    complete: Mapped[bool | None]
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+class InvoiceProjection(TenantRow, Base):
+    """Whose an invoice is; billing owns the rest."""
+
+    __tablename__ = "invoices"
+
+    patient_id: Mapped[UUID]
+    appointment_id: Mapped[UUID]

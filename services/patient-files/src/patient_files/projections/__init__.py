@@ -1,1 +1,1 @@
-"""What patient files keep of scheduling's records."""
+"""What patient files keep of the records of other services."""
