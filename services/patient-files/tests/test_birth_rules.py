@@ -127,6 +127,7 @@ def test_a_birth_is_in_the_future_only_if_all_of_it_is() -> None:
         ("2008-12-31", GREGORIAN, "2026-12-31"),
         ("1979-11-20", HIJRI, "1997-05-07"),
         ("1910-01-01", HIJRI, "1928-01-01"),
+        ("2061-01-01", HIJRI, "2079-01-01"),
     ],
 )
 def test_somebody_comes_of_age_after_eighteen_full_years(born: str, calendar: str, of_age_on: str) -> None:

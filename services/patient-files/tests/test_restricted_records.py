@@ -190,6 +190,14 @@ def test_who_reads_a_part_may_change_what_they_were_told_and_sees_no_more(desk: 
     assert (answer.status_code, answer.json["phone"], answer.json["email"]) == (200, "+966500000009", None)
 
 
+def test_who_reads_a_part_corrects_nothing(desk: Client, restricted: Json) -> None:
+    path = f"/patients/{restricted['id']}"
+    etag = desk.get(path).headers["ETag"]
+    for correction in ({"sex": "M"}, {"national_id": None}, {"deceased_on": "2026-11-01"}):
+        answer = desk.patch(path, {**correction, "reason": "As told"}, etag)
+        assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
+
+
 @pytest.mark.parametrize(
     ("role", "status"), [("front-desk", 403), ("integration", 403), ("records", 200), ("manager", 200)]
 )

@@ -4,6 +4,8 @@ DROP TRIGGER earlier_birth ON patients;
 DROP TRIGGER earlier_contacts ON patients;
 DROP TRIGGER earlier_phone ON patients;
 DROP FUNCTION take_over_earlier_birth(), take_over_earlier_contacts();
+-- two patients may have exchanged a number meanwhile
+UPDATE patients SET national_id = NULL;
 UPDATE patients p SET
   phone = (SELECT number FROM phones f WHERE f.tenant_id = p.tenant_id AND f.patient_id = p.id AND position = 1),
   date_of_birth = CASE WHEN birth_precision = 'DAY' THEN born_from END,

@@ -89,9 +89,10 @@ def update_patient(command: UpdatePatient, patient_id: UUID) -> Response:
     """Change a patient's record, or end the patient's care here.
 
     What tells a patient from others is corrected by records, managers and integrations, and within a day of the
-    registration by the front desk. Records and managers restrict a record.
+    registration by the front desk. Whoever corrects a restricted record reads all of it. Records and managers restrict
+    a record.
     """
-    patient, now = records.locked(patient_id, whole=False), clock.now()
+    patient, now = records.locked(patient_id, whole=command.corrects), clock.now()
     if command.corrects:
         authorise_correction(current_principal(), patient.created_at, now)
     if command.restricted is not UNSET:

@@ -127,16 +127,21 @@ def _gregorian(day: Hijri) -> date:
 def _of_age_on(born: date, age: AgeOfMajority) -> date:
     """The day on which somebody has lived the full years.
 
-    Whoever was born on a day that the last of these years does not have comes of age on the day after that month. The
-    Hijri table begins in 1924; whoever was born earlier is of age by either calendar.
+    Whoever was born on a day that the last of these years does not have comes of age on the day after that month. Where
+    the Hijri table has no such year, Gregorian years count.
     """
-    if age.calendar == HIJRI and born >= _EARLIEST_HIJRI:
-        given = Gregorian.fromdate(born).to_hijri()
-        year, month, day = given.year + age.years, given.month, given.day
-        if day > (last_day := Hijri(year, month, 1).month_length()):
-            return _gregorian(Hijri(year, month, last_day)) + timedelta(days=1)
-        return _gregorian(Hijri(year, month, day))
+    if age.calendar == HIJRI and (by_moon := _of_hijri_age_on(born, age.years)):
+        return by_moon
     year = born.year + age.years
     if born.day > monthrange(year, born.month)[1]:
         return date(year, born.month + 1, 1)
     return born.replace(year=year)
+
+
+def _of_hijri_age_on(born: date, years: int) -> date | None:
+    if born < _EARLIEST_HIJRI or (given := Gregorian.fromdate(born).to_hijri()).year + years not in _HIJRI_YEARS:
+        return None
+    year, month, day = given.year + years, given.month, given.day
+    if day > (last_day := Hijri(year, month, 1).month_length()):
+        return _gregorian(Hijri(year, month, last_day)) + timedelta(days=1)
+    return _gregorian(Hijri(year, month, day))
