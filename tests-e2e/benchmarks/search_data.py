@@ -26,8 +26,8 @@ _FIRST_DAY = date(1940, 1, 1)
 _WITHOUT_INDEXES = "ALTER TABLE patient_terms DROP CONSTRAINT patient_terms_pkey; DROP INDEX patient_terms_term"
 _WITH_INDEXES = (
     "SET maintenance_work_mem = '1GB'",
-    "ALTER TABLE patient_terms ADD PRIMARY KEY (tenant_id, record_id, kind, term)",
-    "CREATE INDEX patient_terms_term ON patient_terms (tenant_id, kind, term) INCLUDE (record_id)",
+    "ALTER TABLE patient_terms ADD PRIMARY KEY (record_id, tenant_id, kind, term)",
+    "CREATE INDEX patient_terms_term ON patient_terms (kind, tenant_id, term) INCLUDE (record_id)",
     *(f"VACUUM ANALYZE {table}" for table in ("patient_terms", "patients", "main_files", "patient_activity")),
     *(f"VACUUM ANALYZE {table}" for table in ("phones", "identifiers")),
 )

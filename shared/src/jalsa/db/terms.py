@@ -58,7 +58,7 @@ _ANY = """
     {in_order}
 """
 # Other terms of a candidate are looked for only where not all entries were read. OFFSET keeps the planner from looking
-# for them by kind and term, for which it would read a whole range, or the whole table.
+# for them by kind and term, because it would read a whole range of terms for each candidate.
 _ALL = """
     WITH entries AS MATERIALIZED ({entries}),
     spans AS (SELECT part, count(*) AS size, count(*) >= CAST(:each AS int) AS cut FROM entries GROUP BY n, part),
