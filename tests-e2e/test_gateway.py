@@ -154,6 +154,16 @@ def test_what_is_published_is_listed_and_no_spelling_finds_another_path(gateway:
     assert through(gateway, "/") == 200
 
 
+OLD = ("/emr/encounters/17", "/core/encounters/17", "/emr/encounters/17/references?limit=2")
+NOT_OLD = ("/emr/encounters/", "/emr/encounters", "/emr/patients/17", "/EMR/encounters/17", "/x/emr/encounters/17")
+
+
+@pytest.mark.parametrize("through", [through_nginx, through_local])
+def test_old_addresses_of_encounters_are_handed_on_and_no_others(gateway: Gateway, through: Any) -> None:
+    answers = {path: through(gateway, path) for path in (*OLD, *NOT_OLD)}
+    assert answers == dict.fromkeys(OLD, 200) | dict.fromkeys(NOT_OLD, 404)
+
+
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """With the limits that are deployed, but ten times as narrow and far slower, so that any machine meets them."""
