@@ -47,7 +47,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 routes = Routes("encounters", "Encounters")
 
 _ENCOUNTER = schemas.EncounterAnswer()
-_SETTINGS = schemas.SettingsAnswer()
+_SETTINGS = schemas.EncounterSettingsAnswer()
 _TEXTS = ("chief_complaint", "reason_for_visit")
 
 
@@ -213,7 +213,7 @@ def get_encounter_settings() -> Response:
     "/encounters/settings",
     "PUT",
     permission="encounters.settings",
-    body=schemas.SettingsBody(),
+    body=schemas.EncounterSettingsBody(),
     response=_SETTINGS,
 )
 def put_encounter_settings(command: DecideSettings) -> Response:

@@ -223,11 +223,11 @@ class EncounterAnswer(Answer):
     created_by = fields.String()
 
 
-class SettingsBody(Loaded):
+class EncounterSettingsBody(Loaded):
     into = DecideSettings
 
     sign_off_needs_documentation = fields.Boolean(required=True)
 
 
-class SettingsAnswer(Schema):
+class EncounterSettingsAnswer(Schema):
     sign_off_needs_documentation = fields.Boolean()
