@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jalsa.service.json_types import JsonMapping
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
@@ -18,8 +20,8 @@ class Reference:
 
     description: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
-    examples: Mapping[str, Any] = field(default_factory=dict)
-    bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    examples: JsonMapping = field(default_factory=dict)
+    bodies: Mapping[str, JsonMapping] = field(default_factory=dict)
     problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def describe(self, owner: str, name: str) -> str | None:
@@ -32,7 +34,7 @@ class Reference:
         return _first(f"{owner}.{name}", name, self.examples, COMMON.examples)
 
 
-def _first(exact: str, name: str, *tables: Mapping[str, Any]) -> Any:
+def _first(exact: str, name: str, *tables: JsonMapping) -> Any:
     for key in (exact, name):
         for table in tables:
             if key in table:
