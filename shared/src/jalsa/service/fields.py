@@ -12,14 +12,13 @@ from jalsa.service.json_types import JsonMapping
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(_DAY.pattern + r"[Tt ]\d\d:\d\d.*", re.ASCII)
+_NO_INSTANT = "Must be an instant with its offset, such as 2026-11-20T09:00:00Z."
 
 
 class Instant(fields.AwareDateTime):
     """An RFC 3339 instant with its offset, between 1900 and 2200. It is loaded as UTC and written with `Z`."""
 
-    default_error_messages = dict.fromkeys(
-        ("invalid", "invalid_awareness"), "Must be an instant with its offset, such as 2026-11-20T09:00:00Z."
-    )
+    default_error_messages = dict.fromkeys(("invalid", "invalid_awareness"), _NO_INSTANT)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format="iso", **kwargs)
