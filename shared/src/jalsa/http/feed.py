@@ -164,7 +164,7 @@ class KeptEvent(Schema):
     next_at = Instant(allow_none=True)
     error = fields.String(allow_none=True)
     received_at = Instant()
-    age_seconds = fields.Integer(metadata={"description": "How long it has been kept."})
+    age_seconds = fields.Integer(metadata={"description": "How long it has been kept"})
     expected_sequence = fields.Integer(metadata={"description": "The sequence whose turn it is in its subject."})
 
 

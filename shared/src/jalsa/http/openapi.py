@@ -38,6 +38,7 @@ _HEADER_OF = {"post": "IdempotencyKey", "patch": "IfMatch", "delete": "IfMatch"}
 #: The unit of a number, by the end of its name.
 _UNITS = {"_minutes": "minutes", "_hours": "hours", "_days": "days", "_seconds": "seconds", "_percent": "percent"}
 _UNITS |= {"_percentage": "percent"}
+_NUMBERS = {"integer", "number"}
 _PREFIX = "#/components/schemas/"
 _PROBLEM_MEMBERS = ("type", "title", "status", "detail", "code")
 
@@ -252,10 +253,17 @@ def _with_unit(words: str, name: str, shape: JsonMapping) -> str:
     """A description with the unit or the zone of its value, which follows from the field's name or format."""
     if shape.get("format") == "date-time" and "UTC" not in words:
         return f"{words}. An RFC 3339 instant: answered in UTC, taken with any offset"
+    if not _NUMBERS & set(_types(shape)):
+        return words  # such as working_hours, which are a list of times
     for ending, unit in _UNITS.items():
         if name.endswith(ending) and unit not in words.lower():
             return f"{words} (in {unit})"
     return words
+
+
+def _types(shape: JsonMapping) -> list[str]:
+    named = shape.get("type", [])
+    return [named] if isinstance(named, str) else list(named)
 
 
 def path_of(rule: str) -> str:

@@ -23,7 +23,7 @@ class PermissionsAnswer(Schema):
         required=True,
         metadata={
             "description": "The permissions that the caller's token gives in this service, in alphabetical order. "
-            "A permission may still be limited to the caller's own records; docs/permissions.md lists the roles.",
+            "A permission may still be limited to the caller's own records. docs/permissions.md lists the roles.",
             "example": ["appointments.read", "appointments.write"],
         },
     )

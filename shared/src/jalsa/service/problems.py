@@ -166,7 +166,7 @@ EDGE_CODES: Mapping[str, tuple[int, str]] = {
     "unsupported-media-type": (415, "The body must be application/json."),
     "idempotency-key-reused": (422, "This Idempotency-Key was used for another request."),
     "precondition-required": (428, "If-Match is required. Read the record first."),
-    "internal-error": (500, "The request failed; the fault is ours and was logged."),
+    "internal-error": (500, "The request failed because of a fault in the service. The fault was logged."),
     "temporarily-unavailable": (503, "The request cannot be served now. Try again after `Retry-After` seconds."),
 }
 #: What every service may refuse with beside its own codes, by status.

@@ -179,8 +179,8 @@ class ClearanceAnswer(Answer):
         fields.String(
             allow_none=True,
             metadata={
-                "description": "invoice-paid, nothing-to-pay, payment-due, no-price or invoice-void; "
-                "where `manual` is true, what was written, for those who may read that"
+                "description": "One of invoice-paid, nothing-to-pay, payment-due, no-price and invoice-void. "
+                "Where `manual` is true, it is what was written, for those who may read that"
             },
         ),
     )

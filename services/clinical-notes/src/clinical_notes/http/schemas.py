@@ -79,7 +79,8 @@ class WorklistArgs(PageArgs):
     into = FindSessions
 
     provider_id = fields.UUID(
-        load_default=None, metadata={"description": "The caller's own if absent; a manager's every provider"}
+        load_default=None,
+        metadata={"description": "If absent, the caller's own, or for a manager that of every provider"},
     )
     starts_from = Instant(data_key="from")
     starts_before = Instant(data_key="to")

@@ -115,8 +115,8 @@ class ChangedPackageAnswer(PackageAnswer):
         fields.Nested(SchedulingError()),
         metadata={
             "description": (
-                "Warnings about sessions that have not started: `out-of-order`, after one with a higher "
-                "number; `gap`, too close to the one before"
+                "Warnings about sessions that have not started. `out-of-order` means that a session with a higher "
+                "number takes place before it, and `gap` that it is too close to the one before"
             )
         },
     )
