@@ -59,6 +59,7 @@ def read_history(query: PageOf[FindHistory], kind: str, record_id: UUID) -> Json
 )
 def read_settings_history(query: PageOf[Everything]) -> JsonObject:
     """List every change of the tenant's settings, the oldest first. There is none while the defaults apply."""
+    _after(query.cursor)  # refused where it belongs to another list, even while there is nothing to list
     settings = history.settings_id(current_db())
     return _page(query, "settings", settings) if settings else {"items": [], "next_cursor": None}
 
