@@ -172,8 +172,12 @@ def _spec_options(service: Service) -> JsonObject:
 
 
 def language() -> str:
-    """The language of the caller, by Accept-Language, or English where none of ours is asked for."""
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    """The language of the caller, by Accept-Language, or English where none of ours is asked for.
+
+    What the caller prefers most decides, also where it names a country (`ar-SA`), as in the lookup of RFC 4647.
+    """
+    wanted = (re.split("[-_]", tag)[0].lower() for tag, quality in request.accept_languages if quality > 0)
+    return next((tag for tag in wanted if tag in LANGUAGES), LANGUAGES[0])
 
 
 def current_speaker() -> Speaker:
