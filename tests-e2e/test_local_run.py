@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -129,7 +130,9 @@ def run(data: LocalRun) -> LocalRun:
 def test_the_printed_lines_work_when_they_are_pasted(run: LocalRun) -> None:
     lines = [line for line in run.printed().splitlines() if re.match(r"export |curl |# \d", line)]
     assert [line.split()[0] for line in lines] == ["export", "export", *["#", "curl"] * 5]
-    assert lines[0] == f"export JALSA_DATA={run.data}", "without it, the commands of another terminal find no run"
+    assert lines[0] == f"export JALSA_DATA={shlex.quote(str(run.data))}", (
+        "without it, the commands of another terminal find no run"
+    )
     participant, *_, free, plan = pasted(lines)
     assert len(free["items"]) == 3
     assert [session["scheduled_time"] for session in plan["sessions"]] == ["10:00"] * 10
