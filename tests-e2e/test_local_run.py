@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -128,12 +129,15 @@ def run(data: LocalRun) -> LocalRun:
 
 def test_the_printed_lines_work_when_they_are_pasted(run: LocalRun) -> None:
     lines = [line for line in run.printed().splitlines() if re.match(r"export |curl |# \d", line)]
-    assert [line.split()[0] for line in lines] == ["export", *["#", "curl"] * 5]
+    assert [line.split()[0] for line in lines] == ["export", "export", *["#", "curl"] * 5]
+    assert lines[0] == f"export JALSA_DATA={shlex.quote(str(run.data))}", (
+        "without it, the commands of another terminal find no run"
+    )
     participant, *_, free, plan = pasted(lines)
     assert len(free["items"]) == 3
     assert [session["scheduled_time"] for session in plan["sessions"]] == ["10:00"] * 10
     assert participant["status"] == "BOOKED"
-    eventually(lambda: all(is_told_of(participant, answer) for answer in pasted([lines[0], *lines[3:7]])))
+    eventually(lambda: all(is_told_of(participant, answer) for answer in pasted([*lines[:2], *lines[4:8]])))
 
 
 def test_at_the_first_start_its_services_ask_each_other_and_none_waits_for_itself(run: LocalRun) -> None:

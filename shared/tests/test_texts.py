@@ -2,7 +2,9 @@
 
 import pytest
 
+from jalsa.dev.texts import said
 from jalsa.service.errors import Message, NoSuchMove, NotFound
+from jalsa.service.fields import Instant
 from jalsa.service.problems import COMMON
 from jalsa.service.texts import Texts
 
@@ -47,3 +49,8 @@ def test_values_stay_as_they_are_unless_the_table_knows_them() -> None:
 
 def test_a_package_without_a_table_says_everything_in_english() -> None:
     assert Texts(["email"]).arabic == {}
+
+
+def test_what_a_field_says_by_itself_is_among_what_a_package_says() -> None:
+    assert Instant.default_error_messages["invalid"] in said("jalsa")
+    assert say(Instant.default_error_messages["invalid"]) != Instant.default_error_messages["invalid"]

@@ -112,7 +112,20 @@ def refuse(error: Exception) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "language"),
-    [("ar", "ar"), ("ar-SA,ar;q=0.9,en;q=0.8", "ar"), ("en-GB", "en"), ("fr", "en"), ("", "en"), ("*", "en")],
+    [
+        ("ar", "ar"),
+        ("ar-SA", "ar"),
+        ("ar-SA,ar;q=0.9,en;q=0.8", "ar"),
+        ("ar-SA,en;q=0.5", "ar"),
+        ("en-US,ar;q=0.5", "en"),
+        ("en;q=0.2,fr,AR_sa;q=0.4", "ar"),
+        ("ar;q=0,en;q=0.1", "en"),
+        ("en-GB", "en"),
+        ("fr", "en"),
+        ("", "en"),
+        ("*", "en"),
+        ("*,ar;q=0.1", "ar"),
+    ],
 )
 def test_a_problem_is_said_in_the_language_that_the_caller_asks_for(asked: str, language: str, client: Client) -> None:
     answer = client.post("/lamps", {"level": "x"}, Accept_Language=asked)

@@ -47,8 +47,8 @@ def assert_refused(answer: TestResponse, words: str) -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("55P03", "held by others"),
-        ("57014", "held by others"),
+        ("55P03", "held what this request needs"),
+        ("57014", "held what this request needs"),
         ("40001", "at the same time"),
         ("40P01", "at the same time"),
         ("53100", "disk is full"),
@@ -106,10 +106,10 @@ def test_a_lock_is_not_waited_for_longer_than_a_caller_should_wait(make_kit: Mak
     RUN["lock"] = lambda db: {"got": db.execute(text("SELECT pg_advisory_xact_lock(4711)")).scalar()}
     with kit.transaction(tenant) as db:
         db.execute(text("SELECT pg_advisory_xact_lock(4711)"))
-        assert_refused(client.post("/run/lock"), "held by others")
+        assert_refused(client.post("/run/lock"), "held what this request needs")
     assert client.post("/run/lock").status_code == 200
     RUN["sleep"] = lambda db: {"slept": str(db.execute(text("SELECT pg_sleep(5)")).scalar())}
-    assert_refused(client.post("/run/sleep"), "held by others")
+    assert_refused(client.post("/run/sleep"), "held what this request needs")
 
 
 def test_the_defaults_refuse_within_two_seconds_and_after_postgresql_has_seen_a_deadlock(alpha: ServiceKit) -> None:

@@ -59,7 +59,7 @@ def elsewhere() -> Iterator[int]:
     "arguments", [["demo"], ["psql", "billing"], ["metrics"], ["metrics", "billing"], ["service", "billing", "config"]]
 )
 def test_without_a_run_a_command_says_so_in_one_line(jalsa: Command, arguments: list[str]) -> None:
-    with pytest.raises(SystemExit, match=rf"^jalsa: no run answers on {jalsa.data}; start one with `make run`"):
+    with pytest.raises(SystemExit, match=rf"^jalsa: no run answers on {jalsa.data}\. Start one with `make run`"):
         jalsa(*arguments)
 
 

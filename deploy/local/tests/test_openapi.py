@@ -85,9 +85,13 @@ def test_every_field_is_described_with_its_unit_or_zone(name: str) -> None:
     for owner, field, shape, words in fields:
         if shape.get("format") == "date-time":
             assert "UTC" in words or "instant" in words.lower(), (owner, field)
+        types = shape.get("type", [])
+        is_number = not {"integer", "number"}.isdisjoint([types] if isinstance(types, str) else types)
         for ending, unit in UNITS.items():
-            if field.endswith(ending):
+            if is_number and field.endswith(ending):
                 assert unit in words.lower(), (owner, field)
+        if not is_number:
+            assert not re.search(r"\(in \w+\)$", words), (owner, field)
 
 
 @each_service

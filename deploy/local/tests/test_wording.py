@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterator
@@ -120,6 +121,33 @@ def test_docstrings_and_comments_do_not_string_clauses_together() -> None:
         if _is_current(path) and not str(path.relative_to(ROOT)).startswith(NOT_YET)
         for line, text in _prose(path)
         if (chain := chained(text))
+    ]
+    assert found == []
+
+
+def _described(part: object) -> Iterator[str]:
+    """The words that a document of OpenAPI has for people."""
+    if isinstance(part, dict):
+        yield from (part[name] for name in ("summary", "description", "detail") if isinstance(part.get(name), str))
+        for member in part.values():
+            yield from _described(member)
+    elif isinstance(part, list):
+        for member in part:
+            yield from _described(member)
+
+
+@pytest.mark.parametrize("service", ["scheduling", "clinical-notes", "billing", "notifications"])
+def test_what_callers_read_does_not_string_clauses_together(service: str) -> None:
+    document = json.loads((ROOT / "docs/openapi" / f"{service}.json").read_text())
+    assert {text for text in _described(document) if "; " in text} == set()
+
+
+def test_messages_do_not_string_clauses_together() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {line}"
+        for path in _files(".po")
+        for line in path.read_text().splitlines()
+        if line.startswith("msgid") and "; " in line
     ]
     assert found == []
 

@@ -231,6 +231,8 @@ def test_a_packages_history_with_all_its_sessions_is_read_page_by_page_without_l
 
 def test_the_tenants_rules_have_a_history_once_they_are_set(desk: Desk) -> None:
     assert ok(desk.centre.get("/history/settings"))["items"] == []
+    refused = problem(desk.centre.get("/history/settings", cursor="nonsense!"), 422, "validation-error")
+    assert "cursor" in refused["errors"]
     rules = {"no_show_grace_minutes": 30, "offer_minutes": 60, "decision_lead_hours": 24}
     for grace in (20, 10):
         ok(desk.centre.client().put("/settings", {**rules, "no_show_grace_minutes": grace}))

@@ -22,7 +22,7 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="start everything on one port",
         description="Start the five services on JALSA_PORT (8080), with their data in JALSA_DATA (.jalsa), an embedded "
-        "PostgreSQL, and the in-memory bus unless AMQP_URL is set. Ctrl-C stops it; its state is kept.",
+        "PostgreSQL, and the in-memory bus unless AMQP_URL is set. Ctrl-C stops it. Its state is kept.",
     )
     run.set_defaults(run=_run)
     token = commands.add_parser("token", help="print a token for the local run")
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         "--events",
         action="append",
         metavar="SERVICE.AGGREGATE",
-        help="for subscribers: what is granted; may be given several times",
+        help="for subscribers: what is granted. May be given several times",
     )
     token.add_argument(
         "--hours",
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     contracts.add_argument(
         "action",
         choices=["write", "check", "release"],
-        help="write the files; fail where they differ from the code or break the last release's promise; "
+        help="write the files. Fail where they differ from the code or break the last release's promise; "
         "take them as a release's",
     )
     contracts.set_defaults(run=_contracts)
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     docs.add_argument(
         "action",
         choices=["write", "check"],
-        help="write the pages; fail where a page differs from the code, also one that is written by hand",
+        help="write the pages. Fail where a page differs from the code, also one that is written by hand",
     )
     docs.set_defaults(run=_docs)
     services = commands.add_parser("services", help="print the names of the services, or compare every list of them")
@@ -77,7 +77,7 @@ def _add_looking(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "demo",
         help="make the five calls that `jalsa run` prints, and show what follows",
         description="Book a patient of the demonstration data into a group session, wait for the invoice and the "
-        "messages that follow, search for free hours and plan a course; print the answers as a table.",
+        "messages that follow, search for free hours and plan a course. Print the answers as a table.",
     )
     demo.set_defaults(run=_demo)
     psql = commands.add_parser(
@@ -114,7 +114,7 @@ def _add_looking(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     metrics = commands.add_parser(
         "metrics",
         help="show the metrics of the local run",
-        description="Print the metrics of the local run in Prometheus' format; docs/metrics.md says what they mean.",
+        description="Print the metrics of the local run in Prometheus' format. docs/metrics.md says what they mean.",
     )
     metrics.add_argument("service", nargs="?", choices=NAMES, metavar="SERVICE", help=", ".join(NAMES))
     metrics.set_defaults(run=_metrics)
@@ -156,7 +156,7 @@ def _token(arguments: argparse.Namespace) -> None:
         sys.exit(f"jalsa: such a token is good for nothing: {problem.detail}")
     keys = Settings.from_env().data / "keys"
     if not (keys / "issuer.pem").exists():
-        sys.exit(f"jalsa: there are no keys in {keys}; start Jalsa first (make run).")
+        sys.exit(f"jalsa: there are no keys in {keys}. Start Jalsa with `make run`, or name its folder in JALSA_DATA.")
     token = Issuer(keys).token(
         arguments.tenant,
         arguments.role,
@@ -212,7 +212,7 @@ def _contracts(arguments: argparse.Namespace) -> None:
         print("\n".join(map(str, contracts.write(ROOT))) or "nothing to change")
         return
     if differing := contracts.differing(ROOT):
-        sys.exit("These differ from the code; run `jalsa contracts write`:\n" + "\n".join(map(str, differing)))
+        sys.exit("These differ from the code. Run `jalsa contracts write`:\n" + "\n".join(map(str, differing)))
     if arguments.action == "release":
         contracts.release(ROOT)
     elif broken := contracts.broken(ROOT):
@@ -229,7 +229,7 @@ def _docs(arguments: argparse.Namespace) -> None:
     if arguments.action == "write":
         print("\n".join(map(str, pages.write(ROOT))) or "nothing to change")
     elif differing := pages.differing(ROOT):
-        sys.exit("These pages differ from the code; run `make docs`:\n" + "\n".join(map(str, differing)))
+        sys.exit("These pages differ from the code. Run `make docs`:\n" + "\n".join(map(str, differing)))
     if wrong := pages.wrong(ROOT):
         sys.exit("These pages are written by hand and differ from the code:\n" + "\n".join(wrong))
 

@@ -195,7 +195,11 @@ def _envelope_schema() -> dict[str, Any]:
         "tenantid": string,
         "sequence": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "1, 2, 3 … per subject, no gaps"},
         "sequencetype": {"const": "Integer"},
-        "position": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "Rising per service; see the feed"},
+        "position": {
+            "type": "string",
+            "pattern": "^[1-9][0-9]*$",
+            "description": "Rises within a service",
+        },
         "correlationid": string,
         "causationid": string,
         "traceparent": string,

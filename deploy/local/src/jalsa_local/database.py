@@ -91,7 +91,7 @@ class EmbeddedPostgres:
         while (pid := _line_of(self._lock, 1)) and self._is_ours(pid):
             if time.monotonic() > deadline:
                 raise ServerError(
-                    f"Another PostgreSQL (process {pid}) uses {self.cluster.data}; is Jalsa running already?"
+                    f"Another PostgreSQL (process {pid}) uses {self.cluster.data}. Is Jalsa running already?"
                 )
             if time.monotonic() > deadline - 14:
                 os.kill(pid, signal.SIGINT)

@@ -16,7 +16,7 @@ from jalsa.dev.cluster import ServerError
 from jalsa.dev.issuer import Issuer
 from jalsa_local.database import EmbeddedPostgres
 from jalsa_local.run import environment, password_secret
-from jalsa_local.settings import Running, Settings
+from jalsa_local.settings import Running, Settings, log_file
 
 #: What a line of the log says first. The rest follows by name.
 _FIRST = ("timestamp", "service", "level", "event")
@@ -89,11 +89,13 @@ def logs(data: Path, service: str | None, *, lines: int, follow: bool, as_json: 
 
     The log of a run that has ended can be read, too. Raises SystemExit with one line where there is no log.
     """
-    path = data / "jalsa.log"
+    path = log_file(data)
     try:
         log = path.open()
     except OSError:
-        raise SystemExit(f"jalsa: there is no log in {data}; start a run with `make run`.") from None
+        raise SystemExit(
+            f"jalsa: there is no log in {data}. Start a run with `make run`, or name its folder in JALSA_DATA."
+        ) from None
     with log:
         chosen = [line for line in log if _is_of(line, service)]
         for line in chosen[-lines:] if lines else []:

@@ -58,7 +58,7 @@ def _alone_on(data: Path) -> IO[str]:
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        sys.exit(f"jalsa: it runs already on {data}; a second one needs a JALSA_DATA and a JALSA_PORT of its own.")
+        sys.exit(f"jalsa: it runs already on {data}. A second one needs a JALSA_DATA and a JALSA_PORT of its own.")
     return lock
 
 
@@ -70,7 +70,7 @@ def _await_port(port: int) -> None:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError as error:
             if time.monotonic() > deadline:
-                sys.exit(f"jalsa: port {port} cannot be used ({error.strerror}); choose another one with JALSA_PORT.")
+                sys.exit(f"jalsa: port {port} cannot be used ({error.strerror}). Choose another one with JALSA_PORT.")
             time.sleep(0.2)
         else:
             return
@@ -138,7 +138,7 @@ def _serve(
 ) -> None:
     from jalsa.http.server import Server
 
-    _log_to(settings.data / "jalsa.log")
+    _log_to(settings.log)
     Server(
         lambda: _assemble(services, environments),
         bind=f"127.0.0.1:{settings.port}",
@@ -207,7 +207,7 @@ def _announce(settings: Settings, issuer: Issuer, began: float) -> None:
         Running(settings.port, _serve_metrics()).write(settings.data)
         ready = time.monotonic() - began
         seed(settings, issuer)
-        print(banner(settings.base_url, str(settings.data / "jalsa.log"), issuer, ready), flush=True)
+        print(banner(settings, issuer, ready), flush=True)
 
     threading.Thread(target=wait_and_tell, name="announce", daemon=True).start()
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import shlex
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import urllib3
+
+_USUAL_DATA = ".jalsa"
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,27 @@ class Settings:
         port = os.environ.get("JALSA_PORT", "8080")
         if not port.isdigit() or not 0 < int(port) < 65536:
             sys.exit("JALSA_PORT must be a port number.")
-        data = Path(os.environ.get("JALSA_DATA", ".jalsa")).resolve()
+        data = Path(os.environ.get("JALSA_DATA", _USUAL_DATA)).resolve()
         return cls(int(port), data, os.environ.get("AMQP_URL", "memory://"))
 
     @property
     def base_url(self) -> str:
         """Where the gateway's paths are."""
         return base_url(self.port)
+
+    @property
+    def log(self) -> Path:
+        """The file with the log of all services."""
+        return log_file(self.data)
+
+    def exports(self) -> list[str]:
+        """What another terminal must be told before its commands find this run."""
+        return [] if self.data == Path(_USUAL_DATA).resolve() else [f"export JALSA_DATA={shlex.quote(str(self.data))}"]
+
+
+def log_file(data: Path) -> Path:
+    """The file with the log of all services, in the data folder of a run."""
+    return data / "jalsa.log"
 
 
 def base_url(port: int) -> str:
@@ -67,7 +84,7 @@ class Running:
         except (OSError, ValueError, TypeError, urllib3.exceptions.HTTPError):
             index = None
         if not isinstance(index, dict) or index.get("name") != "Jalsa":
-            sys.exit(f"jalsa: no run answers on {data}; start one with `make run`, or name its folder in JALSA_DATA.")
+            sys.exit(f"jalsa: no run answers on {data}. Start one with `make run`, or name its folder in JALSA_DATA.")
         return running
 
 

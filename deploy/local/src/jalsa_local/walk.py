@@ -12,7 +12,7 @@ import urllib3
 
 from jalsa.dev.issuer import Issuer
 from jalsa_local.demo import AGDAR, Api, bookable
-from jalsa_local.settings import Running
+from jalsa_local.settings import Running, Settings
 
 #: How long `jalsa demo` waits for what follows from a booking, in seconds.
 FOLLOWS_WITHIN = 30.0
@@ -65,7 +65,7 @@ def five_calls(api: Api, today: date) -> tuple[Call, Call, Call, Call, Call]:
         ),
         Call("the next free hours of the therapists", "GET", f"/scheduling/v1/availability?{hours}"),
         Call(
-            "the plan of a course of ten sessions, on Sundays and Tuesdays at ten; POST it to …/packages to book it",
+            "the plan of a course of ten sessions, on Sundays and Tuesdays at ten. POST it to …/packages to book it",
             "POST",
             "/scheduling/v1/packages/plan",
             course,
@@ -73,8 +73,9 @@ def five_calls(api: Api, today: date) -> tuple[Call, Call, Call, Call, Call]:
     )
 
 
-def banner(base_url: str, log: str, issuer: Issuer, seconds: float) -> str:
-    """The address, a token, and five lines that work when they are pasted."""
+def banner(settings: Settings, issuer: Issuer, seconds: float) -> str:
+    """The address, a token, and lines that work when they are pasted into another terminal."""
+    base_url = settings.base_url
     token = issuer.token(AGDAR, ["manager"])
     calls = five_calls(Api(base_url, token), datetime.now(UTC).date())
     lines = (f"# {number}. {call.title}\n{call.as_curl(base_url)}" for number, call in enumerate(calls, 1))
@@ -83,9 +84,11 @@ def banner(base_url: str, log: str, issuer: Issuer, seconds: float) -> str:
             "",
             f"Jalsa is ready after {seconds:.1f} s on {base_url}  (pages: {base_url}/scheduling/v1/docs, billing, "
             "notifications, …)",
-            f"The log is {log}. Ctrl-C stops it; what was booked is kept. In another terminal, `.venv/bin/jalsa demo`",
-            "makes these five calls and shows what follows from them; or paste them:",
+            f"The log is {settings.log}. Ctrl-C stops Jalsa and keeps what was booked.",
+            "In another terminal, paste these lines. After the export lines, `.venv/bin/jalsa demo` makes the same",
+            "calls, and shows what follows from them as a table.",
             "",
+            *settings.exports(),
             f"export JALSA_TOKEN={token}",
             "",
             *lines,

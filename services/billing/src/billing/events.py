@@ -36,7 +36,7 @@ class _EventData(Data):
         "paid_at": "When the invoice was paid in full.",
         "voided_at": "When the invoice was made void.",
         "cleared": "Whether the patient may check in as far as billing is concerned.",
-        "reason": "Why it is not cleared: payment-due, no-price or invoice-void; absent if it is",
+        "reason": "Why it is not cleared: payment-due, no-price or invoice-void. It is absent if it is cleared",
     }
 
 

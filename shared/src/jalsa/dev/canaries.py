@@ -3,25 +3,25 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from jalsa.dev.kit import Client
+from jalsa.service.json_types import JsonMapping, JsonObject
 from jalsa.service.policy import ROLES
 
 #: What only our own services may ask. There is no role for it that a person could hold.
 _BETWEEN_SERVICES = {"/events/heads"}
 #: The query of a path that needs one, or an iterator, if several are to be asked.
-Queries = Mapping[str, list[dict[str, Any]]]
+Queries = Mapping[str, list[JsonObject]]
 
 
-def operations(document: Mapping[str, Any]) -> list[str]:
+def operations(document: JsonMapping) -> list[str]:
     """The paths of every GET of an OpenAPI document below `/v1`, without that before them."""
     below = [(path, item) for path, item in document["paths"].items() if path.startswith("/v1/")]
     return [path.removeprefix("/v1") for path, item in below if "get" in item]
 
 
 def seen_by_role(
-    client_of: Callable[[str], Client], ids: Mapping[str, Any], queries: Queries, words: Mapping[str, Any]
+    client_of: Callable[[str], Client], ids: JsonMapping, queries: Queries, words: JsonMapping
 ) -> dict[str, dict[str, set[str]]]:
     """Which of the words each role finds in each operation of a service: role -> path -> words.
 
@@ -46,7 +46,7 @@ def seen_by_role(
     return found
 
 
-def _requests(path: str, ids: Mapping[str, Any], queries: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _requests(path: str, ids: JsonMapping, queries: list[JsonObject]) -> Iterator[tuple[str, JsonObject]]:
     """The path with its parameters filled in, for each value of the first that has several, and with each query."""
     names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     several = [name for name in names if isinstance(ids.get(name), list)]
@@ -60,7 +60,7 @@ def _requests(path: str, ids: Mapping[str, Any], queries: list[dict[str, Any]]) 
             yield address, query
 
 
-def undeclared(document: Mapping[str, Any], harmless: frozenset[str]) -> set[str]:
+def undeclared(document: JsonMapping, harmless: frozenset[str]) -> set[str]:
     """Fields of what is answered that sound like notes or reasons and do not say who reads them: `Schema.field`."""
     answers = json.dumps([item["get"]["responses"] for item in document["paths"].values() if "get" in item])
     schemas = document["components"]["schemas"]
@@ -72,7 +72,7 @@ def undeclared(document: Mapping[str, Any], harmless: frozenset[str]) -> set[str
     }
 
 
-def _reached(text: str, schemas: Mapping[str, Any]) -> set[str]:
+def _reached(text: str, schemas: JsonMapping) -> set[str]:
     """The schemas that a part of the document refers to, and those inside them."""
     reached: set[str] = set()
     waiting = [text]

@@ -1,7 +1,6 @@
 """Whether a service answers as its OpenAPI document says, whatever is sent to it."""
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import jsonschema
@@ -19,6 +18,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.http.openapi import path_of
+from jalsa.service.json_types import JsonMapping
 from jalsa.service.policy import PUBLIC
 
 _CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -43,7 +43,7 @@ def check_document(kit: ServiceKit, *public: str) -> None:
     assert {path for _, path in described - served} == {"/v1/events/schemas/{event}", *public}
 
 
-def _described_operations(document: Mapping[str, Any]) -> set[tuple[str, str]]:
+def _described_operations(document: JsonMapping) -> set[tuple[str, str]]:
     """Method and path of every operation in the document."""
     return {
         (method.upper(), path)
@@ -63,7 +63,7 @@ def _served_operations(kit: ServiceKit) -> set[tuple[str, str]]:
     return served
 
 
-def send_anything(client: Client, known: Mapping[str, Any], *, examples: int = 8) -> Counter[int]:
+def send_anything(client: Client, known: JsonMapping, *, examples: int = 8) -> Counter[int]:
     """Send generated requests to every operation and check each answer against the document.
 
     `known` are values of records that exist, by the names under which requests mention them, because chance alone would

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from jalsa.http.openapi import path_of
+from jalsa.service.json_types import JsonObject
 
 
 class Contract:
@@ -16,8 +17,8 @@ class Contract:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.document: dict[str, Any] = json.loads(app.extensions["jalsa-api"].document)
-        self._validators: dict[str, Any] = {}
+        self.document: JsonObject = json.loads(app.extensions["jalsa-api"].document)
+        self._validators: JsonObject = {}
 
     def check(self, answer: TestResponse) -> None:
         """Raises AssertionError for an answer with a field too few or of another kind, or with an undeclared code."""
@@ -42,7 +43,7 @@ class Contract:
             self._validators[key] = jsonschema_rs.Draft202012Validator(whole)
         return self._validators[key].iter_errors(json.loads(text))
 
-    def _operation(self, answer: TestResponse) -> dict[str, Any] | None:
+    def _operation(self, answer: TestResponse) -> JsonObject | None:
         """The operation that answered, or None for what the document does not describe."""
         request = answer.request
         try:
@@ -50,5 +51,5 @@ class Contract:
         except HTTPException:
             return None
         operations = self.document["paths"].get(path_of(rule.rule), {})
-        found: dict[str, Any] | None = operations.get(request.method.lower())
+        found: JsonObject | None = operations.get(request.method.lower())
         return found

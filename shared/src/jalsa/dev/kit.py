@@ -35,6 +35,7 @@ from jalsa.service import clock
 from jalsa.service.config import Config
 from jalsa.service.context import Context, for_system
 from jalsa.service.declaration import Service
+from jalsa.service.json_types import JsonObject
 from jalsa.service.reference import Reference
 
 T = TypeVar("T")
@@ -188,9 +189,9 @@ def service_kit(service: Service, servers: Servers, issuer: Issuer) -> Iterator[
         drop_database(servers.postgres.url, name)
 
 
-def golden(event: str, name: str, version: int = 1) -> dict[str, Any]:
+def golden(event: str, name: str, version: int = 1) -> JsonObject:
     """A golden example, `shared/contracts/<event>/v<N>/<name>.json`: a whole envelope."""
-    example: dict[str, Any] = json.loads((FOLDER / event / f"v{version}" / f"{name}.json").read_text())
+    example: JsonObject = json.loads((FOLDER / event / f"v{version}" / f"{name}.json").read_text())
     return example
 
 

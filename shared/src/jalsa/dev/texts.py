@@ -38,8 +38,8 @@ def said(package: str) -> set[str]:
     found: set[str] = set()
     for path, tree in trees.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and (message := _message(node)) is not None:
-                found.update(_texts(message, named, f"{path}:{node.lineno}"))
+            for message in _messages(node):
+                found.update(_texts(message, named, f"{path}:{message.lineno}"))
     return found
 
 
@@ -51,6 +51,14 @@ def without_arabic(service: Service) -> set[str]:
     messages |= {message for _, message in EDGE_CODES.values()}
     messages |= {machine.name for machine in service.machines}
     return {message for message in messages - arabic.keys() if not _ONLY_A_VALUE.fullmatch(message)}
+
+
+def _messages(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Call) and (message := _message(node)) is not None:
+        yield message
+    elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "default_error_messages":
+        # A field's own messages are a dictionary, or dict.fromkeys(names, message).
+        yield from node.value.values if isinstance(node.value, ast.Dict) else node.value.args[-1:]  # type: ignore[attr-defined]
 
 
 def _message(call: ast.Call) -> ast.expr | None:

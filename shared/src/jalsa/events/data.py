@@ -12,12 +12,13 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from jalsa.service.commands import Loaded, Unset
 from jalsa.service.fields import Instant, PlainDate, Zone
+from jalsa.service.json_types import AnyField, JsonObject
 
 #: The name of a time zone in which this machine can reckon. A `str` is not asked whether it is one.
 ZoneName = Annotated[str, Zone]
 
 #: The form of a value in JSON, by its type. A class of fields in an annotation says another one.
-_FORMS: Mapping[object, type[fields.Field[Any]]] = {
+_FORMS: Mapping[object, type[AnyField]] = {
     str: fields.String,
     int: fields.Integer,
     bool: fields.Boolean,
@@ -73,10 +74,10 @@ def schema_of(data: type[Any]) -> Schema:
     return Fields.from_dict(made, name=data.__name__)()
 
 
-def _field(annotation: Any, meaning: str | None = None, *, required: bool = False) -> fields.Field[Any]:
+def _field(annotation: Any, meaning: str | None = None, *, required: bool = False) -> AnyField:
     types, notes = _parts(annotation)
     described = next((note for note in notes if isinstance(note, str)), meaning)
-    options: dict[str, Any] = {
+    options: JsonObject = {
         "required": required,
         "allow_none": NoneType in types,
         "validate": [note for note in notes if isinstance(note, validate.Validator)],
@@ -90,7 +91,7 @@ def _field(annotation: Any, meaning: str | None = None, *, required: bool = Fals
         return fields.List(_field(*get_args(kind)), **options)
     if isinstance(kind, type) and is_dataclass(kind):
         return fields.Nested(schema_of(kind), **options)
-    form: type[fields.Field[Any]] | None = next((note for note in notes if isinstance(note, type)), _FORMS.get(kind))
+    form: type[AnyField] | None = next((note for note in notes if isinstance(note, type)), _FORMS.get(kind))
     if form is None:
         raise TypeError(f"Events have no form for {kind}.")
     return form(**options)

@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from jalsa.events.contracts import dataschema
 from jalsa.service import strictjson
 from jalsa.service.context import TENANT
+from jalsa.service.json_types import JsonMapping, JsonObject
 
 CONTENT_TYPE = "application/cloudevents+json"
 MAX_BYTES = 1 << 20
@@ -42,7 +42,7 @@ class Envelope:
     correlation_id: str
     causation_id: str | None
     traceparent: str
-    data: Mapping[str, Any]
+    data: JsonMapping
 
     @property
     def service(self) -> str:
@@ -59,7 +59,7 @@ class Envelope:
         """Its name and version, `AppointmentBooked.v1`."""
         return self.type.split(".", 2)[2]
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> JsonObject:
         """The JSON object that travels."""
         return {**self._context(), "data": self.data}
 
@@ -69,9 +69,9 @@ class Envelope:
         context = json.dumps(self._context(), ensure_ascii=False, separators=(",", ":"))
         return f'{context[:-1]},"data":{text}}}'.encode()
 
-    def _context(self) -> dict[str, Any]:
+    def _context(self) -> JsonObject:
         """Every attribute but the data."""
-        body: dict[str, Any] = {
+        body: JsonObject = {
             "specversion": "1.0",
             "id": str(self.id),
             "source": self.source,

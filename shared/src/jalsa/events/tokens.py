@@ -5,7 +5,6 @@ import hashlib
 import json
 import threading
 import time
-from typing import Any
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import ECAlgorithm
 
 from jalsa.service.config import ConfigError
+from jalsa.service.json_types import JsonObject
 
 #: The issuer of our own services' tokens. Only it can give the role `system`.
 SERVICE_ISSUER = "jalsa-services"
@@ -58,9 +58,9 @@ def private_key(pem: str) -> EllipticCurvePrivateKey:
     return key
 
 
-def public_jwk(public: EllipticCurvePublicKey) -> dict[str, Any]:
+def public_jwk(public: EllipticCurvePublicKey) -> JsonObject:
     """A public key as a set lists it. Its id is its thumbprint (RFC 7638), which its holder can tell from the key."""
-    jwk: dict[str, Any] = ECAlgorithm.to_jwk(public, as_dict=True)
+    jwk: JsonObject = ECAlgorithm.to_jwk(public, as_dict=True)
     members = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
     kid = base64.urlsafe_b64encode(hashlib.sha256(members.encode()).digest()).decode().rstrip("=")
     return {**jwk, "kid": kid, "use": "sig", "alg": "ES256"}

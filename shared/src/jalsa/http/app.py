@@ -5,7 +5,6 @@ import re
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, g, jsonify, request
@@ -24,6 +23,7 @@ from jalsa.service import metrics
 from jalsa.service.config import Config
 from jalsa.service.declaration import Service
 from jalsa.service.errors import DomainError
+from jalsa.service.json_types import JsonObject
 from jalsa.service.problems import COMMON, USUAL_CODES, VALIDATION_ERROR, Catalogue, Problem, Speaker
 from jalsa.service.texts import LANGUAGES, Texts
 
@@ -53,7 +53,7 @@ class ReadableJson(DefaultJSONProvider):
     sort_keys = False
     ensure_ascii = False
 
-    def dumps(self, obj: Any, **kwargs: Any) -> str:
+    def dumps(self, obj: object, **kwargs: object) -> str:
         """The JSON text.
 
         Half of a surrogate pair, which is no character, stays escaped, because UTF-8 cannot have it.
@@ -93,7 +93,7 @@ class JalsaApi(Api):  # type: ignore[misc]
         """The OpenAPI document as JSON, built at the first call."""
         return json.dumps(self._document(), ensure_ascii=False, separators=(",", ":")).encode()
 
-    def _document(self) -> dict[str, Any]:
+    def _document(self) -> JsonObject:
         views = {
             (method, path_of(rule.rule)): self._app.view_functions[rule.endpoint]
             for rule in self._app.url_map.iter_rules()
@@ -158,7 +158,7 @@ def create_app(
     return app
 
 
-def _spec_options(service: Service) -> dict[str, Any]:
+def _spec_options(service: Service) -> JsonObject:
     return {
         "servers": [{"url": f"/{service.name}", "description": "Behind the gateway"}],
         "components": {
@@ -176,8 +176,12 @@ def _spec_options(service: Service) -> dict[str, Any]:
 
 
 def language() -> str:
-    """The language of the caller, by Accept-Language, or English where none of ours is asked for."""
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    """The language of the caller, by Accept-Language, or English where none of ours is asked for.
+
+    What the caller prefers most decides, also where it names a country (`ar-SA`), as in the lookup of RFC 4647.
+    """
+    wanted = (re.split("[-_]", tag)[0].lower() for tag, quality in request.accept_languages if quality > 0)
+    return next((tag for tag in wanted if tag in LANGUAGES), LANGUAGES[0])
 
 
 def current_speaker() -> Speaker:
@@ -217,11 +221,11 @@ def _http_problem(error: HTTPException) -> Response:
     return response
 
 
-def _flat(messages: object) -> dict[str, Any] | None:
+def _flat(messages: object) -> JsonObject | None:
     """webargs' messages without their location level (`json`, `query`)."""
     if not isinstance(messages, dict):
         return None
-    flat: dict[str, Any] = {}
+    flat: JsonObject = {}
     for of_location in messages.values():
         flat.update(of_location if isinstance(of_location, dict) else {"body": of_location})
     return flat

@@ -3,8 +3,6 @@
 import re
 import time
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 import jwt
@@ -13,6 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from jalsa.events.tokens import SERVICE_ISSUER
 from jalsa.http.keys import Key, KeysAway, key_source
 from jalsa.service.context import TENANT
+from jalsa.service.json_types import JsonMapping, JsonObject
 from jalsa.service.policy import ROLES, SUBSCRIBER, SYSTEM, Principal
 from jalsa.service.problems import EDGE_CODES, Problem
 
@@ -95,8 +94,8 @@ class Authenticator:
             raise _unauthenticated("The token is not valid.")
         return Principal(claims["sub"], "*", frozenset({SYSTEM})), float(claims["exp"])
 
-    def _decode(self, token: str, key: Key, issuer: str, max_seconds: float) -> dict[str, Any]:
-        claims: dict[str, Any] = jwt.decode(
+    def _decode(self, token: str, key: Key, issuer: str, max_seconds: float) -> JsonObject:
+        claims: JsonObject = jwt.decode(
             token,
             key.public,
             algorithms=[key.algorithm],
@@ -113,7 +112,7 @@ class Authenticator:
         return claims
 
 
-def person(claims: Mapping[str, Any]) -> Principal:
+def person(claims: JsonMapping) -> Principal:
     """The caller whom a verified token of the users' issuer names. Raises a 401 problem for what it may not say."""
     subject, tenant, roles = claims["sub"], claims.get("tenant"), claims.get("roles")
     if not is_login(subject):

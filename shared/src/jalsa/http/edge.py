@@ -40,7 +40,9 @@ from jalsa.service.problems import Catalogue, Problem
 
 log = structlog.get_logger()
 
-_AWAY = "The database cannot be reached; try again."
+_CHANGED = "Somebody else changed the same records at the same time. Try again."
+_HELD = "Other requests held what this request needs for too long. Try again."
+_AWAY = "The database cannot be reached. Try again."
 #: A statement that writes, on a server that only repeats another one.
 READ_ONLY = "25006"
 #: Seconds for which what may be on its way here is waited for, and between two looks.
@@ -188,7 +190,7 @@ class JalsaFlask(Flask):
                 self._check_reachable()
                 return self._run(work, route)
         except NoPlace:
-            raise self._unavailable("crowded", "Too many requests wait for the same; try again.") from None
+            raise self._unavailable("crowded", "Too many requests wait for the same records. Try again.") from None
 
     def _check_reachable(self) -> None:
         if self.database.away:
@@ -300,16 +302,18 @@ class JalsaFlask(Flask):
             return _unstorable()
         if state == DISK_FULL:
             self.pulse.found_full()
-            return self._unavailable("disk-full", "The database's disk is full: nothing can be stored.", error, 10)
+            return self._unavailable("disk-full", "The database's disk is full. Nothing can be stored.", error, 10)
         if state == READ_ONLY:
             return self._unavailable("read-only", "The database can only be read at present.", error)
         if database_is_away(error):
             return self._unavailable("database-away", _AWAY, error)
         if state in (LOCKED, CANCELED):
             self.gate.hung(route)
-            return self._unavailable("hung", "What the request needs is held by others for too long.", error)
+            return self._unavailable("hung", _HELD, error)
         if state in RETRYABLE:
-            return self._unavailable("lost", "Others changed the same at the same time; try again.", error)
+            return self._unavailable(
+                "lost", "Somebody else changed the same records at the same time. Try again.", error
+            )
         return None
 
     def _unavailable(self, reason: str, detail: str, error: Exception | None = None, retry_after: int = 2) -> Problem:

@@ -1,13 +1,11 @@
 """Example requests and answers, made from the schemas: the same ones in every process."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from jalsa.service.json_types import JsonMapping, JsonObject
 from jalsa.service.reference import Reference
-
-Json = dict[str, Any]
 
 #: One Monday in Riyadh. 2026-11-23T06:00:00Z is 09:00 there.
 _OF_FORMAT = {
@@ -17,7 +15,7 @@ _OF_FORMAT = {
     "email": "sara@example.com",
     "uri": "https://example.com",
 }
-_OF_TYPE: Json = {"boolean": False, "integer": 1, "number": 1.0, "string": "text", "object": {}, "null": None}
+_OF_TYPE: JsonObject = {"boolean": False, "integer": 1, "number": 1.0, "string": "text", "object": {}, "null": None}
 _LOGIN = "noura.desk"
 _PREFIX = "#/components/schemas/"
 
@@ -25,23 +23,23 @@ _PREFIX = "#/components/schemas/"
 class Examples:
     """The examples of one document, by its schemas and by what the service says of its fields."""
 
-    def __init__(self, schemas: Mapping[str, Any], reference: Reference) -> None:
+    def __init__(self, schemas: JsonMapping, reference: Reference) -> None:
         self.schemas = schemas
         self.reference = reference
 
-    def request(self, schema: Mapping[str, Any]) -> Any:
+    def request(self, schema: JsonMapping) -> Any:
         """A request with the required fields alone. What is optional may contradict what else is."""
         return self._of("", "", schema, whole=False)
 
-    def answer(self, schema: Mapping[str, Any]) -> Any:
+    def answer(self, schema: JsonMapping) -> Any:
         """An answer with every field."""
         return self._of("", "", schema, whole=True)
 
-    def value(self, owner: str, name: str, schema: Mapping[str, Any]) -> Any:
+    def value(self, owner: str, name: str, schema: JsonMapping) -> Any:
         """The value of a parameter of an operation."""
         return self._of(owner, name, schema, whole=True)
 
-    def name_of(self, schema: Mapping[str, Any]) -> str:
+    def name_of(self, schema: JsonMapping) -> str:
         """The name under which the example of a schema stands in the document."""
         if "$ref" in schema:
             return str(schema["$ref"]).removeprefix(_PREFIX)
@@ -49,7 +47,7 @@ class Examples:
             return self.name_of(schema["items"]) + "List"
         return "Object"
 
-    def _of(self, owner: str, name: str, schema: Mapping[str, Any], *, whole: bool) -> Any:
+    def _of(self, owner: str, name: str, schema: JsonMapping, *, whole: bool) -> Any:
         given = self.reference.example(owner, name) if name else None
         if given is not None:
             return given
@@ -65,12 +63,12 @@ class Examples:
                 return self._of(owner, name, schema[choices][0], whole=whole)
         return self._plain(owner, name, schema, whole=whole)
 
-    def _object(self, owner: str, schema: Mapping[str, Any], *, whole: bool) -> Json:
+    def _object(self, owner: str, schema: JsonMapping, *, whole: bool) -> JsonObject:
         properties = schema.get("properties", {})
         shown = properties if whole else [one for one in properties if one in schema.get("required", ())]
         return {one: self._of(owner, one, properties[one], whole=whole) for one in shown}
 
-    def _plain(self, owner: str, name: str, schema: Mapping[str, Any], *, whole: bool) -> Any:
+    def _plain(self, owner: str, name: str, schema: JsonMapping, *, whole: bool) -> Any:
         kinds = schema.get("type", "object")
         kind = kinds if isinstance(kinds, str) else kinds[0]
         if kind == "array":
@@ -87,7 +85,7 @@ class Examples:
         return _OF_FORMAT.get(schema.get("format", ""), _OF_TYPE[kind])
 
 
-def _may_be_null(schema: Mapping[str, Any]) -> bool:
+def _may_be_null(schema: JsonMapping) -> bool:
     kinds = [schema.get("type"), *(choice.get("type") for choice in schema.get("anyOf", ()))]
     return any(kind == "null" or (isinstance(kind, list) and "null" in kind) for kind in kinds)
 

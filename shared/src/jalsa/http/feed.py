@@ -1,7 +1,7 @@
 """The feed is the outbox read as the service's event log. Here is also the inbox as its operator sees it."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -16,6 +16,7 @@ from jalsa.http.paging import PageArgs, PageOf, decode_cursor, decode_id_cursor,
 from jalsa.http.routes import Routes
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 from jalsa.service.policy import PUBLIC, SUBSCRIBER, SYSTEM, Principal
 from jalsa.service.problems import Problem
 
@@ -163,7 +164,7 @@ class KeptEvent(Schema):
     next_at = Instant(allow_none=True)
     error = fields.String(allow_none=True)
     received_at = Instant()
-    age_seconds = fields.Integer(metadata={"description": "How long it has been kept."})
+    age_seconds = fields.Integer(metadata={"description": "How long it has been kept"})
     expected_sequence = fields.Integer(metadata={"description": "The sequence whose turn it is in its subject."})
 
 
@@ -221,7 +222,7 @@ def feed_routes() -> Routes:
     return routes
 
 
-def read_feed(asked: ReadFeed) -> dict[str, Any]:
+def read_feed(asked: ReadFeed) -> JsonObject:
     """Events in the order of their positions, after the one that the caller has last."""
     principal = current_principal()
     service: Service = current_app.extensions["jalsa"].service
@@ -236,7 +237,7 @@ def read_feed(asked: ReadFeed) -> dict[str, Any]:
     return {"items": items, "next_cursor": items[-1]["position"] if items else None}
 
 
-def read_subjects(asked: FindSubjects) -> dict[str, Any]:
+def read_subjects(asked: FindSubjects) -> JsonObject:
     """How far some subjects are, for our own services.
 
     It includes what is stored but has no position in the feed yet.
@@ -281,7 +282,7 @@ def read_schema(event: str) -> Response:
     raise NotFound("event")
 
 
-def list_inbox(query: PageOf[FindKept]) -> dict[str, Any]:
+def list_inbox(query: PageOf[FindKept]) -> JsonObject:
     """What the inbox keeps, which are events that wait, are tried again, or are dead."""
     values = {"state": query.asked.state, "after": decode_id_cursor(query.cursor), "limit": query.limit + 1}
     rows = current_db().execute(_KEPT, values).all()
@@ -331,7 +332,7 @@ def _kept(event_id: UUID, state: str, otherwise: str) -> _Kept:
     return _Kept(row.source, row.subject, row.sequence, row.event_id)
 
 
-def read_heads(query: PageOf[FindHeads]) -> dict[str, Any]:
+def read_heads(query: PageOf[FindHeads]) -> JsonObject:
     """How far this service has come with a source's events, of all tenants, for our own services alone."""
     tenant, _, after = decode_cursor(query.cursor).partition(" ") if query.cursor else ("", "", "")
     values = {"source": query.asked.source, "tenant": tenant, "after": after, "limit": query.limit + 1}

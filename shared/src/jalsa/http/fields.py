@@ -1,6 +1,5 @@
 """marshmallow fields with the conventions of the HTTP surface."""
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any, TypeVar
 
@@ -14,9 +13,10 @@ from jalsa.service.fields import Instant as Instant
 from jalsa.service.fields import PlainDate as PlainDate
 from jalsa.service.fields import Zone as Zone
 from jalsa.service.folding import fold
+from jalsa.service.json_types import AnyField, JsonMapping
 from jalsa.service.states import StateMachine
 
-F = TypeVar("F", bound=fields.Field[Any])
+F = TypeVar("F", bound=AnyField)
 
 
 class Name(fields.String):
@@ -30,7 +30,7 @@ class Name(fields.String):
         super().__init__(**kwargs)
         self.max = max
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+    def _deserialize(self, value: object, attr: str | None, data: JsonMapping | None, **kwargs: object) -> Any:
         text = _line(super()._deserialize(value, attr, data, **kwargs), 1, self.max)
         if _shows_something(text):
             return text
@@ -42,7 +42,7 @@ class Name(fields.String):
 class Login(fields.String):
     """A login of 1 to 120 characters, as `clean_line` leaves it and without any joiner, that a token may name."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: JsonMapping | None, **kwargs: object) -> str:
         login = unjoined(_line(super()._deserialize(value, attr, data, **kwargs), 1, 120))
         if not _shows_something(login) or not is_login(login):
             raise ValidationError("Must be a login in visible characters without marks, not beginning with system:.")
@@ -56,7 +56,7 @@ class Words(fields.String):
         super().__init__(**kwargs)
         self.least, self.max = least, max
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: JsonMapping | None, **kwargs: object) -> str:
         return _line(super()._deserialize(value, attr, data, **kwargs), self.least, self.max)
 
 
@@ -77,7 +77,7 @@ def _line(given: str | None, least: int, most: int) -> str:
 class Value(fields.String):
     """A number, an identifier or an address, as people paste it, loaded as `clean_value` leaves it."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: JsonMapping | None, **kwargs: object) -> str:
         try:
             return clean_value(super()._deserialize(value, attr, data, **kwargs) or "")
         except ValueError:
@@ -91,7 +91,7 @@ class FreeText(fields.String):
         super().__init__(**kwargs)
         self.max = max
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: JsonMapping | None, **kwargs: object) -> str:
         text = super()._deserialize(value, attr, data, **kwargs) or ""
         if not is_text(text):
             raise ValidationError("Must not contain control characters or text-direction overrides.")
@@ -103,7 +103,7 @@ class FreeText(fields.String):
 class Day(PlainDate):
     """A day, `2026-11-20`, between 1900 and 2200."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> date:
+    def _deserialize(self, value: object, attr: str | None, data: JsonMapping | None, **kwargs: object) -> date:
         day: date = super()._deserialize(value, attr, data, **kwargs)
         if not 1900 <= day.year <= 2200:
             raise ValidationError("Must be between 1900 and 2200.")
@@ -120,7 +120,7 @@ class WallTime(fields.Time):
 class DayOrInstant(fields.String):
     """A day, or an instant with its offset: loaded as a date, or as a datetime in UTC."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+    def _deserialize(self, value: object, attr: str | None, data: JsonMapping | None, **kwargs: object) -> Any:
         kind = Day() if len(str(value)) == len("2026-11-20") else Instant()
         return kind.deserialize(value, attr, data, **kwargs)
 

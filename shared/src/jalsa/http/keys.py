@@ -209,7 +209,7 @@ def key_source(setting: str, url: str) -> FileKeys | HttpKeys:
     parts = urlsplit(url)
     if parts.scheme != "file":
         if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
-            raise ConfigError(f"{setting} must be an https URL; plain http is for this machine's own addresses")
+            raise ConfigError(f"{setting} must be an https URL. Plain http is for this machine's own addresses")
         return HttpKeys(url)
     path = Path(url2pathname(parts.path))
     if not path.is_file():

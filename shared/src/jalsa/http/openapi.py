@@ -12,15 +12,14 @@ from http import HTTPStatus
 from typing import Any
 
 from jalsa.http.examples import Examples
+from jalsa.service.json_types import JsonMapping, JsonObject
 from jalsa.service.policy import PUBLIC, Policy
 from jalsa.service.problems import USUAL_CODES
 from jalsa.service.reference import COMMON, Reference
 
-Json = dict[str, Any]
-
 METHODS = ("get", "post", "put", "patch", "delete")
 LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
-HEADERS: Json = {
+HEADERS: JsonObject = {
     "IdempotencyKey": {
         "in": "header",
         "name": "Idempotency-Key",
@@ -39,6 +38,7 @@ _HEADER_OF = {"post": "IdempotencyKey", "patch": "IfMatch", "delete": "IfMatch"}
 #: The unit of a number, by the end of its name.
 _UNITS = {"_minutes": "minutes", "_hours": "hours", "_days": "days", "_seconds": "seconds", "_percent": "percent"}
 _UNITS |= {"_percentage": "percent"}
+_NUMBERS = {"integer", "number"}
 _PREFIX = "#/components/schemas/"
 _PROBLEM_MEMBERS = ("type", "title", "status", "detail", "code")
 
@@ -50,8 +50,8 @@ class Operation:
     path: str
     method: str
     view: Callable[..., Any]
-    item: Json
-    document: Json
+    item: JsonObject
+    document: JsonObject
 
     @property
     def id(self) -> str:
@@ -65,7 +65,7 @@ class Operation:
         return permission
 
     @property
-    def parameters(self) -> list[Json]:
+    def parameters(self) -> list[JsonObject]:
         """The parameters of the operation and of its path, without those that stand for themselves."""
         both = [*self.item.get("parameters", ()), *self.document.get("parameters", ())]
         return [one for one in both if "$ref" not in one]
@@ -76,19 +76,19 @@ class Document:
 
     def __init__(
         self,
-        draft: Mapping[str, Any],
+        draft: JsonMapping,
         views: Mapping[tuple[str, str], Callable[..., Any]],
         reference: Reference,
         policy: Policy,
         codes: Mapping[str, tuple[int, str]],
     ) -> None:
-        self.json: Json = copy.deepcopy(dict(draft))  # apispec hands out dictionaries of its own
+        self.json: JsonObject = copy.deepcopy(dict(draft))  # apispec hands out dictionaries of its own
         self.views = views
         self.reference = reference
         self.policy = policy
         self.codes = {**codes, **USUAL_CODES}
 
-    def complete(self) -> Json:
+    def complete(self) -> JsonObject:
         """The whole document. Raises ValueError for an operationId used twice, and an unknown operation or code."""
         self._name()
         self._say_what_is_always_there()
@@ -116,13 +116,13 @@ class Document:
         return found
 
     @property
-    def _components(self) -> Json:
-        components: Json = self.json["components"]
+    def _components(self) -> JsonObject:
+        components: JsonObject = self.json["components"]
         return components
 
     @property
-    def _schemas(self) -> Json:
-        schemas: Json = self._components["schemas"]
+    def _schemas(self) -> JsonObject:
+        schemas: JsonObject = self._components["schemas"]
         return schemas
 
     def _name(self) -> None:
@@ -200,7 +200,7 @@ class Document:
             by_status.setdefault(self.codes[code][0], []).append(code)
         return by_status
 
-    def _refusal(self, status: int, codes: list[str]) -> Json:
+    def _refusal(self, status: int, codes: list[str]) -> JsonObject:
         named = ", ".join(f"`{code}`" for code in codes)
         examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
         content = {"schema": {"$ref": f"{_PREFIX}Problem"}, "examples": examples}
@@ -211,7 +211,7 @@ class Document:
 
     def _add_examples(self) -> None:
         examples = Examples(self._schemas, self.reference)
-        made: Json = {}
+        made: JsonObject = {}
         for operation in self.operations:
             for parameter in operation.parameters:
                 if parameter.get("required"):
@@ -249,14 +249,21 @@ class Document:
         return reached
 
 
-def _with_unit(words: str, name: str, shape: Mapping[str, Any]) -> str:
+def _with_unit(words: str, name: str, shape: JsonMapping) -> str:
     """A description with the unit or the zone of its value, which follows from the field's name or format."""
     if shape.get("format") == "date-time" and "UTC" not in words:
         return f"{words}. An RFC 3339 instant: answered in UTC, taken with any offset"
+    if not _NUMBERS & set(_types(shape)):
+        return words  # such as working_hours, which are a list of times
     for ending, unit in _UNITS.items():
         if name.endswith(ending) and unit not in words.lower():
             return f"{words} (in {unit})"
     return words
+
+
+def _types(shape: JsonMapping) -> list[str]:
+    named = shape.get("type", [])
+    return [named] if isinstance(named, str) else list(named)
 
 
 def path_of(rule: str) -> str:
@@ -288,7 +295,7 @@ def _usual_codes(operation: Operation) -> Iterator[str]:
     yield from ("internal-error", "temporarily-unavailable")
 
 
-def _problem(status: int, code: str, detail: str) -> Json:
+def _problem(status: int, code: str, detail: str) -> JsonObject:
     title = code.replace("-", " ").capitalize()
     return dict(zip(_PROBLEM_MEMBERS, (f"urn:jalsa:problem:{code}", title, status, detail, code), strict=True))
 

@@ -13,6 +13,7 @@ from marshmallow import Schema, fields, post_load, validate
 
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import InvalidField
+from jalsa.service.json_types import AnyField, JsonObject
 
 T = TypeVar("T")
 Asked = TypeVar("Asked", covariant=True)
@@ -37,7 +38,7 @@ class PageArgs(Loaded):
     cursor = fields.String(load_default=None, validate=validate.Length(max=400))
 
     @post_load
-    def _into(self, data: dict[str, Any], **_: Any) -> Any:
+    def _into(self, data: JsonObject, **_: object) -> Any:
         page = {name: data.pop(name) for name in ("limit", "cursor")}
         return PageOf(super()._into(data), **page)
 
@@ -56,14 +57,14 @@ class PlainPageArgs(PageArgs):
 @cache
 def page_of(answer: type[Schema]) -> Schema:
     """The schema of a page of these."""
-    items: dict[str, fields.Field[Any]] = {
+    items: dict[str, AnyField] = {
         "items": fields.List(fields.Nested(answer())),
         "next_cursor": fields.String(allow_none=True),
     }
     return Schema.from_dict(items, name=f"{answer.__name__}Page")()
 
 
-def page(rows: Sequence[T], limit: int, cursor_of: Callable[[T], str], represent: Callable[[T], Any]) -> dict[str, Any]:
+def page(rows: Sequence[T], limit: int, cursor_of: Callable[[T], str], represent: Callable[[T], Any]) -> JsonObject:
     """A page from `limit + 1` rows. The last of them only says that there is more."""
     more = len(rows) > limit
     shown = rows[:limit]

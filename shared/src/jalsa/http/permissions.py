@@ -1,6 +1,6 @@
 """What the caller may do: the permissions that the service's policy gives to the roles of the caller's token."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import current_app
 from marshmallow import Schema, fields
@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 from jalsa.http.edge import current_principal
 from jalsa.http.feed import withheld
 from jalsa.http.routes import Routes
+from jalsa.service.json_types import JsonObject
 from jalsa.service.policy import AUTHENTICATED, Principal
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class PermissionsAnswer(Schema):
         required=True,
         metadata={
             "description": "The permissions that the caller's token gives in this service, in alphabetical order. "
-            "A permission may still be limited to the caller's own records; docs/permissions.md lists the roles.",
+            "A permission may still be limited to the caller's own records. docs/permissions.md lists the roles.",
             "example": ["appointments.read", "appointments.write"],
         },
     )
@@ -35,7 +36,7 @@ def permission_routes() -> Routes:
     return routes
 
 
-def read_permissions() -> dict[str, Any]:
+def read_permissions() -> JsonObject:
     """List the permissions that the caller's token gives in this service.
 
     Every caller with a valid token may ask, and a caller whose roles mean nothing here gets an empty list.

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from flask import g
 from marshmallow import Schema, fields, post_dump
 
+from jalsa.service.json_types import AnyField, JsonObject
 from jalsa.service.policy import Principal, Readers
 
-F = TypeVar("F", bound=fields.Field[Any])
+F = TypeVar("F", bound=AnyField)
 
 
 def restricted(readers: Readers, field: F) -> F:
@@ -40,7 +41,7 @@ class Answer(Schema):
     )
 
     @post_dump
-    def _without_what_is_withheld(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _without_what_is_withheld(self, data: JsonObject, **_: object) -> JsonObject:
         return _shown(self, data, g.principal)
 
 
@@ -65,7 +66,7 @@ def check_declared(schema: Schema) -> None:
         check_declared(inner)
 
 
-def _shown(schema: Schema, data: dict[str, Any], principal: Principal) -> dict[str, Any]:
+def _shown(schema: Schema, data: JsonObject, principal: Principal) -> JsonObject:
     readers = readers_of(schema)
     if not readers:
         return data

@@ -19,7 +19,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
-from jalsa.service.problems import Problem
+from jalsa.service.problems import EDGE_CODES, Problem
 
 log = structlog.get_logger()
 
@@ -133,7 +133,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Answer what never became a request, with a problem document. Gunicorn would log its address."""
         refusal = next((known for kind, known in _REFUSALS.items() if isinstance(exc, kind)), None)
         if refusal is None:
-            refusal = (500, "internal-error", "The request failed; the fault is ours and was logged.")
+            status, detail = EDGE_CODES["internal-error"]
+            refusal = (status, "internal-error", detail)
             log.error("request-failed", exc_info=exc)
         else:
             log.warning("request-refused", reason=type(exc).__name__, status=refusal[0])

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from marshmallow import Schema, post_load
 
+from jalsa.service.json_types import Constructed, JsonObject
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -26,7 +28,7 @@ UNSET: Final = Unset.UNSET
 T = TypeVar("T")
 
 
-def given(command: "DataclassInstance") -> dict[str, Any]:
+def given(command: "DataclassInstance") -> JsonObject:
     """The fields of a command that were given, by name. Nested commands stay as they are."""
     values = {each.name: getattr(command, each.name) for each in fields(command)}
     return {name: value for name, value in values.items() if value is not UNSET}
@@ -43,8 +45,8 @@ class Loaded(Schema):
     Schemas of answers derive from it as well, because writing is not touched. Without `into`, a dict is loaded.
     """
 
-    into: ClassVar[type[Any] | None] = None
+    into: ClassVar[Constructed | None] = None
 
     @post_load
-    def _into(self, data: dict[str, Any], **_: Any) -> Any:
+    def _into(self, data: JsonObject, **_: object) -> Any:
         return data if self.into is None else self.into(**data)

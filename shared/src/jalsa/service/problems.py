@@ -18,6 +18,7 @@ from jalsa.service.errors import (
     NoSuchUndo,
     NotFound,
 )
+from jalsa.service.json_types import JsonMapping, JsonObject
 
 #: Says an English message in the caller's language.
 Speaker = Callable[[str], str]
@@ -50,9 +51,9 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.members = members
 
-    def document(self, say: Speaker = str) -> dict[str, Any]:
+    def document(self, say: Speaker = str) -> JsonObject:
         """The problem document's members, with its sentences in the speaker's language."""
-        body: dict[str, Any] = {
+        body: JsonObject = {
             "type": f"urn:jalsa:problem:{self.code}",
             "title": self.code.replace("-", " ").capitalize(),
             "status": self.status,
@@ -82,7 +83,7 @@ class Entry:
     code: str
     message: str
     members: tuple[str, ...] = ()
-    shown: Callable[[Any, Speaker], Mapping[str, Any]] | None = None
+    shown: Callable[[Any, Speaker], JsonMapping] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     in_general: str = ""
 
@@ -165,7 +166,7 @@ EDGE_CODES: Mapping[str, tuple[int, str]] = {
     "unsupported-media-type": (415, "The body must be application/json."),
     "idempotency-key-reused": (422, "This Idempotency-Key was used for another request."),
     "precondition-required": (428, "If-Match is required. Read the record first."),
-    "internal-error": (500, "The request failed; the fault is ours and was logged."),
+    "internal-error": (500, "The request failed because of a fault in the service. The fault was logged."),
     "temporarily-unavailable": (503, "The request cannot be served now. Try again after `Retry-After` seconds."),
 }
 #: What every service may refuse with beside its own codes, by status.
@@ -200,8 +201,8 @@ def _messages(errors: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tupl
         yield path, errors
 
 
-def _tree(messages: Iterator[tuple[tuple[str, ...], object]], say: Speaker) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
+def _tree(messages: Iterator[tuple[tuple[str, ...], object]], say: Speaker) -> JsonObject:
+    tree: JsonObject = {}
     for path, message in messages:
         *above, last = path
         branch = tree

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jalsa.service.json_types import JsonMapping
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
@@ -18,8 +20,8 @@ class Reference:
 
     description: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
-    examples: Mapping[str, Any] = field(default_factory=dict)
-    bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    examples: JsonMapping = field(default_factory=dict)
+    bodies: Mapping[str, JsonMapping] = field(default_factory=dict)
     problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def describe(self, owner: str, name: str) -> str | None:
@@ -32,7 +34,7 @@ class Reference:
         return _first(f"{owner}.{name}", name, self.examples, COMMON.examples)
 
 
-def _first(exact: str, name: str, *tables: Mapping[str, Any]) -> Any:
+def _first(exact: str, name: str, *tables: JsonMapping) -> Any:
     for key in (exact, name):
         for table in tables:
             if key in table:
@@ -45,10 +47,10 @@ COMMON = Reference(
     fields={
         "id": "The record's id, a UUID of version 7",
         "items": "The records of this page, in the order of the list",
-        "next_cursor": "The `cursor` of the next page; null on the last page",
+        "next_cursor": "The `cursor` of the next page, or null on the last page",
         "limit": "How many records a page has at most",
-        "cursor": "The `next_cursor` of the page before; without it the first page is answered",
-        "withheld": "The names of the fields that you may not read; they are null, whatever they hold",
+        "cursor": "The `next_cursor` of the page before. Without it, the first page is answered",
+        "withheld": "The names of the fields that you may not read. They are null, whatever they hold",
         "tenant": "The tenant's slug",
         "created_at": "When the record was made",
         "created_by": "The login of whoever made the record, or `system:` and what made it",
@@ -57,9 +59,9 @@ COMMON = Reference(
         "Problem.type": "A URN that ends with the code",
         "Problem.title": "The code in words, in English",
         "Problem.status": "The HTTP status of the answer",
-        "Problem.detail": "What is wrong, in a sentence for people; it never names a patient",
+        "Problem.detail": "What is wrong, in a sentence for people. It never names a patient",
         "Problem.code": "The stable, kebab-case code on which a program can rely",
-        "Problem.errors": "With 422: the messages by field, nested as the request is; 20 messages at most",
+        "Problem.errors": "With 422, the messages by field, nested as the request is. There are 20 messages at most",
         "Problem.more_errors": "Present, and true, where there are more messages than are shown",
         "Problem.blockers": "With `check-in-blocked`: any of `finance`, `consent`, `too-early`",
         "Problem.rule": "The rule that refused a placement or a time, such as `outside-working-hours`",
@@ -69,8 +71,8 @@ COMMON = Reference(
         "Problem.candidates": "With `probable-duplicate` and `national-id-taken`: the records that are meant, if known",
         # the event log and the inbox
         "FeedAnswer.items": "Event envelopes (CloudEvents 1.0) in the order of their positions",
-        "FeedAnswer.next_cursor": "The position of the last event of this page, to be given as `after`; null if none",
-        "read_feed.after": "The position of the last event that you have; 0 reads from the beginning",
+        "FeedAnswer.next_cursor": "The position of this page's last event, for the next `after`, or null without one",
+        "read_feed.after": "The position of the last event that you have. 0 reads from the beginning",
         "read_feed.limit": "How many events a page has at most",
         "read_feed.type": "Only events of this type, such as `jalsa.scheduling.AppointmentBooked.v1`",
         "read_feed.subject": "Only events of this subject, such as `appointment/` and an id",
@@ -85,7 +87,7 @@ COMMON = Reference(
         "KeptEvent.subject": "The subject of the event: its aggregate and the id of the record",
         "list_inbox.state": "Only events in this state",
         "PublishedSubject.subject": "The subject",
-        "last": "The sequence of the subject's last event; sequences count from 1",
+        "last": "The sequence of the subject's last event. Sequences count from 1",
         "PublishedSubject.id": "The id of the subject's last event",
         "KeptEvent.id": "The id under which the inbox keeps the event",
         "KeptEvent.source": "The service that published the event, such as `/jalsa/billing`",

@@ -8,6 +8,8 @@ import json
 import math
 from typing import Any
 
+from jalsa.service.json_types import JsonObject
+
 MAX_DEPTH = 64
 
 
@@ -39,7 +41,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _object(members: list[tuple[str, object]]) -> dict[str, Any]:
+def _object(members: list[tuple[str, object]]) -> JsonObject:
     value = dict(members)
     if len(value) != len(members):
         raise ValueError("a name stands twice in an object")

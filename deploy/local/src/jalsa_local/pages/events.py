@@ -14,7 +14,7 @@ _HEAD = """\
 # Event catalogue
 
 Every event that Jalsa publishes, by subject. What holds for all of them (delivery, order, compatibility, how to
-subscribe) is in [README.md](README.md). An event leads to its fields and an example; the JSON Schemas are in
+subscribe) is in [README.md](README.md). An event leads to its fields and an example. The JSON Schemas are in
 [schemas/](schemas/).
 
 "Read by" names our own services that do something on the event. Outside systems read whatever they are granted.
@@ -22,7 +22,7 @@ subscribe) is in [README.md](README.md). An event leads to its fields and an exa
 _PAGE_HEAD = """\
 # Events of {service}
 
-The fields are those of `data`; [README.md](README.md) describes the envelope around it. Instants are RFC 3339 with
+The fields are those of `data`. [README.md](README.md) describes the envelope around it. Instants are RFC 3339 with
 offset, and ids are UUIDs unless the description says otherwise. A field that is "always" there may still be null
 where its type says so.
 """

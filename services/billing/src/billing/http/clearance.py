@@ -1,6 +1,5 @@
 """Whether an appointment's patient may check in as far as money goes."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -13,6 +12,7 @@ from billing.operations.invoices import locked_invoice_of
 from jalsa.http import Routes, check_if_match, current_db, json_with_etag
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 
 routes = Routes("clearance", "Financial clearance")
 
@@ -47,6 +47,6 @@ def _found(appointment_id: UUID) -> Clearance:
     return clearance
 
 
-def _shown(clearance: Clearance) -> dict[str, Any]:
-    shown: dict[str, Any] = _CLEARANCE.dump(represent.clearance(clearance))
+def _shown(clearance: Clearance) -> JsonObject:
+    shown: JsonObject = _CLEARANCE.dump(represent.clearance(clearance))
     return shown

@@ -1,6 +1,5 @@
 """Invoices and their payments."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -15,6 +14,7 @@ from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_eta
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 
 routes = Routes("invoices", "Invoices and payments")
 
@@ -24,7 +24,7 @@ _INVOICE = schemas.InvoiceAnswer()
 @routes.view(
     "/invoices", permission="invoices.read", query=schemas.InvoiceArgs(), response=page_of(schemas.InvoiceAnswer)
 )
-def list_invoices(query: PageOf[FindInvoices]) -> dict[str, Any]:
+def list_invoices(query: PageOf[FindInvoices]) -> JsonObject:
     """Invoices in the order of booking."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_invoices(current_db(), query.asked, after=after, limit=query.limit + 1)
@@ -70,6 +70,6 @@ def _matched(invoice_id: UUID) -> Invoice:
     return invoice
 
 
-def _shown(invoice: Invoice) -> dict[str, Any]:
-    shown: dict[str, Any] = _INVOICE.dump(represent.invoice(invoice))
+def _shown(invoice: Invoice) -> JsonObject:
+    shown: JsonObject = _INVOICE.dump(represent.invoice(invoice))
     return shown

@@ -1,6 +1,5 @@
 """The price list."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -14,6 +13,7 @@ from jalsa.http import PageOf, Routes, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 
 routes = Routes("prices", "The price list")
 
@@ -27,7 +27,7 @@ def create_price(command: CreatePrice) -> Response:
 
 
 @routes.view("/prices", permission="prices.read", query=schemas.PriceArgs(), response=page_of(schemas.PriceAnswer))
-def list_prices(query: PageOf[FindPrices]) -> dict[str, Any]:
+def list_prices(query: PageOf[FindPrices]) -> JsonObject:
     """Every price in the order in which it was set. The newest of a service and clinic is the valid one."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_prices(current_db(), query.asked, after=after, limit=query.limit + 1)

@@ -1,18 +1,18 @@
 """Records as their answers show them, before their schemas write them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from billing import domain
 from billing.http.schemas import InvoiceAnswer
 from billing.models import Clearance, Invoice, InvoiceLine, PackageProjection, Payment
 from billing.queries import InvoiceSums
+from jalsa.service.json_types import JsonObject
 
 _FIELDS = tuple(InvoiceAnswer().fields)
 _MONEY = ("net", "vat", "total", "paid", "balance")
 
 
-def invoice(row: Invoice) -> dict[str, Any]:
+def invoice(row: Invoice) -> JsonObject:
     """An invoice with its lines and payments, every amount with the currency."""
     return {
         **{name: getattr(row, name, None) for name in _FIELDS},
@@ -22,12 +22,12 @@ def invoice(row: Invoice) -> dict[str, Any]:
     }
 
 
-def clearance(row: Clearance) -> dict[str, Any]:
+def clearance(row: Clearance) -> JsonObject:
     """The clearance of an appointment."""
     return {"appointment_id": row.id, "cleared": row.cleared, "reason": row.reason, "manual": row.manual}
 
 
-def package_balance(package: PackageProjection, sums: Sequence[InvoiceSums]) -> dict[str, Any]:
+def package_balance(package: PackageProjection, sums: Sequence[InvoiceSums]) -> JsonObject:
     """A package with what the invoices of its appointments come to."""
     return {
         "package_id": package.id,
@@ -41,11 +41,11 @@ def package_balance(package: PackageProjection, sums: Sequence[InvoiceSums]) -> 
     }
 
 
-def _amounts(sums: InvoiceSums, currency: str) -> dict[str, Any]:
+def _amounts(sums: InvoiceSums, currency: str) -> JsonObject:
     return {"currency": currency, **{name: domain.money(getattr(sums, name), currency) for name in _MONEY}}
 
 
-def _line(row: Invoice, line: InvoiceLine) -> dict[str, Any]:
+def _line(row: Invoice, line: InvoiceLine) -> JsonObject:
     return {
         "position": line.position,
         "service_type": line.service_type,
@@ -59,7 +59,7 @@ def _line(row: Invoice, line: InvoiceLine) -> dict[str, Any]:
     }
 
 
-def _payment(row: Invoice, payment: Payment) -> dict[str, Any]:
+def _payment(row: Invoice, payment: Payment) -> JsonObject:
     return {
         "id": payment.id,
         "amount": row.money(payment.amount),

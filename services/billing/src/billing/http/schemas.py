@@ -1,9 +1,7 @@
 """The shapes of billing's requests and answers."""
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from babel.numbers import get_currency_precision, is_currency
 from marshmallow import Schema, ValidationError, fields, validate
@@ -14,6 +12,7 @@ from billing.policy import GRANT, VOID
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import FreeText, Instant, Name, Pattern, Value, code, state
 from jalsa.service.commands import Loaded
+from jalsa.service.json_types import JsonMapping
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 
@@ -24,12 +23,12 @@ class Amount(fields.Field[Decimal]):
     Loaded as Decimal and written with two decimals.
     """
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Decimal:
+    def _deserialize(self, value: object, attr: str | None, data: JsonMapping | None, **kwargs: object) -> Decimal:
         if not isinstance(value, str | int | float) or not _AMOUNT.fullmatch(str(value)):
             raise ValidationError('Must be an amount of 0 or more with at most two decimals, such as "300.00".')
         return Decimal(str(value))
 
-    def _serialize(self, value: Decimal | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _serialize(self, value: Decimal | None, attr: str | None, obj: object, **kwargs: object) -> str | None:
         return None if value is None else f"{value:.2f}"
 
 
@@ -180,8 +179,8 @@ class ClearanceAnswer(Answer):
         fields.String(
             allow_none=True,
             metadata={
-                "description": "invoice-paid, nothing-to-pay, payment-due, no-price or invoice-void; "
-                "where `manual` is true, what was written, for those who may read that"
+                "description": "One of invoice-paid, nothing-to-pay, payment-due, no-price and invoice-void. "
+                "Where `manual` is true, it is what was written, for those who may read that"
             },
         ),
     )

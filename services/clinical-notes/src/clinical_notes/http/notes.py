@@ -1,6 +1,5 @@
 """Notes by their own address, by session and by patient."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -26,6 +25,7 @@ from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 
 routes = Routes("notes", "Session notes")
 
@@ -51,7 +51,7 @@ def write_note(command: WriteNote) -> Response:
 
 
 @routes.view("/notes", permission="notes.read", query=schemas.NoteArgs(), response=_NOTES)
-def list_notes(query: PageOf[FindNotes]) -> dict[str, Any]:
+def list_notes(query: PageOf[FindNotes]) -> JsonObject:
     """The notes that the caller may read, in the order in which they were begun."""
     return _list(query.asked, query)
 
@@ -86,7 +86,7 @@ def sign_note(_: object, note_id: UUID) -> Response:
 
 
 @routes.view("/sessions/<uuid:session_id>/notes", permission="notes.read", query=PlainPageArgs(), response=_NOTES)
-def list_session_notes(query: PageOf[Everything], session_id: UUID) -> dict[str, Any]:
+def list_session_notes(query: PageOf[Everything], session_id: UUID) -> JsonObject:
     """The notes of a session: the shared one and those of its participants."""
     if current_db().get(SessionProjection, session_id) is None:
         raise NotFound("session")
@@ -94,14 +94,14 @@ def list_session_notes(query: PageOf[Everything], session_id: UUID) -> dict[str,
 
 
 @routes.view("/patients/<uuid:patient_id>/notes", permission="notes.read", query=PlainPageArgs(), response=_NOTES)
-def list_patient_notes(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any]:
+def list_patient_notes(query: PageOf[Everything], patient_id: UUID) -> JsonObject:
     """A patient's notes, with the group notes of the sessions in which the patient has a place."""
     if current_db().get(PatientProjection, patient_id) is None:
         raise NotFound("patient")
     return _list(FindNotes(patient_id=patient_id), query)
 
 
-def _list(asked: FindNotes, query: PageOf[object]) -> dict[str, Any]:
+def _list(asked: FindNotes, query: PageOf[object]) -> JsonObject:
     reader = policy.reader_of(current_principal())
     after = decode_id_cursor(query.cursor)
     rows = queries.list_notes(current_db(), reader, asked, after=after, limit=query.limit + 1)

@@ -1,7 +1,5 @@
 """The shapes of clinical-notes' requests and answers."""
 
-from typing import Any
-
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from clinical_notes.commands import ChangeNote, FindNotes, FindSessions, WriteNote
@@ -10,6 +8,7 @@ from jalsa.http import PageArgs
 from jalsa.http.fields import FreeText, Instant, state
 from jalsa.service.characters import is_blank
 from jalsa.service.commands import Loaded
+from jalsa.service.json_types import JsonObject
 
 _discipline = validate.OneOf(DISCIPLINES)
 _scope = validate.OneOf([GROUP, INDIVIDUAL])
@@ -38,7 +37,7 @@ class NoteBody(_NoteContent):
     participant_id = fields.UUID(allow_none=True, load_default=None)
 
     @validates_schema(skip_on_field_errors=True)
-    def _fits_its_scope(self, data: dict[str, Any], **_: Any) -> None:
+    def _fits_its_scope(self, data: JsonObject, **_: object) -> None:
         if data["scope"] == GROUP and data["participant_id"]:
             raise ValidationError("Must be absent in a group note.", "participant_id")
         if data["scope"] == INDIVIDUAL and not data["participant_id"]:
@@ -80,7 +79,8 @@ class WorklistArgs(PageArgs):
     into = FindSessions
 
     provider_id = fields.UUID(
-        load_default=None, metadata={"description": "The caller's own if absent; a manager's every provider"}
+        load_default=None,
+        metadata={"description": "If absent, the caller's own, or for a manager that of every provider"},
     )
     starts_from = Instant(data_key="from")
     starts_before = Instant(data_key="to")

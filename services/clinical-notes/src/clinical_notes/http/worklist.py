@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,6 +15,7 @@ from clinical_notes.queries import NoteState, SessionRow
 from jalsa.http import PageOf, Routes, current_db, current_principal, page, page_of
 from jalsa.http.paging import decode_instant_cursor, instant_cursor
 from jalsa.service.errors import Forbidden
+from jalsa.service.json_types import JsonObject
 
 routes = Routes("worklist", "What is to be written")
 
@@ -23,7 +23,7 @@ _OF_THE_SESSION = ("session_number", "session_type", "discipline", "status", "st
 
 
 @routes.view("/worklist", permission="notes.read", query=schemas.WorklistArgs(), response=page_of(schemas.WorklistItem))
-def get_worklist(query: PageOf[FindSessions]) -> dict[str, Any]:
+def get_worklist(query: PageOf[FindSessions]) -> JsonObject:
     """Sessions that are not cancelled, in the order of their start. `from` and `to` bound the start."""
     db = current_db()
     asked = replace(query.asked, provider_id=_whose(query.asked.provider_id))
@@ -46,10 +46,10 @@ def _whose(asked: UUID | None) -> UUID | None:
     return own
 
 
-def _shown(db: Session, rows: Sequence[SessionRow]) -> list[dict[str, Any]]:
+def _shown(db: Session, rows: Sequence[SessionRow]) -> list[JsonObject]:
     session_ids = [row.session.id for row in rows]
     notes = queries.note_states(db, session_ids)
-    rosters: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    rosters: dict[UUID, list[JsonObject]] = defaultdict(list)
     for participant, file_number in queries.rosters(db, session_ids):
         rosters[participant.session_id].append(
             {
@@ -76,5 +76,5 @@ def _shown(db: Session, rows: Sequence[SessionRow]) -> list[dict[str, Any]]:
     ]
 
 
-def _note(found: NoteState | None) -> dict[str, Any]:
+def _note(found: NoteState | None) -> JsonObject:
     return {"id": found.note_id, "status": found.status} if found else {"id": None, "status": MISSING}

@@ -1,6 +1,5 @@
 """The caller's own notices."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -20,6 +19,7 @@ from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 from notifications import queries
 from notifications.http import represent, schemas
 from notifications.operations import notices
@@ -31,7 +31,7 @@ _NOTICE = schemas.NoticeAnswer()
 
 
 @routes.view("/inbox", permission="inbox.own", query=PlainPageArgs(), response=schemas.InboxAnswer())
-def list_notices(query: PageOf[Everything]) -> dict[str, Any]:
+def list_notices(query: PageOf[Everything]) -> JsonObject:
     """The caller's notices, the newest first, and how many are unread."""
     db, user_id = current_db(), current_principal().subject
     before = decode_id_cursor(query.cursor)

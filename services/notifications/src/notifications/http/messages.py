@@ -1,6 +1,5 @@
 """Messages and reminders."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -8,6 +7,7 @@ from flask import Response
 from jalsa.http import PageOf, Routes, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 from notifications import queries
 from notifications.commands import FindMessages, FindReminders
 from notifications.http import represent, schemas
@@ -21,7 +21,7 @@ _REMINDER = schemas.ReminderAnswer()
 @routes.view(
     "/messages", permission="messages.read", query=schemas.MessageArgs(), response=page_of(schemas.MessageAnswer)
 )
-def list_messages(query: PageOf[FindMessages]) -> dict[str, Any]:
+def list_messages(query: PageOf[FindMessages]) -> JsonObject:
     """Messages, of one patient or appointment or of all, in the order in which they were queued."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_messages(current_db(), query.asked, after=after, limit=query.limit + 1)
@@ -40,7 +40,7 @@ def get_message(message_id: UUID) -> Response:
 @routes.view(
     "/reminders", permission="reminders.read", query=schemas.ReminderArgs(), response=page_of(schemas.ReminderAnswer)
 )
-def list_reminders(query: PageOf[FindReminders]) -> dict[str, Any]:
+def list_reminders(query: PageOf[FindReminders]) -> JsonObject:
     """Reminders, of one appointment or of all, in the order in which they were scheduled."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_reminders(current_db(), query.asked, after=after, limit=query.limit + 1)

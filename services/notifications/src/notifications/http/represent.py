@@ -1,9 +1,8 @@
 """Records as their answers show them: the values, before the answer's schema writes them."""
 
-from typing import Any
-
 from marshmallow import Schema
 
+from jalsa.service.json_types import JsonObject
 from notifications.http.schemas import MessageAnswer, NoticeAnswer, ReminderAnswer
 from notifications.models import Appointment, Package, PatientProjection, Preferences
 from notifications.queries import MessageRow, NoticeRow, ReminderRow, reach_of
@@ -13,12 +12,12 @@ _REMINDER = ReminderAnswer()
 _NOTICE = NoticeAnswer()
 
 
-def message(row: MessageRow) -> dict[str, Any]:
+def message(row: MessageRow) -> JsonObject:
     """A message with the number of its appointment or package, if it is about one."""
     return _values(_MESSAGE, row.message) | _numbers(row.appointment, row.package)
 
 
-def reminder(row: ReminderRow) -> dict[str, Any]:
+def reminder(row: ReminderRow) -> JsonObject:
     """A reminder with its channel, and with what became of its message."""
     return _values(_REMINDER, row.reminder) | {
         "appointment_number": row.appointment.appointment_number,
@@ -37,20 +36,20 @@ def _channel(row: ReminderRow) -> str | None:
     return contact[0] if contact else None
 
 
-def notice(row: NoticeRow) -> dict[str, Any]:
+def notice(row: NoticeRow) -> JsonObject:
     """A notice with its appointment's number and present start, or its package's number."""
     starts_at = row.appointment and row.appointment.starts_at
     return _values(_NOTICE, row.notice) | _numbers(row.appointment, row.package) | {"starts_at": starts_at}
 
 
-def _numbers(appointment: Appointment | None, package: Package | None) -> dict[str, Any]:
+def _numbers(appointment: Appointment | None, package: Package | None) -> JsonObject:
     return {
         "appointment_number": appointment and appointment.appointment_number,
         "package_number": package and package.package_number,
     }
 
 
-def preferences(patient: PatientProjection, row: Preferences | None) -> dict[str, Any]:
+def preferences(patient: PatientProjection, row: Preferences | None) -> JsonObject:
     """A patient's preferences, or without any, all channels and the language of the patient's file."""
     row = row or Preferences(whatsapp_enabled=True, sms_enabled=True, email_enabled=True)
     return {
@@ -63,5 +62,5 @@ def preferences(patient: PatientProjection, row: Preferences | None) -> dict[str
     }
 
 
-def _values(answer: Schema, row: object) -> dict[str, Any]:
+def _values(answer: Schema, row: object) -> JsonObject:
     return {name: getattr(row, name, None) for name in answer.fields}

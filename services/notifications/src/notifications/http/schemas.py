@@ -1,13 +1,13 @@
 """The shapes of notifications' requests and answers."""
 
 from datetime import time
-from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Instant, Value, WallTime, state
 from jalsa.service.commands import Loaded
+from jalsa.service.json_types import JsonObject
 from notifications import domain
 from notifications.commands import FindMessages, FindReminders, SetPreferences
 from notifications.domain import CHANNELS, LANGUAGES, MESSAGE, MESSAGE_KINDS, REMINDER, REMINDERS
@@ -82,7 +82,7 @@ class QuietHours(Loaded):
     end: fields.Field[time] = WallTime(required=True)
 
     @validates_schema(skip_on_field_errors=True)
-    def _takes_time(self, data: dict[str, Any], **_: Any) -> None:
+    def _takes_time(self, data: JsonObject, **_: object) -> None:
         if data["start"] == data["end"]:
             raise ValidationError("Must not be the start.", "end")
 

@@ -1,7 +1,6 @@
 """Time off, closures and public holidays, and the tenant's settings."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -20,6 +19,7 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 from scheduling.absences.commands import AddClosure, AddTimeOff
 from scheduling.absences.queries import affected_sessions
 from scheduling.absences.queries.proposals import Proposal, propose
@@ -64,7 +64,7 @@ def add_time_off(command: AddTimeOff, provider_id: UUID) -> Response:
     query=PlainPageArgs(),
     response=page_of(schemas.TimeOffAnswer),
 )
-def list_time_off(query: PageOf[Everything], provider_id: UUID) -> dict[str, Any]:
+def list_time_off(query: PageOf[Everything], provider_id: UUID) -> JsonObject:
     """List a provider's absences, in the order in which they were entered."""
     after, provider = decode_id_cursor(query.cursor), _provider(provider_id)
     rows = directory.list_by_id(current_db(), TimeOff, after=after, limit=query.limit + 1, provider_id=provider.id)
@@ -101,7 +101,7 @@ def add_closure(command: AddClosure) -> Response:
 
 
 @routes.view("/closures", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ClosureAnswer))
-def list_closures(query: PageOf[Everything]) -> dict[str, Any]:
+def list_closures(query: PageOf[Everything]) -> JsonObject:
     """List the tenant's closures and public holidays, in the order in which they were entered."""
     after = decode_id_cursor(query.cursor)
     rows = directory.list_by_id(current_db(), Closure, after=after, limit=query.limit + 1)
@@ -162,29 +162,29 @@ def found_closure(closure_id: UUID, *, lock: bool = False) -> Closure:
     return closure
 
 
-def shown_time_off(absence: TimeOff) -> dict[str, Any]:
+def shown_time_off(absence: TimeOff) -> JsonObject:
     """Return an absence as answers show it, with the sessions that it currently affects."""
-    shown: dict[str, Any] = _TIME_OFF.dump(_with_affected(absence))
+    shown: JsonObject = _TIME_OFF.dump(_with_affected(absence))
     return shown
 
 
-def shown_closure(closure: Closure) -> dict[str, Any]:
+def shown_closure(closure: Closure) -> JsonObject:
     """Return a closure as answers show it, with the sessions that it currently affects."""
-    shown: dict[str, Any] = _CLOSURE.dump(_with_affected(closure))
+    shown: JsonObject = _CLOSURE.dump(_with_affected(closure))
     return shown
 
 
-def _proposed(absence: TimeOff | Closure, now: datetime) -> list[dict[str, Any]]:
+def _proposed(absence: TimeOff | Closure, now: datetime) -> list[JsonObject]:
     """Return the sessions that an absence affects, each with its proposal."""
     db = current_db()
     hit = affected_sessions.sessions_hit(db, absence)
     proposals = propose(db, absence, hit, now=now)
     affected = [with_proposal(session, proposals.get(session.id)) for session in hit]
-    shown: list[dict[str, Any]] = _PROPOSED_FOR.dump(affected, many=True)
+    shown: list[JsonObject] = _PROPOSED_FOR.dump(affected, many=True)
     return shown
 
 
-def with_proposal(session: affected_sessions.AffectedSession, proposal: Proposal | None) -> dict[str, Any]:
+def with_proposal(session: affected_sessions.AffectedSession, proposal: Proposal | None) -> JsonObject:
     """Return a session that an absence affects as answers show it, with its proposal if there is one."""
     return {
         "id": session.id,
@@ -195,6 +195,6 @@ def with_proposal(session: affected_sessions.AffectedSession, proposal: Proposal
     }
 
 
-def _with_affected(absence: TimeOff | Closure) -> dict[str, Any]:
+def _with_affected(absence: TimeOff | Closure) -> JsonObject:
     columns = {column.key: getattr(absence, column.key) for column in type(absence).__table__.columns}
     return {**columns, "affected_sessions": affected_sessions.sessions_hit(current_db(), absence)}

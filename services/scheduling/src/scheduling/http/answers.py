@@ -1,13 +1,12 @@
 """Answers that contain more than their record."""
 
-from typing import Any
-
 from flask import Response, json
 
 from jalsa.http import json_with_etag
+from jalsa.service.json_types import JsonObject
 
 
-def response_with_extras(shown: dict[str, Any], status: int = 200, **extras: Any) -> Response:
+def response_with_extras(shown: JsonObject, status: int = 200, **extras: object) -> Response:
     """Return a record and the results of this request.
 
     The entity tag is that of the record alone, as when it is read.

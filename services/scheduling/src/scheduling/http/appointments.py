@@ -1,13 +1,13 @@
 """Appointments across sessions, and the queue of patients who have arrived."""
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import select
 
 from jalsa.http import PageOf, Routes, current_db, page, page_of
 from jalsa.http.paging import decode_instant_cursor, instant_cursor
 from jalsa.service import clock
+from jalsa.service.json_types import JsonObject
 from scheduling.appointments.commands.appointments import FindAppointments, FindQueue
 from scheduling.appointments.queries import appointments as queries
 from scheduling.appointments.queries.participant_records import load_participants
@@ -27,7 +27,7 @@ routes = Routes("appointments", "Appointments across sessions, and the queue of 
     query=schemas.AppointmentArgs(),
     response=days_of(ParticipantAnswer),
 )
-def list_appointments(query: PageOf[FindAppointments]) -> dict[str, Any]:
+def list_appointments(query: PageOf[FindAppointments]) -> JsonObject:
     """List the participants of all sessions, in the order of their sessions' start."""
     db, beside = current_db(), told_of_days(query.asked)
     after = decode_instant_cursor(query.cursor)
@@ -38,7 +38,7 @@ def list_appointments(query: PageOf[FindAppointments]) -> dict[str, Any]:
 
 
 @routes.view("/queue", permission="appointments.read", query=schemas.QueueArgs(), response=page_of(schemas.QueueEntry))
-def list_queue(query: PageOf[FindQueue]) -> dict[str, Any]:
+def list_queue(query: PageOf[FindQueue]) -> JsonObject:
     """List the patients who have arrived in a clinic and whose session is not over, in the order of arrival."""
     db, now = current_db(), clock.now()
     after = decode_instant_cursor(query.cursor)

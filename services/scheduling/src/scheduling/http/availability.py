@@ -1,7 +1,6 @@
 """Search for times at which a session can be booked."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -10,6 +9,7 @@ from jalsa.http import PageOf, Routes, current_db, page, page_of
 from jalsa.http.paging import decode_cursor
 from jalsa.service import clock
 from jalsa.service.errors import InvalidField
+from jalsa.service.json_types import JsonObject
 from scheduling.appointments.operations.placing import active_provider, active_room, active_service_type
 from scheduling.availability.commands import FindFreeTimes
 from scheduling.availability.queries import Key, Slot, free_slots
@@ -28,7 +28,7 @@ routes = Routes("availability", "Free times")
     query=schemas.AvailabilityArgs(),
     response=page_of(schemas.SlotAnswer),
 )
-def list_free_slots(query: PageOf[FindFreeTimes]) -> dict[str, Any]:
+def list_free_slots(query: PageOf[FindFreeTimes]) -> JsonObject:
     """List the slots at which a session can be booked, by their start and then by the provider's name.
 
     A slot is in the provider's working hours and outside absences and closures. With the service type's buffers, it
@@ -66,7 +66,7 @@ def _search(db: Session, asked: FindFreeTimes) -> Search:
     )
 
 
-def _shown(search: Search, slot: Slot) -> dict[str, Any]:
+def _shown(search: Search, slot: Slot) -> JsonObject:
     local = slot.starts_at.astimezone(zone_of(slot.clinic.timezone))
     return {
         "starts_at": slot.starts_at,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from flask import Response, request, url_for
@@ -12,6 +11,7 @@ from jalsa.http.etags import etag_of
 from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
 from jalsa.service.errors import Forbidden, InvalidField, NotFound
+from jalsa.service.json_types import JsonObject
 from jalsa.service.policy import PUBLIC, Principal
 from scheduling.calendar import operations as calendar_links
 from scheduling.calendar import queries as calendar
@@ -58,7 +58,7 @@ def get_calendar(asked: ShowCalendar) -> Response:
     status=201,
     kept=False,
 )
-def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
+def make_link(_: JsonObject, provider_id: UUID) -> Response:
     """Create a new secret address for a provider's feed. The previous address stops working.
 
     The address is not stored, so a repeated request with the same Idempotency-Key creates another one.

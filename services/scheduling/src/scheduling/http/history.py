@@ -1,12 +1,12 @@
 """The history of a record: what was changed, by whom, and why."""
 
-from typing import Any
 from uuid import UUID
 
 from jalsa.http import Everything, PageOf, PlainPageArgs, Routes, current_db, current_principal, page, page_of
 from jalsa.http.paging import decode_cursor
 from jalsa.http.restricted import readers_of
 from jalsa.service.errors import InvalidField, NotFound
+from jalsa.service.json_types import JsonObject
 from scheduling.history import queries as history
 from scheduling.history.commands import FindHistory
 from scheduling.http.schemas import reading as schemas
@@ -43,7 +43,7 @@ _READERS = {
     query=schemas.HistoryArgs(),
     response=page_of(schemas.HistoryEntry),
 )
-def read_history(query: PageOf[FindHistory], kind: str, record_id: UUID) -> dict[str, Any]:
+def read_history(query: PageOf[FindHistory], kind: str, record_id: UUID) -> JsonObject:
     """List every change of a record and its parts, the oldest first. Removed records are included."""
     kind = "participant" if kind == "appointment" else kind
     if kind not in history.KINDS:
@@ -57,15 +57,16 @@ def read_history(query: PageOf[FindHistory], kind: str, record_id: UUID) -> dict
 @routes.view(
     "/history/settings", permission="history.read", query=PlainPageArgs(), response=page_of(schemas.HistoryEntry)
 )
-def read_settings_history(query: PageOf[Everything]) -> dict[str, Any]:
+def read_settings_history(query: PageOf[Everything]) -> JsonObject:
     """List every change of the tenant's settings, the oldest first. There is none while the defaults apply."""
+    _after(query.cursor)  # refused where it belongs to another list, even while there is nothing to list
     settings = history.settings_id(current_db())
     return _page(query, "settings", settings) if settings else {"items": [], "next_cursor": None}
 
 
 def _page(
     query: PageOf[FindHistory] | PageOf[Everything], kind: str, record_id: UUID, include: str | None = None
-) -> dict[str, Any]:
+) -> JsonObject:
     db, limit = current_db(), query.limit
     rows = history.changes(
         db,
@@ -88,7 +89,7 @@ def _after(cursor: str | None) -> int:
         raise InvalidField("cursor", "This cursor does not belong to this list.") from None
 
 
-def _entry(row: history.AuditEntry) -> dict[str, Any]:
+def _entry(row: history.AuditEntry) -> JsonObject:
     column, reason = history.reason(row) or (None, None)
     withheld = column is not None and not _may_read(row, column)
     return {
@@ -110,7 +111,7 @@ def _may_read(row: history.AuditEntry, column: str) -> bool:
     return readers is None or readers.include(current_principal(), row.after or row.before or {})
 
 
-def _change(change: history.Difference, *, withheld: bool) -> dict[str, Any]:
+def _change(change: history.Difference, *, withheld: bool) -> JsonObject:
     return {
         "field": change.field,
         "before": None if withheld else change.before,

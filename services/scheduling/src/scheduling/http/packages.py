@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -11,6 +10,7 @@ from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_eta
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 from scheduling.http.permissions import check_package, check_session
 from scheduling.http.schemas import packages as schemas
 from scheduling.models import Package, PackageSession, Participant
@@ -36,7 +36,7 @@ _PLANNED = tuple(schemas.PlannedSession().fields)
 @routes.view(
     "/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), response=_PLAN, kept=False
 )
-def plan_package(command: PlanPackage) -> dict[str, Any]:
+def plan_package(command: PlanPackage) -> JsonObject:
     """Plan a package without storing anything.
 
     The answer has a time, or a reason and alternatives, for each session.
@@ -63,7 +63,7 @@ def create_package(command: CreatePackage) -> Response:
 @routes.view(
     "/packages", permission="packages.read", query=schemas.PackageArgs(), response=page_of(schemas.PackageSummary)
 )
-def list_packages(query: PageOf[FindPackages]) -> dict[str, Any]:
+def list_packages(query: PageOf[FindPackages]) -> JsonObject:
     """List packages with their progress, in the order in which they were created."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_packages(current_db(), query.asked, after=after, limit=query.limit + 1)
@@ -107,7 +107,7 @@ def package_to_change(package_id: UUID, into: UUID | None = None, *, number: int
     return held
 
 
-def changed(held: LockedPackage, *, number: int | None = None) -> dict[str, Any]:
+def changed(held: LockedPackage, *, number: int | None = None) -> JsonObject:
     """Return a package as its answer shows it after a change.
 
     Raises 403 if the change puts it into another clinician's schedule.
@@ -116,10 +116,10 @@ def changed(held: LockedPackage, *, number: int | None = None) -> dict[str, Any]
     return represent(held)
 
 
-def represent(held: LockedPackage) -> dict[str, Any]:
+def represent(held: LockedPackage) -> JsonObject:
     """Return a package as its answer shows it."""
     package = held.package
-    shown: dict[str, Any] = _PACKAGE.dump(
+    shown: JsonObject = _PACKAGE.dump(
         {
             **_summaries([package])[package.id],
             "scheduling_errors": [
@@ -142,12 +142,12 @@ def represent(held: LockedPackage) -> dict[str, Any]:
     return shown
 
 
-def _summaries(rows: Sequence[Package]) -> dict[UUID, dict[str, Any]]:
+def _summaries(rows: Sequence[Package]) -> dict[UUID, JsonObject]:
     progress = queries.count_sessions(current_db(), [row.id for row in rows])
     return {row.id: _summary(row, progress[row.id]) for row in rows}
 
 
-def _summary(row: Package, progress: Progress) -> dict[str, Any]:
+def _summary(row: Package, progress: Progress) -> JsonObject:
     return {
         **{name: getattr(row, name, None) for name in _SUMMARY},
         "service_type": row.service_type.code,
@@ -163,10 +163,8 @@ def _summary(row: Package, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _package_session(
-    package_session: PackageSession, appointment: Participant | None, package: Package
-) -> dict[str, Any]:
-    shown: dict[str, Any] = {name: getattr(package_session, name, None) for name in _PACKAGE_SESSION}
+def _package_session(package_session: PackageSession, appointment: Participant | None, package: Package) -> JsonObject:
+    shown: JsonObject = {name: getattr(package_session, name, None) for name in _PACKAGE_SESSION}
     if appointment is None:
         return shown
     shown |= {
@@ -185,9 +183,9 @@ def _package_session(
     return shown
 
 
-def _planned(planned: PlannedPackage, one: Planned) -> dict[str, Any]:
+def _planned(planned: PlannedPackage, one: Planned) -> JsonObject:
     plan = planned.plan
-    shown: dict[str, Any] = {**dict.fromkeys(_PLANNED), "session_number": one.number, "alternatives": []}
+    shown: JsonObject = {**dict.fromkeys(_PLANNED), "session_number": one.number, "alternatives": []}
     if isinstance(one, Occurrence):
         return {**shown, **_placement(plan, one), "status": "SCHEDULED"}
     refused = plan.refusals[one.number]
@@ -204,7 +202,7 @@ def _planned(planned: PlannedPackage, one: Planned) -> dict[str, Any]:
     }
 
 
-def _placement(plan: SchedulingPlan, one: Occurrence) -> dict[str, Any]:
+def _placement(plan: SchedulingPlan, one: Occurrence) -> JsonObject:
     return {
         **_when(plan.task.package, one.starts_at, one.ends_at),
         "provider_id": one.provider_id,
@@ -212,7 +210,7 @@ def _placement(plan: SchedulingPlan, one: Occurrence) -> dict[str, Any]:
     }
 
 
-def _when(package: Package, starts_at: datetime, ends_at: datetime) -> dict[str, Any]:
+def _when(package: Package, starts_at: datetime, ends_at: datetime) -> JsonObject:
     local = starts_at.astimezone(zone_of(package.clinic.timezone))
     return {
         "starts_at": starts_at,

@@ -1,6 +1,5 @@
 """Participants by their own address, and appointments that are booked in one step."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -10,6 +9,7 @@ from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
 from jalsa.service.commands import value_or
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 from scheduling.appointments.commands.appointments import (
     BookAppointment,
     ChangeParticipant,
@@ -74,7 +74,7 @@ def update_participant(command: ChangeParticipant, participant_id: UUID) -> Resp
     body=EmptyBody(),
     response=_PARTICIPANT,
 )
-def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
+def confirm_participant(_: JsonObject, participant_id: UUID) -> Response:
     """Confirm an appointment for the patient."""
     return json_with_etag(_shown(operations.confirm(current_db(), _matched(participant_id), now=clock.now())))
 
@@ -131,7 +131,7 @@ def check_in_participant(command: CheckIn, participant_id: UUID) -> Response:
     body=EmptyBody(),
     response=_PARTICIPANT,
 )
-def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
+def attend_participant(_: JsonObject, participant_id: UUID) -> Response:
     """Record that a patient who had arrived took part."""
     return json_with_etag(_shown(use_cases.attend(current_db(), _matched(participant_id), now=clock.now())))
 
@@ -185,5 +185,8 @@ def _matched(participant_id: UUID, *, regaining: bool = False) -> Participant:
     return participant
 
 
-def _shown(participant: Participant) -> Any:
-    return _PARTICIPANT.dump(represent.participants(current_db(), [participant], clock.now())[participant.id])
+def _shown(participant: Participant) -> JsonObject:
+    shown: JsonObject = _PARTICIPANT.dump(
+        represent.participants(current_db(), [participant], clock.now())[participant.id]
+    )
+    return shown

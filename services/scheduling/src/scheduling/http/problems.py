@@ -1,14 +1,14 @@
 """The catalogue of scheduling's problems, with the status, the code and the message of each error."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import current_app
 
 from jalsa.http import current_speaker
 from jalsa.service.errors import DomainError
+from jalsa.service.json_types import JsonMapping, JsonObject
 from jalsa.service.problems import Catalogue, Entry, Problem, Speaker
 from scheduling import errors
 from scheduling.errors import ParticipantRefused, Refused
@@ -16,7 +16,7 @@ from scheduling.errors import ParticipantRefused, Refused
 OVERLAP = "overlap"
 
 
-def refused_session(refused: Refused, say: Speaker) -> dict[str, Any]:
+def refused_session(refused: Refused, say: Speaker) -> JsonObject:
     """Return one refused session of several, as `conflicts` and `skipped` show it."""
     return {
         "occurs_on": refused.occurs_on and refused.occurs_on.isoformat(),
@@ -26,12 +26,12 @@ def refused_session(refused: Refused, say: Speaker) -> dict[str, Any]:
     }
 
 
-def refused_sessions(refused: Sequence[Refused]) -> list[dict[str, Any]]:
+def refused_sessions(refused: Sequence[Refused]) -> list[JsonObject]:
     """Return refused sessions, in the caller's language."""
     return [refused_session(each, current_speaker()) for each in refused]
 
 
-def refused_participant(refused: ParticipantRefused, say: Speaker) -> dict[str, Any]:
+def refused_participant(refused: ParticipantRefused, say: Speaker) -> JsonObject:
     """Return one refused participant of several, as `refusals` shows it."""
     problem = _problem(refused.error, say)
     return {
@@ -41,7 +41,7 @@ def refused_participant(refused: ParticipantRefused, say: Speaker) -> dict[str, 
     }
 
 
-def _reason(error: DomainError, say: Speaker, beside: Mapping[str, Any]) -> dict[str, Any]:
+def _reason(error: DomainError, say: Speaker, beside: JsonMapping) -> JsonObject:
     problem = _problem(error, say)
     return {"code": problem.code, "detail": say(problem.detail), **beside, **problem.members}
 
@@ -55,18 +55,18 @@ def _problem(error: DomainError, say: Speaker) -> Problem:
     return catalogue.problem(error, say)
 
 
-def _placement(error: errors.PlacementRefused, _: Speaker) -> dict[str, Any]:
+def _placement(error: errors.PlacementRefused, _: Speaker) -> JsonObject:
     """Return the rule that refuses a placement, and what it conflicts with, as far as it is known."""
     return {"rule": error.rule or OVERLAP, "overridable": error.overridable}
 
 
-def _busy(error: errors.Busy, say: Speaker) -> dict[str, Any]:
+def _busy(error: errors.Busy, say: Speaker) -> JsonObject:
     met = error.session
     known = {"session_id": str(met.id), "session_number": met.number} if met else {}
     return {**_placement(error, say), **known}
 
 
-def _closed(error: errors.ClinicClosed, say: Speaker) -> dict[str, Any]:
+def _closed(error: errors.ClinicClosed, say: Speaker) -> JsonObject:
     met = error.closure
     if met is None:
         return _placement(error, say)
@@ -81,15 +81,15 @@ def _closed(error: errors.ClinicClosed, say: Speaker) -> dict[str, Any]:
     return {**_placement(error, say), "closure": closure}
 
 
-def _conflicts(error: errors.SeriesConflicts | errors.AbsenceConflicts, say: Speaker) -> dict[str, Any]:
+def _conflicts(error: errors.SeriesConflicts | errors.AbsenceConflicts, say: Speaker) -> JsonObject:
     return {"conflicts": [refused_session(each, say) for each in error.refused]}
 
 
-def _refusals(error: errors.MergeRefused | errors.UndoRefused, say: Speaker) -> dict[str, Any]:
+def _refusals(error: errors.MergeRefused | errors.UndoRefused, say: Speaker) -> JsonObject:
     return {"refusals": [refused_participant(each, say) for each in error.refused]}
 
 
-def _unplaced(error: errors.PackageConflicts, _: Speaker) -> dict[str, Any]:
+def _unplaced(error: errors.PackageConflicts, _: Speaker) -> JsonObject:
     return {"conflicts": [asdict(each) for each in error.unplaced]}
 
 

@@ -1,12 +1,12 @@
 """Proposals and decisions for the sessions that an absence affects."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
 
 from jalsa.http import Routes, check_if_match, current_db
 from jalsa.service import clock
+from jalsa.service.json_types import JsonObject
 from scheduling.absences.commands import ApplyProposals
 from scheduling.absences.queries import proposals as queries
 from scheduling.absences.queries.affected_sessions import sessions_hit
@@ -28,18 +28,18 @@ _APPLIED = schemas.Applied()
     permission="sessions.read",
     response=schemas.ProposalsAnswer(),
 )
-def list_proposals(provider_id: UUID, time_off_id: UUID) -> dict[str, Any]:
+def list_proposals(provider_id: UUID, time_off_id: UUID) -> JsonObject:
     """Propose a substitute and a new time for each session that the absence affects. Nothing is reserved."""
     return _proposals(found_time_off(provider_id, time_off_id))
 
 
 @routes.view("/closures/<uuid:closure_id>/proposals", permission="sessions.read", response=schemas.ProposalsAnswer())
-def list_closure_proposals(closure_id: UUID) -> dict[str, Any]:
+def list_closure_proposals(closure_id: UUID) -> JsonObject:
     """Propose a new time with the same provider for each session that the closure affects. Nothing is reserved."""
     return _proposals(found_closure(closure_id))
 
 
-def _proposals(absence: TimeOff | Closure) -> dict[str, Any]:
+def _proposals(absence: TimeOff | Closure) -> JsonObject:
     db, now = current_db(), clock.now()
     hit = sessions_hit(db, absence)
     proposals = queries.propose(db, absence, hit, now=now)
@@ -91,12 +91,12 @@ def apply_to_closure(command: ApplyProposals, closure_id: UUID) -> Response:
     return response_with_extras(shown_closure(closure), applied=applied)
 
 
-def _applied(absence: TimeOff | Closure, command: ApplyProposals) -> list[dict[str, Any]]:
+def _applied(absence: TimeOff | Closure, command: ApplyProposals) -> list[JsonObject]:
     """Return what was done for each item of a list, as answers show it."""
     db = current_db()
     changed = operations.apply(db, absence, command, now=clock.now())
     check_schedules(*(session.provider_id for session in changed))
     shown = represent.sessions(db, changed)
     applied = [{"action": item.action, "session": shown[item.session_id]} for item in command.items]
-    answer: list[dict[str, Any]] = _APPLIED.dump(applied, many=True)
+    answer: list[JsonObject] = _APPLIED.dump(applied, many=True)
     return answer

@@ -1,9 +1,9 @@
 """Reports, as JSON and as CSV."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Response, jsonify, request
 from marshmallow import Schema, fields
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from jalsa.http import Routes, current_db
 from jalsa.http.sheets import MEDIA_TYPE as CSV
 from jalsa.http.sheets import sheet
+from jalsa.service.json_types import JsonMapping, JsonObject
 from scheduling.directory.queries import ZonedClinic
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.reading import ReportRequest
@@ -95,7 +96,7 @@ def report_packages(db: Session, asked: MakePackageReport) -> package_reports.Pa
     return package_reports.packages(db, asked)
 
 
-def _sheet(response: Schema, parts: Mapping[str, Any], separator: str) -> bytes:
+def _sheet(response: Schema, parts: JsonMapping, separator: str) -> bytes:
     """Return a report as a table with one row for each of its items, or for each figure of its parts."""
     if "items" not in parts:
         return sheet(_FIGURE, _figures(parts), separator=separator)
@@ -105,7 +106,7 @@ def _sheet(response: Schema, parts: Mapping[str, Any], separator: str) -> bytes:
     return sheet(list(items.inner.schema.fields), parts["items"], separator=separator)
 
 
-def _figures(parts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _figures(parts: JsonMapping) -> Iterator[JsonObject]:
     for part, rows in parts.items():
         for row in rows if isinstance(rows, list) else [rows]:
             labels = {name: row.get(name) for name in _LABELS}

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.service.json_types import JsonObject
 from scheduling.appointments.operations.attendance import blocker_details, late_minutes
 from scheduling.appointments.queries import participant_records
 from scheduling.domain import PARTICIPANT, check_in_blockers
@@ -20,20 +20,20 @@ _SESSION = tuple(SessionAnswer().fields)
 _PARTICIPANT = tuple(ParticipantAnswer().fields)
 
 
-def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, dict[str, Any]]:
+def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, JsonObject]:
     """Return sessions with their spots, and with the absences that affect them."""
     ids = [row.id for row in rows]
     spots, blocked = spots_of(db, ids), absences_over(db, ids)
     return {row.id: _session(row, spots[row.id], blocked[row.id]) for row in rows}
 
 
-def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dict[UUID, dict[str, Any]]:
+def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dict[UUID, JsonObject]:
     """Return participants with their session, and with what currently blocks their check-in."""
     standings = participant_records.standings(db, [row.id for row in rows])
     return {row.id: participant(row, standings[row.id], now) for row in rows}
 
 
-def _session(row: ClinicalSession, spots: Spots, blocked: Sequence[str]) -> dict[str, Any]:
+def _session(row: ClinicalSession, spots: Spots, blocked: Sequence[str]) -> JsonObject:
     return {
         **{name: getattr(row, name, None) for name in _SESSION},
         "service_type": row.service_type.code,
@@ -48,7 +48,7 @@ def _session(row: ClinicalSession, spots: Spots, blocked: Sequence[str]) -> dict
     }
 
 
-def participant(row: Participant, standing: participant_records.Standing, now: datetime) -> dict[str, Any]:
+def participant(row: Participant, standing: participant_records.Standing, now: datetime) -> JsonObject:
     """Return one participant whose standing is already known."""
     blockers = check_in_blockers(
         cleared=standing.cleared,
@@ -71,7 +71,7 @@ def participant(row: Participant, standing: participant_records.Standing, now: d
     }
 
 
-def _check_in(row: Participant) -> dict[str, Any]:
+def _check_in(row: Participant) -> JsonObject:
     return {
         "by": row.arrived_by,
         "finance_cleared": row.arrived_cleared,

@@ -1,7 +1,6 @@
 """Series of group sessions, and their rosters."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -21,6 +20,7 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 from scheduling.appointments.commands.sessions import FindSessions
 from scheduling.appointments.queries import session_records
 from scheduling.directory import queries as directory
@@ -30,7 +30,7 @@ from scheduling.http.permissions import check_override, check_schedules
 from scheduling.http.problems import refused_sessions
 from scheduling.http.schemas import series as schemas
 from scheduling.http.schemas.sessions import SessionAnswer
-from scheduling.models import SeriesMember, SessionSeries
+from scheduling.models import Participant, SeriesMember, SessionSeries
 from scheduling.series import queries as read
 from scheduling.series.commands import CreateSeries, FindSeries, JoinSeries, LeaveSeries
 from scheduling.timetable.hours import day_of
@@ -46,7 +46,7 @@ _MEMBER = schemas.MemberAnswer()
 
 
 @routes.view("/series/plan", "POST", permission="sessions.write", body=schemas.SeriesBody(), response=_PLAN, kept=False)
-def plan_series(command: CreateSeries) -> dict[str, Any]:
+def plan_series(command: CreateSeries) -> JsonObject:
     """Preview the occurrences of a series and their conflicts. Nothing is stored."""
     check_override(command.override)
     planned = operations.plan_series(current_db(), command, now=clock.now())
@@ -78,7 +78,7 @@ def create_series(command: CreateSeries) -> Response:
 
 
 @routes.view("/series", permission="sessions.read", query=schemas.SeriesArgs(), response=page_of(schemas.SeriesAnswer))
-def list_series(query: PageOf[FindSeries]) -> dict[str, Any]:
+def list_series(query: PageOf[FindSeries]) -> JsonObject:
     """List series in the order in which they were created."""
     db = current_db()
     rows = read.list_series(db, query.asked, after=decode_id_cursor(query.cursor), limit=query.limit + 1)
@@ -98,7 +98,7 @@ def get_series(series_id: UUID) -> Response:
     query=PlainPageArgs(),
     response=page_of(SessionAnswer),
 )
-def list_series_sessions(query: PageOf[Everything], series_id: UUID) -> dict[str, Any]:
+def list_series_sessions(query: PageOf[Everything], series_id: UUID) -> JsonObject:
     """List the sessions of a series in any state, in the order of their start."""
     db, after = current_db(), decode_instant_cursor(query.cursor)
     only = FindSessions(series_id=_found(series_id).id)
@@ -130,7 +130,7 @@ def join_series(command: JoinSeries, series_id: UUID) -> Response:
     query=PlainPageArgs(),
     response=page_of(schemas.MemberAnswer),
 )
-def list_members(query: PageOf[Everything], series_id: UUID) -> dict[str, Any]:
+def list_members(query: PageOf[Everything], series_id: UUID) -> JsonObject:
     """List the present and former members of a series' roster, in the order of joining."""
     after, series = decode_id_cursor(query.cursor), _found(series_id)
     rows = directory.list_by_id(current_db(), SeriesMember, after=after, limit=query.limit + 1, series_id=series.id)
@@ -175,7 +175,7 @@ def _check_own(series: SessionSeries) -> None:
     check_schedules(series.provider_id, *read.providers_to_come(current_db(), series.id, now=clock.now()))
 
 
-def _occurrence(planned: operations.Planned) -> dict[str, Any]:
+def _occurrence(planned: operations.Planned) -> JsonObject:
     occurrence, placement = planned.occurrence, planned.placement
     return {
         "occurs_on": occurrence.occurs_on,
@@ -185,11 +185,12 @@ def _occurrence(planned: operations.Planned) -> dict[str, Any]:
     }
 
 
-def _shown(series: SessionSeries) -> Any:
-    return _SERIES.dump(_represent(current_db(), [series])[series.id])
+def _shown(series: SessionSeries) -> JsonObject:
+    shown: JsonObject = _SERIES.dump(_represent(current_db(), [series])[series.id])
+    return shown
 
 
-def _represent(db: Session, rows: Sequence[SessionSeries]) -> dict[UUID, dict[str, Any]]:
+def _represent(db: Session, rows: Sequence[SessionSeries]) -> dict[UUID, JsonObject]:
     counts = read.count_sessions(db, [row.id for row in rows])
     return {
         row.id: {
@@ -202,14 +203,15 @@ def _represent(db: Session, rows: Sequence[SessionSeries]) -> dict[UUID, dict[st
     }
 
 
-def _shown_member(series: SessionSeries, member: SeriesMember) -> Any:
-    return _MEMBER.dump(_represent_members(series, [member])[member.id])
+def _shown_member(series: SessionSeries, member: SeriesMember) -> JsonObject:
+    shown: JsonObject = _MEMBER.dump(_represent_members(series, [member])[member.id])
+    return shown
 
 
-def _represent_members(series: SessionSeries, rows: Sequence[SeriesMember]) -> dict[UUID, dict[str, Any]]:
+def _represent_members(series: SessionSeries, rows: Sequence[SeriesMember]) -> dict[UUID, JsonObject]:
     spots = read.spots(current_db(), series.id, [row.patient_id for row in rows])
 
-    def during(member: SeriesMember) -> list[Any]:
+    def during(member: SeriesMember) -> list[Participant]:
         days = ((spot, day_of(spot.starts_at, series.clinic.timezone)) for spot in spots.get(member.patient_id, ()))
         return [s for s, day in days if member.joined_on <= day and (member.left_on is None or day < member.left_on)]
 

@@ -1,7 +1,6 @@
 """Sessions, and the participants of one session."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -21,6 +20,7 @@ from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_c
 from jalsa.service import clock
 from jalsa.service.commands import value_or
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 from scheduling.appointments.commands.appointments import BookParticipant
 from scheduling.appointments.commands.sessions import (
     CancelSession,
@@ -67,7 +67,7 @@ def create_session(command: CreateSession) -> Response:
 @routes.view(
     "/sessions", permission="sessions.read", query=schemas.SessionArgs(), response=days_of(schemas.SessionAnswer)
 )
-def list_sessions(query: PageOf[FindSessions]) -> dict[str, Any]:
+def list_sessions(query: PageOf[FindSessions]) -> JsonObject:
     """List sessions in the order of their start. `from` and `to` are bounds of the start."""
     return _list(query, None)
 
@@ -78,7 +78,7 @@ def list_sessions(query: PageOf[FindSessions]) -> dict[str, Any]:
     query=schemas.SessionArgs(),
     response=days_of(schemas.SessionAnswer),
 )
-def list_available_sessions(query: PageOf[FindSessions]) -> dict[str, Any]:
+def list_available_sessions(query: PageOf[FindSessions]) -> JsonObject:
     """List the sessions that have not started, have a free spot and are not affected by an absence."""
     return _list(query, clock.now())
 
@@ -214,7 +214,7 @@ def book_participant(command: BookParticipant, session_id: UUID) -> Response:
     query=PlainPageArgs(),
     response=page_of(schemas.ParticipantAnswer),
 )
-def list_participants(query: PageOf[Everything], session_id: UUID) -> dict[str, Any]:
+def list_participants(query: PageOf[Everything], session_id: UUID) -> JsonObject:
     """List a session's participants, in the order of booking."""
     db = current_db()
     _found(session_id)
@@ -224,7 +224,7 @@ def list_participants(query: PageOf[Everything], session_id: UUID) -> dict[str, 
     return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
 
 
-def _list(query: PageOf[FindSessions], open_at: datetime | None) -> dict[str, Any]:
+def _list(query: PageOf[FindSessions], open_at: datetime | None) -> JsonObject:
     db, beside = current_db(), told_of_days(query.asked)
     after = decode_instant_cursor(query.cursor)
     rows = session_records.list_sessions(db, query.asked, after=after, limit=query.limit + 1, open_at=open_at)
@@ -263,5 +263,6 @@ def _changed(done: series_edits.Changed) -> Response:
     )
 
 
-def _shown(session: ClinicalSession) -> Any:
-    return _SESSION.dump(represent.sessions(current_db(), [session])[session.id])
+def _shown(session: ClinicalSession) -> JsonObject:
+    shown: JsonObject = _SESSION.dump(represent.sessions(current_db(), [session])[session.id])
+    return shown

@@ -1,6 +1,6 @@
 """Clinics, rooms, providers with their hours, service types."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from flask import Response
@@ -21,6 +21,7 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
+from jalsa.service.json_types import JsonObject
 from scheduling.directory import commands
 from scheduling.directory import queries as directory
 from scheduling.directory.operations import setup as operations
@@ -47,7 +48,7 @@ def create_clinic(command: commands.OpenClinic) -> Response:
 
 
 @routes.view("/clinics", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ClinicAnswer))
-def list_clinics(query: PageOf[Everything]) -> dict[str, Any]:
+def list_clinics(query: PageOf[Everything]) -> JsonObject:
     """List the tenant's clinics, in the order in which they were opened."""
     return _list(Clinic, query)
 
@@ -74,7 +75,7 @@ def create_room(command: commands.AddRoom) -> Response:
 
 
 @routes.view("/rooms", permission="setup.read", query=schemas.RoomArgs(), response=page_of(schemas.RoomAnswer))
-def list_rooms(query: PageOf[commands.FindRooms]) -> dict[str, Any]:
+def list_rooms(query: PageOf[commands.FindRooms]) -> JsonObject:
     """List the tenant's rooms, or those of one clinic."""
     return _list(Room, query, clinic_id=query.asked.clinic_id)
 
@@ -101,7 +102,7 @@ def create_provider(command: commands.RegisterProvider) -> Response:
 
 
 @routes.view("/providers", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ProviderAnswer))
-def list_providers(query: PageOf[Everything]) -> dict[str, Any]:
+def list_providers(query: PageOf[Everything]) -> JsonObject:
     """List the tenant's providers."""
     return _list(Provider, query)
 
@@ -154,7 +155,7 @@ def create_service_type(command: commands.AddServiceType) -> Response:
 @routes.view(
     "/service-types", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ServiceTypeAnswer)
 )
-def list_service_types(query: PageOf[Everything]) -> dict[str, Any]:
+def list_service_types(query: PageOf[Everything]) -> JsonObject:
     """List the tenant's service types."""
     return _list(ServiceType, query)
 
@@ -179,15 +180,13 @@ def update_service_type(command: commands.ChangeServiceType, service_type_id: UU
 
 
 @routes.view("/disciplines", permission="setup.read", response=page_of(schemas.Discipline))
-def list_disciplines() -> dict[str, Any]:
+def list_disciplines() -> JsonObject:
     """List all disciplines of providers and service types on one page."""
     items = [{"code": code, "name_en": en, "name_ar": ar} for code, (en, ar) in DISCIPLINES.items()]
     return {"items": items, "next_cursor": None}
 
 
-def _list(
-    kind: type[R], query: PageOf[Everything] | PageOf[commands.FindRooms], **equal: UUID | None
-) -> dict[str, Any]:
+def _list(kind: type[R], query: PageOf[Everything] | PageOf[commands.FindRooms], **equal: UUID | None) -> JsonObject:
     after = decode_id_cursor(query.cursor)
     rows = directory.list_by_id(current_db(), kind, after=after, limit=query.limit + 1, **equal)
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)

@@ -1,7 +1,6 @@
 """The waitlist, and the offers to waiting patients."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -11,6 +10,7 @@ from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_cursor
 from jalsa.service import clock
 from jalsa.service.errors import InvalidField, NotFound
+from jalsa.service.json_types import JsonObject
 from scheduling.domain import UNREACHABLE
 from scheduling.http import represent
 from scheduling.http.permissions import check_override, check_schedules
@@ -36,7 +36,7 @@ def add_entry(command: AddEntry) -> Response:
 @routes.view(
     "/waitlist", permission="waitlist.read", query=schemas.WaitlistArgs(), response=page_of(schemas.WaitlistEntryAnswer)
 )
-def list_entries(query: PageOf[FindEntries]) -> dict[str, Any]:
+def list_entries(query: PageOf[FindEntries]) -> JsonObject:
     """List the entries in the order in which spots are offered, by priority and then by age."""
     rows = queries.list_entries(current_db(), query.asked, after=_decoded(query.cursor), limit=query.limit + 1)
     shown = _represented(rows)
@@ -80,13 +80,13 @@ def accept_offer(command: AcceptOffer, entry_id: UUID) -> Response:
 @routes.view(
     "/waitlist/<uuid:entry_id>/decline", "POST", permission="waitlist.write", body=EmptyBody(), response=_ENTRY
 )
-def decline_offer(_: dict[str, Any], entry_id: UUID) -> Response:
+def decline_offer(_: JsonObject, entry_id: UUID) -> Response:
     """Decline the offer. The spot is offered to the next patient."""
     return json_with_etag(_shown(waitlist.decline(current_db(), _matched(entry_id), now=clock.now())))
 
 
 @routes.view("/waitlist/<uuid:entry_id>/cancel", "POST", permission="waitlist.write", body=EmptyBody(), response=_ENTRY)
-def cancel_entry(_: dict[str, Any], entry_id: UUID) -> Response:
+def cancel_entry(_: JsonObject, entry_id: UUID) -> Response:
     """Cancel an entry, because the patient no longer waits."""
     return json_with_etag(_shown(waitlist.cancel(current_db(), _matched(entry_id), now=clock.now())))
 
@@ -97,11 +97,12 @@ def _matched(entry_id: UUID) -> WaitlistEntry:
     return entry
 
 
-def _shown(entry: WaitlistEntry) -> Any:
-    return _ENTRY.dump(_represented([entry])[entry.id])
+def _shown(entry: WaitlistEntry) -> JsonObject:
+    shown: JsonObject = _ENTRY.dump(_represented([entry])[entry.id])
+    return shown
 
 
-def _represented(rows: Sequence[WaitlistEntry]) -> dict[UUID, dict[str, Any]]:
+def _represented(rows: Sequence[WaitlistEntry]) -> dict[UUID, JsonObject]:
     db = current_db()
     offers = queries.offers_shown(db, [row.id for row in rows])
     passed_over = [row.patient_id for row in rows if row.status == "WAITING" and row.passed_over_at]

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from jalsa.http import current_db
+from jalsa.service.json_types import JsonObject
 from scheduling.appointments.commands.appointments import FindAppointments
 from scheduling.appointments.commands.sessions import FindSessions
 from scheduling.directory.operations.setup import unknown_zone
@@ -24,13 +24,13 @@ def left_out(clinic_id: UUID | None) -> Sequence[ZonedClinic]:
     return unknown
 
 
-def told(unknown: Sequence[ZonedClinic]) -> dict[str, Any]:
+def told(unknown: Sequence[ZonedClinic]) -> JsonObject:
     """Return the part of an answer about the clinics that it leaves out, which is empty if there are none."""
     shown = [{"id": str(clinic.id), "code": clinic.code, "timezone": clinic.timezone} for clinic in unknown]
     return {"left_out_clinics": shown} if shown else {}
 
 
-def told_of_days(asked: FindSessions | FindAppointments) -> dict[str, Any]:
+def told_of_days(asked: FindSessions | FindAppointments) -> JsonObject:
     """Return the same for a list. It is only needed if `starts_from` or `starts_before` is a local day."""
     bounds = (asked.starts_from, asked.starts_before)
     by_days = any(isinstance(bound, date) and not isinstance(bound, datetime) for bound in bounds)

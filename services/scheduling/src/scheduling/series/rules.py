@@ -12,6 +12,7 @@ from itertools import islice
 from dateutil import rrule
 from dateutil.relativedelta import relativedelta
 
+from jalsa.service.errors import InvalidField, Message
 from scheduling.timetable.hours import instant_of, wall_time_exists, weekday_of, zone_of
 
 MAX_OCCURRENCES = 100
@@ -20,13 +21,14 @@ MAX_YEARS = 2
 WEEKDAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")
 
 _DAY = f"({'|'.join(WEEKDAYS)})"
+_NO_DAY = Message("UNTIL must be the last local day, such as 20270131.")
 _PARTS = {
-    "FREQ": ("WEEKLY", "FREQ must be WEEKLY."),
-    "INTERVAL": ("[1-4]", "INTERVAL must be a number of weeks from 1 to 4."),
-    "BYDAY": (f"{_DAY}(,{_DAY})*", f"BYDAY must be weekdays out of {','.join(WEEKDAYS)}."),
-    "COUNT": ("[1-9][0-9]?|100", f"COUNT must be a number from 1 to {MAX_OCCURRENCES}."),
-    "UNTIL": ("[0-9]{8}", "UNTIL must be the last local day, such as 20270131."),
-    "WKST": (_DAY, "WKST must be a weekday."),
+    "FREQ": ("WEEKLY", Message("FREQ must be WEEKLY.")),
+    "INTERVAL": ("[1-4]", Message("INTERVAL must be a number of weeks from 1 to 4.")),
+    "BYDAY": (f"{_DAY}(,{_DAY})*", Message("BYDAY must be weekdays out of {weekdays}.", weekdays=",".join(WEEKDAYS))),
+    "COUNT": ("[1-9][0-9]?|100", Message("COUNT must be a number from 1 to {most}.", most=MAX_OCCURRENCES)),
+    "UNTIL": ("[0-9]{8}", _NO_DAY),
+    "WKST": (_DAY, Message("WKST must be a weekday.")),
 }
 
 
@@ -59,16 +61,16 @@ class Occurrence:
 
 
 def parse_rule(text: str, starts_on: date) -> Rule:
-    """Parse an RRULE. Raises ValueError for anything but FREQ=WEEKLY with exactly one of COUNT and UNTIL.
+    """Parse an RRULE. Raises InvalidField for anything but FREQ=WEEKLY with exactly one of COUNT and UNTIL.
 
     Without BYDAY, the weekday is that of `starts_on`. Weeks start on Sunday unless WKST says otherwise, whereas RFC
     5545 lets them start on Monday. The difference matters for rules such as every other week on several days.
     """
     given = _parts(text)
     if "FREQ" not in given:
-        raise ValueError("FREQ=WEEKLY is required.")
+        raise InvalidField("rrule", "FREQ=WEEKLY is required.")
     if ("COUNT" in given) == ("UNTIL" in given):
-        raise ValueError("Exactly one of COUNT and UNTIL is required.")
+        raise InvalidField("rrule", "Exactly one of COUNT and UNTIL is required.")
     days = given["BYDAY"].split(",") if "BYDAY" in given else [WEEKDAYS[weekday_of(starts_on)]]
     return Rule(
         interval=int(given.get("INTERVAL", "1")),
@@ -83,16 +85,16 @@ def days_of(rule: Rule, starts_on: date, exceptions: Collection[date] = ()) -> l
     """Return the rule's days from `starts_on` on, without the exceptions. `starts_on` need not be one of them.
 
     As in RFC 5545, COUNT counts the exceptions too, and an exception that is no day of the rule has no effect. Raises
-    ValueError where the rule has no day at all, more than MAX_OCCURRENCES days, or a day later than MAX_YEARS after
+    InvalidField where the rule has no day at all, more than MAX_OCCURRENCES days, or a day later than MAX_YEARS after
     `starts_on`.
     """
     found = [instant.date() for instant in islice(_recurrence(rule, starts_on), MAX_OCCURRENCES + 1)]
     if not found:
-        raise ValueError("The rule ends before its first day.")
+        raise InvalidField("rrule", "The rule ends before its first day.")
     if len(found) > MAX_OCCURRENCES:
-        raise ValueError(f"A series has at most {MAX_OCCURRENCES} occurrences.")
+        raise InvalidField("rrule", "A series has at most {most} occurrences.", most=MAX_OCCURRENCES)
     if found[-1] > starts_on + relativedelta(years=MAX_YEARS):
-        raise ValueError(f"A series lasts at most {MAX_YEARS} years.")
+        raise InvalidField("rrule", "A series lasts at most {years} years.", years=MAX_YEARS)
     return [day for day in found if day not in exceptions]
 
 
@@ -107,10 +109,10 @@ def _parts(text: str) -> dict[str, str]:
     for part in text.upper().split(";"):
         name, _, value = part.partition("=")
         if name not in _PARTS or name in given:
-            raise ValueError(f"Must be made of {', '.join(_PARTS)}, each at most once.")
+            raise InvalidField("rrule", "Must be made of {parts}, each at most once.", parts=", ".join(_PARTS))
         pattern, message = _PARTS[name]
         if not re.fullmatch(pattern, value):
-            raise ValueError(message)
+            raise InvalidField("rrule", message)
         given[name] = value
     return given
 
@@ -119,7 +121,7 @@ def _day(digits: str) -> date:
     try:
         return date.fromisoformat(digits)
     except ValueError:
-        raise ValueError(_PARTS["UNTIL"][1]) from None
+        raise InvalidField("rrule", _NO_DAY) from None
 
 
 def _recurrence(rule: Rule, starts_on: date) -> rrule.rrule:

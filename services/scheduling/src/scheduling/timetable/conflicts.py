@@ -45,7 +45,7 @@ _BUSY_PATIENTS = text("""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Against:
+class _Conflict:
     """One row of what prevents a placement.
 
     The instants belong to sessions and time off. Only closures have days.
@@ -133,7 +133,7 @@ _BUSY: tuple[tuple[str, type[Busy], type[Busy]], ...] = (
 )
 
 
-def _against(db: Session, placement: Occupancy, moving: Iterable[UUID]) -> list[_Against]:
+def _against(db: Session, placement: Occupancy, moving: Iterable[UUID]) -> list[_Conflict]:
     asked = {
         "provider": placement.provider_id,
         "room": placement.room_id,
@@ -144,10 +144,10 @@ def _against(db: Session, placement: Occupancy, moving: Iterable[UUID]) -> list[
         "after": placement.buffer_after_minutes,
         "moving": list(moving),
     }
-    return [_Against(**row) for row in db.execute(_CONFLICTS, asked).mappings()]
+    return [_Conflict(**row) for row in db.execute(_CONFLICTS, asked).mappings()]
 
 
-def _closure(one: _Against) -> ClosureMet:
+def _closure(one: _Conflict) -> ClosureMet:
     assert one.kind is not None
     assert one.name_en is not None
     assert one.name_ar is not None

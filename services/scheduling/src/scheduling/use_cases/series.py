@@ -115,11 +115,8 @@ def refused(session: ClinicalSession, starts_at: datetime, error: Conflict) -> R
 
 
 def _rule(command: CreateSeries) -> tuple[Rule, list[date]]:
-    try:
-        rule = parse_rule(command.rrule, command.starts_on)
-        days = days_of(rule, command.starts_on, command.exceptions)
-    except ValueError as error:
-        raise InvalidField("rrule", str(error)) from None
+    rule = parse_rule(command.rrule, command.starts_on)
+    days = days_of(rule, command.starts_on, command.exceptions)
     if not days:
         raise InvalidField("exceptions", "The exceptions leave no occurrence.")
     return rule, days

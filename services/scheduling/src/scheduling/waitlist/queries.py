@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from jalsa.db.keyset import keyset
+from jalsa.service.json_types import JsonObject
 from scheduling.domain import OPEN_ENTRY, UPCOMING_STATUSES
 from scheduling.models import (
     ClinicalSession,
@@ -104,7 +104,7 @@ def passed_over(db: Session, patient_id: UUID) -> set[UUID]:
     return {session_id for session_id in db.scalars(query) if session_id}
 
 
-def _asked(session: ClinicalSession) -> dict[str, Any]:
+def _asked(session: ClinicalSession) -> JsonObject:
     day = day_of(session.starts_at, session.clinic.timezone)
     return {
         "session": session.id,

@@ -127,7 +127,7 @@ def standings(db: Session, participant_ids: Sequence[UUID]) -> dict[UUID, Standi
     return {row.id: _standing(row) for row in rows}
 
 
-def _standing(row: Row[Any]) -> Standing:
+def _standing(row: Row[Any]) -> Standing:  # the statement is text, and SQLAlchemy cannot know what it returns
     package = (row.package_id, row.package_number, row.session_number, row.total_sessions)
     return Standing(
         spots=Spots(row.capacity, row.taken, row.held),

@@ -1,13 +1,13 @@
 """The schemas of the search for free times."""
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import PageArgs
 from jalsa.http.fields import DayOrInstant, Instant, Name, WallTime
 from jalsa.service.errors import Message
+from jalsa.service.json_types import JsonObject
 from scheduling.availability.commands import FindFreeTimes
 from scheduling.domain import MAX_MINUTES
 from scheduling.timetable.hours import PARTS_OF_DAY
@@ -64,7 +64,7 @@ class AvailabilityArgs(PageArgs):
     )
 
     @validates_schema
-    def _in_order_and_near(self, data: dict[str, Any], **_: Any) -> None:
+    def _in_order_and_near(self, data: JsonObject, **_: object) -> None:
         start, end = data["start"], data["end"]
         apart, slack = _apart(start, end)
         if apart < -slack:

@@ -1,11 +1,10 @@
 """The schemas of changes to a package after it was created."""
 
-from typing import Any
-
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from jalsa.http.fields import Day, FreeText, Instant
 from jalsa.service.commands import Loaded
+from jalsa.service.json_types import JsonObject
 from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
 from scheduling.http.schemas.sessions import Override, ReasonBody
 from scheduling.packages.commands import changes as commands
@@ -62,7 +61,7 @@ class ShiftBody(_Some):
     )
 
     @validates_schema
-    def _in_one_way(self, data: dict[str, Any], **_: Any) -> None:
+    def _in_one_way(self, data: JsonObject, **_: object) -> None:
         if ("days" in data) == ("start_date" in data):
             raise ValidationError("Either days or start_date is required, not both.", "days")
 
@@ -76,7 +75,7 @@ class SubstituteBody(_Some):
     )
 
     @validates_schema
-    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+    def _ends_after_start(self, data: JsonObject, **_: object) -> None:
         if data.get("to_session_number", MAX_SESSIONS) < data["from_session_number"]:
             raise ValidationError("Must not be less than from_session_number.", "to_session_number")
 
@@ -116,8 +115,8 @@ class ChangedPackageAnswer(PackageAnswer):
         fields.Nested(SchedulingError()),
         metadata={
             "description": (
-                "Warnings about sessions that have not started: `out-of-order`, after one with a higher "
-                "number; `gap`, too close to the one before"
+                "Warnings about sessions that have not started. `out-of-order` means that a session with a higher "
+                "number takes place before it, and `gap` that it is too close to the one before"
             )
         },
     )

@@ -1,7 +1,6 @@
 """The schemas of packages, their plans and their progress."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
@@ -9,6 +8,7 @@ from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, Instant, Name, WallTime, state
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
+from jalsa.service.json_types import JsonMapping, JsonObject
 from scheduling.domain import MAX_MINUTES, PACKAGE, PACKAGE_SESSION, PARTICIPANT
 from scheduling.packages.commands import planning as commands
 from scheduling.packages.rules.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS
@@ -24,7 +24,7 @@ _NO_START = "Required with all_or_nothing."
 class PreferredTime(fields.String):
     """A wall time, `HH:MM`, or a part of the day. It is loaded as text."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: JsonMapping | None, **kwargs: object) -> str:
         written = super()._deserialize(value, attr, data, **kwargs)
         if written in PARTS_OF_DAY:
             return written
@@ -78,7 +78,7 @@ class Wishes(Loaded):
     )
 
     @validates_schema
-    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+    def _ends_after_start(self, data: JsonObject, **_: object) -> None:
         if data.get("end_date") and data.get("start_date") and data["end_date"] < data["start_date"]:
             raise ValidationError("Must not be before start_date.", "end_date")
 
@@ -101,7 +101,7 @@ class WantedPlace(Loaded):
     room_id = fields.UUID(allow_none=True, load_default=None)
 
     @validates_schema
-    def _names_who_holds_it(self, data: dict[str, Any], **_: Any) -> None:
+    def _names_who_holds_it(self, data: JsonObject, **_: object) -> None:
         if data["starts_at"] and not data["provider_id"]:
             raise ValidationError("Required when starts_at is given.", "provider_id")
 
@@ -123,11 +123,11 @@ class Commitment(Loaded):
     )
 
     @validates_schema
-    def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
+    def _names_each_once(self, data: JsonObject, **_: object) -> None:
         check_numbers(data.get("placements", ()), "sessions", MAX_SESSIONS)
 
     @validates_schema
-    def _leaves_none_out(self, data: dict[str, Any], **_: Any) -> None:
+    def _leaves_none_out(self, data: JsonObject, **_: object) -> None:
         without = [place for place, one in enumerate(data.get("placements", ())) if one.starts_at is None]
         if data["all_or_nothing"] and without:
             raise ValidationError({"sessions": {place: {"starts_at": [_NO_START]} for place in without}})
@@ -188,7 +188,7 @@ class PackagePlanBody(_PackageFields):
     )
 
     @validates_schema
-    def _assigns_its_own_sessions(self, data: dict[str, Any], **_: Any) -> None:
+    def _assigns_its_own_sessions(self, data: JsonObject, **_: object) -> None:
         if data["provider_assignments"] and not data["use_multiple_providers"]:
             raise ValidationError("Requires use_multiple_providers.", "provider_assignments")
         check_numbers(data["provider_assignments"], "provider_assignments", data["total_sessions"])
@@ -198,7 +198,7 @@ class PackageBody(PackagePlanBody, Commitment):
     into = commands.CreatePackage
 
     @validates_schema
-    def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
+    def _names_each_once(self, data: JsonObject, **_: object) -> None:
         check_numbers(data.get("placements", ()), "sessions", data["total_sessions"])
 
 
@@ -214,7 +214,7 @@ class ScheduleBody(Wishes, Commitment):
     )
 
     @validates_schema
-    def _in_one_way(self, data: dict[str, Any], **_: Any) -> None:
+    def _in_one_way(self, data: JsonObject, **_: object) -> None:
         if "placements" in data and "session_numbers" in data:
             raise ValidationError(
                 "Must be absent when sessions is given, because each item there has its number.", "session_numbers"

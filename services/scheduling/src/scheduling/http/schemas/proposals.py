@@ -1,11 +1,10 @@
 """The schemas of proposals for the sessions that an absence affects, and of the decisions about them."""
 
-from typing import Any
-
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http.fields import FreeText, Instant
 from jalsa.service.commands import Loaded
+from jalsa.service.json_types import AnyField, JsonObject
 from scheduling.absences.commands import ACTIONS, CANCEL, KEEP, SUBSTITUTE, ApplyProposals, ChangeAffectedSession
 from scheduling.absences.queries.proposals import MAX_DAYS, MAX_PROPOSALS
 from scheduling.http.schemas.availability import SlotProvider, SlotRoom
@@ -113,7 +112,7 @@ class ApplyItem(Loaded):
     )
 
     @validates_schema
-    def _fits_its_action(self, data: dict[str, Any], **_: Any) -> None:
+    def _fits_its_action(self, data: JsonObject, **_: object) -> None:
         if data["action"] in (CANCEL, KEEP) and (named := _PLACEMENT & set(data)):
             raise ValidationError("Only for SUBSTITUTE and MOVE.", min(named))
         if data["action"] == SUBSTITUTE and "starts_at" in data:
@@ -130,7 +129,7 @@ class ApplyBody(Loaded):
     override = fields.Nested(Override())
 
     @validates_schema
-    def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
+    def _names_each_once(self, data: JsonObject, **_: object) -> None:
         ids = [item.session_id for item in data["items"]]
         if len(set(ids)) < len(ids):
             raise ValidationError("A session must not occur twice.", "items")
@@ -141,7 +140,7 @@ class Applied(Schema):
     session = fields.Nested(SessionAnswer())
 
 
-def _applied() -> fields.List[Any]:
+def _applied() -> AnyField:
     return fields.List(
         fields.Nested(Applied()), metadata={"description": "What was done for each item, in the order of the request"}
     )

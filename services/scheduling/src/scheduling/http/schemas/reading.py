@@ -1,7 +1,7 @@
 """The schemas of what is only read: lists across sessions, the queue, the calendar and its feed, reports, history."""
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
@@ -10,6 +10,7 @@ from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words, state
 from jalsa.http.sheets import separator
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
+from jalsa.service.json_types import AnyField, JsonObject
 from scheduling.appointments.commands.appointments import FindAppointments, FindQueue
 from scheduling.calendar.commands import ReadFeed, ShowCalendar
 from scheduling.domain import GROUP, INDIVIDUAL, PACKAGE, PARTICIPANT, SESSION
@@ -82,7 +83,7 @@ class CalendarArgs(Loaded):
     )
 
     @validates_schema
-    def _of_somebody(self, data: dict[str, Any], **_: Any) -> None:
+    def _of_somebody(self, data: JsonObject, **_: object) -> None:
         if not data["clinic_id"] and not data["provider_id"]:
             raise ValidationError("Either clinic_id or provider_id is required.", "clinic_id")
 
@@ -232,12 +233,12 @@ class ReportArgs(Loaded):
     separator = separator()
 
     @post_load
-    def _into(self, data: dict[str, Any], **_: Any) -> ReportRequest[MakeReport]:
+    def _into(self, data: JsonObject, **_: object) -> ReportRequest[MakeReport]:
         form = {"format": data.pop("format", None), "separator": data.pop("separator")}
         return ReportRequest(self.into(**data), **form)
 
     @validates_schema
-    def _has_an_end(self, data: dict[str, Any], **_: Any) -> None:
+    def _has_an_end(self, data: JsonObject, **_: object) -> None:
         if data["last"] < data["first"]:
             raise ValidationError("Must not be before from.", "to")
         if (data["last"] - data["first"]).days >= MAX_REPORT_DAYS:
@@ -444,7 +445,7 @@ class HistoryEntry(Schema):
 
 def report_of(row: type[Schema]) -> Schema:
     """Return the schema of a report with these rows."""
-    shape: dict[str, fields.Field[Any]] = {
+    shape: dict[str, AnyField] = {
         "from": fields.Date(),
         "to": fields.Date(),
         "items": fields.List(fields.Nested(row())),

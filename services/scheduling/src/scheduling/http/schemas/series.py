@@ -1,12 +1,11 @@
 """The schemas of series and their rosters."""
 
-from typing import Any
-
 from marshmallow import Schema, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Name, WallTime, sometimes, state
 from jalsa.service.commands import Loaded
+from jalsa.service.json_types import JsonObject
 from scheduling.domain import PARTICIPANT
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override, Where, check_minimum, group_places
 from scheduling.policy import CARE
@@ -46,7 +45,7 @@ class SeriesBody(Where):
     )
 
     @validates_schema
-    def _has_a_fitting_minimum(self, data: dict[str, Any], **_: Any) -> None:
+    def _has_a_fitting_minimum(self, data: JsonObject, **_: object) -> None:
         check_minimum(data)
 
 

@@ -1,12 +1,13 @@
 """The schemas of sessions, participants and appointments."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import DayOrInstant, FreeText, Instant, Name, Words, state
 from jalsa.service.commands import Loaded
+from jalsa.service.json_types import Constructed, JsonObject
 from scheduling.appointments.commands import appointments, placements, sessions
 from scheduling.domain import (
     GROUP,
@@ -39,7 +40,7 @@ OVER_ABSENCES = {"description": "For managers only. The absences in the session'
 
 
 class ReasonBody(Loaded):
-    into: ClassVar[type[Any] | None] = sessions.Reason
+    into: ClassVar[Constructed | None] = sessions.Reason
 
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
@@ -47,7 +48,7 @@ class ReasonBody(Loaded):
 class UntimelyBody(Loaded):
     """What a manager may do before or after the usual time, with a reason."""
 
-    into: ClassVar[type[Any] | None] = sessions.Untimely
+    into: ClassVar[Constructed | None] = sessions.Untimely
 
     override = fields.Nested(
         Override(),
@@ -58,7 +59,7 @@ class UntimelyBody(Loaded):
 class OverridingBody(ReasonBody, UntimelyBody):
     """A reason, and perhaps a manager's reason for doing it at an unusual time."""
 
-    into: ClassVar[type[Any] | None] = appointments.EndAppointment
+    into: ClassVar[Constructed | None] = appointments.EndAppointment
 
 
 class Where(Loaded):
@@ -97,7 +98,7 @@ class _Place(Where, WalkIn):
     starts_at = Instant(required=True)
 
 
-def check_minimum(data: dict[str, Any]) -> None:
+def check_minimum(data: JsonObject) -> None:
     """Raise ValidationError for a minimum of participants above the capacity."""
     if (data.get("min_participants") or 1) > data.get("max_capacity", 1):
         raise ValidationError("Must not be more than the capacity.", "min_participants")
@@ -117,7 +118,7 @@ class SessionBody(_Place):
     )
 
     @validates_schema
-    def _fits_its_type(self, data: dict[str, Any], **_: Any) -> None:
+    def _fits_its_type(self, data: JsonObject, **_: object) -> None:
         if data["session_type"] == GROUP and "max_capacity" not in data:
             raise ValidationError("Required for a group session.", "max_capacity")
         if data["session_type"] == INDIVIDUAL and data.get("max_capacity", 1) != 1:
@@ -195,7 +196,7 @@ class RescheduleParticipantBody(_NewPlace):
     starts_at = Instant(metadata={"description": "The new start of an individual session"})
 
     @validates_schema
-    def _one_way(self, data: dict[str, Any], **_: Any) -> None:
+    def _one_way(self, data: JsonObject, **_: object) -> None:
         if ("session_id" in data) == ("starts_at" in data):
             raise ValidationError("Either session_id or starts_at is required, not both.", "session_id")
         if "session_id" in data and {"provider_id", "room_id", "duration_minutes"} & set(data):
@@ -211,7 +212,7 @@ class DecisionBody(UntimelyBody):
     override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
     @validates_schema
-    def _names_the_other(self, data: dict[str, Any], **_: Any) -> None:
+    def _names_the_other(self, data: JsonObject, **_: object) -> None:
         if (data["action"] == "MERGE") != ("into_session_id" in data):
             raise ValidationError("Required for MERGE, and only allowed there.", "into_session_id")
 

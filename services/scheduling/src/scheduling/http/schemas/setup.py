@@ -1,13 +1,13 @@
 """The schemas of the set-up: clinics, rooms, providers and their hours, service types, absences, settings."""
 
 from datetime import time
-from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_dump, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, WallTime, code
 from jalsa.service.commands import Loaded
+from jalsa.service.json_types import JsonObject
 from scheduling.absences import commands as absences
 from scheduling.directory import commands as setup
 from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
@@ -127,11 +127,11 @@ class Stretch(Loaded):
     )
 
     @post_dump
-    def _without_limits_that_are_not_set(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _without_limits_that_are_not_set(self, data: JsonObject, **_: object) -> JsonObject:
         return {name: value for name, value in data.items() if value is not None}
 
     @validates_schema
-    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+    def _ends_after_start(self, data: JsonObject, **_: object) -> None:
         if data["end"] != time(0) and data["end"] <= data["start"]:
             raise ValidationError("Must be after the start.", "end")
         if data["valid_from"] and data["valid_to"] and data["valid_to"] < data["valid_from"]:
@@ -192,7 +192,7 @@ class TimeOffBody(Loaded):
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
     @validates_schema
-    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+    def _ends_after_start(self, data: JsonObject, **_: object) -> None:
         if data["ends_at"] <= data["starts_at"]:
             raise ValidationError("Must be after the start.", "ends_at")
 
@@ -227,7 +227,7 @@ class ClosureBody(Loaded):
     ends_on = Day(required=True, metadata={"description": "The last local day"})
 
     @validates_schema
-    def _ends_after_start(self, data: dict[str, Any], **_: Any) -> None:
+    def _ends_after_start(self, data: JsonObject, **_: object) -> None:
         if data["ends_on"] < data["starts_on"]:
             raise ValidationError("Must not be before starts_on.", "ends_on")
 

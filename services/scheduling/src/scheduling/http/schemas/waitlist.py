@@ -1,12 +1,11 @@
 """The schemas of the waitlist."""
 
-from typing import Any
-
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Name, state
 from jalsa.service.commands import Loaded
+from jalsa.service.json_types import JsonObject
 from scheduling.domain import ATTENTION, ENTRY
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override
 from scheduling.policy import CARE
@@ -51,7 +50,7 @@ class WaitlistBody(_Wishes):
     notes = FreeText(allow_none=True, load_default=None)
 
     @validates_schema
-    def _waits_for_one_thing(self, data: dict[str, Any], **_: Any) -> None:
+    def _waits_for_one_thing(self, data: JsonObject, **_: object) -> None:
         if ("session_id" in data) == ("service_type" in data):
             raise ValidationError("Either session_id or service_type is required, not both.", "session_id")
         wishes = sorted(set(_Wishes().fields) & set(data))
