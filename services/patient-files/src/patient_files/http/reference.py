@@ -440,6 +440,7 @@ REFERENCE = Reference(
         "encounter_type": "OT-INDIVIDUAL",
         "system": "ICD-10-AM",
         "BillingCode.code": "F84.0",
+        "BillingCodeAnswer.code": "F84.0",
         "quality_measures": {},
         "text_version": 0,
         "ReferenceBody.system": "laboratory",
