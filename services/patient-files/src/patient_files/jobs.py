@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.work.compaction import COMPACTION
 from jalsa.work.jobs import Job, JobTools, in_transaction, run_due
 from patient_files.consents import operations as consents
 from patient_files.consents import queries
@@ -19,7 +20,7 @@ def expire_consents(tools: JobTools) -> int:
     return run_due(tools, "expire-consents", queries.due_standings, in_transaction(_refresh, "expire-consents"))
 
 
-JOBS = (Job("expire-consents", 5, expire_consents),)
+JOBS = (Job("expire-consents", 5, expire_consents), COMPACTION)
 
 
 def _refresh(db: Session, patient_id: UUID, *, now: datetime) -> bool:
