@@ -326,6 +326,12 @@ REFERENCE = Reference(
         "app": "The part of the monolith that had the address",
         "key": "The key of the encounter there, an integer or a UUID",
         "suffix": "What follows in the path",
+        # changes
+        "after": "The position up to which the caller has asked; the last one is answered if it is absent",
+        "position": "Ask again with it for what has changed later",
+        "ChangedAnswer.kind": "What kind of record has changed",
+        "ChangedAnswer.id": "The record's id; of a file that of the main file",
+        "ChangedAnswer.patient_id": "The patient's id",
         # the timeline
         "TimelineAnswer.at": "When it happened",
         "TimelineAnswer.kind": "What happened",
