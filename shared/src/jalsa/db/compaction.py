@@ -1,6 +1,6 @@
 """Compaction gives a superseded event the data of the latest event of its subject.
 
-The log of events is kept for ever, and some of it names people. A name that was corrected, or a telephone number that
+The log of events is never shortened, and some of it names people. A name that was corrected, or a telephone number that
 was given up, must not stay readable in it. The event itself stays, with its id, position, sequence, type and time, so
 that nobody who replays the feed meets a gap, and a replay ends in the same state.
 
