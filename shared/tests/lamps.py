@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from jalsa.db.aliases import create_aliases
 from jalsa.db.schema import create_folding, create_mechanisms, create_sources, guard_numbers, register_tenant_table
 from jalsa.db.transactions import TenantRow
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
@@ -374,6 +375,7 @@ def create_tables(execute: Callable[[str], None], service: str) -> None:
     guard_numbers(execute, service, ("LMP",))
     create_folding(execute, service)
     create_sources(execute, service)
+    create_aliases(execute, service)
     execute(TABLES)
     register_tenant_table(execute, "lamps", service)
     register_tenant_table(execute, "lights", service, audited=False)
@@ -396,7 +398,7 @@ def empty(urls: Urls) -> None:
     """Make a database as it was when it was fresh; faster than another one."""
     with as_owner(urls) as conn:
         _execute(conn, "TRUNCATE feed_checkpoints, inbox, inbox_heads, outbox, outbox_heads, idempotency_keys, numbers")
-        _execute(conn, "TRUNCATE audit_log, lamps, lights, stopped_sources")
+        _execute(conn, "TRUNCATE audit_log, aliases, lamps, lights, stopped_sources")
         _execute(conn, "UPDATE relay_state SET position = 0")
 
 
