@@ -13,7 +13,9 @@ from jalsa.dev.kit import Client, ServiceKit, example, service_kit
 from jalsa.dev.kit import set_clock as travel
 from jalsa.dev.servers import Servers
 from patient_files.app import SERVICE
-from patient_files.operations import consents, files, patients
+from patient_files.consents import operations as consents
+from patient_files.files import operations as files
+from patient_files.patients import operations as patients
 
 Json = dict[str, Any]
 #: Registers a patient through a client and returns the answer; fields replace those of the complete registration.

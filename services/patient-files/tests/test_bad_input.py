@@ -11,9 +11,9 @@ from sqlalchemy import text
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service.config import ConfigError
-from patient_files.commands import RegisterPatient
 from patient_files.config import PatientFilesConfig
-from patient_files.operations import patients
+from patient_files.patients import operations as patients
+from patient_files.patients.commands import RegisterPatient
 
 Json = dict[str, Any]
 Register = Callable[..., Json]

@@ -16,10 +16,13 @@ from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.work.jobs import JobTools
-from patient_files import events, jobs, queries
+from patient_files import jobs
 from patient_files.app import SERVICE
+from patient_files.consents import events, queries
+from patient_files.consents import operations as consents
 from patient_files.models import ConsentStanding
-from patient_files.operations import consents, patients
+from patient_files.patients import operations as patients
+from patient_files.patients import queries as patient_queries
 
 Json = dict[str, Any]
 Make = Callable[..., Json]
@@ -342,7 +345,7 @@ def test_control_without_the_claim_workers_side_by_side_announce_an_expiry_twice
         both_have_looked.wait()
         return found
 
-    monkeypatch.setattr(queries, "claim_patient", lambda *_: True)
+    monkeypatch.setattr(patient_queries, "claim_patient", lambda *_: True)
     look_at_the_standing_without_its_lock(monkeypatch)
     monkeypatch.setattr("jalsa.work.jobs._claim", lambda *_: True)
     monkeypatch.setattr(queries, "valid_treatment_consents", look_together)
@@ -359,7 +362,7 @@ def test_a_worker_does_not_wait_for_a_patient_who_is_being_changed(
     set_clock(NEW_YEAR)
 
     with kit.transaction(tenant) as db:
-        queries.find_patient(db, UUID(patient["id"]), lock=True)
+        patient_queries.find_patient(db, UUID(patient["id"]), lock=True)
         expire(tools)
     assert announced(kit, tenant) == [(True, [])]
     expire(tools)

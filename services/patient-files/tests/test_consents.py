@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.service import clock
-from patient_files import domain
+from patient_files.consents import rules
 
 Json = dict[str, Any]
 Make = Callable[..., Json]
@@ -131,10 +131,10 @@ def test_a_consent_that_has_expired_can_still_be_revoked(desk: Client, patient: 
     assert (desk.post(f"/consents/{consent['id']}/revoke").json or {})["status"] == "REVOKED"
 
 
-@pytest.mark.parametrize("state", domain.CONSENT.states)
+@pytest.mark.parametrize("state", rules.CONSENT.states)
 def test_a_consent_changes_as_its_table_says_and_no_other_way(state: str) -> None:
     moves = {"VALID": {"EXPIRED", "REVOKED"}, "EXPIRED": {"REVOKED"}, "REVOKED": set()}
-    assert domain.CONSENT.moves[state] == moves[state]
+    assert rules.CONSENT.moves[state] == moves[state]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_consent_is_valid_through_its_last_day_by_the_clinics_clock(
 
 def test_a_day_ends_at_midnight_even_where_the_clocks_change_then() -> None:
     # Beirut's clocks went forward at midnight at the end of 29 March 2025: that midnight was never shown
-    beginning = domain.end_of_day(datetime(2025, 3, 29, tzinfo=UTC).date(), "Asia/Beirut")
+    beginning = rules.end_of_day(datetime(2025, 3, 29, tzinfo=UTC).date(), "Asia/Beirut")
     assert beginning == datetime(2025, 3, 29, 22, tzinfo=UTC)
 
 

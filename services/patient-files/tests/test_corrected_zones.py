@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.work.jobs import JobTools
-from patient_files import domain, jobs, queries
+from patient_files import domain, jobs
+from patient_files.consents import queries
 
 Json = dict[str, Any]
 Make = Callable[..., Json]

@@ -10,8 +10,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.dev.servers import Servers
-from patient_files import queries
 from patient_files.models import AppointmentProjection, Consent, ConsentStanding, MainFile, Patient, SubFile
+from patient_files.patients import queries
 
 Json = dict[str, Any]
 Register = Callable[..., Json]

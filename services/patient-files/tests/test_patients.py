@@ -12,10 +12,10 @@ from sqlalchemy.exc import ProgrammingError
 from structlog.testing import capture_logs
 
 from jalsa.dev.kit import Client, ServiceKit
-from patient_files.commands import RegisterPatient
 from patient_files.config import PatientFilesConfig
 from patient_files.models import MainFile, Patient
-from patient_files.operations import patients
+from patient_files.patients import operations as patients
+from patient_files.patients.commands import RegisterPatient
 
 Json = dict[str, Any]
 Register = Callable[..., Json]

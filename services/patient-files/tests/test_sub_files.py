@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from jalsa.dev.kit import Client, ServiceKit, eventually, example, renamed
 from jalsa.events.envelope import Envelope
 from jalsa.service import clock
-from patient_files import queries
+from patient_files.files import queries
 from patient_files.models import AppointmentProjection, MainFile, SubFile
-from patient_files.operations import projections
+from patient_files.projections import operations as projections
 
 Json = dict[str, Any]
 Register = Callable[..., Json]

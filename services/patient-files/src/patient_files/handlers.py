@@ -4,20 +4,24 @@ from sqlalchemy.orm import Session
 
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
-from patient_files.commands import OpenSubFile
-from patient_files.events import (
+from patient_files.consents import operations as consents
+from patient_files.events.streams import (
     AppointmentChanged,
     AppointmentCorrected,
     AppointmentPlaced,
     ClinicSaved,
     ProviderSaved,
 )
-from patient_files.operations import files, projections
+from patient_files.files import operations as files
+from patient_files.files.commands import OpenSubFile
+from patient_files.projections import operations as projections
 
 
 def on_clinic_saved(db: Session, event: Received[ClinicSaved]) -> None:
-    """A clinic was opened or changed."""
-    projections.save_clinic(db, event.data, now=clock.database_now(db))
+    """A clinic was opened or changed, perhaps its zone, by which its consents end."""
+    now = clock.database_now(db)
+    projections.save_clinic(db, event.data)
+    consents.reckon_ends(db, event.data.clinic_id, event.data.timezone, now=now)
 
 
 def on_provider_saved(db: Session, event: Received[ProviderSaved]) -> None:

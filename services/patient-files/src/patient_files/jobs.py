@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.work.jobs import Job, JobTools, in_transaction, run_due
-from patient_files import queries
-from patient_files.operations import consents
+from patient_files.consents import operations as consents
+from patient_files.consents import queries
+from patient_files.patients import queries as patients
 
 
 def expire_consents(tools: JobTools) -> int:
@@ -23,7 +24,7 @@ JOBS = (Job("expire-consents", 5, expire_consents),)
 
 def _refresh(db: Session, patient_id: UUID, *, now: datetime) -> bool:
     """False where another transaction has the patient's row: what is still due then is found again."""
-    claimed = queries.claim_patient(db, patient_id)
+    claimed = patients.claim_patient(db, patient_id)
     if claimed:
         consents.refresh_standing(db, patient_id, now=now)
     return claimed

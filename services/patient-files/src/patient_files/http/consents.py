@@ -11,12 +11,11 @@ from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from jalsa.service.policy import authorise
-from patient_files import domain, queries
-from patient_files.commands import FindConsents, GiveConsent, RevokeConsent
-from patient_files.http import schemas
+from patient_files.consents import operations, queries, rules
+from patient_files.consents.commands import FindConsents, GiveConsent, RevokeConsent
+from patient_files.http.schemas import consents as schemas
 from patient_files.models import Consent
-from patient_files.operations import consents as operations
-from patient_files.operations import patients
+from patient_files.patients import operations as patients
 from patient_files.policy import POLICY
 
 routes = Routes("consents", "Consents of patients")
@@ -82,4 +81,4 @@ def _shown(consent: Consent, now: datetime) -> dict[str, Any]:
 
 def _values(consent: Consent, now: datetime) -> dict[str, Any]:
     stored = {name: getattr(consent, name, None) for name in _CONSENT.fields if name != "status"}
-    return {**stored, "status": domain.consent_state(consent.revoked_at, consent.ends_at, now)}
+    return {**stored, "status": rules.consent_state(consent.revoked_at, consent.ends_at, now)}

@@ -8,8 +8,8 @@ from flask import Response
 from jalsa.http import Everything, PageOf, PlainPageArgs, Routes, current_db, json_with_etag, page, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service.errors import NotFound
-from patient_files import queries
-from patient_files.http import schemas
+from patient_files.files import queries
+from patient_files.http.schemas import files as schemas
 from patient_files.models import MainFile
 
 routes = Routes("files", "Main files and their sub-files")

@@ -10,11 +10,10 @@ from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from jalsa.service.policy import authorise
-from patient_files import queries
-from patient_files.commands import FindPatients, RegisterPatient, UpdatePatient
-from patient_files.http import schemas
+from patient_files.http.schemas import patients as schemas
 from patient_files.models import Patient
-from patient_files.operations import patients as operations
+from patient_files.patients import operations, queries
+from patient_files.patients.commands import FindPatients, RegisterPatient, UpdatePatient
 from patient_files.policy import POLICY
 
 routes = Routes("patients", "Patients")

@@ -1,18 +1,34 @@
-"""Consents: given and revoked; and the standing that a patient's consents to treatment make together."""
+"""Consents: given and revoked, their ends reckoned again; and the standing that those to treatment make together."""
 
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
 from jalsa.service.commands import given
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
-from patient_files import domain, events, queries
-from patient_files.commands import GiveConsent, RevokeConsent
+from patient_files import domain
+from patient_files.consents import events, queries, rules
+from patient_files.consents.commands import GiveConsent, RevokeConsent
 from patient_files.models import ClinicProjection, Consent, ConsentStanding
-from patient_files.operations import patients
+from patient_files.patients import operations as patients
+
+# By the right zone, the day of signing may have been over before: what was signed then has ended with its signature.
+_RECKON_ENDS = text("""
+    UPDATE consents c SET ends_at = greatest(reckoned.ends_at, c.signed_at + interval '1 microsecond')
+    FROM unnest(CAST(:days AS date[]), CAST(:ends AS timestamptz[])) AS reckoned (day, ends_at)
+    WHERE c.clinic_id = :clinic_id AND c.expires_on = reckoned.day
+      AND c.ends_at <> greatest(reckoned.ends_at, c.signed_at + interval '1 microsecond')
+    RETURNING c.patient_id
+""")
+# in one order, so that no two clinics wait for each other
+_MAKE_DUE = text("""
+    UPDATE consent_standings SET due_at = :now
+    WHERE id IN (SELECT id FROM consent_standings WHERE id = ANY(:patients) ORDER BY id FOR UPDATE)
+""")
 
 
 def give_consent(db: Session, command: GiveConsent, *, zone: str, now: datetime) -> Consent:
@@ -37,7 +53,7 @@ def give_consent(db: Session, command: GiveConsent, *, zone: str, now: datetime)
     consent = Consent(
         id=new_id(),
         **given(command),
-        ends_at=domain.end_of_day(expires_on, zone) if expires_on else None,
+        ends_at=rules.end_of_day(expires_on, zone) if expires_on else None,
         created_at=now,
         created_by=context_of(db).actor,
     )
@@ -62,8 +78,8 @@ def revoke_consent(db: Session, consent: Consent, command: RevokeConsent, *, now
     Publishes ConsentStandingChanged where the patient's standing changes. Raises 409 `invalid-transition` where it is
     revoked already.
     """
-    state = domain.consent_state(consent.revoked_at, consent.ends_at, now)
-    domain.CONSENT.check(state, domain.REVOKED)
+    state = rules.consent_state(consent.revoked_at, consent.ends_at, now)
+    rules.CONSENT.check(state, rules.REVOKED)
     consent.revoked_at, consent.revoked_by, consent.revoke_reason = now, context_of(db).actor, command.reason
     _consents_changed(db, consent, now)
     return consent
@@ -78,17 +94,31 @@ def refresh_standing(db: Session, patient_id: UUID, *, now: datetime) -> None:
     """
     known = queries.locked_standing(db, patient_id)
     valid = queries.valid_treatment_consents(db, patient_id, now)
-    standing = domain.standing_of(consent.clinic_id for consent in valid)
+    standing = rules.standing_of(consent.clinic_id for consent in valid)
     if known is None:
         # no consent is what everybody takes for granted: it is not announced
         known = ConsentStanding(id=patient_id, consented=False, clinic_ids=[])
         db.add(known)
     known.due_at = min((consent.ends_at for consent in valid if consent.ends_at), default=None)
-    if standing != domain.Standing(known.consented, tuple(known.clinic_ids)):
+    if standing != rules.Standing(known.consented, tuple(known.clinic_ids)):
         known.consented, known.clinic_ids = standing.consented, list(standing.clinic_ids)
         ended = {} if standing.consented else _ended(db, patient_id, now)
         events.consent_standing_changed(db, patient_id, standing, ended, now)
     db.flush()
+
+
+def reckon_ends(db: Session, clinic_id: UUID, zone: str, *, now: datetime) -> None:
+    """Reckon the ends of a clinic's consents by its zone, an IANA name, which this transaction has stored.
+
+    If a consent to treatment now ends at another instant, the patient's standing becomes due immediately. The worker
+    brings it up to date and announces what has become of it.
+    """
+    # storing the clinic has locked its row, and `give_consent` holds it while a consent is stored
+    days = db.scalars(select(Consent.expires_on).where(Consent.clinic_id == clinic_id).distinct()).all()
+    ends = {day: rules.end_of_day(day, zone) for day in days if day is not None}
+    reckoned = {"clinic_id": clinic_id, "days": list(ends), "ends": list(ends.values())}
+    affected = sorted(set(db.scalars(_RECKON_ENDS, reckoned)))
+    db.execute(_MAKE_DUE, {"patients": affected, "now": now})
 
 
 def _ended(db: Session, patient_id: UUID, now: datetime) -> dict[UUID | None, str]:
@@ -96,11 +126,11 @@ def _ended(db: Session, patient_id: UUID, now: datetime) -> dict[UUID | None, st
     ended: dict[UUID | None, str] = {}
     for consent in queries.ended_treatment_consents(db, patient_id, now):
         ended.pop(consent.clinic_id, None)
-        ended[consent.clinic_id] = domain.consent_state(consent.revoked_at, consent.ends_at, now).lower()
+        ended[consent.clinic_id] = rules.consent_state(consent.revoked_at, consent.ends_at, now).lower()
     return ended
 
 
 def _consents_changed(db: Session, consent: Consent, now: datetime) -> None:
     db.flush()
-    if consent.consent_type == domain.TREATMENT:
+    if consent.consent_type == rules.TREATMENT:
         refresh_standing(db, consent.patient_id, now=now)

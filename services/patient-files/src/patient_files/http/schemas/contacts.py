@@ -1,10 +1,19 @@
 """Which contacts may be a patient's. A caller does not choose what this site pays for, nor where in it mail goes."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import phonenumbers
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 from phonenumbers import PhoneNumber, PhoneNumberType
+
+from jalsa.http.fields import Pattern, Value
+
+#: Where a number without a country code is dialled.
+_REGION = "SA"
+# nothing that the library would drop in silence: letters, extensions
+_DIALLED = re.compile(r"[+\d(][\d ().-]{3,31}")
 
 #: Whoever calls or writes to such a number pays for it. A personal number's rates are those of premium numbers.
 _DEAR = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PERSONAL_NUMBER})
@@ -45,3 +54,26 @@ def check_mailbox(address: str) -> None:
     named = len(labels) > 1 and all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit()
     if not named or labels[-1] in _PRIVATE or len(local_part) > _LONGEST_LOCAL_PART:
         raise ValidationError("Must be an email address that can be reached from anywhere.")
+
+
+class Phone(Value):
+    """A telephone number as it is dialled in Saudi Arabia, or international; loaded as E.164."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        dialled = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            number = phonenumbers.parse(dialled, _REGION) if _DIALLED.fullmatch(dialled) else None
+        except phonenumbers.NumberParseException:
+            number = None
+        if number is None or not phonenumbers.is_valid_number(number):
+            raise ValidationError("Must be a telephone number, for example +966500000001.")
+        check_price(number)
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class Email(fields.Email, Value):
+    """An address of visible ASCII: what every mail server takes, and nothing that could end a header."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        visible = Pattern(r"^[!#-~]{3,254}$", error="Not a valid email address.")
+        super().__init__(validate=[visible, check_mailbox], **kwargs)

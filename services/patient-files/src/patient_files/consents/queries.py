@@ -1,4 +1,4 @@
-"""The read side."""
+"""The read side of consents and standings."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,14 +6,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from jalsa.db.keyset import keyset
-from patient_files.commands import FindConsents, FindPatients
-from patient_files.domain import EXPIRED, REVOKED, TREATMENT, VALID
-from patient_files.models import Consent, ConsentStanding, MainFile, Patient, SubFile
-
-_WITH_ITS_FILE = joinedload(Patient.file, innerjoin=True)
+from patient_files.consents.commands import FindConsents
+from patient_files.consents.rules import EXPIRED, REVOKED, TREATMENT, VALID
+from patient_files.models import Consent, ConsentStanding
 
 # Read by the relay role, which sees where a standing is due to change, but not what it is.
 _DUE_STANDINGS = text("""
@@ -28,42 +26,6 @@ class DueStanding(NamedTuple):
     id: UUID
     tenant_id: str
     due_at: datetime
-
-
-def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patient | None:
-    """A patient with the main file."""
-    query = select(Patient).where(Patient.id == patient_id).options(_WITH_ITS_FILE)
-    if lock:
-        query = query.with_for_update(of=Patient).execution_options(populate_existing=True)
-    return db.scalar(query)
-
-
-def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit: int) -> Sequence[Patient]:
-    """Patients in the order of their registration."""
-    query = keyset(select(Patient).options(_WITH_ITS_FILE), Patient.id, after=after, limit=limit)
-    if asked.file_number is not None:
-        query = query.where(Patient.file.has(MainFile.file_number == asked.file_number))
-    return db.scalars(query).all()
-
-
-def find_main_file(db: Session, patient_id: UUID, *, lock: bool = False) -> MainFile | None:
-    """A patient's main file."""
-    query = select(MainFile).where(MainFile.patient_id == patient_id)
-    return db.scalar(query.with_for_update() if lock else query)
-
-
-def list_sub_files(
-    db: Session, main_file_id: UUID, *, after: UUID | None = None, limit: int | None = None
-) -> Sequence[SubFile]:
-    """A main file's sub-files in the order in which they were opened; all of them without a limit."""
-    query = select(SubFile).where(SubFile.main_file_id == main_file_id)
-    return db.scalars(keyset(query, SubFile.id, after=after, limit=limit)).all()
-
-
-def claim_patient(db: Session, patient_id: UUID) -> bool:
-    """Lock a patient's row until the transaction ends; False where another transaction holds it now."""
-    query = select(Patient.id).where(Patient.id == patient_id).with_for_update(skip_locked=True)
-    return db.scalar(query) is not None
 
 
 def locked_standing(db: Session, patient_id: UUID) -> ConsentStanding | None:
@@ -105,7 +67,7 @@ def due_standings(conn: Connection, now: datetime, passed: Sequence[UUID], limit
 
 
 def _in_state(state: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """As `domain.consent_state` has it."""
+    """As `rules.consent_state` has it."""
     if state == REVOKED:
         return (Consent.revoked_at.is_not(None),)
     if state == EXPIRED:

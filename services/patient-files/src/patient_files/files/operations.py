@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from jalsa.service.errors import NotFound
 from jalsa.service.ids import new_id
-from patient_files import domain, events, queries
-from patient_files.commands import OpenSubFile
+from patient_files import domain
+from patient_files.files import events, queries, rules
+from patient_files.files.commands import OpenSubFile
 from patient_files.models import SubFile
 
 
@@ -26,7 +27,7 @@ def open_sub_file(db: Session, command: OpenSubFile, *, now: datetime) -> SubFil
             return sub_file
     opened = SubFile(
         id=new_id(),
-        sub_file_number=domain.sub_file_number(main_file.file_number, command.clinic_code, len(existing) + 1),
+        sub_file_number=rules.sub_file_number(main_file.file_number, command.clinic_code, len(existing) + 1),
         main_file_id=main_file.id,
         clinic_id=command.clinic_id,
         clinic_code=command.clinic_code,

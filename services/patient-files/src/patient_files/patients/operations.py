@@ -9,10 +9,11 @@ from jalsa.db.numbers import gapless_number
 from jalsa.service.commands import given
 from jalsa.service.errors import InvalidField
 from jalsa.service.ids import new_id
-from patient_files import domain, events, queries
-from patient_files.commands import RegisterPatient, UpdatePatient
+from patient_files import domain
 from patient_files.errors import UnknownPatient
 from patient_files.models import MainFile, Patient
+from patient_files.patients import events, queries, rules
+from patient_files.patients.commands import RegisterPatient, UpdatePatient
 
 
 def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: datetime) -> Patient:
@@ -25,7 +26,7 @@ def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: d
     if command.date_of_birth > today:
         raise InvalidField("date_of_birth", "Must not be in the future.")
     patient = Patient(id=new_id(), **given(command), active=True, created_at=now)
-    number = domain.file_number(today.year, gapless_number(db, f"FILE-{today.year}"))
+    number = rules.file_number(today.year, gapless_number(db, f"FILE-{today.year}"))
     patient.file = MainFile(id=new_id(), file_number=number, opened_at=now)
     db.add(patient)
     db.flush()

@@ -1,0 +1,1 @@
+"""Consents, and the standing that a patient's consents to treatment make together."""

@@ -1,0 +1,29 @@
+"""What the fields of the events of patient files mean."""
+
+from typing import ClassVar
+
+from jalsa.events.contracts import Data
+
+
+class EventData(Data):
+    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+
+    meanings: ClassVar = {
+        "patient_id": "The patient. The id stays as it was where the record is merged into another one later.",
+        "file_number": "The number of the patient's main file, such as FILE-2026-000001.",
+        "active": "Whether the patient can be booked.",
+        "first_name_en": "The first name in Latin letters.",
+        "last_name_en": "The last name in Latin letters.",
+        "first_name_ar": "The first name in Arabic letters, or null.",
+        "last_name_ar": "The last name in Arabic letters, or null.",
+        "preferred_language": "The language of messages to the patient: ar or en.",
+        "email": "The e-mail address, or null.",
+        "code": "The clinic's code, such as OT.",
+        "file_id": "The patient's main file.",
+        "sub_file_id": "The sub-file.",
+        "sub_file_number": "The sub-file's number, such as FILE-2026-000001-OT-01.",
+        "clinic": "The clinic of the sub-file.",
+        "assigned_provider_id": "The provider to whom the sub-file is assigned.",
+        "opened_at": "When the sub-file was opened.",
+        "changed_at": "When the standing changed.",
+    }

@@ -1,0 +1,1 @@
+"""Main files and their sub-files."""

@@ -1,0 +1,1 @@
+"""Patients: registered with their main file and changed."""

@@ -1,0 +1,1 @@
+"""What patient files keep of scheduling's records."""
