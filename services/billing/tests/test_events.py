@@ -51,6 +51,8 @@ def test_every_event_that_is_read_has_a_golden_example() -> None:
         "PackageCompleted",
         "PackageReopened",
         "PackageCancelled",
+        "PatientsMerged",
+        "PatientsUnmerged",
     }
 
 

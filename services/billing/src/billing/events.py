@@ -254,6 +254,36 @@ class PackageFields(Fields):
     package_id = fields.UUID(required=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientsMerged:
+    """A patient's record was merged into another one at an instant."""
+
+    loser_id: UUID
+    survivor_id: UUID
+    at: datetime
+
+
+class MergedFields(Fields):
+    into = PatientsMerged
+
+    loser_id = fields.UUID(required=True)
+    survivor_id = fields.UUID(required=True)
+    at = Instant(required=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientsUnmerged:
+    """A merged patient's record stands for itself again."""
+
+    loser_id: UUID
+
+
+class UnmergedFields(Fields):
+    into = PatientsUnmerged
+
+    loser_id = fields.UUID(required=True)
+
+
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSavedFields()}),
     Stream(
@@ -286,9 +316,14 @@ STREAMS = (
         },
         ignores=frozenset({"PackageScheduled.v1"}),
     ),
+    Stream(
+        "patient-files",
+        "patient",
+        reads={"PatientsMerged.v1": MergedFields(), "PatientsUnmerged.v1": UnmergedFields()},
+        # an invoice names its patient by id alone
+        ignores=frozenset({"PatientRegistered.v1", "PatientUpdated.v1", "ConsentStandingChanged.v1"}),
+    ),
 )
-#: Patients were kept until nothing read them. They are taken from the queue wherever an earlier version bound it.
-FORMER_STREAMS = (Stream("patient-files", "patient", reads={}),)
 
 
 def invoice_issued(db: Session, invoice: Invoice, now: datetime) -> None:

@@ -10,8 +10,11 @@ from billing.events import (
     ClinicSaved,
     PackageChanged,
     PackageCreated,
+    PatientsMerged,
+    PatientsUnmerged,
 )
 from billing.operations import invoices, projections
+from jalsa.db import aliases
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
 
@@ -73,6 +76,16 @@ def on_package_cancelled(db: Session, event: Received[PackageChanged]) -> None:
     projections.set_package_status(db, event.data.package_id, "CANCELLED")
 
 
+def on_patients_merged(db: Session, event: Received[PatientsMerged]) -> None:
+    """A patient's record was merged into another one: both ids stand for the survivor."""
+    aliases.follow_merge(db, event.data.loser_id, event.data.survivor_id, event.data.at)
+
+
+def on_patients_unmerged(db: Session, event: Received[PatientsUnmerged]) -> None:
+    """A merge was undone: what was written with the record's id is its own again."""
+    aliases.follow_unmerge(db, event.data.loser_id)
+
+
 HANDLERS: dict[str, Handler] = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
@@ -82,4 +95,6 @@ HANDLERS: dict[str, Handler] = {
     "scheduling.PackageCompleted.v1": on_package_completed,
     "scheduling.PackageReopened.v1": on_package_reopened,
     "scheduling.PackageCancelled.v1": on_package_cancelled,
+    "patient-files.PatientsMerged.v1": on_patients_merged,
+    "patient-files.PatientsUnmerged.v1": on_patients_unmerged,
 }

@@ -234,6 +234,36 @@ class PatientFields(Fields):
     active = fields.Boolean(required=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientsMerged:
+    """A patient's record was merged into another one at an instant."""
+
+    loser_id: UUID
+    survivor_id: UUID
+    at: datetime
+
+
+class MergedFields(Fields):
+    into = PatientsMerged
+
+    loser_id = fields.UUID(required=True)
+    survivor_id = fields.UUID(required=True)
+    at = Instant(required=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientsUnmerged:
+    """A merged patient's record stands for itself again."""
+
+    loser_id: UUID
+
+
+class UnmergedFields(Fields):
+    into = PatientsUnmerged
+
+    loser_id = fields.UUID(required=True)
+
+
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicFields()}),
     Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderFields()}),
@@ -267,8 +297,13 @@ STREAMS = (
     Stream(
         "patient-files",
         "patient",
-        reads={"PatientRegistered.v1": PatientFields(), "PatientUpdated.v1": PatientFields()},
-        ignores=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
+        reads={
+            "PatientRegistered.v1": PatientFields(),
+            "PatientUpdated.v1": PatientFields(),
+            "PatientsMerged.v1": MergedFields(),
+            "PatientsUnmerged.v1": UnmergedFields(),
+        },
+        ignores=frozenset({"ConsentStandingChanged.v1"}),
     ),
 )
 

@@ -68,8 +68,40 @@ class ConsentStandingData(EventData):
     )
 
 
+class _MergeData(EventData):
+    loser_id = fields.UUID(required=True)
+    survivor_id = fields.UUID(required=True)
+    loser_file_number = fields.String(required=True)
+    survivor_file_number = fields.String(required=True)
+    at = Instant(required=True)
+    by = fields.String(required=True)
+
+
+class PatientsMergedData(_MergeData):
+    """Two records turned out to be of one patient, and one was merged into the other.
+
+    No record that names the loser is changed. From now on both ids stand for the survivor.
+    """
+
+
+class PatientsUnmergedData(_MergeData):
+    """A merge of two records was a mistake, and is undone.
+
+    Whatever names the loser is the loser's again.
+    """
+
+
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData())
 PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData())
 SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData())
 CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData())
-PUBLISHES = (PATIENT_REGISTERED, PATIENT_UPDATED, SUB_FILE_OPENED, CONSENT_STANDING_CHANGED)
+PATIENTS_MERGED = EventType("patient-files", "patient", "PatientsMerged", PatientsMergedData())
+PATIENTS_UNMERGED = EventType("patient-files", "patient", "PatientsUnmerged", PatientsUnmergedData())
+PUBLISHES = (
+    PATIENT_REGISTERED,
+    PATIENT_UPDATED,
+    SUB_FILE_OPENED,
+    CONSENT_STANDING_CHANGED,
+    PATIENTS_MERGED,
+    PATIENTS_UNMERGED,
+)

@@ -26,4 +26,10 @@ class EventData(Data):
         "assigned_provider_id": "The provider to whom the sub-file is assigned.",
         "opened_at": "When the sub-file was opened.",
         "changed_at": "When the standing changed.",
+        "loser_id": "The patient whose record was merged into the survivor's.",
+        "survivor_id": "The patient whose record stands for both.",
+        "loser_file_number": "The number of the loser's main file, which the loser keeps.",
+        "survivor_file_number": "The number of the survivor's main file.",
+        "at": "When it was done.",
+        "by": "The login of whoever did it.",
     }
