@@ -24,7 +24,7 @@ from jalsa.dev.servers import Postgres, Servers
 from jalsa.dev.servers.processes import free_ports
 from jalsa.service.ids import new_id
 from scheduling.app import SERVICE
-from scheduling.operations.projections import save_patient
+from scheduling.directory.operations.projections import save_patient
 
 TENANT = "bench"
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.service import clock
 from jalsa.service.ids import new_id
-from scheduling.operations.projections import save_patient, set_clearance, set_consent
+from scheduling.directory.operations.projections import save_patient, set_clearance, set_consent
 
 ALL_WEEK = range(7)
 #: What a manager sends for an outcome that comes before the start.

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from werkzeug.test import TestResponse
 
-from scheduling.operations import minimum_attendance
+from scheduling.use_cases import minimum_attendance
 
 from .factories import Centre, at, created, ok, problem
 from .waiting import WaitingDesk
@@ -178,7 +178,7 @@ def test_what_is_offered_is_taken_back(desk: WaitingDesk, absent: Callable[[Wait
 def test_an_offer_that_is_open_all_the_same_is_not_accepted(desk: WaitingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     _, entry = desk.offered()
     with monkeypatch.context() as patched:
-        patched.setattr("scheduling.operations.spots.withdraw", lambda *_, **__: None)
+        patched.setattr("scheduling.waitlist.operations.spots.withdraw", lambda *_, **__: None)
         close(desk)
     path = f"/waitlist/{entry['id']}/accept"
     problem(desk.centre.post(path), 409, "outside-working-hours")

@@ -22,32 +22,24 @@ from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.service.commands import given
 from jalsa.service.context import Context
 from jalsa.service.ids import new_id
-from scheduling.commands.appointments import BookAppointment, BookParticipant, RescheduleParticipant
-from scheduling.commands.package_changes import PausePackage
-from scheduling.commands.packages import CreatePackage
-from scheduling.commands.placements import NewPlacement, Override, WantedPlacement
-from scheduling.commands.sessions import CreateSession
-from scheduling.commands.setup import AddRoom, AddServiceType, OpenClinic, RegisterProvider, SetWorkingHours
-from scheduling.commands.waitlist import AddEntry
+from scheduling.appointments.commands.appointments import BookAppointment, BookParticipant, RescheduleParticipant
+from scheduling.appointments.commands.placements import NewPlacement, Override, WantedPlacement
+from scheduling.appointments.commands.sessions import CreateSession
+from scheduling.appointments.operations import participants, sessions
+from scheduling.appointments.queries import participant_records
+from scheduling.directory.commands import AddRoom, AddServiceType, OpenClinic, RegisterProvider, SetWorkingHours
+from scheduling.directory.operations import projections, setup
 from scheduling.events.catalogue import PUBLISHES
 from scheduling.events.streams import STREAMS
 from scheduling.models import ClearanceProjection, PatientProjection
-from scheduling.operations import (
-    corrections,
-    offers,
-    package_changes,
-    package_creation,
-    package_locks,
-    package_scheduling,
-    participants,
-    projections,
-    sessions,
-    setup,
-    use_cases,
-    waitlist,
-)
-from scheduling.queries import participant_records
+from scheduling.packages.commands.changes import PausePackage
+from scheduling.packages.commands.planning import CreatePackage
+from scheduling.packages.operations import locks as package_locks
 from scheduling.timetable.hours import WorkingHours
+from scheduling.use_cases import appointments as use_cases
+from scheduling.use_cases import corrections, package_changes, package_creation, package_scheduling, waitlist
+from scheduling.waitlist.commands import AddEntry
+from scheduling.waitlist.operations import offers
 
 from .factories import Desk, created, problem
 

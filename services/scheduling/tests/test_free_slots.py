@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.service.ids import new_id
+from scheduling.appointments.operations.placing import Placement
+from scheduling.availability.queries import free_slots
 from scheduling.models import Clinic, ClinicalSession, Closure, Provider, Room, ServiceType, TimeOff, WorkingHoursRow
-from scheduling.operations.placing import Placement
-from scheduling.queries.availability import free_slots
 from scheduling.timetable.conflicts import conflicts
 from scheduling.timetable.free_time import Search
 

@@ -12,9 +12,10 @@ from sqlalchemy.exc import OperationalError
 
 from jalsa.db.transactions import sqlstate
 from jalsa.service import clock
-from scheduling.operations import fulfilment, minimum_attendance
-from scheduling.operations.locks import lock_sessions
-from scheduling.queries import session_records
+from scheduling.appointments.operations.locks import lock_sessions
+from scheduling.appointments.queries import session_records
+from scheduling.use_cases import minimum_attendance
+from scheduling.waitlist.operations import fulfilment
 
 from .factories import Centre, as_json, at, created, ok
 from .test_races import Post, at_once, deadlocks

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from jalsa.service.ids import new_id
+from scheduling.history.queries import KINDS
 from scheduling.models import SeriesMember, SessionSeries, WaitlistEntry
-from scheduling.queries.history import KINDS
 
 from .factories import EARLY, Centre, Desk, at, created, hours_on, ok, problem
 from .test_privacy import SECRET

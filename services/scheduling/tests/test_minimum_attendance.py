@@ -10,8 +10,9 @@ from jalsa.dev.kit import set_clock
 from jalsa.service import clock
 from jalsa.work.jobs import JobTools
 from scheduling import jobs
-from scheduling.operations import attendance, minimum_attendance
+from scheduling.appointments.operations import attendance
 from scheduling.timetable.spots import spots_of
+from scheduling.use_cases import minimum_attendance
 
 from .factories import Centre, Desk, as_json, at, noon_zone, ok, problem
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from jalsa.events.outbox import publish
-from scheduling import events
+from scheduling.appointments import events
 from scheduling.models import ClinicalSession, Participant
 
 from .factories import Desk, ok, problem

@@ -9,9 +9,9 @@ import pytest
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.service import clock
+from scheduling.appointments.operations.placing import Placement
+from scheduling.directory import queries as directory
 from scheduling.models import Clinic, Provider, Room
-from scheduling.operations.placing import Placement
-from scheduling.queries import setup_records
 from scheduling.timetable.conflicts import conflicts
 
 from . import courses
@@ -237,7 +237,7 @@ def test_whatever_is_planned_the_rule_of_a_booking_has_nothing_against(kit: Serv
     planned = [s for s in shown(desk, **wishes)["sessions"] if s["status"] == "SCHEDULED"]
     assert len(planned) > 2
     with kit.transaction(tenant) as db:
-        service = setup_records.find_service_type(db, wishes["service_type"])
+        service = directory.find_service_type(db, wishes["service_type"])
         assert service
         for session in planned:
             placement = Placement.of(

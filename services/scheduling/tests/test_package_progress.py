@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from scheduling.operations import progress
+from scheduling.packages.operations import progress
 
 from .factories import EARLY, Desk, at, created, ok, problem
 from .test_package_changes import create, read

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.domain.planning import (
+from scheduling.packages.rules.planning import (
     Failure,
     Occurrence,
     Planned,
@@ -24,7 +24,7 @@ from scheduling.domain.planning import (
     plan,
     warnings,
 )
-from scheduling.domain.reasons import ANYBODY, ASSIGNED, HOLDS_OTHERS, reason, warning
+from scheduling.packages.rules.reasons import ANYBODY, ASSIGNED, HOLDS_OTHERS, reason, warning
 from scheduling.timetable.hours import PARTS_OF_DAY, WorkingHours, local_day, open_intervals
 from scheduling.timetable.intervals import Interval, merged, subtract
 

@@ -16,8 +16,9 @@ from jalsa.dev.kit import ServiceKit, example
 from jalsa.events.inbox import Inbox
 from jalsa.service import logging as jalsa_logging
 from jalsa.service.ids import new_id
-from scheduling import domain, events
-from scheduling.operations import projections
+from scheduling import domain
+from scheduling.appointments import events
+from scheduling.directory.operations import projections
 
 from .absences import apply, away, item, provider
 from .factories import Desk, at, created, ok, problem

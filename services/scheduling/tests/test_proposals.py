@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduling.queries import proposals
+from scheduling.absences.queries import proposals
 
 from .absences import apply, away, item, office, proposed, provider, refused, set_hours, start_of
 from .factories import EARLY, Centre, Desk, as_json, at, created, hours_on, ok

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from jalsa.service.ids import new_id
-from scheduling.operations import proposals as operations
 from scheduling.timetable.conflicts import conflicts
 from scheduling.timetable.ledger import ReservationLedger
+from scheduling.use_cases import proposals as operations
 
 from .absences import apply, away, item, office, proposed, provider, refused, set_hours, start_of
 from .factories import Desk, as_json, at, created, ok

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scheduling.domain.recurrence import MAX_OCCURRENCES, WEEKDAYS, Rule, days_of, occurrences, parse_rule
+from scheduling.series.rules import MAX_OCCURRENCES, WEEKDAYS, Rule, days_of, occurrences, parse_rule
 
 START = date(2026, 12, 1)  # a Tuesday
 DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from jalsa.dev.kit import Client
-from scheduling.operations import spots
+from scheduling.waitlist.operations import spots
 
 from .factories import EARLY, Centre, as_json, at, created, ok, problem
 from .test_history import history

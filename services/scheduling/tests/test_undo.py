@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jalsa.dev.kit import eventually
 from scheduling import domain
-from scheduling.operations import corrections
+from scheduling.use_cases import corrections
 
 from .factories import EARLY, Centre, Desk, at, ok, problem
 from .test_history import history

@@ -12,8 +12,9 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from jalsa.dev.kit import eventually
-from scheduling.operations import corrections, use_cases
-from scheduling.queries import waitlist
+from scheduling.appointments.queries import session_records
+from scheduling.use_cases import appointments as use_cases
+from scheduling.use_cases import corrections
 
 from .factories import EARLY, Centre, at, ok
 from .test_package_races import waits
@@ -61,7 +62,7 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget_offers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sessions in which a spot is offered are locked where they are met."""
-    monkeypatch.setattr(waitlist, "sessions_offered_to", lambda *_: set())
+    monkeypatch.setattr(session_records, "sessions_offered_to", lambda *_: set())
     monkeypatch.setattr(corrections, "sessions_offered_to", lambda *_: set())
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from jalsa.dev.kit import example
 from jalsa.service.ids import new_id
+from scheduling.directory.operations.projections import save_patient
 from scheduling.models import PatientProjection
-from scheduling.operations import waitlist
-from scheduling.operations.projections import save_patient
+from scheduling.use_cases import waitlist
 
 from .factories import Centre, at, ok, problem
 from .waiting import WaitingDesk

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from jalsa.service import clock
-from scheduling.operations import minimum_attendance
+from scheduling.use_cases import minimum_attendance
 
 from .factories import EARLY, Centre, at, created, ok, problem
 from .waiting import FRIDAY_9, OFFER_MINUTES, WaitingDesk, after_expiry, instant, travel

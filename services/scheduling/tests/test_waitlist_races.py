@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from scheduling.errors import OfferExpired
-from scheduling.operations import waitlist
+from scheduling.use_cases import waitlist
 
 from . import test_races
 from .factories import EARLY, Centre, at, ok, problem

@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
+from scheduling.directory.operations import projections
 from scheduling.events.streams import ConsentStandingChanged, FinancialClearanceChanged, PatientSaved
-from scheduling.operations import projections, waitlist
+from scheduling.use_cases import waitlist
 
 
 def on_patient_saved(db: Session, event: Received[PatientSaved]) -> None:

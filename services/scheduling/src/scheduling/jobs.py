@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jalsa.work.jobs import Find, Job, JobTools, in_transaction, run_due
-from scheduling.operations import minimum_attendance, use_cases, waitlist
-from scheduling.queries import due
+from scheduling.use_cases import appointments as use_cases
+from scheduling.use_cases import due, minimum_attendance, waitlist
 
 
 def mark_no_shows(tools: JobTools) -> int:

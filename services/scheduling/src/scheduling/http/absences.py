@@ -20,17 +20,18 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling.commands.absences import AddClosure, AddTimeOff
-from scheduling.commands.setup import PutSettings
+from scheduling.absences.commands import AddClosure, AddTimeOff
+from scheduling.absences.queries import affected_sessions
+from scheduling.absences.queries.proposals import Proposal, propose
+from scheduling.directory import queries as directory
+from scheduling.directory.commands import PutSettings
 from scheduling.http.answers import response_with_extras
-from scheduling.http.schedules import check_schedules
+from scheduling.http.permissions import check_schedules
 from scheduling.http.schemas import setup as schemas
 from scheduling.http.schemas.proposals import NewClosureAnswer, NewTimeOffAnswer, ProposedFor
 from scheduling.http.zones import left_out
 from scheduling.models import Closure, Provider, TimeOff
-from scheduling.operations import absences
-from scheduling.queries import affected_sessions, setup_records
-from scheduling.queries.proposals import Proposal, propose
+from scheduling.use_cases import absences
 
 routes = Routes("absences", "Time off, closures and public holidays, the tenant's rules")
 
@@ -66,7 +67,7 @@ def add_time_off(command: AddTimeOff, provider_id: UUID) -> Response:
 def list_time_off(query: PageOf[Everything], provider_id: UUID) -> dict[str, Any]:
     """A provider's absences, in the order in which they were entered."""
     after, provider = decode_id_cursor(query.cursor), _provider(provider_id)
-    rows = setup_records.list_by_id(current_db(), TimeOff, after=after, limit=query.limit + 1, provider_id=provider.id)
+    rows = directory.list_by_id(current_db(), TimeOff, after=after, limit=query.limit + 1, provider_id=provider.id)
     return page(rows, query.limit, lambda row: str(row.id), _with_affected)
 
 
@@ -103,7 +104,7 @@ def add_closure(command: AddClosure) -> Response:
 def list_closures(query: PageOf[Everything]) -> dict[str, Any]:
     """The tenant's closures and public holidays, in the order in which they were entered."""
     after = decode_id_cursor(query.cursor)
-    rows = setup_records.list_by_id(current_db(), Closure, after=after, limit=query.limit + 1)
+    rows = directory.list_by_id(current_db(), Closure, after=after, limit=query.limit + 1)
     return page(rows, query.limit, lambda row: str(row.id), _with_affected)
 
 
@@ -125,13 +126,13 @@ def remove_closure(closure_id: UUID) -> Response:
 @routes.view("/settings", permission="setup.read", response=_SETTINGS)
 def get_settings() -> Response:
     """The tenant's own rules, or the defaults."""
-    return json_with_etag(_SETTINGS.dump(setup_records.settings(current_db())))
+    return json_with_etag(_SETTINGS.dump(directory.settings(current_db())))
 
 
 @routes.view("/settings", "PUT", permission="setup.write", body=schemas.SettingsBody(), response=_SETTINGS)
 def put_settings(command: PutSettings) -> Response:
     """Set the tenant's own rules."""
-    check_if_match(_SETTINGS.dump(setup_records.settings(current_db())))
+    check_if_match(_SETTINGS.dump(directory.settings(current_db())))
     return json_with_etag(_SETTINGS.dump(absences.put_settings(current_db(), command)))
 
 

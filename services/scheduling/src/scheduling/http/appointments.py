@@ -8,15 +8,15 @@ from sqlalchemy import select
 from jalsa.http import PageOf, Routes, current_db, page, page_of
 from jalsa.http.paging import decode_instant_cursor, instant_cursor
 from jalsa.service import clock
-from scheduling.commands.appointments import FindAppointments, FindQueue
+from scheduling.appointments.commands.appointments import FindAppointments, FindQueue
+from scheduling.appointments.queries import appointments as queries
+from scheduling.appointments.queries.participant_records import load_participants
 from scheduling.http import represent
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.sessions import ParticipantAnswer
 from scheduling.http.schemas.zones import days_of
 from scheduling.http.zones import told_of_days
 from scheduling.models import Participant
-from scheduling.queries import appointments as queries
-from scheduling.queries.participant_records import load_participants
 
 routes = Routes("appointments", "Appointments across sessions, and the queue of those who have arrived")
 

@@ -10,12 +10,12 @@ from jalsa.http import PageOf, Routes, current_db, page, page_of
 from jalsa.http.paging import decode_cursor
 from jalsa.service import clock
 from jalsa.service.errors import InvalidField
-from scheduling.commands.availability import FindFreeTimes
+from scheduling.appointments.operations.placing import active_provider, active_room, active_service_type
+from scheduling.availability.commands import FindFreeTimes
+from scheduling.availability.queries import Key, Slot, free_slots
+from scheduling.directory.operations.setup import active_clinic
 from scheduling.http.schemas import availability as schemas
 from scheduling.models import Provider
-from scheduling.operations.placing import active_provider, active_room, active_service_type
-from scheduling.operations.setup import active_clinic
-from scheduling.queries.availability import Key, Slot, free_slots
 from scheduling.timetable.free_time import Search
 from scheduling.timetable.hours import zone_of
 

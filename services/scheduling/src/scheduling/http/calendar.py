@@ -13,13 +13,13 @@ from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
 from jalsa.service.errors import Forbidden, InvalidField, NotFound
 from jalsa.service.policy import PUBLIC, Principal
-from scheduling.commands.calendar import ReadFeed, ShowCalendar
+from scheduling.calendar import operations as calendar_links
+from scheduling.calendar import queries as calendar
+from scheduling.calendar.commands import ReadFeed, ShowCalendar
 from scheduling.http.answers import response_with_extras
 from scheduling.http.ics import calendar_of
 from scheduling.http.schemas import reading as schemas
 from scheduling.models import CalendarLink, Clinic, Provider
-from scheduling.operations import calendar_links
-from scheduling.queries import calendar
 from scheduling.timetable.hours import local_day, zone_of
 
 routes = Routes("calendar", "The calendar and its feeds")

@@ -7,7 +7,8 @@ from jalsa.http import Everything, PageOf, PlainPageArgs, Routes, current_db, cu
 from jalsa.http.paging import decode_cursor
 from jalsa.http.restricted import readers_of
 from jalsa.service.errors import InvalidField, NotFound
-from scheduling.commands.history import FindHistory
+from scheduling.history import queries as history
+from scheduling.history.commands import FindHistory
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.packages import AssignmentAnswer, PackageAnswer
 from scheduling.http.schemas.series import MemberAnswer, SeriesAnswer
@@ -15,7 +16,6 @@ from scheduling.http.schemas.sessions import CheckIn, ParticipantAnswer, Session
 from scheduling.http.schemas.setup import TimeOffAnswer
 from scheduling.http.schemas.waitlist import WaitlistEntryAnswer
 from scheduling.policy import CARE
-from scheduling.queries import history
 
 routes = Routes("history", "Every change of a record")
 

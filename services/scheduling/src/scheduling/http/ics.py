@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from icalendar import Calendar, Event, vText
 
+from scheduling.calendar.queries import FeedSession
 from scheduling.domain import GROUP
 from scheduling.models import Provider
-from scheduling.queries.calendar import FeedSession
 
 #: How often a calendar program should look again.
 REFRESH = timedelta(minutes=15)

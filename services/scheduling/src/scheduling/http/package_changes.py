@@ -6,8 +6,15 @@ from flask import Response
 
 from jalsa.http import Routes, current_db, json_with_etag
 from jalsa.service import clock
-from scheduling.commands.appointments import RescheduleParticipant
-from scheduling.commands.package_changes import (
+from scheduling.appointments.commands.appointments import RescheduleParticipant
+from scheduling.appointments.commands.sessions import Reason
+from scheduling.http.answers import response_with_extras
+from scheduling.http.packages import changed, package_to_change
+from scheduling.http.permissions import check_override
+from scheduling.http.schemas import package_changes as schemas
+from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
+from scheduling.http.schemas.sessions import ReasonBody, RescheduleParticipantBody
+from scheduling.packages.commands.changes import (
     CancelPackageSession,
     PausePackage,
     ResumePackage,
@@ -15,15 +22,8 @@ from scheduling.commands.package_changes import (
     ShiftPackage,
     SubstituteProvider,
 )
-from scheduling.commands.sessions import Reason
-from scheduling.http.answers import response_with_extras
-from scheduling.http.overrides import check_override
-from scheduling.http.packages import changed, package_to_change
-from scheduling.http.schemas import package_changes as schemas
-from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
-from scheduling.http.schemas.sessions import ReasonBody, RescheduleParticipantBody
-from scheduling.operations import package_changes, package_session_changes
-from scheduling.queries.packages import LockedPackage
+from scheduling.packages.queries import LockedPackage
+from scheduling.use_cases import package_changes, package_session_changes
 
 routes = Routes("package-changes", "Changes of packages")
 

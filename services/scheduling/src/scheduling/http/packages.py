@@ -11,18 +11,18 @@ from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_eta
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling.commands.packages import CreatePackage, FindPackages, PlanPackage, SchedulePackage
-from scheduling.domain.planning import Occurrence, Planned
-from scheduling.http.schedules import check_package, check_session
+from scheduling.http.permissions import check_package, check_session
 from scheduling.http.schemas import packages as schemas
 from scheduling.models import Package, PackageSession, Participant
-from scheduling.operations import package_creation, package_scheduling
-from scheduling.operations.package_creation import PlannedPackage
-from scheduling.operations.package_locks import locked_package
-from scheduling.operations.package_planning import SchedulingPlan
-from scheduling.queries import packages as queries
-from scheduling.queries.packages import LockedPackage, Progress
+from scheduling.packages import queries
+from scheduling.packages.commands.planning import CreatePackage, FindPackages, PlanPackage, SchedulePackage
+from scheduling.packages.operations.locks import locked_package
+from scheduling.packages.operations.planning import SchedulingPlan
+from scheduling.packages.queries import LockedPackage, Progress
+from scheduling.packages.rules.planning import Occurrence, Planned
 from scheduling.timetable.hours import zone_of
+from scheduling.use_cases import package_creation, package_scheduling
+from scheduling.use_cases.package_creation import PlannedPackage
 
 routes = Routes("packages", "Packages: 2 to 100 sessions scheduled together")
 

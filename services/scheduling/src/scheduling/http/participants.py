@@ -10,23 +10,22 @@ from jalsa.http.fields import EmptyBody
 from jalsa.service import clock
 from jalsa.service.commands import value_or
 from jalsa.service.errors import NotFound
-from scheduling.commands.appointments import (
+from scheduling.appointments.commands.appointments import (
     BookAppointment,
     ChangeParticipant,
     CheckIn,
     EndAppointment,
     RescheduleParticipant,
 )
-from scheduling.commands.sessions import Reason
+from scheduling.appointments.commands.sessions import Reason
+from scheduling.appointments.operations import participants as operations
+from scheduling.appointments.queries import participant_records
 from scheduling.http import represent
-from scheduling.http.overrides import check_entry, check_override
-from scheduling.http.schedules import check_schedules, check_session
+from scheduling.http.permissions import check_entry, check_may_undo, check_override, check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
-from scheduling.http.undoing import check_may_undo
 from scheduling.models import Participant
-from scheduling.operations import corrections, use_cases
-from scheduling.operations import participants as operations
-from scheduling.queries import participant_records
+from scheduling.use_cases import appointments as use_cases
+from scheduling.use_cases import corrections
 
 routes = Routes("participants", "Participants and appointments")
 

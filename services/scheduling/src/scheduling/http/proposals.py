@@ -7,17 +7,16 @@ from flask import Response
 
 from jalsa.http import Routes, check_if_match, current_db
 from jalsa.service import clock
-from scheduling.commands.absences import ApplyProposals
+from scheduling.absences.commands import ApplyProposals
+from scheduling.absences.queries import proposals as queries
+from scheduling.absences.queries.affected_sessions import sessions_hit
 from scheduling.http import represent
 from scheduling.http.absences import found_closure, found_time_off, shown_closure, shown_time_off, with_proposal
 from scheduling.http.answers import response_with_extras
-from scheduling.http.overrides import check_override
-from scheduling.http.schedules import check_schedules
+from scheduling.http.permissions import check_override, check_schedules
 from scheduling.http.schemas import proposals as schemas
 from scheduling.models import Closure, TimeOff
-from scheduling.operations import proposals as operations
-from scheduling.queries import proposals as queries
-from scheduling.queries.affected_sessions import sessions_hit
+from scheduling.use_cases import proposals as operations
 
 routes = Routes("proposals", "What becomes of the sessions that an absence hits")
 

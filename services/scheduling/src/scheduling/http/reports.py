@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 from jalsa.http import Routes, current_db
 from jalsa.http.sheets import MEDIA_TYPE as CSV
 from jalsa.http.sheets import sheet
-from scheduling.commands.reports import MakeGroupedReport, MakePackageReport, MakeReport
+from scheduling.directory.queries import ZonedClinic
 from scheduling.http.schemas import reading as schemas
 from scheduling.http.schemas.reading import ReportRequest
 from scheduling.http.zones import left_out, told
-from scheduling.queries import package_reports, reports, utilisation
-from scheduling.queries.zones import ZonedClinic
+from scheduling.reports.commands import MakeGroupedReport, MakePackageReport, MakeReport
+from scheduling.reports.queries import packages as package_reports
+from scheduling.reports.queries import sessions as reports
+from scheduling.reports.queries import utilisation
 
 A = TypeVar("A", bound=MakeReport)
 

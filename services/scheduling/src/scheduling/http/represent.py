@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from scheduling.appointments.operations.attendance import blocker_details, late_minutes
+from scheduling.appointments.queries import participant_records
 from scheduling.domain import PARTICIPANT, check_in_blockers
 from scheduling.http.schemas.sessions import ParticipantAnswer, SessionAnswer
 from scheduling.models import ClinicalSession, Participant
-from scheduling.operations.attendance import blocker_details, late_minutes
-from scheduling.queries import participant_records
 from scheduling.timetable.conflicts import absences_over
 from scheduling.timetable.spots import Spots, spots_of
 

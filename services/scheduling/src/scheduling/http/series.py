@@ -21,21 +21,21 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling.commands.series import CreateSeries, FindSeries, JoinSeries, LeaveSeries
-from scheduling.commands.sessions import FindSessions
+from scheduling.appointments.commands.sessions import FindSessions
+from scheduling.appointments.queries import session_records
+from scheduling.directory import queries as directory
 from scheduling.http import represent
 from scheduling.http.answers import response_with_extras
-from scheduling.http.overrides import check_override
+from scheduling.http.permissions import check_override, check_schedules
 from scheduling.http.problems import refused_sessions
-from scheduling.http.schedules import check_schedules
 from scheduling.http.schemas import series as schemas
 from scheduling.http.schemas.sessions import SessionAnswer
 from scheduling.models import SeriesMember, SessionSeries
-from scheduling.operations import roster
-from scheduling.operations import series as operations
-from scheduling.queries import series as read
-from scheduling.queries import session_records, setup_records
+from scheduling.series import queries as read
+from scheduling.series.commands import CreateSeries, FindSeries, JoinSeries, LeaveSeries
 from scheduling.timetable.hours import day_of
+from scheduling.use_cases import roster
+from scheduling.use_cases import series as operations
 
 routes = Routes("series", "Recurring group sessions, and their standing rosters")
 
@@ -130,7 +130,7 @@ def join_series(command: JoinSeries, series_id: UUID) -> Response:
 def list_members(query: PageOf[Everything], series_id: UUID) -> dict[str, Any]:
     """Who is, or was, on a series' roster, in the order of joining."""
     after, series = decode_id_cursor(query.cursor), _found(series_id)
-    rows = setup_records.list_by_id(current_db(), SeriesMember, after=after, limit=query.limit + 1, series_id=series.id)
+    rows = directory.list_by_id(current_db(), SeriesMember, after=after, limit=query.limit + 1, series_id=series.id)
     shown = _represent_members(series, rows)
     return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
 

@@ -21,8 +21,8 @@ from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_c
 from jalsa.service import clock
 from jalsa.service.commands import value_or
 from jalsa.service.errors import NotFound
-from scheduling.commands.appointments import BookParticipant
-from scheduling.commands.sessions import (
+from scheduling.appointments.commands.appointments import BookParticipant
+from scheduling.appointments.commands.sessions import (
     CancelSession,
     ChangeSession,
     CreateSession,
@@ -32,17 +32,17 @@ from scheduling.commands.sessions import (
     RescheduleSession,
     Untimely,
 )
+from scheduling.appointments.operations import sessions
+from scheduling.appointments.queries import participant_records, session_records
 from scheduling.http import represent
 from scheduling.http.answers import response_with_extras
-from scheduling.http.overrides import check_entry, check_override
-from scheduling.http.schedules import check_schedules, check_session
+from scheduling.http.permissions import check_entry, check_may_undo, check_override, check_schedules, check_session
 from scheduling.http.schemas import sessions as schemas
 from scheduling.http.schemas.zones import days_of
-from scheduling.http.undoing import check_may_undo
 from scheduling.http.zones import told_of_days
 from scheduling.models import ClinicalSession
-from scheduling.operations import corrections, minimum_attendance, series_edits, sessions, use_cases
-from scheduling.queries import participant_records, session_records
+from scheduling.use_cases import appointments as use_cases
+from scheduling.use_cases import corrections, minimum_attendance, series_edits
 
 routes = Routes("sessions", "Sessions and who takes part in them")
 

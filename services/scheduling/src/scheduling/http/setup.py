@@ -21,12 +21,12 @@ from jalsa.http import (
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
-from scheduling.commands import setup as commands
+from scheduling.directory import commands
+from scheduling.directory import queries as directory
+from scheduling.directory.operations import setup as operations
 from scheduling.domain import DISCIPLINES
 from scheduling.http.schemas import setup as schemas
 from scheduling.models import Clinic, Provider, Room, ServiceType
-from scheduling.operations import setup as operations
-from scheduling.queries import setup_records
 from scheduling.timetable.weeks import working_hours
 
 R = TypeVar("R", bound=TenantRow)
@@ -189,7 +189,7 @@ def _list(
     kind: type[R], query: PageOf[Everything] | PageOf[commands.FindRooms], **equal: UUID | None
 ) -> dict[str, Any]:
     after = decode_id_cursor(query.cursor)
-    rows = setup_records.list_by_id(current_db(), kind, after=after, limit=query.limit + 1, **equal)
+    rows = directory.list_by_id(current_db(), kind, after=after, limit=query.limit + 1, **equal)
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
 
 

@@ -11,16 +11,15 @@ from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_cursor
 from jalsa.service import clock
 from jalsa.service.errors import InvalidField, NotFound
-from scheduling.commands.waitlist import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 from scheduling.domain import UNREACHABLE
 from scheduling.http import represent
-from scheduling.http.overrides import check_override
-from scheduling.http.schedules import check_schedules
+from scheduling.http.permissions import check_override, check_schedules
 from scheduling.http.schemas import waitlist as schemas
 from scheduling.http.schemas.sessions import ParticipantAnswer
 from scheduling.models import WaitlistEntry
-from scheduling.operations import waitlist
-from scheduling.queries import waitlist as queries
+from scheduling.use_cases import waitlist
+from scheduling.waitlist import queries
+from scheduling.waitlist.commands import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 
 routes = Routes("waitlist", "Patients who wait for a spot, and the spots that are offered to them")
 

@@ -6,15 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from jalsa.http import current_db
-from scheduling.commands.appointments import FindAppointments
-from scheduling.commands.sessions import FindSessions
-from scheduling.operations.setup import unknown_zone
-from scheduling.queries.zones import ZonedClinic, of_unknown_zone
+from scheduling.appointments.commands.appointments import FindAppointments
+from scheduling.appointments.commands.sessions import FindSessions
+from scheduling.directory.operations.setup import unknown_zone
+from scheduling.directory.queries import ZonedClinic, clinics_of_unknown_zone
 
 
 def left_out(clinic_id: UUID | None) -> Sequence[ZonedClinic]:
     """The clinics whose local days cannot be reckoned. Raises 409 `unknown-zone` if it is the one that is asked for."""
-    unknown = of_unknown_zone(current_db())
+    unknown = clinics_of_unknown_zone(current_db())
     for clinic in unknown:
         if clinic.id == clinic_id:
             raise unknown_zone(clinic)

@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from jalsa.http import PageArgs
 from jalsa.http.fields import DayOrInstant, Instant, Name
 from jalsa.service.errors import Message
-from scheduling.commands.availability import FindFreeTimes
+from scheduling.availability.commands import FindFreeTimes
 from scheduling.domain import MAX_MINUTES
 from scheduling.http.schemas.setup import WallTime
 from scheduling.timetable.hours import PARTS_OF_DAY

@@ -6,10 +6,10 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from jalsa.http.fields import Day, FreeText, Instant
 from jalsa.service.commands import Loaded
-from scheduling.commands import package_changes as commands
-from scheduling.domain.planning import MAX_SESSIONS
 from scheduling.http.schemas.packages import PackageAnswer, SchedulingError
 from scheduling.http.schemas.sessions import Override, ReasonBody
+from scheduling.packages.commands import changes as commands
+from scheduling.packages.rules.planning import MAX_SESSIONS
 
 _number = validate.Range(1, MAX_SESSIONS)
 _MAX_SHIFT_DAYS = 366

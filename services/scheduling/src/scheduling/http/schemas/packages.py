@@ -9,10 +9,10 @@ from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, Instant, Name, state
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
-from scheduling.commands import packages as commands
 from scheduling.domain import MAX_MINUTES, PACKAGE, PACKAGE_SESSION, PARTICIPANT
-from scheduling.domain.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS
 from scheduling.http.schemas.setup import WallTime
+from scheduling.packages.commands import planning as commands
+from scheduling.packages.rules.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS
 from scheduling.policy import CARE
 from scheduling.timetable.hours import PARTS_OF_DAY
 

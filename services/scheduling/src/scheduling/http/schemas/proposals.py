@@ -6,11 +6,11 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from jalsa.http.fields import FreeText, Instant
 from jalsa.service.commands import Loaded
-from scheduling.commands.absences import ACTIONS, CANCEL, KEEP, SUBSTITUTE, ApplyProposals, ChangeAffectedSession
+from scheduling.absences.commands import ACTIONS, CANCEL, KEEP, SUBSTITUTE, ApplyProposals, ChangeAffectedSession
+from scheduling.absences.queries.proposals import MAX_DAYS, MAX_PROPOSALS
 from scheduling.http.schemas.availability import SlotProvider, SlotRoom
 from scheduling.http.schemas.sessions import Override, SessionAnswer
 from scheduling.http.schemas.setup import Affected, ClosureAnswer, TimeOffAnswer
-from scheduling.queries.proposals import MAX_DAYS, MAX_PROPOSALS
 
 
 class ProposedSlot(Schema):

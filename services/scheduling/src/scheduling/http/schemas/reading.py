@@ -10,15 +10,15 @@ from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words, state
 from jalsa.http.sheets import separator
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
-from scheduling.commands.appointments import FindAppointments, FindQueue
-from scheduling.commands.calendar import ReadFeed, ShowCalendar
-from scheduling.commands.history import FindHistory
-from scheduling.commands.reports import MakeGroupedReport, MakePackageReport, MakeReport
+from scheduling.appointments.commands.appointments import FindAppointments, FindQueue
+from scheduling.calendar.commands import ReadFeed, ShowCalendar
 from scheduling.domain import GROUP, INDIVIDUAL, PACKAGE, PARTICIPANT, SESSION
+from scheduling.history.commands import FindHistory
 from scheduling.http.schemas.sessions import DECISIONS, PackagePlace, ParticipantAnswer
 from scheduling.http.schemas.setup import CLOSURE_KINDS
 from scheduling.http.schemas.zones import left_out_clinics
-from scheduling.queries.package_reports import MAX_SERVICES
+from scheduling.reports.commands import MakeGroupedReport, MakePackageReport, MakeReport
+from scheduling.reports.queries.packages import MAX_SERVICES
 
 MAX_CALENDAR_DAYS = 42
 MAX_REPORT_DAYS = 366

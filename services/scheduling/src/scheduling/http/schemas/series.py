@@ -7,12 +7,12 @@ from marshmallow import Schema, fields, validate, validates_schema
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Name, sometimes, state
 from jalsa.service.commands import Loaded
-from scheduling.commands.series import CreateSeries, FindSeries, JoinSeries, LeaveSeries
 from scheduling.domain import PARTICIPANT
-from scheduling.domain.recurrence import MAX_OCCURRENCES
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override, Where, check_minimum, group_places
 from scheduling.http.schemas.setup import WallTime
 from scheduling.policy import CARE
+from scheduling.series.commands import CreateSeries, FindSeries, JoinSeries, LeaveSeries
+from scheduling.series.rules import MAX_OCCURRENCES
 
 _RULE = (
     "RFC 5545: FREQ=WEEKLY, with INTERVAL (1 to 4), BYDAY (several weekdays) and either COUNT or UNTIL (a local day, "

@@ -7,9 +7,18 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import DayOrInstant, FreeText, Instant, Name, Words, state
 from jalsa.service.commands import Loaded
-from scheduling.commands import appointments, placements, sessions
-from scheduling.domain import GROUP, INDIVIDUAL, MAX_GROUP, MAX_MINUTES, PARTICIPANT, SESSION, WALK_IN_MINUTES
-from scheduling.domain.recurrence import SCOPES, THIS
+from scheduling.appointments.commands import appointments, placements, sessions
+from scheduling.domain import (
+    GROUP,
+    INDIVIDUAL,
+    MAX_GROUP,
+    MAX_MINUTES,
+    PARTICIPANT,
+    SCOPES,
+    SESSION,
+    THIS,
+    WALK_IN_MINUTES,
+)
 from scheduling.policy import CARE
 
 DECISIONS = ("NEEDED", "MET", "RUN", "MERGED", "CANCELLED")

@@ -8,7 +8,8 @@ from marshmallow import Schema, ValidationError, fields, post_dump, validate, va
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, code
 from jalsa.service.commands import Loaded
-from scheduling.commands import absences, setup
+from scheduling.absences import commands as absences
+from scheduling.directory import commands as setup
 from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES, MAX_MINUTES
 from scheduling.policy import ABSENCE
 from scheduling.timetable import hours

@@ -7,11 +7,11 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import Day, FreeText, Instant, Name, state
 from jalsa.service.commands import Loaded
-from scheduling.commands.waitlist import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 from scheduling.domain import ATTENTION, ENTRY
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override
 from scheduling.policy import CARE
 from scheduling.timetable.hours import PARTS_OF_DAY
+from scheduling.waitlist.commands import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 
 _PRIORITY = {"description": "1 (most urgent) to 5"}
 

@@ -1,0 +1,1 @@
+"""What the operations on sessions and appointments are given."""

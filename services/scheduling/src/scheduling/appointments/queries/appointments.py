@@ -1,0 +1,73 @@
+"""Participants across sessions: as a list, and those who have arrived as a queue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from jalsa.db.keyset import keyset
+from scheduling.appointments.commands.appointments import FindAppointments
+from scheduling.appointments.queries.participant_records import load_participants
+from scheduling.appointments.queries.search import has_number, starts_within
+from scheduling.models import ClinicalSession, PackageSession, Participant, ServiceType
+
+
+def list_appointments(
+    db: Session, asked: FindAppointments, *, after: tuple[datetime, UUID] | None, limit: int
+) -> Sequence[Participant]:
+    """Participants in the order of their sessions' start."""
+    query = keyset(select(Participant), Participant.starts_at, Participant.id, after=after, limit=limit)
+    for name in ("patient_id", "status"):
+        if (value := getattr(asked, name)) is not None:
+            query = query.where(getattr(Participant, name) == value)
+    if asked.package_id is not None:
+        package_sessions = select(PackageSession.id).where(PackageSession.package_id == asked.package_id)
+        query = query.where(Participant.package_session_id.in_(package_sessions))
+    for name in ("clinic_id", "provider_id"):
+        if (value := getattr(asked, name)) is not None:
+            query = query.where(Participant.session.has(getattr(ClinicalSession, name) == value))
+    if asked.service_type is not None:
+        of_type = ClinicalSession.service_type.has(ServiceType.code == asked.service_type)
+        query = query.where(Participant.session.has(of_type))
+    within = starts_within(Participant.starts_at, asked.starts_from, asked.starts_before, Participant.session.has)
+    query = query.where(*within)
+    if asked.text is not None:
+        query = query.where(has_number(Participant.appointment_number, asked.text))
+    return load_participants(db, query)
+
+
+FORGOTTEN = timedelta(hours=12)
+_QUEUE = text("""
+    SELECT * FROM (
+      SELECT p.id, p.arrived_at, row_number() OVER (ORDER BY p.arrived_at, p.id) AS position
+      FROM participants p JOIN sessions s ON s.id = p.session_id
+      WHERE p.status = 'ARRIVED' AND s.status IN ('SCHEDULED', 'IN_PROGRESS') AND s.clinic_id = :clinic
+        AND s.ends_at > :since
+    ) AS queue
+    WHERE CAST(:arrived_at AS timestamptz) IS NULL OR (arrived_at, id) > (:arrived_at, CAST(:id AS uuid))
+    ORDER BY position LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A participant who has arrived, and the place in the queue, from 1 on."""
+
+    id: UUID
+    arrived_at: datetime
+    position: int
+
+
+def queue(
+    db: Session, clinic_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int, now: datetime
+) -> list[Arrival]:
+    """Who has arrived in a clinic for a session that is not over, the first one first.
+
+    A session that nobody completes has nobody waiting for it `FORGOTTEN` after its end.
+    """
+    arrived_at, last_id = after or (None, None)
+    asked = {"clinic": clinic_id, "arrived_at": arrived_at, "id": last_id, "limit": limit, "since": now - FORGOTTEN}
+    return [Arrival(row.id, row.arrived_at, row.position) for row in db.execute(_QUEUE, asked)]

@@ -1,0 +1,1 @@
+"""Free times for a new appointment."""

@@ -1,1 +1,0 @@
-"""What the use cases of scheduling are given, a module for each subject."""

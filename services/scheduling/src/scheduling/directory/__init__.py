@@ -1,0 +1,1 @@
+"""Clinics, rooms, providers with their hours, service types, and what other services say of patients."""

@@ -1,0 +1,85 @@
+"""What a request may do beyond its route's permission: override rules, change a schedule, undo an earlier day."""
+
+from datetime import datetime
+from uuid import UUID
+
+from jalsa.http import current_db, current_principal
+from jalsa.service.errors import Forbidden, InvalidField
+from jalsa.service.policy import authorise
+from scheduling.appointments.commands.appointments import BookParticipant
+from scheduling.appointments.commands.placements import Override, WantedPlacement
+from scheduling.appointments.queries import session_records
+from scheduling.packages.queries import LockedPackage
+from scheduling.policy import POLICY, acts_for
+
+#: The states in which a session of a package can no longer be changed.
+_OVER = frozenset({"COMPLETED", "CANCELLED"})
+
+
+def check_override(override: Override | None) -> str | None:
+    """The reason for which a request overrides a rule, if it does. Raises 403 `forbidden` where its caller may not."""
+    if override is None:
+        return None
+    authorise(POLICY, "schedule.override", current_principal())
+    return override.reason
+
+
+def check_entry(
+    command: WantedPlacement | BookParticipant, starts_at: datetime | None, permission: str, *, now: datetime
+) -> str:
+    """The permission that it takes to enter what begins then, or has begun. Raises 403 `forbidden` without it.
+
+    What is to come, or whose start does not matter, takes the `permission`; so does a past that is refused in any case.
+    """
+    begun = starts_at is not None and starts_at <= now
+    if begun and command.override is not None:
+        needed = "schedule.past"
+    else:
+        check_override(command.override)
+        needed = "schedule.walk-in" if begun and command.walk_in else permission
+    authorise(POLICY, needed, current_principal())
+    return needed
+
+
+def check_schedules(*provider_ids: UUID | None, permission: str = "sessions.write") -> None:
+    """Raises 403 `forbidden` for a clinician whose own schedule is not the only one that these are, or would be, in.
+
+    The `permission` is the one that the caller needed for the change. None, a provider who is not known yet, is
+    somebody else. Called again after an operation that chooses providers itself: a view that raises has changed
+    nothing.
+    """
+    principal = current_principal()
+    if not all(acts_for(principal, provider_id, permission) for provider_id in provider_ids):
+        raise Forbidden("Clinicians change their own schedule; the desk and managers change that of others.")
+
+
+def check_session(session_id: UUID | None, permission: str = "sessions.write") -> None:
+    """The same for a session that is only named so far; one that does not exist is for its operation to refuse."""
+    if session_id is None or acts_for(current_principal(), None, permission):
+        return
+    session = session_records.find_session(current_db(), session_id)
+    if session is not None:
+        check_schedules(session.provider_id, permission=permission)
+
+
+def check_package(held: LockedPackage, number: int | None = None) -> None:
+    """The same for one session of a package, or for all of them that are not over."""
+    package_sessions = (
+        [held.package_session(number)]
+        if number is not None
+        else [package_session for package_session in held.package_sessions if package_session.status not in _OVER]
+    )
+    placed = {package_session.id: participant.session.provider_id for package_session, participant in held.placed()}
+    check_schedules(
+        *(placed.get(package_session.id, package_session.provider_id) for package_session in package_sessions)
+    )
+
+
+def check_may_undo(*, of_today: bool, reason: str | None) -> None:
+    """Earlier than this local day it is a manager's to take back. Raises 403 `forbidden`; 422 without a reason."""
+    if of_today:
+        return
+    if not POLICY["schedule.override"] & current_principal().roles:
+        raise Forbidden("Only a manager can undo an outcome of an earlier day.")
+    if not reason:
+        raise InvalidField("reason", "Required to undo an outcome of an earlier day.")

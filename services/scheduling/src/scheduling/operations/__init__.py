@@ -1,1 +1,0 @@
-"""What can be done: verb functions over a transaction (`db`), that never commit."""

@@ -1,0 +1,1 @@
+"""Packages: several sessions of one service for one patient, planned together."""

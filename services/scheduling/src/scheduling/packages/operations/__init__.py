@@ -1,0 +1,1 @@
+"""What a package itself does; nothing commits."""

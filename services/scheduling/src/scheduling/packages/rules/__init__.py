@@ -1,0 +1,1 @@
+"""How the sessions of a package are placed, and the reasons why one cannot be."""

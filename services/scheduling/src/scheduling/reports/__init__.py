@@ -1,0 +1,1 @@
+"""Counts over sessions, packages and providers."""

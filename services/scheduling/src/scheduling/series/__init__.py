@@ -1,0 +1,1 @@
+"""Sessions that repeat by a rule."""

@@ -1,0 +1,1 @@
+"""What joins several subjects: each use case takes its locks first, then applies what follows, in written order."""

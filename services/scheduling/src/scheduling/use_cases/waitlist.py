@@ -1,0 +1,253 @@
+"""The waitlist: wait for a spot, accept or decline what is offered, wait no more."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from jalsa.db.transactions import context_of
+from jalsa.service.commands import given, value_or
+from jalsa.service.errors import InvalidField, NotFound
+from jalsa.service.ids import new_id
+from scheduling import domain, errors
+from scheduling.appointments.commands.appointments import BookParticipant
+from scheduling.appointments.commands.placements import Override
+from scheduling.appointments.operations import participants
+from scheduling.appointments.operations.locks import lock_patients, lock_sessions, lock_waitlist
+from scheduling.appointments.operations.sessions import locked_session
+from scheduling.appointments.queries import session_records
+from scheduling.directory import queries as directory
+from scheduling.directory.operations.setup import active_clinic
+from scheduling.models import Provider, ServiceType, WaitlistEntry, WaitlistOffer
+from scheduling.timetable.hours import earliest_today
+from scheduling.use_cases import appointments as use_cases
+from scheduling.waitlist import queries as waitlist_queries
+from scheduling.waitlist.commands import AddEntry, ChangeEntry
+from scheduling.waitlist.operations import offers, spots
+
+#: What an entry for a service type may ask of its session.
+WISHES = ("clinic_id", "provider_id", "weekdays", "part_of_day", "from_date", "until_date")
+
+#: How often an entry's offer may turn out to be of another session than the one that was locked for it.
+LOCK_ATTEMPTS = 5
+
+
+def add(db: Session, command: AddEntry, *, now: datetime) -> WaitlistEntry:
+    """Let a patient wait for one session (`session_id`), or for any of a service type that suits the wishes.
+
+    Raises 422 for what is unknown, also `unknown-patient`; 409 `already-waiting`, and for a session
+    `already-enrolled`, `places-available`, `invalid-transition` (it has begun or is cancelled).
+    """
+    facts = participants.lock_booking_facts(db, command.patient_id, command.session_id)
+    if command.session_id is not None:
+        entry = _for_session(db, command.session_id, facts, now)
+    else:
+        entry = _for_service_type(db, command, now)
+    entry.id, entry.patient_id = new_id(), command.patient_id
+    entry.priority, entry.notes = command.priority, command.notes
+    entry.status, entry.created_at, entry.created_by = domain.ENTRY.initial, now, context_of(db).actor
+    db.add(entry)
+    db.flush()
+    return entry
+
+
+def update(db: Session, entry: WaitlistEntry, command: ChangeEntry, *, now: datetime) -> WaitlistEntry:
+    """Change priority, notes or wishes of a held entry; an offer that was made stays.
+
+    Raises 409 `invalid-transition` for an entry that is closed; 422 for what `add` refuses.
+    """
+    if entry.status not in domain.OPEN_ENTRY:
+        raise errors.EntryClosed(entry.status)
+    changes = given(command)
+    wishes = [name for name in WISHES if name in changes]
+    if wishes and entry.session_id:
+        raise InvalidField(wishes[0], "Only an entry for a service type can have preferences.")
+    if wishes:
+        _check_wishes(
+            db,
+            entry.service_type,
+            clinic_id=value_or(command.clinic_id, entry.clinic_id),
+            provider_id=value_or(command.provider_id, entry.provider_id),
+            from_date=value_or(command.from_date, entry.from_date),
+            until_date=value_or(command.until_date, entry.until_date),
+            now=now,
+        )
+    for name, value in changes.items():
+        setattr(entry, name, value)
+    db.flush()
+    return entry
+
+
+def accept(
+    db: Session, entry: WaitlistEntry, override: Override | None = None, *, now: datetime
+) -> participants.Booked:
+    """Book the patient of a held entry into the spot that is offered.
+
+    Raises 409 `offer-expired`, `invalid-transition` where nothing is offered, and what `book_participant` raises.
+    """
+    offer = waitlist_queries.last_offer(db, entry.id)
+    if offer is None or offer.status not in ("OPEN", "LAPSED"):
+        raise errors.NothingOffered
+    if offer.status == "LAPSED" or offer.expires_at <= now:
+        raise errors.OfferExpired
+    booking = BookParticipant(patient_id=entry.patient_id, override=override)
+    return use_cases.book_participant(db, offer.session_id, booking, now=now)
+
+
+def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
+    """Give the spot that is offered to a held entry to the next. Raises 409 `invalid-transition`."""
+    offer = waitlist_queries.open_offer(db, entry.id)
+    if offer is None:
+        raise errors.NothingOffered
+    _pass_on(db, offer, "DECLINED", now)
+    return entry
+
+
+def cancel(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
+    """The patient of a held entry waits no more; an offered spot is passed on. Raises 409 `invalid-transition`."""
+    offers.move_entry(db, entry, "CANCELLED", now=now)
+    db.flush()
+    if offer := waitlist_queries.open_offer(db, entry.id):
+        _pass_on(db, offer, "WITHDRAWN", now)
+    return entry
+
+
+def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
+    """The entry, locked with its patient, the session of its open offer, and the waitlist.
+
+    Raises 404; 503 `temporarily-unavailable` where what is offered to the patient changes again and again meanwhile.
+    """
+    entry = db.get(WaitlistEntry, entry_id)
+    if entry is None:
+        raise NotFound("waitlist entry")
+    lock_patients(db, [entry.patient_id])
+    if not any(_locked(db, entry_id) for _ in range(LOCK_ATTEMPTS)):
+        raise errors.OffersChanging
+    db.refresh(entry)
+    return entry
+
+
+def offer_what_was_passed_over(db: Session, patient_id: UUID, *, now: datetime) -> None:
+    """Offer the spots again for which a patient was passed over who could not be contacted, and can be by now.
+
+    Those that are still free are offered to whoever is first in line.
+    """
+    sessions = waitlist_queries.passed_over(db, patient_id)
+    if not sessions or not waitlist_queries.can_be_told(db, patient_id):
+        return
+    lock_patients(db, [patient_id])
+    lock_sessions(db, sessions)
+    for session in session_records.find_sessions(db, sorted(sessions)):
+        spots.free(db, session, were_available=spots.available(db, session), now=now)
+
+
+def lapse_offer(db: Session, offer_id: UUID, *, now: datetime) -> bool:
+    """Pass an expired offer's spot on, unless something else happened meanwhile. Returns whether it did."""
+    offer = db.get_one(WaitlistOffer, offer_id)
+    locked_session(db, offer.session_id)
+    db.refresh(offer)
+    if offer.status != "OPEN" or offer.expires_at > now:
+        return False
+    _pass_on(db, offer, "LAPSED", now)
+    return True
+
+
+def lapse_entry(db: Session, entry_id: UUID, *, now: datetime) -> bool:
+    """Close an entry whose days are past or whose session has begun, if it still waits. Returns whether it did."""
+    lock_waitlist(db)
+    entry = db.get_one(WaitlistEntry, entry_id)
+    session = session_records.find_session(db, entry.session_id) if entry.session_id else None
+    begun = session is not None and (session.status != "SCHEDULED" or session.starts_at <= now)
+    past = entry.until_date is not None and entry.until_date < earliest_today(now)
+    if entry.status != "WAITING" or not (begun or past):
+        return False
+    offers.move_entry(db, entry, "LAPSED", now=now)
+    db.flush()
+    return True
+
+
+def _locked(db: Session, entry_id: UUID) -> bool:
+    """Lock the session that is offered, then the waitlist. Nothing is locked if another is offered by then.
+
+    To lock that one, too, would be against the order of locks.
+    """
+    offered = waitlist_queries.sessions_offered(db, entry_id)
+    with db.begin_nested() as savepoint:
+        lock_sessions(db, offered)
+        lock_waitlist(db)
+        if waitlist_queries.sessions_offered(db, entry_id) == offered:
+            return True
+        savepoint.rollback()
+    return False
+
+
+def _pass_on(db: Session, offer: WaitlistOffer, cause: str, now: datetime) -> None:
+    spots.pass_on(db, locked_session(db, offer.session_id), offer.id, cause, now=now)
+
+
+def _for_session(db: Session, session_id: UUID, facts: participants.BookingFacts, now: datetime) -> WaitlistEntry:
+    session = session_records.find_session(db, session_id)
+    if session is None:
+        raise InvalidField("session_id", "There is no such session.")
+    participants.check_open(session, now)
+    if facts.enrolled:
+        raise errors.AlreadyEnrolled
+    if spots.available(db, session) and not facts.blocked:
+        raise errors.SpotsAvailable
+    return WaitlistEntry(
+        session_id=session.id,
+        service_type_id=session.service_type_id,
+        service_type=session.service_type,
+        clinic_id=session.clinic_id,
+        weekdays=[],
+    )
+
+
+def _for_service_type(db: Session, command: AddEntry, now: datetime) -> WaitlistEntry:
+    service_type = directory.find_service_type(db, command.service_type) if command.service_type else None
+    if service_type is None or not service_type.active:
+        raise InvalidField("service_type", "There is no such active service type.")
+    _check_wishes(
+        db,
+        service_type,
+        clinic_id=command.clinic_id,
+        provider_id=command.provider_id,
+        from_date=command.from_date,
+        until_date=command.until_date,
+        now=now,
+    )
+    return WaitlistEntry(
+        service_type_id=service_type.id,
+        service_type=service_type,
+        clinic_id=command.clinic_id,
+        provider_id=command.provider_id,
+        weekdays=list(command.weekdays),
+        part_of_day=command.part_of_day,
+        from_date=command.from_date,
+        until_date=command.until_date,
+    )
+
+
+def _check_wishes(
+    db: Session,
+    service_type: ServiceType,
+    *,
+    clinic_id: UUID | None,
+    provider_id: UUID | None,
+    from_date: date | None,
+    until_date: date | None,
+    now: datetime,
+) -> None:
+    clinic = active_clinic(db, clinic_id) if clinic_id else None
+    if provider_id:
+        provider = db.get(Provider, provider_id)
+        if provider is None or not provider.active:
+            raise InvalidField("provider_id", "There is no such active provider.")
+        if provider.discipline != service_type.discipline:
+            raise InvalidField("provider_id", "The provider's discipline is not that of the service type.")
+        if clinic and clinic.id not in provider.clinic_ids:
+            raise InvalidField("provider_id", "The provider does not work in this clinic.")
+    if until_date and until_date < earliest_today(now):
+        raise InvalidField("until_date", "Must not be in the past.")
+    if until_date and from_date and until_date < from_date:
+        raise InvalidField("until_date", "Must not be before from_date.")

@@ -1,0 +1,1 @@
+"""How spots that become free are offered and taken."""
