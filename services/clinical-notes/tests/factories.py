@@ -224,7 +224,7 @@ class Story:
         )
 
     def _of_merge(self, event: str, sequence: int, survivor_id: str) -> Envelope:
-        ids = {"loser_id": self.patient_id, "survivor_id": survivor_id}
+        ids: Json = {"loser_id": self.patient_id, "survivor_id": survivor_id}
         return example(event, "default", self.tenant, sequence=sequence, subject_id=self.patient_id, **ids)
 
     def _of_patient(self, event: str, sequence: int, **data: Any) -> Envelope:

@@ -1,7 +1,7 @@
 """What is announced of a patient's consent to treatment: each change, once, in its order."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -288,12 +288,12 @@ def test_control_without_the_patients_lock_two_changes_at_the_same_time_announce
     consent_to(desk, patient)
     both_have_looked = threading.Barrier(2, timeout=10)
 
-    def look_together(db: Session, patient_id: UUID, now: datetime) -> Any:
-        found = look(db, patient_id, now)
+    def look_together(db: Session, records: Sequence[UUID], now: datetime) -> Any:
+        found = look(db, records, now)
         both_have_looked.wait()
         return found
 
-    monkeypatch.setattr(patients, "lock_patient", lambda *_: None)
+    monkeypatch.setattr(patients, "lock_patient", lambda _, patient_id: patient_id)
     look_at_the_standing_without_its_lock(monkeypatch)
     monkeypatch.setattr(queries, "valid_treatment_consents", look_together)
     with ThreadPoolExecutor(2) as pool:
@@ -338,14 +338,14 @@ def test_control_without_the_claim_workers_side_by_side_announce_an_expiry_twice
     seen: list[Any] = []
     both_have_looked, look = threading.Barrier(2, timeout=10), queries.valid_treatment_consents
 
-    def look_together(db: Session, patient_id: UUID, now: datetime) -> Any:
-        found = look(db, patient_id, now)
+    def look_together(db: Session, records: Sequence[UUID], now: datetime) -> Any:
+        found = look(db, records, now)
         # what was announced is read before either has stored anything, and held: a session lets go of the rest
-        seen.append(db.get(ConsentStanding, patient_id))
+        seen.append(db.get(ConsentStanding, records[0]))
         both_have_looked.wait()
         return found
 
-    monkeypatch.setattr(patient_queries, "claim_patient", lambda *_: True)
+    monkeypatch.setattr(patients, "claim_patient", lambda *_: True)
     look_at_the_standing_without_its_lock(monkeypatch)
     monkeypatch.setattr("jalsa.work.jobs._claim", lambda *_: True)
     monkeypatch.setattr(queries, "valid_treatment_consents", look_together)

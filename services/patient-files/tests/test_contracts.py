@@ -1,7 +1,7 @@
 """What is published equals the golden examples, and each golden example that is read is accepted."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,6 +19,7 @@ GiveIds = Callable[..., None]
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 PATIENT, MAIN_FILE, SUB_FILE = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3))
+SURVIVOR = PATIENT[:-1] + "2"
 #: What differs between two runs, and says nothing of the event's shape.
 _OF_THE_RUN = ("id", "tenantid", "position", "correlationid", "causationid", "traceparent")
 
@@ -96,6 +97,25 @@ def test_the_events_of_a_consent_standing_equal_their_golden_examples(
     assert_equal(given, "ConsentStandingChanged")
     assert_equal(left, "ConsentStandingChanged", "clinic")
     assert_equal(ended, "ConsentStandingChanged", "ended")
+
+
+def test_the_events_of_a_merge_and_its_undoing_equal_their_golden_examples(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = kit.client(tenant, "records", subject="records-1")
+    give_ids(PATIENT, MAIN_FILE, SURVIVOR, uuid4())
+    for moment, path, said in (
+        (NOW, "/patients", body),
+        (NOW, "/patients", {**body, "national_id": None}),
+        (NOW, f"/patients/{PATIENT}/merge", {"into": SURVIVOR, "reason": "One person"}),
+        (NOW + timedelta(days=1), f"/patients/{PATIENT}/unmerge", {"reason": "Two persons"}),
+    ):
+        set_clock(monkeypatch, moment)
+        assert records.post(path, said).status_code in (200, 201)
+
+    [merged], [unmerged] = kit.events(tenant, "PatientsMerged"), kit.events(tenant, "PatientsUnmerged")
+    assert_equal(merged, "PatientsMerged")
+    assert_equal(unmerged, "PatientsUnmerged")
 
 
 def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
@@ -207,6 +227,8 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         patient,
         f"{patient}/file",
         f"{patient}/sub-files",
+        f"{patient}/merge",
+        f"{patient}/unmerge",
         "/v1/consents",
         consent,
         f"{consent}/revoke",

@@ -6,7 +6,7 @@ from patient_files.config import PatientFilesConfig
 from patient_files.consents.rules import CONSENT
 from patient_files.events import catalogue
 from patient_files.events.streams import STREAMS
-from patient_files.http import consents, files, patients
+from patient_files.http import consents, files, merges, patients
 from patient_files.http.problems import CONSTRAINTS, PROBLEMS
 from patient_files.http.reference import REFERENCE
 from patient_files.policy import POLICY
@@ -18,7 +18,7 @@ SERVICE = Service(
     policy=POLICY,
     texts=("patient_files",),
     reference=REFERENCE,
-    routes=(patients.routes, files.routes, consents.routes),
+    routes=(patients.routes, files.routes, consents.routes, merges.routes),
     publishes=catalogue.PUBLISHES,
     streams=STREAMS,
     handlers=handlers.HANDLERS,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from jalsa.work.jobs import Job, JobTools, in_transaction, run_due
 from patient_files.consents import operations as consents
 from patient_files.consents import queries
-from patient_files.patients import queries as patients
+from patient_files.patients import operations as patients
 
 
 def expire_consents(tools: JobTools) -> int:

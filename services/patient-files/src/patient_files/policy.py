@@ -10,6 +10,7 @@ POLICY: Policy = {
     "patients.list": frozenset({"records", "manager", "front-desk"}),
     "patients.read": _REGISTRARS | {"clinician", "biller"},
     "patients.write": _REGISTRARS,
+    "patients.merge": _MANAGER | {"records"},
     # which clinics a patient goes to is clinical knowledge: an invoice can be written without it
     "files.read": _REGISTRARS | {"clinician"},
     "consents.read": _REGISTRARS | {"clinician", "biller"},

@@ -66,6 +66,8 @@ COMMON = Reference(
         "Problem.overridable": "Whether a manager may override the rule, by an `override` in the request",
         "Problem.conflicts": "With codes that end in `-conflicts`: each refused part of the request, with its own code",
         "Problem.refusals": "With `merge-refused` and `undo-refused`: each participant who was refused, with the code",
+        "Problem.reasons": "With `merge-refused` of patients: why, each reason as a code such as `different-sex`",
+        "Problem.survivor_id": "With `patient-merged`: the id of the record that stands for the patient now",
         # the event log and the inbox
         "FeedAnswer.items": "Event envelopes (CloudEvents 1.0) in the order of their positions",
         "FeedAnswer.next_cursor": "The position of the last event of this page, to be given as `after`; null if none",

@@ -24,8 +24,8 @@ or a record that this service knows from events and may not have heard of yet. T
 cannot show: checks, exclusion constraints, triggers and indexes.
 
 Beside these tables every database has those of the mechanisms (`jalsa.db.schema`): `outbox`, `inbox` and their heads,
-`audit_log`, `idempotency_keys`, the counters of numbers, and the checkpoints of the feeds. All but scheduling's also keep
-the ids of merged patients (`jalsa.db.aliases`) in `aliases`.
+`audit_log`, `idempotency_keys`, the counters of numbers, and the checkpoints of the feeds. The ids of merged patients
+are in `aliases` (`jalsa.db.aliases`).
 """
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 

@@ -1,11 +1,13 @@
 """Consents: given and revoked, their ends reckoned again; and the standing that those to treatment make together."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import aliases_of
 from jalsa.db.transactions import context_of
 from jalsa.service.commands import given
 from jalsa.service.errors import InvalidField, NotFound
@@ -32,7 +34,7 @@ _MAKE_DUE = text("""
 
 
 def give_consent(db: Session, command: GiveConsent, *, zone: str, now: datetime) -> Consent:
-    """Store a consent of a patient whose row the caller locked before `now` was read.
+    """Store a consent of a patient whom the caller locked before `now` was read (`patients.lock_patient`).
 
     Days are those of the clinic's zone; of `zone`, an IANA name, where the consent is for every clinic or the clinic's
     zone is not known. The clinic's row stays locked until the transaction ends, so that a correction of its zone sees
@@ -63,7 +65,7 @@ def give_consent(db: Session, command: GiveConsent, *, zone: str, now: datetime)
 
 
 def locked_consent(db: Session, consent_id: UUID) -> Consent:
-    """A consent as it is once its patient's row is locked, until the transaction ends. Raises 404."""
+    """A consent as it is once its patient is locked, until the transaction ends. Raises 404."""
     consent = db.get(Consent, consent_id)
     if consent is None:
         raise NotFound("consent")
@@ -85,25 +87,30 @@ def revoke_consent(db: Session, consent: Consent, command: RevokeConsent, *, now
     return consent
 
 
-def refresh_standing(db: Session, patient_id: UUID, *, now: datetime) -> None:
+def refresh_standing(db: Session, patient_id: UUID, *, now: datetime, tell_anew: UUID | None = None) -> None:
     """Bring a patient's consent standing up to `now`, and publish ConsentStandingChanged if it is another one.
 
-    The caller holds the patient's row, locked before `now` was read: without it, two changes at the same time announce
-    what each of them sees, and the one announced last may have seen the less. The standing's row is locked before the
-    consents are read, so that a correction of a clinic's zone makes it due again if it was not seen.
+    All records that stand for the patient have the same standing, so that it is right for whoever has not heard of
+    their merge. `tell_anew` is a record of which it is published in any case, unless nothing was ever.
+
+    The caller holds the rows of these records, locked before `now` was read: without it, two changes at the same time
+    announce what each of them sees, and the one announced last may have seen the less. The standings' rows are locked
+    before the consents are read, so that a correction of a clinic's zone makes them due again if it was not seen.
     """
-    known = queries.locked_standing(db, patient_id)
-    valid = queries.valid_treatment_consents(db, patient_id, now)
+    records = aliases_of(db, patient_id)
+    known = {record: queries.locked_standing(db, record) for record in records}
+    valid = queries.valid_treatment_consents(db, records, now)
     standing = rules.standing_of(consent.clinic_id for consent in valid)
-    if known is None:
+    ended = {} if standing.consented else _ended(db, records, now)
+    for record, last in known.items():
         # no consent is what everybody takes for granted: it is not announced
-        known = ConsentStanding(id=patient_id, consented=False, clinic_ids=[])
-        db.add(known)
-    known.due_at = min((consent.ends_at for consent in valid if consent.ends_at), default=None)
-    if standing != rules.Standing(known.consented, tuple(known.clinic_ids)):
-        known.consented, known.clinic_ids = standing.consented, list(standing.clinic_ids)
-        ended = {} if standing.consented else _ended(db, patient_id, now)
-        events.consent_standing_changed(db, patient_id, standing, ended, now)
+        announced = last or ConsentStanding(id=record, consented=False, clinic_ids=[])
+        db.add(announced)
+        announced.due_at = min((consent.ends_at for consent in valid if consent.ends_at), default=None)
+        changed = standing != rules.Standing(announced.consented, tuple(announced.clinic_ids))
+        if changed or (last is not None and record == tell_anew):
+            announced.consented, announced.clinic_ids = standing.consented, list(standing.clinic_ids)
+            events.consent_standing_changed(db, record, standing, ended, now)
     db.flush()
 
 
@@ -121,10 +128,10 @@ def reckon_ends(db: Session, clinic_id: UUID, zone: str, *, now: datetime) -> No
     db.execute(_MAKE_DUE, {"patients": affected, "now": now})
 
 
-def _ended(db: Session, patient_id: UUID, now: datetime) -> dict[UUID | None, str]:
+def _ended(db: Session, records: Sequence[UUID], now: datetime) -> dict[UUID | None, str]:
     """How the last consent to treatment ended in each clinic, with None for that to every clinic; the latest last."""
     ended: dict[UUID | None, str] = {}
-    for consent in queries.ended_treatment_consents(db, patient_id, now):
+    for consent in queries.ended_treatment_consents(db, records, now):
         ended.pop(consent.clinic_id, None)
         ended[consent.clinic_id] = rules.consent_state(consent.revoked_at, consent.ends_at, now).lower()
     return ended

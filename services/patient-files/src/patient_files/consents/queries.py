@@ -6,8 +6,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from jalsa.db.aliases import stands_for
 from jalsa.db.keyset import keyset
 from patient_files.consents.commands import FindConsents
 from patient_files.consents.rules import EXPIRED, REVOKED, TREATMENT, VALID
@@ -38,7 +39,9 @@ def list_consents(
 ) -> Sequence[Consent]:
     """Consents in the order in which they were stored; `state` is the one that they have at `now`."""
     query = keyset(select(Consent), Consent.id, after=after, limit=limit)
-    for name in ("patient_id", "consent_type", "clinic_id"):
+    if asked.patient_id is not None:
+        query = query.where(stands_for(Consent.patient_id, asked.patient_id))
+    for name in ("consent_type", "clinic_id"):
         if (value := getattr(asked, name)) is not None:
             query = query.where(getattr(Consent, name) == value)
     if asked.state is not None:
@@ -46,15 +49,27 @@ def list_consents(
     return db.scalars(query).all()
 
 
-def valid_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Sequence[Consent]:
-    """A patient's consents to treatment that are valid at `now`."""
-    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == TREATMENT)
-    return db.scalars(select(Consent).where(*of_patient, *_in_state(VALID, now))).all()
+def valid_treatment_consents(db: Session, records: Sequence[UUID], now: datetime) -> Sequence[Consent]:
+    """The consents to treatment that count at `now`, of all records that stand for one patient.
+
+    Whoever revoked a consent did not know of those on another record of the same patient. So it ends those to the
+    same clinic that were signed before.
+    """
+    of_patient = (Consent.patient_id.in_(records), Consent.consent_type == TREATMENT)
+    revoked = aliased(Consent)
+    elsewhere = (
+        select(revoked.id)
+        .where(revoked.patient_id.in_(records), revoked.patient_id != Consent.patient_id)
+        .where(revoked.consent_type == Consent.consent_type, revoked.revoked_at > Consent.signed_at)
+        .where(revoked.clinic_id.is_not_distinct_from(Consent.clinic_id))
+    )
+    query = select(Consent).where(*of_patient, *_in_state(VALID, now))
+    return db.scalars(query if len(records) == 1 else query.where(~elsewhere.exists())).all()
 
 
-def ended_treatment_consents(db: Session, patient_id: UUID, now: datetime) -> Sequence[Consent]:
-    """A patient's consents to treatment that have expired or were revoked, in the order in which they ended."""
-    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == TREATMENT)
+def ended_treatment_consents(db: Session, records: Sequence[UUID], now: datetime) -> Sequence[Consent]:
+    """Consents to treatment that have expired or were revoked, of all records of a patient, as they ended."""
+    of_patient = (Consent.patient_id.in_(records), Consent.consent_type == TREATMENT)
     ended = or_(Consent.revoked_at.is_not(None), Consent.ends_at <= now)
     query = select(Consent).where(*of_patient, ended)
     return db.scalars(query.order_by(func.coalesce(Consent.revoked_at, Consent.ends_at), Consent.id)).all()

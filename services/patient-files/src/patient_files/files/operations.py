@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import survivor_of
 from jalsa.service.errors import NotFound
 from jalsa.service.ids import new_id
 from patient_files import domain
@@ -15,13 +16,15 @@ from patient_files.models import SubFile
 def open_sub_file(db: Session, command: OpenSubFile, *, now: datetime) -> SubFile:
     """The patient's sub-file in a clinic: the one that there is, else a new one, which publishes SubFileOpened.
 
+    It is in the survivor's file where the patient's record was merged.
+
     The main file stays locked until the transaction ends, so that two bookings cannot both find none. Raises 404 for
     an unknown patient.
     """
-    main_file = queries.find_main_file(db, command.patient_id, lock=True)
+    main_file = queries.find_main_file(db, survivor_of(db, command.patient_id), lock=True)
     if main_file is None:
         raise NotFound("patient")
-    existing = queries.list_sub_files(db, main_file.id)
+    existing = queries.sub_files_in(db, main_file.id)
     for sub_file in existing:
         if sub_file.clinic_id == command.clinic_id:
             return sub_file

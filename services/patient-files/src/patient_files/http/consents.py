@@ -1,5 +1,6 @@
 """Consents of patients."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -29,7 +30,7 @@ _CONSENT = schemas.ConsentAnswer()
 def give_consent(command: GiveConsent) -> Response:
     """Store a signed consent. A consent to treatment counts for check-in immediately."""
     db, zone = current_db(), current_app.extensions["jalsa"].config.default_timezone
-    patients.lock_patient(db, command.patient_id)
+    command = replace(command, patient_id=patients.lock_patient(db, command.patient_id))
     now = clock.now()
     return json_with_etag(_shown(operations.give_consent(db, command, zone=zone, now=now), now), 201)
 

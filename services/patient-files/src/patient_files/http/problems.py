@@ -5,6 +5,15 @@ from patient_files import errors
 
 PROBLEMS = Catalogue(
     Entry(errors.UnknownPatient, 422, "unknown-patient", "There is no such patient."),
+    Entry(
+        errors.PatientMerged,
+        409,
+        "patient-merged",
+        "The patient's record was merged into another one.",
+        members=("survivor_id",),
+    ),
+    Entry(errors.MergeRefused, 409, "merge-refused", "The two records cannot be merged.", members=("reasons",)),
+    Entry(errors.NotMerged, 409, "not-merged", "The patient's record is not merged into another one."),
     Entry(errors.NationalIdTaken, 409, "national-id-taken", "Another patient has this national id."),
 )
 

@@ -3,6 +3,7 @@
 from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding
 from patient_files.models.files import MainFile, SubFile
+from patient_files.models.merges import PatientMerge
 from patient_files.models.patients import Patient
 from patient_files.models.projections import AppointmentProjection, ClinicProjection, ProviderProjection
 
@@ -14,6 +15,7 @@ __all__ = [
     "ConsentStanding",
     "MainFile",
     "Patient",
+    "PatientMerge",
     "ProviderProjection",
     "SubFile",
 ]

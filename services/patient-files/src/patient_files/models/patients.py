@@ -1,6 +1,7 @@
 """The table of patients."""
 
 from datetime import date, datetime
+from uuid import UUID
 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -10,7 +11,7 @@ from patient_files.models.files import MainFile
 
 
 class Patient(TenantRow, Base):
-    """A person in the tenant's care. Phone is E.164."""
+    """A person in the tenant's care, or one of two records of a person that `merged_into` the other. Phone is E.164."""
 
     __tablename__ = "patients"
 
@@ -26,5 +27,6 @@ class Patient(TenantRow, Base):
     preferred_language: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    merged_into: Mapped[UUID | None]
 
     file: Mapped[MainFile] = relationship()

@@ -5,12 +5,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import aliases_of, survivor_of
 from jalsa.db.numbers import gapless_number
 from jalsa.service.commands import given
 from jalsa.service.errors import InvalidField
 from jalsa.service.ids import new_id
 from patient_files import domain
-from patient_files.errors import UnknownPatient
+from patient_files.errors import PatientMerged, UnknownPatient
 from patient_files.models import MainFile, Patient
 from patient_files.patients import events, queries, rules
 from patient_files.patients.commands import RegisterPatient, UpdatePatient
@@ -35,7 +36,12 @@ def register_patient(db: Session, command: RegisterPatient, *, zone: str, now: d
 
 
 def update_patient(db: Session, patient: Patient, command: UpdatePatient, *, now: datetime) -> Patient:
-    """Change a patient and publish PatientUpdated, unless nothing is different."""
+    """Change a patient and publish PatientUpdated, unless nothing is different.
+
+    Raises 409 `patient-merged` where only the survivor of a merge can be changed.
+    """
+    if patient.merged_into is not None:
+        raise PatientMerged(survivor_of(db, patient.id))
     changes = {name: value for name, value in given(command).items() if getattr(patient, name) != value}
     if changes:
         for name, value in changes.items():
@@ -45,10 +51,33 @@ def update_patient(db: Session, patient: Patient, command: UpdatePatient, *, now
     return patient
 
 
-def lock_patient(db: Session, patient_id: UUID) -> None:
-    """Lock a patient's row until the transaction ends, as every change of consents must.
+def lock_records(db: Session, *patient_ids: UUID) -> None:
+    """Lock all records that stand for these patients until the transaction ends, in one order.
 
+    A merge that was stored meanwhile may have added some, so it looks again once it has them.
+    """
+    locked = set[UUID]()
+    while not (records := {each for patient_id in patient_ids for each in aliases_of(db, patient_id)}) <= locked:
+        queries.lock_rows(db, records)
+        locked |= records
+
+
+def lock_patient(db: Session, patient_id: UUID) -> UUID:
+    """Lock a patient, with all records that stand for the patient, as every change of consents must.
+
+    Returns the id under which something new is written: that of the survivor, if the patient's record was merged.
     Raises 422 `unknown-patient`.
     """
-    if queries.find_patient(db, patient_id, lock=True) is None:
+    lock_records(db, patient_id)
+    survivor_id = survivor_of(db, patient_id)
+    if queries.find_patient(db, survivor_id, lock=True) is None:
         raise UnknownPatient
+    return survivor_id
+
+
+def claim_patient(db: Session, patient_id: UUID) -> bool:
+    """Lock all records that stand for a patient; False where another transaction holds one of them now."""
+    records = aliases_of(db, patient_id)
+    claimed = queries.claim_rows(db, records)
+    # a merge may have been stored between the two statements
+    return claimed == len(records) and aliases_of(db, patient_id) == records

@@ -1,6 +1,6 @@
 """The read side of patients."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -29,7 +29,12 @@ def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit
     return db.scalars(query).all()
 
 
-def claim_patient(db: Session, patient_id: UUID) -> bool:
-    """Lock a patient's row until the transaction ends; False where another transaction holds it now."""
-    query = select(Patient.id).where(Patient.id == patient_id).with_for_update(skip_locked=True)
-    return db.scalar(query) is not None
+def lock_rows(db: Session, patient_ids: Iterable[UUID]) -> None:
+    """Lock rows of patients until the transaction ends, in the order of their ids."""
+    db.execute(select(Patient.id).where(Patient.id.in_(patient_ids)).order_by(Patient.id).with_for_update())
+
+
+def claim_rows(db: Session, patient_ids: Iterable[UUID]) -> int:
+    """Lock those rows of patients that no other transaction holds now; returns how many."""
+    query = select(Patient.id).where(Patient.id.in_(patient_ids)).with_for_update(skip_locked=True)
+    return len(db.scalars(query).all())

@@ -80,6 +80,9 @@ class PatientAnswer(Schema):
     preferred_language = fields.String(validate=_language)
     active = fields.Boolean()
     created_at = Instant()
+    merged_into = fields.UUID(
+        allow_none=True, metadata={"description": "The record into which this one was merged; null if it was not"}
+    )
 
 
 class PatientArgs(PageArgs):
