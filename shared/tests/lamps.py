@@ -20,7 +20,8 @@ from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.provision import Urls, drop_database, provision
 from jalsa.dev.servers import Postgres
-from jalsa.events.contracts import EventType, Fields, Stream
+from jalsa.events.contracts import EventType, Stream
+from jalsa.events.data import Data
 from jalsa.events.envelope import Envelope, parse
 from jalsa.events.inbox import Handler, Received
 from jalsa.events.outbox import publish
@@ -87,14 +88,14 @@ class Light(TenantRow, Base):
 # What alpha publishes
 
 
-class LampSwitchedData(Schema):
-    lamp_id = fields.UUID(required=True)
-    level = fields.Integer(required=True)
+class LampSwitchedData(Data):
+    lamp_id: UUID
+    level: int
 
 
-LAMP_SWITCHED = EventType("alpha", "lamp", "LampSwitched", LampSwitchedData())
-LAMP_MOVED = EventType("alpha", "lamp", "LampMoved", LampSwitchedData())
-WIRE_CUT = EventType("alpha", "wire", "WireCut", LampSwitchedData())
+LAMP_SWITCHED = EventType("alpha", "lamp", "LampSwitched", LampSwitchedData)
+LAMP_MOVED = EventType("alpha", "lamp", "LampMoved", LampSwitchedData)
+WIRE_CUT = EventType("alpha", "wire", "WireCut", LampSwitchedData)
 
 
 def switch(db: Session, lamp_id: UUID, level: int, event: EventType = LAMP_SWITCHED) -> UUID:
@@ -292,21 +293,21 @@ ALPHA = Service(
 # What beta follows
 
 
-class LampFields(Fields):
-    lamp_id = fields.UUID(required=True)
-    level = fields.Integer(required=True)
+class LampSwitched(Data):
+    lamp_id: UUID
+    level: int
 
 
-STREAM = Stream("alpha", "lamp", reads={"LampSwitched.v1": LampFields()}, ignores=frozenset({"LampMoved.v1"}))
+STREAM = Stream("alpha", "lamp", reads={"LampSwitched.v1": LampSwitched}, ignores=frozenset({"LampMoved.v1"}))
 
 
-def on_lamp_switched(db: Session, event: Received[Any]) -> None:
+def on_lamp_switched(db: Session, event: Received[LampSwitched]) -> None:
     """Not repeatable and not commutative, on purpose."""
-    light = db.get(Light, event.data["lamp_id"])
+    light = db.get(Light, event.data.lamp_id)
     if light is None:
-        light = Light(id=event.data["lamp_id"], trail="")
+        light = Light(id=event.data.lamp_id, trail="")
         db.add(light)
-    light.trail += f"{event.data['level']},"
+    light.trail += f"{event.data.level},"
 
 
 class Switchable:
@@ -316,7 +317,7 @@ class Switchable:
         self.error = error
         self.calls = 0
 
-    def __call__(self, db: Session, event: Received[Any]) -> None:
+    def __call__(self, db: Session, event: Received[LampSwitched]) -> None:
         self.calls += 1
         on_lamp_switched(db, event)
         if self.error is not None:

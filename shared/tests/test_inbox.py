@@ -20,6 +20,7 @@ from jalsa.service.ids import new_id
 from .lamps import (
     STREAM,
     LampBusy,
+    LampSwitched,
     Logs,
     MakeKit,
     Switchable,
@@ -317,8 +318,8 @@ def test_handlers_that_deadlock_run_again_at_once_and_nothing_is_counted(make_ki
     both_hold_one = threading.Barrier(2, timeout=10)
     tries: list[UUID] = []
 
-    def crossing(db: Session, event: Received[Any]) -> None:
-        mine = event.data["lamp_id"]
+    def crossing(db: Session, event: Received[LampSwitched]) -> None:
+        mine = event.data.lamp_id
         [other] = [each for each in lamps if each != mine]
         tries.append(mine)
         lock = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
@@ -350,7 +351,8 @@ def test_a_handler_gets_the_declared_fields_and_acts_in_the_events_name(
     event = lamp_event(tenant, lamp, 1, colour="red")
     make_kit(beta(look)).inbox.receive(event)
     received, context = seen
-    assert received == Received(id=event.id, subject_id=str(lamp), time=event.time, data={"lamp_id": lamp, "level": 1})
+    data = LampSwitched(lamp_id=lamp, level=1)
+    assert received == Received(id=event.id, subject_id=str(lamp), time=event.time, data=data)
     assert (context.tenant, context.actor) == (tenant, "system:LampSwitched.v1")
     assert (context.correlation_id, context.causation_id) == (event.correlation_id, str(event.id))
     assert context.traceparent.split("-")[1] == event.traceparent.split("-")[1]
@@ -399,9 +401,8 @@ def left_waiting(kit: ServiceKit, tenant: str) -> UUID:
     lamp = new_id()
     receive(kit, tenant, lamp, 2)
     with kit.transaction(tenant) as db:
-        on_lamp_switched(
-            db, Received(id=new_id(), subject_id=str(lamp), time=clock.now(), data={"lamp_id": lamp, "level": 1})
-        )
+        data = LampSwitched(lamp_id=lamp, level=1)
+        on_lamp_switched(db, Received(id=new_id(), subject_id=str(lamp), time=clock.now(), data=data))
         db.execute(text("UPDATE inbox_heads SET last = 1 WHERE subject = :subject"), {"subject": f"lamp/{lamp}"})
     return lamp
 

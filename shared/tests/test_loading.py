@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.loading import assert_what_is_loaded_fits, misfits
-from jalsa.events.contracts import Fields, Stream
+from jalsa.events.contracts import Stream
+from jalsa.events.data import Data
 from jalsa.events.inbox import Handler, Received
 from jalsa.http import PageArgs
 from jalsa.service.commands import Loaded
@@ -21,10 +22,8 @@ class Shade:
     width: int = 1
 
 
-class ShadeFields(Fields):
-    into = Shade
-
-    colour = fields.String(required=True)
+class Shaded(Data):
+    colour: str
 
 
 class ShadeBody(Loaded):
@@ -54,7 +53,7 @@ class Holds(Loaded):
     shades = fields.List(fields.Nested(HasMore()))
 
 
-@pytest.mark.parametrize("schema", [ShadeFields(), ShadeBody(), Shades()])
+@pytest.mark.parametrize("schema", [ShadeBody(), Shades()])
 def test_a_schema_that_fits_is_let_be(schema: Loaded) -> None:
     assert list(misfits(schema)) == []
 
@@ -64,7 +63,7 @@ def test_a_field_too_many_or_too_few_is_found_also_inside_another_schema() -> No
     assert list(misfits(HasMore())) == list(misfits(Holds())) == ["HasMore has height, which Shade has not"]
 
 
-def takes_shade(db: Session, event: Received[Shade]) -> None:
+def takes_shaded(db: Session, event: Received[Shaded]) -> None:
     """As it should."""
 
 
@@ -72,10 +71,15 @@ def takes_another(db: Session, event: Received[int]) -> None:
     """Which the inbox would never give it."""
 
 
-@pytest.mark.parametrize(("handler", "fits"), [(takes_shade, True), (takes_another, False)])
-def test_a_handler_of_something_else_is_found(alpha: ServiceKit, handler: Handler, fits: bool) -> None:
+@pytest.mark.parametrize(
+    ("read", "handler", "fits"),
+    [(Shaded, takes_shaded, True), (Shaded, takes_another, False), (Data, takes_another, True)],
+)
+def test_a_handler_of_something_else_is_found(
+    alpha: ServiceKit, read: type[Data], handler: Handler, fits: bool
+) -> None:
     handlers: Mapping[str, Handler] = {"alpha.Shaded.v1": handler}
-    stream = Stream("alpha", "lamp", reads={"Shaded.v1": ShadeFields()})
+    stream = Stream("alpha", "lamp", reads={"Shaded.v1": read})
     kit = ServiceKit(replace(alpha.service, streams=(stream,), handlers=handlers), alpha.config, alpha.issuer)
     if fits:
         assert_what_is_loaded_fits(kit)

@@ -94,7 +94,7 @@ def test_subjects_of_two_tenants_are_numbered_apart(alpha: ServiceKit, tenant: s
 
 
 def test_data_that_does_not_fit_its_schema_is_our_own_fault(alpha: ServiceKit, tenant: str, lamp: UUID) -> None:
-    strict = EventType("alpha", "lamp", "LampSwitched", LampSwitchedData())
+    strict = EventType("alpha", "lamp", "LampSwitched", LampSwitchedData)
     with pytest.raises(ValueError, match="does not fit"), alpha.transaction(tenant) as db:
         publish(db, strict, lamp, {"lamp_id": lamp}, now=clock.now())
     assert alpha.events(tenant) == []

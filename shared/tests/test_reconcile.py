@@ -32,7 +32,7 @@ from jalsa.service.config import ConfigError
 
 from .lamps import (
     TOPOLOGY,
-    LampFields,
+    LampSwitched,
     Logs,
     MakeKit,
     Switchable,
@@ -225,7 +225,7 @@ def two_sources(make_kit: MakeKit) -> tuple[ServiceKit, Inbox]:
     """Beta, following the lamps of gamma, too."""
     kit = make_kit(beta())
     handler = kit.service.handlers["alpha.LampSwitched.v1"]
-    streams = [*kit.service.streams, Stream("gamma", "lamp", reads={"LampSwitched.v1": LampFields()})]
+    streams = [*kit.service.streams, Stream("gamma", "lamp", reads={"LampSwitched.v1": LampSwitched})]
     handlers = {"alpha.LampSwitched.v1": handler, "gamma.LampSwitched.v1": handler}
     return kit, Inbox("beta", kit.database, kit.relay, streams, handlers)
 

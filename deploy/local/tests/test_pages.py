@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from marshmallow import fields
 
-from jalsa.events.contracts import Data, EventType
+from jalsa.events.contracts import EventType
+from jalsa.events.data import Data
 from jalsa.service.declaration import Service
 from jalsa_local import pages
 from jalsa_local.pages import errors, events, metrics, permissions
@@ -76,7 +76,7 @@ class _Told(Data):
     """Something happened."""
 
     meanings = {"name": "A name."}  # noqa: RUF012
-    name = fields.String(required=True)
+    name: str
 
 
 class _Untold(_Told):
@@ -86,24 +86,24 @@ class _Untold(_Told):
 class _WithMore(_Told):
     """Something happened, and a field of it is not described."""
 
-    other = fields.String(required=True)
+    other: str
 
 
-def publishing(services: Mapping[str, Service], schema: Data) -> dict[str, Service]:
+def publishing(services: Mapping[str, Service], data: type[Data]) -> dict[str, Service]:
     """The services, where billing publishes nothing but an event with this data, under the name of one that it has."""
-    event = EventType("billing", "invoice", "InvoicePaid", schema)
+    event = EventType("billing", "invoice", "InvoicePaid", data)
     return {**services, "billing": replace(services["billing"], publishes=(event,))}
 
 
 def test_an_event_without_a_description_is_refused(services: Mapping[str, Service]) -> None:
-    assert dict(events.pages(publishing(services, _Told())))
+    assert dict(events.pages(publishing(services, _Told)))
     with pytest.raises(ValueError, match="InvoicePaid has no description"):
-        dict(events.pages(publishing(services, _Untold())))
+        dict(events.pages(publishing(services, _Untold)))
 
 
 def test_a_field_without_a_description_is_refused(services: Mapping[str, Service]) -> None:
     with pytest.raises(ValueError, match=r"InvoicePaid.v1: the field other has no description"):
-        dict(events.pages(publishing(services, _WithMore())))
+        dict(events.pages(publishing(services, _WithMore)))
 
 
 @pytest.mark.parametrize("name", NAMES)

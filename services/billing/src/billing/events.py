@@ -1,18 +1,17 @@
 """What billing publishes, and the few fields that it reads of what the others publish."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from billing.domain import PackageSession
 from billing.models import Clearance, Invoice, Payment
-from jalsa.events.contracts import Data, EventType, Fields, Stream
+from jalsa.events.contracts import EventType, Stream
+from jalsa.events.data import Data, ZoneName
 from jalsa.events.outbox import publish
-from jalsa.http.fields import Instant, Zone
+from jalsa.service.commands import UNSET, Unset
 
 
 class _EventData(Data):
@@ -37,35 +36,36 @@ class _EventData(Data):
         "paid_at": "When the invoice was paid in full.",
         "voided_at": "When the invoice was made void.",
         "cleared": "Whether the patient may check in as far as billing is concerned.",
+        "reason": "Why it is not cleared: payment-due, no-price or invoice-void; absent if it is",
     }
 
 
 class _Money(_EventData):
-    amount = fields.String(required=True)
-    currency = fields.String(required=True)
+    amount: str
+    currency: str
 
 
 class _Payment(_EventData):
-    id = fields.UUID(required=True, metadata={"description": "The payment's id."})
-    amount = fields.Nested(_Money(), required=True, metadata={"description": "The amount of this payment."})
-    method = fields.String(required=True)
+    id: Annotated[UUID, "The payment's id."]
+    amount: Annotated[_Money, "The amount of this payment."]
+    method: str
 
 
 class _InvoiceData(_EventData):
-    invoice_id = fields.UUID(required=True)
-    invoice_number = fields.String(required=True)
-    appointment_id = fields.UUID(required=True)
+    invoice_id: UUID
+    invoice_number: str
+    appointment_id: UUID
 
 
 class InvoiceIssuedData(_InvoiceData):
     """An invoice was issued."""
 
-    appointment_number = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
-    net = fields.Nested(_Money(), required=True)
-    vat = fields.Nested(_Money(), required=True)
-    total = fields.Nested(_Money(), required=True)
-    issued_at = Instant(required=True)
+    appointment_number: str
+    patient_id: UUID
+    net: _Money
+    vat: _Money
+    total: _Money
+    issued_at: datetime
 
 
 class PaymentRecordedData(_InvoiceData):
@@ -74,15 +74,15 @@ class PaymentRecordedData(_InvoiceData):
     The payment's reference is left out, because it may name an account.
     """
 
-    payment = fields.Nested(_Payment(), required=True)
-    paid = fields.Nested(_Money(), required=True)
-    balance = fields.Nested(_Money(), required=True)
+    payment: _Payment
+    paid: _Money
+    balance: _Money
 
 
 class InvoicePaidData(_InvoiceData):
     """An invoice was paid in full."""
 
-    paid_at = Instant(required=True)
+    paid_at: datetime
 
 
 class InvoiceVoidedData(_InvoiceData):
@@ -91,7 +91,7 @@ class InvoiceVoidedData(_InvoiceData):
     The reason is left out, because it is free text.
     """
 
-    voided_at = Instant(required=True)
+    voided_at: datetime
 
 
 class FinancialClearanceChangedData(_EventData):
@@ -100,38 +100,33 @@ class FinancialClearanceChangedData(_EventData):
     Why it was cleared by hand is left out, because that is free text.
     """
 
-    appointment_id = fields.UUID(required=True)
-    cleared = fields.Boolean(required=True)
-    reason = fields.String(
-        metadata={"description": "Why it is not cleared: payment-due, no-price or invoice-void; absent if it is"}
-    )
+    appointment_id: UUID
+    cleared: bool
+    reason: str | Unset = UNSET
 
 
-INVOICE_ISSUED = EventType("billing", "invoice", "InvoiceIssued", InvoiceIssuedData())
-PAYMENT_RECORDED = EventType("billing", "invoice", "PaymentRecorded", PaymentRecordedData())
-INVOICE_PAID = EventType("billing", "invoice", "InvoicePaid", InvoicePaidData())
-INVOICE_VOIDED = EventType("billing", "invoice", "InvoiceVoided", InvoiceVoidedData())
-CLEARANCE_CHANGED = EventType("billing", "clearance", "FinancialClearanceChanged", FinancialClearanceChangedData())
+INVOICE_ISSUED = EventType("billing", "invoice", "InvoiceIssued", InvoiceIssuedData)
+PAYMENT_RECORDED = EventType("billing", "invoice", "PaymentRecorded", PaymentRecordedData)
+INVOICE_PAID = EventType("billing", "invoice", "InvoicePaid", InvoicePaidData)
+INVOICE_VOIDED = EventType("billing", "invoice", "InvoiceVoided", InvoiceVoidedData)
+CLEARANCE_CHANGED = EventType("billing", "clearance", "FinancialClearanceChanged", FinancialClearanceChangedData)
 PUBLISHES = (INVOICE_ISSUED, PAYMENT_RECORDED, INVOICE_PAID, INVOICE_VOIDED, CLEARANCE_CHANGED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clinic:
+class Clinic(Data):
     """Where an appointment takes place."""
 
     id: UUID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookedSession:
+class BookedSession(Data):
     """What billing reads of an appointment's session; `timezone` is an IANA name."""
 
     service_type: str
     timezone: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppointmentBooked:
+class AppointmentBooked(Data):
     """What billing reads of AppointmentBooked."""
 
     appointment_id: UUID
@@ -142,8 +137,7 @@ class AppointmentBooked:
     package: PackageSession | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppointmentRescheduled:
+class AppointmentRescheduled(Data):
     """What billing reads of AppointmentRescheduled."""
 
     appointment_id: UUID
@@ -151,23 +145,20 @@ class AppointmentRescheduled:
     session: BookedSession
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppointmentCancelled:
+class AppointmentCancelled(Data):
     """What billing reads of AppointmentCancelled."""
 
     appointment_id: UUID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClinicSaved:
+class ClinicSaved(Data):
     """What billing reads of ClinicSaved; `timezone` is an IANA name."""
 
     clinic_id: UUID
-    timezone: str
+    timezone: ZoneName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageCreated:
+class PackageCreated(Data):
     """What billing reads of PackageCreated."""
 
     package_id: UUID
@@ -177,85 +168,13 @@ class PackageCreated:
     total_sessions: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageChanged:
+class PackageChanged(Data):
     """What billing reads of PackageCompleted, PackageReopened and PackageCancelled."""
 
     package_id: UUID
 
 
-class _ClinicFields(Fields):
-    into = Clinic
-
-    id = fields.UUID(required=True)
-
-
-class _SessionFields(Fields):
-    into = BookedSession
-
-    service_type = fields.String(required=True)
-    timezone = fields.String(required=True)
-
-
-class _PackageFields(Fields):
-    into = PackageSession
-
-    id = fields.UUID(required=True)
-    number = fields.String(required=True)
-    session_number = fields.Integer(required=True)
-    total_sessions = fields.Integer(required=True)
-
-
-class BookedFields(Fields):
-    into = AppointmentBooked
-
-    appointment_id = fields.UUID(required=True)
-    appointment_number = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
-    clinic = fields.Nested(_ClinicFields(), required=True)
-    session = fields.Nested(_SessionFields(), required=True)
-    package = fields.Nested(_PackageFields(), required=True, allow_none=True)
-
-
-class RescheduledFields(Fields):
-    into = AppointmentRescheduled
-
-    appointment_id = fields.UUID(required=True)
-    clinic = fields.Nested(_ClinicFields(), required=True)
-    session = fields.Nested(_SessionFields(), required=True)
-
-
-class CancelledFields(Fields):
-    into = AppointmentCancelled
-
-    appointment_id = fields.UUID(required=True)
-
-
-class ClinicSavedFields(Fields):
-    into = ClinicSaved
-
-    clinic_id = fields.UUID(required=True)
-    timezone = Zone(required=True)
-
-
-class PackageCreatedFields(Fields):
-    into = PackageCreated
-
-    package_id = fields.UUID(required=True)
-    package_number = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
-    service_type = fields.String(required=True)
-    total_sessions = fields.Integer(required=True)
-
-
-class PackageFields(Fields):
-    into = PackageChanged
-
-    package_id = fields.UUID(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientsMerged:
+class PatientsMerged(Data):
     """A patient's record was merged into another one at an instant."""
 
     loser_id: UUID
@@ -263,36 +182,21 @@ class PatientsMerged:
     at: datetime
 
 
-class MergedFields(Fields):
-    into = PatientsMerged
-
-    loser_id = fields.UUID(required=True)
-    survivor_id = fields.UUID(required=True)
-    at = Instant(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientsUnmerged:
+class PatientsUnmerged(Data):
     """A merged patient's record stands for itself again."""
 
     loser_id: UUID
 
 
-class UnmergedFields(Fields):
-    into = PatientsUnmerged
-
-    loser_id = fields.UUID(required=True)
-
-
 STREAMS = (
-    Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSavedFields()}),
+    Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSaved}),
     Stream(
         "scheduling",
         "appointment",
         reads={
-            "AppointmentBooked.v1": BookedFields(),
-            "AppointmentRescheduled.v1": RescheduledFields(),
-            "AppointmentCancelled.v1": CancelledFields(),
+            "AppointmentBooked.v1": AppointmentBooked,
+            "AppointmentRescheduled.v1": AppointmentRescheduled,
+            "AppointmentCancelled.v1": AppointmentCancelled,
         },
         ignores=frozenset(
             {
@@ -309,17 +213,17 @@ STREAMS = (
         "scheduling",
         "package",
         reads={
-            "PackageCreated.v1": PackageCreatedFields(),
-            "PackageCompleted.v1": PackageFields(),
-            "PackageReopened.v1": PackageFields(),
-            "PackageCancelled.v1": PackageFields(),
+            "PackageCreated.v1": PackageCreated,
+            "PackageCompleted.v1": PackageChanged,
+            "PackageReopened.v1": PackageChanged,
+            "PackageCancelled.v1": PackageChanged,
         },
         ignores=frozenset({"PackageScheduled.v1"}),
     ),
     Stream(
         "patient-files",
         "patient",
-        reads={"PatientsMerged.v1": MergedFields(), "PatientsUnmerged.v1": UnmergedFields()},
+        reads={"PatientsMerged.v1": PatientsMerged, "PatientsUnmerged.v1": PatientsUnmerged},
         # an invoice names its patient by id alone
         ignores=frozenset({"PatientRegistered.v1", "PatientUpdated.v1", "ConsentStandingChanged.v1"}),
     ),

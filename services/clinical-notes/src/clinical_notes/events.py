@@ -1,17 +1,15 @@
 """What clinical-notes publishes, and the few fields that it reads of what the others publish."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from marshmallow import fields
 from sqlalchemy.orm import Session
 
 from clinical_notes.models import Note
-from jalsa.events.contracts import Data, EventType, Fields, Stream
+from jalsa.events.contracts import EventType, Stream
+from jalsa.events.data import Data
 from jalsa.events.outbox import publish
-from jalsa.http.fields import Instant
 
 
 class _EventData(Data):
@@ -34,34 +32,26 @@ class NoteSignedData(_EventData):
     What the note says is left out.
     """
 
-    note_id = fields.UUID(required=True)
-    session_id = fields.UUID(required=True)
-    participant_id = fields.UUID(required=True, allow_none=True)
-    discipline = fields.String(required=True)
-    scope = fields.String(required=True)
-    signed_by = fields.String(required=True)
-    signed_at = Instant(required=True)
+    note_id: UUID
+    session_id: UUID
+    participant_id: UUID | None
+    discipline: str
+    scope: str
+    signed_by: str
+    signed_at: datetime
 
 
-NOTE_SIGNED = EventType("clinical-notes", "note", "NoteSigned", NoteSignedData())
+NOTE_SIGNED = EventType("clinical-notes", "note", "NoteSigned", NoteSignedData)
 PUBLISHES = (NOTE_SIGNED,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Data):
     """A record that an event names."""
 
     id: UUID
 
 
-class _ReferenceFields(Fields):
-    into = Reference
-
-    id = fields.UUID(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnouncedSession:
+class AnnouncedSession(Data):
     """A session as an event describes it: its times as instants in UTC, `timezone` the IANA zone of its clinic."""
 
     id: UUID
@@ -73,20 +63,7 @@ class AnnouncedSession:
     discipline: str
 
 
-class _SessionFields(Fields):
-    into = AnnouncedSession
-
-    id = fields.UUID(required=True)
-    number = fields.String(required=True)
-    type = fields.String(required=True)
-    starts_at = Instant(required=True)
-    ends_at = Instant(required=True)
-    timezone = fields.String(required=True)
-    discipline = fields.String(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionPlacement:
+class SessionPlacement(Data):
     """A session, where it takes place and with whom: SessionScheduled, SessionRescheduled."""
 
     session: AnnouncedSession
@@ -94,45 +71,19 @@ class SessionPlacement:
     provider: Reference
 
 
-class _PlacementFields(Fields):
-    session = fields.Nested(_SessionFields(), required=True)
-    clinic = fields.Nested(_ReferenceFields(), required=True)
-    provider = fields.Nested(_ReferenceFields(), required=True)
-
-
-class SessionPlacementFields(_PlacementFields):
-    into = SessionPlacement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionChanged:
+class SessionChanged(Data):
     """What became of a session; the event's name says it."""
 
     session_id: UUID
 
 
-class SessionChangedFields(Fields):
-    into = SessionChanged
-
-    session_id = fields.UUID(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionCorrected:
+class SessionCorrected(Data):
     """The status that a session has again, because a later one was a mistake."""
 
     session_id: UUID
     to_status: str
 
 
-class SessionCorrectedFields(Fields):
-    into = SessionCorrected
-
-    session_id = fields.UUID(required=True)
-    to_status = fields.String(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentPlacement(SessionPlacement):
     """A patient's spot in a session, with all of the session: AppointmentBooked, AppointmentRescheduled."""
 
@@ -142,45 +93,20 @@ class AppointmentPlacement(SessionPlacement):
     status: str
 
 
-class AppointmentPlacementFields(_PlacementFields):
-    into = AppointmentPlacement
-
-    appointment_id = fields.UUID(required=True)
-    appointment_number = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
-    status = fields.String(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppointmentChanged:
+class AppointmentChanged(Data):
     """What became of an appointment; the event's name says it."""
 
     appointment_id: UUID
 
 
-class AppointmentChangedFields(Fields):
-    into = AppointmentChanged
-
-    appointment_id = fields.UUID(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppointmentCorrected:
+class AppointmentCorrected(Data):
     """The status that an appointment has again, because a later one was a mistake."""
 
     appointment_id: UUID
     to_status: str
 
 
-class AppointmentCorrectedFields(Fields):
-    into = AppointmentCorrected
-
-    appointment_id = fields.UUID(required=True)
-    to_status = fields.String(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClinicSaved:
+class ClinicSaved(Data):
     """A clinic; events of earlier versions name no time zone."""
 
     clinic_id: UUID
@@ -190,18 +116,7 @@ class ClinicSaved:
     timezone: str | None = None
 
 
-class ClinicFields(Fields):
-    into = ClinicSaved
-
-    clinic_id = fields.UUID(required=True)
-    code = fields.String(required=True)
-    name_en = fields.String(required=True)
-    name_ar = fields.String(required=True)
-    timezone = fields.String()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderSaved:
+class ProviderSaved(Data):
     """A provider."""
 
     provider_id: UUID
@@ -209,16 +124,7 @@ class ProviderSaved:
     name_ar: str
 
 
-class ProviderFields(Fields):
-    into = ProviderSaved
-
-    provider_id = fields.UUID(required=True)
-    name_en = fields.String(required=True)
-    name_ar = fields.String(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientSaved:
+class PatientSaved(Data):
     """A patient: PatientRegistered, PatientUpdated."""
 
     patient_id: UUID
@@ -226,16 +132,7 @@ class PatientSaved:
     active: bool
 
 
-class PatientFields(Fields):
-    into = PatientSaved
-
-    patient_id = fields.UUID(required=True)
-    file_number = fields.String(required=True)
-    active = fields.Boolean(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientsMerged:
+class PatientsMerged(Data):
     """A patient's record was merged into another one at an instant."""
 
     loser_id: UUID
@@ -243,40 +140,25 @@ class PatientsMerged:
     at: datetime
 
 
-class MergedFields(Fields):
-    into = PatientsMerged
-
-    loser_id = fields.UUID(required=True)
-    survivor_id = fields.UUID(required=True)
-    at = Instant(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientsUnmerged:
+class PatientsUnmerged(Data):
     """A merged patient's record stands for itself again."""
 
     loser_id: UUID
 
 
-class UnmergedFields(Fields):
-    into = PatientsUnmerged
-
-    loser_id = fields.UUID(required=True)
-
-
 STREAMS = (
-    Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicFields()}),
-    Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderFields()}),
+    Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSaved}),
+    Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderSaved}),
     Stream(
         "scheduling",
         "session",
         reads={
-            "SessionScheduled.v1": SessionPlacementFields(),
-            "SessionRescheduled.v1": SessionPlacementFields(),
-            "SessionStarted.v1": SessionChangedFields(),
-            "SessionCompleted.v1": SessionChangedFields(),
-            "SessionCancelled.v1": SessionChangedFields(),
-            "SessionCorrected.v1": SessionCorrectedFields(),
+            "SessionScheduled.v1": SessionPlacement,
+            "SessionRescheduled.v1": SessionPlacement,
+            "SessionStarted.v1": SessionChanged,
+            "SessionCompleted.v1": SessionChanged,
+            "SessionCancelled.v1": SessionChanged,
+            "SessionCorrected.v1": SessionCorrected,
         },
         ignores=frozenset({"SessionFilled.v1", "SessionSpotsOpened.v1"}),
     ),
@@ -284,24 +166,24 @@ STREAMS = (
         "scheduling",
         "appointment",
         reads={
-            "AppointmentBooked.v1": AppointmentPlacementFields(),
-            "AppointmentConfirmed.v1": AppointmentChangedFields(),
-            "AppointmentRescheduled.v1": AppointmentPlacementFields(),
-            "AppointmentArrived.v1": AppointmentChangedFields(),
-            "AppointmentAttended.v1": AppointmentChangedFields(),
-            "AppointmentNoShow.v1": AppointmentChangedFields(),
-            "AppointmentCancelled.v1": AppointmentChangedFields(),
-            "AppointmentCorrected.v1": AppointmentCorrectedFields(),
+            "AppointmentBooked.v1": AppointmentPlacement,
+            "AppointmentConfirmed.v1": AppointmentChanged,
+            "AppointmentRescheduled.v1": AppointmentPlacement,
+            "AppointmentArrived.v1": AppointmentChanged,
+            "AppointmentAttended.v1": AppointmentChanged,
+            "AppointmentNoShow.v1": AppointmentChanged,
+            "AppointmentCancelled.v1": AppointmentChanged,
+            "AppointmentCorrected.v1": AppointmentCorrected,
         },
     ),
     Stream(
         "patient-files",
         "patient",
         reads={
-            "PatientRegistered.v1": PatientFields(),
-            "PatientUpdated.v1": PatientFields(),
-            "PatientsMerged.v1": MergedFields(),
-            "PatientsUnmerged.v1": UnmergedFields(),
+            "PatientRegistered.v1": PatientSaved,
+            "PatientUpdated.v1": PatientSaved,
+            "PatientsMerged.v1": PatientsMerged,
+            "PatientsUnmerged.v1": PatientsUnmerged,
         },
         ignores=frozenset({"ConsentStandingChanged.v1"}),
     ),

@@ -10,7 +10,7 @@ from typing import get_args, get_origin, get_type_hints
 from marshmallow import Schema, fields, missing
 
 from jalsa.dev.kit import ServiceKit
-from jalsa.events.contracts import Fields
+from jalsa.events.data import Data
 from jalsa.events.inbox import Received
 from jalsa.http import PageArgs, PageOf
 from jalsa.service.commands import Loaded
@@ -19,10 +19,11 @@ from jalsa.service.declaration import Service
 
 def assert_what_is_loaded_fits(kit: ServiceKit) -> None:
     """Every schema with an `into` makes what its view or handler is annotated with, and leaves none of it out."""
-    checked = [*_of_views(kit), *_of_handlers(kit.service)]
-    assert any(schema.into for schema, _, _ in checked)
-    wrong = [f"{who} takes {taken}" for schema, who, taken in checked if _parts(taken) != _made_by(schema)]
-    for schema, _, _ in checked:
+    views, handlers = list(_of_views(kit)), list(_of_handlers(kit.service))
+    assert views or handlers
+    wrong = [f"{who} takes {taken}" for schema, who, taken in views if _parts(taken) != _made_by(schema)]
+    wrong += [f"{event} is handled as {taken}" for event, read, taken in handlers if _parts(taken) != (Received, read)]
+    for schema, _, _ in views:
         wrong += misfits(schema)
     assert not wrong, wrong
 
@@ -55,18 +56,16 @@ def _of_views(kit: ServiceKit) -> Iterator[tuple[Loaded, str, object]]:
                 yield schema, endpoint, taken
 
 
-def _of_handlers(service: Service) -> Iterator[tuple[Loaded, str, object]]:
+def _of_handlers(service: Service) -> Iterator[tuple[str, type[Data], object]]:
     for stream in service.streams:
-        for event, schema in stream.reads.items():
-            if isinstance(schema, Loaded) and schema.into is not None:
-                yield schema, event, get_type_hints(service.handlers[f"{stream.service}.{event}"])["event"]
+        for event, read in stream.reads.items():
+            if read is not Data:  # of which a handler looks at nothing
+                yield event, read, get_type_hints(service.handlers[f"{stream.service}.{event}"])["event"]
 
 
 def _made_by(schema: Loaded) -> tuple[object, ...]:
     """What a schema makes, as `_parts` of the annotation of whoever takes it."""
-    if isinstance(schema, PageArgs):
-        return PageOf, schema.into
-    return (Received, schema.into) if isinstance(schema, Fields) else (schema.into,)
+    return (PageOf, schema.into) if isinstance(schema, PageArgs) else (schema.into,)
 
 
 def _parts(annotation: object) -> tuple[object, ...]:

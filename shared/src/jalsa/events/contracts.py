@@ -4,29 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import Schema, fields
 
-from jalsa.service.commands import Loaded
+from jalsa.events.data import Data, schema_of
 
 EXCHANGE = "jalsa.events"
 #: Golden examples and the bus's topology: data, beside this package.
 FOLDER = Path(__file__).resolve().parents[3] / "contracts"
-
-
-class Data(Schema):
-    """The data of an event. `meanings` describes fields by their names, said once for all events of a service.
-
-    A field that has a description of its own keeps it.
-    """
-
-    meanings: ClassVar[Mapping[str, str]] = {}
-
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Describe a field when the schema is made."""
-        if field_name in self.meanings:
-            field_obj.metadata = {"description": self.meanings[field_name], **field_obj.metadata}
 
 
 #: The URIs of schemas begin with it. It identifies, and is the same in every installation; no host answers there.
@@ -40,13 +26,18 @@ def dataschema(service: str, event: str) -> str:
 
 @dataclass(frozen=True)
 class EventType:
-    """An event that a service publishes. `schema` describes its data; its docstring says what has happened."""
+    """An event that a service publishes. The docstring of its data says what has happened."""
 
     service: str
     aggregate: str
     name: str
-    schema: Schema
+    data: type[Data]
     version: int = 1
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The schema of its data."""
+        return schema_of(self.data)
 
     @cached_property
     def type(self) -> str:
@@ -55,8 +46,8 @@ class EventType:
 
     @property
     def summary(self) -> str:
-        """What has happened, in a sentence: the first line of the schema's own docstring."""
-        return (type(self.schema).__doc__ or "").partition("\n")[0]
+        """What has happened, in a sentence: the first line of the data's own docstring."""
+        return (self.data.__doc__ or "").partition("\n")[0]
 
     @property
     def dataschema(self) -> str:
@@ -82,24 +73,17 @@ def missing(schema: Schema, data: Mapping[str, object]) -> list[str]:
     return found
 
 
-class Fields(Loaded):
-    """The fields that a consumer reads of an event. Whatever else is in it is ignored."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-
 @dataclass(frozen=True)
 class Stream:
     """One aggregate of another service, all of whose events this service follows, in order.
 
-    `reads` maps an event (`AppointmentBooked.v1`) to the fields read of it; `ignores` names those that are known
-    and mean nothing here.
+    `reads` maps an event (`AppointmentBooked.v1`) to the dataclass with the fields read of it. `ignores` names those
+    that are known and mean nothing here.
     """
 
     service: str
     aggregate: str
-    reads: Mapping[str, Schema]
+    reads: Mapping[str, type[Data]]
     ignores: frozenset[str] = field(default=frozenset())
 
     @property
@@ -109,7 +93,11 @@ class Stream:
 
     def load(self, event: str, data: Mapping[str, object]) -> Any:
         """The fields read of an event. Raises marshmallow's ValidationError where they do not fit."""
-        return self.reads[event].load(data)
+        return self._schemas[event].load(data)
+
+    @cached_property
+    def _schemas(self) -> Mapping[str, Schema]:
+        return {event: schema_of(read) for event, read in self.reads.items()}
 
 
 def routing_key(tenant: str, subject: str, type_: str) -> str:

@@ -1,4 +1,7 @@
-"""JSON Schemas (2020-12) of events' data, made from the schemas with which the producer writes them."""
+"""JSON Schemas (2020-12) of events' data, made from the schemas with which the producer writes them.
+
+They allow further fields, which may be added to an event of the same version.
+"""
 
 from typing import Any
 
@@ -14,21 +17,10 @@ def json_schema(event: EventType) -> dict[str, Any]:
     plugin = MarshmallowPlugin(schema_name_resolver=lambda _: "")
     APISpec(title="events", version="1", openapi_version="3.1.0", plugins=[plugin])
     assert plugin.converter is not None
-    body: dict[str, Any] = _opened(plugin.converter.schema2jsonschema(event.schema))  # type: ignore[no-untyped-call]
+    body: dict[str, Any] = plugin.converter.schema2jsonschema(event.schema)  # type: ignore[no-untyped-call]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": event.dataschema,
         "title": f"{event.name}.v{event.version}",
         **body,
     }
-
-
-def _opened(schema: Any) -> Any:
-    """The schema without `additionalProperties: false`: fields may be added to an event of the same version."""
-    if isinstance(schema, dict):
-        return {
-            key: _opened(value)
-            for key, value in schema.items()
-            if not (key == "additionalProperties" and value is False)
-        }
-    return [_opened(one) for one in schema] if isinstance(schema, list) else schema

@@ -1,10 +1,8 @@
 """marshmallow fields with the conventions of the HTTP surface."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
@@ -12,13 +10,13 @@ from jalsa.http.auth import is_login
 from jalsa.service import zones
 from jalsa.service.characters import clean_line, clean_value, is_blank, is_text, is_visible, unjoined
 from jalsa.service.errors import Message
+from jalsa.service.fields import Instant as Instant
+from jalsa.service.fields import PlainDate as PlainDate
+from jalsa.service.fields import Zone as Zone
 from jalsa.service.folding import fold
 from jalsa.service.states import StateMachine
 
 F = TypeVar("F", bound=fields.Field[Any])
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_INSTANT = re.compile(_DAY.pattern + r"[Tt ]\d\d:\d\d.*", re.ASCII)
 
 
 class Name(fields.String):
@@ -102,44 +100,6 @@ class FreeText(fields.String):
         return text
 
 
-class Instant(fields.AwareDateTime):
-    """An RFC 3339 instant with its offset, between 1900 and 2200; loaded as UTC, written with `Z`."""
-
-    default_error_messages = dict.fromkeys(
-        ("invalid", "invalid_awareness"), "Must be an instant with its offset, such as 2026-11-20T09:00:00Z."
-    )
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(format="iso", **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
-        if isinstance(value, str) and not _INSTANT.fullmatch(value):
-            raise self.make_error("invalid")
-        try:
-            instant: datetime = super()._deserialize(value, attr, data, **kwargs)
-            instant = instant.astimezone(UTC)
-        except OverflowError:
-            raise ValidationError("Must be between 1900 and 2200.") from None
-        if not 1900 <= instant.year <= 2200:
-            raise ValidationError("Must be between 1900 and 2200.")
-        return instant
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        if value is None:
-            return None
-        return str(value.astimezone(UTC).isoformat()).replace("+00:00", "Z")
-
-
-class PlainDate(fields.Date):
-    """A day, `2026-11-20`: no other form, such as those of weeks, of which some readers take any ending."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> date:
-        if not isinstance(value, str) or not _DAY.fullmatch(value):
-            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
-        day: date = super()._deserialize(value, attr, data, **kwargs)
-        return day
-
-
 class Day(PlainDate):
     """A day, `2026-11-20`, between 1900 and 2200."""
 
@@ -156,19 +116,6 @@ class DayOrInstant(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         kind = Day() if len(str(value)) == len("2026-11-20") else Instant()
         return kind.deserialize(value, attr, data, **kwargs)
-
-
-class Zone(fields.String):
-    """The name of a time zone in which this machine can reckon, as events have it."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        name = super()._deserialize(value, attr, data, **kwargs) or ""
-        if not self._fits(name):
-            raise ValidationError("Must be the name of an IANA time zone, for example Asia/Riyadh.")
-        return ZoneInfo(name).key
-
-    def _fits(self, name: str) -> bool:
-        return zones.is_known(name)
 
 
 class PlaceZone(Zone):

@@ -90,8 +90,8 @@ def _section(services: Mapping[str, Service], event: EventType) -> str:
 
 def _description(event: EventType) -> str:
     if not event.summary:
-        raise ValueError(f"{event.name} has no description: its schema needs a docstring.")
-    first, _, rest = (type(event.schema).__doc__ or "").partition("\n")
+        raise ValueError(f"{event.name} has no description: its data needs a docstring.")
+    first, _, rest = (event.data.__doc__ or "").partition("\n")
     return f"{first}\n{dedent(rest).rstrip()}".rstrip()
 
 

@@ -1,12 +1,13 @@
 """What notifications publishes."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
+from uuid import UUID
 
-from marshmallow import fields
 from sqlalchemy.orm import Session
 
-from jalsa.events.contracts import Data, EventType
+from jalsa.events.contracts import EventType
+from jalsa.events.data import Data
 from jalsa.events.outbox import publish
 from notifications.models import Message
 
@@ -24,35 +25,34 @@ class _EventData(Data):
     }
 
 
-class MessageSentData(_EventData):
+class _MessageData(_EventData):
+    message_id: UUID
+    kind: str
+    channel: Annotated[str | None, "WHATSAPP, SMS or EMAIL, or null where no contact was known."]
+    appointment_id: UUID | None
+    patient_id: UUID | None
+
+
+class MessageSentData(_MessageData):
     """A message to a patient was sent.
 
     The recipient and the text are left out.
     """
 
-    message_id = fields.UUID(required=True)
-    kind = fields.String(required=True)
-    channel = fields.String(required=True)
-    appointment_id = fields.UUID(required=True, allow_none=True)
-    patient_id = fields.UUID(required=True, allow_none=True)
+    channel: str
 
 
-class MessageFailedData(MessageSentData):
+class MessageFailedData(_MessageData):
     """A message to a patient could not be sent.
 
     It has no channel where no contact was known.
     """
 
-    channel = fields.String(
-        required=True,
-        allow_none=True,
-        metadata={"description": "WHATSAPP, SMS or EMAIL, or null where no contact was known."},
-    )
-    reason = fields.String(required=True)
+    reason: str
 
 
-MESSAGE_SENT = EventType("notifications", "message", "MessageSent", MessageSentData())
-MESSAGE_FAILED = EventType("notifications", "message", "MessageFailed", MessageFailedData())
+MESSAGE_SENT = EventType("notifications", "message", "MessageSent", MessageSentData)
+MESSAGE_FAILED = EventType("notifications", "message", "MessageFailed", MessageFailedData)
 PUBLISHES = (MESSAGE_SENT, MESSAGE_FAILED)
 
 

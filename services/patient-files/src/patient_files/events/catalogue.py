@@ -1,9 +1,11 @@
 """The data of each event that patient files publish: its contract with every reader."""
 
-from marshmallow import fields
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
 
 from jalsa.events.contracts import EventType
-from jalsa.http.fields import Instant
+from jalsa.service.commands import UNSET, Unset
 from patient_files.events.data import EventData
 
 
@@ -13,41 +15,39 @@ class PatientData(EventData):
     These are the only events that carry names and contacts, which notifications needs.
     """
 
-    patient_id = fields.UUID(required=True)
-    file_number = fields.String(required=True)
-    active = fields.Boolean(required=True)
-    first_name_en = fields.String(required=True)
-    last_name_en = fields.String(required=True)
-    first_name_ar = fields.String(required=True, allow_none=True)
-    last_name_ar = fields.String(required=True, allow_none=True)
-    preferred_language = fields.String(required=True)
-    phone = fields.String(required=True, allow_none=True, metadata={"description": "E.164"})
-    email = fields.String(required=True, allow_none=True)
+    patient_id: UUID
+    file_number: str
+    active: bool
+    first_name_en: str
+    last_name_en: str
+    first_name_ar: str | None
+    last_name_ar: str | None
+    preferred_language: str
+    phone: Annotated[str | None, "E.164"]
+    email: str | None
 
 
 class _ClinicOfFile(EventData):
-    id = fields.UUID(required=True, metadata={"description": "The clinic's id."})
-    code = fields.String(required=True)
+    id: Annotated[UUID, "The clinic's id."]
+    code: str
 
 
 class SubFileOpenedData(EventData):
     """A patient's file in a clinic was opened."""
 
-    file_id = fields.UUID(required=True)
-    file_number = fields.String(required=True)
-    sub_file_id = fields.UUID(required=True)
-    sub_file_number = fields.String(required=True)
-    patient_id = fields.UUID(required=True)
-    clinic = fields.Nested(_ClinicOfFile(), required=True)
-    assigned_provider_id = fields.UUID(required=True)
-    opened_at = Instant(required=True)
+    file_id: UUID
+    file_number: str
+    sub_file_id: UUID
+    sub_file_number: str
+    patient_id: UUID
+    clinic: _ClinicOfFile
+    assigned_provider_id: UUID
+    opened_at: datetime
 
 
 class EndedConsent(EventData):
-    clinic_id = fields.UUID(
-        required=True, allow_none=True, metadata={"description": "Null for the consent to every clinic"}
-    )
-    reason = fields.String(required=True, metadata={"description": "expired or revoked"})
+    clinic_id: Annotated[UUID | None, "Null for the consent to every clinic"]
+    reason: Annotated[str, "expired or revoked"]
 
 
 class ConsentStandingData(EventData):
@@ -56,25 +56,20 @@ class ConsentStandingData(EventData):
     It says what all valid consents together allow now.
     """
 
-    patient_id = fields.UUID(required=True)
-    consented = fields.Boolean(required=True, metadata={"description": "In every clinic"})
-    clinic_ids = fields.List(
-        fields.UUID(), required=True, metadata={"description": "The clinics with a valid consent of their own"}
-    )
-    changed_at = Instant(required=True)
-    ended = fields.List(
-        fields.Nested(EndedConsent()),
-        metadata={"description": "How the last consents ended, the latest last; absent where there is none to tell of"},
-    )
+    patient_id: UUID
+    consented: Annotated[bool, "In every clinic"]
+    clinic_ids: Annotated[list[UUID], "The clinics with a valid consent of their own"]
+    changed_at: datetime
+    ended: list[EndedConsent] | Unset = UNSET
 
 
 class _MergeData(EventData):
-    loser_id = fields.UUID(required=True)
-    survivor_id = fields.UUID(required=True)
-    loser_file_number = fields.String(required=True)
-    survivor_file_number = fields.String(required=True)
-    at = Instant(required=True)
-    by = fields.String(required=True)
+    loser_id: UUID
+    survivor_id: UUID
+    loser_file_number: str
+    survivor_file_number: str
+    at: datetime
+    by: str
 
 
 class PatientsMergedData(_MergeData):
@@ -91,12 +86,12 @@ class PatientsUnmergedData(_MergeData):
     """
 
 
-PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData())
-PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData())
-SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData())
-CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData())
-PATIENTS_MERGED = EventType("patient-files", "patient", "PatientsMerged", PatientsMergedData())
-PATIENTS_UNMERGED = EventType("patient-files", "patient", "PatientsUnmerged", PatientsUnmergedData())
+PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData)
+PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData)
+SUB_FILE_OPENED = EventType("patient-files", "file", "SubFileOpened", SubFileOpenedData)
+CONSENT_STANDING_CHANGED = EventType("patient-files", "patient", "ConsentStandingChanged", ConsentStandingData)
+PATIENTS_MERGED = EventType("patient-files", "patient", "PatientsMerged", PatientsMergedData)
+PATIENTS_UNMERGED = EventType("patient-files", "patient", "PatientsUnmerged", PatientsUnmergedData)
 PUBLISHES = (
     PATIENT_REGISTERED,
     PATIENT_UPDATED,

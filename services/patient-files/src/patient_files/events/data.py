@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from jalsa.events.contracts import Data
+from jalsa.events.data import Data
 
 
 class EventData(Data):
@@ -32,4 +32,5 @@ class EventData(Data):
         "survivor_file_number": "The number of the survivor's main file.",
         "at": "When it was done.",
         "by": "The login of whoever did it.",
+        "ended": "How the last consents ended, the latest last; absent where there is none to tell of",
     }

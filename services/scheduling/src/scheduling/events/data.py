@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from jalsa.events.contracts import Data
+from jalsa.events.data import Data
 
 _ACTOR = "The login of the person who did it; `system:…` where Jalsa did it by itself."
 
@@ -43,6 +43,9 @@ class EventData(Data):
         "booked_at": "When it was booked.",
         "booked_by": _ACTOR,
         "package": "The package that the appointment is part of, or null.",
+        "recorded_late": "True for a visit that was entered when its time had begun, or after it; otherwise it is not"
+        " there. Nobody is notified or reminded of it. It is billed and documented like any other",
+        "announced_with_package": "Whether an event of the package informs the patient, so that this event need not",
         "confirmed_at": "When it was confirmed.",
         "confirmed_by": _ACTOR,
         "session_cancelled": "Whether the whole session was cancelled, and not this appointment alone.",

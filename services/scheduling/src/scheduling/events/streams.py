@@ -1,18 +1,15 @@
 """The few fields that scheduling reads of what the others publish."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
-from marshmallow import fields
-
-from jalsa.events.contracts import Fields, Stream
+from jalsa.events.contracts import Stream
+from jalsa.events.data import Data
 from jalsa.service.commands import UNSET, Unset
 from scheduling.domain import EndedConsent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientSaved:
+class PatientSaved(Data):
     """A patient: PatientRegistered, PatientUpdated. Events of earlier versions say nothing of telephone and e-mail."""
 
     patient_id: UUID
@@ -28,26 +25,7 @@ class PatientSaved:
         return any(contacts) if contacts else None
 
 
-class PatientFields(Fields):
-    into = PatientSaved
-
-    patient_id = fields.UUID(required=True)
-    file_number = fields.String(required=True)
-    active = fields.Boolean(required=True)
-    # only whether there is one is kept
-    phone = fields.String(allow_none=True)
-    email = fields.String(allow_none=True)
-
-
-class EndedFields(Fields):
-    into = EndedConsent
-
-    clinic_id = fields.UUID(required=True, allow_none=True)
-    reason = fields.String(required=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentStandingChanged:
+class ConsentStandingChanged(Data):
     """Whether a patient has consented to treatment everywhere, else in which clinics; and how consents ended."""
 
     patient_id: UUID
@@ -56,17 +34,7 @@ class ConsentStandingChanged:
     ended: Sequence[EndedConsent] = ()
 
 
-class ConsentFields(Fields):
-    into = ConsentStandingChanged
-
-    patient_id = fields.UUID(required=True)
-    consented = fields.Boolean(required=True)
-    clinic_ids = fields.List(fields.UUID(), required=True)
-    ended = fields.List(fields.Nested(EndedFields()), load_default=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinancialClearanceChanged:
+class FinancialClearanceChanged(Data):
     """Whether billing has cleared an appointment, else why not."""
 
     appointment_id: UUID
@@ -74,24 +42,16 @@ class FinancialClearanceChanged:
     reason: str | None = None
 
 
-class ClearanceFields(Fields):
-    into = FinancialClearanceChanged
-
-    appointment_id = fields.UUID(required=True)
-    cleared = fields.Boolean(required=True)
-    reason = fields.String(load_default=None)
-
-
 STREAMS = (
     Stream(
         "patient-files",
         "patient",
         reads={
-            "PatientRegistered.v1": PatientFields(),
-            "PatientUpdated.v1": PatientFields(),
-            "ConsentStandingChanged.v1": ConsentFields(),
+            "PatientRegistered.v1": PatientSaved,
+            "PatientUpdated.v1": PatientSaved,
+            "ConsentStandingChanged.v1": ConsentStandingChanged,
         },
         ignores=frozenset({"PatientsMerged.v1"}),
     ),
-    Stream("billing", "clearance", reads={"FinancialClearanceChanged.v1": ClearanceFields()}),
+    Stream("billing", "clearance", reads={"FinancialClearanceChanged.v1": FinancialClearanceChanged}),
 )
