@@ -82,6 +82,7 @@ _FOLLOW = text("""
 """)
 _FORGET = text("DELETE FROM aliases WHERE id = :id")
 _SURVIVORS = text("SELECT a.id, survivor_of(a.id) AS survivor FROM aliases a WHERE a.id = ANY (CAST(:ids AS uuid[]))")
+_ALL = text("SELECT unnest(aliases_of(asked)) FROM unnest(CAST(:ids AS uuid[])) AS asked")
 
 
 def create_aliases(execute: Callable[[str], None], service: str) -> None:
@@ -134,6 +135,12 @@ def survivors_of(db: Session, record_ids: Iterable[UUID]) -> dict[UUID, UUID]:
 def aliases_of(db: Session, record_id: UUID) -> list[UUID]:
     """All ids that stand for the same record as this one, in their order. An id without aliases stands alone."""
     return list(db.execute(select(_one(record_id))).scalar_one())
+
+
+def aliases_of_all(db: Session, record_ids: Iterable[UUID]) -> set[UUID]:
+    """All ids that stand for one of these records."""
+    ids = list(record_ids)
+    return set(db.execute(_ALL, {"ids": ids}).scalars()) if ids else set()
 
 
 def stands_for(column: Column, record_id: UUID) -> ColumnElement[bool]:

@@ -37,8 +37,8 @@ def join(db: Session, series: SessionSeries, command: JoinSeries, *, now: dateti
     Raises 422 `unknown-patient`, or for a day after the last session; 409 `already-enrolled`, and `series-conflicts`
     with what `book` raises for each session. With `skip_conflicts` those are left out, as long as one fits.
     """
-    patient_id = command.patient_id
-    facts = participants.lock_booking_facts(db, patient_id, None)
+    facts = participants.lock_booking_facts(db, command.patient_id, None)
+    patient_id = facts.patient_id
     if current_member(db, series.id, patient_id):
         raise errors.OnRoster
     joined_on = _from_today(command.from_date, series, now)

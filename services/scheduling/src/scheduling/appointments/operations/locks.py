@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import survivors_of
 from jalsa.db.transactions import context_of
 from scheduling.timetable.locks import lock_keys
 
@@ -26,8 +27,15 @@ _LOCK_PACKAGES = text("""
 
 
 def lock_patients(db: Session, patients: Iterable[UUID]) -> None:
-    """Keep everybody else from booking these patients; before all other locks."""
-    lock_keys(db, sorted(f"patient:{p}" for p in patients))
+    """Keep everybody else from booking these patients, under whatever id; before all other locks.
+
+    The lock is on the survivor of a merge. Of one that was heard of while a lock was waited for, the survivor is
+    locked as well.
+    """
+    asked, locked = list(patients), set[UUID]()
+    while not (survivors := set(survivors_of(db, asked).values())) <= locked:
+        lock_keys(db, sorted(f"patient:{each}" for each in survivors - locked))
+        locked |= survivors
 
 
 def lock_sessions(db: Session, session_ids: Iterable[UUID]) -> None:

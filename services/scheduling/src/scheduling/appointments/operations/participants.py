@@ -26,7 +26,7 @@ from scheduling.models import ClinicalSession, PackageSession, Participant
 from scheduling.timetable.spots import Spots, spots_of
 
 _BOOKING_FACTS = text("""
-    SELECT active, consented, taken, held AS offered_spots, offered, enrolled, busy, blocked, waits, elsewhere
+    SELECT active, survivor, consented, taken, held AS offered_spots, offered, enrolled, busy, blocked, waits, elsewhere
     FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))
 """)
 
@@ -44,12 +44,14 @@ _INSERT = text("""
 class BookingFacts:
     """What the rules ask of a locked patient and, if one is named, of a locked session.
 
+    `patient_id` is the id under which something new is written: the survivor's, if the patient's record was merged.
     `taken` are the spots of live participants, `offered_spots` those that open offers hold for other patients, and
     `offered` is the open offer of a spot to this patient. `enrolled` has a spot in the session already, `busy` one in
     another session at that time. `blocked` are the absences over the session. `waits` says that the patient has an open
     waitlist entry, and `elsewhere` are the other sessions in which the patient is offered a spot.
     """
 
+    patient_id: UUID
     consented: bool
     taken: int
     offered_spots: int
@@ -109,7 +111,7 @@ def find_spot(db: Session, session_id: UUID, command: BookParticipant, *, now: d
     past = _past_rules(session, command, now)
     spot = Spot(
         appointment_id=new_id(),
-        patient_id=command.patient_id,
+        patient_id=facts.patient_id,
         session=session,
         facts=facts,
         overridden=_overridden(facts, command.override, past),
@@ -130,7 +132,7 @@ def find_own_spot(db: Session, command: BookAppointment, *, now: datetime) -> Sp
     events.session_scheduled(db, session, now)
     facts = lock_booking_facts(db, command.patient_id, session.id)
     check_spot(session, facts)
-    return Spot(appointment_id=new_id(), patient_id=command.patient_id, session=session, facts=facts)
+    return Spot(appointment_id=new_id(), patient_id=facts.patient_id, session=session, facts=facts)
 
 
 def take_spot(
