@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from jalsa.db.aliases import aliases_of_all, stands_for, survivor_of, survivors_of
+from jalsa.db.aliases import aliases_of_all, stands_for, survivors_of
 from jalsa.db.keyset import keyset
 from scheduling.domain import OPEN_ENTRY, UPCOMING_STATUSES
 from scheduling.models import (
@@ -98,10 +98,8 @@ def waiting_among(db: Session, session_id: UUID) -> Sequence[UUID]:
 
 def can_be_told(db: Session, patient_id: UUID) -> bool:
     """Whether a patient has a telephone or an e-mail, or nobody has said yet."""
-    return (
-        db.scalar(select(PatientProjection.reachable).where(PatientProjection.id == survivor_of(db, patient_id)))
-        is not False
-    )
+    survivor = PatientProjection.id == func.survivor_of(patient_id)
+    return db.scalar(select(PatientProjection.reachable).where(survivor)) is not False
 
 
 def unreachable(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:

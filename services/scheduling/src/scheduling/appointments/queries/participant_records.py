@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import Row, Select, exists, func, select, text
 from sqlalchemy.orm import Session, joinedload
 
-from jalsa.db.aliases import survivor_of
 from scheduling.appointments.queries.session_records import WITH_ITS_PARTS
 from scheduling.domain import MISSING, PAYMENT_DUE, EndedConsent, consent_reason
 from scheduling.models import (
@@ -147,9 +146,8 @@ def _standing(row: Row[Any]) -> Standing:
 
 def ended_consents(db: Session, patient_id: UUID) -> list[EndedConsent]:
     """How a patient's consents ended, the latest last."""
-    return _ended(
-        db.scalar(select(PatientProjection.ended_consents).where(PatientProjection.id == survivor_of(db, patient_id)))
-    )
+    survivor = PatientProjection.id == func.survivor_of(patient_id)
+    return _ended(db.scalar(select(PatientProjection.ended_consents).where(survivor)))
 
 
 def _ended(stored: Sequence[StoredConsent] | None) -> list[EndedConsent]:
