@@ -1,4 +1,4 @@
-"""The running system: ten processes of our own, or one that is given by JALSA_E2E_URL and JALSA_E2E_KEYS."""
+"""The running system, which is ten processes of our own or one that is given by JALSA_E2E_URL and JALSA_E2E_KEYS."""
 
 import os
 import secrets

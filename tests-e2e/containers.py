@@ -1,6 +1,6 @@
 """The container stack, brought up as a newcomer does it and looked at from outside (`make test-containers`).
 
-It needs a Docker engine and has minutes of building before it. Its name keeps it out of `make test`; asked for, it
+It needs a Docker engine and has minutes of building before it. Its name keeps it out of `make test`. Asked for, it
 never skips.
 """
 
@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from stack import SERVICES, Api, ApiFor
 from test_booking import *  # noqa: F403 the same flow, here through the gateway
 
 from jalsa.dev.issuer import Issuer
+from jalsa.dev.servers.processes import free_ports
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -71,16 +71,10 @@ def _compose_command() -> list[str]:
     return ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def containers() -> Iterator[Containers]:
     name = f"jalsa-test-{secrets.token_hex(4)}"
-    settings = {"COMPOSE_PROJECT_NAME": name, "JALSA_PORT": str(_free_port()), "JALSA_VERSION": name}
+    settings = {"COMPOSE_PROJECT_NAME": name, "JALSA_PORT": str(free_ports(1)[0]), "JALSA_VERSION": name}
     containers = Containers(_compose_command(), {**os.environ, **settings})
     try:
         containers.compose("up", "-d")

@@ -43,9 +43,9 @@ class Gateway:
 def running_gateway(
     folder: Path, copies: Mapping[str, Sequence[int]], limits: str | None = NO_LIMITS
 ) -> Iterator[Gateway]:
-    """nginx with the deployed configuration, but for its addresses: `copies` are the ports of each service's.
+    """nginx with the deployed configuration, but for its addresses. `copies` are the ports of each service's copies.
 
-    `limits` stands for deploy/gateway/limits.conf; None takes that file itself.
+    `limits` stands for deploy/gateway/limits.conf. None takes that file itself.
     """
     program = _nginx()
     [port] = free_ports(1)
@@ -79,7 +79,7 @@ def _nginx() -> str:
 def _here(text: str, folder: Path, port: int, copies: Mapping[str, Sequence[int]]) -> str:
     """The configuration, on this machine. Fixed addresses take the place of the resolution of Docker's names.
 
-    They are asked as the addresses of one name are: none is left out for a while after a failure.
+    They are asked as the addresses of one name are. None is left out for a while after a failure.
     """
     groups = "".join(
         f"upstream {service}-web {{ {' '.join(f'server 127.0.0.1:{each} max_fails=0;' for each in ports)} }}\n"

@@ -1,6 +1,6 @@
 """The exchanges of a Markdown page: requests and answers in fences of the kind `http`, with example ids and times.
 
-What an example stands for is learned from the answers: an id, an instant or a number on the page is any other of its
+What an example stands for is learned from the answers. An id, an instant or a number on the page is any other of its
 kind in the run, the same wherever the page repeats it. A member "…" of an object stands for members that are not shown.
 """
 
@@ -29,7 +29,7 @@ MORE = "…"
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request of the page, and the answer that the page promises; None where a body is empty."""
+    """A request of the page, and the answer that the page promises, or None where a body is empty."""
 
     method: str
     path: str
@@ -73,7 +73,7 @@ class Examples:
         return text
 
     def differences(self, shown: Any, actual: Any, where: str = "answer") -> list[str]:
-        """Where an answer is not what the page shows; what its examples stand for is learned along the way."""
+        """Where an answer is not what the page shows. What its examples stand for is learned along the way."""
         if isinstance(shown, dict) and isinstance(actual, dict):
             return self._members(shown, actual, where)
         if isinstance(shown, list) and isinstance(actual, list) and len(shown) == len(actual):
@@ -99,7 +99,7 @@ class Examples:
 
 
 def broken(examples: Examples, expected: Exchange, answer: Answer) -> list[str]:
-    """Where an answer is not the expected one; nothing is learned of one that differs."""
+    """Where an answer is not the expected one. Nothing is learned of one that differs."""
     trial = Examples(dict(examples.known))
     found = [] if answer.status == expected.status else [f"the status is {answer.status}: {answer.body}"]
     found += trial.differences(expected.answer, answer.body)

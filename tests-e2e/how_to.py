@@ -10,7 +10,7 @@ _STEP = re.compile(
 
 
 def apply(page: str, root: Path) -> list[str]:
-    """Make a page's changes in a folder; returns the paths, in order. Raises ValueError for what does not fit."""
+    """Make a page's changes in a folder. Returns the paths, in order. Raises ValueError for what does not fit."""
     touched = []
     for step in _STEP.finditer(page):
         if step["path"]:

@@ -84,7 +84,7 @@ class Scene:
         return at.isoformat()
 
     def place(self, **overrides: Any) -> dict[str, Any]:
-        """Where and when: the fields that a session and an appointment have in common."""
+        """Where and when, which are the fields that a session and an appointment have in common."""
         where = {"clinic_id": self.clinic["id"], "provider_id": self.provider["id"], "room_id": self.room["id"]}
         return {**where, "service_type": "OT-60", "starts_at": self.next_hour(), **overrides}
 

@@ -1,4 +1,4 @@
-"""The whole system as processes: five web, five worker, on given PostgreSQL and RabbitMQ; and a caller of its HTTP."""
+"""The whole system as five web and five worker processes on given PostgreSQL and RabbitMQ, and a caller of its HTTP."""
 
 import json
 import os
@@ -48,7 +48,7 @@ class Api:
         self.http = urllib3.PoolManager(retries=False, maxsize=20, timeout=urllib3.Timeout(connect=2, read=30))
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """`/scheduling/v1/sessions` …; `Idempotency_Key="…"` is the header Idempotency-Key."""
+        """`/scheduling/v1/sessions` …. `Idempotency_Key="…"` is the header Idempotency-Key."""
         return self.send(method, path, None if body is None else json.dumps(body), **headers)
 
     def send(self, method: str, path: str, body: str | None, **headers: str) -> Answer:
@@ -82,7 +82,7 @@ def _must(answer: Answer) -> Any:
     return answer.body
 
 
-#: `api_for(tenant, *roles, **claims)`: a caller; a manager unless roles are given.
+#: `api_for(tenant, *roles, **claims)` is a caller, who is a manager unless roles are given.
 ApiFor = Callable[..., Api]
 
 
@@ -107,11 +107,11 @@ class Stack:
         return f"http://127.0.0.1:{self.ports[service, 'web']}"
 
     def api(self, tenant: str, *roles: str, **claims: Any) -> Api:
-        """A caller; a manager unless roles are given."""
+        """A caller, who is a manager unless roles are given."""
         return Api(self.address, self.issuer.token(tenant, roles or ("manager",), **claims))
 
     def start(self, service: str, role: str) -> None:
-        """Start one process; `worker-2` and `web-2` are seconds beside the first."""
+        """Start one process. `worker-2` and `web-2` are seconds beside the first."""
         if (service, role) not in self.ports:
             [self.ports[service, role]] = free_ports(1)
         with (self.folder / f"{service}-{role}.log").open("ab") as log:
@@ -131,7 +131,10 @@ class Stack:
         process.wait()
 
     def stop_gently(self, service: str, role: str, *, within: float = 30) -> int:
-        """SIGTERM to a process, as a container's engine sends it; its exit code. 30 s are the containers' grace."""
+        """SIGTERM to a process, as a container's engine sends it. Returns its exit code.
+
+        30 s are the containers' grace.
+        """
         process = self.processes.pop((service, role))
         process.terminate()
         try:
@@ -155,7 +158,7 @@ class Stack:
         return (self.folder / f"{service}-{role}.log").read_text()
 
     def stop(self) -> None:
-        """End every process, without waiting for what it is at: nothing of it is to be kept."""
+        """End every process, without waiting for what it is at, because nothing of it is to be kept."""
         for service, role in list(self.processes):
             self.kill(service, role)
 

@@ -32,7 +32,7 @@ CLEARED = "agdar.billing.clearance.FinancialClearanceChanged.v1"
 
 
 FIXED = replace(topology.load(), declares=False)
-#: A part of the topology, for tests that have a virtual host to themselves: quorum queues are slow to make.
+#: A part of the topology, for tests that have a virtual host to themselves, because quorum queues are slow to make.
 PART = topology.Topology({"billing": topology.load().bindings["billing"]})
 
 
@@ -103,8 +103,8 @@ def test_a_service_reads_its_queue_and_what_it_refuses_is_a_dead_letter(bus: Vho
 def refuse_one(bus: Vhost, reader: str) -> None:
     """A message of billing's is refused, and found among its dead letters.
 
-    RabbitMQ 3.10 starts a process for that behind each declaration, which dies of a queue that is deleted meanwhile;
-    after a few such deaths at once nobody can declare such queues any more. So tests delete no queue before this.
+    RabbitMQ 3.10 starts a process for that behind each declaration, which dies of a queue that is deleted meanwhile.
+    After a few such deaths at once nobody can declare such queues any more. So tests delete no queue before this.
     """
     with closing(pika.BlockingConnection(pika.URLParameters(bus.amqp_url))) as connection:
         connection.channel().basic_publish(EXCHANGE, BOOKED, b"x", pika.BasicProperties(content_type=CONTENT_TYPE))
@@ -150,7 +150,7 @@ EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
     [("billing", "another's event"), ("billing", "another binding"), ("lab", "another's event"), ("lab", "clearances")],
 )
 def test_the_keys_are_guarded_by_themselves_too(bus: Vhost, name: str, what: str) -> None:
-    """Other permissions forbid the same; an operator who widens one of them opens nothing by it."""
+    """Other permissions forbid the same. An operator who widens one of them opens nothing by it."""
     clearances: dict[str, Callable[[Any], object]] = {
         "clearances": lambda c: c.queue_bind("billing.events", EXCHANGE, "agdar.billing.clearance.#")
     }

@@ -1,4 +1,4 @@
-"""The gateway: what it refuses itself is a problem document, what it publishes is listed, and nobody asks too often."""
+"""What the gateway refuses itself is a problem document, what it publishes is listed, and nobody asks too often."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def echoing() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """Billing has a copy that is away and one that is there; nobody is there for notifications."""
+    """Billing has a copy that is away and one that is there. Nobody is there for notifications."""
     [away] = free_ports(1)
     with echoing() as port:
         copies = {service: [port] for service in SERVICES} | {"billing": [away, port], "notifications": [away]}

@@ -1,4 +1,4 @@
-"""docs/guide.md: its requests are sent to the running services, and answered as the page says."""
+"""The requests of docs/guide.md are sent to the running services, and answered as the page says."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from scene import eventually, new_tenant, noon_zone, soon
 from stack import Answer, Api, ApiFor
 
 PAGE = (Path(__file__).parents[1] / "docs/guide.md").read_text()
-#: What the reader chooses: the clinic's zone, when the session starts, and when the consent was signed.
+#: What the reader chooses, which is the clinic's zone, when the session starts, and when the consent was signed.
 STARTS_AT, SIGNED_AT = "2026-11-26T10:10:00+03:00", "2026-11-26T10:00:00+03:00"
 
 
@@ -24,7 +24,7 @@ def test_the_guide_is_answered_as_it_says(api_for: ApiFor) -> None:
 def follow(callers: dict[str, Api], examples: Examples, exchange: Exchange) -> None:
     """Send a request of the page until it is answered as shown, because other services hear of things a little later.
 
-    Only what changes nothing is sent again: a GET, and whatever was refused.
+    Only what changes nothing is sent again, which is a GET, and whatever was refused.
     """
     _, _, caller = exchange.headers["Authorization"].partition(" ")
     headers = {name.replace("-", "_"): value for name, value in exchange.headers.items() if name != "Authorization"}

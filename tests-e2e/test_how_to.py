@@ -1,5 +1,7 @@
-"""The pages of docs/how-to are followed to the letter, in a copy of what they change; the result runs, and passes the
-tests that the pages themselves contain."""
+"""The pages of docs/how-to are followed to the letter, in a copy of what they change.
+
+The result runs, and passes the tests that the pages themselves contain.
+"""
 
 import os
 import secrets

@@ -62,7 +62,7 @@ class LocalRun:
         return self.printed()
 
     def interrupt(self, *, within: float) -> None:
-        """Ctrl-C: SIGINT to everything that runs in the terminal's foreground; it must end in that time."""
+        """Ctrl-C sends SIGINT to everything that runs in the terminal's foreground. All of it must end in that time."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(within)
@@ -166,7 +166,7 @@ def test_the_command_token_prints_a_token_that_is_good(run: LocalRun) -> None:
 
 
 def test_the_demonstration_books_and_shows_what_follows(run: LocalRun) -> None:
-    """It needs no JALSA_PORT: the run has written down where it answers."""
+    """It needs no JALSA_PORT, because the run has written down where it answers."""
     done = run.run("demo", JALSA_PORT="1")
     assert done.returncode == 0, done.stderr
     head, rule, booked, invoice, message, *_ = done.stdout.splitlines()

@@ -44,7 +44,7 @@ class Subscriber:
 
     @contextmanager
     def running(self, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-        """A life of it; killed at the end, if it still lives."""
+        """A life of it, which is killed at the end, if it still lives."""
         command = [sys.executable, *(arguments or [str(SUBSCRIBER)])]
         with self.output.open("ab") as output, self.errors.open("ab") as errors:
             process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=errors)
@@ -276,7 +276,7 @@ NOT_GRANTED = [
 
 
 def refused(amqp_url: str, act: Act) -> bool:
-    """Whether the broker refuses what `act` does on a channel of this user's; any other failure is raised."""
+    """Whether the broker refuses what `act` does on a channel of this user's. Any other failure is raised."""
     with channel_of(amqp_url) as channel:
         channel.confirm_delivery()
         try:
@@ -315,7 +315,7 @@ def test_a_user_without_topic_permissions_could_bind_anything(stack: Stack, bus:
 def test_a_class_of_characters_in_a_topic_permission_lets_wildcards_through(
     stack: Stack, bus: Vhost, tenant: str
 ) -> None:
-    # Why the patterns spell every word out: the broker compares them with the binding key as it is written.
+    # Why the patterns spell every word out, because the broker compares them with the binding key as it is written.
     topics = {EXCHANGE: ("^$", rf"^{tenant}\.[^.]+\.appointment\.")}
     amqp_url = bus.create_user(configure=".*", write=".*", read=".*", topics=topics)
     assert not refused(amqp_url, declare(queue_of(amqp_url)))

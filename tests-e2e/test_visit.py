@@ -1,4 +1,7 @@
-"""After the booking: the patient comes, comes late, comes at another time, or does not come; through HTTP only."""
+"""After the booking: the patient comes, comes late, comes at another time, or does not come.
+
+All goes through HTTP only.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any

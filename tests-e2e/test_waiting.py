@@ -1,4 +1,4 @@
-"""Waiting for a place, and a group that recurs; through HTTP only."""
+"""Waiting for a place, and a group that recurs, through HTTP only."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,9 +1,8 @@
-"""The secrets of the compose stack: makes them where they are missing, and prints a token or a password.
+"""The secrets of the compose stack. Makes them where they are missing, and prints a token or a password.
 
 Every password follows from one random secret, so that `make` may run before each start and changes nothing that is in
-use. Each container has a volume of its own and finds there only what it may know; the web, worker and migrate
-processes of a service run under different users, so that a broken-into web process has no way to the owner's or the
-relay's role.
+use. Each container has a volume of its own and finds there only what it may know. The web, worker and migrate processes
+of a service run under different users, so that a broken-into web process has no way to the owner's or the relay's role.
 """
 
 import argparse
@@ -68,10 +67,10 @@ def main() -> None:
 
 def _make(issuer: Issuer, secret: bytes) -> None:
     for service in SERVICES:
-        issuer.service_key(service)  # all of them first: each web process is given the set of all
+        issuer.service_key(service)  # all of them first, because each web process is given the set of all
     _store(KEYS / "postgres", {role: _password(secret, role) for role in _database_users()})
     _store(KEYS / "rabbitmq", {"definitions.json": _definitions(secret)})
-    # as no service has it: who may declare a queue may also read it
+    # as no service has it, because who may declare a queue may also read it
     declaring = f"amqp://jalsa-topology:{_password(secret, 'jalsa-topology')}@rabbitmq:5672/%2F"
     _store(KEYS / "topology", {"amqp_url": declaring}, USERS["worker"])
     for service in SERVICES:
@@ -82,8 +81,8 @@ def _make(issuer: Issuer, secret: bytes) -> None:
 def rotate_service_key(issuer: Issuer, service: str, step: str) -> None:
     """One step of three (docs/runbooks/service-keys.md). Raises SystemExit where it is not this step's turn.
 
-    prepare: a next key is accepted beside the one in use; switch: the service signs with it, the old one is still
-    accepted; finish: the old one is no longer accepted.
+    After `prepare` a next key is accepted beside the one in use. After `switch` the service signs with it, and the old
+    one is still accepted. After `finish` the old one is no longer accepted.
     """
     folder = issuer.folder / "services"
     used, following, old = (folder / f"{service}{mark}.pem" for mark in ("", ".next", ".old"))

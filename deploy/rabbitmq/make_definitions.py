@@ -1,6 +1,6 @@
-"""Writes RabbitMQ's definitions from the committed topology of the bus; `--check` compares instead.
+"""Writes RabbitMQ's definitions from the committed topology of the bus. `--check` compares instead.
 
-Users have no password here and can therefore not log in: whoever deploys fills in the hashes (the compose stack does
+Users have no password here and can therefore not log in. Whoever deploys fills in the hashes (the compose stack does
 it in deploy/keys/keys.py).
 """
 
@@ -26,9 +26,9 @@ SUBSCRIBER_LIMITS = {"max-connections": 5, "max-channels": 20}
 
 @dataclass(frozen=True)
 class Subscriber:
-    """An outside system: its queues, one tenant's events, of some aggregates.
+    """The rights of an outside system, which has its own queues and one tenant's events of some aggregates.
 
-    RabbitMQ 3.10 knows no limit on a user's queues, but a user can make none that its permissions do not name: so its
+    RabbitMQ 3.10 knows no limit on a user's queues, but a user can make none that its permissions do not name. So its
     queues are listed (`<name>.appointments`), and that is how many it can have.
     """
 
@@ -44,7 +44,7 @@ class Subscriber:
 
     @property
     def events(self) -> str:
-        r"""A pattern of the binding keys it may use. It ends with `\.`: `agdar` must not open `agdar2`."""
+        r"""A pattern of the binding keys it may use. It ends with `\.`, because `agdar` must not open `agdar2`."""
         aggregates = "|".join(map(re.escape, self.aggregates))
         return rf"^{re.escape(self.tenant)}\.({aggregates})\."
 
@@ -77,7 +77,7 @@ def definitions(bus: Topology, subscribers: Iterable[Subscriber]) -> dict[str, A
     return {
         "users": [
             {"name": ADMINISTRATOR, "password_hash": "", "tags": "administrator"},
-            # it compares bindings: the tag lets it list them through the management API, and gives no further right
+            # It compares bindings. The tag lets it list them through the management API, and gives no further right
             {"name": DECLARER, "password_hash": "", "tags": "management"},
             *({"name": service, "password_hash": "", "tags": ""} for service in services),
             *(
@@ -166,7 +166,7 @@ def _topic_permission(user: str, *, write: str, read: str) -> dict[str, str]:
 
 
 def _bounds(subscriber: Subscriber) -> dict[str, Any]:
-    """A subscriber that stays away must not fill the broker's disk: it comes back through the feed."""
+    """A subscriber that stays away must not fill the broker's disk. It comes back through the feed."""
     return {
         "vhost": VHOST,
         "name": f"bounds-of-{subscriber.name}",

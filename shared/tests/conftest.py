@@ -12,14 +12,14 @@ from structlog.processors import JSONRenderer
 from structlog.testing import capture_logs
 
 from jalsa.dev.issuer import Issuer
-from jalsa.dev.kit import ServiceKit
+from jalsa.dev.kit import Client, ServiceKit
 from jalsa.dev.provision import Urls
-from jalsa.dev.servers import Servers
+from jalsa.dev.servers import PrivatePostgres, Servers, private_postgres
 from jalsa.service.declaration import Service
 from jalsa.service.ids import new_id
 from jalsa.service.logging import _without_values as without_values
 
-from .lamps import ALPHA, Logs, MakeKit, beta, empty, kit_on, lamp_database
+from .lamps import ALPHA, RUN, Logs, MakeKit, beta, empty, kit_on, lamp_database
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,6 +65,33 @@ def make_kit(
             return stack.enter_context(kit_on(urls, service, issuer, **settings))
 
         yield make
+
+
+@pytest.fixture
+def client(alpha: ServiceKit, tenant: str) -> Client:
+    """A manager of the test's tenant who calls alpha."""
+    return alpha.client(tenant)
+
+
+@pytest.fixture(autouse=True)
+def no_views_left_over() -> Iterator[None]:
+    """A view that a test has put into `RUN` is gone after it."""
+    yield
+    RUN.clear()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[PrivatePostgres]:
+    """A PostgreSQL that the tests of one module have to themselves."""
+    with private_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def urls(cluster: PrivatePostgres) -> Iterator[Urls]:
+    """A database of alpha on it."""
+    with lamp_database("alpha", cluster) as made:
+        yield made
 
 
 @pytest.fixture

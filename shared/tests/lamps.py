@@ -1,4 +1,4 @@
-"""A fake domain for the tests of the mechanisms: alpha publishes what happens to its lamps, beta keeps a copy of it."""
+"""A fake domain for the tests of the mechanisms. Alpha publishes what happens to its lamps, beta keeps a copy of it."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -113,8 +113,14 @@ def switched(kit: ServiceKit, tenant: str, lamp_id: UUID, *levels: int) -> None:
 def lamp_event(
     tenant: str, lamp_id: UUID, sequence: int, /, *, event: str = "LampSwitched.v1", **data: Any
 ) -> Envelope:
-    """The event with this sequence of a lamp, as the bus brings it; its level is its sequence."""
+    """The event with this sequence of a lamp, as the bus brings it. Its level is its sequence."""
     return parse(lamp_attributes(tenant, lamp_id, sequence, event=event, **data))
+
+
+def receive(kit: ServiceKit, tenant: str, lamp_id: UUID, *sequences: int) -> None:
+    """Deliver the events with these sequences of a lamp."""
+    for sequence in sequences:
+        kit.inbox.receive(lamp_event(tenant, lamp_id, sequence))
 
 
 def lamp_attributes(
@@ -396,7 +402,7 @@ def lamp_database(service: str, postgres: Postgres) -> Iterator[Urls]:
 
 
 def empty(urls: Urls) -> None:
-    """Make a database as it was when it was fresh; faster than another one."""
+    """Make a database as it was when it was fresh, which is faster than another one."""
     with as_owner(urls) as conn:
         _execute(conn, "TRUNCATE feed_checkpoints, inbox, inbox_heads, outbox, outbox_heads, idempotency_keys, numbers")
         _execute(conn, "TRUNCATE audit_log, aliases, lamps, lights, stopped_sources")

@@ -17,7 +17,7 @@ NOWHERE = "http://127.0.0.1:1/{service}"
 
 @contextmanager
 def looping(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Loops at work, each in a thread; each must end soon after it is told to."""
+    """Loops at work, each in a thread. Each must end soon after it is told to."""
     stop = threading.Event()
     threads = [threading.Thread(target=loop, args=(stop,)) for loop in loops]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""Bindings compared: what was lost on the broker is named, and an API that does not answer hinders nobody."""
+"""Bindings are compared. What was lost on the broker is named, and an API that does not answer hinders nobody."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def bus(servers: Servers) -> Iterator[Vhost]:
 
 @pytest.fixture
 def bindings(bus: Vhost) -> Bindings:
-    """As a user sees them who may do nothing but list them; all of the topology is declared."""
+    """As a user sees them who may do nothing but list them. All of the topology is declared."""
     with topology.connection(bus.amqp_url) as connection:
         topology.declare(connection, BOUND)
     return Bindings(bus.broker.management_address, bus.create_user(tags="management"))

@@ -1,4 +1,4 @@
-"""Configuration: read once, and a missing or bad value is one clear line that names the variable."""
+"""Configuration is read once, and a missing or bad value is one clear line that names the variable."""
 
 import subprocess
 import sys

@@ -84,7 +84,7 @@ class Properties(pika.BasicProperties):  # type: ignore[misc]
 
 
 def own_key(body: bytes) -> str:
-    """The routing key that an event must have; that of some event, where it is none."""
+    """The routing key that an event must have, or that of some event, where it is none."""
     try:
         envelope = decode(body)
     except Unreadable:
@@ -434,7 +434,7 @@ def test_a_virtual_host_that_is_gone_is_a_bus_that_is_away(follower: ServiceKit,
 
 
 def test_it_ends_without_working_off_what_it_has_prefetched(make_kit: MakeKit, vhost: Vhost, tenant: str) -> None:
-    """The library hands over what it has while the connection is being closed: a slow worker would be killed at it."""
+    """The library hands over what it has while the connection is being closed. That could kill a slow worker."""
     begun: list[Received[Any]] = []
 
     def slowly(db: Session, event: Received[Any]) -> None:

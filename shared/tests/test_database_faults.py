@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from jalsa.dev.issuer import Issuer
 from jalsa.dev.kit import ServiceKit, eventually
 from jalsa.dev.provision import Urls
-from jalsa.dev.servers import PrivatePostgres, Vhost, private_postgres
+from jalsa.dev.servers import PrivatePostgres, Vhost
 from jalsa.dev.serving import serving
 from jalsa.events.inbox import Received
 
@@ -39,12 +39,6 @@ from .lamps import (
     trail,
 )
 from .running import confirmed, working
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[PrivatePostgres]:
-    with private_postgres() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

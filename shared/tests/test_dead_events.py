@@ -8,7 +8,7 @@ from sqlalchemy import text
 from jalsa.dev.kit import ServiceKit
 from jalsa.service.ids import new_id
 
-from .lamps import MakeKit, Switchable, beta, kept, lamp_event, trail
+from .lamps import MakeKit, Switchable, beta, kept, lamp_event, receive, trail
 
 
 class Broken(Exception):
@@ -20,13 +20,8 @@ def kit(make_kit: MakeKit) -> ServiceKit:
     return make_kit(beta())
 
 
-def receive(kit: ServiceKit, tenant: str, lamp: UUID, *sequences: int) -> None:
-    for sequence in sequences:
-        kit.inbox.receive(lamp_event(tenant, lamp, sequence))
-
-
 def dead(kit: ServiceKit, tenant: str, lamp: UUID) -> str:
-    """A dead event with two waiting behind it; returns its id in the inbox."""
+    """A dead event with two waiting behind it. Returns its id in the inbox."""
     kit.inbox.receive(lamp_event(tenant, lamp, 1, level="bright"))
     receive(kit, tenant, lamp, 2, 3)
     [item] = kit.client(tenant).get("/events/inbox", state="dead").get_json()["items"]

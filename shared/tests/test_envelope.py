@@ -1,4 +1,4 @@
-"""The envelope: what is written can be read, by us and by anybody who reads CloudEvents."""
+"""What is written as an envelope can be read, by us and by anybody who reads CloudEvents."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

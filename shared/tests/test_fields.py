@@ -1,4 +1,4 @@
-"""Fields, pages and states: what is taken in is clean, whatever was sent."""
+"""What fields and pages take in is clean, whatever was sent."""
 
 import unicodedata
 from contextlib import suppress
@@ -20,7 +20,7 @@ from jalsa.service.problems import COMMON
 
 
 def loaded(field: Any, value: Any) -> Any:
-    """What a field makes of a value; None where it refuses it."""
+    """What a field makes of a value, or None where it refuses it."""
     try:
         return field.deserialize(value)
     except ValidationError:

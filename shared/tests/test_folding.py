@@ -1,4 +1,4 @@
-"""Folding: one spelling for what people take for the same one, in Python and in the database alike."""
+"""Folding makes one spelling for what people take for the same one, in Python and in the database alike."""
 
 import hashlib
 import sys

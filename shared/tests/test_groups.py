@@ -1,4 +1,4 @@
-"""The groups of the package: what imports what is held by import-linter, and these hold what it cannot see."""
+"""The groups of the package. import-linter checks the imports, and these tests check what it cannot see."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ def test_what_is_for_development_does_not_reach_an_image() -> None:
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
 
     def copied(path: str) -> bool:
-        """Whether Docker sees a file: the last rule that fits it, or a folder above it, decides."""
+        """Whether Docker sees a file. The last rule that fits it, or a folder above it, decides."""
         folders = [path, *map(str, Path(path).parents)]
         fitting = [rule for rule in rules if any(fnmatch(each, rule.lstrip("!")) for each in folders)]
         return not fitting or fitting[-1].startswith("!")

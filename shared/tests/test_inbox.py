@@ -1,4 +1,4 @@
-"""The ordered inbox: duplicates are forgotten, early events wait, and one that fails holds up its own subject alone."""
+"""The ordered inbox. Duplicates are forgotten, early events wait, and one that fails holds up its own subject alone."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +29,7 @@ from .lamps import (
     kept,
     lamp_event,
     on_lamp_switched,
+    receive,
     switch,
     trail,
 )
@@ -49,7 +50,7 @@ def kit(make_kit: MakeKit, handler: Switchable) -> ServiceKit:
 
 
 class Clock:
-    """The database's clock as a test sets it; the worker's own does not matter, and has leapt."""
+    """The database's clock as a test sets it. The worker's own does not matter, and has leapt."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = timedelta()
@@ -64,11 +65,6 @@ class Clock:
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
-
-
-def receive(kit: ServiceKit, tenant: str, lamp: UUID, *sequences: int) -> None:
-    for sequence in sequences:
-        kit.inbox.receive(lamp_event(tenant, lamp, sequence))
 
 
 # Order and duplicates
@@ -114,7 +110,7 @@ def test_without_the_head_a_duplicate_is_applied_twice(kit: ServiceKit, tenant: 
 
 
 def test_deduplication_by_id_alone_applies_in_the_wrong_order(kit: ServiceKit, tenant: str, lamp: UUID) -> None:
-    """The control of the order: what most inboxes do, to remember the ids that they have seen."""
+    """The control of the order: what most inboxes do, which is to remember the ids that they have seen."""
     seen: set[UUID] = set()
     first, second = lamp_event(tenant, lamp, 1), lamp_event(tenant, lamp, 2)
     for event in (second, first, second):

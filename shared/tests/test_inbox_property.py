@@ -136,7 +136,7 @@ def test_any_interleaving_of_workers_ends_in_the_same_state(
 
 
 def test_the_property_fails_without_the_head(make_kit: MakeKit, tenant: str) -> None:
-    """The control: the same deliveries, handled as they come."""
+    """The control handles the same deliveries as they come."""
     kit = make_kit(beta())
     subject = new_id()
     for sequence in (2, 1, 2, 3, 4):

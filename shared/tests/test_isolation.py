@@ -27,7 +27,7 @@ TABLES = [
     "lamps",
     "lights",
 ]
-#: Tables without a tenant: they hold positions, and nothing of any tenant.
+#: Tables without a tenant hold positions, and nothing of any tenant.
 WITHOUT_TENANT = {"relay_state", "feed_checkpoints", "stopped_sources"}
 
 

@@ -1,4 +1,4 @@
-"""Due work: each row by itself, whatever one of them raises; time by the database's clock."""
+"""Due work: each row by itself, whatever one of them raises. Time by the database's clock."""
 
 import threading
 import time
@@ -33,7 +33,7 @@ class Row:
 
 
 class Table:
-    """What is due; a row that was done is due no more."""
+    """What is due. A row that was done is due no more."""
 
     def __init__(self, tenant: str, count: int) -> None:
         self.rows = [Row(uuid4(), tenant) for _ in range(count)]

@@ -60,7 +60,7 @@ def provider(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
 
 
 def let_in(authenticator: Authenticator, issuer: Issuer, **changes: Any) -> bool:
-    """Whether a token that was not seen before is good; nothing but a 503 may come instead."""
+    """Whether a token that was not seen before is good. Nothing but a 503 may come instead."""
     try:
         authenticator.principal(f"Bearer {signed(issuer, **changes, jti=os.urandom(8).hex())}")
     except Problem as problem:

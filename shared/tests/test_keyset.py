@@ -1,4 +1,4 @@
-"""Keyset paging: every row once, in one order, whatever is stored meanwhile."""
+"""Keyset paging gives every row once, in one order, whatever is stored meanwhile."""
 
 from collections.abc import Iterator
 from itertools import chain

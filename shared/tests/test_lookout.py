@@ -1,4 +1,4 @@
-"""A look at the source: it knows of events that neither the bus nor the feed has brought, and has them brought."""
+"""A look at the source. It knows of events that neither the bus nor the feed has brought, and has them brought."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -48,7 +48,7 @@ def test_a_subject_of_which_nothing_was_ever_said_is_up_to_date(look: Lookout, t
 def test_what_is_stored_and_in_no_feed_yet_is_known_of(
     look: Lookout, source: ServiceKit, kit: ServiceKit, tenant: str, lamp: UUID
 ) -> None:
-    switched(source, tenant, lamp, 1)  # answered; nobody has placed it
+    switched(source, tenant, lamp, 1)  # answered, but nobody has placed it
     assert not look.has_all("alpha", tenant, [f"lamp/{lamp}"])
     source.events(tenant)  # places it
     assert look.has_all("alpha", tenant, [f"lamp/{lamp}"])

@@ -1,4 +1,4 @@
-"""The outbox: an event is true if and when its transaction is, and each subject's events are numbered without a gap."""
+"""The outbox. An event is true if and when its transaction is, and each subject's events are numbered without a gap."""
 
 import threading
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def test_what_was_rolled_back_is_not(alpha: ServiceKit, tenant: str, lamp: UUID)
 
 
 def test_an_event_in_a_transaction_of_its_own_leaks(alpha: ServiceKit, tenant: str, lamp: UUID) -> None:
-    """The control: written beside the change instead of with it, an event tells of what never happened."""
+    """The control. An event that is written beside the change instead of with it tells of what never happened."""
     roll_back(alpha, tenant, lambda _: switched(alpha, tenant, lamp, 1))
     assert len(alpha.events(tenant)) == 1
 

@@ -1,11 +1,15 @@
-"""Projections: another service's records, of which each tenant has its own under the id that their owner gave them."""
+"""Projections of another service's records. Each tenant has its own under the id that their owner gave them."""
 
 from uuid import UUID
 
 import pytest
+from sqlalchemy.orm import Session
 
-from jalsa.db.projections import save, save_if_unknown, set_status
+from jalsa.db.projections import save, save_if_unknown, set_status, status_follower
 from jalsa.dev.kit import ServiceKit
+from jalsa.events.inbox import Received
+from jalsa.service import clock
+from jalsa.service.ids import new_id
 
 from .lamps import Light
 
@@ -55,6 +59,23 @@ def test_the_status_of_a_known_record_is_kept_and_of_an_unknown_one_forgotten(
         save(db, Light, lamp, {"trail": "1", "status": "ON"})
         set_status(db, Light, lamp, "OFF")
     assert stored(follower, tenant, lamp) == ("1", "OFF")
+
+
+def test_a_follower_gives_the_status_to_the_subject_of_the_event_and_to_no_other(
+    follower: ServiceKit, tenant: str, lamp: UUID
+) -> None:
+    another = new_id()
+
+    def go_out(db: Session, record_id: UUID, status: str) -> None:
+        set_status(db, Light, record_id, status)
+
+    with follower.transaction(tenant) as db:
+        for light in (lamp, another):
+            save(db, Light, light, {"trail": "1", "status": "ON"})
+        event: Received[None] = Received(id=new_id(), subject_id=str(lamp), time=clock.now(), data=None)
+        status_follower(go_out, "OFF")(db, event)
+    assert stored(follower, tenant, lamp) == ("1", "OFF")
+    assert stored(follower, tenant, another) == ("1", "ON")
 
 
 def test_two_tenants_have_records_of_one_id_and_neither_reaches_the_others(

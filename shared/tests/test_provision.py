@@ -3,7 +3,7 @@
 import re
 import secrets
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -13,13 +13,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from jalsa.dev.provision import LIMITS_SQL, ROLES_SQL, drop_database, provision
-from jalsa.dev.servers import PrivatePostgres, postgres, private_postgres
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[PrivatePostgres]:
-    with private_postgres() as server:
-        yield server
+from jalsa.dev.servers import PrivatePostgres, postgres
 
 
 @pytest.fixture

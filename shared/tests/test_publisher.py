@@ -100,7 +100,7 @@ def test_what_was_deleted_on_the_broker_is_declared_again_and_the_message_sent_a
 def test_a_returned_message_is_not_confirmed_though_the_broker_acknowledges_it(
     publisher: PikaPublisher, vhost: Vhost
 ) -> None:
-    """The control: without looking at returns, the acknowledgement would pass for a success."""
+    """The control. Without looking at returns, the acknowledgement would pass for a success."""
     publisher.publish([message()])
     unbind(vhost)
     publisher._on_return = lambda *_: None  # type: ignore[method-assign]
@@ -119,7 +119,7 @@ def test_only_the_events_before_the_first_unconfirmed_count(publisher: PikaPubli
 
 
 class Narrow:
-    """A way to the broker for so many bytes a second in each direction; it counts the messages that went through."""
+    """A way to the broker for so many bytes a second in each direction. It counts the messages that went through."""
 
     def __init__(self, vhost: Vhost) -> None:
         self._to = urlsplit(vhost.amqp_url)

@@ -18,21 +18,9 @@ from jalsa.db.pulse import Pulse
 from jalsa.db.transactions import Database
 from jalsa.dev.kit import eventually
 from jalsa.dev.provision import Urls, drop_database, provision
-from jalsa.dev.servers import PrivatePostgres, private_postgres
+from jalsa.dev.servers import PrivatePostgres
 
 from .lamps import lamp_database
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[PrivatePostgres]:
-    with private_postgres() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def urls(cluster: PrivatePostgres) -> Iterator[Urls]:
-    with lamp_database("alpha", cluster) as made:
-        yield made
 
 
 @contextmanager
@@ -141,7 +129,7 @@ def test_a_long_statement_of_a_database_that_answers_is_left_alone(urls: Urls) -
 
 
 def test_a_process_that_was_stopped_itself_has_waited_for_nobody(urls: Urls, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks are counted while the process runs; a clock would have gone on."""
+    """Looks are counted while the process runs. A clock would have gone on."""
     database = Database(urls.app, name="alpha-web")
     pulse = Pulse(database)
     pulse._open_question(module.PATIENCE)

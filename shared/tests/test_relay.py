@@ -227,7 +227,7 @@ def test_a_transaction_that_commits_late_gets_a_later_position(kit: ServiceKit, 
 
 
 def test_a_reader_that_remembers_the_last_serial_id_loses_the_late_one(kit: ServiceKit, tenant: str) -> None:
-    """The control of the test above: the order of insertion is not the order of visibility."""
+    """The control of the test above. The order of insertion is not the order of visibility."""
     after = text("SELECT n, subject FROM outbox WHERE n > :last ORDER BY n")
     early, late = new_id(), new_id()
     with kit.transaction(tenant) as slow:

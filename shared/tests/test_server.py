@@ -1,4 +1,4 @@
-"""Our gunicorn: it stops without losing a request, and what never becomes a request gets a problem document."""
+"""Our gunicorn stops without losing a request, and what never becomes a request gets a problem document."""
 
 import json
 import secrets

@@ -126,7 +126,7 @@ def test_the_embedded_postgresql_serves_where_none_is_installed(
 def test_the_embedded_postgresql_serves_root_from_a_folder_that_only_root_may_enter(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, permitted: bool
 ) -> None:
-    """Also where root cannot let the server's account in: the programs are copied then."""
+    """Also where root cannot let the server's account in. The programs are copied then."""
     [binaries, *_] = cluster_files.embedded_binaries()
     tmp_path.chmod(0o700)
     hidden = cluster_files.copy_installation(binaries, tmp_path)

@@ -1,4 +1,4 @@
-"""Tables as CSV: what is read is what was written, and no text is a formula for any program."""
+"""Tables as CSV. What is read is what was written, and no text is a formula for any program."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A source that was restored or rebuilt is told from one that repeats itself: it stops until a person has decided."""
+"""A source that was restored or rebuilt is told from one that repeats itself. It stops until a person has decided."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -149,7 +149,7 @@ def test_another_event_with_a_known_sequence_in_a_feed_stops_its_source(
 def test_without_ids_what_a_restored_source_says_is_forgotten_in_silence(
     kit: ServiceKit, tenant: str, lamp: UUID
 ) -> None:
-    """The control: heads as they were before they kept ids."""
+    """The control, with heads as they were before they kept ids."""
     for sequence in (1, 2):
         kit.inbox.receive(lamp_event(tenant, lamp, sequence))
     with kit.relay.engine.begin() as conn:

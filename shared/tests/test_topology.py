@@ -1,4 +1,4 @@
-"""The topology: our reading of bindings is the broker's own, and the committed file is what the services declare."""
+"""The topology. Our reading of bindings is the broker's own, and the committed file is what the services declare."""
 
 import json
 from collections.abc import Iterator

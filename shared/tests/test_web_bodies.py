@@ -1,8 +1,8 @@
-"""Bodies: read whole before a transaction begins, as long as the view needs, and bounded before a schema sees them."""
+"""Bodies are read whole before a transaction begins, and bounded before a schema sees them."""
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,17 +16,6 @@ from jalsa.http.bodies import MAX_BYTES, MAX_ITEMS, MAX_MEMBERS, MAX_VALUES
 from jalsa.service.problems import MAX_ERRORS, MAX_NAME
 
 from .lamps import RUN, LampBody
-
-
-@pytest.fixture
-def client(alpha: ServiceKit, tenant: str) -> Client:
-    return alpha.client(tenant)
-
-
-@pytest.fixture(autouse=True)
-def no_views_left_over() -> Iterator[None]:
-    yield
-    RUN.clear()
 
 
 @pytest.fixture
@@ -48,7 +37,7 @@ def code(answer: TestResponse) -> tuple[int, str]:
 
 
 class Arriving(io.BytesIO):
-    """A body that comes in pieces; `look` is called whenever one is asked for."""
+    """A body that comes in pieces. `look` is called whenever one is asked for."""
 
     def __init__(self, body: bytes, look: Callable[[], None]) -> None:
         super().__init__(body)

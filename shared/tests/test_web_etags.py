@@ -1,4 +1,4 @@
-"""Entity tags: what has not changed is not sent again, and what has changed is not overwritten unseen."""
+"""Entity tags. What has not changed is not sent again, and what has changed is not overwritten unseen."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -6,12 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from jalsa.dev.kit import Client, ServiceKit
-
-
-@pytest.fixture
-def client(alpha: ServiceKit, tenant: str) -> Client:
-    return alpha.client(tenant)
+from jalsa.dev.kit import Client
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def wait(gate: Gate, route: str) -> str:
 
 @contextmanager
 def waiting(gate: Gate, *routes: str) -> Iterator[list["Future[str]"]]:
-    """Requests that wait in the order in which they are named; each returns its route when it had its place."""
+    """Requests that wait in the order in which they are named. Each returns its route when it had its place."""
     with ThreadPoolExecutor(max(1, len(routes))) as pool:
         futures = []
         for number, route in enumerate(routes):

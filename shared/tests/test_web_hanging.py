@@ -1,4 +1,7 @@
-"""A web process whose database freezes, or has a table that somebody keeps locked: nobody hangs, health is answered."""
+"""A web process whose database freezes, or has a table that somebody keeps locked.
+
+Nobody hangs, and health is answered.
+"""
 
 import json
 import os
@@ -22,10 +25,8 @@ import urllib3
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
 from jalsa.dev.kit import eventually
 from jalsa.dev.provision import Urls
-from jalsa.dev.servers import PrivatePostgres, private_postgres
+from jalsa.dev.servers import PrivatePostgres
 from jalsa.dev.servers.processes import free_ports
-
-from .lamps import lamp_database
 
 #: What the machine may take beside the two seconds within which a request is refused.
 SLACK = 1.0
@@ -81,18 +82,6 @@ class Web:
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
         )
         return Answer(answer.status, answer.json(), answer.headers, asked, time.monotonic())
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[PrivatePostgres]:
-    with private_postgres() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def urls(cluster: PrivatePostgres) -> Iterator[Urls]:
-    with lamp_database("alpha", cluster) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +214,7 @@ def test_a_locked_table_holds_up_nothing_but_what_needs_it(web: Web, urls: Urls)
 
 
 def test_many_at_once_are_all_served(web: Web) -> None:
-    """The gate lets a burst wait for its turn: it refuses only what it cannot serve."""
+    """The gate lets a burst wait for its turn. It refuses only what it cannot serve."""
     with ThreadPoolExecutor(80) as pool:
         answers = list(pool.map(lambda _: web.light(), range(80)))
     assert {answer.status for answer in answers} == {201}

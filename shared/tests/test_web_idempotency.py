@@ -1,4 +1,4 @@
-"""Idempotency keys: a repeat gets the first answer and has no second effect."""
+"""Idempotency keys. A repeat gets the first answer and has no second effect."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +14,6 @@ from jalsa.dev.provision import Urls
 from jalsa.work.jobs import JobTools, purge_idempotency_keys
 
 from .lamps import RUN, Lamp, MakeKit, as_owner
-
-
-@pytest.fixture
-def client(alpha: ServiceKit, tenant: str) -> Client:
-    return alpha.client(tenant)
 
 
 def create(client: Client, key: str, name: str = "a") -> TestResponse:

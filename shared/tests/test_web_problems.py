@@ -1,7 +1,6 @@
 """Errors over HTTP: problem documents with a stable code, never a stack trace, and nothing changed."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -16,17 +15,6 @@ from jalsa.service.errors import InvalidField
 from jalsa.service.problems import Catalogue, Entry, Problem
 
 from .lamps import RUN, Lamp, LampBusy, LampNameTaken, LampWarm, Logs
-
-
-@pytest.fixture
-def client(alpha: ServiceKit, tenant: str) -> Client:
-    return alpha.client(tenant)
-
-
-@pytest.fixture(autouse=True)
-def no_views_left_over() -> Iterator[None]:
-    yield
-    RUN.clear()
 
 
 def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
@@ -327,7 +315,7 @@ def test_a_view_that_fails_after_a_write_leaves_nothing(then: Any, status: int, 
 
 
 def test_a_view_that_succeeds_is_committed_with_its_events(alpha: ServiceKit, client: Client, tenant: str) -> None:
-    """The control: the same write is there where the view does not fail."""
+    """The control. The same write is there where the view does not fail."""
     RUN["write"] = write_and({})
     assert client.post("/run/write").status_code == 200
     assert names(client) == ["written"]

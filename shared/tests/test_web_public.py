@@ -1,4 +1,4 @@
-"""A public view that has found out by itself whose data it may read: it runs as every other view does."""
+"""A public view that has found out by itself whose data it may read. It runs as every other view does."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def test_it_is_one_transaction_that_a_refusal_undoes(alpha: ServiceKit, tenant: 
     RUN["open"] = add
     assert alpha.app.test_client().get(path).get_json() == {"actor": "opener"}
     assert alpha.count(tenant, Lamp) == 1
-    taken = alpha.app.test_client().get(path)  # the same name again: the service's table of constraints says what it is
+    taken = alpha.app.test_client().get(path)  # The same name again. The service's table of constraints says what it is
     assert (taken.status_code, taken.get_json()["code"]) == (409, "name-taken")
 
 

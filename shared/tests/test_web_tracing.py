@@ -18,11 +18,6 @@ from .lamps import RUN, Logs
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 
 
-@pytest.fixture
-def client(alpha: ServiceKit, tenant: str) -> Client:
-    return alpha.client(tenant)
-
-
 def test_the_callers_request_id_and_trace_are_taken_over_into_events_audit_and_logs(
     alpha: ServiceKit, client: Client, tenant: str, logs: Logs
 ) -> None:

@@ -19,11 +19,6 @@ from jalsa.http.edge import Patience
 from .lamps import ALPHA, RUN, Lamp, Logs, MakeKit, UnknownLamp
 
 
-@pytest.fixture
-def client(alpha: ServiceKit, tenant: str) -> Client:
-    return alpha.client(tenant)
-
-
 @pytest.fixture(autouse=True)
 def no_views_left_over(alpha: ServiceKit) -> Iterator[None]:
     yield

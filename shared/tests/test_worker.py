@@ -1,4 +1,4 @@
-"""The worker: loops that fail are started again, its health is told, and it ends when it is told to."""
+"""The worker. Loops that fail are started again, its health is told, and it ends when it is told to."""
 
 import json
 import os
@@ -22,6 +22,7 @@ from sqlalchemy import text
 from jalsa import VERSION
 from jalsa.dev.kit import ServiceKit, eventually
 from jalsa.dev.servers import Vhost
+from jalsa.dev.servers.processes import free_ports
 from jalsa.service import metrics
 from jalsa.service.config import ConfigError
 from jalsa.service.declaration import Service
@@ -199,19 +200,13 @@ def process(folder: Path, kit: ServiceKit, **environ: str) -> Iterator[subproces
             started.kill()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_the_process_works_and_ends_in_good_order_on_sigterm(
     make_kit: MakeKit, vhost: Vhost, tmp_path: Path, tenant: str, lamp: UUID
 ) -> None:
     publishing, following = make_kit(), make_kit(beta())
     with (
         working(publishing, vhost.amqp_url),
-        process(tmp_path, following, AMQP_URL=vhost.amqp_url, HEALTH_PORT=str(free_port())) as worker,
+        process(tmp_path, following, AMQP_URL=vhost.amqp_url, HEALTH_PORT=str(free_ports(1)[0])) as worker,
     ):
         switched(publishing, tenant, lamp, 1, 2)
         eventually(lambda: trail(following, tenant, lamp) == "1,2", within=20)

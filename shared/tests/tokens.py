@@ -20,7 +20,7 @@ PROVIDER = str(uuid4())
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """A good token's claims, with these instead; None takes one away."""
+    """A good token's claims, with these instead. None takes one away."""
     good = {
         "iss": ISSUER,
         "aud": AUDIENCE,

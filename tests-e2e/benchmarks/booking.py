@@ -1,4 +1,4 @@
-"""Bookings per second over HTTP, with everything on, against the bare application; and the races for one place."""
+"""Bookings per second over HTTP, with everything on, against the bare application, and the races for one place."""
 
 import json
 import os
@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 
 
 def measure(servers: Servers, issuer: Issuer, *, bookings: int, rounds: int) -> dict[str, Any]:
-    """Rounds of both in turn; the median of the ratios."""
+    """Rounds of both in turn. Returns the median of the ratios."""
     with service_kit(SERVICE, servers, issuer) as ours, service_kit(SERVICE, servers, issuer) as bare:
         owner_url = _make_bare(bare, servers.postgres)
         token = issuer.token(TENANT, ["manager"])
@@ -47,7 +47,7 @@ def measure(servers: Servers, issuer: Issuer, *, bookings: int, rounds: int) -> 
 
 @contextmanager
 def web(kit: ServiceKit) -> Iterator[int]:
-    """The service's web process under gunicorn; yields its port."""
+    """The service's web process under gunicorn. Yields its port."""
     [port] = free_ports(1)
     config = kit.config
     environment = {
@@ -90,7 +90,7 @@ def _process(command: list[str], environment: dict[str, str], port: int, ready: 
 
 
 def _make_bare(kit: ServiceKit, postgres: Postgres) -> str:
-    """The same tables, constraints and indexes, without triggers and row-level security; returns a superuser's URL."""
+    """The same tables, constraints and indexes, without triggers and row-level security. Returns a superuser's URL."""
     name = Database(kit.config.database_url).engine.url.database
     url = postgres.url.rsplit("/", 1)[0] + f"/{name}"
     with psycopg.connect(url, autocommit=True) as connection:
@@ -124,7 +124,7 @@ def _desk(kit: ServiceKit) -> tuple[UUID, UUID, UUID, str]:
 
 
 def _sessions(kit: ServiceKit, count: int, capacity: int) -> list[tuple[str, datetime]]:
-    """Group sessions one after another, stored directly: setting up is not what is measured."""
+    """Group sessions one after another, stored directly, because setting up is not what is measured."""
     clinic, provider, kind, suffix = _desk(kit)
     with kit.transaction(TENANT) as db:
         start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=30)

@@ -206,7 +206,7 @@ _ADVANCE = text("UPDATE inbox_heads SET last = 1 WHERE tenant_id = :tenant AND s
 
 
 def _bare_loop(kit: ServiceKit, envelopes: list[Envelope]) -> float:
-    """The same statements, one transaction each, with SQLAlchemy Core; no broker, no checks."""
+    """The same statements, one transaction each, with SQLAlchemy Core, with no broker and no checks."""
     engine = create_engine(kit.config.database_url)
     began = time.perf_counter()
     for envelope in envelopes:

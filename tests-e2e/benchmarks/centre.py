@@ -1,4 +1,4 @@
-"""The centre that `schedule_data` fills: its records, what overlaps in it, and requests to it."""
+"""The centre that `schedule_data` fills, with its records, what overlaps in it, and requests to it."""
 
 import json
 from datetime import datetime

@@ -47,7 +47,7 @@ def measure(
 
 
 def _book_steadily(stack: Any, sessions: list[str], patients: list[str], per_second: int) -> dict[str, float]:
-    """Book at a steady rate, whatever the answers take; returns the moment of each 201 by patient."""
+    """Book at a steady rate, whatever the answers take. Returns the moment of each 201 by patient."""
     answered: dict[str, float] = {}
 
     def book(index: int, patient_id: str) -> None:
@@ -73,7 +73,7 @@ def _book_steadily(stack: Any, sessions: list[str], patients: list[str], per_sec
 
 
 def _delays(url: str, name: str, answered: dict[str, float]) -> list[float]:
-    """Milliseconds from each 201 to the last of its commits; empty while any is missing."""
+    """Milliseconds from each 201 to the last of its commits, or empty while any is missing."""
     last: dict[str, float] = {}
     for stem, query in CONSEQUENCES.items():
         with psycopg.connect(url.rsplit("/", 1)[0] + f"/{stem}_{name}") as connection:

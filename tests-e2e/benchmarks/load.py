@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Result:
-    """What came back: seconds for all of it, answers by status, each answer's seconds."""
+    """What came back, as the seconds for all of it, the answers by status and each answer's seconds."""
 
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)

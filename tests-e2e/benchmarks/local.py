@@ -16,7 +16,7 @@ from jalsa.dev.servers.processes import free_ports
 
 
 def measure() -> dict[str, Any]:
-    """Two starts on the same data; figures of the second."""
+    """Two starts on the same data, and figures of the second."""
     with tempfile.TemporaryDirectory(prefix="jalsa bench ") as folder:
         Path(folder).chmod(0o755)
         [port] = free_ports(1)

@@ -27,7 +27,7 @@ WARM, ASKED = 32, 60  # requests: the first meet cold connections and plans
 
 
 def measure(servers: Servers, issuer: Issuer, *, seconds: float) -> dict[str, Any]:
-    """Medians in milliseconds with few and with a million sessions stored; then the races, for so many seconds."""
+    """Medians in milliseconds with few and with a million sessions stored, then the races, for so many seconds."""
     with service_kit(SERVICE, servers, issuer) as kit:
         url = _superusers(kit, servers.postgres.url)
         token = issuer.token(data.TENANT, ["manager"])
@@ -109,7 +109,7 @@ def _median(port: int, token: str, path: str) -> float:
     return median(result.latencies) * 1000
 
 
-# The races are in the last clinics' time beyond what is filled: there bookings meet nobody but each other.
+# The races are in the last clinics' time beyond what is filled, where bookings meet nobody but each other.
 
 
 def _seats(url: str, port: int, token: str, today: date) -> dict[str, Any]:
@@ -134,7 +134,10 @@ def _seats(url: str, port: int, token: str, today: date) -> dict[str, Any]:
 
 
 def _random_bookings(url: str, port: int, token: str, today: date, seconds: float) -> dict[str, Any]:
-    """16 clients book few providers, rooms and patients at random; what overlaps in the end, and what deadlocked."""
+    """16 clients book few providers, rooms and patients at random.
+
+    Returns what overlaps in the end, and what deadlocked.
+    """
     where = centre.clinic(url, data.CLINICS - 1)
     chance, times = random.Random(7), _times(today)
     wishes = [

@@ -1,4 +1,4 @@
-"""A centre with years of sessions, stored in bulk: what is measured is reading them, and booking beside them."""
+"""A centre with years of sessions, stored in bulk. What is measured is reading them, and booking beside them."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -7,14 +7,15 @@ import psycopg
 
 TENANT, SERVICE_TYPE = "bench", "OT"
 CLINICS, PROVIDERS, FEW = 17, 50, 10  # providers, and as many rooms, in each of the first two clinics and the others
-# Of the clinics: in the first hardly an hour is free in the weeks ahead, in the second most are; the third is ordinary.
+# In the first of the clinics hardly an hour is free in the weeks ahead, and in the second most are. The third is
+# ordinary.
 FULL, EMPTY, ORDINARY = 1, 2, 3
 ASKED = (FULL, EMPTY, ORDINARY)
 AHEAD = timedelta(days=30)
 PAST = timedelta(days=679)  # makes a million
 
-# The exclusion constraints, which no reading uses, guard the time ahead only: to build them for two years back takes
-# minutes, and nobody books there.
+# The exclusion constraints, which no reading uses, guard the time ahead only, because to build them for two years back
+# takes minutes, and nobody books there.
 _GUARD_AHEAD = """
     DO $$
     DECLARE
@@ -59,7 +60,7 @@ _CENTRE = """
     INSERT INTO patients (id, file_number, active)
       SELECT pg_temp.new_id(now()), 'FILE-' || n, true FROM generate_series(1, 20000) AS n;
 """
-# Eight hours of every working day; the fourth is a group of four. A desk is a provider with a room of its own.
+# Eight hours of every working day. The fourth is a group of four. A desk is a provider with a room of its own.
 _SESSIONS = """
     CREATE TEMP TABLE desks ON COMMIT DROP AS
       SELECT row_number() OVER () AS n, c.id AS clinic, p.id AS provider, r.id AS room, substr(code, 2)::int AS number

@@ -1,4 +1,4 @@
-"""The bus as an outsider sees it: what comes by, and what one may throw into it."""
+"""The bus as an outsider sees it, with what comes by and what one may throw into it."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""Those who book while something breaks: they repeat what was not answered, under the same Idempotency-Key."""
+"""Those who book while something breaks. They repeat what was not answered, under the same Idempotency-Key."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -96,7 +96,7 @@ class Centre:
         self.bookings += [outcome.answer.body for outcome in outcomes if outcome.answer.status == 201]
 
     def _is_known(self, patient_id: str) -> bool:
-        """Whether scheduling has heard of a patient: then it is the session that it does not find."""
+        """Whether scheduling has heard of a patient. If so, it is the session that it does not find."""
         path = f"/scheduling/v1/sessions/{uuid4()}/participants"
         return self.scene.api.call("POST", path, {"patient_id": patient_id}).status == 404
 

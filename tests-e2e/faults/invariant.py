@@ -1,6 +1,6 @@
-"""What must hold after any fault: each booking that was answered has all its consequences, each once, and no other has.
+"""What must hold after any fault. Each booking that was answered has all its consequences, each once, and no other has.
 
-It is judged from what callers see: the answers, the lists of every service, and the feeds.
+It is judged from what callers see, which are the answers, the lists of every service, and the feeds.
 """
 
 import time
@@ -62,7 +62,7 @@ def feed(api: Api, service: str) -> list[Any]:
 
 
 def violations(seen: Aftermath) -> list[str]:
-    """What does not hold, a line each; empty when all is as if nothing had happened."""
+    """What does not hold, a line each, or nothing when all is as if nothing had happened."""
     return [*_consequences(seen), *_sub_files(seen), *_invoice_numbers(seen), *_feeds(seen), *_kept(seen)]
 
 

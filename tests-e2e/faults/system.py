@@ -1,4 +1,4 @@
-"""The running system with servers of its own below it, and what can be done to them; each undoes what it did."""
+"""The running system with servers of its own below it, and what can be done to them. Each undoes what it did."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class System:
 
     @property
     def vhost(self) -> Vhost:
-        """The broker's default virtual host: it is there again when the broker comes back with an empty disk."""
+        """The broker's default virtual host. It is there again when the broker comes back with an empty disk."""
         return Vhost(self.rabbitmq, "/")
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Every part of the running system dies, freezes or forgets: nothing is lost, nothing comes twice, nobody helps."""
+"""Every part of the running system dies, freezes or forgets. Nothing is lost, nothing comes twice, nobody helps."""
 
 import random
 import secrets

@@ -15,7 +15,7 @@ def event(subject: str, sequence: int, position: int, **data: Any) -> dict[str, 
 
 
 def unharmed() -> Aftermath:
-    """Two bookings of two patients; a third patient was refused."""
+    """Two bookings of two patients. A third patient was refused."""
     bookings = [{"appointment_number": number, "patient_id": f"patient-of-{number}"} for number in NUMBERS]
     named = [{"appointment_number": number} for number in NUMBERS]
     return Aftermath(

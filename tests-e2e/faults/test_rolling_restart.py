@@ -1,4 +1,4 @@
-"""A rolling restart of every process amid bookings: each is answered at the first attempt, and nothing is lost."""
+"""A rolling restart of every process amid bookings. Each is answered at the first attempt, and nothing is lost."""
 
 import itertools
 import secrets
@@ -23,7 +23,7 @@ from jalsa.dev.servers import Servers, Vhost
 pytestmark = pytest.mark.timeout(600)
 
 PER_SECOND = 10
-#: The services that the desk asks while it books; each has two copies of its web process.
+#: The services that the desk asks while it books. Each has two copies of its web process.
 ASKED = ("scheduling", "patient-files")
 
 
@@ -82,7 +82,7 @@ class Desk:
 
 
 def restart(stack: Stack, processes: Sequence[tuple[str, str]]) -> list[Any]:
-    """Stop these at once, and start them again; what did not end well, by its exit code."""
+    """Stop these at once, and start them again. Returns what did not end well, by its exit code."""
     began = time.monotonic()
     with ThreadPoolExecutor(len(processes)) as pool:
         codes = list(pool.map(lambda each: stack.stop_gently(*each), processes))

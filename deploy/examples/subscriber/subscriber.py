@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Follows one tenant's events: what was, from Jalsa's feeds; what comes, from its bus.
+"""Follows one tenant's events. Jalsa's feeds bring what was, and its bus brings what comes.
 
 Each event is applied once and in its subject's order, whatever is delivered twice, late or never, and whenever this
 process is killed. One line is printed for each event applied, without patients' data.
 
 environment:
-  AMQP_URL    amqps://<user>:<password>@<host>/<virtual host>; the queue is <user>.appointments
+  AMQP_URL    amqps://<user>:<password>@<host>/<virtual host>, whose queue is <user>.appointments
   FEED_URLS   <service>=<URL of its feed>, separated by commas:
               scheduling=https://jalsa.example/scheduling/v1/events
   TENANT      agdar
-  TOKEN       a token of the role `subscriber`; or TOKEN_FILE, a file that is read again for each request
-  BINDINGS    the aggregates to follow, <service>.<aggregate>, separated by commas; each wholly, as it was granted
+  TOKEN       a token of the role `subscriber`, or TOKEN_FILE, a file that is read again for each request
+  BINDINGS    the aggregates to follow, <service>.<aggregate>, separated by commas, each wholly as it was granted
               (default: scheduling.appointment)
   STORE       the SQLite file that keeps what was received (default: subscriber.sqlite3)
 """
@@ -39,12 +39,12 @@ from pika.exceptions import AMQPError
 
 EXCHANGE = "jalsa.events"
 PAGE = 500
-#: Seconds between two looks at the feeds: they also have what an emptied queue or a full broker has lost.
+#: Seconds between two looks at the feeds, which also have what an emptied queue or a full broker has lost.
 FEED_EVERY = 300.0
 LONGEST_PAUSE = 60.0
 #: What the broker says when trying again cannot help: a permission, a password, a queue of another kind.
 REFUSALS = ("ACCESS_REFUSED", "NOT_ALLOWED", "PRECONDITION_FAILED")
-#: What passes: a broker or a service that is away, or breaks off in the middle.
+#: What passes, as where a broker or a service that is away, or breaks off in the middle.
 PASSING = (AMQPError, AMQPConnectorException, OSError, http.client.HTTPException, json.JSONDecodeError)
 SCHEMA = """
     CREATE TABLE IF NOT EXISTS checkpoints (feed TEXT PRIMARY KEY, position INTEGER NOT NULL);
@@ -132,7 +132,7 @@ class Store:
 
 
 def apply(db: sqlite3.Connection, event: Event) -> None:
-    """Here your system begins: do what follows from the event, in the transaction of `db`."""
+    """Here your system begins. Do what follows from the event, in the transaction of `db`."""
     data = json.dumps(event.data, ensure_ascii=False)
     db.execute(
         "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)",
@@ -171,7 +171,7 @@ class Subscriber:
         """Until `stop`. Raises Refused."""
         while not self.stopping:
             try:
-                self.catch_up()  # also before connecting: it needs no broker
+                self.catch_up()  # also before connecting, because it needs no broker
                 self.follow_bus()
             except Gap:
                 if not self.stopping:  # a stop also ends the reading that would have closed the gap
@@ -182,7 +182,7 @@ class Subscriber:
                 self.pause(error)
 
     def pause(self, error: BaseException) -> None:
-        """Wait, longer from time to time; not in step with the others that wait for the same broker."""
+        """Wait, longer from time to time, and not in step with the others that wait for the same broker."""
         self.failures += 1
         seconds = min(LONGEST_PAUSE, 0.5 * 2**self.failures) * random.uniform(0.5, 1)  # noqa: S311 no secret
         print(f"trying again in {seconds:.1f} s: {error!r}", file=sys.stderr, flush=True)
@@ -213,7 +213,7 @@ class Subscriber:
                     read_again = time.monotonic() + FEED_EVERY
 
     def receive(self, body: bytes) -> None:
-        """Take a message. What cannot be read is passed over: if it was an event, the feed has it."""
+        """Take a message. What cannot be read is passed over. If it was an event, the feed has it."""
         try:
             event = read_event(json.loads(body))
         except (KeyError, TypeError, ValueError):
@@ -268,7 +268,7 @@ class Subscriber:
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT; with status 1 and one line when refused."""
+    """Run until SIGTERM or SIGINT, and with status 1 and one line when refused."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # it logs, with a traceback, what it also raises

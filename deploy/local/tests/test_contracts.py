@@ -28,7 +28,7 @@ RELEASED: dict[str, Any] = {
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """The released schema with one place changed; None takes it away."""
+    """The released schema with one place changed. None takes it away."""
     schema = copy.deepcopy(RELEASED)
     *parents, last = path.split("/")
     place = schema
@@ -89,6 +89,14 @@ def test_a_golden_example_is_an_envelope_of_ours_and_a_cloud_event(path: Path) -
     parse(json.loads(path.read_text()))
     event = JSONFormat().read(None, path.read_bytes())
     assert event.get_type().startswith("jalsa.")
+
+
+def test_a_golden_example_fits_the_schema_of_its_event() -> None:
+    for event in (event for service in load_all().values() for event in service.publishes):
+        for path in sorted((FOLDER / event.name / f"v{event.version}").glob("*.json")):
+            envelope = parse(json.loads(path.read_text()))
+            assert (envelope.type, envelope.aggregate) == (event.type, event.aggregate)
+            assert event.schema.validate(dict(envelope.data)) == {}, path
 
 
 @pytest.mark.parametrize("name", list(load_all()))

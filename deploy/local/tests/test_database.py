@@ -1,4 +1,7 @@
-"""The embedded PostgreSQL of the local run: in a folder that is its owner's alone, also for root, and found again."""
+"""The embedded PostgreSQL of the local run.
+
+It is in a folder that is its owner's alone, also for root, and is found again.
+"""
 
 import subprocess
 import sys
@@ -14,7 +17,7 @@ from jalsa.dev.kit import eventually
 from jalsa_local import database
 from jalsa_local.database import EmbeddedPostgres
 
-#: A run of its own: starts the server of a folder with given programs, says so, and waits to be ended.
+#: A run of its own. It starts the server of a folder with given programs, says so, and waits to be ended.
 RUN = """
 import sys
 from pathlib import Path
@@ -26,7 +29,7 @@ postgres.start()
 print(postgres.url, flush=True)
 sys.stdin.read()
 """
-#: Starts a run on the folder; its URL, and the process.
+#: Starts a run on the folder. Returns its URL and the process.
 Start = Callable[[], tuple[str, "subprocess.Popen[str]"]]
 
 

@@ -1,4 +1,4 @@
-"""The hand-written documents: their links lead somewhere, and decision records say when and whether they hold."""
+"""The hand-written documents. Their links lead somewhere, and decision records say when and whether they hold."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The services are listed once; every other list, in files that cannot read it, is compared with it."""
+"""The services are listed once. Every other list, in files that cannot read it, is compared with it."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`jalsa demo`, `psql`, `logs` and `metrics`: what they say where no run is up, and how they show what they find."""
+"""What `jalsa demo`, `psql`, `logs` and `metrics` say where no run is up, and how they show what they find."""
 
 import json
 import sys

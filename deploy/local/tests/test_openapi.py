@@ -18,7 +18,7 @@ from jalsa.events.contracts import FOLDER
 from jalsa.events.json_schema import json_schema
 from jalsa.http.app import JalsaApi, create_app, openapi_document
 from jalsa.service.policy import AUTHENTICATED, PUBLIC
-from jalsa.service.reference import USUAL_CODES
+from jalsa.service.problems import USUAL_CODES
 from jalsa_local.contracts import OPENAPI
 from jalsa_local.openapi import broken
 from jalsa_local.services import load_all
@@ -231,7 +231,7 @@ def test_an_events_schema_is_open_and_takes_its_golden_examples(event: Any) -> N
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """A small document with one place changed; None takes it away."""
+    """A small document with one place changed. None takes it away."""
     document = copy.deepcopy(SMALL)
     *parents, last = path.split(" ")
     place: Any = document

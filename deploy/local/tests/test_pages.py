@@ -160,7 +160,7 @@ def test_the_data_model_has_every_table_and_reference_of_the_models() -> None:
 
 def test_every_code_that_is_answered_is_in_the_error_catalogue(services: Mapping[str, Service]) -> None:
     raised = re.compile(
-        r"""Problem\(\s*\d{3},\s*"([a-z-]+)"|code = "([a-z-]+)"|detail, code = .*, "([a-z-]+)"$""", re.M
+        r"""Problem\(\s*\d{3},\s*"([a-z-]+)"|code = "([a-z-]+)"|edge_problem\("([a-z-]+)"\)|\d{3}: "([a-z-]+)\""""
     )
     sources = [path.read_text() for path in (ROOT / "shared/src").rglob("*.py")]
     answered = {name for source in sources for names in raised.findall(source) for name in names if name}

@@ -1,5 +1,6 @@
 """The words of the project: names that were replaced stay replaced, and texts use the usual English words."""
 
+import ast
 import io
 import re
 import tokenize
@@ -32,6 +33,12 @@ ODD = re.compile(
     r"\bcan not\b(?! only)|\bfor ever\b|(?<!-)\banew\b|\bstands? against\b|\bsets? aside\b"
     r"|\bof no use\b|\bhad so\b|\bso had\b|\btold beside\b"
 )
+#: Code, addresses and quotations say what they say.
+NOT_PROSE = re.compile(r"`[^`]*`|https?:\S+|\"[^\"]*\"")
+#: What strings clauses together instead of ending a sentence.
+CHAINED = re.compile(r"; |\w: [^.!?]*\w: ")
+#: Folders whose docstrings and comments were written before this rule.
+NOT_YET = ("services/scheduling/src", "services/patient-files/src")
 
 
 def _files(suffix: str) -> Iterator[Path]:
@@ -81,6 +88,50 @@ def test_pages_use_the_usual_words() -> None:
         if (odd := ODD.search(line))
     ]
     assert found == []
+
+
+def _prose(path: Path) -> Iterator[tuple[int, str]]:
+    """The docstrings and the comments of a file, each with its line. Consecutive lines of comment are one text."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
+    block: list[tokenize.TokenInfo] = []
+    for token in _tokens(path):
+        if token.type != tokenize.COMMENT:
+            continue
+        if block and (token.start[0] - 1, token.start[1]) != block[-1].start:
+            yield block[0].start[0], " ".join(one.string.lstrip("#: ") for one in block)
+            block = []
+        block.append(token)
+    if block:
+        yield block[0].start[0], " ".join(one.string.lstrip("#: ") for one in block)
+
+
+def chained(text: str) -> str | None:
+    """The part of a text that strings clauses together, or None."""
+    found = CHAINED.search(" ".join(NOT_PROSE.sub("x", text).split()))
+    return found[0] if found else None
+
+
+def test_docstrings_and_comments_do_not_string_clauses_together() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {chain}"
+        for path in _files(".py")
+        if _is_current(path) and not str(path.relative_to(ROOT)).startswith(NOT_YET)
+        for line, text in _prose(path)
+        if (chain := chained(text))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("text", ["One statement; it is short.", "The rule: a draft waits: it has no price."])
+def test_a_chain_of_clauses_is_recognised(text: str) -> None:
+    assert chained(text)
+
+
+@pytest.mark.parametrize("text", ["It holds `a; b` and two kinds: this and that.", "One: two. Three: four."])
+def test_one_colon_in_a_sentence_and_semicolons_of_code_are_no_chain(text: str) -> None:
+    assert chained(text) is None
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,5 @@ def kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
 
 
 @pytest.fixture
-def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
-    """A database for one test, which may change its schema."""
-    with service_kit(SERVICE, servers, issuer) as made:
-        yield made
-
-
-@pytest.fixture
 def office(kit: ServiceKit, tenant: str) -> Office:
     return Office(kit, tenant)

@@ -1,4 +1,4 @@
-"""A billing office of one tenant: what its people and the other services do, in a line each."""
+"""A billing office of one tenant. It has what its people and the other services do, in a line each."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property

@@ -38,7 +38,7 @@ def test_totals_are_the_exact_sums_of_the_rounded_lines(lines: list[domain.Line]
 
 
 def test_half_a_halala_is_rounded_up_where_bankers_rounding_would_go_down() -> None:
-    # 0.30 x 15 % is 0.045; rounding half to even would give 0.04
+    # 0.30 x 15 % is 0.045, and rounding half to even would give 0.04
     assert domain.Line(1, Decimal("0.30"), "S").vat == Decimal("0.05")
 
 

@@ -1,7 +1,6 @@
 """What billing reads and publishes, against the golden examples."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,7 +15,7 @@ from billing.commands import CreatePrice, RecordPayment, VoidInvoice
 from billing.events import STREAMS
 from billing.models import Invoice
 from billing.operations import invoices, payments, prices
-from jalsa.dev.kit import ServiceKit, golden
+from jalsa.dev.kit import ServiceKit, examples_read, golden, with_unknown_fields
 from jalsa.events.contracts import FOLDER
 from jalsa.events.envelope import Envelope, parse
 from jalsa.service.ids import new_id
@@ -26,43 +25,13 @@ from .factories import SERVICE_TYPE, Appointment, Office, Package, answer
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
-def _examples() -> Iterator[tuple[str, str]]:
-    for stream in STREAMS:
-        for event in stream.reads:
-            name, version = event.split(".")
-            for file in sorted((FOLDER / name / version).glob("*.json")):
-                yield name, file.stem
-
-
-def _with_unknown_fields(value: Any) -> Any:
-    """The same data with a field more in every object."""
-    if isinstance(value, dict):
-        return {**{name: _with_unknown_fields(member) for name, member in value.items()}, "added_later": [1]}
-    return value
-
-
-def test_every_event_that_is_read_has_a_golden_example() -> None:
-    assert {name for name, _ in _examples()} == {
-        "ClinicSaved",
-        "AppointmentBooked",
-        "AppointmentRescheduled",
-        "AppointmentCancelled",
-        "PackageCreated",
-        "PackageCompleted",
-        "PackageReopened",
-        "PackageCancelled",
-        "PatientsMerged",
-        "PatientsUnmerged",
-    }
-
-
 @pytest.mark.parametrize("unknown_fields", [False, True])
-@pytest.mark.parametrize(("name", "example"), list(_examples()))
+@pytest.mark.parametrize(("name", "example"), examples_read(SERVICE))
 def test_golden_examples_are_applied(
     kit: ServiceKit, tenant: str, name: str, example: str, unknown_fields: bool
 ) -> None:
     attributes = golden(name, example)
-    data = _with_unknown_fields(attributes["data"]) if unknown_fields else attributes["data"]
+    data = with_unknown_fields(attributes["data"]) if unknown_fields else attributes["data"]
     attributes |= {"tenantid": tenant, "sequence": "1", "data": data}
     # an id of its own, because an appointment or a package is of one tenant only
     _, golden_id = attributes["subject"].split("/")

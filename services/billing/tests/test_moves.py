@@ -1,4 +1,4 @@
-"""An appointment that is moved: its invoice stays, a draft goes along."""
+"""An appointment is moved. Its invoice stays, and a draft goes along."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""The appointments of a package: an invoice each, found together, and what they come to."""
+"""The appointments of a package have an invoice each, are found together, and have a sum."""
 
 import secrets
 from collections import Counter

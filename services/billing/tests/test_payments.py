@@ -86,7 +86,7 @@ def test_a_payment_repeated_with_its_idempotency_key_is_stored_once(office: Offi
     assert office.published("PaymentRecorded") == ["PaymentRecorded"]
     other = office.biller.post(path, {**body, "amount": "46.00"}, Idempotency_Key="till-1")
     assert code_of(other, 422) == "idempotency-key-reused"
-    # without a key each request is a payment of its own: that is what the key is for
+    # without a key each request is a payment of its own, which is why there is a key
     answer(office.biller.post(path, body), 201)
     assert office.kit.count(office.tenant, Payment) == 2
 

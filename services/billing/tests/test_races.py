@@ -1,4 +1,4 @@
-"""What must hold when many act at once; each with the control that shows that the danger is real."""
+"""What must hold when many act at once, each with the control that shows that the danger is real."""
 
 import threading
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def _try(office: Office, n: int) -> None:
 
 
 def _numbers_after_the_rush(office: Office) -> list[int]:
-    """Sixteen bookings at once, of which every third is rolled back; the first of all is, too."""
+    """Sixteen bookings at once, of which every third is rolled back, and the first of all as well."""
     office.set_price()
     _try(office, 0)
     with ThreadPoolExecutor(BOOKINGS) as threads:
@@ -103,7 +103,7 @@ def test_without_the_lock_of_the_prices_its_draft_would_wait_for_ever(
 
 
 def test_bookings_of_one_service_do_not_wait_for_each_others_prices(office: Office) -> None:
-    """The reading lock is shared: a draft is stored while another booking of the service is still open."""
+    """The reading lock is shared, so a draft is stored while another booking of the service is still open."""
     with office.kit.transaction(office.tenant) as db:
         invoices.invoice_appointment(db, Appointment(office.tenant).to_invoice(), now=clock.now())
         other = threading.Thread(target=office.book)

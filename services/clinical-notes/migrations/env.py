@@ -1,4 +1,4 @@
-"""Alembic's entry: the mechanism is shared, the versions are this service's own."""
+"""Alembic's entry. The mechanism is shared, the versions are this service's own."""
 
 from jalsa.db.migrate import run_env
 

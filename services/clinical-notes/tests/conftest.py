@@ -19,15 +19,8 @@ def kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
 
 
 @pytest.fixture
-def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
-    """A database for one test, which may take its mechanisms away."""
-    with service_kit(SERVICE, servers, issuer) as made:
-        yield made
-
-
-@pytest.fixture
 def group(kit: ServiceKit, tenant: str) -> Story:
-    """A group session with one participant, confirmed; the patient, clinic and provider are known."""
+    """A group session with one participant, confirmed. The patient, clinic and provider are known."""
     return Story(kit, tenant).told()
 
 

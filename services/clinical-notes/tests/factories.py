@@ -1,4 +1,4 @@
-"""One session with one participant, told by the golden events; and what its people do over HTTP."""
+"""One session with one participant, told by the golden events, and what its people do over HTTP."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -27,7 +27,7 @@ _STATE = text("""
 
 
 class Story:
-    """A session's life as the other services announce it. Its ids are its own; the rest is the golden examples'."""
+    """A session's life as the other services announce it. Its ids are its own. The rest is the golden examples'."""
 
     def __init__(self, kit: ServiceKit, tenant: str, *, session_type: str = "GROUP") -> None:
         self.kit, self.tenant, self.session_type = kit, tenant, session_type
@@ -48,7 +48,7 @@ class Story:
         return self._of_session("SessionScheduled", 1, **self.block)
 
     def session_rescheduled(self, sequence: int = 2, **changes: Any) -> Envelope:
-        """The session a day later; `changes` replace members of the block."""
+        """The session a day later. `changes` replace members of the block."""
         return self._of_session("SessionRescheduled", sequence, **{**self.a_day_later, **changes})
 
     def session_started(self, sequence: int = 2) -> Envelope:
@@ -144,7 +144,7 @@ class Story:
         return self
 
     def joined_by(self, *, patient_id: str | None = None) -> str:
-        """Another patient is booked into the session; returns the participant's id."""
+        """Another patient is booked into the session. Returns the participant's id."""
         participant_id = str(uuid4())
         self.tell([self.booked(participant_id, patient_id or str(uuid4()))])
         return participant_id
@@ -170,7 +170,7 @@ class Story:
         return self.kit.client(self.tenant, "manager")
 
     def clinician(self, provider_id: str | None = None, subject: str = "omar") -> Client:
-        """A clinician of the tenant; another one than the session's, unless told."""
+        """A clinician of the tenant, who is another one than the session's unless told."""
         return self.kit.client(self.tenant, "clinician", provider_id=provider_id or str(uuid4()), subject=subject)
 
     def note_body(self, **fields: Any) -> Json:
@@ -189,11 +189,11 @@ class Story:
         return self.note_body(scope="GROUP", participant_id=None, **fields)
 
     def create_note(self, **fields: Any) -> Json:
-        """A draft of the session's provider; its entity tag is under `etag`."""
+        """A draft of the session's provider. Its entity tag is under `etag`."""
         return created(self.provider.post("/notes", self.note_body(**fields)))
 
     def create_signed_note(self, **fields: Any) -> Json:
-        """A signed note of the session's provider; its entity tag is under `etag`."""
+        """A signed note of the session's provider. Its entity tag is under `etag`."""
         note = self.create_note(**fields)
         answer = self.provider.post(f"/notes/{note['id']}/sign")
         assert answer.status_code == 200, answer.json
@@ -245,7 +245,7 @@ def created(answer: TestResponse) -> Json:
 
 
 def refused(answer: TestResponse, status: int, code: str) -> Json:
-    """Asserts a problem document; returns it."""
+    """Asserts a problem document. Returns it."""
     assert answer.content_type == "application/problem+json", answer.text
     problem: Json = answer.json or {}
     assert (answer.status_code, problem["code"]) == (status, code), problem

@@ -1,4 +1,4 @@
-"""Every GET of every role: no note's content reaches whom it is not for."""
+"""Every GET of every role is asked. No note's content reaches whom it is not for."""
 
 import secrets
 

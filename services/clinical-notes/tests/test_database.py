@@ -26,7 +26,7 @@ CHANGES = {
 
 
 def execute(kit: ServiceKit, tenant: str, statement: str, **values: Any) -> int:
-    """Run a statement under the application's role; returns how many rows it changed."""
+    """Run a statement under the application's role. Returns how many rows it changed."""
     with kit.transaction(tenant) as db:
         return int(db.connection().execute(text(statement), values).rowcount)
 

@@ -1,4 +1,4 @@
-"""Sessions and places that are moved: whose notes they are, and which can be written and signed."""
+"""Sessions and places are moved. Tests whose notes they are, and which can be written and signed."""
 
 from itertools import permutations
 from typing import Any

@@ -1,33 +1,16 @@
 """What a note says is shown to who may read it, and nowhere else (promise P9)."""
 
 import json
-import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
-from structlog.testing import CapturingLogger, CapturingLoggerFactory
+from structlog.testing import CapturingLogger
 
 from clinical_notes import events
 from clinical_notes.models import Note
-from jalsa.service import logging as jalsa_logging
 
 from .factories import Story
 
 SECRET = "Zahra told of her brother"
-
-
-@pytest.fixture
-def log() -> Iterator[CapturingLogger]:
-    """What production would write, line by line."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    jalsa_logging.configure("DEBUG", "clinical-notes")
-    factory = CapturingLoggerFactory()
-    structlog.configure(logger_factory=factory, cache_logger_on_first_use=False)
-    yield factory.logger
-    structlog.reset_defaults()
-    root.handlers[:], root.level = handlers, level
 
 
 def written(log: CapturingLogger) -> str:

@@ -1,4 +1,4 @@
-"""The worklist: what is to be written, by whom, of whom."""
+"""The worklist says what is to be written, by whom and of whom."""
 
 from uuid import uuid4
 

@@ -34,7 +34,7 @@ class Booking:
 
 @dataclass(frozen=True)
 class Course:
-    """A package: the numbers of its sessions are their places in `bookings`, from 1."""
+    """A package. The numbers of its sessions are their places in `bookings`, from 1."""
 
     id: UUID
     number: str
@@ -50,7 +50,7 @@ class Offer:
 
 
 class World:
-    """One tenant of the service under test: announces what the other services would, and runs the jobs."""
+    """One tenant of the service under test. It announces what the other services would, and runs the jobs."""
 
     def __init__(self, kit: ServiceKit, tenant: str) -> None:
         self.kit = kit
@@ -69,7 +69,7 @@ class World:
         return self.kit.client(self.tenant, "front-desk")
 
     def event(self, event: str, name: str, subject_id: UUID, time: datetime | None = None, **data: Any) -> Envelope:
-        """The next event of a subject; at present unless `time` is given."""
+        """The next event of a subject, at present unless `time` is given."""
         aggregate = golden(event, name)["subject"].split("/")[0]
         subject = f"{aggregate}/{subject_id}"
         self._sequences[subject] = sequence = self._sequences.get(subject, 0) + 1
@@ -120,7 +120,7 @@ class World:
         return [self.book(self.patient(), starts_at) for _ in range(count)]
 
     def rescheduled(self, booking: Booking, starts_at: datetime, time: datetime | None = None, **data: Any) -> Envelope:
-        """AppointmentRescheduled, to an hour that begins then; clinic and provider stay unless `data` has others."""
+        """AppointmentRescheduled, to an hour that begins then. Clinic and provider stay unless `data` has others."""
         block = golden("AppointmentBooked", "individual")["data"]
         session = {**block["session"], "starts_at": starts_at, "ends_at": starts_at + timedelta(hours=1)}
         place = {"session": session, "clinic": block["clinic"], "provider": block["provider"], "status": "BOOKED"}
@@ -219,7 +219,7 @@ class World:
         self.kit.inbox.receive(self.cancelled(booking, time, **data))
 
     def dispatch(self) -> None:
-        """Do all that is due; the messages of one appointment go one after the other."""
+        """Do all that is due. The messages of one appointment go one after the other."""
         for _ in range(3):
             jobs.remind(self.tools)
             jobs.send(self.tools)
@@ -252,7 +252,7 @@ class World:
 
 
 class Source:
-    """Stands in for a look at scheduling: all that it has said is applied here, unless a test says otherwise."""
+    """Stands in for a look at scheduling. All that it has said is applied here, unless a test says otherwise."""
 
     def __init__(self) -> None:
         self.answer: bool | Exception = True
@@ -266,7 +266,7 @@ class Source:
 
 
 class Outside:
-    """Stands in for the outside world: keeps what was delivered, and fails as it is told to."""
+    """Stands in for the outside world. It keeps what was delivered, and fails as it is told to."""
 
     def __init__(self) -> None:
         self.delivered: list[Outgoing] = []
@@ -288,7 +288,7 @@ class Outside:
 
 
 class Crash(BaseException):
-    """The worker dies here: no handler of errors sees it."""
+    """The worker dies here, because no handler of errors sees it."""
 
 
 def only_of(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Every GET of every role: no patient's contact and no message's text reaches whom it is not for."""
+"""Every GET of every role is asked. No patient's contact and no message's text reaches whom it is not for."""
 
 from jalsa.dev.canaries import seen_by_role, undeclared
 from jalsa.service.policy import ROLES

@@ -32,7 +32,7 @@ MAIL_FROM = "Jalsa <noreply@clinic.example>"
 
 
 class MailServer:
-    """aiosmtpd's handler: keeps the mails, and refuses or hangs up as it is told to."""
+    """aiosmtpd's handler. It keeps the mails, and refuses or hangs up as it is told to."""
 
     def __init__(self) -> None:
         self.received: list[tuple[list[str], EmailMessage]] = []
@@ -85,7 +85,7 @@ def smtp(mail_server: MailServer) -> Iterator[str]:
 
 
 class GatewayServer(ThreadingHTTPServer):
-    """Keeps what is posted; answers with the given statuses in turn, then 201."""
+    """Keeps what is posted. Answers with the given statuses in turn, then 201."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _GatewayHandler)

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from jalsa.db.aliases import survivor_of
-from jalsa.dev.kit import ServiceKit, context, example, golden
-from jalsa.events.contracts import FOLDER
+from jalsa.dev.kit import ServiceKit, context, example, examples_read, golden, with_unknown_fields
 from jalsa.events.envelope import parse
 from jalsa.service import clock
 from notifications.app import SERVICE
@@ -64,27 +63,8 @@ def test_what_is_published_equals_its_golden_example(
     assert set(published.attributes()) == set(expected)
 
 
-def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
-    for event in SERVICE.publishes:
-        paths = sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
-        assert paths, event.type
-        for path in paths:
-            envelope = parse(golden(event.name, path.stem))
-            assert (envelope.type, envelope.aggregate) == (event.type, event.aggregate)
-            assert event.schema.validate(dict(envelope.data)) == {}
-
-
-def _read() -> list[tuple[str, str]]:
-    names = [event.split(".")[0] for stream in SERVICE.streams for event in stream.reads]
-    return [(name, path.stem) for name in names for path in sorted((FOLDER / name / "v1").glob("*.json"))]
-
-
-def test_every_event_that_is_read_has_an_example() -> None:
-    assert {name for name, _ in _read()} == {e.split(".")[0] for s in SERVICE.streams for e in s.reads}
-
-
 @pytest.mark.parametrize("unknown_fields", [False, True], ids=["as it is", "with unknown fields"])
-@pytest.mark.parametrize(("name", "example_name"), _read())
+@pytest.mark.parametrize(("name", "example_name"), examples_read(SERVICE))
 def test_every_example_that_is_read_has_its_effect(
     kit: ServiceKit,
     tenant: str,
@@ -100,7 +80,7 @@ def test_every_example_that_is_read_has_its_effect(
         ids = {key: value for key, value in event.data.items() if key in ("appointment_id", "patient_id", "offer_id")}
         kit.inbox.receive(example(*first, tenant, subject_id=event.subject.split("/")[1], **ids))
     if unknown_fields:
-        event = parse({**event.attributes(), "data": _with_unknown_fields(event.data)})
+        event = parse({**event.attributes(), "data": with_unknown_fields(event.data)})
     kit.inbox.receive(event)
     assert _effect(kit, tenant, name) == _expected(name, dict(event.data))
 
@@ -127,12 +107,6 @@ _FIRST = {
     "PatientUpdated": ("PatientRegistered", "default"),
     "PatientsUnmerged": ("PatientsMerged", "default"),
 }
-
-
-def _with_unknown_fields(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {**{name: _with_unknown_fields(member) for name, member in value.items()}, "a_new_field": {"of": [1]}}
-    return value
 
 
 def _without(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ _OF_A_SENDER = """
 
 @contextmanager
 def wrong_clock(by: timedelta) -> Iterator[None]:
-    """This worker's clock leaps; the database's does not."""
+    """This worker's clock leaps. The database's does not."""
     with time_machine.travel(clock.now() + by, tick=True):
         yield
 

@@ -1,4 +1,4 @@
-"""How the dates of a package are told: in both languages, by the clinic's clock, within what a channel takes."""
+"""How the dates of a package are told in both languages, by the clinic's clock, within what a channel takes."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Workers side by side do each piece of work once; each promise with the control that shows it can fail."""
+"""Workers side by side do each piece of work once. Each promise with the control that shows it can fail."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def _always_held(*_: Any) -> Iterator[bool]:
 
 
 def without_the_claim(kind: Any, name: str, parties: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first so many claims take no locks: the row is read by all before any of them goes on."""
+    """The first so many claims take no locks, so that the row is read by all before any of them goes on."""
     monkeypatch.setattr(jobs, "_held", _always_held)
     monkeypatch.setattr("jalsa.work.jobs._claim", lambda *_: True)
     barrier, calls, real = threading.Barrier(parties), count(1), getattr(queries, name)

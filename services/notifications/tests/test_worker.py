@@ -89,7 +89,7 @@ def test_two_workers_send_each_reminder_of_every_tenant_once_and_when_it_is_due(
 
 
 def cancelled_unheard(world: World, peers: Peers) -> Booking:
-    """An appointment that scheduling has cancelled, with an answer, while the bus brings nothing; a reminder is due."""
+    """A reminder is due of an appointment that scheduling has cancelled, with an answer. The bus brings nothing."""
     booking = world.book(world.patient(), clock.now() + timedelta(hours=24, seconds=3))
     eventually(lambda: world.confirmation(booking)["status"] == "SENT")
     peers.events.append(replace(world.cancelled(booking), position=1))

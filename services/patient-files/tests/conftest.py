@@ -18,7 +18,7 @@ from patient_files.files import operations as files
 from patient_files.patients import operations as patients
 
 Json = dict[str, Any]
-#: Registers a patient through a client and returns the answer; fields replace those of the complete registration.
+#: Registers a patient through a client and returns the answer. Fields replace those of the complete registration.
 Register = Callable[..., Json]
 #: Makes the next records get these ids.
 GiveIds = Callable[..., None]
@@ -102,7 +102,7 @@ def consent_to() -> Callable[..., Json]:
 
 @pytest.fixture
 def open_clinic(kit: ServiceKit, tenant: str) -> Callable[..., str]:
-    """A clinic of the test's tenant becomes known; returns its id. Fields replace those of the golden example."""
+    """A clinic of the test's tenant becomes known. Returns its id. Fields replace those of the golden example."""
 
     def opened(**fields: Any) -> str:
         clinic_id = str(uuid4())

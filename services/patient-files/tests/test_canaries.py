@@ -1,4 +1,4 @@
-"""Every GET of every role: no word from a field that is not for everybody reaches whom it is not for."""
+"""Every GET of every role is asked. No word from a field that is not for everybody reaches whom it is not for."""
 
 import secrets
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A clinic's corrected time zone: its consents end by the right clock, and what follows from that is announced."""
+"""A clinic's corrected time zone. Its consents end by the right clock, and what follows from that is announced."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ SetClock = Callable[[datetime], None]
 #: Saves a clinic of the test's tenant, in this zone.
 Save = Callable[[str, str], None]
 
-#: Midnight after 31 December 2026 in Berlin; in Riyadh it is two hours, in New York six hours off.
+#: Midnight after 31 December 2026 in Berlin. In Riyadh it is two hours, in New York six hours off.
 BERLIN_NEW_YEAR = datetime(2026, 12, 31, 23, tzinfo=UTC)
 
 
@@ -229,7 +229,7 @@ def test_a_standing_that_is_refreshed_during_the_correction_is_due_afterwards(
 
 
 def wait_for_a_lock(kit: ServiceKit) -> None:
-    """Wait until somebody waits for a row, for two seconds at most: without the lock nobody does."""
+    """Wait until somebody waits for a row, for two seconds at most. Without the lock nobody does."""
     waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     for _ in range(40):
         with kit.relay.engine.connect() as conn:

@@ -1,4 +1,4 @@
-"""The schema goes up, down without a trace, and up again to the same; and it is as the models say."""
+"""The schema goes up, down without a trace, and up again to the same, and it is as the models say."""
 
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.schema_checks import (

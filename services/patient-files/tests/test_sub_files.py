@@ -27,7 +27,7 @@ SLP = {"id": "01a1f000-0000-7000-8000-0000000000a2", "code": "SLP"}
 
 
 def booked(tenant: str, patient: Json, clinic: Json = OT) -> Envelope:
-    """A booking of a patient in a clinic; another appointment each time."""
+    """A booking of a patient in a clinic, by another appointment each time."""
     appointment = uuid4()
     return example(
         "AppointmentBooked",
@@ -61,7 +61,7 @@ def corrected(booking: Envelope, sequence: int, from_status: str, to_status: str
 
 
 def rescheduled(booking: Envelope, sequence: int = 2, **data: Any) -> Envelope:
-    """The appointment was moved; `data` replaces the clinic, the session, the provider or the status."""
+    """The appointment was moved. `data` replaces the clinic, the session, the provider or the status."""
     place = {name: booking.data[name] for name in ("session", "clinic", "provider", "status")}
     ids = {name: booking.data[name] for name in ("appointment_id", "appointment_number", "patient_id")}
     subject_id = booking.data["appointment_id"]

@@ -9,7 +9,7 @@ from .factories import Desk, as_json, created, hours_on, ok, problem
 
 
 def away(desk: Desk, start: datetime, end: datetime, **body: Any) -> dict[str, Any]:
-    """The desk's provider is away; the answer, with its path."""
+    """The desk's provider is away. Returns the answer, with its path."""
     path = f"/providers/{desk.provider['id']}/time-off"
     absence = created(desk.centre.post(path, as_json({"starts_at": start, "ends_at": end, **body})))
     return {**absence, "path": f"{path}/{absence['id']}"}

@@ -20,13 +20,6 @@ def kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
 
 
 @pytest.fixture
-def scratch_kit(servers: Servers, issuer: Issuer) -> Iterator[ServiceKit]:
-    """A database for one test, which may take its constraints away."""
-    with service_kit(SERVICE, servers, issuer) as made:
-        yield made
-
-
-@pytest.fixture
 def centre(kit: ServiceKit, tenant: str) -> Centre:
     return Centre(kit, tenant)
 
@@ -38,5 +31,5 @@ def desk(centre: Centre) -> Desk:
 
 @pytest.fixture(scope="session")
 def calm(kit: ServiceKit) -> Desk:
-    """A desk at which nothing ever happens: for requests that are all refused, and so change nothing."""
+    """A desk at which nothing ever happens, for requests that are all refused, and so change nothing."""
     return Desk(Centre(kit, f"calm{secrets.token_hex(4)}"))

@@ -1,4 +1,4 @@
-"""A desk that plans packages: days and hours by the clinic's clock, counted from the day on which they begin."""
+"""A desk that plans packages, with days and hours by the clinic's clock, counted from the day on which they begin."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -40,7 +40,7 @@ def office(desk: Desk) -> Desk:
 
 
 def colleague(desk: Desk, name: str = "Zaid Omar", **overrides: Any) -> dict[str, Any]:
-    """Another provider with the same hours; last by name unless said otherwise."""
+    """Another provider with the same hours, who is last by name unless said otherwise."""
     return desk.centre.create_provider(desk.clinic, **{"hours": week(desk.clinic), "name_en": name, **overrides})
 
 

@@ -1,4 +1,4 @@
-"""A centre with all that a booking needs: each `create_x(**overrides)` goes through HTTP, as a caller would."""
+"""A centre with all that a booking needs. Each `create_x(**overrides)` goes through HTTP, as a caller would."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class Centre:
     _clients: dict[tuple[str, ...], Client] = field(default_factory=dict)
 
     def client(self, *roles: str, subject: str = "tester") -> Client:
-        """A caller; a manager unless roles are given."""
+        """A caller, who is a manager unless roles are given."""
         who = (subject, *roles)
         if who not in self._clients:
             self._clients[who] = self.kit.client(self.tenant, *roles, subject=subject)
@@ -85,7 +85,7 @@ class Centre:
         return created(self.post("/service-types", {**body, **overrides}))
 
     def create_patient(self, *, active: bool = True) -> str:
-        """A patient as patient-files has announced it; returns the id."""
+        """A patient as patient-files has announced it. Returns the id."""
         patient_id = new_id()
         self.save_patient(patient_id, active=active)
         return str(patient_id)
@@ -104,7 +104,7 @@ class Centre:
             save_patient(db, patient_id, file_number=f"FILE-2026-{secrets.token_hex(4)}", active=active)
 
     def state(self) -> dict[str, str]:
-        """A digest of every row of the tenant in each table: what a refused request must leave as it was."""
+        """A digest of every row of the tenant in each table, which is what a refused request must leave as it was."""
         digest = "SELECT '{0}', md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {0} t"
         with self.kit.transaction(self.tenant) as db:
             tables = tenant_tables(db)
@@ -173,7 +173,7 @@ class Desk:
         return created(self.centre.post("/appointments", as_json({**body, **overrides})))
 
     def create_today(self, in_minutes: int = 30, **overrides: Any) -> dict[str, Any]:
-        """An appointment that begins soon; on this day where the clinic's zone is `noon_zone()`."""
+        """An appointment that begins soon, and on this day where the clinic's zone is `noon_zone()`."""
         start = clock.now() + timedelta(minutes=in_minutes)
         return self.create_appointment(**{"starts_at": start, **overrides})
 
@@ -236,7 +236,7 @@ def noon_zone() -> str:
 
 
 def hours_on(weekday: int, clinic: dict[str, Any], start: str = "00:00", end: str = "00:00") -> dict[str, Any]:
-    """One stretch of working hours; the whole day unless said otherwise."""
+    """One stretch of working hours, which is the whole day unless said otherwise."""
     return {"weekday": weekday, "start": start, "end": end, "clinic_id": clinic["id"]}
 
 
@@ -278,6 +278,6 @@ def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
 
 
 def as_json(body: dict[str, Any]) -> dict[str, Any]:
-    """A body with its days, instants and ids written out; a value of `...` takes the field away."""
+    """A body with its days, instants and ids written out. A value of `...` takes the field away."""
     written = {k: v.isoformat() if isinstance(v, date) else v for k, v in body.items() if v is not ...}
     return {k: str(v) if isinstance(v, UUID) else v for k, v in written.items()}

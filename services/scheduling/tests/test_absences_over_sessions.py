@@ -1,4 +1,4 @@
-"""A session under a closure, or its provider's time off: nobody joins it, nobody is offered it, and it says why."""
+"""A session is under a closure or its provider's time off. Nobody joins it, nobody is offered it, and it says why."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,14 +23,14 @@ def desk(centre: Centre) -> WaitingDesk:
 
 
 def close(desk: WaitingDesk, **body: Any) -> str:
-    """The clinic is closed on the day of the desk's sessions; returns the path of that."""
+    """The clinic is closed on the day of the desk's sessions. Returns the path of that."""
     day = at().date().isoformat()
     named = {"kind": "CLOSURE", "name_en": "Works", "name_ar": "أعمال", "starts_on": day, "ends_on": day}
     return f"/closures/{created(desk.centre.post('/closures', {**named, **body}))['id']}"
 
 
 def send_away(desk: WaitingDesk) -> str:
-    """The provider is away for the first half of the desk's sessions; returns the path of that."""
+    """The provider is away for the first half of the desk's sessions. Returns the path of that."""
     path = f"/providers/{desk.provider['id']}/time-off"
     hours = {"starts_at": (at() - 2 * DAY).isoformat(), "ends_at": (at() + timedelta(minutes=30)).isoformat()}
     return f"{path}/{created(desk.centre.post(path, hours))['id']}"
@@ -201,7 +201,7 @@ def test_a_series_is_joined_without_the_days_that_are_closed(desk: WaitingDesk) 
 
 
 def test_what_stands_over_a_session_is_what_would_refuse_it_there(desk: WaitingDesk) -> None:
-    """The rule is written twice: for a session that is there, and for a place that is asked for."""
+    """The rule is written twice, for a session that is there, and for a place that is asked for."""
     for day in range(1, 6):
         desk.create_session(starts_at=at(day, 20), duration_minutes=120)
     hours = {"starts_at": at(2, 22).isoformat(), "ends_at": at(3, 20).isoformat()}

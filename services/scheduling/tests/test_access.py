@@ -21,7 +21,7 @@ from .factories import Centre, Desk, at, created, problem
 KID = {"kid": "jalsa-development"}
 READERS = {"front-desk", "clinician", "biller", "records", "manager", "integration"}
 BOOKERS = {"front-desk", "clinician", "manager", "integration"}
-# written out a second time on purpose: a slip in the policy must not correct its own test
+# written out a second time on purpose, because a slip in the policy must not correct its own test
 MAY = {
     "setup.read": READERS,
     "setup.write": {"manager"},

@@ -1,4 +1,4 @@
-"""Free times: what is offered can be booked, and what can be booked is offered."""
+"""Free times. What is offered can be booked, and what can be booked is offered."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -17,7 +17,7 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 def asked(desk: Desk, day: int = 1, **query: Any) -> dict[str, Any]:
-    """A search of one local day of the desk's clinic, unless said otherwise; `...` takes a parameter away."""
+    """A search of one local day of the desk's clinic, unless said otherwise. `...` takes a parameter away."""
     local = at(day).date().isoformat()
     query = {
         "service_type": desk.service_type["code"],

@@ -1,4 +1,4 @@
-"""Bad input: each refusal is the documented problem document, and leaves every row as it was."""
+"""Bad input. Each refusal is the documented problem document, and leaves every row as it was."""
 
 import json
 from datetime import timedelta

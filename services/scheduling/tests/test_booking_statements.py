@@ -1,4 +1,4 @@
-"""A booking takes few statements: this is where bookings per second are won or lost."""
+"""A booking takes few statements. This is where bookings per second are won or lost."""
 
 from collections.abc import Iterator
 

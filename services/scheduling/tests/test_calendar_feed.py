@@ -21,7 +21,6 @@ from jalsa.service import clock
 
 from .factories import Centre, Desk, at, created, ok, problem
 from .test_privacy import SECRET, lines, written
-from .test_privacy import log as log  # the fixture
 
 
 def link_path(provider: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Every GET of every role: no word from a field that is not for everybody reaches whom it is not for."""
+"""Every GET of every role is asked. No word from a field that is not for everybody reaches whom it is not for."""
 
 import secrets
 from datetime import timedelta
@@ -40,7 +40,7 @@ COLUMNS: dict[str, dict[str, set[str]]] = {
     "waitlist_entries": {"notes": CARE},
     "time_off": {"reason": ABSENCE},
 }
-#: A reason of ours, in our own words; and one whose readers are those of the field from which it is taken.
+#: A reason of ours, in our own words, and one whose readers are those of the field from which it is taken.
 HARMLESS = frozenset({"Proposal.reason", "HistoryEntry.reason", "BlockerDetail.reason"})
 #: A code of billing's, and no text.
 CODES = {("clearances", "reason")}

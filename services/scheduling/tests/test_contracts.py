@@ -1,4 +1,4 @@
-"""What scheduling publishes equals the golden examples; what it reads it takes from those of the others."""
+"""What scheduling publishes equals the golden examples. What it reads it takes from those of the others."""
 
 import json
 import time
@@ -51,7 +51,7 @@ PUBLISHED = [
 
 
 class Story:
-    """The examples' own story, told by the real operations under their ids and at their time; never committed."""
+    """The examples' own story, told by the real operations under their ids and at their time. It is never committed."""
 
     def __init__(self, db: Session, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         self.db, self.monkeypatch = db, monkeypatch
@@ -188,7 +188,7 @@ class Story:
         corrections.undo_session(self.db, session, None, seen="COMPLETED", now=self.later)
 
     def package(self, **overrides: Any) -> Any:
-        """Three sessions on Mondays and Wednesdays of one week: none is left for the third, unless said otherwise."""
+        """Three sessions on Mondays and Wednesdays of one week. None is left for the third, unless said otherwise."""
         place = self.placement({**golden("AppointmentBooked", "package")["data"], "room": None})
         patient = UUID(golden("PackageCreated", "default")["data"]["patient_id"])
         projections.save_patient(self.db, patient, file_number="FILE-2026-000001", active=True)
@@ -214,7 +214,7 @@ class Story:
         return package_locks.locked_package(self.db, made.package.id)
 
     def complete_package(self) -> Any:
-        """All three sessions, one a day, are attended in the end; returns the last participant."""
+        """All three sessions, one a day, are attended in the end. Returns the last participant."""
         for _, participant in self.package(preferred_days=[]).placed():
             held = participants.locked_participant(self.db, participant.id)
             use_cases.check_in(self.db, held, "Told by an example", now=self.later)
@@ -222,7 +222,7 @@ class Story:
         return held
 
     def offer(self) -> Any:
-        """Somebody waits for the only place of the session, and is offered it; returns the entry."""
+        """Somebody waits for the only place of the session, and is offered it. Returns the entry."""
         session, told = self.session_of(1), self.data
         patient = UUID(told["patient_id"])
         projections.save_patient(self.db, patient, file_number="FILE-2026-000002", active=True)
@@ -438,7 +438,7 @@ def test_a_patient_whose_registration_is_on_its_way_is_waited_for(
     body["patient_id"] = event.data["patient_id"]
 
     def arrive() -> None:
-        time.sleep(0.3)  # the point of this test: the event comes after the request has begun
+        time.sleep(0.3)  # The point of this test is that the event comes after the request has begun
         kit.inbox.receive(event)
 
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""What was set up wrongly is put right by a manager who says why; a zone is one in which everybody can reckon."""
+"""What was set up wrongly is put right by a manager who says why. A zone is one in which everybody can reckon."""
 
 from typing import Any
 
@@ -101,7 +101,7 @@ def test_a_correction_to_what_another_has_is_refused(desk: Desk) -> None:
 
 
 def test_a_corrected_zone_moves_wall_times_and_no_session(centre: Centre) -> None:
-    """Hours, days of closures and local days of lists go by the new zone; what is booked keeps its instant."""
+    """Hours, days of closures and local days of lists go by the new zone. What is booked keeps its instant."""
     desk = Desk(centre, timezone="America/Los_Angeles")
     provider = centre.create_provider(
         desk.clinic, hours=[hours_on(day, desk.clinic, "09:00", "10:00") for day in range(7)]

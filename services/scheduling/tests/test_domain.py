@@ -13,7 +13,7 @@ from scheduling.app import SERVICE
 
 RIYADH, BERLIN = "Asia/Riyadh", "Europe/Berlin"
 
-# written out a second time on purpose: a slip in the table must not correct its own test
+# written out a second time on purpose, because a slip in the table must not correct its own test
 SESSION_MOVES = {
     ("SCHEDULED", "IN_PROGRESS"),
     ("SCHEDULED", "CANCELLED"),

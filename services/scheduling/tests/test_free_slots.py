@@ -1,4 +1,4 @@
-"""The search itself: it offers exactly what can be booked, and asks little of the database."""
+"""The search itself. It offers exactly what can be booked, and asks little of the database."""
 
 import secrets
 import time as clocks
@@ -140,7 +140,7 @@ def clock_shows(step: int) -> list[datetime]:
     return [m for m, t in local if t.date() in (SATURDAY, SUNDAY) and (t.hour * 60 + t.minute) % step == 0]
 
 
-# without shrinking, which would take minutes: each example is some hundred statements
+# without shrinking, which would take minutes, because each example is some hundred statements
 @settings(max_examples=50, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(
     hours=st.lists(st.tuples(half_hours, valid, valid), min_size=1, max_size=10),

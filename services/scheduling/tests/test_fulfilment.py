@@ -1,4 +1,4 @@
-"""A patient who waits is booked into what was waited for: the entry is fulfilled, by whatever way it comes about."""
+"""A patient who waits is booked into what was waited for. The entry is fulfilled, by whatever way it comes about."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -91,7 +91,7 @@ WAYS: list[Callable[[WaitingDesk, str], None]] = [
 
 @pytest.mark.parametrize("way", WAYS)
 def test_whoever_is_booked_waits_no_more(desk: WaitingDesk, way: Callable[[WaitingDesk, str], None]) -> None:
-    """Row 5: the entry stayed, and was offered another place, which it then held."""
+    """Row 5. The entry stayed, and was offered another place, which it then held."""
     patient = desk.wait()["patient_id"]
     way(desk, patient)
     entries = ok(desk.centre.get("/waitlist", patient_id=patient))["items"]
@@ -164,9 +164,9 @@ def test_a_move_to_a_later_start_fulfils_what_was_not_met_before(desk: WaitingDe
 
 
 def test_a_session_that_is_offered_elsewhere_and_locked_by_another_is_not_waited_for(desk: WaitingDesk) -> None:
-    """The offer came after the patient was locked: to wait for its session now could be to wait in a circle.
+    """The offer came after the patient was locked. To wait for its session now could be to wait in a circle.
 
-    The transaction loses at once and is run again; it does not wait until the deadlock or the limit is noticed.
+    The transaction loses at once and is run again. It does not wait until the deadlock or the limit is noticed.
     """
     other = desk.centre.create_provider(desk.clinic)["id"]
     offered, [inside] = desk.full(starts_at=at(40), provider_id=other)

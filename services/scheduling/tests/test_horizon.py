@@ -1,4 +1,4 @@
-"""No session is placed further ahead than 732 local days from today, in whatever way; absences may be."""
+"""No session is placed further ahead than 732 local days from today, in whatever way. Absences may be."""
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -19,7 +19,7 @@ RIYADH = ZoneInfo("Asia/Riyadh")
 
 
 def last() -> date:
-    """The last local day on which a session may begin; no test runs within a minute of midnight for long."""
+    """The last local day on which a session may begin. No test runs within a minute of midnight for long."""
     return clock.now().astimezone(RIYADH).date() + MAX_DAYS_AHEAD * DAY
 
 

@@ -1,4 +1,4 @@
-"""Wall times, intervals and working hours, without I/O; the models count minutes and know no arithmetic."""
+"""Wall times, intervals and working hours, without I/O. The models count minutes and know no arithmetic."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta

@@ -94,7 +94,7 @@ def tenants(kit: ServiceKit) -> Tenants:
 
 @contextmanager
 def superuser(kit: ServiceKit, servers: Servers) -> Iterator[Connection]:
-    """The cluster's superuser in the service's database: row-level security does not hold for it."""
+    """The cluster's superuser in the service's database. Row-level security does not hold for it."""
     url = make_url(servers.postgres.url).set(drivername="postgresql", database=_database(kit))
     engine = create_engine(url)
     with engine.connect() as conn:

@@ -1,4 +1,4 @@
-"""The migrations go up, down and up again, and leave nothing behind; the database agrees with the code."""
+"""The migrations go up, down and up again, and leave nothing behind. The database agrees with the code."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +19,7 @@ from scheduling.app import SERVICE
 from .factories import Centre, Desk, at, ok
 from .waiting import WaitingDesk
 
-#: Whose ids scheduling makes itself; those of patients and clearances come from others.
+#: Whose ids scheduling makes itself. Those of patients and clearances come from others.
 
 # everything that a migration could create in our schema, with what it may be used for
 _THINGS = text("""
@@ -96,7 +96,7 @@ def test_an_existing_database_knows_afterwards_when_its_series_have_their_sessio
 def test_an_existing_database_is_upgraded_although_a_clinics_zone_is_none_that_it_knows(
     scratch_kit: ServiceKit, tenant: str, connect: Callable[..., AbstractContextManager[Connection]]
 ) -> None:
-    """Python knows zones of its machine (`localtime`) of which the database knows nothing: they were let in once."""
+    """Python knows zones of its machine (`localtime`) of which the database knows nothing. They were let in once."""
     desk = Desk(Centre(scratch_kit, tenant))
     sessions = desk.series_sessions(desk.create_series())
     ok(desk.move(sessions[2], "reschedule", starts_at=at(5)))

@@ -1,4 +1,4 @@
-"""What the clock brings: sessions with too few participants are decided upon, and who does not come is a no-show."""
+"""What the clock brings. Sessions with too few participants are decided upon, and who does not come is a no-show."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

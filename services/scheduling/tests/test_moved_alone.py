@@ -11,7 +11,7 @@ from .test_series_edits import DAY, EVERY_DAY, HOUR, moved, patch, reschedule, s
 
 @pytest.mark.parametrize("scope", ["FOLLOWING", "ALL"])
 def test_a_change_of_the_room_alone_leaves_each_its_own_time(desk: Desk, scope: str) -> None:
-    """Row 1: what was moved alone got the series' time again, and its patients were told."""
+    """Row 1. What was moved alone got the series' time again, and its patients were told."""
     series = desk.create_series()
     _, second, third, fourth = desk.series_sessions(series)
     ok(reschedule(desk, third, 2 * DAY + 5 * HOUR, "THIS"))

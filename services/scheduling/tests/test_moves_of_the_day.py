@@ -1,4 +1,4 @@
-"""Moves at the desk on the day: of what has begun, of what somebody has come to, and to what somebody waited for."""
+"""Moves at the desk on the day, of what has begun, of what somebody has come to, and to what somebody waited for."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -130,7 +130,7 @@ def test_nor_does_a_series_or_an_absence_move_it_to_another_day(desk: WaitingDes
 
 
 def test_another_provider_or_room_takes_over_what_goes_on_already(desk: WaitingDesk, go: Go) -> None:
-    """The provider has not come; the start, which nobody named, was refused for being past."""
+    """The provider has not come. The start, which nobody named, was refused for being past."""
     session = desk.create_session()
     desk.clear(seat := desk.create_participant(session))
     go(at() + 5 * MINUTE)

@@ -15,7 +15,7 @@ def found(centre: Centre, words: str) -> set[str]:
 
 @pytest.fixture
 def speech(desk: Desk) -> tuple[Desk, str, str]:
-    """A desk; a session with Arabic and French names in room 3; and another one in room 13."""
+    """A desk, a session with Arabic and French names in room 3, and another one in room 13."""
     centre = desk.centre
     clinic = centre.create_clinic(name_en="Children", name_ar="عيادة الأطفال")
     room = centre.create_room(clinic, name="قاعة ٣")

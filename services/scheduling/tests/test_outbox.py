@@ -1,4 +1,4 @@
-"""What was answered 2xx is stored together with its event; what was rolled back is published never (P3)."""
+"""What was answered 2xx is stored together with its event. What was rolled back is published never (P3)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A clinician changes the own schedule and nobody else's; the desk and managers change everybody's."""
+"""A clinician changes the own schedule and nobody else's. The desk and managers change everybody's."""
 
 from collections.abc import Callable
 from typing import Any

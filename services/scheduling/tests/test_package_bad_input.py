@@ -1,4 +1,4 @@
-"""Bad input to packages: each refusal names its field, and leaves every row as it was."""
+"""Bad input to packages. Each refusal names its field, and leaves every row as it was."""
 
 import secrets
 from dataclasses import dataclass

@@ -101,7 +101,7 @@ def test_a_package_and_single_bookings_for_the_same_times_share_them(office: Des
 
 
 def test_two_packages_for_one_patient_at_once_leave_each_other_room(office: Desk) -> None:
-    """Each with a provider of its own: it is the patient who is not in two places."""
+    """Each with a provider of its own, because it is the patient who is not in two places."""
     patient, zaid = office.centre.create_patient(), colleague(office)["id"]
     asked: dict[str, Any] = {"total_sessions": 6, "preferred_time": "09:00"}
     both = [

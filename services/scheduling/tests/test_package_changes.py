@@ -1,4 +1,4 @@
-"""What becomes of a package: every change keeps appointments, package sessions, numbers and events together."""
+"""What becomes of a package. Every change keeps appointments, package sessions, numbers and events together."""
 
 from collections import Counter
 from datetime import datetime
@@ -27,7 +27,7 @@ def read(desk: Desk, package: dict[str, Any]) -> dict[str, Any]:
 
 
 def changed(desk: Desk, package: dict[str, Any], what: str, **given: Any) -> dict[str, Any]:
-    """The answer to a change, which must be what is read afterwards; without the warnings."""
+    """The answer to a change, which must be what is read afterwards. Without the warnings."""
     answer = ok(change(desk, package, what, **given))
     answer.pop("warnings", None)
     assert answer == read(desk, package)

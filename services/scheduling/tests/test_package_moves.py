@@ -1,4 +1,4 @@
-"""What becomes of the rest of a package: it moves, is given to another provider, cancelled, paused and resumed."""
+"""What becomes of the rest of a package. It moves, is given to another provider, cancelled, paused and resumed."""
 
 from datetime import date, timedelta
 

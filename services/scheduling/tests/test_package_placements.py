@@ -177,7 +177,7 @@ def test_what_begins_today_begins_later_than_now(desk: Desk) -> None:
 
 
 def random_centre(kit: ServiceKit, tenant: str, seed: int) -> tuple[Desk, dict[str, Any]]:
-    """A clinic with random hours, absences, closures, sessions and buffers; and what is asked of a plan there."""
+    """A clinic with random hours, absences, closures, sessions and buffers, and what is asked of a plan there."""
     chance = random.Random(seed)
     desk = Desk(Centre(kit, tenant), timezone=chance.choice(["Asia/Riyadh", "Europe/Berlin", "Asia/Kathmandu"]))
     centre = desk.centre

@@ -1,4 +1,4 @@
-"""Whatever is done to a package and its appointments, in any order: its progress is what a small model foretells."""
+"""Whatever is done to a package and its appointments, in any order. Its progress is what a small model foretells."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -38,7 +38,7 @@ OUT_OF_STEP = text("""
 
 @dataclass(eq=False)
 class Spot:
-    """An appointment of the package; one that was missed keeps its provider's time."""
+    """An appointment of the package. One that was missed keeps its provider's time."""
 
     id: str
     appointment_number: str
@@ -373,7 +373,7 @@ class Course(RuleBasedStateMachine):
         return self.desk.centre.post(f"/participants/{spot.id}/{verb}", given or {})
 
     def _told(self, answer: TestResponse, refusal: str | None) -> bool:
-        """Whether it was done; the answer must be the one that the model foretells."""
+        """Whether it was done. The answer must be the one that the model foretells."""
         if refusal:
             problem(answer, 409, refusal)
             return False

@@ -1,4 +1,7 @@
-"""Changes of packages at once, with real commits: one after the other, or refused; never half, never stuck."""
+"""Changes of packages at once, with real commits.
+
+They come one after the other or are refused, and are never half done or stuck.
+"""
 
 import random
 import time
@@ -27,7 +30,7 @@ def post(desk: Desk, package: dict[str, Any], what: str, **given: Any) -> Post:
 
 
 def waits(desk: Desk) -> bool:
-    """Whether a request of this service waits for a lock; looked for in a transaction that has not looked before."""
+    """Whether a request of this service waits for a lock, looked for in a transaction that has not looked before."""
     with desk.centre.kit.transaction("looking") as db:
         return bool(db.execute(WAITS).scalar_one())
 
@@ -164,7 +167,7 @@ def test_whatever_is_done_to_packages_at_once_nobody_deadlocks_and_all_stay_in_s
     before = deadlocks(desk.centre.kit)
     with ThreadPoolExecutor(6) as pool:
         answers = sum(pool.map(work, range(6)), Counter())
-    assert {status for _, status in answers} <= {200, 409, 422}  # 422: it is there already
+    assert {status for _, status in answers} <= {200, 409, 422}  # 422, because it is there already
     assert {what for what, status in answers if status == 200} >= {"schedule", "cancel", "shift", "pause", "resume"}
     assert deadlocks(desk.centre.kit) == before
     assert overlaps(desk) == 0

@@ -44,7 +44,7 @@ def group(desk: WaitingDesk, role: str, starts_at: datetime, **body: Any) -> Tes
 
 
 def caller(desk: WaitingDesk, role: str) -> Client:
-    """One of that role; a clinician is the desk's provider."""
+    """One of that role. A clinician is the desk's provider."""
     if role != "clinician":
         return desk.centre.client(role)
     return desk.centre.kit.client(desk.centre.tenant, role, provider_id=desk.provider["id"])
@@ -235,7 +235,7 @@ def test_nothing_is_moved_into_the_past(desk: WaitingDesk) -> None:
 def test_who_may_enter_the_past_may_so_for_every_provider_although_a_clinician_too(
     desk: WaitingDesk, role: str
 ) -> None:
-    """Roles add up: being a clinician takes nothing away."""
+    """Roles add up, so being a clinician takes nothing away."""
     caller, session = both(desk, role), created(group(desk, "manager", ago(days=2), **PAPER))
     appointment = desk.placement(patient_id=desk.centre.create_patient(), starts_at=ago(days=3), **PAPER)
     created(caller.post("/appointments", as_json(appointment)))

@@ -51,7 +51,8 @@ class Question:
         return plan(self.preferences, self.options, self.rooms, self.placed)
 
 
-# The model: a session may begin at every quarter of an hour that the clock shows, unless something is said against it.
+# In the model a session may begin at every quarter of an hour that the clock shows, unless something is said against
+# it.
 
 
 def quarters(preferences: PlanningPreferences, first: date, last: date) -> Iterator[datetime]:
@@ -124,7 +125,7 @@ ORDER = ("outside-working-hours", "provider-busy", "patient-busy", "room-busy")
 def look(
     question: Question, number: int, placed: Collection[Occurrence]
 ) -> tuple[list[tuple[Occurrence, ProviderOption]], str | None]:
-    """Every place that a session can have; or else what stands in the way: that which the best time got as far as."""
+    """Every place that a session can have, or else what stands in the way of the time that came furthest."""
     preferences, options = question.preferences, question.options[number]
     lower = [local(preferences, o.starts_at).date() for o in placed if o.number < number]
     if max([preferences.first, *(day + preferences.gap_days * DAY for day in lower)]) > preferences.last:

@@ -1,20 +1,16 @@
 """Nothing that is said of a patient reaches logs, metrics, addresses, events or other people's errors (P9)."""
 
 import json
-import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import structlog
 from prometheus_client import REGISTRY
 from sqlalchemy import text
-from structlog.testing import CapturingLogger, CapturingLoggerFactory
+from structlog.testing import CapturingLogger
 
 from jalsa.dev.kit import ServiceKit, example
 from jalsa.events.inbox import Inbox
-from jalsa.service import logging as jalsa_logging
 from jalsa.service.ids import new_id
 from scheduling import domain
 from scheduling.appointments import events
@@ -25,19 +21,6 @@ from .factories import Desk, at, created, ok, problem
 
 SECRET = "Zahra told of her brother"
 NAME = "Zahra-Alqahtani"
-
-
-@pytest.fixture
-def log() -> Iterator[CapturingLogger]:
-    """What production would write, line by line."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    jalsa_logging.configure("DEBUG", "scheduling")
-    factory = CapturingLoggerFactory()
-    structlog.configure(logger_factory=factory, cache_logger_on_first_use=False)
-    yield factory.logger
-    structlog.reset_defaults()
-    root.handlers[:], root.level = handlers, level
 
 
 def lines(log: CapturingLogger) -> list[dict[str, Any]]:

@@ -183,7 +183,7 @@ def test_a_substitute_is_who_knows_the_patient_else_the_least_loaded_that_day_el
     desk.create_participant(first, patient)
     absence = away(desk, at(1, 8), at(2, 12))
     by_id = {hit["id"]: hit["proposal"]["substitute"]["provider"]["name_en"] for hit in absence["affected_sessions"]}
-    # the third: the second gave Basma a second session, and Amal is before her by name
+    # The third, because the second gave Basma a second session, and Amal is before her by name
     assert [by_id[s["id"]] for s in (first, second, third, fourth)] == ["Zahra", "Basma", "Amal", "Amal"]
 
 

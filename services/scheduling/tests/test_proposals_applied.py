@@ -130,7 +130,7 @@ def test_two_that_would_meet_each_other_are_refused_by_what_they_share(desk: Des
 
 
 def test_what_leaves_is_in_nobodys_way_whatever_the_order(desk: Desk) -> None:
-    """Each goes where the next still is: only the last one's new place is free."""
+    """Each goes where the next still is, because only the last one's new place is free."""
     patient = desk.centre.create_patient()
     sessions = [desk.create_session(starts_at=at(1, 9 + n), room_id=desk.room["id"]) for n in range(5)]
     for session in sessions:

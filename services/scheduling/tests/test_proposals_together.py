@@ -27,7 +27,7 @@ Rival = Callable[[], Any]
 
 
 def a_busy_week(desk: Desk, seed: int) -> dict[str, Any]:
-    """A random schedule of three providers, two rooms and six patients; the desk's provider is away in the midst."""
+    """A random schedule of three providers, two rooms and six patients. The desk's provider is away in the midst."""
     chance = random.Random(seed)
     providers = [
         desk.provider,
@@ -260,7 +260,7 @@ def test_an_absence_over_two_hundred_sessions_in_a_full_clinic_is_answered_at_on
     }
     with desk.centre.kit.transaction(desk.centre.tenant) as db:
         db.execute(FILL, filled)
-    began = time.process_time()  # seconds of our own: a busy machine does not count
+    began = time.process_time()  # seconds of our own, because a busy machine does not count
     absence = away(desk, at(1, 0), at(25, 23))
     took = time.process_time() - began
     assert len(absence["affected_sessions"]) == 200

@@ -79,7 +79,7 @@ def weakened(servers: Servers, issuer: Issuer, tenant: str) -> Weakened:
 
 
 def at_once(*requests: Callable[[], TestResponse]) -> Counter[tuple[int, str | None]]:
-    """Send all of them at the same moment; how often each status and code was answered."""
+    """Send all of them at the same moment. Returns how often each status and code was answered."""
     start = threading.Barrier(len(requests))
 
     def send(request: Callable[[], TestResponse]) -> tuple[int, str | None]:
@@ -152,7 +152,7 @@ def test_control_without_locks_and_constraints_the_race_double_books(weakened: W
 
 @pytest.mark.parametrize("way", ["/appointments", "/sessions", "reschedule"])
 def test_what_is_visibly_taken_is_refused_while_others_hold_the_locks(desk: Desk, way: str) -> None:
-    """Row 36: two hundred who wanted one slot waited for each other, each to hear that it was taken."""
+    """Row 36. Two hundred who wanted one slot waited for each other, each to hear that it was taken."""
     desk.create_appointment()
     other = desk.create_session(starts_at=at(2))
     wanted = {
@@ -325,7 +325,7 @@ def test_whatever_is_booked_and_cancelled_at_once_nobody_deadlocks_and_nothing_o
     before = deadlocks(desk.centre.kit)
     with ThreadPoolExecutor(8) as pool:
         answers = sum(pool.map(work, range(8)), Counter())
-    assert set(answers) <= {200, 201, 409, 422}  # 422: a group's seat has no time of its own
+    assert set(answers) <= {200, 201, 409, 422}  # 422, because a group's seat has no time of its own
     assert answers[201] > 5
     assert answers[409] > 5
     assert overlaps(desk) == 0
@@ -349,7 +349,7 @@ def _some_time(chance: random.Random) -> datetime:
 
 
 def deadlocks(kit: ServiceKit) -> int:
-    """How many this database has seen; a backend has told all that it counted once it is gone."""
+    """How many this database has seen. A backend has told all that it counted once it is gone."""
     kit.database.dispose()
 
     def alone() -> bool:

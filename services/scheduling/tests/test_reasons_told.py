@@ -162,7 +162,7 @@ def test_of_two_who_store_the_same_closure_at_once_one_does(desk: Desk, everywhe
 
 
 def test_a_refusal_names_no_patient(desk: Desk) -> None:
-    """What is told of a session that is met is its number: whoever books may read sessions."""
+    """What is told of a session that is met is its number, because whoever books may read sessions."""
     desk.create_appointment()
     body = desk.placement(patient_id=desk.centre.create_patient())
     refusal = problem(desk.centre.post("/appointments", body), 409, "provider-busy")

@@ -1,4 +1,4 @@
-"""The recurrence rules of series, without I/O: what a rule means is said here by its own properties."""
+"""The recurrence rules of series, without I/O. What a rule means is said here by its own properties."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
@@ -31,7 +31,7 @@ def week_of(day: date, first_weekday: str) -> date:
 
 @st.composite
 def rules(draw: st.DrawFn) -> tuple[Rule, date]:
-    """A rule of all that is allowed, and a first day; short enough to be within the limits."""
+    """A rule of all that is allowed, and a first day, short enough to be within the limits."""
     starts_on = draw(starts)
     parts = ["FREQ=WEEKLY"]
     if (interval := draw(st.sampled_from([None, 1, 2, 3, 4]))) is not None:

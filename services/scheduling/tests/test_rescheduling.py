@@ -1,4 +1,4 @@
-"""Moving a session or a participant: numbers and identity stay, and nothing is given up before the new is sure."""
+"""Moving a session or a participant. Numbers and identity stay, and nothing is given up before the new is sure."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The standing roster of a series: joining gives the later spots, leaving frees them, history stays."""
+"""The standing roster of a series. Joining gives the later spots, leaving frees them, and history stays."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Series: every occurrence is checked before any is stored, and the wall time outlasts a change of the clocks."""
+"""Series. Every occurrence is checked before any is stored, and the wall time outlasts a change of the clocks."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any

@@ -94,7 +94,7 @@ def test_sessions_move_onto_each_others_old_places(desk: Desk, by: timedelta) ->
 @pytest.mark.parametrize("month", [3, 10])
 def test_sessions_move_by_wall_time_across_a_change_of_the_clocks(desk: Desk, month: int) -> None:
     berlin, zone = Desk(desk.centre, timezone="Europe/Berlin"), ZoneInfo("Europe/Berlin")
-    starts_on = clock_change(month) - 13 * DAY  # a Monday; the third occurrence is after the change
+    starts_on = clock_change(month) - 13 * DAY  # a Monday. The third occurrence is after the change
     series = berlin.create_series(starts_on=starts_on.isoformat())
     first = berlin.series_sessions(series)[0]
     ok(reschedule(berlin, first, DAY + 90 * timedelta(minutes=1), "ALL"))
@@ -286,7 +286,7 @@ def test_changes_of_one_series_at_once_wait_for_each_other(desk: Desk) -> None:
 
 
 def test_whatever_moves_it_is_as_the_local_clock_says_or_refused_for_an_overlap(desk: Desk) -> None:
-    """No order of the moves ever meets the exclusion constraints: only what overlaps in the end is refused."""
+    """No order of the moves ever meets the exclusion constraints. Only what overlaps in the end is refused."""
     answered: Counter[int] = Counter()
     zone = ZoneInfo("Asia/Riyadh")
 

@@ -1,4 +1,4 @@
-"""Any order of operations: every answer is the one that a small model foretells, and no promise is ever broken."""
+"""Any order of operations. Every answer is the one that a small model foretells, and no promise is ever broken."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -34,7 +34,7 @@ VERBS = {
 }
 SESSION_VERBS = {"start": "IN_PROGRESS", "complete": "COMPLETED", "cancel": "CANCELLED"}
 OUTCOMES = ("ARRIVED", "ATTENDED", "NO_SHOW")
-#: All of this is long before the start: without a manager's reason these are refused.
+#: All of this is long before the start, and without a manager's reason these are refused.
 UNTIMELY = ("no-show", "start", "complete")
 AT_THE_END = {"BOOKED": "NO_SHOW", "CONFIRMED": "NO_SHOW", "ARRIVED": "ATTENDED"}
 
@@ -83,7 +83,7 @@ class Spot:
 
 @dataclass
 class World:
-    """What every run shares; each run has a day of its own, so that none meets another's sessions."""
+    """What every run shares. Each run has a day of its own, so that none meets another's sessions."""
 
     desk: Desk
     providers: list[str]
@@ -259,7 +259,7 @@ class Scheduling(RuleBasedStateMachine):
         return self.world.desk.centre.post(path, body)
 
     def _told(self, answer: TestResponse, refusal: str | None) -> bool:
-        """Whether it was done; the answer must be the one that the model foretells."""
+        """Whether it was done. The answer must be the one that the model foretells."""
         if refusal:
             problem(answer, 409, refusal)
             return False

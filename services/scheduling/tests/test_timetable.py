@@ -1,4 +1,4 @@
-"""The rules of the timetable stand once: whoever changes one sees every user of it follow."""
+"""The rules of the timetable stand once. Whoever changes one sees every user of it follow."""
 
 import re
 from collections.abc import Callable

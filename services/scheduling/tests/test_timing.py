@@ -1,4 +1,4 @@
-"""Outcomes come after the start, and cancelling before it; whoever may say so; and an own session ends in time."""
+"""Outcomes come after the start, and cancelling before it, whoever may say so, and an own session ends in time."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def settings(desk: WaitingDesk, **changes: Any) -> None:
 
 
 def untimely(desk: WaitingDesk, path: str, rule: str) -> None:
-    """Refused to everybody, with nothing changed; a reason does not help the desk."""
+    """Refused to everybody, with nothing changed. A reason does not help the desk."""
     before = desk.centre.state()
     refusal = problem(desk.centre.post(path), 409, "invalid-transition")
     assert (refusal["rule"], refusal["overridable"]) == (rule, True)

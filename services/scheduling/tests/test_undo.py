@@ -1,4 +1,4 @@
-"""A slip is taken back: the last outcome of a participant or a session, to what it was, and everything follows it."""
+"""The last outcome of a participant or a session is taken back, and everything follows it."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -105,7 +105,7 @@ def test_a_cancellation_is_not_taken_back(desk: WaitingDesk, what: str) -> None:
 
 
 def missed(desk: WaitingDesk, go: Go, **session: Any) -> dict[str, Any]:
-    """A participant of a session of one place who, by mistake, is a no-show before the start; the day is at()."""
+    """A participant of a session of one place who, by mistake, is a no-show before the start. The day is at()."""
     participant = desk.create_participant(desk.create_session(**{"max_capacity": 1, **session}))
     go(at() - 30 * MINUTE)
     return ok(desk.do(participant, "no-show", **EARLY))

@@ -1,4 +1,4 @@
-"""Who gets a place back may be offered another: all sessions are locked in one order, so that nobody deadlocks."""
+"""Who gets a place back may be offered another. All sessions are locked in one order, so that nobody deadlocks."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A clinic whose stored zone the database does not know: it is in nobody's way until it is corrected."""
+"""A clinic whose stored zone the database does not know. It is in nobody's way until it is corrected."""
 
 import zoneinfo
 from collections.abc import Iterator

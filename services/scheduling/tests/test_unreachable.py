@@ -39,7 +39,7 @@ def work(desk: WaitingDesk) -> list[str]:
 
 
 def test_the_place_goes_to_the_next_who_can_be_told(desk: WaitingDesk) -> None:
-    """Row 29: the spot was held for hours for somebody who never heard of it."""
+    """Row 29. The spot was held for hours for somebody who never heard of it."""
     session, inside = desk.full(2)
     first = mute(desk, session_id=session["id"])
     second, third = desk.wait(session_id=session["id"]), mute(desk, session_id=session["id"])
@@ -134,7 +134,7 @@ def test_an_attention_that_is_none_is_refused(desk: WaitingDesk) -> None:
 def test_an_entry_that_can_not_be_locked_is_given_up_after_some_attempts(
     desk: WaitingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row 35: it was tried without end."""
+    """Row 35. It was tried without end."""
     attempts = []
     monkeypatch.setattr(waitlist, "_locked", lambda _, entry_id: attempts.append(entry_id))
     entry = desk.wait(session_id=desk.full(starts_at=at(3))[0]["id"])

@@ -265,7 +265,7 @@ def test_who_can_not_come_is_passed_over_and_keeps_waiting(desk: WaitingDesk) ->
     )
     busy, enrolled, offered, gone, free = (desk.wait() for _ in range(5))
     desk.create_participant(elsewhere, busy["patient_id"])
-    desk.give_up(inside[0])  # offered to the first who can come: the enrolled one, who takes it
+    desk.give_up(inside[0])  # offered to the first who can come, the enrolled one, who takes it
     taken = created(desk.centre.post(f"/waitlist/{enrolled['id']}/accept"))
     again = desk.wait(patient_id=taken["patient_id"])
     other, [held] = desk.full(starts_at=at(2))

@@ -1,4 +1,4 @@
-"""Offers under races and in any order of operations: a place is promised to one only, and each offer ends once."""
+"""Offers under races and in any order of operations. A place is promised to one only, and each offer ends once."""
 
 import random
 import time
@@ -73,7 +73,7 @@ def broken(desk: WaitingDesk) -> list[str]:
 
 
 def check_events(desk: WaitingDesk) -> None:
-    """Each offer was announced once, and ended once or is open; sessions are filled and opened by turns."""
+    """Each offer was announced once, and ended once or is open. Sessions are filled and opened by turns."""
     made = Counter(told["offer_id"] for told in desk.told("WaitlistOffered"))
     ended = Counter(told["offer_id"] for told in desk.told("WaitlistOfferExpired", "WaitlistAccepted"))
     with desk.centre.kit.transaction(desk.centre.tenant) as db:
@@ -325,7 +325,7 @@ class Waitlist(RuleBasedStateMachine):
 
     @rule(session=which, verb=st.sampled_from(["start", "cancel"]))
     def end_session(self, session: int, verb: str) -> None:
-        """It is cancelled, or begins early; another one takes its place in this game."""
+        """It is cancelled, or begins early. Another one takes its place in this game."""
         self._post(f"/sessions/{self._session(session)}/{verb}", **EARLY)
         self.sessions[session % 2] = self._full(next(self.hours))
 

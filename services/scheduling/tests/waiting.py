@@ -18,7 +18,7 @@ FRIDAY_9 = f"{FRIDAY}T06:00:00+00:00"
 
 
 class WaitingDesk(Desk):
-    """Fills sessions, puts patients on the waitlist, and runs the jobs; short calls for all of it."""
+    """Fills sessions, puts patients on the waitlist, and runs the jobs. Short calls for all of it."""
 
     def full(self, spots: int = 1, **overrides: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """A group session without a free spot, and its participants."""
@@ -26,7 +26,7 @@ class WaitingDesk(Desk):
         return session, [self.create_participant(session) for _ in range(spots)]
 
     def wait(self, **body: Any) -> dict[str, Any]:
-        """A new patient, unless one is given, waits: for the desk's service type, unless a session is named."""
+        """A new patient, unless one is given, waits for the desk's service type, unless a session is named."""
         wanted = {} if "session_id" in body else {"service_type": self.service_type["code"]}
         patient = body.pop("patient_id", None) or self.centre.create_patient()
         return created(self.centre.post("/waitlist", {"patient_id": patient, **wanted, **body}))
@@ -66,7 +66,7 @@ class WaitingDesk(Desk):
 
 
 def travel(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    """It is that moment now, for the service; tokens stay valid."""
+    """It is that moment now, for the service. Tokens stay valid."""
     set_clock(monkeypatch, moment)
 
 

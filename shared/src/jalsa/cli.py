@@ -21,7 +21,7 @@ def main(package: str) -> None:
     """Run a command of the service whose composition root is `<package>.app:SERVICE`."""
     arguments = _parser(package).parse_args()
     if arguments.command == "web":
-        # the metrics library chooses its storage when it is imported: before the service is
+        # the metrics library chooses its storage when it is imported, so this comes before the service
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="jalsa-metrics-"))
     module = importlib.import_module(f"{package}.app")
     service: Service = module.SERVICE
@@ -102,7 +102,7 @@ def _worker(service: "Service", config: Config, arguments: argparse.Namespace) -
 
 
 def _leave(service: str) -> None:
-    """End although a loop still hangs, say in a frozen database; the log names it."""
+    """End although a loop still hangs, for example in a frozen database. The log names the loop."""
     from structlog import get_logger
 
     hanging = [each.name for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]

@@ -1,4 +1,4 @@
-"""The promise to subscribers, as a check: what an event's schema may do from one release to the next."""
+"""The promise to subscribers, as a check of what an event's schema may do from one release to the next."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ Schema = Mapping[str, Any]
 
 
 def breaks(released: Schema, present: Schema, path: str = "data") -> Iterator[str]:
-    """What a reader of the released schema can no longer rely on, a sentence each; nothing for a compatible change."""
+    """What a reader of the released schema can no longer rely on, a sentence each. A compatible change has none."""
     old_types, new_types = _types(released), _types(present)
     if not new_types <= old_types:
         yield f"{path} may now be {', '.join(sorted(new_types - old_types))}"

@@ -23,7 +23,7 @@ OPENAPI, OPENAPI_RELEASED = Path("docs/openapi"), Path("docs/openapi/released")
 
 
 def differing(root: Path) -> list[Path]:
-    """The committed files that are not as the code would write them, or should not be there; relative to `root`."""
+    """The committed files that are not as the code would write them, or should not be there, relative to `root`."""
     return generated.differing(root, _wanted(load_all()), _present(root))
 
 

@@ -56,7 +56,7 @@ class EmbeddedPostgres:
                 env=self.cluster.environment,
                 process_group=0,
             )
-        # its input ends with this process; a group of its own, so that Ctrl-C does not reach it before us
+        # its input ends with this process. It has a group of its own, so that Ctrl-C does not reach it before us
         guard = ["/bin/sh", "-c", _GUARD, "guard", str(self._server.pid)]
         self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, process_group=0)
         self._wait(self._server)
@@ -121,7 +121,7 @@ def _free_port() -> int:
 
 
 def _line_of(lock: Path, number: int) -> int | None:
-    """A number in PostgreSQL's lock file: the process is in its first line, the port in its fourth."""
+    """A number in PostgreSQL's lock file. The process is in its first line, the port in its fourth."""
     try:
         return int(lock.read_text().splitlines()[number - 1])
     except (OSError, IndexError, ValueError):

@@ -73,7 +73,7 @@ class Api:
         )
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON; the same POST again changes nothing. Raises RuntimeError with the problem's code."""
+        """The answer's JSON. The same POST again changes nothing. Raises RuntimeError with the problem's code."""
         data = None if body is None else json.dumps(body).encode()
         headers = {**self.http.headers, "Idempotency-Key": sha256(f"{path} {data!r}".encode()).hexdigest()}
         response = self.http.request(method, self.base_url + path, body=data, headers=headers)

@@ -1,4 +1,4 @@
-"""The gateway of the local run: it publishes what deploy/gateway/nginx.conf publishes, and nothing else."""
+"""The gateway of the local run. It publishes what deploy/gateway/nginx.conf publishes, and nothing else."""
 
 import json
 import re
@@ -13,7 +13,7 @@ _WAY_OUT = re.compile(r"/\.{0,2}/|/\.{1,2}$")
 
 
 def gateway(services: Mapping[str, WSGIApplication]) -> WSGIApplication:
-    """One application of several, each below its name; an index at `/`, a problem document elsewhere."""
+    """One application of several, each below its name, with an index at `/` and a problem document elsewhere."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")

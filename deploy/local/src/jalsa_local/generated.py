@@ -1,4 +1,4 @@
-"""Files that are generated from the code and committed: writing them, and finding those that are not up to date."""
+"""Writes files that are generated from the code and committed, and finds those that are not up to date."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -16,7 +16,7 @@ Listed = tuple[str, Iterable[str]]
 
 
 def differing(root: Path, names: Iterable[str] = NAMES) -> list[str]:
-    """One sentence for each place below `root` whose list of services is not `names`; the order does not matter."""
+    """One sentence for each place below `root` whose list of services is not `names`. The order does not matter."""
     wanted = set(names)
     return [
         f"{place} lists {', '.join(sorted(found)) or 'no service'}."

@@ -1,4 +1,4 @@
-"""Looking into a local run: its databases, its log and its metrics; and the commands of its services."""
+"""Looking into a local run: its databases, its log and its metrics, and the commands of its services."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from jalsa_local.database import EmbeddedPostgres
 from jalsa_local.run import environment, password_secret
 from jalsa_local.settings import Running, Settings
 
-#: What a line of the log says first; the rest follows by name.
+#: What a line of the log says first. The rest follows by name.
 _FIRST = ("timestamp", "service", "level", "event")
 #: Of use to programs alone.
 _LEFT_OUT = frozenset({*_FIRST, "traceparent"})
@@ -62,7 +62,7 @@ def end_with_the_reader() -> None:
 
 
 def metrics(data: Path, service: str | None) -> None:
-    """Print the metrics in Prometheus' format; of one service, only those that have samples of it."""
+    """Print the metrics in Prometheus' format. Of one service, only those that have samples of it."""
     url = f"http://127.0.0.1:{Running.on(data).metrics_port}/metrics"
     try:
         text = urllib3.request("GET", url, retries=False, timeout=10).data.decode()
@@ -107,7 +107,7 @@ def logs(data: Path, service: str | None, *, lines: int, follow: bool, as_json: 
 
 
 def readable(line: str) -> str:
-    """A line of the log for people; one that is not JSON stays as it is."""
+    """A line of the log for people. One that is not JSON stays as it is."""
     entry = _entry(line)
     if entry is None:
         return line.rstrip()

@@ -1,4 +1,4 @@
-"""A service's web application for those who only look at what it declares: it has no database and knows no keys."""
+"""A service's web application for those who only look at what it declares. It has no database and knows no keys."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,7 +1,8 @@
-"""The promise to callers over HTTP, as a check: what an OpenAPI document may change from one release to the next.
+"""The promise to callers over HTTP, as a check of what an OpenAPI document may change from one release to the next.
 
 Paths, fields, parameters and problem codes are only added. A request that was accepted stays accepted, and an answer
-keeps what was always in it. The enumerations of answers may grow: a caller must expect a state that it does not know.
+keeps what was always in it. The enumerations of answers may grow, so a caller must expect a state that it does not
+know.
 """
 
 from collections.abc import Iterator, Mapping

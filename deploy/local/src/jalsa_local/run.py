@@ -100,7 +100,7 @@ def password_secret(keys: Path) -> str:
 
 
 def _prepare(service: Service, settings: Settings, issuer: Issuer, secret: str, superuser_url: str) -> dict[str, str]:
-    """Database, roles and migrations of a service; returns its environment."""
+    """Database, roles and migrations of a service. Returns its environment."""
     from jalsa.db.migrate import migrate
 
     prepared = environment(service.name, settings, issuer, secret, superuser_url)
@@ -152,7 +152,7 @@ _workers: list[Any] = []
 
 
 def _assemble(services: dict[str, Service], environments: dict[str, dict[str, str]]) -> WSGIApplication:
-    """One WSGI application of all five, after the fork; their workers' threads start beside it once it answers."""
+    """One WSGI application of all five, after the fork. Their workers' threads start beside it once it answers."""
     from jalsa.http import create_app
     from jalsa.work.worker import Worker
 
@@ -192,7 +192,7 @@ def _log_to(path: Path) -> None:
 
 
 def _announce(settings: Settings, issuer: Issuer, began: float) -> None:
-    """Once the port answers: start the workers, load the demonstration data (the first time), say how to use it."""
+    """Once the port answers, start the workers, load the demonstration data (the first time), say how to use it."""
 
     def wait_and_tell() -> None:
         from jalsa_local.demo import seed
@@ -211,7 +211,7 @@ def _announce(settings: Settings, issuer: Issuer, began: float) -> None:
 
 
 def _serve_metrics() -> int:
-    """Serve the metrics of all services to this machine, for `jalsa metrics`; returns the port."""
+    """Serve the metrics of all services to this machine, for `jalsa metrics`. Returns the port."""
     server, _ = start_http_server(0, addr="127.0.0.1")
     return int(server.server_port)
 

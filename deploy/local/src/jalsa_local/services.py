@@ -1,4 +1,4 @@
-"""The services, by name. Their list is `deploy/services.txt`; whatever cannot read it is checked against it."""
+"""The services, by name. Their list is `deploy/services.txt`. Whatever cannot read it is checked against it."""
 
 import importlib
 from pathlib import Path
@@ -9,7 +9,7 @@ from jalsa.service.declaration import Service
 if TYPE_CHECKING:
     from jalsa.service.declaration import Service
 
-#: The root of the repository: this package is only ever installed from its checkout.
+#: The root of the repository, because this package is only ever installed from its checkout.
 ROOT = Path(__file__).resolve().parents[4]
 NAMES = tuple((ROOT / "deploy/services.txt").read_text().split())
 

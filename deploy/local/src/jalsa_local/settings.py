@@ -39,7 +39,7 @@ def base_url(port: int) -> str:
 
 @dataclass(frozen=True)
 class Running:
-    """Where a run answers: the port of the gateway, and the port of the metrics, which the gateway does not publish.
+    """Where a run answers, as the port of the gateway, and the port of the metrics, which the gateway does not publish.
 
     The run writes it into its data folder, so that the other commands need no JALSA_PORT.
     """

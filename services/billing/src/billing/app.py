@@ -1,4 +1,4 @@
-"""The composition root: all that billing is made of."""
+"""The composition root, which puts billing together."""
 
 from billing import domain, events, handlers
 from billing.http import clearance, invoices, packages, prices

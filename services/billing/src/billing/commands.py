@@ -23,7 +23,7 @@ class CreatePrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindPrices:
-    """Which prices are listed; None does not filter."""
+    """Which prices are listed. None does not filter."""
 
     service_type: str | None = None
     clinic_id: UUID | None = None
@@ -31,7 +31,7 @@ class FindPrices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindInvoices:
-    """Which invoices are listed; None does not filter."""
+    """Which invoices are listed. None does not filter."""
 
     appointment_number: str | None = None
     package_number: str | None = None
@@ -41,7 +41,7 @@ class FindInvoices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceAppointment:
-    """Make the invoice of an appointment as it was booked; `timezone` is the IANA name of its clinic's."""
+    """Make the invoice of an appointment as it was booked. `timezone` is the IANA name of its clinic's zone."""
 
     appointment_id: UUID
     appointment_number: str
@@ -54,7 +54,7 @@ class InvoiceAppointment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveAppointment:
-    """Follow an appointment to the clinic where it takes place now; `timezone` is the IANA name of that clinic's."""
+    """Follow an appointment to the clinic where it takes place now. `timezone` is the IANA name of that clinic's."""
 
     appointment_id: UUID
     clinic_id: UUID
@@ -64,7 +64,7 @@ class MoveAppointment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPayment:
-    """Record money received, in the invoice's currency; `reference` is the payer's or the terminal's."""
+    """Record money received, in the invoice's currency. `reference` is the payer's or the terminal's."""
 
     amount: Decimal
     method: str

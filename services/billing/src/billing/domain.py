@@ -22,8 +22,8 @@ INVOICE = state_machine(
 )
 
 #: Percent, by the category code of the e-invoice (UN/CEFACT 5305, as in ZATCA's Electronic Invoice XML Implementation
-#: Standard, 11.2.4): S standard, Z zero-rated, E exempt. Saudi Arabia's standard rate is 15 % since 1 July 2020
-#: (ZATCA; it was 5 % from 1 January 2018).
+#: Standard, 11.2.4): S standard, Z zero-rated, E exempt. Saudi Arabia's standard rate is 15 % since 1 July 2020. It was
+#: 5 % from 1 January 2018 (ZATCA).
 VAT_RATES = {"S": Decimal("15.00"), "Z": Decimal("0.00"), "E": Decimal("0.00")}
 
 METHODS = ("CASH", "CARD", "TRANSFER", "INSURANCE")
@@ -39,7 +39,7 @@ def half_up(amount: Decimal) -> Decimal:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of an invoice. `unit_price` is without VAT; each amount is rounded on the line, once."""
+    """One line of an invoice. `unit_price` is without VAT. Each amount is rounded on the line, once."""
 
     quantity: int
     unit_price: Decimal
@@ -63,7 +63,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Totals:
-    """The sums of rounded lines: exact, never rounded again."""
+    """The sums of rounded lines, which are exact and never rounded again."""
 
     net: Decimal
     vat: Decimal
@@ -111,7 +111,7 @@ def status_after_payment(status: str, balance: Decimal, amount: Decimal) -> str:
     return target
 
 
-#: Why an appointment is not cleared: the first is taken for granted where nothing was announced.
+#: Why an appointment is not cleared. The first is taken for granted where nothing was announced.
 PAYMENT_DUE, NO_PRICE = "payment-due", "no-price"
 
 
@@ -127,7 +127,7 @@ def clearance_of(status: str, total: Decimal | None) -> tuple[bool, str]:
 
 
 def announced(cleared: bool, reason: str) -> tuple[bool, bool]:
-    """What is published of a clearance when it changes: whether it is given, and whether a price is missing.
+    """What is published of a clearance when it changes, which is whether it is given, and whether a price is missing.
 
     An unpaid invoice that becomes void is published by the invoice's own event.
     """

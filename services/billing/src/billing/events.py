@@ -15,7 +15,7 @@ from jalsa.service.commands import UNSET, Unset
 
 
 class _EventData(Data):
-    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+    """What the fields of the events' data mean, by their names. A field may have a description of its own."""
 
     meanings: ClassVar = {
         "amount": "The amount, a decimal number with two decimals in a string.",
@@ -120,7 +120,7 @@ class Clinic(Data):
 
 
 class BookedSession(Data):
-    """What billing reads of an appointment's session; `timezone` is an IANA name."""
+    """What billing reads of an appointment's session. `timezone` is an IANA name."""
 
     service_type: str
     timezone: str
@@ -152,7 +152,7 @@ class AppointmentCancelled(Data):
 
 
 class ClinicSaved(Data):
-    """What billing reads of ClinicSaved; `timezone` is an IANA name."""
+    """What billing reads of ClinicSaved. `timezone` is an IANA name."""
 
     clinic_id: UUID
     timezone: ZoneName
@@ -166,12 +166,6 @@ class PackageCreated(Data):
     patient_id: UUID
     service_type: str
     total_sessions: int
-
-
-class PackageChanged(Data):
-    """What billing reads of PackageCompleted, PackageReopened and PackageCancelled."""
-
-    package_id: UUID
 
 
 class PatientsMerged(Data):
@@ -214,9 +208,9 @@ STREAMS = (
         "package",
         reads={
             "PackageCreated.v1": PackageCreated,
-            "PackageCompleted.v1": PackageChanged,
-            "PackageReopened.v1": PackageChanged,
-            "PackageCancelled.v1": PackageChanged,
+            "PackageCompleted.v1": Data,
+            "PackageReopened.v1": Data,
+            "PackageCancelled.v1": Data,
         },
         ignores=frozenset({"PackageScheduled.v1"}),
     ),

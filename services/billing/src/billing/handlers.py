@@ -8,13 +8,13 @@ from billing.events import (
     AppointmentCancelled,
     AppointmentRescheduled,
     ClinicSaved,
-    PackageChanged,
     PackageCreated,
     PatientsMerged,
     PatientsUnmerged,
 )
 from billing.operations import invoices, projections
 from jalsa.db import aliases
+from jalsa.db.projections import status_follower
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
 
@@ -57,23 +57,8 @@ def on_appointment_cancelled(db: Session, event: Received[AppointmentCancelled])
 
 
 def on_package_created(db: Session, event: Received[PackageCreated]) -> None:
-    """A course of sessions was agreed upon; its appointments are announced one by one."""
+    """A course of sessions was agreed upon. Its appointments are announced one by one."""
     projections.create_package(db, event.data)
-
-
-def on_package_completed(db: Session, event: Received[PackageChanged]) -> None:
-    """All sessions of a package are over."""
-    projections.set_package_status(db, event.data.package_id, "COMPLETED")
-
-
-def on_package_reopened(db: Session, event: Received[PackageChanged]) -> None:
-    """A package that was over goes on, because an outcome was taken back or the patient came late."""
-    projections.set_package_status(db, event.data.package_id, "OPEN")
-
-
-def on_package_cancelled(db: Session, event: Received[PackageChanged]) -> None:
-    """The rest of a package was given up; its appointments' own cancellations make their invoices void."""
-    projections.set_package_status(db, event.data.package_id, "CANCELLED")
 
 
 def on_patients_merged(db: Session, event: Received[PatientsMerged]) -> None:
@@ -92,9 +77,9 @@ HANDLERS: dict[str, Handler] = {
     "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
     "scheduling.PackageCreated.v1": on_package_created,
-    "scheduling.PackageCompleted.v1": on_package_completed,
-    "scheduling.PackageReopened.v1": on_package_reopened,
-    "scheduling.PackageCancelled.v1": on_package_cancelled,
+    "scheduling.PackageCompleted.v1": status_follower(projections.set_package_status, "COMPLETED"),
+    "scheduling.PackageReopened.v1": status_follower(projections.set_package_status, "OPEN"),
+    "scheduling.PackageCancelled.v1": status_follower(projections.set_package_status, "CANCELLED"),
     "patient-files.PatientsMerged.v1": on_patients_merged,
     "patient-files.PatientsUnmerged.v1": on_patients_unmerged,
 }

@@ -14,12 +14,14 @@ Amount = Numeric(14, 2)
 
 
 class Base(DeclarativeBase):
-    """This service's own tables: others have some of the same name, and may live in the same process."""
+    """This service's own tables. Others have some of the same name, and may live in the same process."""
 
 
 class Price(TenantRow, Base):
-    """What a service costs, without VAT, in one clinic or (`clinic_id` absent) everywhere. Never changed: the newest
-    is valid."""
+    """What a service costs without VAT in one clinic or (`clinic_id` absent) everywhere. The newest one is valid.
+
+    A price is never changed.
+    """
 
     __tablename__ = "prices"
 
@@ -33,7 +35,7 @@ class Price(TenantRow, Base):
 
 
 class Invoice(TenantRow, Base):
-    """The invoice of one appointment. A draft waits for a price: it has no number, no lines and no amounts.
+    """The invoice of one appointment. A draft waits for a price. It has no number, no lines and no amounts.
 
     `timezone` is the clinic's as the booking told it, and once issued the one by whose clock that was done.
     """
@@ -76,12 +78,12 @@ class Invoice(TenantRow, Base):
         return domain.ZERO if self.total is None or self.status == "VOID" else self.total - self.paid
 
     def money(self, amount: Decimal | None) -> dict[str, str] | None:
-        """An amount of this invoice with its currency; None where it is not known yet, as in a draft."""
+        """An amount of this invoice with its currency, or None where it is not known yet, as in a draft."""
         return None if amount is None or self.currency is None else domain.money(amount, self.currency)
 
 
 class InvoiceLine(TenantRow, Base):
-    """What is charged. The rate is kept: a later change of the law does not change an issued invoice."""
+    """What is charged. The rate is kept, so that a later change of the law does not change an issued invoice."""
 
     __tablename__ = "invoice_lines"
     __table_args__ = (ForeignKeyConstraint(["tenant_id", "invoice_id"], ["invoices.tenant_id", "invoices.id"]),)
@@ -112,7 +114,7 @@ class Payment(TenantRow, Base):
 
 
 class Clearance(TenantRow, Base):
-    """Whether a patient may check in as far as money goes; the id is the appointment's.
+    """Whether a patient may check in as far as money goes. The id is the appointment's.
 
     `reason` is the invoice's state in a word or, where somebody cleared by hand, what they wrote.
     """
@@ -125,7 +127,7 @@ class Clearance(TenantRow, Base):
 
 
 class ClinicProjection(TenantRow, Base):
-    """The zone by whose clock a clinic's invoices are issued; scheduling owns the rest, and may correct it."""
+    """The zone by whose clock a clinic's invoices are issued. Scheduling owns the rest, and may correct it."""
 
     __tablename__ = "clinics"
 
@@ -133,7 +135,7 @@ class ClinicProjection(TenantRow, Base):
 
 
 class PackageProjection(TenantRow, Base):
-    """A package, announced apart from its appointments: either may become known first, so no invoice refers to it."""
+    """A package, announced apart from its appointments. Either may become known first, so no invoice refers to it."""
 
     __tablename__ = "packages"
 

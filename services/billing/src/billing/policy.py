@@ -1,4 +1,4 @@
-"""Which role may do what; what is not named here is refused. Clinicians and records have no part in money."""
+"""Which role may do what. What is not named here is refused. Clinicians and records have no part in money."""
 
 from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Readers
 
@@ -19,7 +19,8 @@ POLICY: Policy = {
     "events.operate": frozenset({"manager"}),
 }
 
-#: Who reads why somebody let a patient in unpaid, which tells of the patient's life; and not of a code of our own.
+#: Who reads why somebody let a patient in unpaid, which tells of the patient's life. It does not hold for a code of our
+#: own.
 GRANT = Readers(frozenset({"front-desk", "clinician", "manager"}), only_if="manual")
 #: Who reads why an invoice was made void.
 VOID = Readers(_DESK)

@@ -22,7 +22,7 @@ R = TypeVar("R", bound=TenantRow)
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSums:
-    """What invoices in one currency come to, without those that are void; `counts` has how many are in each state.
+    """What invoices in one currency come to, without those that are void. `counts` has how many are in each state.
 
     Without a `currency` they are those that never had a price.
     """
@@ -47,7 +47,7 @@ def list_invoices(db: Session, asked: FindInvoices, *, after: UUID | None, limit
 
 
 def zone_of(db: Session, clinic_id: UUID) -> str | None:
-    """A clinic's IANA time zone as scheduling told it last; None where the clinic itself is not known yet."""
+    """A clinic's IANA time zone as scheduling told it last, or None where the clinic itself is not known yet."""
     return db.scalar(select(ClinicProjection.timezone).where(ClinicProjection.id == clinic_id))
 
 
@@ -75,7 +75,7 @@ def locked_invoice(db: Session, which: ColumnElement[bool]) -> Invoice | None:
 
 
 def package_sums(db: Session, package_id: UUID) -> list[InvoiceSums]:
-    """What a package's invoices come to: one item per currency, and one for those that never had a price."""
+    """What a package's invoices come to, as one item per currency, and one for those that never had a price."""
     charged = Invoice.status != "VOID"
     amounts = (Invoice.net, Invoice.vat, Invoice.total, Invoice.paid, Invoice.total - Invoice.paid)
     sums = (func.coalesce(func.sum(amount).filter(charged), domain.ZERO) for amount in amounts)

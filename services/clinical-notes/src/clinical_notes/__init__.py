@@ -1,1 +1,1 @@
-"""Clinical notes: what was done in a session, written and signed by its provider."""
+"""Clinical notes say what was done in a session, written and signed by its provider."""

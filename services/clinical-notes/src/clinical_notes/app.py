@@ -1,4 +1,4 @@
-"""The composition root: all that clinical-notes is made of."""
+"""The composition root, which puts clinical-notes together."""
 
 from clinical_notes import domain, events, handlers
 from clinical_notes.http import notes, worklist

@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteNote:
-    """Begin a note of a session: of all of it, or of one participant (the appointment's id)."""
+    """Begin a note of a session, which is of all of it, or of one participant (the appointment's id)."""
 
     session_id: UUID
     scope: str

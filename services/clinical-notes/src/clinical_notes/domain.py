@@ -1,4 +1,7 @@
-"""The rules of clinical notes in the field's own words: who reads what, what a note is about, signing. No I/O."""
+"""The rules of clinical notes in the field's own words: who reads what, what a note is about, and signing.
+
+There is no I/O.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,7 +16,8 @@ LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
 CANCELLED = "CANCELLED"
 
 INDIVIDUAL, GROUP = "INDIVIDUAL", "GROUP"
-#: What notes may be of: the disciplines of scheduling. A session may be of any other; what is known of it is kept.
+#: What notes may be of, which are the disciplines of scheduling. A session may be of any other, and what is known of it
+#: is kept.
 DISCIPLINES = (
     "PSYCHOLOGY",
     "OT",

@@ -13,7 +13,7 @@ from jalsa.events.outbox import publish
 
 
 class _EventData(Data):
-    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+    """What the fields of the events' data mean, by their names. A field may have a description of its own."""
 
     meanings: ClassVar = {
         "note_id": "The note.",
@@ -71,12 +71,6 @@ class SessionPlacement(Data):
     provider: Reference
 
 
-class SessionChanged(Data):
-    """What became of a session; the event's name says it."""
-
-    session_id: UUID
-
-
 class SessionCorrected(Data):
     """The status that a session has again, because a later one was a mistake."""
 
@@ -93,12 +87,6 @@ class AppointmentPlacement(SessionPlacement):
     status: str
 
 
-class AppointmentChanged(Data):
-    """What became of an appointment; the event's name says it."""
-
-    appointment_id: UUID
-
-
 class AppointmentCorrected(Data):
     """The status that an appointment has again, because a later one was a mistake."""
 
@@ -107,7 +95,7 @@ class AppointmentCorrected(Data):
 
 
 class ClinicSaved(Data):
-    """A clinic; events of earlier versions name no time zone."""
+    """A clinic. Events of earlier versions name no time zone."""
 
     clinic_id: UUID
     code: str
@@ -155,9 +143,9 @@ STREAMS = (
         reads={
             "SessionScheduled.v1": SessionPlacement,
             "SessionRescheduled.v1": SessionPlacement,
-            "SessionStarted.v1": SessionChanged,
-            "SessionCompleted.v1": SessionChanged,
-            "SessionCancelled.v1": SessionChanged,
+            "SessionStarted.v1": Data,
+            "SessionCompleted.v1": Data,
+            "SessionCancelled.v1": Data,
             "SessionCorrected.v1": SessionCorrected,
         },
         ignores=frozenset({"SessionFilled.v1", "SessionSpotsOpened.v1"}),
@@ -167,12 +155,12 @@ STREAMS = (
         "appointment",
         reads={
             "AppointmentBooked.v1": AppointmentPlacement,
-            "AppointmentConfirmed.v1": AppointmentChanged,
+            "AppointmentConfirmed.v1": Data,
             "AppointmentRescheduled.v1": AppointmentPlacement,
-            "AppointmentArrived.v1": AppointmentChanged,
-            "AppointmentAttended.v1": AppointmentChanged,
-            "AppointmentNoShow.v1": AppointmentChanged,
-            "AppointmentCancelled.v1": AppointmentChanged,
+            "AppointmentArrived.v1": Data,
+            "AppointmentAttended.v1": Data,
+            "AppointmentNoShow.v1": Data,
+            "AppointmentCancelled.v1": Data,
             "AppointmentCorrected.v1": AppointmentCorrected,
         },
     ),

@@ -1,4 +1,4 @@
-"""Clinical notes' tables: the notes, and the projections of what they are about."""
+"""Clinical notes' tables are the notes, and the projections of what they are about."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +9,7 @@ from jalsa.db.transactions import Instant, TenantRow
 
 
 class Base(DeclarativeBase):
-    """This service's own tables: others have some of the same name, and may live in the same process."""
+    """This service's own tables. Others have some of the same name, and may live in the same process."""
 
 
 class ClinicProjection(TenantRow, Base):
@@ -58,7 +58,7 @@ class SessionProjection(TenantRow, Base):
 
 
 class ParticipantProjection(TenantRow, Base):
-    """One patient's spot in a session; the id is the appointment's."""
+    """One patient's spot in a session. The id is the appointment's."""
 
     __tablename__ = "participants"
 
@@ -69,9 +69,9 @@ class ParticipantProjection(TenantRow, Base):
 
 
 class Note(TenantRow, Base):
-    """A session note: of the whole session (`GROUP`) or of one participant (`INDIVIDUAL`).
+    """A session note, of the whole session (`GROUP`) or of one participant (`INDIVIDUAL`).
 
-    `provider_id` is the provider who writes and signs it; `version` counts the revisions of its content.
+    `provider_id` is the provider who writes and signs it. `version` counts the revisions of its content.
     """
 
     __tablename__ = "notes"

@@ -1,4 +1,4 @@
-"""Which role may do what; what is not named here is refused. And whose notes a caller reads and writes."""
+"""Which role may do what. What is not named here is refused. And whose notes a caller reads and writes."""
 
 from uuid import UUID
 

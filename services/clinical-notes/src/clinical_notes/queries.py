@@ -104,9 +104,9 @@ def rosters(db: Session, session_ids: Sequence[UUID]) -> list[RosterRow]:
 
 
 def note_states(db: Session, session_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID | None], NoteState]:
-    """How far the notes of sessions are, by session and participant; the shared note of a session has no participant.
+    """How far the notes of sessions are, by session and participant. The shared note of a session has no participant.
 
-    Of a session that was given to another provider, the draft of the former one does not count; a note that was signed
+    Of a session that was given to another provider, the draft of the former one does not count. A note that was signed
     does, as long as the present one has begun none.
     """
     of_the_provider = Note.provider_id == SessionProjection.provider_id

@@ -1,4 +1,4 @@
-"""The composition root: all that notifications is made of."""
+"""The composition root, which puts notifications together."""
 
 from jalsa.service.declaration import Service
 from notifications import domain, handlers, jobs

@@ -14,7 +14,7 @@ _IN_THE_CLEAR = frozenset({"smtp", "http"})
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationsConfig(Config):
-    """Where messages go out. With no URL at all, messages are only recorded: they leave nowhere."""
+    """Where messages go out. With no URL at all, messages are only recorded and leave nowhere."""
 
     smtp_url: str = setting(
         "mail server: smtp+starttls://user:password@host:587, smtps://user:password@host:465, or smtp://localhost:25",

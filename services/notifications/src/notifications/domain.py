@@ -1,4 +1,7 @@
-"""The rules of notifying in the field's own words: states, channels, when a reminder is due or too late. No I/O."""
+"""The rules of notifying in the field's own words, which are states, channels, and when a reminder is due.
+
+There is no I/O.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,13 +37,13 @@ WHATSAPP, SMS, EMAIL = "WHATSAPP", "SMS", "EMAIL"
 #: In the order of preference.
 CHANNELS = (WHATSAPP, SMS, EMAIL)
 LANGUAGES = ("ar", "en")
-#: How many characters a message may have: what WhatsApp takes in a template, ten parts of an Arabic text message, and
-#: what is still read in an email.
+#: How many characters a message may have, which is what WhatsApp takes in a template, ten parts of an Arabic text
+#: message, and what is still read in an email.
 BODY_LIMITS = {WHATSAPP: 1024, SMS: 670, EMAIL: 10_000}
 
 BOOKING_CONFIRMATION, RESCHEDULING, CANCELLATION = "BOOKING_CONFIRMATION", "RESCHEDULING", "CANCELLATION"
 WAITLIST_OFFER = "WAITLIST_OFFER"
-#: An appointment in one of these states is still to come; in any other its patient is reminded of nothing.
+#: An appointment in one of these states is still to come. In any other its patient is reminded of nothing.
 UPCOMING_STATUSES = ("BOOKED", "CONFIRMED")
 #: How long before the session each reminder is due.
 REMINDERS = {"24H": timedelta(hours=24), "2H": timedelta(hours=2)}
@@ -68,13 +71,13 @@ _USELESS_FROM = {
     WAITLIST_OFFER: timedelta(0),
 }
 
-#: Nothing is announced for an event that is older: a replay must not wake patients.
+#: Nothing is announced for an event that is older, because a replay must not wake patients.
 MAX_ANNOUNCEMENT_AGE = timedelta(days=1)
 #: How long a message waits for a patient whose registration may still be on its way.
 PATIENT_LOOKUP_TIMEOUT = timedelta(minutes=10)
 #: From how long after its claim on another worker looks whether a message's sender is still there.
 SENDER_LOOKED_AFTER = timedelta(seconds=5)
-#: Longer than any attempt can take: a sender of whom nothing is heard for so long counts as lost.
+#: Longer than any attempt can take. A sender of whom nothing is heard for so long counts as lost.
 LONGEST_ATTEMPT = timedelta(minutes=5)
 #: How long a message waits for a source that does not say whether there is news of what the message is about.
 WAIT_FOR_SOURCE = timedelta(minutes=1)
@@ -88,7 +91,7 @@ NOT_CONFIGURED = "not-configured"
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """How a patient may be reached: what contacts there are, and what the patient wants."""
+    """How a patient may be reached, by what contacts there are, and what the patient wants."""
 
     active: bool
     phone: str | None
@@ -98,7 +101,7 @@ class Reach:
     email_enabled: bool
 
     def contact(self) -> tuple[str, str] | None:
-        """The channel to take, WhatsApp before SMS before email, and its recipient; None where there is none."""
+        """The channel to take, WhatsApp before SMS before email, and its recipient, or None where there is none."""
         wanted = {WHATSAPP: self.whatsapp_enabled, SMS: self.sms_enabled, EMAIL: self.email_enabled}
         recipients = {WHATSAPP: self.phone, SMS: self.phone, EMAIL: self.email}
         for channel in CHANNELS:
@@ -110,7 +113,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class QuietHours:
-    """When a patient does not want to be disturbed, in the clinic's wall time; may pass midnight."""
+    """When a patient does not want to be disturbed, in the clinic's wall time. It may pass midnight."""
 
     start: time
     end: time
@@ -189,9 +192,9 @@ def has_something_to_tell(kind: str, dates: int, unscheduled: int) -> bool:
 
 
 def withhold_delay(waited: timedelta) -> timedelta:
-    """How long until a message that is held back, and was for so long, is looked at again: a second to half a minute.
+    """How long until a message that was held back for so long is looked at again, from a second to half a minute.
 
-    Its news is usually a moment away; where a source was restored, or an event is dead, it may be hours.
+    Its news is usually a moment away. Where a source was restored, or an event is dead, it may be hours.
     """
     return min(max(waited / 10, timedelta(seconds=1)), timedelta(seconds=30))
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from jalsa.db import aliases
+from jalsa.db.projections import status_follower
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
 from notifications.events import announced
@@ -41,29 +42,9 @@ def on_appointment_booked(db: Session, event: Received[announced.AppointmentBook
     appointments.book(db, event.data, announced_at=event.time, now=clock.database_now(db))
 
 
-def on_appointment_confirmed(db: Session, event: Received[announced.AppointmentChanged]) -> None:
-    """A patient has confirmed to come."""
-    appointments.confirm(db, event.data.appointment_id)
-
-
 def on_appointment_rescheduled(db: Session, event: Received[announced.AppointmentRescheduled]) -> None:
     """An appointment was moved, alone or with its session."""
     appointments.reschedule(db, event.data, announced_at=event.time, now=clock.database_now(db))
-
-
-def on_appointment_arrived(db: Session, event: Received[announced.AppointmentChanged]) -> None:
-    """The patient is there."""
-    appointments.end(db, event.data.appointment_id, "ARRIVED")
-
-
-def on_appointment_attended(db: Session, event: Received[announced.AppointmentChanged]) -> None:
-    """The patient took part."""
-    appointments.end(db, event.data.appointment_id, "ATTENDED")
-
-
-def on_appointment_no_show(db: Session, event: Received[announced.AppointmentChanged]) -> None:
-    """The patient did not come."""
-    appointments.end(db, event.data.appointment_id, "NO_SHOW")
 
 
 def on_appointment_cancelled(db: Session, event: Received[announced.AppointmentCancelled]) -> None:
@@ -92,7 +73,7 @@ def on_waitlist_offered(db: Session, event: Received[announced.WaitlistOffered])
 
 
 def on_waitlist_offer_ended(db: Session, event: Received[announced.WaitlistOfferEnded]) -> None:
-    """The offer was taken up, refused, or has lapsed; a booking sends its own confirmation."""
+    """The offer was taken up, refused, or has lapsed. A booking sends its own confirmation."""
     waitlist.end(db, event.data.offer_id)
 
 
@@ -104,11 +85,11 @@ HANDLERS: Mapping[str, Handler] = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.ProviderSaved.v1": on_provider_saved,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
-    "scheduling.AppointmentConfirmed.v1": on_appointment_confirmed,
+    "scheduling.AppointmentConfirmed.v1": status_follower(appointments.set_status, "CONFIRMED"),
     "scheduling.AppointmentRescheduled.v1": on_appointment_rescheduled,
-    "scheduling.AppointmentArrived.v1": on_appointment_arrived,
-    "scheduling.AppointmentAttended.v1": on_appointment_attended,
-    "scheduling.AppointmentNoShow.v1": on_appointment_no_show,
+    "scheduling.AppointmentArrived.v1": status_follower(appointments.end, "ARRIVED"),
+    "scheduling.AppointmentAttended.v1": status_follower(appointments.end, "ATTENDED"),
+    "scheduling.AppointmentNoShow.v1": status_follower(appointments.end, "NO_SHOW"),
     "scheduling.AppointmentCancelled.v1": on_appointment_cancelled,
     "scheduling.AppointmentCorrected.v1": on_appointment_corrected,
     "scheduling.PackageScheduled.v1": on_package_scheduled,

@@ -1,6 +1,6 @@
-"""Due work: reminders become messages, messages go out. Any number of workers do it side by side.
+"""Due work makes messages of reminders and sends messages. Any number of workers do it side by side.
 
-The relay role finds what is due for all tenants; each piece is then done by the application role for its tenant.
+The relay role finds what is due for all tenants. Each piece is then done by the application role for its tenant.
 """
 
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def _send(tools: JobTools, row: Due) -> bool:
 def _is_up_to_date(tools: JobTools, row: Due) -> bool:
     """Whether all that scheduling has said of what a message is about is known here, so that it may leave.
 
-    Where scheduling does not answer, what is known is enough after a minute; until then raises SourceAway.
+    Where scheduling does not answer, what is known is enough after a minute. Until then it raises SourceAway.
     """
     assert tools.lookout is not None
     subjects, now = _transaction(tools, row, lambda db, row_id, now: (queries.subjects_of(db, row_id), now))
@@ -87,7 +87,7 @@ _HOLD = text("SELECT pg_try_advisory_xact_lock(hashtextextended('message:' || :i
 def _held(tools: JobTools, message_id: UUID) -> Iterator[bool]:
     """The right to send a message, if no other sender has it. It ends with the connection, and so with the worker.
 
-    The lock is a transaction's, not a session's, which a connection pooler would leave behind; the transaction has no
+    The lock is a transaction's, not a session's, which a connection pooler would leave behind. The transaction has no
     other lock, and no snapshot. The pool has a connection for each sender beside those for what is done meanwhile.
     """
     conn = tools.app.engine.connect()
@@ -100,7 +100,7 @@ def _held(tools: JobTools, message_id: UUID) -> Iterator[bool]:
 
 
 def _attempt(channel: Channel, outgoing: Outgoing) -> RowWork[None]:
-    """Deliver; returns what is to be recorded of it."""
+    """Deliver. Returns what is to be recorded of it."""
     known = {"message_id": str(outgoing.id), "channel": outgoing.channel, "attempt": outgoing.attempt}
     try:
         reference = channel(outgoing)

@@ -15,11 +15,11 @@ from notifications.domain import PackageSession
 
 
 class Base(DeclarativeBase):
-    """This service's own tables: others have some of the same name, and may live in the same process."""
+    """This service's own tables. Others have some of the same name, and may live in the same process."""
 
 
 class PatientProjection(TenantRow, Base):
-    """How a patient can be reached. Names are not kept: no message needs them."""
+    """How a patient can be reached. Names are not kept, because no message needs them."""
 
     __tablename__ = "patients"
 
@@ -133,7 +133,7 @@ class Package(TenantRow, Base):
 
 
 class Offer(TenantRow, Base):
-    """A spot offered to a patient on the waitlist, held until `expires_at`; `entry_id` is the waitlist entry's."""
+    """A spot offered to a patient on the waitlist, held until `expires_at`. `entry_id` is the waitlist entry's."""
 
     __tablename__ = "offers"
 
@@ -146,7 +146,7 @@ class Offer(TenantRow, Base):
 
 
 class Preferences(TenantRow, Base):
-    """What a patient wants; the id is the patient's. Without a language, the one in the patient's file counts."""
+    """What a patient wants. The id is the patient's. Without a language, the one in the patient's file counts."""
 
     __tablename__ = "preferences"
 
@@ -162,8 +162,8 @@ class Message(TenantRow, Base):
     """One message to one patient about an appointment, an offer or a package.
 
     Channel, recipient and text are settled when it is about to be sent. `starts_at` is the appointment's or the offer's
-    start, or the first one that a package's change is about. `session_numbers` are those that are told of a package;
-    none means all.
+    start, or the first one that a package's change is about. `session_numbers` are those that are told of a package.
+    None means all.
 
     `next_at` is when a QUEUED message is to be sent, and when a SENDING one's sender counts as lost.
     """
@@ -204,7 +204,7 @@ class Attempt(TenantRow, Base):
 
 
 class Reminder(TenantRow, Base):
-    """A reminder of one appointment at one time; its message is made when it is due."""
+    """A reminder of one appointment at one time. Its message is made when it is due."""
 
     __tablename__ = "reminders"
 

@@ -102,14 +102,14 @@ _WORDS = {
         "semicolon": "؛ ",
     },
 }
-#: So many dates have a line each; of more, nobody sees the rhythm.
+#: So many dates have a line each. Of more, nobody sees the rhythm.
 _A_LINE_EACH = 10
 _NOTICE_LIMIT = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackageFacts:
-    """What a text tells of a package: its number, the clinic's names, the dates, how many sessions have none yet.
+    """What a text tells of a package: its number, the clinic's names, the dates, and how many sessions have none.
 
     Dates are in the clinic's zone, which is named where the tenant's clinics lie in more than one, in their order.
     """
@@ -147,7 +147,7 @@ class _Date:
 
 
 def message(kind: str, language: str, facts: PackageFacts, limit: int) -> tuple[str, str]:
-    """Subject and body of a message: the fullest that has at most `limit` characters, else the briefest."""
+    """Subject and body of a message, which is the fullest that has at most `limit` characters, else the briefest."""
     subject, body = MESSAGES[language][kind]
     return subject, _fullest(body, language, facts, limit)
 

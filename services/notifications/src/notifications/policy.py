@@ -1,4 +1,4 @@
-"""Which role may do what; what is not named here is refused."""
+"""Which role may do what. What is not named here is refused."""
 
 from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Readers
 

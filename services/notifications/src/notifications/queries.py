@@ -83,7 +83,7 @@ class Recipient(NamedTuple):
 
 
 class ReminderRow(NamedTuple):
-    """A reminder with all that says which channel it takes; the message, once it was made, says it alone."""
+    """A reminder with all that says which channel it takes. Once the message was made, it alone says it."""
 
     reminder: Reminder
     appointment: Appointment
@@ -130,9 +130,9 @@ def subjects_of(db: Session, message_id: UUID) -> list[str]:
 
 
 def claim_reminder(db: Session, reminder_id: UUID, now: datetime) -> tuple[Reminder, Appointment] | None:
-    """A reminder that is still due, locked with its appointment; None where another has it or has done it.
+    """A reminder that is still due, locked with its appointment, or None where another has it or has done it.
 
-    Nobody waits for a lock, so that no two can wait for each other; what is locked is tried again soon.
+    Nobody waits for a lock, so that no two can wait for each other. What is locked is tried again soon.
     """
     query = select(Reminder, Appointment).join(Appointment, Appointment.id == Reminder.appointment_id)
     query = query.where(Reminder.id == reminder_id, Reminder.status == "SCHEDULED", Reminder.due_at <= now)
@@ -173,7 +173,7 @@ def was_announced(db: Session, appointment_id: UUID) -> bool:
 
 
 def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message, Subject] | None:
-    """A message that is still to be sent, locked with what it is about; None as with `claim_reminder`."""
+    """A message that is still to be sent, locked with what it is about, or None as with `claim_reminder`."""
     query = select(Message).where(Message.id == message_id, Message.status.in_(OPEN), Message.next_at <= now)
     message = db.scalar(query.with_for_update(skip_locked=True, key_share=True))
     if message is None:
@@ -274,7 +274,7 @@ def find_package(db: Session, package_id: UUID) -> Package | None:
 
 
 def user_of(db: Session, provider_id: UUID) -> str:
-    """The login of a known provider; it is not corrected before the transaction ends."""
+    """The login of a known provider. It is not corrected before the transaction ends."""
     return db.get_one(ProviderProjection, provider_id, with_for_update={"read": True}).user_id
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 if TYPE_CHECKING:
     from jalsa.service.context import Context
 
-# One statement: the heads are locked in the order of their subjects, and only then are events numbered and stored.
+# This is one statement. The heads are locked in the order of their subjects, and only then are events numbered and
+# stored.
 _STORE = text("""
     WITH event AS (
       SELECT * FROM jsonb_to_recordset(CAST(:events AS jsonb))
@@ -49,7 +50,7 @@ def keep_event(db: Session, event: PendingEvent) -> None:
 
 
 def flush_events(db: Session) -> None:
-    """Store the kept events, with their sequence per subject; called once, before the commit.
+    """Store the kept events, with their sequence per subject. It is called once, before the commit.
 
     The subjects' heads are locked last and in order, so that no two transactions wait for each other.
     """

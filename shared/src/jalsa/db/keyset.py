@@ -18,7 +18,7 @@ def keyset(
 ) -> Select[*Columns]:
     """The query's rows in the order of `key`, those that come after the given values, at most `limit` of them.
 
-    The last column of `key` is unique, and none of them may be null. `after` has a value for each column; None stands
+    The last column of `key` is unique, and none of them may be null. `after` has a value for each column. None stands
     for the first page, and a `limit` of None for all rows.
     """
     query = query.order_by(*(column.desc() if descending else column for column in key)).limit(limit)

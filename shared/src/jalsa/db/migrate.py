@@ -1,4 +1,4 @@
-"""Migrations: alembic, under the owner role, with a limit on how long a lock is waited for."""
+"""Migrations by alembic, under the owner role, with a limit on how long a lock is waited for."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ LOCK_TIMEOUT = "10s"
 
 
 class MigrationError(Exception):
-    """The database cannot be brought to the revision now; the message is one line for the operator."""
+    """The database cannot be brought to the revision now. The message is one line for the operator."""
 
 
 def migrate(folder: Path, owner_url: str, revision: str = "head") -> str:
-    """Bring a database to a revision; returns the one that it is at then. Two that run at once wait for each other.
+    """Bring a database to a revision. Returns the one that it is at then. Two that run at once wait for each other.
 
     `revision` is `head`, `base`, a later one's name, or so many steps back: `-1`. Raises MigrationError where it is
     none of these, the database does not answer, or others use a table for too long.
@@ -65,7 +65,8 @@ def run_env() -> None:
     network = {"connect_timeout": 10, "tcp_user_timeout": 15_000, "keepalives_idle": 15}  # s, ms, s
     engine = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=network)
     with engine.connect() as connection:
-        # another migration is waited for at length, whatever its role's limit; the lock is released with the connection
+        # Another migration is waited for at length, whatever its role's limit. The lock is released with the
+        # connection.
         connection.execute(text("SET lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_lock(7423)"))
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))

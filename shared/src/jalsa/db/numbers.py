@@ -15,7 +15,7 @@ _LOOSE = text("SELECT loose_number(:prefix, CAST(:year AS int)) FROM generate_se
 def sequence_number(prefix: str, year: int) -> ColumnElement[str]:
     """`APT-AGDAR-2026-00001` as the database makes it while the row is stored, waiting for no other transaction.
 
-    Two never get the same one; a transaction that rolls back leaves a gap.
+    Two never get the same one. A transaction that rolls back leaves a gap.
     """
     return func.loose_number(prefix, year)
 
@@ -29,6 +29,6 @@ def sequence_numbers(db: Session, prefix: str, year: int, count: int) -> list[st
 def gapless_number(db: Session, kind: str) -> int:
     """The next number of this kind (1, 2, 3 …) for the transaction's tenant.
 
-    The counter's row stays locked until the transaction ends, so numbers have no gaps; take it late.
+    The counter's row stays locked until the transaction ends, so numbers have no gaps. Take it late.
     """
     return int(db.execute(_NEXT, {"kind": kind}).scalar_one())

@@ -1,6 +1,7 @@
 """Whether the database answers, asked again and again by a thread and over a connection that no request can take.
 
-What does not answer is not waited for: requests are refused immediately, and those that wait already are released.
+Nobody waits for a database that does not answer. Requests are refused immediately, and those that wait already are
+released.
 """
 
 import threading
@@ -15,11 +16,12 @@ from jalsa.service import metrics
 
 log = structlog.get_logger()
 
-#: Seconds between two questions while there are requests, and while there is none: the next one has it asked at once.
+#: Seconds between two questions while there are requests, and while there are none. The next request asks immediately.
 ASK_EVERY, IDLE_EVERY = 0.5, 2.0
 #: Seconds between two looks at how long the present question has been open.
 LOOK_EVERY = 0.1
-#: So many looks at an open question make a database that does not answer: a second; five, where it is to write.
+#: After so many looks at an open question the database counts as not answering. That is one second, or five
+#: where it is to write.
 PATIENCE, PATIENCE_TO_WRITE = 10, 50
 #: Seconds between two trials whether the database can write to its disk. The next question after them makes one.
 WRITE_EVERY = 3.5
@@ -36,7 +38,7 @@ _ASK = text("""
 """)
 # The service's worker found that others have had events of it (`jalsa.events.origin`). Its name is in that of the role.
 _EMPTY = text("SELECT EXISTS (SELECT FROM stopped_sources WHERE replace(source, '-', '_') || '_app' = current_user)")
-# The rows do not fit into the memory that they get, so the database writes them to its disk: no table grows by it.
+# The rows do not fit into the memory that they get, so the database writes them to its disk. No table grows by it.
 _WRITE = tuple(
     text(statement)
     for statement in ("BEGIN", "SET LOCAL work_mem = '64kB'", "SELECT count(*) FROM generate_series(1, 20000)")
@@ -45,7 +47,7 @@ _END = text("COMMIT")
 
 
 class Pulse:
-    """Keeps `database.away`, and knows the state that readiness shows: "ok", or what is wrong in a word."""
+    """Keeps `database.away`, and knows the state that readiness shows, which is "ok" or what is wrong in a word."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -66,7 +68,7 @@ class Pulse:
         self._connection: Connection | None = None
         self._found = _UNKNOWN
         self._reachable = True
-        self._open_for = self._patience = 0  # in looks; no question is open while there is no patience
+        self._open_for = self._patience = 0  # Counted in looks. No question is open while there is no patience.
         self._wrote_at = self._full_until = float("-inf")
         self._alone, self._changing = threading.Lock(), threading.Lock()
         self._stop, self._asked, self._used = threading.Event(), threading.Event(), threading.Event()
@@ -85,12 +87,12 @@ class Pulse:
             event.set()
 
     def used(self) -> None:
-        """A request is about to use the database: whether it answers is asked at once, if that was not just done."""
+        """A request is about to use the database. Ask immediately whether it answers, unless that was just done."""
         if not self._used.is_set():
             self._used.set()
 
     def state(self) -> str:
-        """What is known of the database; where nobody asks regularly, it is asked now."""
+        """What is known of the database. It is asked now if nobody asks regularly."""
         if not self._threads:
             with self._alone:
                 self._ask()
@@ -124,7 +126,7 @@ class Pulse:
             with self._changing:
                 if not self._patience:
                     self._asked.clear()
-                # looks are counted, not seconds: a process that was stopped itself has waited for nobody
+                # Looks are counted instead of seconds, because a process that was stopped itself has waited for nobody.
                 self._open_for = self._open_for + 1 if self._patience else 0
                 self._note()
             if self._database.away:
@@ -149,7 +151,7 @@ class Pulse:
         self._open_question(PATIENCE)
         try:
             found = self._answer()
-        except SQLAlchemyError:  # its connection may have been ended by an operator; a new one tells
+        except SQLAlchemyError:  # An operator may have ended the connection. A new one shows it.
             self._hang_up()
             found = self._answer_or_error()
         with self._changing:

@@ -1,6 +1,6 @@
-"""The mechanisms' tables, and what makes a table a tenant's: used by migrations only, and only ever added to.
+"""The mechanisms' tables, and what makes a table a tenant's. Only migrations use them.
 
-Migrations are history: a later change is a new function here (`create_mechanisms_v2`), never an edit of an old one.
+Migrations are history. A later change is a new function here (`create_mechanisms_v2`), and no old one is edited.
 """
 
 from collections.abc import Callable
@@ -203,7 +203,7 @@ END $$;
 CREATE TRIGGER rise BEFORE INSERT OR UPDATE ON numbers FOR EACH ROW EXECUTE FUNCTION numbers_rise();
 """
 
-# Each kind and year makes a sequence, which nothing ever removes: so what may be asked for is bounded.
+# What may be asked for is bounded, because each kind and year makes a sequence, which nothing ever removes.
 _LOOSE_NUMBER = """
 CREATE OR REPLACE FUNCTION loose_number(prefix text, year int) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
@@ -335,7 +335,7 @@ def enable_tenant_rls(execute: Execute, table: str) -> None:
 
 
 def grant_relay_access(execute: Execute, table: str, service: str, columns: str | None = None) -> None:
-    """Let the relay role see every tenant's rows; `columns`, if given, are granted for reading and nothing else."""
+    """Let the relay role see every tenant's rows. `columns`, if given, are granted for reading and nothing else."""
     _, relay = roles(service)
     execute(f"CREATE POLICY relay ON {table} TO {relay} USING (true) WITH CHECK (true)")
     if columns:
@@ -347,7 +347,8 @@ def register_tenant_table(
 ) -> None:
     """Make a domain table a tenant's: row-level security, the application's rights, and an audit row per change.
 
-    A table has `id` and `tenant_id`. A projection of another service's data is not audited: its owner's is.
+    A table has `id` and `tenant_id`. A projection of another service's data is not audited, because its owner's record
+    is.
     """
     app, _ = roles(service)
     enable_tenant_rls(execute, table)

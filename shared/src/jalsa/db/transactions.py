@@ -1,4 +1,4 @@
-"""Database access: one transaction per request or event, with tenant and actor set for as long as it lasts."""
+"""Database access by one transaction per request or event, with tenant and actor set for as long as it lasts."""
 
 import os
 import socket
@@ -32,9 +32,9 @@ _SET_WITH_LIMITS = text(
     f"{_NAMES}, set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true)"
 )
 
-#: Two transactions that stood in each other's way; the loser may simply run again.
+#: Two transactions that stood in each other's way. The loser may simply run again.
 RETRYABLE = frozenset({"40001", "40P01"})
-#: A statement that took too long, or that an operator ended: the database is there.
+#: A statement that took too long, or that an operator ended. The database itself answers.
 CANCELED = "57014"
 #: A lock was not given within `lock_timeout`.
 LOCKED = "55P03"
@@ -73,7 +73,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 8, name: str = "jalsa", connect_timeout: int = 5) -> None:
         self.size = pool_size
         self.name = name
-        #: Whether it is known not to answer (`jalsa.db.pulse`): then nobody waits for a new connection either.
+        #: Whether it is known not to answer (`jalsa.db.pulse`). If so, nobody waits for a new connection either.
         self.away = False
         self.engine: Engine = create_engine(
             url,
@@ -84,7 +84,7 @@ class Database:
             connect_args={
                 "application_name": name,
                 "connect_timeout": connect_timeout,
-                "tcp_user_timeout": 15_000,  # milliseconds; a server that is gone without a word is noticed by then
+                "tcp_user_timeout": 15_000,  # in milliseconds, until a server that vanished is noticed
                 "keepalives_idle": 15,  # seconds
             },
         )
@@ -95,7 +95,10 @@ class Database:
         event.listen(self.engine, "do_connect", self._refuse_while_away)
 
     def break_off(self) -> None:
-        """Break off the connections that are in use: whoever waits for an answer on one gets an error immediately."""
+        """Break off the connections that are in use.
+
+        Whoever waits for an answer on one of them gets an error immediately.
+        """
         with self._in_use_lock:
             for connection in self._in_use.values():
                 # it may have ended by itself meanwhile
@@ -120,7 +123,7 @@ class Database:
     def transaction(self, context: Context) -> Iterator[Session]:
         """A transaction under the context's tenant and actor.
 
-        Commits at the end, after the events published in it were stored; rolls back on any exception.
+        Commits at the end, after the events published in it were stored, and rolls back on any exception.
         """
         with Session(self.engine, expire_on_commit=False, autoflush=False) as db:
             begin(db, context)
@@ -135,8 +138,8 @@ class Database:
 def begin(db: Session, context: Context, limits: Limits | None = None) -> None:
     """Set tenant and actor for the transaction that this begins, and its limits where they are not the role's.
 
-    It is the transaction's first statement, so it also finds out whether the pooled connection still lives: where the
-    database was restarted meanwhile, it is simply sent again over a new one.
+    It is the transaction's first statement, so it also finds out whether the pooled connection still lives. If the
+    database was restarted meanwhile, the statement is sent again over a new one.
     """
     db.info["context"] = context
     values = {"tenant": context.tenant, "actor": context.actor, "request": context.request_id}

@@ -1,4 +1,4 @@
-"""Canaries: words stored in fields that are not for everybody, looked for in whatever a service's GETs answer."""
+"""Canaries are words stored in fields that are not for everybody, looked for in whatever a service's GETs answer."""
 
 import json
 from collections import defaultdict
@@ -8,9 +8,9 @@ from typing import Any
 from jalsa.dev.kit import Client
 from jalsa.service.policy import ROLES
 
-#: What only our own services may ask; there is no role for it that a person could hold.
+#: What only our own services may ask. There is no role for it that a person could hold.
 _BETWEEN_SERVICES = {"/events/heads"}
-#: The query of a path that needs one; an iterator, where several are to be asked.
+#: The query of a path that needs one, or an iterator, if several are to be asked.
 Queries = Mapping[str, list[dict[str, Any]]]
 
 
@@ -24,9 +24,9 @@ def seen_by_role(
 ) -> dict[str, dict[str, set[str]]]:
     """Which of the words each role finds in each operation of a service: role -> path -> words.
 
-    `ids` are the rule's parameters by name; a value may be a list of them, each of which is asked for. Raises
-    AssertionError where a path's parameter is not given, and where an operation answers nobody with a 2xx: a canary
-    cannot be missed in what was never read.
+    `ids` are the rule's parameters by name. A value may be a list of them, each of which is asked for. Raises
+    AssertionError where a path's parameter is not given, and where an operation answers nobody with a 2xx, because a
+    canary cannot be found in what was never read.
     """
     document = client_of("manager").get("/openapi.json").get_json()
     found: dict[str, dict[str, set[str]]] = {role: defaultdict(set) for role in sorted(ROLES)}
@@ -46,7 +46,7 @@ def seen_by_role(
 
 
 def _requests(path: str, ids: Mapping[str, Any], queries: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The path with its parameters filled in, once for each value of the first that has several; with each query."""
+    """The path with its parameters filled in, for each value of the first that has several, and with each query."""
     names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     several = [name for name in names if isinstance(ids.get(name), list)]
     for at in range(max((len(ids[name]) for name in several), default=1)):

@@ -1,8 +1,8 @@
-"""PostgreSQL's files in a folder, and the command that serves them: for the test kit and for the local run alike.
+"""PostgreSQL's files in a folder, and the command that serves them. The test kit and the local run use both.
 
 As root everything runs under an unprivileged account, because PostgreSQL refuses root. That account may enter folders
-that are closed to it (a checkout below /root) by a capability, where root can give it; in some containers root cannot,
-and then the programs are copied to where the account may read them.
+that are closed to it (a checkout below /root) by a capability, where root can give it. In some containers root cannot,
+so the programs are copied to where the account may read them.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ SUPERUSER = "jalsa"
 #: The server answers on this machine alone.
 LOOPBACK = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
 _INSTALLED = Path("/usr/lib/postgresql")  # Debian's, a folder per version
-#: The capability to enter closed folders; the bit lets access(2) honour it, by which the programs look for each other.
+#: The capability to enter closed folders. The bit lets access(2) honour it, by which the programs look for each other.
 _ENTERING = [
     "--inh-caps=+dac_read_search",
     "--ambient-caps=+dac_read_search",

@@ -65,8 +65,8 @@ def _served_operations(kit: ServiceKit) -> set[tuple[str, str]]:
 def send_anything(client: Client, known: Mapping[str, Any], *, examples: int = 8) -> Counter[int]:
     """Send generated requests to every operation and check each answer against the document.
 
-    `known` are values of records that exist, by the names under which requests mention them: chance alone would never
-    name one. Each operation gets `examples` requests, the same in every run. Returns how often each status was
+    `known` are values of records that exist, by the names under which requests mention them, because chance alone would
+    never name one. Each operation gets `examples` requests, the same in every run. Returns how often each status was
     answered. Raises where an answer is a server error or differs from the document.
     """
     schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", client.app)

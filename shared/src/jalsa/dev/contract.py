@@ -1,4 +1,4 @@
-"""Whether what a service answers in its tests is what its OpenAPI document says: every answer of every test is read."""
+"""Whether what a service answers in its tests is what its OpenAPI document says. Every answer of every test is read."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ class Contract:
         return self._validators[key].iter_errors(json.loads(text))
 
     def _operation(self, answer: TestResponse) -> dict[str, Any] | None:
-        """The operation that answered; None for what the document does not describe."""
+        """The operation that answered, or None for what the document does not describe."""
         request = answer.request
         try:
             rule, _ = self.app.url_map.bind("localhost").match(request.path, request.method, return_rule=True)

@@ -24,17 +24,17 @@ _DEVELOPER = "developer"
 
 @dataclass(frozen=True)
 class Issuer:
-    """The keys in `folder`: the issuer's RSA key and its JWKS; in `folder/services` a key or two of each service.
+    """The keys in `folder`: the issuer's RSA key and its JWKS, and in `folder/services` a key or two of each service.
 
     `services/<service>.pem` is the key with which the service signs, `services/<service>.next.pem` and
-    `services/<service>.old.pem` are accepted beside it: `services.json` is the set of all of them.
+    `services/<service>.old.pem` are accepted beside it. `services.json` is the set of all of them.
     """
 
     folder: Path
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Issuer":
-        """The issuer of a folder; its keys are made, readable by their owner only, where they do not exist yet."""
+        """The issuer of a folder. Its keys are made, readable by their owner only, where they do not exist yet."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / "services").mkdir(exist_ok=True, mode=0o700)
         issuer = cls(folder)
@@ -58,7 +58,7 @@ class Issuer:
         return (self.folder / "services.json").resolve().as_uri()
 
     def service_key(self, service: str) -> str:
-        """The private key with which a service signs, PEM; made, and listed, where it does not exist yet."""
+        """The private key with which a service signs, as PEM. It is made and listed if it does not exist yet."""
         path = self.folder / "services" / f"{service}.pem"
         if not path.exists():
             _write(path, ec.generate_private_key(ec.SECP256R1()))
@@ -87,7 +87,7 @@ class Issuer:
         events: Iterable[str] | None = None,
         seconds: int = 86_400,
     ) -> str:
-        """A token; with the role `system` it is one of our own services'. `events` are a subscriber's grants."""
+        """A token. With the role `system` it is one of our own services'. `events` are a subscriber's grants."""
         roles = list(roles)
         if SYSTEM in roles:
             key = self.service_key(_DEVELOPER)

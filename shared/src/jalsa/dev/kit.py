@@ -1,4 +1,4 @@
-"""A service under test: its own migrated database, its application, its inbox; and golden examples as events."""
+"""A service under test: its own migrated database, its application, its inbox, and golden examples as events."""
 
 import json
 import secrets
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    """It is that moment from now on, by the service's clock and by the database's; tokens stay valid."""
+    """The service's clock and the database's show that moment from now on. Tokens stay valid."""
     monkeypatch.setattr(clock, "now", lambda: moment)
     monkeypatch.setattr(clock, "database_now", lambda _: moment)
 
@@ -53,7 +53,7 @@ class Reply(TestResponse):
 
 
 def contract_of(app: Flask) -> Contract | None:
-    """The contract of an application, one for all who call it; None for a service that describes nothing."""
+    """The contract of an application, one for all who call it, or None for a service that describes nothing."""
     if app.extensions["jalsa"].service.reference == Reference():
         return None
     if "jalsa-contract" not in app.extensions:
@@ -74,7 +74,7 @@ class Client:
         return self.call("GET", path, query_string=query)
 
     def post(self, path: str, body: object = None, **headers: str) -> Reply:
-        """POST a JSON body to /v1<path>; `Idempotency_Key="…"` is the header Idempotency-Key."""
+        """POST a JSON body to /v1<path>. `Idempotency_Key="…"` is the header Idempotency-Key."""
         return self.call("POST", path, json={} if body is None else body, headers=headers)
 
     def patch(self, path: str, body: object, etag: str | None = None) -> Reply:
@@ -128,7 +128,7 @@ class ServiceKit:
         subject: str = "tester",
         events: Iterable[str] | None = None,
     ) -> Client:
-        """A caller; a manager unless roles are given."""
+        """A caller, who is a manager unless roles are given."""
         token = self.issuer.token(
             tenant, roles or ("manager",), subject=subject, provider_id=provider_id, events=events
         )
@@ -190,6 +190,19 @@ def golden(event: str, name: str, version: int = 1) -> dict[str, Any]:
     return example
 
 
+def examples_read(service: Service) -> list[tuple[str, str]]:
+    """The golden examples of the events that a service reads, as names of an event and of an example."""
+    events = [event.split(".") for stream in service.streams for event in stream.reads]
+    return [(name, path.stem) for name, version in events for path in sorted((FOLDER / name / version).glob("*.json"))]
+
+
+def with_unknown_fields(value: Any) -> Any:
+    """The same data with a field more in every object, as a later release may add one."""
+    if isinstance(value, dict):
+        return {**{name: with_unknown_fields(member) for name, member in value.items()}, "added_later": {"of": [1]}}
+    return value
+
+
 def example(
     event: str,
     name: str,
@@ -200,7 +213,7 @@ def example(
     time: datetime | None = None,
     **data: object,
 ) -> Envelope:
-    """A golden example as an event of a tenant; `data` replaces top-level members of its data.
+    """A golden example as an event of a tenant. `data` replaces top-level members of its data.
 
     The same sequence of a subject is the same event, with the same id, however often it is made.
     """

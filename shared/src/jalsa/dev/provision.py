@@ -29,13 +29,13 @@ class Urls:
 
 
 def provision(superuser_url: str, database: str, *, secret: str, service: str | None = None) -> Urls:
-    """Creates what is missing of a database and its roles `<service>_owner`, `_app` and `_relay`; leaves what exists.
+    """Creates what is missing of a database and its roles `<service>_owner`, `_app` and `_relay`.
 
-    The roles' limits are set again each time.
+    What exists stays. The roles' limits are set again each time.
 
-    Each password follows from `secret` and the role's name, so that a later call with the same secret returns URLs
-    that work, and no password needs keeping. `service` is the database's name unless given; databases of one
-    service share its roles. Raises psycopg.Error where the superuser may not do this or the server does not answer.
+    Each password follows from `secret` and the role's name, so that a later call with the same secret returns URLs that
+    work, and no password needs keeping. `service` is the database's name unless given. Databases of one service share
+    its roles. Raises psycopg.Error where the superuser may not do this or the server does not answer.
     """
     service = service or database
     roles = {kind: f"{service}_{kind}" for kind in ("owner", "app", "relay")}
@@ -77,7 +77,7 @@ def _render(url: URL) -> str:
 
 
 def _statements(script: str, variables: Mapping[str, str]) -> Iterator[bytes]:
-    """Yields a psql script's statements; psql's own lines only derive variables, which are given here."""
+    """Yields a psql script's statements. The lines of psql's own only derive variables, which are given here."""
     lines = [line for line in script.splitlines() if not line.startswith(("--", "\\"))]
     for statement in "\n".join(lines).split(";"):
         if statement.strip():

@@ -1,4 +1,4 @@
-"""Checks of a service's migrations: up, down without a trace, up again to the same; and as the models say."""
+"""Checks that migrations go up, down without a trace and up again to the same, and agree with the models."""
 
 import secrets
 from pathlib import Path
@@ -52,7 +52,10 @@ _PARTS = (_COLUMNS, _CONSTRAINTS, _POLICIES, _TRIGGERS, _GRANTS, _FUNCTIONS)
 
 
 def assert_migrations_go_both_ways(service: Service, servers: Servers) -> None:
-    """Up, down and up again, in a database of its own: down leaves nothing, and up again is the same."""
+    """The migrations go up, down and up again in a database of its own.
+
+    Going down leaves nothing, and going up again makes the same.
+    """
     stem = service.name.replace("-", "_")
     name = f"{stem}_{secrets.token_hex(4)}"
     urls = provision(servers.postgres.url, name, secret="test", service=stem)
@@ -80,8 +83,8 @@ def back_to(revision: str, folder: Path) -> str:
 def assert_no_key_is_shared_by_tenants(kit: ServiceKit) -> None:
     """Every primary key has the tenant in it, so that no tenant can be in another's way.
 
-    Only the mechanisms' own rows have `id` alone as their key: the service makes these ids, and the feed and the relay
-    read them across tenants.
+    Only the mechanisms' own rows have `id` alone as their key, because the service makes these ids, and the feed and
+    the relay read them across tenants.
     """
     with kit.database.engine.connect() as conn:
         shared = {(row.table_name, row.columns) for row in conn.execute(text(_KEYS_WITHOUT_TENANT))}
@@ -105,7 +108,7 @@ def assert_tables_are_as_the_models_say(kit: ServiceKit, base: type[DeclarativeB
 
 
 def assert_numbers_are_guarded(kit: ServiceKit, tenant: str) -> None:
-    """Counters begin at 1 and rise by 1, whoever asks; loose numbers are of known kinds, and nothing is PUBLIC's."""
+    """Counters begin at 1 and rise by 1, whoever asks. Loose numbers are of known kinds, and nothing is PUBLIC's."""
     for statement, complaint in _AGAINST_NUMBERS.items():
         with kit.transaction(tenant) as db:
             with pytest.raises(DBAPIError, match=complaint):

@@ -1,4 +1,4 @@
-"""An application that answers over a real socket, for tests: it stands for other services, issuers and the like."""
+"""An application that answers over a real socket in tests. It stands for other services, issuers and the like."""
 
 import ssl
 import threading
@@ -40,7 +40,10 @@ def server_context(certificate: Path) -> ssl.SSLContext:
 
 
 def make_certificate(folder: Path) -> Path:
-    """A self-signed certificate of 127.0.0.1, with its key, valid for a day; whom `SSL_CERT_FILE` names trusts it."""
+    """A self-signed certificate of 127.0.0.1, with its key, valid for a day.
+
+    Processes whose `SSL_CERT_FILE` names it trust it.
+    """
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     now, day = datetime.now(UTC), timedelta(days=1)

@@ -13,7 +13,7 @@ _BETWEEN_SERVICES = {"/v1/events/heads"}
 
 
 def reads(kit: ServiceKit) -> Iterator[tuple[str, str]]:
-    """Every GET below `/v1` of the service's own and the events' routes: its rule, and an address that matches it."""
+    """Every GET below `/v1` of the service's own and the events' routes, as its rule and an address that matches it."""
     for rule in kit.app.url_map.iter_rules():
         of_a_blueprint = "." in rule.endpoint and not rule.endpoint.startswith("system.")
         if "GET" in (rule.methods or ()) and rule.rule.startswith("/v1/") and of_a_blueprint:

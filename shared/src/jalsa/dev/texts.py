@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from jalsa.service.declaration import Service
-from jalsa.service.problems import COMMON
+from jalsa.service.problems import COMMON, EDGE_CODES
 from jalsa.service.texts import Texts
 
 #: Where these calls have their message: by position, or by the name of the argument.
@@ -27,7 +27,7 @@ _CALLS: dict[str, int | str] = {
     "OneOf": "error",
     "Predicate": "error",
 }
-#: Such a template says nothing itself: its value is a message of its own.
+#: Such a template says nothing itself, because its value is a message of its own.
 _ONLY_A_VALUE = re.compile(r"\{\w+\}")
 
 
@@ -48,6 +48,7 @@ def without_arabic(service: Service) -> set[str]:
     arabic = Texts(("jalsa", *service.texts)).arabic
     messages = set().union(*(said(package) for package in ("jalsa", *service.texts)))
     messages |= {entry.message for entry in (*COMMON, *service.problems)}
+    messages |= {message for _, message in EDGE_CODES.values()}
     messages |= {machine.name for machine in service.machines}
     return {message for message in messages - arabic.keys() if not _ONLY_A_VALUE.fullmatch(message)}
 

@@ -1,8 +1,8 @@
-"""Bindings that were declared and are gone: asked of the broker's management API, where that is configured.
+"""Finds bindings that were declared and are gone, by the broker's management API, where that is configured.
 
 AMQP has no question for it. Binding again succeeds whether or not the binding was there, and a message that is bound to
 one queue is routed, whatever others lost. The API lists the bindings of a virtual host to every user that has the tag
-`management`; no administrator's rights are needed.
+`management`, and no administrator's rights are needed.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from jalsa.service import metrics
 log = structlog.get_logger()
 
 
-#: So many bindings of a queue that is not ours are worth a person's look: RabbitMQ has no limit on them.
+#: So many bindings of a queue that is not ours are worth a person's look, because RabbitMQ has no limit on them.
 MANY = 100
 
 

@@ -32,14 +32,14 @@ CAREFUL_SECONDS = 30.0
 
 
 class Undecodable(Exception):
-    """The client library failed at what the broker sent; only a message's own properties can have caused that."""
+    """The client library failed at what the broker sent. Only a message's own properties can have caused that."""
 
 
 class BusConsumer:
     """One consumer of a service's queue. `bus_up` is set while it is connected and consuming.
 
     A message that the client library cannot decode takes the connection with it, and all that was prefetched counts a
-    delivery. So the next connection follows at once and takes one message at a time; the second failure is then that of
+    delivery. So the next connection follows at once and takes one message at a time. The second failure is then that of
     the message at hand, which is dead-lettered.
     """
 
@@ -61,7 +61,10 @@ class BusConsumer:
         self.on_bound_again: Callable[[], None] = lambda: None
 
     def loop(self, stop: Stop) -> None:
-        """Consume until told to stop. The loop is our own: kombu's mixin does not stop while the broker is down."""
+        """Consume until told to stop.
+
+        The loop is our own, because kombu's mixin does not stop while the broker is down.
+        """
         failures = 0
         self._stop = stop
         while not stop.is_set():
@@ -83,15 +86,15 @@ class BusConsumer:
             stop.wait(backoff(failures, first=0.5, longest=5.0))
 
     def connection(self) -> int:
-        """The number of the present connection, counted from 1; 0 while there is none."""
+        """The number of the present connection, counted from 1, or 0 while there is none."""
         return self._connections if self.bus_up.is_set() else 0
 
     def declare_soon(self) -> None:
-        """Declare queues and bindings again without waiting: something did not arrive that should have."""
+        """Declare queues and bindings again without waiting, because something did not arrive that should have."""
         self._declare_soon.set()
 
     def _consume(self, stop: Stop) -> None:
-        # the database first: a message that is taken while it is away would only be given back
+        # The database comes first, because a message that is taken while it is away would only be given back
         with self.inbox.relay.engine.connect() as conn:
             conn.execute(text("SELECT 1"))
         with bus.connection(self.url) as connection:
@@ -110,7 +113,10 @@ class BusConsumer:
                 raise Undecodable from error
 
     def _subscribe(self, connection: Connection, prefetch: int) -> None:
-        """Begin to consume. It ends with the connection: a polite cancel would wait for a broker that is frozen."""
+        """Begin to consume.
+
+        It ends with the connection, because a polite cancel would wait for a broker that is frozen.
+        """
         self._channel = connection.channel()
         self._channel.auto_decode = False  # the sender names the codec, and some are slow
         self._channel.basic_qos(0, prefetch, False)
@@ -150,7 +156,7 @@ class BusConsumer:
 
     def _take(self, message: object) -> None:
         if self._stop.is_set():
-            return  # the library still hands over what it has prefetched; it goes back with the connection
+            return  # The library still hands over what it has prefetched. It goes back with the connection.
         delivery = read(message)
         self._handle(delivery)
         self._last_tag = delivery.tag
@@ -169,7 +175,7 @@ class BusConsumer:
             return
         try:
             self.inbox.receive(envelope)
-        except Exception as error:  # the inbox could not even keep it: it must not stop what comes behind it
+        except Exception as error:  # the inbox could not even keep it, and it must not stop what comes behind it
             if database_is_away(error):
                 raise
             log.error("event-not-kept", event_id=str(envelope.id), tenant=envelope.tenant, exc_info=error)
@@ -178,7 +184,7 @@ class BusConsumer:
         if self.inbox.knows(envelope):
             self._channel.basic_ack(delivery.tag)
         else:
-            # it counts in its subject's sequence, so it had its turn; a person should still see it
+            # It counts in its subject's sequence, so it had its turn. A person should still see it.
             self._set_aside(delivery.tag, "unknown-event", envelope)
 
     def _set_aside(self, tag: int, reason: str, envelope: Envelope | None = None) -> None:

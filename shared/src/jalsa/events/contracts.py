@@ -15,12 +15,12 @@ EXCHANGE = "jalsa.events"
 FOLDER = Path(__file__).resolve().parents[3] / "contracts"
 
 
-#: The URIs of schemas begin with it. It identifies, and is the same in every installation; no host answers there.
+#: The URIs of schemas begin with it. It identifies, and is the same in every installation. No host answers there.
 NAMESPACE = "https://jalsa.test"
 
 
 def dataschema(service: str, event: str) -> str:
-    """The URI of an event's schema (`AppointmentBooked.v1`); its path is where the gateway serves the schema."""
+    """The URI of an event's schema (`AppointmentBooked.v1`). Its path is where the gateway serves the schema."""
     return f"{NAMESPACE}/{service}/v1/events/schemas/{event}"
 
 
@@ -58,8 +58,8 @@ class EventType:
 def missing(schema: Schema, data: Mapping[str, object]) -> list[str]:
     """The required fields that dumped data lacks, also within nested ones.
 
-    Dumping writes whatever a field's type demands, but passes over what is not there; to load it all again, which
-    would tell as much, costs ten times more.
+    Dumping writes whatever a field's type demands, but passes over what is not there. To load it all again, which would
+    tell as much, costs ten times more.
     """
     found = []
     for name, field_ in schema.fields.items():

@@ -1,4 +1,4 @@
-"""`python -m jalsa.events.declarer`: declares the bus's topology again and again, with a user that no service has.
+"""`python -m jalsa.events.declarer` declares the bus's topology again and again, with a user that no service has.
 
 The services' own users may publish under their name and read their queue, and nothing else. What is deleted on the
 broker is there again within seconds all the same.

@@ -1,4 +1,7 @@
-"""One message as the bus delivers it: what may be opened, who sent it, and how to refuse one that none can decode."""
+"""One message as the bus delivers it.
+
+This module knows what may be opened, who sent it, and how to refuse one that cannot be decoded.
+"""
 
 import errno
 from dataclasses import dataclass
@@ -73,7 +76,7 @@ def reject_unseen(connection: Connection, channel: Any, tag: int) -> None:
     """Dead-letter a delivery that the library could not decode. The connection cannot be used afterwards.
 
     Deliveries are counted from 1 on each channel, so the tag is known although nobody could read it. What the broker
-    still sends is thrown away unread, until it confirms the end: by then it has heard all of this.
+    still sends is thrown away unread, until it confirms the end, because by then it has heard all of this.
     """
     channel.basic_reject(tag, requeue=False)
     wire = connection.connection
@@ -86,7 +89,7 @@ def reject_unseen(connection: Connection, channel: Any, tag: int) -> None:
 
 
 def drop(connection: Connection) -> None:
-    """Close a connection without a word: the library has lost its place in what the broker sends."""
+    """Close a connection without a word, because the library has lost its place in what the broker sends."""
     if isinstance(connection.connection, amqp.Connection):
         connection.connection.collect()
 

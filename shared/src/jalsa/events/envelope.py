@@ -20,7 +20,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Unreadable(Exception):
-    """A message that is no envelope of ours. The reason is a fixed phrase: it may be logged."""
+    """A message that is no envelope of ours. The reason is a fixed phrase, so that it may be logged."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -29,7 +29,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """One event as it travels. `sequence` counts 1, 2, 3 … per subject; `position` rises per service."""
+    """One event as it travels. `sequence` counts 1, 2, 3 … per subject. `position` rises per service."""
 
     id: UUID
     source: str
@@ -64,7 +64,7 @@ class Envelope:
         return {**self._context(), "data": self.data}
 
     def encode(self, data: str | None = None) -> bytes:
-        """The message's body; `data`, where it is given, is the event's data as JSON text."""
+        """The message's body. `data`, where it is given, is the event's data as JSON text."""
         text = json.dumps(self.data, ensure_ascii=False, separators=(",", ":")) if data is None else data
         context = json.dumps(self._context(), ensure_ascii=False, separators=(",", ":"))
         return f'{context[:-1]},"data":{text}}}'.encode()

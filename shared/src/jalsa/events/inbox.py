@@ -1,4 +1,4 @@
-"""The ordered inbox: each subject's events are applied exactly once and in sequence, whatever the bus does."""
+"""The ordered inbox, by which each subject's events are applied exactly once and in sequence, whatever the bus does."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ MAX_ATTEMPTS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Received(Generic[T]):
-    """An event as a handler gets it; `data` holds the declared fields and nothing else, as their schema loads them."""
+    """An event as a handler gets it. `data` holds the declared fields and nothing else, as their schema loads them."""
 
     id: UUID
     subject_id: str
@@ -45,7 +45,7 @@ Handler = Callable[[Session, Received[Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The last event of a subject that was applied here; its id is None where a person has decided since."""
+    """The last event of a subject that was applied here. Its id is None where a person has decided since."""
 
     last: int
     last_id: UUID | None
@@ -53,13 +53,13 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class LockedHead(Applied):
-    """A subject's head, locked; `state` is that of the very event that asks, where it is kept already."""
+    """A subject's head, locked. `state` is that of the very event that asks, where it is kept already."""
 
     state: str | None
     stopped: bool
 
 
-# The head is locked by writing it; what is kept of this very event comes with it.
+# The head is locked by writing it. What is kept of this very event comes with it.
 _LOCK_HEAD = text("""
     INSERT INTO inbox_heads AS h (tenant_id, source, subject, last) VALUES (:tenant, :source, :subject, 0)
     ON CONFLICT (tenant_id, source, subject) DO UPDATE SET last = h.last
@@ -140,7 +140,7 @@ class Inbox:
         return stream is not None and (envelope.event in stream.reads or envelope.event in stream.ignores)
 
     def receive(self, envelope: Envelope) -> None:
-        """Apply an event if it is its turn, with those that wait directly behind it; else keep or forget it.
+        """Apply an event if it is its turn, with those that wait directly behind it. Otherwise keep or forget it.
 
         Returns when the outcome is stored. Raises a database error only where the database itself is away.
         """
@@ -149,7 +149,7 @@ class Inbox:
             following = self._take(following, due=False)
 
     def retry_due(self) -> int:
-        """Try what is due again: failed events whose time has come, and any left waiting by a crash.
+        """Try what is due again, which are failed events whose time has come, and any left waiting by a crash.
 
         One worker at a time does this, so that no event uses up two attempts at once. Whatever hinders one, say a lock
         on its subject's head, hinders no other. Returns how many were due.
@@ -204,7 +204,7 @@ class Inbox:
                 self._retry(event_id, tenant)
             except Unreadable as error:  # an earlier version kept it, and what is read has become stricter
                 self._condemn(event_id, tenant, error)
-            except Exception as error:  # it is this event's: what lies behind it must be tried, too
+            except Exception as error:  # The error is this event's. What lies behind it must be tried, too.
                 if database_is_away(error):
                     raise
                 log.error("event-not-retried", inbox_id=str(event_id), exc_info=error)

@@ -13,7 +13,7 @@ from jalsa.events.contracts import EventType
 
 def json_schema(event: EventType) -> dict[str, Any]:
     """The schema of an event's data, complete in itself."""
-    # a name of "" keeps nested schemas inline: the document is complete in itself
+    # a name of "" keeps nested schemas inline, so that the document is complete in itself
     plugin = MarshmallowPlugin(schema_name_resolver=lambda _: "")
     APISpec(title="events", version="1", openapi_version="3.1.0", plugins=[plugin])
     assert plugin.converter is not None

@@ -1,4 +1,4 @@
-"""A look at a source itself: whether it has said more of some subjects than was applied here.
+"""A look at a source itself shows whether it has said more of some subjects than was applied here.
 
 The bus may be slow, or frozen without anybody knowing yet. What must not be done on old knowledge looks here first.
 """
@@ -16,7 +16,7 @@ _APPLIED = text("""
     SELECT subject, last, last_id FROM inbox_heads
     WHERE tenant_id = :tenant AND source = :source AND subject = ANY(:subjects)
 """)
-#: How long a source that did not answer is not asked again, in seconds: many may be waiting for its answer.
+#: How long a source that did not answer is not asked again, in seconds, because many may be waiting for its answer.
 _PAUSE = 1.0
 
 

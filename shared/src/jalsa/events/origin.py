@@ -1,4 +1,4 @@
-"""A service that owns facts does not start empty where others know events of it: it must be restored first."""
+"""A service that owns facts does not start empty where others know events of it, because it must be restored first."""
 
 import structlog
 import urllib3
@@ -20,7 +20,7 @@ def check(service: str, engine: Engine, tokens: ServiceTokens, peers: str, topol
     """Ask those who follow this service, if it has published nothing yet, whether they have had events of it.
 
     Raises ConfigError where one has, and lets the web processes take nothing in (`jalsa.db.pulse`). A follower that
-    does not answer is passed over: at a first start all are empty, and whoever does know events stops following by
+    does not answer is passed over. At a first start all are empty, and whoever does know events stops following by
     itself when it meets others (`jalsa.events.sources`).
     """
     with engine.connect() as conn:

@@ -1,4 +1,7 @@
-"""The outbox: an event is a row written in the transaction that made it true. It is kept: it is also the event log."""
+"""The outbox keeps each event as a row, written in the transaction that made it true.
+
+The rows are also the event log.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,9 +24,9 @@ COLUMNS = "id, position, tenant_id, subject, sequence, type, time, correlation_i
 
 
 def publish(db: Session, event: EventType, subject_id: object, data: Mapping[str, object], *, now: datetime) -> UUID:
-    """Publish an event with the transaction: it becomes true if and when that commits. Returns the event's id.
+    """Publish an event with the transaction. It becomes true if and when that commits. Returns the event's id.
 
-    `data` is checked against the event's schema; raises ValueError where it does not fit, which is our own fault.
+    `data` is checked against the event's schema. Raises ValueError where it does not fit, which is our own fault.
     """
     dumped = event.schema.dump(data)
     if lacking := missing(event.schema, dumped):

@@ -38,9 +38,10 @@ class NotConfirmed(Exception):
 class PikaPublisher:
     """Pipelined publisher confirms, matched to delivery tags, with a time limit for the next one.
 
-    After any time-out, return or nack the connection is thrown away: a late confirm can then never be taken for
-    another message's. What was on its way is sent again, so only so much is on its way at once: half as much after each
-    failure, and slowly more while all goes well. Sending ends with the time limit: what is left is for the next time.
+    After any time-out, return or nack the connection is thrown away, so that a late confirm can never be taken for
+    another message's. What was on its way is sent again, so its amount is limited. The limit is halved after each
+    failure, and rises slowly while all goes well. Sending ends with the time limit, and what is left is for the next
+    time.
     """
 
     def __init__(self, url: str, service: str, *, timeout: float = 5.0, topology: bus.Topology | None = None) -> None:
@@ -62,7 +63,7 @@ class PikaPublisher:
         self._routed: dict[str, bool] = {}
 
     def publish(self, messages: Sequence[Message]) -> int:
-        """Publish in order, for at most the time limit; returns how many, from the first, the broker has confirmed."""
+        """Publish in order, for at most the time limit. Returns how many, from the first, the broker has confirmed."""
         self._confirmed.clear()
         sent = 0
         try:
@@ -91,7 +92,7 @@ class PikaPublisher:
         return done
 
     def keep_alive(self) -> None:
-        """Process heartbeats and whatever else arrived; a broken connection is dropped."""
+        """Process heartbeats and whatever else arrived. A broken connection is dropped."""
         if self._connection is None:
             return
         try:
@@ -111,7 +112,7 @@ class PikaPublisher:
             if connection.is_open:
                 connection.close()
                 self._drain(connection)
-            if connection._transport is not None:  # nobody answers: do not leave the socket to the garbage collector
+            if connection._transport is not None:  # Nobody answers, so do not leave the socket to the garbage collector
                 connection._transport.abort()
                 self._drain(connection)
         except (AMQPError, OSError):
@@ -171,7 +172,7 @@ class PikaPublisher:
         )
 
     def _mandatory(self, key: str) -> bool:
-        """One of our own queues must take it; an event for outside subscribers only may have none."""
+        """One of our own queues must take it. An event for outside subscribers only may have none."""
         if key not in self._routed:
             self._routed[key] = self.topology.routes(key)
         return self._routed[key]
@@ -221,7 +222,7 @@ class PikaPublisher:
 
 
 class MemoryPublisher:
-    """The in-process bus: what it holds is gone with the process, and comes back through the feeds."""
+    """The in-process bus. What it holds is gone with the process, and comes back through the feeds."""
 
     def __init__(self, url: str, *, topology: bus.Topology | None = None) -> None:
         self._connection = bus.connection(url)
@@ -229,7 +230,7 @@ class MemoryPublisher:
         self._producer = Producer(self._connection.channel(), Exchange(EXCHANGE, "topic"))
 
     def publish(self, messages: Sequence[Message]) -> int:
-        """Publish in order; all of it is taken."""
+        """Publish in order. All of it is taken."""
         for message in messages:
             self._producer.publish(
                 message.body, routing_key=message.key, content_type=CONTENT_TYPE, content_encoding="binary"
@@ -237,7 +238,7 @@ class MemoryPublisher:
         return len(messages)
 
     def keep_alive(self) -> None:
-        """Nothing to do: there is no wire."""
+        """There is nothing to do, because there is no wire."""
 
     def close(self) -> None:
         """Leave the bus."""

@@ -1,4 +1,4 @@
-"""Reconciliation: reads the feeds of this service's sources and takes in what the bus did not bring."""
+"""Reconciliation reads the feeds of this service's sources and takes in what the bus did not bring."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ LATE = timedelta(seconds=10)
 #: After how many seconds the feeds are read again where the bus missed something, and the bindings were declared again.
 SOON_SECONDS = 2.0
 _ENSURE = text("INSERT INTO feed_checkpoints (source) VALUES (:source) ON CONFLICT DO NOTHING")
-# A service that follows more of a source than it did begins again: what it missed lies before its checkpoint.
+# A service that follows more of a source than it did begins again, because what it missed lies before its checkpoint.
 _LEAD = text("""
     SELECT CASE WHEN follows = :follows THEN position ELSE 0 END AS position, last_id FROM feed_checkpoints
     WHERE source = :source AND NOT EXISTS (SELECT FROM stopped_sources s WHERE s.source = feed_checkpoints.source)
@@ -42,7 +42,7 @@ _ADVANCE = text("""
 
 
 def peer_address(peers: str, service: str) -> str:
-    """Where a service answers: by a template with `{service}` in it, or by `billing=http://…,scheduling=http://…`.
+    """Where a service answers, by a template with `{service}` in it, or by `billing=http://…,scheduling=http://…`.
 
     Raises ConfigError where it is not said.
     """
@@ -56,7 +56,7 @@ def peer_address(peers: str, service: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Up to which position a feed was read, and the id of the event there; None where it is not known."""
+    """Up to which position a feed was read, and the id of the event there, which is None where it is not known."""
 
     position: int
     last_id: UUID | None
@@ -76,7 +76,7 @@ MOST_SUBJECTS = 500
 def heads_of(
     http: urllib3.PoolManager, address: str, tokens: ServiceTokens, tenant: str, subjects: Sequence[str]
 ) -> dict[str, Head]:
-    """The last event that a source has stored of each of these subjects; those without any are left out.
+    """The last event that a source has stored of each of these subjects. Those without any are left out.
 
     Raises FeedAway, and urllib3's HTTPError.
     """
@@ -95,7 +95,7 @@ def heads_of(
 
 
 class Reconciler:
-    """Reads the feeds, one page a transaction; of several workers only one reads a source at a time."""
+    """Reads the feeds, one page a transaction. Of several workers only one reads a source at a time."""
 
     def __init__(
         self, inbox: Inbox, tokens: ServiceTokens, peer_url: str, on_missed: Callable[[], None] = lambda: None
@@ -116,8 +116,8 @@ class Reconciler:
     def loop(self, stop: Stop, connection: Callable[[], int], seconds: float, seconds_down: float) -> None:
         """Read at start-up, whenever the bus comes back, every `seconds`, and every `seconds_down` without a bus.
 
-        `connection` gives the number of the consumer's connection to the bus, 0 without one: a bus that went and came
-        back while a feed was read shows by it.
+        `connection` gives the number of the consumer's connection to the bus, 0 without one. A bus that went and came
+        back while a feed was read is noticed by it.
         """
         waited, last, complete = seconds, 0, False
         while not stop.is_set():
@@ -137,7 +137,7 @@ class Reconciler:
         self._soon.set()
 
     def read_all(self, stop: Stop | None = None) -> bool:
-        """Read every source's feed to its end; what hinders one, say a lock on a head, hinders no other.
+        """Read every source's feed to its end. What hinders one, such as a lock on a head, hinders no other.
 
         Returns whether all of them were read.
         """
@@ -175,7 +175,7 @@ class Reconciler:
             if row is None:
                 return False
             checkpoint = Checkpoint(row.position, row.last_id)
-            # the event at the checkpoint is read once more: it tells whether this is still the same log
+            # the event at the checkpoint is read once more, because it tells whether this is still the same log
             found = self._fetch(source, max(checkpoint.position - 1, 0))
             envelopes = _behind(checkpoint, source, found)
             missing = self.inbox.not_yet_applied(f"/jalsa/{source}", envelopes)
@@ -209,7 +209,7 @@ class Reconciler:
                 raise SourceChanged(source, "fewer events of a subject than were applied")
 
     def _count_missed(self, source: str, missing: list[Envelope]) -> None:
-        """What is old and the bus did not bring, although it was up, was not routed to us: a binding was lost."""
+        """Old events that the bus did not bring, although it was up, were not routed to us. A binding was lost."""
         old = clock.now() - LATE
         missed = sum(envelope.time < old for envelope in missing)
         if not missed or not self._bus_was_up:

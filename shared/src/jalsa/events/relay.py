@@ -1,6 +1,6 @@
-"""The relay: gives each stored event its position, then publishes in that order and marks what the broker confirmed.
+"""The relay gives each stored event its position, then publishes in that order and marks what the broker confirmed.
 
-The two stages are apart, so that the feed goes on while the broker is down. Only one process does each at a time: the
+The two stages are apart, so that the feed goes on while the broker is down. Only one process does each at a time. The
 right to it is the lock of its row in `relay_state`, held by the very transaction that records the progress. A relay
 whose database connection drops has lost both, so there are never two that mark.
 """
@@ -52,10 +52,10 @@ class Message:
 
 
 class Publisher(Protocol):
-    """A way to the bus. Not thread-safe: the relay's publishing thread owns it."""
+    """A way to the bus. It is not thread-safe. The relay's publishing thread owns it."""
 
     def publish(self, messages: Sequence[Message]) -> int:
-        """Publish in order; returns how many, counted from the first, the broker has confirmed."""
+        """Publish in order. Returns how many, counted from the first, the broker has confirmed."""
 
     def keep_alive(self) -> None:
         """Answer what the broker sent meanwhile (heartbeats)."""
@@ -73,14 +73,18 @@ def assign_positions(engine: Engine) -> int:
         placed = conn.execute(_LEAD, {"work": "place"}).scalar()
         if placed is None:
             return 0
-        # a statement of its own: its snapshot is younger than the lock, so it sees all that the last leader did
+        # This is a statement of its own, because its snapshot is younger than the lock, so it sees all that the last
+        # leader did
         count = conn.execute(_ASSIGN_POSITIONS, {"placed": placed, "limit": BATCH}).rowcount
         conn.execute(_ADVANCE, {"work": "place", "position": placed + count})
         return count
 
 
 def publish_placed(engine: Engine, publisher: Publisher) -> int | None:
-    """Publish the next events, in order, and record what was confirmed. Returns how many; None if none of them was."""
+    """Publish the next events, in order, and record what was confirmed.
+
+    Returns how many, or None if none of them was.
+    """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:  # asked often: one round trip
         if not conn.execute(_WAITING).scalar_one():
             return 0
@@ -102,7 +106,7 @@ def _message(row: Row[Any]) -> Message:
 
 
 class Relay:
-    """The relay's two loops, for a worker to run; `engine` is the relay role's."""
+    """The relay's two loops, for a worker to run. `engine` is the relay role's."""
 
     def __init__(self, service: str, engine: Engine, publisher: Publisher) -> None:
         self.service = service
@@ -120,7 +124,7 @@ class Relay:
                 self._placed.set()
 
     def publish_loop(self, stop: Stop) -> None:
-        """Publish what is placed; after a failure wait, longer each time, up to 5 seconds."""
+        """Publish what is placed. After a failure wait, longer each time, up to 5 seconds."""
         failures = 0
         measured = 0.0
         while not stop.is_set():
@@ -148,7 +152,7 @@ class Relay:
         log.warning("events-not-confirmed", waiting=self._measure(), retry_seconds=pause)
 
     def _measure(self) -> int:
-        """How many events wait for the broker's confirm; measured by leader and follower alike."""
+        """How many events wait for the broker's confirm. It is measured by leader and follower alike."""
         with self.engine.connect() as conn:
             waiting = int(conn.execute(_WAITING).scalar_one())
         metrics.OUTBOX_WAITING.labels(self.service).set(waiting)

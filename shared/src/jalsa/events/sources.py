@@ -1,9 +1,9 @@
 """The sources that a service follows, and what tells that one of them is no longer the one that was followed.
 
 A source whose database was restored or rebuilt counts on from where it was, so its new events look like repeats. They
-are told by their ids: the same sequence of a subject with another id, another event at the checkpoint of the feed, or
-a feed that ends below it. Such a source is stopped until a person has decided: nothing of it is applied, and nothing
-is lost, since its feed is read again afterwards.
+are told by their ids, which means the same sequence of a subject with another id, another event at the checkpoint of
+the feed, or a feed that ends below it. Such a source is stopped until a person has decided. Nothing of it is applied,
+and nothing is lost, because its feed is read again afterwards.
 """
 
 import structlog
@@ -31,7 +31,7 @@ class SourceChanged(Exception):
 
 
 def stop(engine: Engine, service: str, changed: SourceChanged) -> None:
-    """Stop following a source; `engine` is the relay role's. What is stopped already stays so."""
+    """Stop following a source. `engine` is the relay role's. What is stopped already stays so."""
     with engine.begin() as conn:
         fresh = conn.execute(_STOP, {"source": changed.source, "because": changed.because}).rowcount
     if fresh:
@@ -45,9 +45,10 @@ def stopped(conn: Connection) -> list[str]:
 
 
 def resume(engine: Engine, source: str) -> bool:
-    """Follow a stopped source again, as it now is: its feed is read from the start. Returns whether it was stopped.
+    """Follow a stopped source again, as it is now. Its feed is read from the start. Returns whether it was stopped.
 
-    What it published again under sequences that were applied before is not applied: a person must have compared that.
+    What it published again under sequences that were applied before is not applied, so a person must have compared
+    that.
     """
     with engine.begin() as conn:
         conn.execute(_FROM_THE_START, {"source": source})

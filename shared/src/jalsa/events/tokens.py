@@ -15,7 +15,7 @@ from jwt.algorithms import ECAlgorithm
 
 from jalsa.service.config import ConfigError
 
-#: The issuer of our own services' tokens; only it can give the role `system`.
+#: The issuer of our own services' tokens. Only it can give the role `system`.
 SERVICE_ISSUER = "jalsa-services"
 
 
@@ -59,7 +59,7 @@ def private_key(pem: str) -> EllipticCurvePrivateKey:
 
 
 def public_jwk(public: EllipticCurvePublicKey) -> dict[str, Any]:
-    """A public key as a set lists it; its id is its thumbprint (RFC 7638), which its holder can tell from the key."""
+    """A public key as a set lists it. Its id is its thumbprint (RFC 7638), which its holder can tell from the key."""
     jwk: dict[str, Any] = ECAlgorithm.to_jwk(public, as_dict=True)
     members = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
     kid = base64.urlsafe_b64encode(hashlib.sha256(members.encode()).digest()).decode().rstrip("=")

@@ -25,11 +25,11 @@ log = structlog.get_logger()
 #: that its declarer may write to, and nobody should need that right on the default one, which reaches every queue.
 DEAD_EXCHANGE = "jalsa.dead"
 
-#: How often a message may kill its consumer. Every message prefetched at a crash counts one, so it is generous; what
-#: is dead-lettered without cause comes back through the feed.
+#: How often a message may kill its consumer. Every message prefetched at a crash counts one, so it is generous. What is
+#: dead-lettered without cause comes back through the feed.
 DELIVERY_LIMIT = 20
 
-#: What work on a connection may raise: the broker is away, refuses us, or no longer has what we knew of it.
+#: What work on a connection may raise, when the broker is away, refuses us, or no longer has what we knew of it.
 BUS_ERRORS: tuple[type[Exception], ...] = (*Transport.connection_errors, *Transport.channel_errors, KombuError)
 
 
@@ -38,7 +38,8 @@ class Topology:
     """The binding keys of each consuming service's queue.
 
     `former` are the keys that an earlier version bound, and that are unbound wherever the topology is declared.
-    `declares` is False for a process that may declare nothing: another one (`jalsa.events.declarer`) does it for all.
+    `declares` is False for a process that may declare nothing, because another one (`jalsa.events.declarer`) does it
+    for all.
     """
 
     bindings: Mapping[str, tuple[str, ...]]
@@ -74,7 +75,7 @@ def load(path: Path = FOLDER / "topology.json") -> Topology:
 
 
 def of(streams: Mapping[str, Collection[Stream]], former: Mapping[str, Collection[Stream]] | None = None) -> Topology:
-    """The topology that the services' declarations ask for: what they follow, and what they followed before.
+    """The topology that the services' declarations ask for, which is what they follow, and what they followed before.
 
     Raises ValueError where a service follows what it declares as former.
     """
@@ -112,7 +113,7 @@ def dead_queue_arguments() -> dict[str, object]:
 
 
 def declare(connection: Connection, topology: Topology) -> None:
-    """Declare all of it; what exists stays as it is, what was deleted is there again."""
+    """Declare all of it. What exists stays as it is, and what was deleted is there again."""
     if not topology.declares:
         return
     with connection.channel() as channel:
@@ -131,10 +132,10 @@ def declare(connection: Connection, topology: Topology) -> None:
 
 
 def _declare_queue(connection: Connection, name: str, arguments: dict[str, object]) -> None:
-    """A queue's arguments cannot be changed: one that an earlier version made otherwise gives way to a new one.
+    """Replace a queue that an earlier version made with other arguments, which cannot be changed.
 
-    Events that were in it come back through the feeds. Dead letters stay where they are: their queue has no other
-    arguments than it always had.
+    Events that were in it come back through the feeds. Dead letters stay where they are, because their queue has the
+    arguments that it always had.
     """
     try:
         with connection.channel() as channel:
@@ -147,7 +148,7 @@ def _declare_queue(connection: Connection, name: str, arguments: dict[str, objec
 
 
 def connection(url: str) -> Connection:
-    """An open connection for declaring and consuming; silence is noticed within 20 seconds. Raises BUS_ERRORS."""
+    """An open connection for declaring and consuming. Silence is noticed within 20 seconds. Raises BUS_ERRORS."""
     options = {} if url.startswith("memory:") else {"read_timeout": 5, "write_timeout": 5}
     made = Connection(url, heartbeat=10, connect_timeout=5, transport_options={**options, "polling_interval": 0.02})
     made.ensure_connection(max_retries=0, reraise_as_library_errors=False)  # kombu would sleep, and try once more
@@ -165,7 +166,7 @@ def _matches(bindings: Iterable[str], key: str) -> bool:
 
 @cache
 def _pattern(binding: str) -> re.Pattern[str]:
-    """A binding as RabbitMQ reads it; each word of a key ends with a dot, so that `a.#` matches `a`, too."""
+    """A binding as RabbitMQ reads it. Each word of a key ends with a dot, so that `a.#` matches `a`, too."""
     wild = {"*.": r"[^.]*\.", "#.": r"(?:[^.]*\.)*"}
     return re.compile("".join(wild.get(word, re.escape(word)) for word in _words(binding)))
 

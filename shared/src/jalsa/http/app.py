@@ -1,4 +1,4 @@
-"""The application factory: what a service declares, and the Flask application made of it."""
+"""The application factory makes the Flask application of what a service declares."""
 
 import json
 import re
@@ -24,13 +24,15 @@ from jalsa.service import metrics
 from jalsa.service.config import Config
 from jalsa.service.declaration import Service
 from jalsa.service.errors import DomainError
-from jalsa.service.problems import COMMON, Catalogue, Problem, Speaker
+from jalsa.service.problems import COMMON, USUAL_CODES, VALIDATION_ERROR, Catalogue, Problem, Speaker
 from jalsa.service.texts import LANGUAGES, Texts
 
 log = structlog.get_logger()
 
 _PATIENCE = Patience()
 _HALVES = re.compile("[\ud800-\udfff]")
+#: The codes of what werkzeug names otherwise.
+_CODES = {400: "malformed-request", 422: VALIDATION_ERROR, 500: "internal-error"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -52,7 +54,10 @@ class ReadableJson(DefaultJSONProvider):
     ensure_ascii = False
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
-        """The JSON text. Half of a surrogate pair, which is no character, stays escaped: UTF-8 cannot have it."""
+        """The JSON text.
+
+        Half of a surrogate pair, which is no character, stays escaped, because UTF-8 cannot have it.
+        """
         text = super().dumps(obj, **kwargs)
         return super().dumps(obj, **kwargs | {"ensure_ascii": True}) if _HALVES.search(text) else text
 
@@ -78,7 +83,7 @@ class JalsaApi(Api):  # type: ignore[misc]
             self.register_blueprint(routes, url_prefix="/v1")
 
     def handle_http_exception(self, error: HTTPException) -> Response:
-        """Any HTTP error as a problem document; the headers of the error (Allow, …) are kept."""
+        """Any HTTP error as a problem document. The headers of the error (Allow, …) are kept."""
         return _http_problem(error)
 
     @cached_property
@@ -98,7 +103,7 @@ class JalsaApi(Api):  # type: ignore[misc]
 
 
 def openapi_document(service: Service) -> bytes:
-    """The OpenAPI document that a service serves, as JSON; no database is needed for it."""
+    """The OpenAPI document that a service serves, as JSON. No database is needed for it."""
     return JalsaApi(Flask(service.name, static_folder=None), service).document
 
 
@@ -167,7 +172,7 @@ def _spec_options(service: Service) -> dict[str, Any]:
 
 
 def language() -> str:
-    """The language of the caller, by Accept-Language: English where none of ours is asked for."""
+    """The language of the caller, by Accept-Language, or English where none of ours is asked for."""
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
 
 
@@ -196,13 +201,10 @@ def _http_problem(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, InternalServerError):
         log.error("request-failed", exc_info=error.original_exception or error)
-        detail, code = "The request failed; the fault is ours and was logged.", "internal-error"
-    elif status == 422:
-        detail, code = "The request has invalid fields.", "validation-error"
-    elif status == 400:
-        detail, code = "The request cannot be read: it must be valid JSON in UTF-8.", "malformed-request"
-    else:
-        detail, code = error.description or error.name, error.name.lower().replace(" ", "-")
+    code = _CODES.get(status, error.name.lower().replace(" ", "-"))
+    detail = error.description or error.name
+    if status != 404:  # that there is no such address is not that there is no such record
+        _, detail = USUAL_CODES.get(code, (status, detail))
     messages = data.get("messages") if status == 422 else None
     response = _problem(Problem(status, code, detail, errors=_flat(messages)))
     for name, value in error.get_response().headers:
@@ -226,7 +228,7 @@ def _start_clock() -> None:
 
 
 def _observe(response: Response) -> Response:
-    """Log and measure the request by its route: the path and the query may name a patient."""
+    """Log and measure the request by its route, because the path and the query may name a patient."""
     route = request.url_rule.rule if request.url_rule else "unmatched"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     service = current_app.extensions["jalsa"].service.name

@@ -14,9 +14,9 @@ from jalsa.events.tokens import SERVICE_ISSUER
 from jalsa.http.keys import Key, KeysAway, key_source
 from jalsa.service.context import TENANT
 from jalsa.service.policy import ROLES, SUBSCRIBER, SYSTEM, Principal
-from jalsa.service.problems import Problem
+from jalsa.service.problems import EDGE_CODES, Problem
 
-#: How long one of our own services' tokens may be valid; they are made for five minutes.
+#: How long one of our own services' tokens may be valid. They are made for five minutes.
 _SERVICE_SECONDS = 900
 #: How far the clocks of issuer and service may be apart.
 _LEEWAY_SECONDS = 5
@@ -40,7 +40,7 @@ _GRANT = re.compile(r"[a-z][a-z-]{0,40}\.[a-z][a-z-]{0,40}")
 
 
 class Authenticator:
-    """Checks tokens: signature against a key set (RS256, ES256), issuer, audience, times, and what they say."""
+    """Checks the signature of tokens against a key set (RS256, ES256), issuer, audience, times, and what they say."""
 
     def __init__(
         self, *, issuer: str, audience: str, jwks_url: str, service_jwks_url: str, max_hours: float = 24
@@ -59,7 +59,7 @@ class Authenticator:
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise _unauthenticated("A bearer token is required.")
+            raise _unauthenticated(EDGE_CODES["unauthenticated"][1])
         known = self._known.get(token)
         if known is not None and time.time() < known[1]:
             return known[0]

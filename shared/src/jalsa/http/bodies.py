@@ -1,4 +1,4 @@
-"""Bodies of requests: read whole before anything else is done, and bounded before any schema looks at them."""
+"""Bodies of requests are read whole before anything else is done, and bounded before any schema looks at them."""
 
 from typing import Any
 
@@ -20,14 +20,14 @@ def read(request: Request, max_bytes: int) -> None:
     if request.method not in ("POST", "PUT", "PATCH"):
         return
     if request.content_length and not request.is_json:
-        raise UnsupportedMediaType("The body must be application/json.")
+        raise UnsupportedMediaType
     if len(request.get_data()) > max_bytes:
         raise RequestEntityTooLarge
 
 
 def limit(request: Request, max_bytes: int) -> None:
     """Take in no more of a body than that, whoever reads it."""
-    request.max_content_length = max_bytes + 1  # a body of unknown length is cut there: one more byte shows it
+    request.max_content_length = max_bytes + 1  # A body of unknown length is cut there. One more byte shows it.
 
 
 def parse(body: bytes) -> Any:

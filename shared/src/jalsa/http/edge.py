@@ -1,4 +1,4 @@
-"""The edge of a request: authenticate, authorise, read the body, wait for a place, and all else in one transaction."""
+"""The edge of a request authenticates, authorises, reads the body, waits for its turn, and opens a transaction."""
 
 import threading
 import time
@@ -44,7 +44,7 @@ READ_ONLY = "25006"
 KNOWN_WITHIN, LOOK_AGAIN = 1.0, 0.05
 #: Threads for liveness and readiness, for what needs no database, and for refusals.
 SPARE_THREADS = 8
-#: How many requests of a process wait so at once; further ones are answered immediately.
+#: How many requests of a process wait so at once. Further ones are answered immediately.
 MAX_WAITERS = 8
 
 #: A value of the request that no schema refused: a NUL (seen by the driver, which gives no state), a number out of
@@ -53,7 +53,7 @@ _UNSTORABLE = frozenset({None, "22001", "22003", "22021", "22P05"})
 
 
 def current_db() -> Session:
-    """The request's transaction; the edge commits it if the view succeeds."""
+    """The request's transaction. The edge commits it if the view succeeds."""
     return cast(Session, g.db)
 
 
@@ -74,7 +74,7 @@ def run_as(principal: Principal, view: Callable[[], ResponseReturnValue]) -> Res
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a request waits, in seconds: for its turn, and in its transaction; and how many wait for their turn.
+    """How long a request waits, in seconds, for its turn and in its transaction, and how many wait for their turn.
 
     A lock is waited for somewhat longer than PostgreSQL needs to see a deadlock, and no longer than a caller should.
     200 clients for one spot all get their answer, although the kernel may hand most of them to one process.
@@ -90,7 +90,7 @@ class Patience:
 
 
 class JalsaFlask(Flask):
-    """Flask with one transaction per request: a view that raises, or answers 4xx or 5xx, has changed nothing."""
+    """Flask with one transaction per request. A view that raises, or answers 4xx or 5xx, has changed nothing."""
 
     database: Database
     pulse: Pulse
@@ -119,7 +119,7 @@ class JalsaFlask(Flask):
         return self.in_transaction(super().dispatch_request)
 
     def log_exception(self, *_: object) -> None:
-        """Flask would log the message, which may carry a patient's data; the error handler logs without it."""
+        """Flask would log the message, which may carry a patient's data. The error handler logs without it."""
 
     def enter(self, principal: Principal) -> None:
         """Take it from now on that this is the caller, also in the logs."""
@@ -202,11 +202,11 @@ class JalsaFlask(Flask):
             return response
 
     def _declared(self, name: str) -> Any:
-        """What the view declares of itself; None where it says nothing."""
+        """What the view declares of itself, or None where it says nothing."""
         return getattr(self.view_functions[cast(str, request.endpoint)], name, None)
 
     def _route(self) -> str:
-        """Under which name the gate counts the request: views that may take long are counted together."""
+        """Under which name the gate counts the request. Views that may take long are counted together."""
         return "long" if self._declared("seconds") else cast(str, request.endpoint)
 
     def _limits(self) -> Limits:
@@ -232,7 +232,7 @@ class JalsaFlask(Flask):
         return Conflict()
 
     def _database_problem(self, error: SQLAlchemyError, route: str) -> Problem | None:
-        """What a database error means to the caller; None for a fault of ours."""
+        """What a database error means to the caller, or None for a fault of ours."""
         state = sqlstate(error)
         if isinstance(error, DataError) and state in _UNSTORABLE:
             return _unstorable()

@@ -1,10 +1,10 @@
-"""Entity tags: a hash of the representation, so that whatever a reader can see changes it."""
+"""Entity tags are a hash of the representation, so that whatever a reader can see changes it."""
 
 import hashlib
 
 from flask import Response, json, jsonify, request
 
-from jalsa.service.problems import Problem
+from jalsa.service.problems import edge_problem
 
 
 def etag_of(representation: object) -> str:
@@ -14,7 +14,10 @@ def etag_of(representation: object) -> str:
 
 
 def json_with_etag(representation: object, status: int = 200) -> Response:
-    """A response with its entity tag; on a GET, 304 where If-None-Match has it already, 412 where If-Match has not."""
+    """A response with its entity tag.
+
+    On a GET it is 304 where If-None-Match has it already, 412 where If-Match has not.
+    """
     tag = etag_of(representation)
     if request.method in ("GET", "HEAD"):
         check_if_match(representation)
@@ -32,13 +35,13 @@ def check_if_match(representation: object) -> None:
     One that is costly may be given as a function, which is called where there is something to compare.
 
     Raises 428 `precondition-required` where PATCH or DELETE come without it, 412 `precondition-failed` where it is
-    stale; it is honoured wherever it is given.
+    stale. If-Match is honoured wherever it is given.
     """
     given = request.if_match
     if not request.headers.get("If-Match"):
         if request.method in ("PATCH", "DELETE"):
-            raise Problem(428, "precondition-required", "If-Match is required. Read the record first.")
+            raise edge_problem("precondition-required")
         return
     present = representation() if callable(representation) else representation
     if not given.contains(etag_of(present).strip('"')):
-        raise Problem(412, "precondition-failed", "The record has changed. Read it again.")
+        raise edge_problem("precondition-failed")

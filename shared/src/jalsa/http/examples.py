@@ -30,7 +30,7 @@ class Examples:
         self.reference = reference
 
     def request(self, schema: Mapping[str, Any]) -> Any:
-        """A request with the required fields alone; what is optional may contradict what else is."""
+        """A request with the required fields alone. What is optional may contradict what else is."""
         return self._of("", "", schema, whole=False)
 
     def answer(self, schema: Mapping[str, Any]) -> Any:
@@ -54,7 +54,7 @@ class Examples:
         if given is not None:
             return given
         if whole and _may_be_null(schema):
-            return None  # most of what may be null is: a record has not been cancelled, say
+            return None  # Most of what may be null is null, as where a record was not cancelled.
         if "$ref" in schema:
             owner = self.name_of(schema)
             return self._object(owner, self.schemas[owner], whole=whole)

@@ -1,4 +1,4 @@
-"""The feed: the outbox read as the service's event log, and the inbox as its operator sees it."""
+"""The feed is the outbox read as the service's event log. Here is also the inbox as its operator sees it."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,7 +34,7 @@ _READ = text(f"""
       AND (CAST(:granted AS text[]) IS NULL OR split_part(subject, '/', 1) = ANY (CAST(:granted AS text[])))
     ORDER BY position LIMIT :limit
 """)  # noqa: S608 the columns are a constant
-# By the key of (tenant, subject, sequence): it costs the same however long the log is.
+# It goes by the key (tenant, subject, sequence), so it costs the same however long the log is.
 _LAST_PUBLISHED = text("""
     SELECT DISTINCT ON (subject) subject, sequence AS last, id FROM outbox
     WHERE tenant_id = :tenant AND subject = ANY(:subjects) ORDER BY subject, sequence DESC
@@ -87,7 +87,7 @@ class FeedArgs(Loaded):
 
 
 class FeedAnswer(Schema):
-    """Envelopes in the order of their positions; `next_cursor` is the last one's, to be given as `after`."""
+    """Envelopes in the order of their positions. `next_cursor` is the last one's, to be given as `after`."""
 
     items = fields.List(fields.Dict())
     next_cursor = fields.String(allow_none=True)
@@ -111,7 +111,7 @@ class SubjectsBody(Loaded):
 
 
 class PublishedSubject(Schema):
-    """The sequence and the id of a subject's last event; a subject without any is left out."""
+    """The sequence and the id of a subject's last event. A subject without any is left out."""
 
     subject = fields.String()
     last = fields.Integer()
@@ -237,7 +237,10 @@ def read_feed(asked: ReadFeed) -> dict[str, Any]:
 
 
 def read_subjects(asked: FindSubjects) -> dict[str, Any]:
-    """How far some subjects are, for our own services: with what is stored and has no position in the feed yet."""
+    """How far some subjects are, for our own services.
+
+    It includes what is stored but has no position in the feed yet.
+    """
     return {"items": current_db().execute(_LAST_PUBLISHED, asdict(asked)).all()}
 
 
@@ -247,7 +250,7 @@ def withheld(service: "Service", principal: Principal) -> list[str]:
 
 
 def _granted(service: "Service", principal: Principal) -> list[str] | None:
-    """The aggregates of this service that a token grants to a subscriber; None where no such list binds the caller."""
+    """The aggregates of this service that a token grants to a subscriber, or None for callers without such a list."""
     held = service.policy.get("events.read", frozenset()) & principal.roles
     if held != {SUBSCRIBER} or principal.events is None:
         return None
@@ -255,7 +258,7 @@ def _granted(service: "Service", principal: Principal) -> list[str] | None:
 
 
 def _may_read(service: "Service", principal: Principal, aggregate: str) -> bool:
-    """Whether a restricted aggregate is for the caller; for a subscriber it is if the token grants it by name."""
+    """Whether a restricted aggregate is for the caller. For a subscriber it is if the token grants it by name."""
     holders = service.policy.get(f"events.read.{aggregate}", frozenset()) & principal.roles
     return bool(holders) and (holders != {SUBSCRIBER} or aggregate in _named(service, principal))
 
@@ -277,14 +280,14 @@ def read_schema(event: str) -> Response:
 
 
 def list_inbox(query: PageOf[FindKept]) -> dict[str, Any]:
-    """What the inbox keeps: events that wait, are tried again, or are dead."""
+    """What the inbox keeps, which are events that wait, are tried again, or are dead."""
     values = {"state": query.asked.state, "after": decode_id_cursor(query.cursor), "limit": query.limit + 1}
     rows = current_db().execute(_KEPT, values).all()
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row._asdict())
 
 
 def retry_dead(event_id: UUID) -> None:
-    """Try a dead event again, from its first attempt; the worker takes it up within seconds."""
+    """Try a dead event again, from its first attempt. The worker takes it up within seconds."""
     db = current_db()
     _kept(event_id, "dead", "Only a dead event can be retried or skipped.")
     db.execute(_RETRY, {"id": event_id})
@@ -327,7 +330,7 @@ def _kept(event_id: UUID, state: str, otherwise: str) -> _Kept:
 
 
 def read_heads(query: PageOf[FindHeads]) -> dict[str, Any]:
-    """How far this service has come with a source's events, of all tenants; for our own services alone."""
+    """How far this service has come with a source's events, of all tenants, for our own services alone."""
     tenant, _, after = decode_cursor(query.cursor).partition(" ") if query.cursor else ("", "", "")
     values = {"source": query.asked.source, "tenant": tenant, "after": after, "limit": query.limit + 1}
     heads = [AppliedHead(*row) for row in current_db().execute(_HEADS, values)]

@@ -22,8 +22,8 @@ F = TypeVar("F", bound=fields.Field[Any])
 class Name(fields.String):
     """One line of 1 to `max` characters (120), as `clean_line` leaves it, that shows a letter, a digit or a symbol.
 
-    What folds to nothing, such as marks of vowels on no letter, shows none: nobody could look for it. Punctuation alone
-    stands for nothing where null does: it is loaded as None.
+    What folds to nothing, such as marks of vowels on no letter, shows none, because nobody could look for it.
+    Punctuation alone stands for nothing where null does, and it is loaded as None.
     """
 
     def __init__(self, *, max: int = 120, **kwargs: Any) -> None:
@@ -50,7 +50,7 @@ class Login(fields.String):
 
 
 class Words(fields.String):
-    """What somebody looks for: one line of 2 to `max` characters, as `clean_line` leaves it."""
+    """What somebody looks for, which is one line of 2 to `max` characters, as `clean_line` leaves it."""
 
     def __init__(self, *, max: int = 60, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,7 +75,7 @@ def _line(given: str | None, least: int, most: int) -> str:
 
 
 class Value(fields.String):
-    """A number, an identifier or an address, as people paste it: loaded as `clean_value` leaves it."""
+    """A number, an identifier or an address, as people paste it, loaded as `clean_value` leaves it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         try:
@@ -108,6 +108,13 @@ class Day(PlainDate):
         if not 1900 <= day.year <= 2200:
             raise ValidationError("Must be between 1900 and 2200.")
         return day
+
+
+class WallTime(fields.Time):
+    """A wall time, `HH:MM`. 24:00, as an end, is written 00:00."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%H:%M", **kwargs)
 
 
 class DayOrInstant(fields.String):
@@ -148,13 +155,13 @@ def state(machine: StateMachine, **kwargs: Any) -> fields.String:
 
 
 def sometimes(field: F) -> F:
-    """Declare that an answer may lack the field altogether; every other field of an answer is always there."""
+    """Declare that an answer may lack the field altogether. Every other field of an answer is always there."""
     field.metadata = {**field.metadata, "x-may-be-absent": True}
     return field
 
 
 def code(max: int = 20, *, required: bool = True, description: str | None = None) -> fields.String:
-    """A short code: capital letters, digits, `-` and `_`; it stands in numbers."""
+    """A short code: capital letters, digits, `-` and `_`. It stands in numbers."""
     return fields.String(
         required=required,
         metadata={"description": description} if description else {},

@@ -1,7 +1,7 @@
 """The gate limits how many requests use the database at the same time, and how many wait for their turn.
 
-A request that waits holds a thread, but no connection, and there are more threads than may use and wait; so a thread
-is always left for liveness and readiness, and for saying no.
+A request that waits holds a thread, but no connection, and there are more threads than may use and wait. So a thread is
+always left for liveness, readiness and refusals.
 """
 
 import threading
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-#: Seconds for which a route that hung is let in one at a time; a request of it that succeeds ends that.
+#: Seconds for which a route that hung is let in one at a time. A request of it that succeeds ends that.
 STUCK_FOR = 3.0
 
 
@@ -30,10 +30,10 @@ class _Turn:
 
 
 class Gate:
-    """`places` requests at once; up to `waiting` wait for theirs, for `patience` seconds at most.
+    """Admits `places` requests at once. Up to `waiting` more wait for theirs, for `patience` seconds at most.
 
-    One route cannot take the last places from the others. Of a route whose request hung, because a table is locked or
-    a statement takes too long, one at a time is let in until one succeeds; all such routes together have half of the
+    One route cannot take the last places from the others. Of a route whose request hung, because a table is locked or a
+    statement takes too long, one at a time is let in until one succeeds. All such routes together have half of the
     places. So what hangs holds up nothing but itself. Where as many wait as may, the last of the route with the longest
     line gives way to a request of a route with a shorter one. So no crowd keeps the others from waiting.
     """
@@ -57,7 +57,7 @@ class Gate:
             self._leave(route)
 
     def hung(self, route: str) -> None:
-        """A request of this route waited in vain; whoever waits to do the same is refused."""
+        """A request of this route waited in vain. Whoever waits to do the same is refused."""
         with self._lock:
             self._stuck[route] = time.monotonic() + STUCK_FOR
             for turn in [turn for turn in self._queue if turn.route == route]:

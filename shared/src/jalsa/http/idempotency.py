@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField
-from jalsa.service.problems import Problem
+from jalsa.service.problems import edge_problem
 
 _LOCK = text(
     "SELECT pg_advisory_xact_lock(hashtextextended('idempotency:' || :tenant || ':' || :actor || ':' || :key, 0))"
@@ -39,10 +39,10 @@ def key_of(request: Request) -> str | None:
 
 
 def earlier_response(db: Session, request: Request, key: str, *, provider_id: str | None) -> Response | None:
-    """The stored response of the same request; a repeat that comes while the first is at work waits for it.
+    """The stored response of the same request. A repeat that comes while the first is at work waits for it.
 
-    The request of another provider is another one, even with the same login: what came of it may be for that provider
-    alone. Raises the 422 problem `idempotency-key-reused` where the key stood for another request.
+    The request of another provider is another one, even with the same login, because what came of it may be for that
+    provider alone. Raises the 422 problem `idempotency-key-reused` where the key stood for another request.
     """
     names = _names(db, key)
     db.execute(_LOCK, names)
@@ -50,7 +50,7 @@ def earlier_response(db: Session, request: Request, key: str, *, provider_id: st
     if row is None:
         return None
     if bytes(row.request_hash) != _hash(request, provider_id):
-        raise Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
+        raise edge_problem("idempotency-key-reused")
     return Response(bytes(row.body), row.status, {**row.headers, "Idempotent-Replayed": "true"})
 
 

@@ -1,6 +1,6 @@
-"""Public keys with which tokens are checked: JSON Web Key Sets, read from a file or over HTTPS.
+"""Public keys with which tokens are checked, which are JSON Web Key Sets, read from a file or over HTTPS.
 
-Keys that were read once are kept for hours: an identity provider that is away for a moment shuts nobody out.
+Keys that were read once are kept for hours, so that an identity provider that is away for a moment locks nobody out.
 """
 
 import ipaddress
@@ -24,10 +24,11 @@ from jalsa.service.config import ConfigError
 
 log = structlog.get_logger()
 
-#: A key set is read again, in the background, after so many seconds; and taken as good for so many without an answer.
+#: A key set is read again, in the background, after so many seconds, and is taken as good for so many without an
+#: answer.
 FRESH_SECONDS = 300.0
 KEPT_SECONDS = 12 * 3600.0
-#: Seconds between two questions to the provider, after an answer and after none; however many requests ask meanwhile.
+#: Seconds between two questions to the provider, after an answer and after none, however many requests ask meanwhile.
 PAUSE_SECONDS = 10.0
 RETRY_SECONDS = 2.0
 #: How long a request waits for keys that are not known yet, and how many may do so. Others are answered immediately.
@@ -43,7 +44,7 @@ _ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
 
 @dataclass(frozen=True)
 class Key:
-    """A public key, bound to its one algorithm; `service` names the service of ours whose key it is, if one's."""
+    """A public key, bound to its one algorithm. `service` names the service of ours that has it, if one does."""
 
     kid: str | None
     algorithm: str
@@ -59,7 +60,7 @@ class KeysAway(Exception):
 
 
 def read_keys(document: str | bytes) -> Keys:
-    """The keys of a JSON Web Key Set that sign by RS256 or ES256, by key id and algorithm; others are passed over.
+    """The keys of a JSON Web Key Set that sign by RS256 or ES256, by key id and algorithm. Others are passed over.
 
     Raises ValueError where there is none, or the text is no key set.
     """
@@ -116,7 +117,7 @@ class FileKeys:
 
 
 class HttpKeys:
-    """A key set over HTTP: asked for in the background, at most once in some seconds, never once a request."""
+    """A key set over HTTP. It is asked for in the background, at most once in some seconds, never once a request."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -158,7 +159,7 @@ class HttpKeys:
             threading.Thread(target=self._fetch, name="keys", daemon=True).start()
 
     def _wait(self) -> None:
-        """Only some wait: a provider that hangs must not take every thread of the process."""
+        """Only some wait, because a provider that hangs must not take every thread of the process."""
         if self._waiting >= MAX_WAITING:
             return
         self._waiting += 1
@@ -203,7 +204,7 @@ class HttpKeys:
 def key_source(setting: str, url: str) -> FileKeys | HttpKeys:
     """Where a key set is read. Raises ConfigError, naming the setting, for a missing file and for plain HTTP.
 
-    Whoever can change an answer on its way could sign every token; only this machine itself may answer without TLS.
+    Whoever can change an answer on its way could sign every token. Only this machine itself may answer without TLS.
     """
     parts = urlsplit(url)
     if parts.scheme != "file":

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what flask-smorest makes of the views, completed by what a program and a reader still need.
+"""The OpenAPI document is what flask-smorest makes of the views, completed by what a program and a reader still need.
 
 Nothing here changes what a service does. The document of one process is made once, and is the same at every call.
 """
@@ -13,7 +13,8 @@ from typing import Any
 
 from jalsa.http.examples import Examples
 from jalsa.service.policy import PUBLIC, Policy
-from jalsa.service.reference import COMMON, USUAL_CODES, Reference
+from jalsa.service.problems import USUAL_CODES
+from jalsa.service.reference import COMMON, Reference
 
 Json = dict[str, Any]
 
@@ -59,7 +60,7 @@ class Operation:
 
     @property
     def permission(self) -> str | None:
-        """The permission that the view names; without one nobody is let in."""
+        """The permission that the view names. Without one nobody is let in."""
         permission: str | None = self.view.__dict__.get("permission")
         return permission
 
@@ -133,7 +134,7 @@ class Document:
         self._components["parameters"] = copy.deepcopy(HEADERS)
 
     def _say_what_is_always_there(self) -> None:
-        """Every field of an answer is there, unless it says that it may be absent; and an answer may get more fields.
+        """Every field of an answer is there, unless it says that it may be absent, and an answer may get more fields.
 
         A schema that is also a request's keeps the rule of the request.
         """
@@ -259,7 +260,7 @@ def _with_unit(words: str, name: str, shape: Mapping[str, Any]) -> str:
 
 
 def path_of(rule: str) -> str:
-    """A rule of Flask as OpenAPI writes it: `/notes/<uuid:note_id>` is `/notes/{note_id}`."""
+    """A rule of Flask as OpenAPI writes it. `/notes/<uuid:note_id>` is `/notes/{note_id}`."""
     return re.sub(r"<(?:[^<>:]*:)?([^<>]*)>", r"{\1}", rule)
 
 

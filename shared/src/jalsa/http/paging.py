@@ -64,7 +64,7 @@ def page_of(answer: type[Schema]) -> Schema:
 
 
 def page(rows: Sequence[T], limit: int, cursor_of: Callable[[T], str], represent: Callable[[T], Any]) -> dict[str, Any]:
-    """A page from `limit + 1` rows: the last of them only says that there is more."""
+    """A page from `limit + 1` rows. The last of them only says that there is more."""
     more = len(rows) > limit
     shown = rows[:limit]
     return {

@@ -16,7 +16,7 @@ F = TypeVar("F", bound=fields.Field[Any])
 
 
 def restricted(readers: Readers, field: F) -> F:
-    """Declare who reads a field; the OpenAPI document says it in `x-readers`."""
+    """Declare who reads a field. The OpenAPI document says it in `x-readers`."""
     field.__dict__["readers"] = readers
     field.metadata = {**field.metadata, "x-readers": sorted(readers.roles)}
     return field

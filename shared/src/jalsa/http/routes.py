@@ -1,4 +1,4 @@
-"""Routes: a blueprint whose every view names the permission that it needs."""
+"""A blueprint whose every view names the permission that it needs."""
 
 from collections.abc import Callable, Collection, Sequence
 from functools import wraps
@@ -22,7 +22,7 @@ class _Parser(FlaskParser):
     """webargs' parser, for strict JSON."""
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """The body's value; raises what `bodies.parse` raises."""
+        """The body's value. Raises what `bodies.parse` raises."""
         body = req.get_data()
         return bodies.parse(body) if body and req.is_json else missing
 
@@ -54,9 +54,9 @@ class Routes(Blueprint):  # type: ignore[misc]
 
         `text_types` are the media types in which it answers as text, beside JSON or instead of it. `max_bytes` is the
         length of its longest body, and `seconds` the time that each of its statements may take, where it needs more
-        than other views. `kept` says whether the answer of a POST is kept for a repeat with the same Idempotency-Key:
-        not where it tells a secret once, where nothing is changed, or where it was asked for by a person's data. Such a
-        request is simply done again.
+        than other views. `kept` says whether the answer of a POST is kept for a repeat with the same Idempotency-Key.
+        It is not kept where it tells a secret once, where nothing is changed, or where it the request names a person's
+        data. Such a request is simply done again.
         """
 
         if response is not None:
@@ -90,9 +90,10 @@ _MAX_NAMED, _MAX_NAME = 20, 50
 
 
 def _with_known_parameters(view: F, query: Schema | None) -> F:
-    """The view, for requests whose query has no parameter but the schema's: a filter that is ignored shows too much.
+    """The view, for requests whose query has no parameter but the schema's.
 
-    Raises a 422 problem for others, and for one that stands twice where it is not a list. Their values are never told.
+    A filter that is ignored would show too much. Raises a 422 problem for others, and for one that stands
+    twice where it is not a list. Their values are never told.
     """
     names = {field.data_key or name: field for name, field in (query.fields if query else {}).items()}
     lists = {name for name, field in names.items() if isinstance(field, fields.List)}

@@ -1,4 +1,4 @@
-"""gunicorn as Jalsa runs it: it stops without losing a request, answers in problem documents, and logs no address."""
+"""gunicorn as Jalsa runs it. It stops without losing a request, answers in problem documents, and logs no address."""
 
 import ctypes
 import io
@@ -23,14 +23,14 @@ from jalsa.service.problems import Problem
 
 log = structlog.get_logger()
 
-#: The longest request line, in bytes; the gateway's buffers of 8 KiB hold the same (deploy/gateway/nginx.conf).
+#: The longest request line, in bytes. The gateway's buffers of 8 KiB hold the same (deploy/gateway/nginx.conf).
 MAX_REQUEST_LINE = 8190
 #: How long requests that are under way may take after the signal to stop: less than the containers' 30 seconds.
 GRACEFUL_SECONDS = 20
 #: How long a handshake that has begun may need to become a connection: longer than any round trip in one network.
 HANDSHAKE_SECONDS = 0.2
 
-#: The longest body that any view takes; the gateway refuses more, too.
+#: The longest body that any view takes. The gateway refuses more, too.
 MAX_BODY_BYTES = 1 << 20
 
 _REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
@@ -44,10 +44,10 @@ _REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """A gunicorn with our settings; `load` makes the application in each of its processes.
+    """A gunicorn with our settings. `load` makes the application in each of its processes.
 
-    For `stop_delay` seconds after the signal to stop it is not ready but serves everybody: for load balancers that look
-    at readiness only. Ours turns to the next copy as soon as a connection is refused, and needs no delay.
+    For `stop_delay` seconds after the signal to stop it is not ready but serves everybody. This is for load balancers
+    that look at readiness only. Ours turns to the next copy as soon as a connection is refused, and needs no delay.
     """
 
     def __init__(self, load: Callable[[], WSGIApplication], *, stop_delay: float = 0.0, **settings: object) -> None:
@@ -67,7 +67,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": GRACEFUL_SECONDS + int(self._stop_delay),
             "keepalive": 75,  # longer than the gateway's, so that it is never the one that closes
             "limit_request_line": MAX_REQUEST_LINE,
-            "forwarder_headers": "",  # no header says what the path is: a caller on loopback would be believed
+            "forwarder_headers": "",  # No header says what the path is, because a caller on loopback would be believed.
             **self._settings,
         }
         for name, value in settings.items():
@@ -79,7 +79,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
-    """gunicorn's messages go the way of every library's: without their arguments, which may hold an address."""
+    """gunicorn's messages are handled as every library's, without their arguments, which may hold an address."""
 
     def setup(self, cfg: object) -> None:
         """Leave writing to the handlers of this process."""
@@ -127,10 +127,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             return bool(super()._keepalive_after(conn, keepalive))
         except errors.ParseException:
-            return False  # the rest of its body is broken; the request has its answer already
+            return False  # The rest of its body is broken. The request has its answer already.
 
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:
-        """Answer what never became a request, with a problem document; gunicorn would log its address."""
+        """Answer what never became a request, with a problem document. Gunicorn would log its address."""
         refusal = next((known for kind, known in _REFUSALS.items() if isinstance(exc, kind)), None)
         if refusal is None:
             refusal = (500, "internal-error", "The request failed; the fault is ours and was logged.")
@@ -190,11 +190,11 @@ def _answer(status: int, code: str, detail: str) -> bytes:
 
 
 def _refuse_handshakes(listener: socket.socket) -> None:
-    """Drop every SYN that arrives at a listening TCP socket from now on; handshakes that have begun are finished.
+    """Drop every SYN that arrives at a listening TCP socket from now on. Handshakes that have begun are finished.
 
     Closing it at once would reset those who have just connected and may have sent a request, which nobody may then
-    repeat. Who is dropped tries again after a second, finds the port closed, and has sent nothing. Where the system
-    has no such filters, what is left of the race is the moment between the last look at the queue and its closing.
+    repeat. Who is dropped tries again after a second, finds the port closed, and has sent nothing. Where the system has
+    no such filters, what is left of the race is the moment between the last look at the queue and its closing.
     """
     byte_of_flags, syn, ack = 13, 0x02, 0x10
     instructions = [

@@ -1,4 +1,4 @@
-"""Tables as CSV, for spreadsheets: text is never run as a formula, and Arabic is read as what it is."""
+"""Tables as CSV, for spreadsheets. Text is never run as a formula, and Arabic is read as what it is."""
 
 import csv
 import io
@@ -10,9 +10,10 @@ from marshmallow import fields, validate
 MEDIA_TYPE = "text/csv"
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
-#: Where a program may begin to read a cell: at its beginning, and behind whatever may separate cells for that program,
-#: whichever separator it was told. There, blanks and quotation marks may come before what begins a formula: = + - @,
-#: also wide, small, or as the minus sign. A tab or the end of a line at the very beginning is taken away by some.
+#: Where a program may begin to read a cell. That is at its beginning, and behind whatever may separate cells for that
+#: program, whichever separator it was told. There, blanks and quotation marks may come before what begins a formula: =
+#: + - @, also wide, small, or as the minus sign. A tab or the end of a line at the very beginning is taken away by
+#: some.
 _FORMULA = re.compile(
     "(?:^|(?<=[,;|\t\r\n]))"
     "(?=[ \v\f\"'\u00a0\u00ad\u061c\u2000-\u200f\u202a-\u202f\u205f-\u2069\u3000\ufeff]*"
@@ -31,7 +32,7 @@ def separator() -> fields.String:
 
 
 def sheet(columns: Sequence[str], rows: Iterable[Mapping[str, object]], *, separator: str) -> bytes:
-    """Rows as CSV (RFC 4180) in UTF-8, under a row of the columns' names; `separator` is one of SEPARATORS.
+    """Rows as CSV (RFC 4180) in UTF-8, under a row of the columns' names. `separator` is one of SEPARATORS.
 
     Every text is in quotation marks, and an apostrophe stands before whatever could begin a formula. Numbers are
     numbers. It begins with the mark by which Excel knows UTF-8.

@@ -20,7 +20,7 @@ from jalsa.service.policy import PUBLIC
 
 
 def system_blueprint() -> Blueprint:
-    """A fresh blueprint: several services may live in one process."""
+    """A fresh blueprint, because several services may live in one process."""
     blueprint = Blueprint("system", __name__)
     views: dict[str, Callable[..., ResponseReturnValue]] = {
         "/livez": livez,
@@ -37,14 +37,15 @@ def system_blueprint() -> Blueprint:
 
 
 def livez() -> Response:
-    """Whether the process answers at all, and the product's version; no dependency is asked."""
+    """Whether the process answers at all, and the product's version. No dependency is asked."""
     return jsonify({"status": "ok", "version": VERSION})
 
 
 def readyz() -> tuple[Response, int]:
-    """Whether requests can be served: each dependency by name. The broker is none: web processes never talk to it.
+    """Whether requests can be served, with each dependency by name.
 
-    No connection of the requests' is taken: what the pulse knows is shown.
+    The broker is none, because web processes never talk to it. What the pulse knows is shown, and no connection of the
+    requests' is taken.
     """
     checks = {"database": cast(JalsaFlask, current_app).pulse.state()}
     ready = all(state == "ok" for state in checks.values())
@@ -52,7 +53,7 @@ def readyz() -> tuple[Response, int]:
 
 
 def metrics_page() -> Response:
-    """Prometheus metrics; the gateway does not publish this path."""
+    """Prometheus metrics. The gateway does not publish this path."""
     return Response(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -62,7 +63,7 @@ def openapi() -> Response:
 
 
 def docs() -> Response:
-    """A page on which people read and try the API; it loads nothing from another host."""
+    """A page on which people read and try the API. It loads nothing from another host."""
     service = current_app.extensions["jalsa"].service
     page = _PAGE.substitute(title=escape(service.title), service=escape(service.name), links=_links(service.name))
     return _unchanging(Response(page, mimetype="text/html", headers={"Content-Security-Policy": _POLICY}))

@@ -1,4 +1,4 @@
-"""How long to wait after failures: each pause is twice the one before, up to a longest one."""
+"""How long to wait after failures. Each pause is twice the one before, up to a longest one."""
 
 import random
 

@@ -8,7 +8,7 @@ import unicodedata
 INVISIBLE = (
     "\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 )
-#: The zero-width non-joiner and joiner. Inside a word they choose the shapes of letters; elsewhere they say nothing.
+#: The zero-width non-joiner and joiner. Inside a word they choose the shapes of letters. Elsewhere they say nothing.
 JOINERS = "\u200c\u200d"
 #: Spaces of any width, also those at which no line is broken.
 SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
@@ -28,7 +28,7 @@ _NOT_IN_TEXT = re.compile(
 
 
 def clean_line(text: str) -> str:
-    """One line in Unicode's composed form (NFC), trimmed and without invisible marks; each space is a plain one.
+    """One line in Unicode's composed form (NFC), trimmed and without invisible marks. Each space is a plain one.
 
     A joiner stays between two visible characters. Raises ValueError for a control character or half a character.
     """

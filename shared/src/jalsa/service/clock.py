@@ -16,7 +16,7 @@ def now() -> datetime:
 def database_now(db: Session | Connection) -> datetime:
     """The present instant by the database's clock, aware, in UTC.
 
-    Due work goes by it: the workers then agree about what is due, and a leap of one machine's clock changes nothing.
+    Due work goes by it. The workers then agree about what is due, and a leap of one machine's clock changes nothing.
     """
     read: datetime = db.execute(_DATABASE).scalar_one()
     return read.astimezone(UTC)

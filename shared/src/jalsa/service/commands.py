@@ -1,7 +1,7 @@
-"""Commands: what a use case is given, as a frozen dataclass in the words of the field.
+"""Commands are what a use case is given, as a frozen dataclass in the words of the field.
 
-Whoever calls a use case builds its command: HTTP from a request, a handler from an event, a job, an import. Fields that
-a partial update may leave out have the default UNSET.
+Whoever calls a use case builds its command, such as HTTP from a request, a handler from an event, a job, an import.
+Fields that a partial update may leave out have the default UNSET.
 """
 
 from dataclasses import fields
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def given(command: "DataclassInstance") -> dict[str, Any]:
-    """The fields of a command that were given, by name; nested commands stay as they are."""
+    """The fields of a command that were given, by name. Nested commands stay as they are."""
     values = {each.name: getattr(command, each.name) for each in fields(command)}
     return {name: value for name, value in values.items() if value is not UNSET}
 
@@ -40,7 +40,7 @@ def value_or(value: T | Unset, otherwise: T) -> T:
 class Loaded(Schema):
     """A schema that loads what it reads `into` a dataclass, once all of it is valid.
 
-    Schemas of answers derive from it as well: writing is not touched. Without `into`, a dict is loaded.
+    Schemas of answers derive from it as well, because writing is not touched. Without `into`, a dict is loaded.
     """
 
     into: ClassVar[type[Any] | None] = None

@@ -8,7 +8,7 @@ from typing import Any, Self, get_type_hints
 
 
 class ConfigError(Exception):
-    """A value is missing or bad; the message is the one line that the operator sees."""
+    """A value is missing or bad. The message is the one line that the operator sees."""
 
 
 _POSTGRESQL = r"postgresql(\+psycopg)?://.*"
@@ -19,7 +19,7 @@ _SECONDS = r"\d+(\.\d+)?"
 
 
 def setting(help: str, *, secret: bool = False, pattern: str = ".*", default: object = MISSING) -> Any:
-    """One setting: a dataclass field with a line of help, and the pattern that the variable's text must have."""
+    """One setting, as a dataclass field with a line of help, and the pattern that the variable's text must have."""
     return field(metadata={"help": help, "secret": secret, "pattern": pattern}, default=default)
 
 

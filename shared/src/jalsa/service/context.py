@@ -14,7 +14,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """`tenant` is a slug, or `*` for our own services' reading of the feed; `actor` a login or `system:<what>`."""
+    """`tenant` is a slug, or `*` for our own services' reading of the feed. `actor` is a login or `system:<what>`."""
 
     tenant: str
     actor: str

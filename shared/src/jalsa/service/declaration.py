@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """All that a service declares; its `app.py` is the only place that puts it together.
+    """All that a service declares. Its `app.py` is the only place that puts it together.
 
     `texts` are the packages whose `ar.po` says its messages in Arabic. `problems` is the catalogue of what its domain
-    refuses, and `constraints` maps a database constraint to the refusal that it stands for.
-    `former_streams` are those that an earlier version followed: their bindings are taken from the queue.
-    `reference` describes the HTTP surface, for its OpenAPI document. `restricted` names the aggregates whose events
-    only holders of `events.read.<aggregate>` find in the feed.
+    refuses, and `constraints` maps a database constraint to the refusal that it stands for. `former_streams` are those
+    that an earlier version followed. Their bindings are taken from the queue. `reference` describes the HTTP surface,
+    for its OpenAPI document. `restricted` names the aggregates whose events only holders of `events.read.<aggregate>`
+    find in the feed.
     """
 
     name: str

@@ -1,6 +1,7 @@
-"""Refusals: what a rule of the domain says no to. They carry data, and know neither HTTP nor a language.
+"""Refusals say that a rule of the domain does not allow something.
 
-Each service has a catalogue (`jalsa.service.problems`) that maps them to a status, a code and a message.
+They carry data, and know neither HTTP nor a language. Each service has a catalogue (`jalsa.service.problems`) that maps
+them to a status, a code and a message.
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 class Message(str):
     """An English sentence, made of a template and its values, so that it can be said in another language as well.
 
-    It is the English sentence wherever a string is asked for. No value may be a patient's data: it is returned and
-    logged.
+    It is the English sentence wherever a string is asked for. No value may be a patient's data, because it is returned
+    and logged.
     """
 
     template: str
@@ -40,7 +41,7 @@ class NotYetKnown(DomainError):
 
 
 class NotFound(DomainError):
-    """There is no such record, or it belongs to another tenant: the two are never told apart."""
+    """There is no such record, or it belongs to another tenant. The two are never told apart."""
 
     def __init__(self, record: str) -> None:
         super().__init__(record)
@@ -77,7 +78,7 @@ class InvalidTransition(Conflict):
 
 @dataclass(eq=False)
 class RefusedMove(InvalidTransition):
-    """A record is not to go from the state `current` to `target`; `machine` is what kind of record it is."""
+    """A record is not to go from the state `current` to `target`. `machine` is what kind of record it is."""
 
     machine: str
     current: str

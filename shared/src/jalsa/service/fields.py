@@ -15,7 +15,7 @@ _INSTANT = re.compile(_DAY.pattern + r"[Tt ]\d\d:\d\d.*", re.ASCII)
 
 
 class Instant(fields.AwareDateTime):
-    """An RFC 3339 instant with its offset, between 1900 and 2200; loaded as UTC, written with `Z`."""
+    """An RFC 3339 instant with its offset, between 1900 and 2200. It is loaded as UTC and written with `Z`."""
 
     default_error_messages = dict.fromkeys(
         ("invalid", "invalid_awareness"), "Must be an instant with its offset, such as 2026-11-20T09:00:00Z."

@@ -1,19 +1,19 @@
-"""Folding: what people take for the same spelling becomes the same text, for searching and for telling names apart.
+"""Folding makes what people take for the same spelling the same text, for searching and for telling names apart.
 
 It is a table from characters to texts, so that it is the same in Python and in PostgreSQL, whatever the version of
-Unicode or the locale of either; `jalsa.db.schema.create_folding` makes the function `fold` of the same table. A text
-that is stored or indexed as folded depends on it, so it never changes: a better table is a new function beside it.
+Unicode or the locale of either. `jalsa.db.schema.create_folding` makes the function `fold` of the same table. A text
+that is stored or indexed as folded depends on it, so it never changes, and a better table is a new function beside it.
 
 Latin letters lose case and diacritics, Arabic ones their vowel signs, hamza seats, dots of the final ya and ta marbuta,
-and their typographic shapes; Persian and Urdu letters become the Arabic ones that a Saudi keyboard has instead of them;
-digits become those of ASCII. Invisible marks go, spaces become single plain ones, and apostrophes and dashes are alike.
+and their typographic shapes. Persian and Urdu letters become the Arabic ones that a Saudi keyboard has instead of them.
+Digits become those of ASCII. Invisible marks go, spaces become single plain ones, and apostrophes and dashes are alike.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
 
-#: Marks upon letters, and what shows nothing: ranges, as both kinds of regular expression read them in brackets.
+#: Marks upon letters, and what shows nothing, in ranges, as both kinds of regular expression read them in brackets.
 _DROPPED = (
     ("\u00ad", "\u00ad"),
     ("\u0300", "\u036f"),  # combining marks, the grapheme joiner among them
@@ -66,7 +66,7 @@ _TAKEN_APART = (
     ("\ufe80", "\ufefc"),
     ("\uff01", "\uff5e"),  # wide ASCII
 )
-#: What a character becomes after that; these results stay as they are.
+#: What a character becomes after that. These results stay as they are.
 _BECOMES = {
     **dict(zip("ٱٲٳىیېےۍێؠؽؾؿکڪګھہۀۂۃەةۆۇۈۋ", "اااييييييييييكككهههههههوووو", strict=True)),
     **dict(zip("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789", strict=True)),
@@ -103,7 +103,7 @@ def _is_dropped(character: str) -> bool:
     return any(first <= character <= last for first, last in _DROPPED)
 
 
-#: What each character becomes; those that are not in it stay.
+#: What each character becomes. Those that are not in it stay.
 TABLE = _table()
 #: What most names are made of, the commonest first.
 _COMMON = " الميةنرحعدسهبتكوقفأشصجإزطخثضآىغذظئؤء" + "aeinrlohtsmdukycgbfwjpvzqx" + "0123456789'-."
@@ -123,7 +123,7 @@ def words(text: str) -> list[str]:
 
 
 def function_body() -> str:
-    """The same in PL/pgSQL, for a parameter `value`; ASCII, which much text is, needs one step less."""
+    """The same in PL/pgSQL, for a parameter `value`. ASCII, which much text is, needs one step less."""
     # `translate` looks for each character from the front
     one = {character: folded for character in _COMMON if len(folded := fold(character) or character) == 1}
     several: dict[str, str] = {}

@@ -10,7 +10,7 @@ from structlog.typing import EventDict
 
 
 def _without_values(_: object, __: str, event: EventDict) -> EventDict:
-    """Replace an exception by its type and the places it passed: its message may carry a patient's data."""
+    """Replace an exception by its type and the places it passed, because its message may carry a patient's data."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
@@ -33,7 +33,7 @@ def describe(error: BaseException) -> str:
 
 
 class _Bridge(logging.Handler):
-    """Libraries' warnings, without their arguments; a text that was put together beforehand may hold any value."""
+    """Libraries' warnings, without their arguments. A text that was put together beforehand may hold any value."""
 
     def emit(self, record: logging.LogRecord) -> None:
         template = str(record.msg)[:200] if record.args else None

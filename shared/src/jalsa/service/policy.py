@@ -9,7 +9,7 @@ SYSTEM = "system"
 #: The role of systems that receive events, and do nothing else.
 SUBSCRIBER = "subscriber"
 ROLES = frozenset({"front-desk", "clinician", "biller", "records", "manager", "integration", SUBSCRIBER})
-#: permission -> the roles that have it; what is not named is refused.
+#: Maps a permission to the roles that have it. What is not named is refused.
 Policy = Mapping[str, frozenset[str]]
 #: The mark of a view that needs no token.
 PUBLIC = "public"
@@ -22,7 +22,7 @@ class Principal:
     """The caller. `tenant` is `*` only for our own services.
 
     `provider_id` is set for clinicians, in its canonical form. `events` are the aggregates, `<service>.<aggregate>`,
-    that a subscriber was granted; None stands for those that need no grant.
+    that a subscriber was granted. None stands for those that need no grant.
     """
 
     subject: str
@@ -33,7 +33,7 @@ class Principal:
 
     @property
     def acting_roles(self) -> frozenset[str]:
-        """The roles that count for what is not for everybody: a clinician who is no provider is nobody's therapist."""
+        """The roles that count for what is not for everybody. A clinician who is no provider is nobody's therapist."""
         return self.roles if self.provider_id else self.roles - {"clinician"}
 
 

@@ -30,7 +30,7 @@ VALIDATION_ERROR = "validation-error"
 
 
 class Problem(Exception):
-    """A refusal as it is answered. `detail` must never carry a patient's data: it is logged and returned."""
+    """A refusal as it is answered. `detail` must never carry a patient's data, because it is logged and returned."""
 
     def __init__(
         self,
@@ -72,8 +72,9 @@ class Problem(Exception):
 class Entry:
     """What one kind of refusal is to a caller.
 
-    `message` is the detail in English. It may name attributes of the error in braces. `members` are the further members
-    of the document. They are attributes of the error, unless `shown` makes them of it in the caller's language.
+    `message` is the detail in English. It may name attributes of the error in braces. `in_general` is a sentence for
+    documents, where the message says too little without an error. `members` are the further members of the document.
+    They are attributes of the error, unless `shown` makes them of it in the caller's language.
     """
 
     error: type[DomainError]
@@ -83,6 +84,7 @@ class Entry:
     members: tuple[str, ...] = ()
     shown: Callable[[Any, Speaker], Mapping[str, Any]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    in_general: str = ""
 
     def detail(self, error: DomainError) -> str:
         """The message about this very error."""
@@ -113,7 +115,7 @@ class Catalogue:
         return Catalogue(*self, *other)
 
     def entry(self, error: DomainError) -> Entry:
-        """The entry of an error. Raises LookupError where there is none: the fault is ours."""
+        """The entry of an error. Raises LookupError where there is none, which means that the fault is ours."""
         for kind in type(error).__mro__:
             if kind in self._entries:
                 return self._entries[kind]
@@ -121,10 +123,10 @@ class Catalogue:
 
     @property
     def codes(self) -> dict[str, tuple[int, str]]:
-        """The status and the message of each code; where several refusals have one, the first of them speaks."""
+        """The status and the sentence of each code. Where several refusals have one, it is the first one's."""
         found: dict[str, tuple[int, str]] = {}
         for entry in self:
-            found.setdefault(entry.code, (entry.status, entry.message))
+            found.setdefault(entry.code, (entry.status, entry.in_general or entry.message))
         return found
 
     def problem(self, error: DomainError, say: Speaker = str) -> Problem:
@@ -134,13 +136,46 @@ class Catalogue:
 
 #: What every service can refuse.
 COMMON = Catalogue(
-    Entry(NotFound, 404, "not-found", "There is no such {record}."),
-    Entry(Forbidden, 403, "forbidden", "{message}"),
+    Entry(
+        NotFound,
+        404,
+        "not-found",
+        "There is no such {record}.",
+        in_general="There is no such record, or it belongs to another tenant.",
+    ),
+    Entry(Forbidden, 403, "forbidden", "{message}", in_general="Your roles do not allow this."),
     Entry(Conflict, 409, "conflict", "The request conflicts with stored data."),
     Entry(InvalidFields, 422, VALIDATION_ERROR, "The request has invalid fields."),
-    Entry(NoSuchMove, 409, "invalid-transition", "{article} {machine} that is {current} cannot become {target}."),
+    Entry(
+        NoSuchMove,
+        409,
+        "invalid-transition",
+        "{article} {machine} that is {current} cannot become {target}.",
+        in_general="The record's state does not allow this.",
+    ),
     Entry(NoSuchUndo, 409, "invalid-transition", "{article} {machine} that is {current} cannot be undone to {target}."),
 )
+
+#: What the edge of every service refuses before a rule is asked: the status and the sentence of each code.
+EDGE_CODES: Mapping[str, tuple[int, str]] = {
+    "malformed-request": (400, "The request cannot be read: it must be valid JSON in UTF-8."),
+    "unauthenticated": (401, "A bearer token is required."),
+    "precondition-failed": (412, "The record has changed. Read it again."),
+    "request-entity-too-large": (413, "The body is too long."),
+    "unsupported-media-type": (415, "The body must be application/json."),
+    "idempotency-key-reused": (422, "This Idempotency-Key was used for another request."),
+    "precondition-required": (428, "If-Match is required. Read the record first."),
+    "internal-error": (500, "The request failed; the fault is ours and was logged."),
+    "temporarily-unavailable": (503, "The request cannot be served now. Try again after `Retry-After` seconds."),
+}
+#: What every service may refuse with beside its own codes, by status.
+USUAL_CODES = dict(sorted({**COMMON.codes, **EDGE_CODES}.items(), key=lambda code: code[1][0]))
+
+
+def edge_problem(code: str) -> Problem:
+    """A problem of the edge, with the sentence that the documents have for its code."""
+    status, detail = EDGE_CODES[code]
+    return Problem(status, code, detail)
 
 
 def _values(error: DomainError) -> dict[str, object]:

@@ -23,12 +23,12 @@ class Reference:
     problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def describe(self, owner: str, name: str) -> str | None:
-        """The words for a field of a schema or a parameter of an operation; None where there are none."""
+        """The words for a field of a schema or a parameter of an operation, or None where there are none."""
         words: str | None = _first(f"{owner}.{name}", name, self.fields, COMMON.fields)
         return words
 
     def example(self, owner: str, name: str) -> Any:
-        """The example of such a field; None where it follows from the field's type."""
+        """The example of such a field, or None where it follows from the field's type."""
         return _first(f"{owner}.{name}", name, self.examples, COMMON.examples)
 
 
@@ -133,21 +133,3 @@ COMMON = Reference(
         "drop_waiting": ("invalid-transition",),
     },
 )
-
-#: What every service may refuse with before its own rules are asked: the status and the sentence of each code.
-USUAL_CODES: Mapping[str, tuple[int, str]] = {
-    "malformed-request": (400, "The request cannot be read: it must be valid JSON in UTF-8."),
-    "unauthenticated": (401, "A valid bearer token is required."),
-    "forbidden": (403, "Your roles do not allow this."),
-    "not-found": (404, "There is no such record, or it belongs to another tenant."),
-    "conflict": (409, "The request conflicts with stored data."),
-    "invalid-transition": (409, "The record's state does not allow this."),
-    "precondition-failed": (412, "The record has changed since it was read: read it again."),
-    "request-entity-too-large": (413, "The body is too long."),
-    "unsupported-media-type": (415, "The body must be application/json."),
-    "validation-error": (422, "The request has invalid fields or parameters."),
-    "idempotency-key-reused": (422, "The Idempotency-Key was used for another request."),
-    "precondition-required": (428, "If-Match is required. Read the record first."),
-    "internal-error": (500, "The request failed; the fault is ours and was logged."),
-    "temporarily-unavailable": (503, "The request cannot be served now; try again after `Retry-After` seconds."),
-}

@@ -1,4 +1,4 @@
-"""State machines as tables: the checks, the documents' diagrams and the tests are made from the same one."""
+"""State machines as tables. The checks, the documents' diagrams and the tests are made from the same one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from jalsa.service.errors import NoSuchMove, NoSuchUndo
 
 @dataclass(frozen=True)
 class StateMachine:
-    """`moves` maps each state to the states that it may become; a state that maps to nothing is final.
+    """`moves` maps each state to the states that it may become. A state that maps to nothing is final.
 
     `undo` maps a state to those to which a slip may be taken back. Nothing but an undo makes these moves.
     """

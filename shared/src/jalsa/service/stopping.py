@@ -16,7 +16,7 @@ class Stop(Protocol):
 
 
 class Round:
-    """A loop's own view of the worker's stop. Whenever the loop asks, it has come round; while it waits, it rests."""
+    """A loop's own view of the worker's stop. Whenever the loop asks, it has come round. While it waits, it rests."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -35,5 +35,5 @@ class Round:
         return ended
 
     def late(self) -> float:
-        """For how many seconds the loop has not come round; not above 0 while it rests."""
+        """For how many seconds the loop has not come round. It is not above 0 while it rests."""
         return time.monotonic() - self._due

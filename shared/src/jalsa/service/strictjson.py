@@ -1,7 +1,7 @@
 """JSON as RFC 8259 has it, from people that we do not know.
 
-It is UTF-8, its numbers are finite, its nesting has an end, and no name stands twice in one object: two programs that
-read such an object may take it for two different ones.
+It is UTF-8, its numbers are finite, its nesting has an end, and no name stands twice in one object, because two
+programs that read such an object may take it for two different ones.
 """
 
 import json

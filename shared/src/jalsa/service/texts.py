@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from jalsa.service.errors import Message
 from jalsa.service.problems import Speaker
 
-#: What a caller can ask for by Accept-Language; the first is what everybody else gets.
+#: What a caller can ask for by Accept-Language. The first is what everybody else gets.
 LANGUAGES = ("en", "ar")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 #: Longer messages have no template. It bounds the work of looking for one.
@@ -21,7 +21,7 @@ _MAX_RECOGNISED = 500
 
 
 class Texts:
-    """The Arabic of what some packages say: the file `ar.po` of each, as far as it has one."""
+    """The Arabic of what some packages say, from the file `ar.po` of each, as far as it has one."""
 
     def __init__(self, packages: Iterable[str]) -> None:
         self.arabic: dict[str, str] = {}

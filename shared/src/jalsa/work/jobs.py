@@ -1,4 +1,4 @@
-"""Due and periodic work. What is due is a row with its time; claiming it is taking its lock."""
+"""Due and periodic work. What is due is a row with its time. Claiming it is taking its lock."""
 
 import threading
 import time
@@ -33,7 +33,7 @@ LONGEST_REST = 600.0
 
 
 class Resting:
-    """The rows whose work failed, and until when each is left alone; kept by a worker for as long as it runs."""
+    """The rows whose work failed, and until when each is left alone. A worker keeps them for as long as it runs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -69,7 +69,9 @@ class Looks(Protocol):
 
 @dataclass(frozen=True)
 class JobTools:
-    """What a job works with: the application role for one tenant's work, the relay role to see where work is due.
+    """What a job works with.
+
+    The application role does one tenant's work, and the relay role sees where work is due.
 
     `lookout` is there where the service follows others.
     """
@@ -85,10 +87,11 @@ class JobTools:
 
 @dataclass(frozen=True)
 class Job:
-    """Work that every worker offers to do every `seconds`. `run` returns how much it did: more may be due at once.
+    """Work that every worker offers to do every `seconds`.
 
-    Any number of workers run it side by side, so it claims each row with a lock and passes over what is locked. `holds`
-    is how many of the application's connections it keeps while it waits for others; the worker's pool has as many more.
+    `run` returns how much it did, because more may be due at once. Any number of workers run it side by side, so it
+    claims each row with a lock and passes over what is locked. `holds` is how many of the application's connections it
+    keeps while it waits for others. The worker's pool has as many more.
     """
 
     name: str
@@ -115,7 +118,7 @@ class Due(Protocol):
 
 #: Finds at most `limit` due rows of all tenants, longest due first, without those of the given ids.
 Find = Callable[[Connection, datetime, Sequence[UUID], int], Sequence[Due]]
-#: Does one row's work, in transactions of its own. Returns whether it did any; False leaves the row for the next turn.
+#: Does one row's work, in transactions of its own. Returns whether it did any. False leaves the row for the next turn.
 DoOne = Callable[[JobTools, Due], bool]
 
 
@@ -131,9 +134,9 @@ def run_due(
 ) -> int:
     """Do all that is due, each row by itself, `at_once` of them side by side. Returns how many rows were done.
 
-    Whatever a row's work raises is that row's failure: it is logged and counted, and the row rests, longer each time,
-    while all others are done; with `give_up`, that ends the row instead, unless the database was only too busy. Only a
-    database that is away ends the turn: its error is raised. Time goes by the database's clock.
+    Whatever a row's work raises is that row's failure. It is logged and counted, and the row rests, longer each time,
+    while all others are done. With `give_up`, that ends the row instead, unless the database was only too busy. Only a
+    database that is away ends the turn, and its error is raised. Time goes by the database's clock.
     """
     done, visited, passed = 0, set[UUID](), tools.resting.of(work)
     while rows := _find(tools, work, find, passed, first=not visited):
@@ -204,7 +207,7 @@ def _alone(tools: JobTools, work: str, row: Due, do_one: DoOne, give_up: DoOne |
     with structlog.contextvars.bound_contextvars(tenant=row.tenant_id):
         try:
             done = do_one(tools, row)
-        except Exception as error:  # whatever it is, it is this row's: what lies behind it must be done
+        except Exception as error:  # Whatever the error is, it is this row's. What lies behind it must be done.
             if database_is_away(error):
                 raise
             failures = tools.resting.failed(work, row.id)

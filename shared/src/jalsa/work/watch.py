@@ -1,4 +1,4 @@
-"""What a worker measures every few seconds, for the alerts: how old what waits is, and where."""
+"""What a worker measures every few seconds, for the alerts, which is how old what waits is, and where."""
 
 from collections.abc import Collection
 
@@ -27,7 +27,7 @@ _FEEDS = text("""
 def measure(tools: JobTools, followed: Collection[str]) -> int:
     """Set the gauges of this service's outbox and inbox, and of the feeds of the sources that it follows.
 
-    Returns 0: there is nothing left to do.
+    Returns 0, because there is nothing left to do.
     """
     service = tools.service
     with tools.relay.engine.connect() as conn:

@@ -158,7 +158,7 @@ class Worker:
                 loop(stop)
             except DBAPIError as error:
                 log.warning("loop-lost-database", exc_info=error)
-            except Exception as error:  # a fault in one loop must not end the others; it is logged and counted
+            except Exception as error:  # A fault in one loop must not end the others. It is logged and counted
                 log.error("loop-failed", exc_info=error)
             else:
                 continue

@@ -1,4 +1,7 @@
-"""The error catalogue: every problem code with its status, its messages in English and Arabic, and who answers it."""
+"""The error catalogue.
+
+It has every problem code with its status, its messages in English and Arabic and who answers it.
+"""
 
 import re
 from collections import defaultdict
@@ -7,8 +10,7 @@ from typing import NamedTuple
 
 from jalsa.service import problems
 from jalsa.service.declaration import Service
-from jalsa.service.problems import Entry
-from jalsa.service.reference import USUAL_CODES
+from jalsa.service.problems import EDGE_CODES, USUAL_CODES, Entry
 from jalsa.service.texts import Texts
 from jalsa_local.pages.markdown import code, table
 from jalsa_local.services import ROOT
@@ -22,8 +24,8 @@ its `code`, which never changes its meaning. `detail` is a sentence for people; 
 members, which are named beside them. A 422 `validation-error` has the messages by field in `errors`.
 """
 _EDGE = "the edge of every service, or the gateway"
-#: What the web server and the gateway refuse before a service sees it; the gateway's own table has the same codes.
-EDGE_CODES = {
+#: What the web server and the gateway refuse before a service sees it. The gateway's own table has the same codes.
+SERVER_CODES = {
     "method-not-allowed": (405, "The method is not allowed for the requested URL."),
     "identity-provider-unavailable": (503, "Tokens cannot be checked at the moment."),
 }
@@ -52,13 +54,10 @@ def documented(services: Mapping[str, Service]) -> frozenset[str]:
 def _codes(services: Mapping[str, Service]) -> dict[str, dict[_Meaning, list[str]]]:
     """code → meaning → who answers it, in the order of the codes."""
     found: dict[str, dict[_Meaning, list[str]]] = defaultdict(dict)
-    common = problems.COMMON.codes.keys() - {"forbidden"}
-    for name, (status, message) in {**EDGE_CODES, **USUAL_CODES, **_gateway_codes()}.items():
-        if name not in common:
-            found[name][_Meaning(status, message, ())] = [_EDGE]
+    for name, (status, message) in {**SERVER_CODES, **EDGE_CODES, **_gateway_codes()}.items():
+        found[name][_Meaning(status, message, ())] = [_EDGE]
     for entry in problems.COMMON:
-        if entry.message != "{message}":
-            found[entry.code].setdefault(_meaning(entry), []).append("every service")
+        found[entry.code].setdefault(_meaning(entry), []).append("every service")
     for service in services.values():
         for entry in service.problems:
             found[entry.code].setdefault(_meaning(entry), []).append(service.name)
@@ -67,12 +66,13 @@ def _codes(services: Mapping[str, Service]) -> dict[str, dict[_Meaning, list[str
 
 def _gateway_codes() -> dict[str, tuple[int, str]]:
     written = (ROOT / "deploy/gateway/nginx.conf").read_text()
-    known = {*USUAL_CODES, *EDGE_CODES}
+    known = {*USUAL_CODES, *SERVER_CODES}
     return {name: (int(status), said) for status, said, name in _GATEWAY.findall(written) if name not in known}
 
 
 def _meaning(entry: Entry) -> _Meaning:
-    return _Meaning(entry.status, entry.message, entry.members)
+    message = entry.in_general if entry.message == "{message}" else entry.message
+    return _Meaning(entry.status, message, entry.members)
 
 
 def _rows(

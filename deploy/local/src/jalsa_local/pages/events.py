@@ -1,4 +1,4 @@
-"""The event catalogue: every event with who publishes it, who reads it, its fields and an example."""
+"""The event catalogue. It has every event with who publishes it, who reads it, its fields and an example."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The permission matrix: which role has which permission in which service, and which operations need it."""
+"""The permission matrix. It says which role has which permission in which service, and which operations need it."""
 
 import re
 from collections.abc import Iterator, Mapping

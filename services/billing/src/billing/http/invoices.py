@@ -49,7 +49,7 @@ def get_invoice(invoice_id: UUID) -> Response:
     status=201,
 )
 def record_payment(command: RecordPayment, invoice_id: UUID) -> Response:
-    """Record money received; answers with the invoice. Send an Idempotency-Key, so that a repeat pays nothing."""
+    """Record money received. Answers with the invoice. Send an Idempotency-Key, so that a repeat pays nothing."""
     invoice = _matched(invoice_id)
     payments.record_payment(current_db(), invoice, command, now=clock.now())
     return json_with_etag(_shown(invoice), 201)
@@ -59,7 +59,7 @@ def record_payment(command: RecordPayment, invoice_id: UUID) -> Response:
     "/invoices/<uuid:invoice_id>/void", "POST", permission="invoices.void", body=schemas.VoidBody(), response=_INVOICE
 )
 def void_invoice(command: VoidInvoice, invoice_id: UUID) -> Response:
-    """Make an unpaid invoice void; it keeps its number."""
+    """Make an unpaid invoice void. It keeps its number."""
     invoice = operations.void(current_db(), _matched(invoice_id), command, now=clock.now())
     return json_with_etag(_shown(invoice))
 

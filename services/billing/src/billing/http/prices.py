@@ -28,7 +28,7 @@ def create_price(command: CreatePrice) -> Response:
 
 @routes.view("/prices", permission="prices.read", query=schemas.PriceArgs(), response=page_of(schemas.PriceAnswer))
 def list_prices(query: PageOf[FindPrices]) -> dict[str, Any]:
-    """Every price in the order in which it was set; the newest of a service and clinic is the valid one."""
+    """Every price in the order in which it was set. The newest of a service and clinic is the valid one."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_prices(current_db(), query.asked, after=after, limit=query.limit + 1)
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)

@@ -1,4 +1,4 @@
-"""What billing's HTTP fields mean, once for each name; the OpenAPI document shows it at every field without words."""
+"""What billing's HTTP fields mean, once for each name. The OpenAPI document shows it at every field without words."""
 
 from jalsa.service.reference import Reference
 

@@ -39,7 +39,7 @@ def _positive(amount: Decimal) -> None:
 
 
 def _currency(value: str) -> None:
-    """ISO 4217, and such that two decimals are its smallest unit: our amounts have no third."""
+    """A code of ISO 4217 whose smallest unit has two decimals, because our amounts have no third."""
     if not re.fullmatch("[A-Z]{3}", value) or not is_currency(value) or get_currency_precision(value) != 2:
         raise ValidationError("Must be the ISO 4217 code of a currency with two decimals, such as SAR.")
 
@@ -119,7 +119,7 @@ class PackageSessionAnswer(Schema):
 
 
 class InvoiceAnswer(Answer):
-    """A draft has no number, no lines and no amounts: it waits for a price."""
+    """A draft has no number, no lines and no amounts, because it waits for a price."""
 
     id = fields.UUID()
     invoice_number = fields.String(allow_none=True)

@@ -1,1 +1,1 @@
-"""What can be done: verb functions over a transaction (`db`), that never commit."""
+"""What can be done, as verb functions over a transaction (`db`). They never commit."""

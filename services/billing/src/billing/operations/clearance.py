@@ -34,7 +34,7 @@ def clear_by_hand(db: Session, invoice: Invoice, command: ClearAppointment, *, n
 def _of(db: Session, invoice: Invoice) -> Clearance:
     clearance = db.get(Clearance, invoice.appointment_id)
     if clearance is None:
-        # that something is to be paid is what everybody takes for granted: it is not announced
+        # that something is to be paid is taken for granted, and is not announced
         clearance = Clearance(id=invoice.appointment_id, cleared=False, reason=domain.PAYMENT_DUE, manual=False)
         db.add(clearance)
     return clearance

@@ -51,8 +51,8 @@ def invoice_appointment(db: Session, command: InvoiceAppointment, *, now: dateti
 def issue(db: Session, invoice: Invoice, price: Price, *, now: datetime) -> Invoice:
     """DRAFT → ISSUED at this price, with the next number, and publish InvoiceIssued. Raises 409 `invalid-transition`.
 
-    The number's year is that of the clinic's zone as it is known now: it may have been corrected since the booking, or
-    the booking may have been told before. The caller holds the invoice's row, if it is stored already.
+    The number's year is that of the clinic's zone as it is known now, because it may have been corrected since the
+    booking, or the booking may have been told before. The caller holds the invoice's row, if it is stored already.
     """
     domain.INVOICE.check(invoice.status, "ISSUED")
     line = domain.Line(quantity=1, unit_price=price.amount, vat_category=price.vat_category)
@@ -70,7 +70,7 @@ def issue(db: Session, invoice: Invoice, price: Price, *, now: datetime) -> Invo
 
 
 def void(db: Session, invoice: Invoice, command: VoidInvoice, *, now: datetime) -> Invoice:
-    """DRAFT or ISSUED → VOID; a number stays taken, and InvoiceVoided tells of it. Raises 409 `invalid-transition`.
+    """DRAFT or ISSUED → VOID. A number stays taken, and InvoiceVoided tells of it. Raises 409 `invalid-transition`.
 
     A draft was never announced, so neither is its end.
     """
@@ -88,7 +88,7 @@ def move_appointment(db: Session, command: MoveAppointment, *, now: datetime) ->
     """Bring a draft to the clinic to which its appointment was moved, and issue it where a price fits there.
 
     An issued invoice stays as it was issued, with its clinic and its price, even where the new clinic has a price of
-    its own: the service is the same. Billing keeps neither times nor providers.
+    its own, because the service is the same. Billing keeps neither times nor providers.
     """
     # before the invoice's row, as whoever stores a price takes them
     lock_prices_for_reading(db, command.service_type)

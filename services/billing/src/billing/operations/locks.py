@@ -1,4 +1,4 @@
-"""The lock of a service type's prices: nobody looks for a price while a new one is on its way."""
+"""The lock of a service type's prices. Nobody looks for a price while a new one is on its way."""
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -9,10 +9,10 @@ _EXCLUSIVE = text(f"SELECT pg_advisory_xact_lock({_KEY})")
 
 
 def lock_prices_for_reading(db: Session, service_type: str) -> None:
-    """Wait for a price that is being stored; many may read at once.
+    """Wait for a price that is being stored. Many may read at once.
 
-    Without it, an appointment booked in the very moment of the first price sees no price, the price sees no draft,
-    and the draft waits forever.
+    Without it, an appointment booked in the very moment of the first price sees no price, the price sees no draft, and
+    the draft waits forever.
     """
     db.execute(_SHARED, {"service_type": service_type})
 

@@ -31,6 +31,8 @@ def create_package(db: Session, created: PackageCreated) -> None:
 def set_package_status(db: Session, package_id: UUID, status: str) -> None:
     """Keep whether a package is OPEN, or how it ended: COMPLETED or CANCELLED.
 
-    It is known: the same subject's first event created it.
+    The package is known, because the first event of the same subject created it. A package that was over is OPEN again
+    if an outcome was taken back or the patient came late. The invoices of a cancelled package become void with the
+    cancellations of its appointments.
     """
     set_status(db, PackageProjection, package_id, status)

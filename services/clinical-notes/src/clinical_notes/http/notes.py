@@ -45,7 +45,7 @@ _NOTES = page_of(schemas.NoteAnswer)
     max_bytes=MAX_NOTE_BYTES,
 )
 def write_note(command: WriteNote) -> Response:
-    """Begin a note, as a draft; only the session's provider does."""
+    """Begin a note, as a draft. Only the session's provider does."""
     author = policy.author_of(current_principal())
     return json_with_etag(_NOTE.dump(operations.write_note(current_db(), command, author=author, now=clock.now())), 201)
 
@@ -81,7 +81,7 @@ def change_note(command: ChangeNote, note_id: UUID) -> Response:
 
 @routes.view("/notes/<uuid:note_id>/sign", "POST", permission="notes.write", body=EmptyBody(), response=_NOTE)
 def sign_note(_: object, note_id: UUID) -> Response:
-    """Sign a draft: from then on it cannot be changed."""
+    """Sign a draft. From then on it cannot be changed."""
     return json_with_etag(_NOTE.dump(operations.sign_note(current_db(), _matched(note_id), now=clock.now())))
 
 

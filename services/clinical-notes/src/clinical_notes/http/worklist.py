@@ -1,4 +1,4 @@
-"""The worklist: sessions, who takes part in them, and which of their notes are missing, begun or signed."""
+"""The worklist has sessions, who takes part in them, and which of their notes are missing, begun or signed."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _OF_THE_SESSION = ("session_number", "session_type", "discipline", "status", "st
 
 @routes.view("/worklist", permission="notes.read", query=schemas.WorklistArgs(), response=page_of(schemas.WorklistItem))
 def get_worklist(query: PageOf[FindSessions]) -> dict[str, Any]:
-    """Sessions that are not cancelled, in the order of their start; `from` and `to` bound the start."""
+    """Sessions that are not cancelled, in the order of their start. `from` and `to` bound the start."""
     db = current_db()
     asked = replace(query.asked, provider_id=_whose(query.asked.provider_id))
     after = decode_instant_cursor(query.cursor)
@@ -36,7 +36,7 @@ def get_worklist(query: PageOf[FindSessions]) -> dict[str, Any]:
 
 
 def _whose(asked: UUID | None) -> UUID | None:
-    """The provider whose worklist it is: a clinician's own; for a manager the one asked for, or None, every one's."""
+    """The provider whose worklist it is. Clinicians have their own, and managers the one asked for, or None for all."""
     principal = current_principal()
     if policy.reader_of(principal).reads_every_draft:
         return asked

@@ -14,7 +14,7 @@ from jalsa.service.ids import new_id
 
 
 def write_note(db: Session, command: WriteNote, *, author: UUID, now: datetime) -> Note:
-    """Store a draft; `author` is the writing provider's id.
+    """Store a draft. `author` is the writing provider's id.
 
     Raises 422 for a session or participant that is unknown or does not fit the scope, 403 `forbidden` for another
     provider's session, 409 `invalid-transition` for a cancelled session or spot, and 409 `note-exists`.
@@ -57,7 +57,7 @@ def sign_note(db: Session, note: Note, *, now: datetime) -> Note:
     """DRAFT → SIGNED, and publish NoteSigned.
 
     Raises 409 `invalid-transition` for a signed note, and where the session or the spot was cancelled meanwhile or the
-    participant has moved to another session; 403 `forbidden` where the session has another provider by now.
+    participant has moved to another session. Raises 403 `forbidden` where the session has another provider by now.
     """
     domain.NOTE.check(note.status, domain.SIGNED)
     session = db.get_one(SessionProjection, note.session_id)

@@ -1,7 +1,7 @@
 """What clinical-notes keeps of sessions, participants, providers, clinics and patients, as their owners announce it.
 
-Events of different subjects come in any order. Each record follows the stream of its own subject; where a stream of
-another subject brings it first, it is only anticipated: what is known stays as it is.
+Events of different subjects come in any order. Each record follows the stream of its own subject. Where a stream of
+another subject brings a record first, it is only anticipated, and what is known stays as it is.
 """
 
 from uuid import UUID
@@ -39,23 +39,23 @@ def save_patient(db: Session, patient: events.PatientSaved) -> None:
 def save_session(db: Session, placed: events.SessionPlacement) -> None:
     """Store a session as its own stream tells it, over what an appointment may have told before.
 
-    Its status is left as it is: only the session's later events change it.
+    Its status is left as it is, because only the session's later events change it.
     """
     save(db, SessionProjection, placed.session.id, _session(placed), first={"status": "SCHEDULED"})
 
 
 def expect_session(db: Session, placed: events.SessionPlacement) -> None:
-    """Store a session from what one of its appointments tells, unless it is known: a cancelled one stays cancelled."""
+    """Store a session from what one of its appointments tells, unless it is known. A cancelled one stays cancelled."""
     save_if_unknown(db, SessionProjection, placed.session.id, {**_session(placed), "status": "SCHEDULED"})
 
 
 def set_session_status(db: Session, session_id: UUID, status: str) -> None:
-    """Store what has become of a session."""
+    """Store what has become of a session. Its appointments announce their own status."""
     set_status(db, SessionProjection, session_id, status)
 
 
 def save_participant(db: Session, placed: events.AppointmentPlacement) -> None:
-    """Store a participant, or move it to another session; that session must be known."""
+    """Store a participant, or move it to another session. That session must be known."""
     values = {
         "session_id": placed.session.id,
         "appointment_number": placed.appointment_number,

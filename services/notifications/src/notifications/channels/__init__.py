@@ -18,7 +18,7 @@ def channels(config: NotificationsConfig) -> Mapping[str, Channel]:
     """The way out of each channel, made once, so that connections are kept.
 
     Where nothing at all is configured, every message is recorded only. Where something is, this site sends, and a
-    channel without an address refuses its messages: none may be called sent that went nowhere.
+    channel without an address refuses its messages, because none may be called sent that went nowhere.
     """
     sends = config.smtp_url or config.sms_gateway_url or config.whatsapp_gateway_url
     absent = not_configured if sends else recorded
@@ -30,7 +30,7 @@ def channels(config: NotificationsConfig) -> Mapping[str, Channel]:
 
 
 def recorded(_: Outgoing) -> str:
-    """Where nothing is configured: the message's row is all that there is."""
+    """Where nothing is configured, the message's row is all that there is."""
     return "recorded"
 
 

@@ -25,7 +25,7 @@ class Mailer:
         self.mail_from = mail_from
 
     def __call__(self, message: Outgoing) -> str:
-        """Deliver; returns the Message-ID, which is the same at every attempt. Raises NotSent."""
+        """Deliver. Returns the Message-ID, which is the same at every attempt. Raises NotSent."""
         mail = self._mail(message)
         with _unreachable():
             client = self._connect()

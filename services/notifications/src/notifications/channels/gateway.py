@@ -1,4 +1,4 @@
-"""Text messages and WhatsApp: an HTTP gateway that takes a JSON message under an idempotency key."""
+"""Text messages and WhatsApp by an HTTP gateway that takes a JSON message under an idempotency key."""
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -21,7 +21,7 @@ class Gateway:
         )
 
     def __call__(self, message: Outgoing) -> str:
-        """Deliver; returns the gateway's `id` for it, if it gave one. Raises NotSent."""
+        """Deliver. Returns the gateway's `id` for it, if it gave one. Raises NotSent."""
         try:
             response = self.http.request(
                 "POST",

@@ -12,7 +12,7 @@ from notifications.domain import LANGUAGES, PACKAGE_CAUSES
 
 
 class ClinicSaved(Data):
-    """A clinic; `timezone` is the IANA zone of its wall times."""
+    """A clinic. `timezone` is the IANA zone of its wall times."""
 
     clinic_id: UUID
     name_en: str
@@ -90,7 +90,7 @@ class AppointmentPlacement(Data):
 
 
 class AppointmentBooked(AppointmentPlacement):
-    """A new appointment; one that was `recorded_late` was entered after its start."""
+    """A new appointment. One that was `recorded_late` was entered after its start."""
 
     recorded_late: bool = False
 
@@ -101,14 +101,8 @@ class AppointmentRescheduled(AppointmentPlacement):
     status: str
 
 
-class AppointmentChanged(Data):
-    """What became of an appointment; the event's name says it."""
-
-    appointment_id: UUID
-
-
 class AppointmentCancelled(Data):
-    """A cancelled appointment; of `announced_with_package` see AppointmentPlacement."""
+    """A cancelled appointment. AppointmentPlacement explains `announced_with_package`."""
 
     appointment_id: UUID
     announced_with_package: bool = False
@@ -206,11 +200,11 @@ STREAMS = (
         "appointment",
         reads={
             "AppointmentBooked.v1": AppointmentBooked,
-            "AppointmentConfirmed.v1": AppointmentChanged,
+            "AppointmentConfirmed.v1": Data,
             "AppointmentRescheduled.v1": AppointmentRescheduled,
-            "AppointmentArrived.v1": AppointmentChanged,
-            "AppointmentAttended.v1": AppointmentChanged,
-            "AppointmentNoShow.v1": AppointmentChanged,
+            "AppointmentArrived.v1": Data,
+            "AppointmentAttended.v1": Data,
+            "AppointmentNoShow.v1": Data,
             "AppointmentCancelled.v1": AppointmentCancelled,
             "AppointmentCorrected.v1": AppointmentCorrected,
         },

@@ -13,7 +13,7 @@ from notifications.models import Message
 
 
 class _EventData(Data):
-    """What the fields of the events' data mean, by their names; a field may have a description of its own."""
+    """What the fields of the events' data mean, by their names. A field may have a description of its own."""
 
     meanings: ClassVar = {
         "message_id": "The message.",

@@ -26,7 +26,7 @@ def get_preferences(patient_id: UUID) -> Response:
 
 @routes.view(_RULE, "PUT", permission="preferences.write", body=schemas.PreferencesBody(), response=_PREFERENCES)
 def put_preferences(command: SetPreferences, patient_id: UUID) -> Response:
-    """Replace a patient's preferences; they count for every message that is not yet on its way."""
+    """Replace a patient's preferences. They count for every message that is not yet on its way."""
     patient = _patient(patient_id, lock=True)
     check_if_match(_shown(patient))
     operations.replace(current_db(), patient, command)

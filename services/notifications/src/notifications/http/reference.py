@@ -1,4 +1,4 @@
-"""What the HTTP fields of notifications mean, once for each name; the OpenAPI document shows it at every field."""
+"""What the HTTP fields of notifications mean, once for each name. The OpenAPI document shows it at every field."""
 
 from jalsa.service.reference import Reference
 

@@ -51,7 +51,7 @@ def _numbers(appointment: Appointment | None, package: Package | None) -> dict[s
 
 
 def preferences(patient: PatientProjection, row: Preferences | None) -> dict[str, Any]:
-    """A patient's preferences; without any, all channels and the language of the patient's file."""
+    """A patient's preferences, or without any, all channels and the language of the patient's file."""
     row = row or Preferences(whatsapp_enabled=True, sms_enabled=True, email_enabled=True)
     return {
         "patient_id": patient.id,

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Instant, Value, state
+from jalsa.http.fields import Instant, Value, WallTime, state
 from jalsa.service.commands import Loaded
 from notifications import domain
 from notifications.commands import FindMessages, FindReminders, SetPreferences
@@ -73,15 +73,8 @@ class MessageAnswer(Answer):
     reference = fields.String(allow_none=True, metadata={"description": "What the mail server or gateway knows it by"})
 
 
-class WallTime(fields.Time):
-    """A wall time, `HH:MM`."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(format="%H:%M", **kwargs)
-
-
 class QuietHours(Loaded):
-    """In the wall time of the appointment's clinic; may pass midnight."""
+    """In the wall time of the appointment's clinic. It may pass midnight."""
 
     into = domain.QuietHours
 

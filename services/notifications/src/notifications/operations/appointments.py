@@ -30,9 +30,9 @@ def book(db: Session, booked: announced.AppointmentBooked, *, announced_at: date
         notices.notify_provider(db, "APPOINTMENT_BOOKED", appointment, now=now)
 
 
-def confirm(db: Session, appointment_id: UUID) -> None:
-    """The patient has confirmed the appointment. No message is needed."""
-    _locked(db, appointment_id).status = "CONFIRMED"
+def set_status(db: Session, appointment_id: UUID, status: str) -> None:
+    """Keep a status that causes no message and ends none, as where the patient has confirmed the appointment."""
+    _locked(db, appointment_id).status = status
 
 
 def reschedule(
@@ -40,9 +40,9 @@ def reschedule(
 ) -> None:
     """Move an appointment, and its reminders to the new time.
 
-    Patient and provider are told, unless it is old news or over, or they would hear nothing new: the patient of another
-    time or clinic that is still to come, the provider of another provider, too. Who was the provider before hears of
-    the time that it had.
+    Patient and provider are told, unless it is old news or over, or they would hear nothing new. The patient hears of
+    another time or clinic that is still to come, and the provider of another provider, too. Who was the provider before
+    hears of the time that it had.
     """
     appointment = _locked(db, moved_to.appointment_id)
     is_news = _is_told(moved_to, announced_at, now) and moved_to.session.ends_at > now
@@ -74,7 +74,7 @@ def end(db: Session, appointment_id: UUID, status: str) -> None:
 
 
 def correct(db: Session, appointment_id: UUID, status: str, *, now: datetime) -> None:
-    """The patient's coming or not was a slip: what was to come before it is to come again, unless it is late by now."""
+    """The patient's coming or not was a slip. What was to come before it is to come again, unless it is late by now."""
     appointment = _locked(db, appointment_id)
     was_expected, appointment.status = appointment.status in domain.UPCOMING_STATUSES, status
     db.flush()

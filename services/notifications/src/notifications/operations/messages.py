@@ -63,7 +63,8 @@ def look_again(db: Session, clinic_id: UUID, *, now: datetime) -> None:
             (Package, Message.package_id),
         )
     )
-    # also what is due already: it may be put off at this moment, by a worker that has not seen what changed
+    # What is due already is included, because it may be put off at this moment by a worker that has not seen what
+    # changed
     db.execute(
         update(Message)
         .where(Message.status == "QUEUED", or_(*of_clinic))
@@ -137,7 +138,10 @@ def record_sent(db: Session, message_id: UUID, attempt: int, reference: str, *, 
 def record_failure(
     db: Session, message_id: UUID, attempt: int, *, outcome: str, reason: str, again: bool, now: datetime
 ) -> None:
-    """The attempt failed: back into the queue with a pause where it may succeed later, else FAILED."""
+    """The attempt failed.
+
+    The message goes back into the queue with a pause where it may succeed later, and becomes FAILED otherwise.
+    """
     message = _end_attempt(db, message_id, attempt, outcome, now)
     if message is None:
         return
@@ -181,8 +185,8 @@ def _is_too_late(message: Message, subject: Subject, at: datetime) -> bool:
 def _take_over(db: Session, message: Message, subject: Subject, now: datetime) -> bool:
     """Back into the queue with a message whose sender was lost in the middle. Returns whether it may go out again.
 
-    A gateway knows the message by its key and delivers it once; a mail server does not, and a doubled reminder is
-    worse than a missing one.
+    A gateway knows the message by its key and delivers it once. A mail server does not, and a doubled reminder is worse
+    than a missing one.
     """
     log.warning("sender-lost", message_id=str(message.id), channel=message.channel, attempt=message.attempts)
     _close(db, message, "lost", now)
@@ -195,7 +199,7 @@ def _take_over(db: Session, message: Message, subject: Subject, now: datetime) -
 
 
 def _is_ready(db: Session, message: Message, subject: Subject, now: datetime) -> bool:
-    """Settle channel, recipient and text if they are not yet; put off or fail what cannot go out now."""
+    """Settle channel, recipient and text if they are not yet. Put off or fail what cannot go out now."""
     recipient = queries.find_recipient(db, message.patient_id)
     if recipient is None and now - message.created_at < domain.PATIENT_LOOKUP_TIMEOUT:
         message.next_at = now + timedelta(seconds=1)
@@ -227,7 +231,7 @@ def _quiet_until(
 def _settle(
     db: Session, message: Message, subject: Subject, contact: tuple[str, str], language: str, now: datetime
 ) -> None:
-    # once and for all: under one key a gateway must always get the same message
+    # Once and for all, because under one key a gateway must always get the same message
     message.channel, message.recipient = contact
     message.language = language
     if isinstance(subject, Package):

@@ -1,4 +1,4 @@
-"""In-app notices: tell a provider, mark as read."""
+"""In-app notices tell a provider of something, and are marked as read."""
 
 from datetime import datetime
 from uuid import UUID
@@ -50,13 +50,13 @@ def notify_of_package(
 def hand_over(db: Session, wrong: str, right: str) -> None:
     """Give the notices of a login to the one that should have had them.
 
-    They stay where another provider has that login, as some of long ago may: whose they are is not known then.
+    They stay where another provider has that login, as some of long ago may, because whose they are is not known then.
     """
     if db.scalar(select(ProviderProjection.id).where(ProviderProjection.user_id == wrong).limit(1)) is None:
         db.execute(update(Notice).where(Notice.user_id == wrong).values(user_id=right))
 
 
 def mark_read(db: Session, notice: Notice, *, now: datetime) -> None:
-    """Mark a notice as read; the first reading counts."""
+    """Mark a notice as read. The first reading counts."""
     notice.read_at = notice.read_at or now
     db.flush()

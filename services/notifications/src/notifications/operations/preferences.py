@@ -7,7 +7,7 @@ from notifications.models import PatientProjection, Preferences
 
 
 def replace(db: Session, patient: PatientProjection, command: SetPreferences) -> None:
-    """Store a patient's preferences in place of what was; the patient's row is locked by the caller."""
+    """Store a patient's preferences in place of what was. The patient's row is locked by the caller."""
     preferences = db.get(Preferences, patient.id) or Preferences(id=patient.id)
     preferences.whatsapp_enabled = command.whatsapp_enabled
     preferences.sms_enabled = command.sms_enabled

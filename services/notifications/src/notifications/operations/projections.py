@@ -22,7 +22,7 @@ def save_patient(db: Session, patient: announced.PatientSaved) -> None:
 
 
 def save_clinic(db: Session, clinic: announced.ClinicSaved, *, now: datetime) -> None:
-    """Store or replace a clinic; where its zone was corrected, messages may have waited for the wrong hour."""
+    """Store or replace a clinic. Where its zone was corrected, messages may have waited for the wrong hour."""
     before = db.get(ClinicProjection, clinic.clinic_id, with_for_update=True)
     save(db, ClinicProjection, clinic.clinic_id, _clinic(clinic, clinic.timezone))
     if before is not None and before.timezone != clinic.timezone:
@@ -30,7 +30,7 @@ def save_clinic(db: Session, clinic: announced.ClinicSaved, *, now: datetime) ->
 
 
 def save_provider(db: Session, provider: announced.ProviderSaved) -> None:
-    """Store or replace a provider; where the login was corrected, the provider's notices go to the right one."""
+    """Store or replace a provider. Where the login was corrected, the provider's notices go to the right one."""
     before = db.get(ProviderProjection, provider.provider_id, with_for_update=True)
     wrong = before.user_id if before is not None and before.user_id != provider.user_id else None
     save(db, ProviderProjection, provider.provider_id, {"user_id": provider.user_id})

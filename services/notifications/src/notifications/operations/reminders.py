@@ -1,4 +1,4 @@
-"""Reminders: schedule, make the message of one that is due, cancel."""
+"""Reminders are scheduled, become messages when they are due, and are cancelled."""
 
 from datetime import datetime
 from uuid import UUID
@@ -44,7 +44,7 @@ def cancel_open(db: Session, appointment_id: UUID) -> None:
 def make_message(db: Session, reminder_id: UUID, *, now: datetime) -> bool:
     """Queue the message of a reminder that is due. Returns whether there was anything to do.
 
-    None is made where the appointment is not to come any more or has another time: the reminder is cancelled.
+    None is made where the appointment is not to come any more or has another time. The reminder is cancelled.
     """
     claimed = queries.claim_reminder(db, reminder_id, now)
     if claimed is None:

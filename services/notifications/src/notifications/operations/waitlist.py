@@ -31,7 +31,7 @@ def offer(db: Session, offered: announced.WaitlistOffered, *, announced_at: date
 
 
 def end(db: Session, offer_id: UUID) -> None:
-    """End an offer, however that came; a message that is still queued is not sent."""
+    """End an offer, however that came. A message that is still queued is not sent."""
     ended = db.get_one(Offer, offer_id, with_for_update={"key_share": True})
     ended.status = "ENDED"
     messages.cancel_queued(db, ended)

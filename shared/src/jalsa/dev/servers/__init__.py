@@ -1,8 +1,9 @@
-"""Real PostgreSQL and RabbitMQ for tests, and never a skipped test for want of them.
+"""Real PostgreSQL and RabbitMQ for tests, so that no test is skipped for want of them.
 
-Each is looked for in this order: the URLs in the environment; containers, where Docker answers; private servers from
-installed binaries; the embedded PostgreSQL, and RabbitMQ's package where it may be installed; else ServerError.
-`JALSA_TEST_SERVERS=containers` or `=binaries` forces one way (`auto` otherwise).
+Each is looked for in this order. The URLs in the environment come first, then containers where Docker answers, then
+private servers from installed binaries, and last the embedded PostgreSQL, and RabbitMQ's package where it may be
+installed. If none of them can be had, ServerError is raised. `JALSA_TEST_SERVERS=containers` or `=binaries` forces one
+way (`auto` otherwise).
 """
 
 import atexit
@@ -54,7 +55,7 @@ def ensure_servers() -> Servers:
     """Returns the servers of this test run, starting them at the first call.
 
     Their URLs are put into the environment, so that child processes (the workers of pytest-xdist, the services under
-    test) find the same ones; call it in the controlling process before those are started. Raises ServerError.
+    test) find the same ones. Call it in the controlling process before those are started. Raises ServerError.
     """
     try:
         rabbitmq = launch_rabbitmq(os.environ)  # first, because it takes longest

@@ -13,12 +13,12 @@ import pika
 import urllib3
 
 from jalsa.dev.cluster import ServerError
-from jalsa.dev.servers.processes import wait_until
+from jalsa.dev.servers.server import Server
 
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue as management reports it: its counts are up to ten seconds old (see `Vhost.depth`)."""
+    """A queue as management reports it. Its counts are up to ten seconds old (see `Vhost.depth`)."""
 
     name: str
     type: str
@@ -36,8 +36,11 @@ class Binding:
     routing_key: str
 
 
-class Broker:
-    """A broker that we may use and did not start; both URLs carry the credentials of an administrator."""
+class Broker(Server):
+    """A broker that we may use and did not start. Both URLs carry the credentials of an administrator."""
+
+    name = "RabbitMQ"
+    patience = 60
 
     def __init__(self, amqp_url: str, management_url: str) -> None:
         self._amqp = urlsplit(amqp_url)
@@ -53,19 +56,6 @@ class Broker:
     @property
     def username(self) -> str:
         return self._amqp.username or "guest"
-
-    def wait(self, within: float = 60) -> None:
-        """Waits until AMQP and management both answer; raises ServerError after `within` seconds."""
-        wait_until(lambda: self._management_answers() and self._amqp_answers(), "RabbitMQ", within, self._failure)
-
-    def close(self) -> None:
-        """Ends what we started; nothing, for a given broker."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def create_vhost(self, name: str | None = None) -> "Vhost":
         """Creates a virtual host (of a random name), where our user may do everything. One per test isolates tests."""
@@ -86,12 +76,15 @@ class Broker:
         return f"amqp://{user}:{secret}@{self._amqp.hostname}:{self._amqp.port}/{quote(vhost, safe='')}"
 
     def call(self, method: str, *path: str, body: Mapping[str, object] | None = None) -> Any:
-        """Calls the management API; each part of the path is quoted. Raises ServerError for any answer but a 2xx."""
+        """Calls the management API. Each part of the path is quoted. Raises ServerError for any answer but a 2xx."""
         url = "/".join([self._api, *(quote(part, safe="") for part in path)])
         answer = self._http.request(method, url, json=body)
         if answer.status >= 300:
             raise ServerError(f"{method} {url} answered {answer.status}: {answer.data.decode(errors='replace')}")
         return json.loads(answer.data) if answer.data else None
+
+    def _answers(self) -> bool:
+        return self._management_answers() and self._amqp_answers()
 
     def _management_answers(self) -> bool:
         try:
@@ -108,9 +101,6 @@ class Broker:
         except OSError:
             return False
 
-    def _failure(self) -> str:
-        return ""
-
 
 class Vhost:
     """A virtual host of a test."""
@@ -122,7 +112,7 @@ class Vhost:
         self._users: list[str] = []
 
     def delete(self) -> None:
-        """Deletes the virtual host with everything in it and the users made for it; open connections are closed."""
+        """Deletes the virtual host with everything in it and the users made for it. Open connections are closed."""
         self.broker.call("DELETE", "vhosts", self.name)
         for user in self._users:
             self.broker.call("DELETE", "users", user)
@@ -183,7 +173,7 @@ class Vhost:
         }
 
     def depth(self, queue: str) -> int:
-        """Returns how many messages of a queue are ready at this moment; asks over AMQP, where no count is stale."""
+        """Returns how many messages of a queue are ready at this moment. It asks over AMQP, where no count is stale."""
         connection = pika.BlockingConnection(pika.URLParameters(self.amqp_url))
         try:
             return int(connection.channel().queue_declare(queue, passive=True).method.message_count)

@@ -1,4 +1,4 @@
-"""Processes that a test run owns: each in a folder of its own, and gone when the run is, however the run ends."""
+"""Processes that a test run owns. Each has a folder of its own, and ends with the run, however the run ends."""
 
 import os
 import pwd
@@ -20,7 +20,7 @@ from jalsa.dev.cluster import ServerError
 # Outside Linux's ephemeral range (32768-60999): a server that restarts finds its port still free.
 _PORTS = range(20000, 32000)
 
-# Waits for the end of its input, which comes when the test run is gone, by whatever death; then it clears up.
+# Waits for the end of its input, which comes when the test run is gone, however it ended. Then it clears up.
 _GUARD = """
 trap '' INT TERM HUP
 read -r _
@@ -47,7 +47,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def wait_until(ready: Callable[[], bool], what: str, within: float, failed: Callable[[], str] = str) -> None:
-    """Waits until `ready`; raises ServerError after `within` seconds, or as soon as `failed` returns a reason."""
+    """Waits until `ready`. Raises ServerError after `within` seconds, or as soon as `failed` returns a reason."""
     deadline = time.monotonic() + within
     while not ready():
         if reason := failed():
@@ -66,7 +66,7 @@ def make_folder(user: str | None = None) -> Path:
 
 
 def unprivileged_user() -> str | None:
-    """Returns the account for servers that refuse to run as root; None when we are not root."""
+    """Returns the account for servers that refuse to run as root, or None when we are not root."""
     if os.geteuid() != 0:
         return None
     accounts = {account.pw_name for account in pwd.getpwall()}
@@ -79,10 +79,10 @@ def group_of(user: str | None) -> int | None:
 
 
 class Guard:
-    """Runs a command when this process ends without having dismissed it; the command waits for the end of its input."""
+    """Runs a command when this process ends without having dismissed it. The command waits for the end of its input."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        # A process group of its own: Ctrl-C must not reach the guard before it reaches what it guards.
+        # It has a process group of its own, because Ctrl-C must not reach the guard before it reaches what it guards.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)
 
     def dismiss(self) -> None:
@@ -126,7 +126,7 @@ class OwnedProcess:
         return f"exit status {status}\n" + "\n".join(self._output.read_text(errors="replace").splitlines()[-20:])
 
     def stop(self, with_signal: signal.Signals, within: float = 30) -> None:
-        """Asks the process to end and waits for it; what is left of its children is killed."""
+        """Asks the process to end and waits for it. What is left of its children is killed."""
         family = self._family()
         self._process.send_signal(with_signal)
         try:
@@ -139,7 +139,7 @@ class OwnedProcess:
         self._end(self._family())
 
     def pause(self) -> None:
-        """SIGSTOP: sockets stay open and nobody answers."""
+        """Sends SIGSTOP. Sockets stay open and nobody answers."""
         for member in self._family():
             _signal(member, signal.SIGSTOP)
 
@@ -167,7 +167,7 @@ class OwnedProcess:
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        # Orphans stay zombies until init has time for them; they hold nothing any more.
+        # Orphans stay zombies until init has time for them. They hold nothing any more.
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

@@ -11,6 +11,7 @@ from pathlib import Path
 from jalsa.dev.cluster import ServerError
 from jalsa.dev.servers.broker import Broker
 from jalsa.dev.servers.processes import OwnedProcess, free_ports, make_folder, wait_until
+from jalsa.dev.servers.server import PrivateServer, ready
 
 _USER = "jalsa"
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -32,7 +33,7 @@ log.console = false
 """
 
 
-class PrivateRabbitMQ(Broker):
+class PrivateRabbitMQ(PrivateServer, Broker):
     """A broker of our own in a temporary folder, on free ports that it keeps through every restart."""
 
     def __init__(self, program: Path) -> None:
@@ -42,7 +43,6 @@ class PrivateRabbitMQ(Broker):
             f"amqp://{_USER}:{password}@127.0.0.1:{amqp}/%2F", f"http://{_USER}:{password}@127.0.0.1:{management}"
         )
         self._program = program
-        self._process: OwnedProcess | None = None
         self.folder = make_folder()
         self._environment = _environment(self.folder, distribution, port_mapper)
         (self.folder / "rabbitmq.conf").write_text(
@@ -50,36 +50,18 @@ class PrivateRabbitMQ(Broker):
         )
         (self.folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
 
-    @property
-    def pid(self) -> int:
-        return self._running().pid
-
-    def launch(self) -> None:
-        """Starts the broker without waiting for it."""
-        self._process = OwnedProcess(["/bin/sh", "-c", _COMMAND, self._program], self.folder, self._environment)
-
-    def start(self) -> None:
-        self.launch()
-        self.wait()
-
     def stop(self) -> None:
         """Stops the broker in good order, which takes it some seconds."""
-        self._running().stop(signal.SIGTERM)
-        self._process = None
+        self._stop(signal.SIGTERM)
 
     def restart(self) -> None:
         self.stop()
         self.start()
 
-    def kill(self) -> None:
-        """SIGKILL: what was not on disk is gone, so call `wait_for_written` first for a queue that is to survive."""
-        self._running().kill()
-        self._process = None
-
     def wait_for_written(self, vhost: str, queue: str) -> None:
-        """Waits until a new quorum queue's name is on disk.
+        """Waits until a new quorum queue's name is on disk. Call it before a kill that the queue is to survive.
 
-        RabbitMQ writes the names about once a second; a queue whose name is lost comes back without a leader, forever.
+        RabbitMQ writes the names about once a second. A queue whose name is lost comes back without a leader, forever.
         """
 
         def written() -> bool:
@@ -90,36 +72,19 @@ class PrivateRabbitMQ(Broker):
         [file] = (self.folder / "data").glob("*/quorum/*/names.dets")
         wait_until(written, f"The writing of {queue}", within=10)
 
-    def pause(self) -> None:
-        """Freezes the broker: connections stay open and nobody answers."""
-        self._running().pause()
-
-    def resume(self) -> None:
-        self._running().resume()
-
     def wipe(self) -> None:
-        """Comes back with an empty disk, same ports and same user: virtual hosts and queues are gone."""
+        """Comes back with an empty disk, the same ports and the same user. Virtual hosts and queues are gone."""
         if self._process is not None:
             self.kill()
         shutil.rmtree(self.folder / "data")
         self.start()
 
-    def close(self) -> None:
-        if self._process is not None:
-            self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _failure(self) -> str:
-        return self._running().failure()
-
-    def _running(self) -> OwnedProcess:
-        if self._process is None:
-            raise ServerError("The private RabbitMQ is not running.")
-        return self._process
+    def _start_process(self) -> OwnedProcess:
+        return OwnedProcess(["/bin/sh", "-c", _COMMAND, self._program], self.folder, self._environment)
 
 
 def rabbitmq_program() -> Path | None:
-    """Returns the broker's own start script: Debian's wrapper on PATH insists on an account that we need not be."""
+    """Returns the broker's own start script. Debian's wrapper on PATH insists on an account that we need not be."""
     on_path = shutil.which("rabbitmq-server")
     candidates = [Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), *([Path(on_path).resolve()] if on_path else [])]
     return next((path for path in candidates if path.exists() and path.name != "rabbitmq-script-wrapper"), None)
@@ -148,14 +113,8 @@ def install_rabbitmq() -> None:
 
 
 def private_rabbitmq() -> PrivateRabbitMQ:
-    """Returns a running private broker; the caller closes it. Raises ServerError where none is or can be installed."""
-    broker = launch_private_rabbitmq()
-    try:
-        broker.wait()
-    except BaseException:
-        broker.close()
-        raise
-    return broker
+    """Returns a running private broker. The caller closes it. Raises ServerError where none is or can be installed."""
+    return ready(launch_private_rabbitmq())
 
 
 def launch_private_rabbitmq() -> PrivateRabbitMQ:
@@ -174,7 +133,7 @@ def launch_private_rabbitmq() -> PrivateRabbitMQ:
 
 
 def _environment(folder: Path, distribution_port: int, port_mapper_port: int) -> dict[str, str]:
-    """Nothing is inherited but PATH: the system's own settings of a broker must not leak in."""
+    """Nothing but PATH is inherited, because the system's own settings of a broker must not leak in."""
     home = folder / "home"  # Erlang keeps its cookie there
     home.mkdir()
     return {

@@ -6,11 +6,10 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import PageArgs
-from jalsa.http.fields import DayOrInstant, Instant, Name
+from jalsa.http.fields import DayOrInstant, Instant, Name, WallTime
 from jalsa.service.errors import Message
 from scheduling.availability.commands import FindFreeTimes
 from scheduling.domain import MAX_MINUTES
-from scheduling.http.schemas.setup import WallTime
 from scheduling.timetable.hours import PARTS_OF_DAY
 
 MAX_DAYS = 92

@@ -6,11 +6,10 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Day, Instant, Name, state
+from jalsa.http.fields import Day, Instant, Name, WallTime, state
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
 from scheduling.domain import MAX_MINUTES, PACKAGE, PACKAGE_SESSION, PARTICIPANT
-from scheduling.http.schemas.setup import WallTime
 from scheduling.packages.commands import planning as commands
 from scheduling.packages.rules.planning import MAX_SESSIONS, MIN_SESSIONS, OPEN_PERIOD_DAYS
 from scheduling.policy import CARE

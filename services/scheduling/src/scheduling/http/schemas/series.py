@@ -5,11 +5,10 @@ from typing import Any
 from marshmallow import Schema, fields, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Day, FreeText, Instant, Name, sometimes, state
+from jalsa.http.fields import Day, FreeText, Instant, Name, WallTime, sometimes, state
 from jalsa.service.commands import Loaded
 from scheduling.domain import PARTICIPANT
 from scheduling.http.schemas.sessions import OVER_ABSENCES, Override, Where, check_minimum, group_places
-from scheduling.http.schemas.setup import WallTime
 from scheduling.policy import CARE
 from scheduling.series.commands import CreateSeries, FindSeries, JoinSeries, LeaveSeries
 from scheduling.series.rules import MAX_OCCURRENCES

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_dump, validate, validates_schema
 
 from jalsa.http import Answer, PageArgs, restricted
-from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, code
+from jalsa.http.fields import Day, FreeText, Instant, Login, Name, PlaceZone, WallTime, code
 from jalsa.service.commands import Loaded
 from scheduling.absences import commands as absences
 from scheduling.directory import commands as setup
@@ -98,13 +98,6 @@ class ProviderPatch(_Correction):
 class ProviderAnswer(ProviderBody):
     id = fields.UUID()
     active = fields.Boolean()
-
-
-class WallTime(fields.Time):
-    """A wall time, `HH:MM`; 24:00, as an end, is written 00:00."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(format="%H:%M", **kwargs)
 
 
 class Stretch(Loaded):
