@@ -71,7 +71,7 @@ def _move_of_a_package(desk: WaitingDesk, session: dict[str, Any], **body: Any) 
 
 @both
 @pytest.mark.parametrize("join", [_join, _move_into, _merge_into, _move_of_a_package])
-def test_nobody_joins_unless_a_manager_says_why(
+def test_nobody_joins_unless_a_manager_overrides_with_a_reason(
     desk: WaitingDesk, absent: Callable[[WaitingDesk], str], rule: str, join: Callable[..., TestResponse]
 ) -> None:
     """Row 6."""
@@ -125,7 +125,7 @@ def test_a_session_shows_why_and_is_not_listed_as_available(
     assert len(ok(desk.centre.get("/sessions/available"))["items"]) == 2
 
 
-def test_both_are_shown_and_what_a_manager_set_aside_is_not(desk: WaitingDesk) -> None:
+def test_a_session_shows_its_absences_except_those_that_a_manager_overrode(desk: WaitingDesk) -> None:
     session = desk.create_session()
     close(desk)
     ok(desk.move(session, "reschedule", starts_at=at(minute=15), **OVERRIDE))
@@ -200,7 +200,7 @@ def test_a_series_is_joined_without_the_days_that_are_closed(desk: WaitingDesk) 
     assert len(created(desk.centre.post(path, body))["appointments"]) == 4
 
 
-def test_what_stands_over_a_session_is_what_would_refuse_it_there(desk: WaitingDesk) -> None:
+def test_an_absence_affects_a_session_if_it_would_refuse_its_placement(desk: WaitingDesk) -> None:
     """The rule is written twice, for a session that is there, and for a place that is asked for."""
     for day in range(1, 6):
         desk.create_session(starts_at=at(day, 20), duration_minutes=120)

@@ -140,7 +140,7 @@ def test_a_stale_tag_an_unknown_closure_and_a_repeated_key_move_nothing(desk: De
     assert desk.session(session["id"])["reschedule_count"] == 1
 
 
-def test_of_two_who_apply_at_once_one_does(desk: Desk) -> None:
+def test_of_two_requests_that_apply_the_same_items_at_the_same_time_one_succeeds(desk: Desk) -> None:
     sessions = hit(desk, 3)
     closure = closed(desk)
     caller, before = desk.centre.client(), deadlocks(desk.centre.kit)
@@ -151,7 +151,7 @@ def test_of_two_who_apply_at_once_one_does(desk: Desk) -> None:
     assert deadlocks(desk.centre.kit) == before
 
 
-def test_of_whoever_books_the_slot_and_whoever_applies_it_at_once_one_gets_it(desk: Desk) -> None:
+def test_a_slot_that_is_booked_and_applied_at_the_same_time_goes_to_one(desk: Desk) -> None:
     """Whoever is late with what was shown is refused as a whole."""
     first, second = hit(desk, 2)
     closure = closed(desk)

@@ -164,7 +164,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_manager_sets_a_rule_aside_with_a_reason_that_is_kept(desk: Desk, rule: str) -> None:
+def test_a_manager_overrides_a_rule_with_a_reason_that_is_stored(desk: Desk, rule: str) -> None:
     RULES[rule](desk)
     body = desk.placement(patient_id=desk.centre.create_patient())
     before = desk.centre.state()

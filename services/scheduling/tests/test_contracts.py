@@ -405,7 +405,7 @@ def test_an_event_that_means_nothing_here_is_passed_over(kit: ServiceKit, tenant
         assert db.get_one(PatientProjection, subject).active is False
 
 
-def test_a_later_word_on_a_patient_or_a_clearance_replaces_the_earlier(kit: ServiceKit, desk: Desk) -> None:
+def test_a_later_event_about_a_patient_or_a_clearance_replaces_the_earlier_one(kit: ServiceKit, desk: Desk) -> None:
     subject, tenant = desk.create_appointment()["id"], desk.centre.tenant
     for sequence, cleared in enumerate((True, False, True), 1):
         said = {"appointment_id": subject, "cleared": cleared}

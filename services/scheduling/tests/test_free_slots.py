@@ -152,7 +152,7 @@ def clock_shows(step: int) -> list[datetime]:
     step=st.sampled_from([20, 30, 60]),
     needs_room=st.booleans(),
 )
-def test_a_slot_is_offered_if_and_only_if_nothing_stands_against_it(
+def test_a_slot_is_listed_if_and_only_if_nothing_conflicts(
     berlin: Desk,
     hours: list[tuple[tuple[int, int, int], date | None, date | None]],
     absences: list[tuple[int, int]],

@@ -90,7 +90,7 @@ WAYS: list[Callable[[WaitingDesk, str], None]] = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_whoever_is_booked_waits_no_more(desk: WaitingDesk, way: Callable[[WaitingDesk, str], None]) -> None:
+def test_a_patient_who_is_booked_no_longer_waits(desk: WaitingDesk, way: Callable[[WaitingDesk, str], None]) -> None:
     """Row 5. The entry stayed, and was offered another place, which it then held."""
     patient = desk.wait()["patient_id"]
     way(desk, patient)

@@ -63,7 +63,7 @@ def test_the_time_of_decision_is_a_day_before_unless_said_otherwise(desk: Desk) 
     assert later["decision_at"] == (at(3) - timedelta(hours=48)).isoformat().replace("+00:00", "Z")
 
 
-def test_a_moved_session_is_decided_upon_anew(desk: Desk, thin: dict[str, Any]) -> None:
+def test_a_moved_session_needs_a_new_decision(desk: Desk, thin: dict[str, Any]) -> None:
     moved = ok(desk.move(thin, "reschedule", starts_at=at(5)))
     assert moved["decision"] is None
     assert moved["decision_at"] == at(3).isoformat().replace("+00:00", "Z")
@@ -113,7 +113,7 @@ def test_a_session_can_not_be_merged_into_itself(desk: Desk, thin: dict[str, Any
     problem(desk.move(thin, "decision", action="MERGE", into_session_id=thin["id"]), 422, "validation-error")
 
 
-def test_nothing_is_decided_that_nobody_asked(desk: Desk) -> None:
+def test_a_decision_is_refused_where_none_is_needed(desk: Desk) -> None:
     problem(desk.move(desk.create_session(), "decision", action="CANCEL"), 409, "invalid-transition")
 
 

@@ -113,7 +113,9 @@ def test_what_somebody_came_to_or_missed_stays_on_its_day(
         ok(desk.move(session, "reschedule", starts_at=at() + DAY, **EARLY))
 
 
-def test_nor_does_a_series_or_an_absence_move_it_to_another_day(desk: WaitingDesk, go: Go) -> None:
+def test_a_series_or_an_absence_does_not_move_a_session_that_somebody_came_to_to_another_day(
+    desk: WaitingDesk, go: Go
+) -> None:
     first = desk.series_sessions(desk.create_series(start_time="09:00"))[0]
     desk.clear(seat := desk.create_participant(first))
     start = datetime.fromisoformat(first["starts_at"])
@@ -207,9 +209,7 @@ def test_whoever_is_moved_to_what_was_waited_for_waits_no_more(
         ({"starts_at": at(4), "duration_minutes": 90}, "WAITING"),
     ],
 )
-def test_whoever_waits_beside_a_place_waits_for_an_earlier_one(
-    desk: WaitingDesk, change: dict[str, Any], status: str
-) -> None:
+def test_a_patient_with_a_spot_waits_for_an_earlier_one(desk: WaitingDesk, change: dict[str, Any], status: str) -> None:
     seat = desk.create_appointment(starts_at=at(4))
     entry = desk.wait(patient_id=seat["patient_id"])
     ok(desk.move(seat["session"], "reschedule", **change))

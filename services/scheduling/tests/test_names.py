@@ -94,7 +94,7 @@ def test_no_two_providers_have_one_login(desk: Desk, login: str) -> None:
 
 
 @pytest.mark.parametrize("unseen", ["\u200e", "\u200b\ufeff", "\u3164", "\u00a0", "\u200d", "\u0301", "…"], ids=ascii)
-def test_nothing_is_named_by_what_can_not_be_seen(desk: Desk, unseen: str) -> None:
+def test_a_name_of_invisible_characters_is_refused(desk: Desk, unseen: str) -> None:
     centre, clinic = desk.centre, desk.clinic["id"]
     names = {"name_en": "X", "name_ar": "س"}
     provider = {**names, "discipline": "OT", "user_id": "x", "clinic_ids": [clinic]}

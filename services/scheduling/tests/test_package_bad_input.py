@@ -231,7 +231,7 @@ def test_places_by_hand_are_of_different_sessions_and_not_years_away(calm: Desk)
     assert list(refused(calm, CREATE, calm.package_body(sessions=[]))) == ["sessions"]
     twice = [place(calm), place(calm, starts_at=at(2))]
     assert refused(calm, CREATE, calm.package_body(sessions=twice)) == {
-        "sessions": {"1": {"session_number": ["This number is named twice."]}}
+        "sessions": {"1": {"session_number": ["This number occurs twice."]}}
     }
     for far in (at() + 733 * DAY, at().replace(year=2190)):
         errors = refused(calm, CREATE, calm.package_body(sessions=[place(calm, starts_at=far)]))
@@ -284,7 +284,7 @@ def test_trying_again_is_by_number_or_by_hand(drafted: Drafted) -> None:
     desk, path = drafted.desk, drafted.path
     both = {"session_numbers": [1], "sessions": [place(desk)]}
     assert refused(desk, path, both) == {
-        "session_numbers": ["Must be absent when sessions is given, because each item there names its number."]
+        "session_numbers": ["Must be absent when sessions is given, because each item there has its number."]
     }
     refused(desk, path, {"session_numbers": [5]}, 404, "not-found")
     refused(desk, path, {"sessions": [place(desk, session_number=5)]}, 404, "not-found")

@@ -81,7 +81,7 @@ def test_order_and_gap_of_what_a_person_places_are_warned_of(desk: Desk) -> None
     package = create(desk, gap_days=2)
     told = ok(change(desk, package, "sessions/1/reschedule", starts_at=at(4, 7)))["warnings"]
     assert [(w["session_number"], w["code"]) for w in told] == [(1, "out-of-order"), (1, "gap"), (3, "gap")]
-    assert told[1]["detail"] == "It is less than 2 days after the session before it."
+    assert told[1]["detail"] == "It takes place less than 2 days after the session before it."
     assert all(warning["detail_ar"] for warning in told)
     assert ok(change(desk, package, "sessions/1/reschedule", starts_at=at(1, 7)))["warnings"] == []
 
@@ -100,7 +100,7 @@ def test_another_provider_than_the_assigned_one_is_recorded_as_a_substitute(desk
 @pytest.mark.parametrize(
     "code", ["provider-busy", "room-busy", "patient-busy", "outside-working-hours", "invalid-transition"]
 )
-def test_a_session_moves_nowhere_where_an_appointment_could_not(desk: Desk, code: str) -> None:
+def test_a_session_of_a_package_cannot_move_to_where_no_appointment_could_be(desk: Desk, code: str) -> None:
     week = [hours_on(day, desk.clinic, "06:00", "20:00") for day in range(7)]
     other = desk.centre.create_provider(desk.clinic, hours=week)
     package = create(desk, provider_id=other["id"], room_id=desk.room["id"])
@@ -137,7 +137,7 @@ def test_a_session_of_a_package_can_become_a_place_in_a_group_which_then_stays(d
     assert desk.session(group["id"])["current_capacity"] == 0
 
 
-def test_only_a_manager_sets_rules_aside(desk: Desk) -> None:
+def test_only_a_manager_overrides_rules(desk: Desk) -> None:
     week = [hours_on(day, desk.clinic, "06:00", "20:00") for day in range(7)]
     provider = desk.centre.create_provider(desk.clinic, hours=week)
     package = create(desk, provider_id=provider["id"])

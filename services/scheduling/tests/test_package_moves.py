@@ -81,7 +81,7 @@ def test_a_place_that_finds_no_new_one_is_taken_by_another_and_offered_to_nobody
     assert events(desk, "WaitlistOffered") == []
 
 
-def test_the_rest_is_planned_anew_from_a_day_on(desk: Desk) -> None:
+def test_the_rest_is_planned_again_from_a_day_on(desk: Desk) -> None:
     weekdays = [at(2).isoweekday() % 7, at(5).isoweekday() % 7]
     end = at(8 + 7).date()
     package = create(desk, preferred_days=weekdays, end_date=end.isoformat())

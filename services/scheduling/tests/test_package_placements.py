@@ -21,7 +21,7 @@ from .factories import Centre, Desk, as_json, at, created, hours_on, ok
 office = courses.office
 
 
-def test_one_provider_holds_all_the_one_who_fits_best(office: Desk) -> None:
+def test_the_provider_with_the_best_plan_holds_all_sessions(office: Desk) -> None:
     block(office, 0, 2)
     zaid = colleague(office)
     block(office, 2, provider_id=zaid["id"])
@@ -45,7 +45,7 @@ def test_where_one_is_to_hold_all_and_can_not_the_reason_speaks_of_that_one(offi
     block(office, 3)
     again = schedule(office, package, end_date=START + 3 * DAY)
     assert again["sessions"][2]["scheduling_error"].startswith(
-        "No free 60 minutes of the provider of the other sessions on "
+        "No free time of 60 minutes was found for the provider of the other sessions on "
     )
     assert schedule(office, package, end_date=START + 4 * DAY)["sessions"][2]["provider_id"] == office.provider["id"]
 
@@ -55,7 +55,7 @@ def test_where_nobody_can_hold_any_the_reason_speaks_of_all(office: Desk) -> Non
     colleague(office, "Abel", hours=week(office.clinic, "09:00", "09:30"))  # the first by name
     plan = shown(office, provider_id=None, total_sessions=2, end_date=START)
     assert of(plan, "scheduling_error_code") == ["provider-busy"] * 2
-    assert "of any provider of this clinic" in plan["sessions"][0]["scheduling_error"]
+    assert "for any provider of this clinic" in plan["sessions"][0]["scheduling_error"]
 
 
 def test_any_provider_holds_any_session_where_they_may_differ(office: Desk) -> None:
@@ -232,7 +232,7 @@ def random_centre(kit: ServiceKit, tenant: str, seed: int) -> tuple[Desk, dict[s
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_is_planned_the_rule_of_a_booking_has_nothing_against(kit: ServiceKit, tenant: str, seed: int) -> None:
+def test_the_rule_of_a_booking_allows_everything_that_was_planned(kit: ServiceKit, tenant: str, seed: int) -> None:
     desk, wishes = random_centre(kit, tenant, seed)
     planned = [s for s in shown(desk, **wishes)["sessions"] if s["status"] == "SCHEDULED"]
     assert len(planned) > 2

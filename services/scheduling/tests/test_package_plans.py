@@ -69,7 +69,7 @@ def test_a_failed_session_says_what_was_looked_for(office: Desk) -> None:
     plan = shown(office, preferred_days=[day], end_date=START + 13 * DAY)
     first, last = START, START + 13 * DAY
     assert set(of(plan, "scheduling_error")) == {
-        f"No free 60 minutes of the assigned provider on a {WEEKDAYS[day]} "
+        f"No free time of 60 minutes was found for the assigned provider on a {WEEKDAYS[day]} "
         f"from {first.day} {first:%B} {first.year} to {last.day} {last:%B} {last.year}."
     }
 
@@ -182,7 +182,7 @@ def test_places_in_each_others_way_are_not_both_taken(office: Desk) -> None:
     assert when(package) == ["0 09:00", "package-overlap", "package-overlap", "0 10:00"]
 
 
-def test_a_place_that_is_past_or_on_a_day_nobody_asked_for(office: Desk) -> None:
+def test_a_chosen_time_fails_in_the_past_but_not_on_a_day_that_is_not_preferred(office: Desk) -> None:
     other = (weekday(START) + 1) % 7
     placements = [
         {"session_number": 1, "starts_at": (clock.now() - HOUR).isoformat(), "provider_id": office.provider["id"]},

@@ -102,7 +102,7 @@ def statements(kit: ServiceKit) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
-def test_where_nothing_is_the_counts_are_zero_and_what_would_be_divided_is_null(calm: Desk) -> None:
+def test_without_packages_the_counts_are_zero_and_the_quotients_are_null(calm: Desk) -> None:
     today = clock.now().date()
     shown = report(calm.centre, **{"from": today, "to": today})
     assert shown == {"from": str(today), "to": str(today), **EMPTY}
@@ -202,7 +202,7 @@ def test_only_the_twenty_commonest_services_are_told(desk: Desk) -> None:
     assert report(desk.centre)["totals"]["packages"] == 22
 
 
-def test_a_session_is_its_holders_not_its_assigned_providers_and_a_missed_one_is_told_beside_its_make_up(
+def test_a_session_counts_for_the_provider_who_holds_it_and_a_missed_one_in_addition_to_its_make_up(
     desk: Desk,
 ) -> None:
     rules = ok(desk.centre.get("/settings"))

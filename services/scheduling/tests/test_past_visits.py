@@ -115,7 +115,7 @@ def test_the_desk_enters_the_last_hour_and_managers_and_records_the_past_with_a_
         ("records", {"days": -2}, PAPER, (403, "forbidden")),
     ],
 )
-def test_so_is_a_place_in_a_group(
+def test_a_spot_in_a_group_that_has_started_needs_the_same_role_and_reason(
     desk: WaitingDesk, role: str, began: dict[str, float], body: dict[str, Any], answer: tuple[int, str | None]
 ) -> None:
     session = created(group(desk, "manager", ago(**began), **({} if began.get("days") == -2 else PAPER)))
@@ -126,7 +126,7 @@ def test_so_is_a_place_in_a_group(
         assert entry["reason"] == (PAPER["override"]["reason"] if body == PAPER else None)
 
 
-def test_the_event_says_so_and_only_then(desk: WaitingDesk) -> None:
+def test_the_event_has_recorded_late_only_for_a_visit_that_was_entered_late(desk: WaitingDesk) -> None:
     late = created(visit(desk, "records", ago(days=1), **PAPER))
     session = created(group(desk, "front-desk", ago(minutes=30), **WALK_IN))
     walked_in = created(join(desk, "front-desk", session, **WALK_IN))
@@ -146,7 +146,7 @@ def test_nobody_is_in_two_places_at_once_in_the_past_either(desk: WaitingDesk) -
     problem(visit(desk, "manager", start, patient_id=first["patient_id"], **other, **PAPER), 409, "patient-busy")
 
 
-def test_a_walk_in_keeps_to_the_hours_and_records_may_set_them_aside(desk: WaitingDesk) -> None:
+def test_a_walk_in_keeps_to_the_hours_and_records_may_override_them(desk: WaitingDesk) -> None:
     now = clock.now()
     night = desk.centre.create_provider(desk.clinic, hours=[hours_on((now.isoweekday() + 3) % 7, desk.clinic)])
     place = {"provider_id": night["id"]}

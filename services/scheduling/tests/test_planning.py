@@ -277,7 +277,7 @@ def test_what_is_planned_can_be_had_as_it_is(question: Question) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(questions(), st.lists(st.tuples(st.integers(-96, 12 * 96), st.integers(0, 3), st.integers(0, 4)), max_size=6))
-def test_of_what_a_person_wants_that_is_refused_which_nobody_can_have(
+def test_of_chosen_times_only_impossible_ones_are_refused(
     question: Question, wanted: list[tuple[int, int, int]]
 ) -> None:
     preferences, rooms = question.preferences, question.rooms
@@ -522,25 +522,26 @@ PERIOD = "from 1 March 2026 to 29 May 2026"
             Failure(1, "provider-busy", MARCH, MARCH + 89 * DAY),
             some_preferences(first=MARCH, weekdays=frozenset([2, 0])),
             ASSIGNED,
-            f"No free 60 minutes of the assigned provider on a Sunday or Tuesday {PERIOD}.",
+            f"No free time of 60 minutes was found for the assigned provider on a Sunday or Tuesday {PERIOD}.",
         ),
         (
             Failure(1, "provider-busy", MARCH, MARCH + 89 * DAY),
             some_preferences(first=MARCH, weekdays=frozenset([6, 1, 3]), length=MINUTE),
             ANYBODY,
-            f"No free 1 minute of any provider of this clinic on a Monday, Wednesday or Saturday {PERIOD}.",
+            f"No free time of 1 minute was found for any provider of this clinic "
+            f"on a Monday, Wednesday or Saturday {PERIOD}.",
         ),
         (
             Failure(1, "provider-busy", MARCH, MARCH),
             some_preferences(first=MARCH, last=MARCH, weekdays=frozenset([0])),
             HOLDS_OTHERS,
-            "No free 60 minutes of the provider of the other sessions on 1 March 2026.",
+            "No free time of 60 minutes was found for the provider of the other sessions on 1 March 2026.",
         ),
         (
             Failure(1, "outside-working-hours", MARCH, MARCH + 89 * DAY),
             some_preferences(first=MARCH, weekdays=frozenset([5])),
             ASSIGNED,
-            f"No 60 minutes of the working hours of the assigned provider are left on a Friday {PERIOD}, "
+            f"No working time of 60 minutes was found for the assigned provider on a Friday {PERIOD}, "
             "or the clinic is closed.",
         ),
         (
@@ -571,13 +572,14 @@ PERIOD = "from 1 March 2026 to 29 May 2026"
             Failure(3, "period-over", MARCH + 90 * DAY, MARCH + 89 * DAY),
             some_preferences(first=MARCH),
             ASSIGNED,
-            "The period ends on 29 May 2026; no day of it is left that is 1 day or more from the other sessions.",
+            "The period ends on 29 May 2026, and no day is left in it that is 1 day or more from the other sessions.",
         ),
         (
             Failure(3, "period-over", MARCH + 88 * DAY, MARCH + 89 * DAY),
             some_preferences(first=MARCH, gap_days=2, weekdays=frozenset([4])),
             ASSIGNED,
-            "The period ends on 29 May 2026; no Thursday of it is left that is 2 days or more from the other sessions.",
+            "The period ends on 29 May 2026, and no Thursday is left in it "
+            "that is 2 days or more from the other sessions.",
         ),
         (
             Failure(1, "period-over", MARCH + 100 * DAY, MARCH + 89 * DAY),
@@ -598,15 +600,15 @@ def test_a_reason_is_a_sentence_to_act_on(
     ("code", "text"),
     [
         ("no-provider", "The provider has no working hours in this clinic."),
-        ("past", "09:30 on 1 March 2026 is past."),
+        ("past", "09:30 on 1 March 2026 is in the past."),
         (
             "outside-working-hours",
             "The provider does not work here for 60 minutes from 09:30 on 1 March 2026, or the clinic is closed.",
         ),
         ("provider-busy", "The provider is not free for 60 minutes from 09:30 on 1 March 2026."),
         ("patient-busy", "The patient is not free for 60 minutes from 09:30 on 1 March 2026."),
-        ("package-overlap", "Another session of the package is too near 09:30 on 1 March 2026."),
-        ("room-busy", "The room, or any that would do, is not free for 60 minutes from 09:30 on 1 March 2026."),
+        ("package-overlap", "Another session of the package is too close to 09:30 on 1 March 2026."),
+        ("room-busy", "No suitable room is free for 60 minutes from 09:30 on 1 March 2026."),
     ],
 )
 def test_the_reason_against_one_time_speaks_of_that_time(code: str, text: str) -> None:

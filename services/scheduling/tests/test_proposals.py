@@ -56,7 +56,7 @@ def test_the_tag_of_a_new_absence_is_that_of_reading_it(desk: Desk) -> None:
     assert "proposal" not in hit
 
 
-def test_proposals_are_made_anew_as_things_stand(desk: Desk) -> None:
+def test_proposals_are_made_again_from_the_current_state(desk: Desk) -> None:
     first, second = provider(desk, "Amal"), provider(desk, "Basma")
     desk.create_session()
     absence = away(desk, at(1, 8), at(1, 12))
@@ -341,8 +341,8 @@ def test_a_slot_is_looked_for_in_thirty_days_and_the_reason_says_so(desk: Desk) 
     away(desk, at(31, 8), at(31, 12))
     [told] = ok(desk.centre.get(f"{absence['path']}/proposals"))["items"]
     reason = (
-        "No other OT provider of the clinic is free then, and this one has no free 60 minutes with a room for all who "
-        "take part in the 30 days after the absence."
+        "No other OT provider of the clinic is free at that time, and this one has no 60 free minutes with a room for "
+        "all participants in the 30 days after the absence."
     )
     assert told["proposal"] == {"substitute": None, "new_slot": None, "reason": reason}
     for action in ("SUBSTITUTE", "MOVE"):

@@ -129,7 +129,7 @@ def test_two_that_would_meet_each_other_are_refused_by_what_they_share(desk: Des
     ok(apply(desk, absence, *moves))
 
 
-def test_what_leaves_is_in_nobodys_way_whatever_the_order(desk: Desk) -> None:
+def test_a_session_that_moves_away_does_not_conflict_in_any_order(desk: Desk) -> None:
     """Each goes where the next still is, because only the last one's new place is free."""
     patient = desk.centre.create_patient()
     sessions = [desk.create_session(starts_at=at(1, 9 + n), room_id=desk.room["id"]) for n in range(5)]
@@ -155,7 +155,7 @@ def test_what_leaves_is_in_nobodys_way_whatever_the_order(desk: Desk) -> None:
 BUSY = ("provider-busy", "room-busy", "patient-busy")
 
 
-def test_what_is_kept_stays_in_the_way(desk: Desk) -> None:
+def test_a_session_that_is_kept_still_conflicts(desk: Desk) -> None:
     kept, moved = (desk.create_session(starts_at=at(1, 9 + n), room_id=desk.room["id"]) for n in range(2))
     absence = away(desk, at(1, 8), at(1, 12))
     onto = item(moved, "MOVE", starts_at=at(1, 9), provider_id=provider(desk)["id"])
@@ -173,7 +173,7 @@ def test_two_that_only_change_places_are_refused_and_nothing_changes(desk: Desk)
     assert desk.centre.state() == state
 
 
-def test_a_package_is_owed_what_is_cancelled_and_has_the_rest_with_others_or_later(desk: Desk) -> None:
+def test_a_cancelled_session_of_a_package_is_owed_and_the_others_are_substituted_or_moved(desk: Desk) -> None:
     other, package = provider(desk), create(desk)
     sessions = [desk.participant(appointment)["session"] for appointment in of(package, "appointment_id")]
     absence = away(desk, at(1, 6), at(4, 6))
@@ -213,7 +213,7 @@ def test_one_session_of_a_package_is_told_as_any_appointment(desk: Desk) -> None
     assert len(desk.centre.kit.events(desk.centre.tenant, "PackageScheduled")) == 1
 
 
-def test_a_manager_sets_rules_aside_for_all(desk: Desk) -> None:
+def test_a_manager_overrides_rules_for_all_sessions(desk: Desk) -> None:
     other = provider(desk, hours=[])
     session = desk.create_session()
     absence = away(desk, at(1, 8), at(1, 12))

@@ -91,9 +91,7 @@ def test_what_is_taken_as_proposed_is_what_was_shown(desk: Desk) -> None:
     ]
 
 
-def test_control_with_proposals_that_stay_free_for_others_they_can_not(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_control_proposals_that_are_not_reserved_conflict(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ReservationLedger, "reserve", lambda *_: None)
     absence = a_busy_week(desk, 0)
     moves = [
@@ -114,7 +112,7 @@ def test_the_proposed_slot_is_the_first_day_that_a_search_finds(desk: Desk) -> N
             assert start_of(hit["new_slot"]).date() == start_of(first).date()
 
 
-def test_of_two_who_apply_at_once_one_does(desk: Desk) -> None:
+def test_of_two_requests_that_apply_the_same_items_at_the_same_time_one_succeeds(desk: Desk) -> None:
     provider(desk)
     sessions = [desk.create_session(starts_at=at(1, 9 + n)) for n in range(3)]
     for session in sessions:
@@ -143,7 +141,7 @@ def test_a_slot_that_was_booked_meanwhile_is_named_and_nothing_moves(desk: Desk)
     ok(apply(desk, absence, *(item(session, "MOVE") for session in sessions)))  # as proposed now
 
 
-def test_of_whoever_books_the_slot_and_whoever_applies_it_at_once_one_gets_it(desk: Desk) -> None:
+def test_a_slot_that_is_booked_and_applied_at_the_same_time_goes_to_one(desk: Desk) -> None:
     session = desk.create_session()
     absence = away(desk, at(1, 8), at(1, 14))
     slot = proposed(absence)[0]["new_slot"]["starts_at"]
@@ -180,7 +178,9 @@ SHARED = ["session", "patient", "package", "provider", "room", "absence", "nothi
 
 
 @pytest.mark.parametrize("shared", SHARED)
-def test_others_wait_until_all_is_applied(desk: Desk, shared: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_bookings_wait_until_all_items_are_applied(
+    desk: Desk, shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second, *_ = (
         desk.participant(n) for n in of(create(desk, start_date=at(3).date().isoformat()), "appointment_id")
     )

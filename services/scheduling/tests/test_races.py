@@ -127,7 +127,7 @@ def bookings(desk: Desk, shared: str, count: int, day: int) -> list[Post]:
 KINDS = ("provider", "room", "patient")
 
 
-def test_of_many_at_once_one_gets_the_provider_the_room_the_patient(weakened: Weakened) -> None:
+def test_of_many_bookings_at_the_same_time_one_gets_the_provider_the_room_or_the_patient(weakened: Weakened) -> None:
     with weakened() as desk:
         for day, shared in enumerate(KINDS, 1):
             answers = at_once(*bookings(desk, shared, 8, day))

@@ -127,7 +127,7 @@ def closure(**overrides: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("everywhere", [True, False])
-def test_the_closure_that_stands_against_a_day_is_named(desk: Desk, everywhere: bool) -> None:
+def test_a_refusal_names_the_closure_of_that_day(desk: Desk, everywhere: bool) -> None:
     where = {} if everywhere else {"clinic_id": desk.clinic["id"]}
     made = created(desk.centre.post("/closures", closure(**where)))
     elsewhere = desk.centre.create_clinic()["id"]

@@ -194,6 +194,6 @@ def test_a_hundred_days_and_two_years_are_allowed() -> None:
         ("FREQ=WEEKLY;UNTIL=00000101", "UNTIL must be"),
     ],
 )
-def test_what_is_no_rule_of_ours_is_refused_with_a_reason(rule: str, message: str) -> None:
+def test_an_unsupported_rule_is_refused_with_a_reason(rule: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_rule(rule, START)

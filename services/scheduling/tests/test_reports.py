@@ -240,7 +240,7 @@ def test_an_unknown_separator_is_refused(calm: Desk, which: str) -> None:
         ("application/json", {"format": "csv"}, "text/csv; charset=utf-8"),
     ],
 )
-def test_the_form_is_the_one_that_is_asked_for(calm: Desk, accept: str, query: dict[str, str], kind: str) -> None:
+def test_a_report_has_the_requested_form(calm: Desk, accept: str, query: dict[str, str], kind: str) -> None:
     asked = {"from": DAY, "to": DAY, **query}
     answer = calm.centre.client().call("GET", "/reports/lead-time", query_string=asked, headers={"Accept": accept})
     assert (answer.status_code, answer.content_type) == (200, kind)

@@ -66,7 +66,7 @@ def test_a_patient_joins_and_leaves_on_a_local_day_and_the_days_before_stay(desk
     assert len(desk.centre.kit.events(desk.centre.tenant, "AppointmentCancelled")) == 1
 
 
-def test_history_is_neither_booked_nor_freed(desk: Desk) -> None:
+def test_joining_and_leaving_do_not_change_past_sessions(desk: Desk) -> None:
     series = desk.create_series()
     begun, cancelled, third, _ = desk.series_sessions(series)
     first = created(join(desk, series))
@@ -100,7 +100,7 @@ def test_every_session_without_a_seat_is_told_and_none_is_booked(desk: Desk) -> 
     assert taken(desk, series) == [1, 1, 1, 0]
 
 
-def test_who_has_a_seat_nowhere_does_not_join(desk: Desk) -> None:
+def test_a_patient_who_gets_no_spot_at_all_does_not_join(desk: Desk) -> None:
     series = desk.create_series(max_capacity=1)
     created(join(desk, series))
     assert len(conflicts(join(desk, series, skip_conflicts=True))) == 4

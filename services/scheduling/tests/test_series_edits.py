@@ -116,7 +116,7 @@ def test_another_provider_room_and_length_are_of_all(desk: Desk) -> None:
     assert shown == [(desk.provider["id"], None, 60)] + [(other["id"], desk.room["id"], 90)] * 3
 
 
-def test_one_that_is_there_already_is_not_counted(desk: Desk) -> None:
+def test_a_session_that_already_has_the_placement_is_not_counted(desk: Desk) -> None:
     series = desk.create_series()
     sessions = desk.series_sessions(series)
     ok(reschedule(desk, sessions[2], HOUR, "THIS"))

@@ -60,7 +60,7 @@ def test_a_part_of_the_day_bounds_the_wall_time_of_the_start(part: str, first: s
         assert (found[0], found[-1]) == (first, last)
 
 
-def test_the_parts_are_the_whole_day() -> None:
+def test_the_parts_of_the_day_cover_the_whole_day() -> None:
     for step in (15, 50, 119):
         parts = [times(Grid(BERLIN, step, part), AUTUMN) for part in PARTS_OF_DAY]
         assert [one for part in parts for one in part] == times(Grid(BERLIN, step), AUTUMN)

@@ -398,7 +398,7 @@ def test_a_missed_session_of_a_package_that_was_made_up_stays_missed(desk: Waiti
 
 
 @pytest.mark.parametrize("column", ["confirmed_at", "no_show_at"])
-def test_control_what_a_way_back_is_told_by_is_held_by_the_database(desk: WaitingDesk, column: str) -> None:
+def test_control_the_database_refuses_instants_that_do_not_fit_the_state(desk: WaitingDesk, column: str) -> None:
     participant = desk.create_participant(desk.create_session())
     with pytest.raises(IntegrityError), desk.centre.kit.transaction(desk.centre.tenant) as db:
         db.execute(text(f"UPDATE participants SET {column} = now() WHERE id = :id"), {"id": participant["id"]})

@@ -258,7 +258,7 @@ def test_a_cancelled_session_ends_its_offers_and_those_who_wait_for_it_alone(des
     assert desk.count("SessionSpotsOpened") == 0
 
 
-def test_a_session_that_moves_withdraws_its_offers_and_offers_anew(desk: WaitingDesk) -> None:
+def test_a_session_that_moves_withdraws_its_offers_and_makes_new_ones(desk: WaitingDesk) -> None:
     session, inside = desk.full(2, starts_at=FRIDAY_9)
     mornings, anytime = desk.wait(part_of_day="MORNING"), desk.wait(session_id=session["id"], priority=5)
     desk.give_up(inside[0])

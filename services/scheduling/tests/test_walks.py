@@ -107,5 +107,5 @@ def test_a_request_walks_no_further_than_it_did(
     assert stops(modules) <= (most_stops, most_modules)
 
 
-def test_coming_back_to_a_module_is_a_stop_of_its_own() -> None:
+def test_a_return_to_a_module_counts_as_another_stop() -> None:
     assert stops(["a", "a", "b", "a"]) == (3, 2)

@@ -1,1 +1,1 @@
-"""Scheduling: the single place where every session is booked."""
+"""Scheduling, the only service in which sessions are booked."""

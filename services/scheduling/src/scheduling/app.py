@@ -1,4 +1,4 @@
-"""The composition root: all that scheduling is made of."""
+"""The composition root, which wires the parts of the service."""
 
 from jalsa.service.declaration import Service
 from scheduling import domain, handlers, jobs

@@ -1,6 +1,6 @@
-"""The rules of scheduling in the field's own words: state machines, numbers, check-in. No I/O.
+"""The rules of scheduling: state machines, constants and check-in. No I/O.
 
-Wall times and intervals are in `hours`.
+Wall times and intervals are in `timetable`.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from uuid import UUID
 from jalsa.service.states import state_machine
 from scheduling.timetable.hours import zone_of
 
-#: What has begun is cancelled by a manager alone.
+#: Only a manager cancels a session that has started.
 SESSION = state_machine(
     "session",
     "SCHEDULED",
@@ -54,7 +54,7 @@ OFFER = state_machine(
     WITHDRAWN="",
 )
 
-#: A package that was completed by a no-show goes on when the patient comes late after all.
+#: A package that a no-show completed continues when the patient arrives late after all.
 PACKAGE = state_machine(
     "package",
     "DRAFT",
@@ -65,7 +65,7 @@ PACKAGE = state_machine(
     COMPLETED="IN_PROGRESS",
     CANCELLED="",
 )
-#: What was cancelled or missed is made up by placing it again.
+#: A session of a package whose appointment was cancelled or missed is made up for by placing it again.
 PACKAGE_SESSION = state_machine(
     "package session",
     "PENDING",
@@ -77,16 +77,17 @@ PACKAGE_SESSION = state_machine(
     COMPLETED="",
 )
 
-#: The states in which a session takes up its provider and room, and in which a participant takes up a spot.
+#: The states in which a session occupies its provider and room, and in which a participant occupies a spot.
 LIVE_SESSION = ("SCHEDULED", "IN_PROGRESS", "COMPLETED")
 LIVE_PARTICIPANT = ("BOOKED", "CONFIRMED", "ARRIVED", "ATTENDED")
-#: Those who are still to come: they can be moved, and miss their session if they do not come.
+#: The participants who are still expected. They can be moved, and become no-shows if they do not come.
 UPCOMING_STATUSES = ("BOOKED", "CONFIRMED")
 
-#: Those who wait, and those of them to whom a spot is offered.
+#: The entries that are waiting, and those to which a spot is offered.
 OPEN_ENTRY = ("WAITING", "OFFERED")
-#: How an offer ends that is not accepted: what it becomes, and what an entry becomes that waits for that one session,
-#: and one for a service type, which goes on waiting unless the patient was booked into what was waited for.
+#: What happens when an offer ends without being accepted. The three states are the new state of the offer, of an entry
+#: that waits for that one session, and of an entry that waits for a service type. The last one keeps waiting unless the
+#: patient was booked into what the entry waited for.
 OFFER_ENDS = {
     "LAPSED": ("LAPSED", "LAPSED", "WAITING"),
     "DECLINED": ("DECLINED", "DECLINED", "WAITING"),
@@ -94,17 +95,17 @@ OFFER_ENDS = {
     "WITHDRAWN": ("WITHDRAWN", "WAITING", "WAITING"),
     "FULFILLED": ("WITHDRAWN", "FULFILLED", "FULFILLED"),
 }
-#: Why somebody at the desk has to do something about an entry: a spot was free, but the patient could not be contacted.
+#: Why the front desk must handle an entry. A spot was free, but the patient could not be contacted.
 ATTENTION = (UNREACHABLE,) = ("unreachable",)
-#: A spot is no longer offered when its session starts sooner than this.
+#: A spot is no longer offered when its session starts in less than this.
 MIN_OFFER_MINUTES = 5
 
 INDIVIDUAL, GROUP = "INDIVIDUAL", "GROUP"
 
-#: What a change of one session of a series is to change with it.
+#: Which sessions of a series a change of one session applies to.
 THIS, FOLLOWING, ALL = SCOPES = ("THIS", "FOLLOWING", "ALL")
-#: What providers are, and what service types need: the code, and its names in English and Arabic. A code means the same
-#: in every tenant, and stands in events; another one is one more line here.
+#: The disciplines of providers, as service types require them: the code, and its names in English and Arabic. A code
+#: means the same in every tenant and appears in events. A new discipline is added as one line here.
 DISCIPLINES = {
     "PSYCHOLOGY": ("Psychology", "علم النفس"),
     "OT": ("Occupational therapy", "العلاج الوظيفي"),
@@ -121,7 +122,7 @@ MAX_GROUP = 20
 MAX_MINUTES = 480
 MAX_BUFFER_MINUTES = 480
 
-#: A tenant's own rules, where it has set none.
+#: The settings of a tenant that has not set its own.
 DEFAULT_SETTINGS = {
     "no_show_grace_minutes": 30,
     "offer_minutes": 120,
@@ -130,23 +131,25 @@ DEFAULT_SETTINGS = {
     "early_start_minutes": 15,
 }
 
-#: The rule that nothing is entered after its start. A visit that took place is entered with a manager's reason.
+#: The rule that a session is entered before its start. A visit that already took place is entered with a manager's
+#: reason.
 PAST = "past"
-#: The desk enters a walk-in so long after the start without a reason.
+#: How many minutes after its start the front desk may enter a walk-in without a reason.
 WALK_IN_MINUTES = 60
-#: Why clearance or consent is not there, where nothing else was announced.
+#: Why clearance or consent is missing, where no other reason was announced.
 PAYMENT_DUE, MISSING = "payment-due", "missing"
 
 
 def local_year(now: datetime, zone: str) -> int:
-    """The year in which a number is taken, by the clinic's clock."""
+    """Return the year of a new number, by the clinic's clock."""
     return now.astimezone(zone_of(zone)).year
 
 
 def state_before(status: str, *, confirmed: bool, missed: bool) -> str | None:
-    """What a participant was before the last outcome; None where there has been none that could be taken back.
+    """Return a participant's state before the last outcome, or None where there is no outcome that could be undone.
 
-    `confirmed` says whether the patient had confirmed to come, `missed` whether the patient was a no-show once.
+    `confirmed` says whether the patient had confirmed the appointment, and `missed` whether the patient was once a
+    no-show.
     """
     if status not in PARTICIPANT.undo:
         return None
@@ -159,16 +162,16 @@ def state_before(status: str, *, confirmed: bool, missed: bool) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedConsent:
-    """How a consent to a clinic ended; without `clinic_id` it was to every clinic."""
+    """How a consent to a clinic ended. Without `clinic_id`, it was a consent to every clinic."""
 
     clinic_id: UUID | None
     reason: str
 
 
 def consent_reason(ended: Iterable[EndedConsent], clinic_id: UUID) -> str:
-    """Why there is no consent in a clinic: how the last that held there ended, or that there has been none.
+    """Return why a clinic has no consent: how the last one that applied there ended, or that there was none.
 
-    `ended` has the latest last.
+    `ended` is ordered by time, the latest last.
     """
     reason = MISSING
     for consent in ended:
@@ -178,9 +181,10 @@ def consent_reason(ended: Iterable[EndedConsent], clinic_id: UUID) -> str:
 
 
 def past_rules(starts_at: datetime, now: datetime, *, walk_in: bool, overridden: bool) -> list[str] | None:
-    """The rules that are overridden to enter a session of that start. None where it may not be entered.
+    """Return the rules that are overridden to enter a session with a given start, or None where it may not be entered.
 
-    Of what has started, a `walk_in` within WALK_IN_MINUTES of the start needs none, and what is `overridden` PAST.
+    A session that has already started needs no override as a `walk_in` within WALK_IN_MINUTES of its start. Otherwise
+    it must be `overridden`, and the rule is PAST.
     """
     if starts_at > now or (walk_in and now - starts_at <= timedelta(minutes=WALK_IN_MINUTES)):
         return []
@@ -188,9 +192,9 @@ def past_rules(starts_at: datetime, now: datetime, *, walk_in: bool, overridden:
 
 
 def check_in_blockers(*, cleared: bool, consented: bool, starts_at: datetime, zone: str, now: datetime) -> list[str]:
-    """What blocks the check-in of a participant: any of `finance`, `consent`, `too-early`.
+    """Return what blocks the check-in of a participant: any of `finance`, `consent` and `too-early`.
 
-    It is too early before the session's day in the clinic's zone.
+    A check-in is too early before the session's day in the clinic's zone.
     """
     tz = zone_of(zone)
     blockers = []

@@ -1,4 +1,4 @@
-"""What scheduling's rules refuse, each with what a caller may learn about it."""
+"""The errors that the rules of scheduling raise. Each carries what the caller may learn about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from jalsa.service.errors import Conflict, DomainError, InvalidTransition, NotYetKnown
 
-# The rules that a refusal names, and that a manager can override with a reason. A capacity, and an overlap of a
+# The rules that a refusal names and that a manager can override with a reason. A capacity, and an overlap of a
 # provider, a room or a patient, can never be overridden.
 WORKING_HOURS = "working-hours"
 TIME_OFF = "time-off"
@@ -19,18 +19,18 @@ AFTER_START = "after-start"
 
 
 class UnknownPatient(DomainError):
-    """There is no such active patient."""
+    """No active patient has this id."""
 
 
 class PatientNotYetKnown(UnknownPatient, NotYetKnown):
-    """The patient's registration may be on its way here as an event."""
+    """No active patient has this id, but the event about the patient's registration may still be on its way."""
 
 
 # Spots in sessions
 
 
 class SessionFull(Conflict):
-    """Every spot of the session is taken, or held by an open offer."""
+    """Every spot of the session is taken or held by an open offer."""
 
 
 class PatientBusy(Conflict):
@@ -39,13 +39,13 @@ class PatientBusy(Conflict):
 
 @dataclass(eq=False)
 class ParticipantsBusy(PatientBusy):
-    """Some participants of a session that is to move have another session at that time."""
+    """Some participants of a session that is to be moved have another session at the new time."""
 
     participant_ids: Sequence[UUID]
 
     @property
     def participants(self) -> list[str]:
-        """Their ids as the problem shows them, in order."""
+        """The participants' ids as the problem shows them, in order."""
         return sorted(map(str, self.participant_ids))
 
 
@@ -58,23 +58,23 @@ class OnRoster(AlreadyEnrolled):
 
 
 class PackageSessionBooked(AlreadyEnrolled):
-    """The session of the package has an appointment."""
+    """The session of the package already has an appointment."""
 
 
 class PackageSessionMadeUp(AlreadyEnrolled):
-    """The session of the package was made up by another appointment."""
+    """The session of the package was already made up for by another appointment."""
 
 
 @dataclass(eq=False)
 class CapacityBelowParticipants(Conflict):
-    """More spots are taken, or held by offers, than the new capacity."""
+    """The spots that are taken or held by offers exceed the new capacity."""
 
     taken: int
 
 
 @dataclass(eq=False)
 class CheckInBlocked(Conflict):
-    """Something must be settled before the patient can be checked in; each blocker has its reason and address."""
+    """Something blocks the check-in of the patient. Each blocker has its reason and its address."""
 
     blockers: Sequence[str]
     blocker_details: Sequence[dict[str, str]]
@@ -85,7 +85,11 @@ class CheckInBlocked(Conflict):
 
 @dataclass(eq=False)
 class PlacementRefused(Conflict):
-    """A session cannot be there. With a `rule`, a manager's override sets it aside; two sessions never overlap."""
+    """A session cannot have this placement.
+
+    A manager can override the refusal if it has a `rule`. An overlap of two sessions has none and can never be
+    overridden.
+    """
 
     rule: ClassVar[str | None] = None
 
@@ -102,14 +106,14 @@ class OutsideWorkingHours(PlacementRefused):
 
 
 class ProviderAway(PlacementRefused):
-    """The provider has time off then."""
+    """The provider has time off at that time."""
 
     rule = TIME_OFF
 
 
 @dataclass(frozen=True)
 class ClosureMet:
-    """A closure that a session would lie in. The days are of the clinic, the last one included."""
+    """A closure that overlaps a session. The days are local days of the clinic, the last one included."""
 
     id: UUID
     kind: str
@@ -128,16 +132,16 @@ class ClinicClosed(PlacementRefused):
 
 
 class ProviderAwayFromSession(ProviderAway):
-    """The provider has time off over a session where it is."""
+    """The provider has time off during a session that is already scheduled."""
 
 
 class ClinicClosedOverSession(ClinicClosed):
-    """A closure lies over a session where it is."""
+    """The clinic is closed during a session that is already scheduled."""
 
 
 @dataclass(frozen=True)
 class SessionMet:
-    """The session that is in the way."""
+    """The session that conflicts."""
 
     id: UUID
     number: str
@@ -145,7 +149,7 @@ class SessionMet:
 
 @dataclass(eq=False)
 class Busy(PlacementRefused):
-    """Another session has the provider or the room."""
+    """Another session occupies the provider or the room."""
 
     session: SessionMet | None = None
 
@@ -155,41 +159,41 @@ class ProviderBusy(Busy):
 
 
 class ProviderBuffered(Busy):
-    """The provider has another session so near that the buffers overlap."""
+    """The provider has another session so close to that time that the buffers overlap."""
 
     rule = BUFFER
 
 
 class RoomBusy(Busy):
-    """The room is taken at that time."""
+    """The room is occupied at that time."""
 
 
 class RoomBuffered(Busy):
-    """The room is taken so near that time that the buffers overlap."""
+    """The room is occupied so close to that time that the buffers overlap."""
 
     rule = BUFFER
 
 
 class SeriesOverlap(PlacementRefused):
-    """Another session of the series is at that time."""
+    """Another session of the series takes place at that time."""
 
 
 class SeriesBuffered(PlacementRefused):
-    """Another session of the series is so near that the buffers overlap."""
+    """Another session of the series is so close to that time that the buffers overlap."""
 
     rule = BUFFER
 
 
 class ChangeOfPlaces(Conflict):
-    """Sessions that swap their times must be moved one at a time."""
+    """Two sessions cannot swap their times in one request. They must be moved one at a time."""
 
 
-# Several refusals at once
+# Several refusals in one error
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """Why one session of several is refused. `starts_at` is the instant it was to have."""
+    """Why one session of several is refused. `starts_at` is the instant at which it was to start."""
 
     error: DomainError
     starts_at: datetime
@@ -207,7 +211,7 @@ class SeriesConflicts(_SeveralRefused):
 
 
 class AbsenceConflicts(_SeveralRefused):
-    """Not every session under an absence can be changed as requested. Nothing was changed."""
+    """Not every session affected by an absence can be changed as requested. Nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -259,11 +263,11 @@ class _WrongState(InvalidTransition):
 
 
 class CapacityFixed(_WrongState):
-    """A session that is over keeps its capacity."""
+    """The capacity of a session that is over cannot be changed."""
 
 
 class SessionImmovable(_WrongState):
-    """Only a session that is still to come can be rescheduled."""
+    """Only a session that has not started can be rescheduled."""
 
 
 class ParticipantImmovable(_WrongState):
@@ -276,13 +280,13 @@ class StartedSpotImmovable(InvalidTransition):
 
 @dataclass(eq=False)
 class ParticipantsSettled(InvalidTransition):
-    """Participants have arrived, attended or been missed, so that the session cannot go to another time."""
+    """The session cannot be rescheduled because participants have arrived, attended or missed it."""
 
     statuses: Sequence[str]
 
     @property
     def names(self) -> str:
-        """Their states, in order."""
+        """The participants' states, in order."""
         return ", ".join(sorted(self.statuses))
 
 
@@ -296,7 +300,7 @@ class SessionOver(InvalidTransition):
 
 @dataclass(eq=False)
 class _Untimely(InvalidTransition):
-    """Outcomes come after the start, and cancellations before it; a manager's override sets the rule aside."""
+    """An outcome was recorded before the start, or a cancellation after it. A manager can override the rule."""
 
     rule: ClassVar[str]
     overridable: ClassVar[bool] = True
@@ -309,13 +313,13 @@ class NotStarted(_Untimely):
 
 
 class StartedNotCancellable(_Untimely):
-    """The session has started: a check-in or a no-show is recorded instead of a cancellation."""
+    """The session has started. A check-in or a no-show is recorded instead of a cancellation."""
 
     rule = AFTER_START
 
 
 class StartedStaysOnItsDay(_Untimely):
-    """A session that has started moves to another time of its day only."""
+    """A session that has started can only be moved within its day."""
 
     rule = AFTER_START
 
@@ -333,11 +337,11 @@ class MemberHasLeft(InvalidTransition):
 
 
 class CompletionFirst(InvalidTransition):
-    """The session is completed; its completion is undone first."""
+    """The session is completed. Its completion must be undone first."""
 
 
 class SessionCancelled(InvalidTransition):
-    """The session is cancelled, which cannot be undone."""
+    """The session was cancelled, which cannot be undone."""
 
 
 class CancellationFinal(InvalidTransition):
@@ -357,7 +361,7 @@ class ChangedMeanwhile(InvalidTransition):
 
 @dataclass(eq=False)
 class AlreadyClosed(Conflict):
-    """A closure of the same clinic, kind and days is stored."""
+    """A closure with the same clinic, kind and days already exists."""
 
     stored_id: UUID
 
@@ -368,11 +372,11 @@ class AlreadyClosed(Conflict):
 
 
 class AffectedSessionOver(InvalidTransition):
-    """A session that has started or was cancelled stays as it is."""
+    """A session that has started or was cancelled is not changed because of an absence."""
 
 
 class NotAffected(Conflict):
-    """The absence does not lie over the session, or does not any more."""
+    """The absence does not affect the session, or no longer does."""
 
 
 class NoSubstitute(Conflict):
@@ -403,15 +407,15 @@ class EntryClosed(_WrongState):
 
 
 class WaitsForSession(Conflict):
-    """The patient waits for this session already."""
+    """The patient already waits for this session."""
 
 
 class WaitsForServiceType(Conflict):
-    """The patient waits for this service type already."""
+    """The patient already waits for this service type."""
 
 
 class OffersChanging(DomainError):
-    """What is offered to the patient changes again and again; the request can be repeated."""
+    """Offers to the patient keep changing at the same time. The request can be repeated."""
 
 
 # Packages
@@ -431,25 +435,25 @@ class PackageNotPaused(InvalidTransition):
 
 @dataclass(eq=False)
 class NotOutstanding(InvalidTransition):
-    """The session of the package has its placement, or is not owed."""
+    """The session of the package already has a placement, or is no longer due to the patient."""
 
     session_number: int
 
 
 class NoAppointmentToMove(InvalidTransition):
-    """Only a scheduled session of a package has an appointment to move."""
+    """Only a scheduled session of a package has an appointment that can be moved."""
 
 
 class LastOfPackage(InvalidTransition):
-    """The session is all that is left of the package."""
+    """The session is the only one left in the package."""
 
 
 class CannotBeGivenUp(InvalidTransition):
-    """A session that has started, is over or is not owed cannot be given up."""
+    """A session that has started, is over or is no longer due to the patient cannot be given up."""
 
 
 class NothingToShift(InvalidTransition):
-    """None of the sessions has an appointment that could move."""
+    """None of the sessions has an appointment that can be moved."""
 
 
 class NothingToTakeOver(InvalidTransition):
@@ -461,7 +465,7 @@ class NothingToTakeOver(InvalidTransition):
 
 @dataclass(eq=False)
 class UnknownZone(Conflict):
-    """The stored time zone of a clinic is not known, so that its local days cannot be reckoned."""
+    """The stored time zone of a clinic is not known, so its local days cannot be calculated."""
 
     id: UUID
     clinic_code: str

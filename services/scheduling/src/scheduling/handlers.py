@@ -1,4 +1,4 @@
-"""What scheduling does when the other services announce something."""
+"""Handlers of the events of other services."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ from scheduling.use_cases import waitlist
 
 
 def on_patient_saved(db: Session, event: Received[PatientSaved]) -> None:
-    """A patient was registered or changed."""
+    """Store a patient who was registered or changed."""
     patient = event.data
     projections.save_patient(
         db,
@@ -50,7 +50,7 @@ def on_patients_unmerged(db: Session, event: Received[PatientsUnmerged]) -> None
 
 
 def on_consent_standing_changed(db: Session, event: Received[ConsentStandingChanged]) -> None:
-    """A patient's consent to treatment was given, revoked, or expired."""
+    """Store that a patient's consent to treatment was given, revoked or expired."""
     standing = event.data
     projections.set_consent(
         db,
@@ -62,7 +62,7 @@ def on_consent_standing_changed(db: Session, event: Received[ConsentStandingChan
 
 
 def on_financial_clearance_changed(db: Session, event: Received[FinancialClearanceChanged]) -> None:
-    """Billing cleared an appointment, or took the clearance back."""
+    """Store that billing cleared an appointment or withdrew the clearance."""
     clearance = event.data
     projections.set_clearance(db, clearance.appointment_id, cleared=clearance.cleared, reason=clearance.reason)
 

@@ -1,7 +1,7 @@
-"""Periodic and due work: no-shows, sessions to decide upon, the waitlist. Any number of workers do it at once.
+"""Periodic and due work: no-shows, sessions that need a decision, and the waitlist. Any number of workers can run it.
 
-The relay role finds what is due for all tenants; each piece is then done by the application role for its tenant, in
-a transaction of its own that looks again under the row's lock.
+The relay role finds what is due for all tenants. The application role of the tenant then handles each row in its own
+transaction, which checks the row again under its lock.
 """
 
 from datetime import datetime
@@ -16,17 +16,20 @@ from scheduling.use_cases import due, minimum_attendance, waitlist
 
 
 def mark_no_shows(tools: JobTools) -> int:
-    """Make those no-shows who have not arrived within the grace after their start, also those of a long downtime."""
+    """Mark as no-shows the participants who have not arrived within the grace period after their start.
+
+    This includes participants whose grace period ended during a long downtime.
+    """
     return _run(tools, "no-shows", due.overdue_participants, use_cases.mark_no_show)
 
 
 def flag_decisions(tools: JobTools) -> int:
-    """Flag the sessions that have too few participants at their time of decision."""
+    """Flag the sessions that have too few participants when a decision about them is due."""
     return _run(tools, "decisions", due.sessions_to_decide, minimum_attendance.flag)
 
 
 def lapse_offers(tools: JobTools) -> int:
-    """Pass on the spots that were offered and not accepted in time."""
+    """Let the offers lapse that were not accepted in time, and offer their spots to the next entries."""
     return _run(tools, "offers", due.expired_offers, waitlist.lapse_offer)
 
 

@@ -1,4 +1,4 @@
-"""Which role may do what; what is not named here is refused."""
+"""Which role has which permission. A role that is not named for a permission does not have it."""
 
 from uuid import UUID
 
@@ -21,12 +21,13 @@ POLICY: Policy = {
     "waitlist.read": _ALL,
     "waitlist.write": _DESK | {"clinician"},
     "schedule.override": _MANAGER,
-    # to ask for it at all; what is to come takes the right to write sessions or appointments, too
+    # Needed for every request to enter a session. Entering one that has not started also needs the permission to write
+    # sessions or appointments.
     "schedule.enter": _DESK | {"clinician", "records"},
-    # what has begun: within the hour, and any earlier with a reason
+    # Needed to enter a session that has started: as a walk-in within an hour of the start, or later with a reason.
     "schedule.walk-in": _DESK,
     "schedule.past": frozenset({"manager", "records"}),
-    # managers and the desk for every provider, clinicians for themselves
+    # Managers and the front desk create links for every provider, clinicians only for themselves.
     "calendar-links.write": frozenset({"manager", "front-desk", "clinician"}),
     "reports.read": frozenset({"manager", "integration"}),
     "history.read": frozenset({"manager", "records", "front-desk", "clinician"}),
@@ -37,10 +38,10 @@ POLICY: Policy = {
 
 
 def acts_for(principal: Principal, provider_id: UUID | None, permission: str) -> bool:
-    """Whether a caller who has a permission has it in a provider's sessions.
+    """Whether a caller who has a permission has it for a provider's sessions.
 
-    Clinicians have theirs in their own sessions alone. Roles add up: whoever has the permission by another role, too,
-    has it in everybody's. None, a provider who is not known yet, is nobody's own.
+    Clinicians have theirs only for their own sessions. Roles add up, so a caller who also has the permission through
+    another role has it for all sessions. A provider of None, who is not known yet, is nobody's own.
     """
     if (POLICY[permission] - {"clinician"}) & principal.roles:
         return True
@@ -48,7 +49,7 @@ def acts_for(principal: Principal, provider_id: UUID | None, permission: str) ->
 
 
 def provider_of(principal: Principal) -> UUID | None:
-    """The provider who calls; nobody without the role, or where the token's `provider_id` is no id."""
+    """Return the provider who calls, or None without the role or where the token's `provider_id` is not a UUID."""
     if "clinician" not in principal.roles:
         return None
     try:
@@ -57,7 +58,7 @@ def provider_of(principal: Principal) -> UUID | None:
         return None
 
 
-#: Who reads what may be clinical: notes, and why something was changed, given up, missed or overridden.
+#: Who may read what can be clinical: notes, and why something was changed, given up, missed or overridden.
 CARE = Readers(frozenset({"front-desk", "clinician", "manager"}))
-#: Why a provider is away.
+#: Who may read why a provider is away.
 ABSENCE = Readers(_MANAGER, own="provider_id")

@@ -1,1 +1,1 @@
-"""Absences and closures over sessions that are booked, and what is proposed for those."""
+"""Absences, the booked sessions that they affect, and the proposals for those sessions."""

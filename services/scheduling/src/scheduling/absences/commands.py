@@ -1,4 +1,4 @@
-"""What the use cases about absences are given: time off, closures, and what becomes of the sessions that they hit."""
+"""Commands for absences: time off, closures, and what happens to the sessions that they affect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from scheduling.appointments.commands.placements import Override
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddTimeOff:
-    """A provider is away from an instant until before another; `reason` is for the provider's own people."""
+    """Record that a provider is away from one instant until before another.
+
+    `reason` is only for the tenant's own staff.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -20,7 +23,7 @@ class AddTimeOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddClosure:
-    """A clinic, or without one every clinic, is closed on local days, both included."""
+    """Record that a clinic, or every clinic if none is given, is closed on local days, both included."""
 
     name_en: str
     name_ar: str
@@ -30,15 +33,16 @@ class AddClosure:
     clinic_id: UUID | None = None
 
 
-#: What can become of a session that an absence hits.
+#: What can be done with a session that an absence affects.
 ACTIONS = SUBSTITUTE, MOVE, CANCEL, KEEP = "SUBSTITUTE", "MOVE", "CANCEL", "KEEP"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeAffectedSession:
-    """What becomes of one session that an absence hits.
+    """Decide what happens to one session that an absence affects.
 
-    A substitute without `provider_id`, and a move without `starts_at`, is as proposed. What else is not given stays.
+    A substitute without `provider_id`, and a move without `starts_at`, is applied as proposed. Other values that are
+    not given stay as they are.
     """
 
     session_id: UUID
@@ -49,7 +53,7 @@ class ChangeAffectedSession:
 
     @property
     def as_proposed(self) -> bool:
-        """Whether it takes what is proposed."""
+        """Whether the proposal is applied."""
         if self.action == SUBSTITUTE:
             return self.provider_id is UNSET
         return self.action == MOVE and self.starts_at is UNSET
@@ -57,7 +61,7 @@ class ChangeAffectedSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyProposals:
-    """What becomes of several sessions that an absence hits, and why; by a manager also in spite of rules."""
+    """Apply decisions for several sessions that an absence affects, with a reason. A manager may override rules."""
 
     items: Sequence[ChangeAffectedSession]
     reason: str | None = None

@@ -1,1 +1,1 @@
-"""Sessions and the appointments in them: the core, which knows nothing of what follows from a booking."""
+"""Sessions and the appointments in them. This is the core, which does not know what follows from a booking."""

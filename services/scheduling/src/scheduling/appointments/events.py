@@ -1,4 +1,4 @@
-"""What scheduling publishes of sessions and appointments, a function for each event."""
+"""The events that scheduling publishes about sessions and appointments, one function for each."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from scheduling.models import ClinicalSession, Package, Participant
 
 @dataclass(frozen=True)
 class Held:
-    """Where and when a session, or a spot in one, was before it moved."""
+    """The place and time of a session, or of a spot in one, before it was moved."""
 
     session_id: UUID
     clinic_id: UUID
@@ -26,7 +26,7 @@ class Held:
 
     @classmethod
     def of(cls, session: ClinicalSession) -> "Held":
-        """What a session holds now."""
+        """Return the current place and time of a session."""
         names = ("clinic_id", "provider_id", "room_id", "starts_at", "ends_at")
         return cls(session.id, *(getattr(session, name) for name in names))
 
@@ -38,7 +38,7 @@ def session_scheduled(db: Session, session: ClinicalSession, now: datetime) -> N
 
 
 def session_rescheduled(db: Session, session: ClinicalSession, previous: Held, now: datetime) -> None:
-    """Publish SessionRescheduled; each appointment in it says so itself."""
+    """Publish SessionRescheduled. Each appointment in the session has its own event."""
     data = {
         "session_id": session.id,
         "status": session.status,
@@ -68,13 +68,13 @@ def session_completed(db: Session, session: ClinicalSession, attended: int, no_s
 
 
 def session_filled(db: Session, session: ClinicalSession, now: datetime) -> None:
-    """Publish SessionFilled: its last free spot was taken."""
+    """Publish SessionFilled when the last free spot of a session was taken."""
     data = {**_numbered(session), "max_capacity": session.max_capacity, "filled_at": now}
     publish(db, catalogue.SESSION_FILLED, session.id, data, now=now)
 
 
 def session_spots_opened(db: Session, session: ClinicalSession, available: int, now: datetime) -> None:
-    """Publish SessionSpotsOpened: a session that was full has free spots again."""
+    """Publish SessionSpotsOpened when a session that was full has free spots again."""
     data = {
         **_numbered(session),
         "max_capacity": session.max_capacity,
@@ -96,7 +96,7 @@ def session_cancelled(db: Session, session: ClinicalSession, now: datetime) -> N
 
 
 def session_corrected(db: Session, session: ClinicalSession, from_status: str, now: datetime) -> None:
-    """Publish SessionCorrected; each appointment whose status changes with it says so itself."""
+    """Publish SessionCorrected. Each appointment whose status changes with the session has its own event."""
     data = {**_numbered(session), **_correction(session, from_status)}
     publish(db, catalogue.SESSION_CORRECTED, session.id, data, now=now)
 
@@ -109,10 +109,10 @@ def appointment_booked(
     *,
     announced_with_package: bool = False,
 ) -> None:
-    """Publish AppointmentBooked: all that the four other services need to do their part.
+    """Publish AppointmentBooked with everything that the four other services need.
 
-    Where it is `announced_with_package`, one event of its package tells the patient of it and of others. So it is with
-    the other events of an appointment that have this parameter.
+    With `announced_with_package`, the patient is told of this appointment and of others by one event of their package.
+    The parameter means the same in the other events of an appointment.
     """
     data = {
         **_appointment(participant),
@@ -147,7 +147,7 @@ def appointment_rescheduled(
     *,
     announced_with_package: bool = False,
 ) -> None:
-    """Publish AppointmentRescheduled: the spot is in `session` now."""
+    """Publish AppointmentRescheduled. The spot is now in `session`."""
     data = {
         **_appointment(participant),
         "status": participant.status,
@@ -185,7 +185,10 @@ def appointment_attended(db: Session, participant: Participant, now: datetime) -
 
 
 def appointment_no_show(db: Session, participant: Participant, *, automatic: bool, now: datetime) -> None:
-    """Publish AppointmentNoShow; `automatic` if nobody said so, but the grace after the start went by."""
+    """Publish AppointmentNoShow.
+
+    It is `automatic` if the grace period after the start ended and no person recorded it.
+    """
     data = {
         **_appointment(participant),
         "session_id": participant.session_id,
@@ -217,7 +220,7 @@ def appointment_cancelled(
 
 
 def appointment_corrected(db: Session, participant: Participant, from_status: str, now: datetime) -> None:
-    """Publish AppointmentCorrected: an outcome that was recorded by mistake was taken back."""
+    """Publish AppointmentCorrected when an outcome that was recorded by mistake was undone."""
     data = {
         **_appointment(participant),
         "session_id": participant.session_id,
@@ -287,15 +290,15 @@ def where_and_when(session: ClinicalSession) -> dict[str, object]:
 
 
 def clinic_of(placed: ClinicalSession | Package) -> dict[str, object]:
-    """The clinic as events name it."""
+    """Return the clinic as events show it."""
     return {"id": placed.clinic_id, "code": placed.clinic.code, **names_of(placed.clinic)}
 
 
 def provider_of(session: ClinicalSession) -> dict[str, object]:
-    """The provider as events name it."""
+    """Return the provider as events show it."""
     return {"id": session.provider_id, "user_id": session.provider.user_id, **names_of(session.provider)}
 
 
 def room_of(session: ClinicalSession) -> dict[str, object] | None:
-    """The room, if there is one, as events name it."""
+    """Return the room as events show it, or None without a room."""
     return {"id": session.room.id, "name": session.room.name} if session.room else None

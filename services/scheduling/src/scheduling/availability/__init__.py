@@ -1,1 +1,1 @@
-"""Free times for a new appointment."""
+"""Search for free times for a new appointment."""

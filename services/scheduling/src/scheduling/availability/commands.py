@@ -1,4 +1,4 @@
-"""What the search for free times is given."""
+"""The input of the search for free times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindFreeTimes:
-    """Which free times are looked for; the service type is a code, whose default duration counts unless one is given.
+    """A search for free times. The service type is a code, and its default duration applies unless one is given.
 
-    A bound is an instant in UTC, or a local day of the clinic. Weekdays are 0 (Sunday) to 6; none means any. The
-    slots begin every `step_minutes` of the clinic's wall time, and are free for the patient, if one is named.
+    A bound is an instant in UTC, or a local day of the clinic. Weekdays are 0 (Sunday) to 6, and empty for any day. The
+    slots start every `step_minutes` of the clinic's wall time. If a patient is given, the slots are free for the
+    patient too.
     """
 
     service_type: str

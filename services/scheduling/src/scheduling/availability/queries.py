@@ -25,13 +25,13 @@ from scheduling.timetable.intervals import Interval, contains, intersect, merged
 
 _INSTANT = timedelta(microseconds=1)
 
-#: What slots are ordered by: the start, the provider's name and id, the clinic's id.
+#: The sort key of slots: the start, the provider's name and id, the clinic's id.
 Key = tuple[datetime, str, UUID, UUID]
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A time at which a provider, and a room if one is asked for, are free."""
+    """A time at which a provider is free, and a room too if one is requested."""
 
     starts_at: datetime
     ends_at: datetime
@@ -40,14 +40,14 @@ class Slot:
 
     @property
     def clinic(self) -> Clinic:
-        """Where it is."""
+        """The clinic of the slot."""
         return self.provider.clinic
 
 
 def free_slots(db: Session, search: Search, *, after: Key | None, limit: int, now: datetime) -> list[Slot]:
-    """Slots that begin after `now`, the earliest first; each can be booked as it is.
+    """Return slots that start after `now`, the earliest first. Each of them can be booked as it is.
 
-    Read only as far as is needed.
+    The calendar is read only as far as necessary.
     """
     candidates = [_up_to_the_horizon(candidate, now) for candidate in candidates_of(db, search)]
     found: list[Slot] = []
@@ -71,7 +71,7 @@ def _up_to_the_horizon(candidate: Candidate, now: datetime) -> Candidate:
 def _slots(
     db: Session, search: Search, candidates: list[Candidate], window: Interval, after: Key | None
 ) -> Iterator[Slot]:
-    """The slots that begin in a window, in order."""
+    """Yield the slots that start in a window, in order."""
     free = free_time(db, search, candidates, (window[0], window[1] + search.length))
     clinics = {c.clinic.id: c.clinic for c in candidates} if search.needs_room else {}
     with_a_room = {clinic_id: _some_room(free, clinic) for clinic_id, clinic in clinics.items()}
@@ -85,18 +85,18 @@ def _slots(
         for starts_at in clinic.grid.start_times(time, search.length, bounds):
             yield (starts_at, candidate.name_en, candidate.id, clinic.id), candidate
 
-    for key, candidate in merge(*map(start_times, candidates)):  # no two keys are equal
+    for key, candidate in merge(*map(start_times, candidates)):  # All keys are different.
         if (after is None or key > after) and (slot := _slot(search, candidate, free, key[0])):
             yield slot
 
 
 def _some_room(free: FreeTime, clinic: Clinic) -> list[Interval]:
-    """No less than the time in which one of the rooms is free."""
+    """Return a superset of the time in which one of the rooms is free."""
     return merged(gap for room in clinic.rooms for gap in free.room(room.id))
 
 
 def _slot(search: Search, candidate: Candidate, free: FreeTime, starts_at: datetime) -> Slot | None:
-    """The slot with the first room that is free, if it needs one; None if there is none."""
+    """Return the slot with the first free room if a room is needed, or None if no room is free."""
     ends_at, room = starts_at + search.length, None
     if search.needs_room:
         room = next((r for r in candidate.clinic.rooms if contains(free.room(r.id), starts_at, ends_at)), None)

@@ -1,1 +1,1 @@
-"""Calendars of providers and rooms, and the links by which other programs follow them."""
+"""Calendars of providers and rooms, and the links through which other programs subscribe to them."""

@@ -1,4 +1,4 @@
-"""What the calendar and its feeds are given."""
+"""The inputs of the calendar and of its feeds."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -7,9 +7,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowCalendar:
-    """The part of the schedule of a clinic, a provider, or both that is shown, perhaps of one room alone.
+    """Show the schedule of a clinic, of a provider, or of both, and perhaps of one room only.
 
-    A bound is a local day of each clinic, which is whole, or an instant in UTC, of which the last is not included.
+    A bound is a whole local day of each clinic, or an instant in UTC, of which the last is not included.
     """
 
     first: date | datetime
@@ -22,7 +22,7 @@ class ShowCalendar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFeed:
-    """A provider's feed in `en` or `ar`, opened by the secret token of its address."""
+    """Read a provider's feed in `en` or `ar`. The secret token of its address authorises the request."""
 
     token: str = ""
     language: str = "en"

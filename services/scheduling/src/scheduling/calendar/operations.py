@@ -1,6 +1,6 @@
-"""The secret address of a provider's calendar feed: made, replaced, withdrawn, and checked.
+"""The secret address of a provider's calendar feed: create, replace, withdraw and check it.
 
-The token names its tenant, because a calendar program that comes with it brings nothing else. Only its hash is kept.
+The token contains its tenant, because a calendar program sends nothing else. Only its hash is stored.
 """
 
 import hashlib
@@ -22,19 +22,19 @@ _NONE = bytes(32)
 
 
 class NewLink(NamedTuple):
-    """A link with its token, which is known only now."""
+    """A link with its token, which is known only when it is created."""
 
     link: CalendarLink
     token: str
 
 
 def find(db: Session, provider_id: UUID) -> CalendarLink | None:
-    """The link of a provider, if there is one."""
+    """Return the link of a provider, or None."""
     return db.scalar(select(CalendarLink).where(CalendarLink.provider_id == provider_id))
 
 
 def make(db: Session, provider: Provider, *, now: datetime) -> NewLink:
-    """A new link, and its token, in the place of the one before; the provider's row is locked."""
+    """Create a new link with its token, which replaces the previous one. The provider's row is locked."""
     context = context_of(db)
     token = f"{context.tenant}.{secrets.token_urlsafe(32)}"
     link = find(db, provider.id)
@@ -47,19 +47,19 @@ def make(db: Session, provider: Provider, *, now: datetime) -> NewLink:
 
 
 def withdraw(db: Session, link: CalendarLink) -> None:
-    """Make this link unusable, so that nobody can read the feed with it."""
+    """Withdraw a link, so that nobody can read the feed with it any more."""
     db.delete(link)
     db.flush()
 
 
 def tenant_of(token: str) -> str | None:
-    """The tenant that a token names, if it can be one of ours; it proves nothing yet."""
+    """Return the tenant in a token, if the token has the right form. The token is not verified."""
     tenant, _, secret = token.partition(".")
     return tenant if secret and TENANT.fullmatch(tenant) else None
 
 
 def reader_of(db: Session, provider_id: UUID, token: str) -> Provider | None:
-    """The provider whose feed a token opens: one who is active, and has a link with this token."""
+    """Return the active provider whose feed a token opens, or None if the token is not that of the provider's link."""
     link = find(db, provider_id)
     right = hmac.compare_digest(link.token_hash if link else _NONE, _hash(token))
     provider = db.get(Provider, provider_id) if right else None

@@ -1,6 +1,7 @@
-"""What a day's or a week's view shows, in a handful of queries whatever the number of sessions; and a provider's feed.
+"""The data of a view of days or weeks, and of a provider's feed.
 
-The calendar comes as JSON from the database: neither records nor schemas are made of hundreds of sessions.
+The number of queries does not depend on the number of sessions. The database returns the calendar as JSON, because
+building records and schemas for hundreds of sessions would be slow.
 """
 
 import json
@@ -20,7 +21,7 @@ from scheduling.timetable.intervals import Interval
 from scheduling.timetable.statements import times_overlap
 from scheduling.timetable.weeks import working_weeks
 
-#: What JSON can say.
+#: The values that JSON can contain.
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 _LONGEST = timedelta(minutes=MAX_MINUTES)
@@ -28,7 +29,7 @@ _LONGEST = timedelta(minutes=MAX_MINUTES)
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """The part of the schedule that is asked for. Instants are UTC, the end is not included."""
+    """The requested part of the schedule. Instants are UTC, and the end is not included."""
 
     starts_at: datetime
     ends_at: datetime
@@ -39,19 +40,19 @@ class Window:
     with_cancelled: bool = False
 
     def part_of(self, start: datetime, end: datetime) -> Interval:
-        """The part of an interval that is in the window; it ends before it starts where there is none."""
+        """Return the part of an interval that is in the window. If there is none, its end is before its start."""
         return max(start, self.starts_at), min(end, self.ends_at)
 
 
 def clinics(db: Session, *, clinic_id: UUID | None, provider_id: UUID | None) -> Sequence[Clinic]:
-    """One clinic; or, where none is named, those in which a provider works."""
+    """Return one clinic, or if none is given, the clinics in which a provider works."""
     there = select(ProviderClinic.clinic_id).where(ProviderClinic.provider_id == provider_id)
     wanted = Clinic.id == clinic_id if clinic_id else Clinic.id.in_(there)
     return db.scalars(select(Clinic).where(wanted).order_by(Clinic.id)).all()
 
 
 def session_ids(db: Session, window: Window) -> list[UUID]:
-    """The sessions that are, wholly or in part, in the window."""
+    """Return the sessions that are completely or partly in the window."""
     query = select(ClinicalSession.id).where(
         ClinicalSession.starts_at > window.starts_at - _LONGEST,
         times_overlap(ClinicalSession.starts_at, ClinicalSession.ends_at, (window.starts_at, window.ends_at)),
@@ -69,7 +70,8 @@ def session_ids(db: Session, window: Window) -> list[UUID]:
     return found
 
 
-# The answer's own text: hundreds of sessions are not read to be written out again. An instant is in UTC with `Z`.
+# The database writes the text of the response, so that hundreds of sessions are not parsed and written again. Instants
+# are in UTC with `Z`.
 _SESSIONS = text("""
     SELECT coalesce(json_agg(found), '[]')::text AS shown, array_agg(DISTINCT provider_id) AS providers FROM (
       SELECT s.id, s.session_number, s.session_type, s.status,
@@ -116,7 +118,7 @@ _CLINIC = ("id", "code", "name_en", "name_ar", "timezone")
 
 
 def calendar(db: Session, window: Window) -> str:
-    """All that a view of this window needs, as JSON: the fields are those of `CalendarAnswer`."""
+    """Return all data of a view of this window as JSON. The fields are those of `CalendarAnswer`."""
     asked = {"ids": session_ids(db, window), "with_cancelled": window.with_cancelled}
     sessions = db.execute(_SESSIONS, asked).one()
     clinics = {"clinics": [clinic.id for clinic in window.clinics]}
@@ -132,7 +134,7 @@ def calendar(db: Session, window: Window) -> str:
     return f'{json.dumps(beside)[:-1]}, "sessions": {sessions.shown}}}'
 
 
-# What is shown of a session changes with its own row, with who takes part, and with the names that belong to it.
+# The shown data of a session changes with its own row, with its participants, and with the names that belong to it.
 _FEED = text("""
     WITH asked AS MATERIALIZED (SELECT * FROM sessions WHERE id = ANY (CAST(:ids AS uuid[]))),
     named AS MATERIALIZED (
@@ -159,10 +161,10 @@ _FEED = text("""
 
 
 class FeedSession(NamedTuple):
-    """A session as a provider's feed shows it. Instants are UTC; of its participants it has the number alone.
+    """A session as a provider's feed shows it. Instants are UTC. Of the participants, only their number is shown.
 
-    `changed_at` is when last something changed that is shown of the session, its names included; `sequence` rises
-    whenever it is moved or cancelled.
+    `changed_at` is when the shown data of the session last changed, including names. `sequence` increases with every
+    move and with the cancellation.
     """
 
     id: UUID
@@ -183,12 +185,12 @@ class FeedSession(NamedTuple):
 
 
 def feed(db: Session, provider: Provider, starts_at: datetime, ends_at: datetime) -> list[FeedSession]:
-    """A provider's sessions, also those that were cancelled, in the order of their start."""
+    """Return a provider's sessions, including cancelled ones, in the order of their start."""
     window = Window(starts_at=starts_at, ends_at=ends_at, clinics=(), provider_id=provider.id, with_cancelled=True)
     return [FeedSession(*row) for row in db.execute(_FEED, {"ids": session_ids(db, window)})]
 
 
-# The provider's mark among those of rosters is of what left the calendar.
+# The row of `roster_changes` with the provider's id is about sessions that left the provider's calendar.
 _CHANGED = text("""
     SELECT greatest((SELECT a.at FROM audit_log a WHERE a.table_name = 'providers' AND a.row_id = CAST(:id AS text)
                      ORDER BY a.id DESC LIMIT 1),
@@ -198,14 +200,14 @@ _CHANGED = text("""
 
 
 def feed_changed_at(db: Session, provider: Provider, sessions: Sequence[FeedSession]) -> datetime:
-    """When last something changed in a provider's feed, of which these are the sessions; also when one left it."""
+    """Return when a provider's feed with these sessions last changed. A session that left the feed is a change too."""
     own: datetime = db.execute(_CHANGED, {"id": str(provider.id)}).scalar_one()
     changed: list[datetime] = [own, *(session.changed_at for session in sessions)]
     return max(changed)
 
 
 def _providers(db: Session, window: Window, with_sessions: Collection[UUID]) -> list[Json]:
-    """Those who work in the clinic, and those who have sessions in the window; or the one who is asked for."""
+    """Return the providers who work in the clinic or have sessions in the window, or only the requested provider."""
     asked: dict[str, object] = {"ids": list(with_sessions), "clinic": window.clinic_id}
     if window.provider_id:
         asked = {"ids": [window.provider_id], "clinic": None}
@@ -247,7 +249,7 @@ def _shown(row: Mapping[str, object]) -> dict[str, Json]:
 
 
 def _json(value: object) -> Json:
-    """A database value as JSON has it; instants as everywhere, in UTC with `Z`."""
+    """Convert a database value to JSON. Instants are in UTC with `Z`."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, UUID | date):

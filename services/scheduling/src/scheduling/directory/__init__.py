@@ -1,1 +1,1 @@
-"""Clinics, rooms, providers with their hours, service types, and what other services say of patients."""
+"""Clinics, rooms, providers with their hours, service types, and what other services announce about patients."""

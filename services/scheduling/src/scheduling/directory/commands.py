@@ -1,4 +1,4 @@
-"""What setting up a centre is given: clinics, rooms, providers with their hours, service types, the tenant's rules."""
+"""Commands for setting up a centre: clinics, rooms, providers with their hours, service types, settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class OpenClinic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeClinic:
-    """Change what is given of a clinic. A new code or zone is a correction, which needs a reason."""
+    """Change the given values of a clinic. A new code or zone is a correction and needs a reason."""
 
     name_en: str | Unset = UNSET
     name_ar: str | Unset = UNSET
@@ -40,7 +40,7 @@ class AddRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRoom:
-    """Change what is given of a room."""
+    """Change the given values of a room."""
 
     name: str | Unset = UNSET
     active: bool | Unset = UNSET
@@ -48,14 +48,14 @@ class ChangeRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindRooms:
-    """Which rooms are listed: one clinic's, or all."""
+    """Filter of the list of rooms: one clinic, or all."""
 
     clinic_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterProvider:
-    """Register a provider, who logs in as `user_id`; the working hours follow."""
+    """Register a provider, who logs in as `user_id`. The working hours are set separately."""
 
     name_en: str
     name_ar: str
@@ -66,7 +66,7 @@ class RegisterProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeProvider:
-    """Change what is given of a provider. Another login or discipline is a correction, which needs a reason."""
+    """Change the given values of a provider. Another login or discipline is a correction and needs a reason."""
 
     name_en: str | Unset = UNSET
     name_ar: str | Unset = UNSET
@@ -79,14 +79,14 @@ class ChangeProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetWorkingHours:
-    """A provider's whole week, which replaces the one before."""
+    """Replace a provider's whole week of working hours."""
 
     items: Sequence[WorkingHours]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddServiceType:
-    """Add a service type. Before and after each of its sessions, provider and room are kept free for its buffers."""
+    """Add a service type. The provider and the room are kept free for its buffers before and after each session."""
 
     code: str
     name_en: str
@@ -99,7 +99,7 @@ class AddServiceType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeServiceType:
-    """Change what is given of a service type; sessions that are booked keep their times."""
+    """Change the given values of a service type. Booked sessions keep their times."""
 
     name_en: str | Unset = UNSET
     name_ar: str | Unset = UNSET
@@ -111,7 +111,7 @@ class ChangeServiceType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutSettings:
-    """All of the tenant's own rules: minutes, hours of lead, and whether a session that was missed is owed again."""
+    """Set all settings of the tenant: minutes, hours of lead time, and whether missed sessions are made up for."""
 
     no_show_grace_minutes: int
     offer_minutes: int

@@ -1,4 +1,4 @@
-"""What scheduling publishes of what is set up, a function for each event."""
+"""The events that scheduling publishes about the set-up, one function for each."""
 
 from datetime import datetime
 
@@ -38,5 +38,5 @@ def _clinic(clinic: Clinic) -> dict[str, object]:
 
 
 def names_of(named: Clinic | Provider) -> dict[str, str]:
-    """Its names in English and Arabic."""
+    """Return the names in English and Arabic."""
     return {"name_en": named.name_en, "name_ar": named.name_ar}

@@ -1,4 +1,4 @@
-"""Reads of clinics, providers and service types, and the tenant's own rules."""
+"""Queries for clinics, providers, service types and the tenant's settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ R = TypeVar("R", bound=TenantRow)
 
 
 def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **equal: UUID | None) -> Sequence[R]:
-    """Rows in the order in which they were made, after a given one."""
+    """List rows in the order in which they were created, after a given one."""
     query = select(kind).order_by(kind.id).limit(limit)
     if after is not None:
         query = query.where(kind.id > after)
@@ -27,18 +27,18 @@ def list_by_id(db: Session, kind: type[R], *, after: UUID | None, limit: int, **
 
 
 def find_service_type(db: Session, code: str) -> ServiceType | None:
-    """A service type by its code."""
+    """Return a service type by its code, or None."""
     return db.scalar(select(ServiceType).where(ServiceType.code == code))
 
 
 def settings(db: Session) -> Settings:
-    """The tenant's own rules, or the defaults."""
+    """Return the tenant's settings, or the defaults."""
     return db.scalar(select(Settings)) or Settings(**DEFAULT_SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
 class ZonedClinic:
-    """A clinic and the name of its time zone as it is stored."""
+    """A clinic with the name of its stored time zone."""
 
     id: UUID
     code: str
@@ -46,9 +46,9 @@ class ZonedClinic:
 
 
 def clinics_of_unknown_zone(db: Session) -> list[ZonedClinic]:
-    """Those of the tenant's clinics of which local days cannot be reckoned, by code.
+    """Return the tenant's clinics whose local days cannot be calculated, by code.
 
-    `local_time` in the database gives null for them, so that nothing of theirs is of any local day.
+    The database function `local_time` returns null for them, so their sessions are on no local day.
     """
     known = func.local_time(Clinic.timezone, text("timestamptz 'epoch'"))
     query = select(Clinic.id, Clinic.code, Clinic.timezone).where(known.is_(None)).order_by(Clinic.code)

@@ -1,1 +1,1 @@
-"""The contracts of events: `catalogue` has what scheduling publishes, and `streams` what it reads."""
+"""The contracts of events. `catalogue` contains what scheduling publishes, and `streams` what it reads."""

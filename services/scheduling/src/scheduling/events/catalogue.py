@@ -1,4 +1,4 @@
-"""The data of each event that scheduling publishes: its contract with every reader."""
+"""The data of each event that scheduling publishes. It is the contract with every consumer."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -138,7 +138,7 @@ class AppointmentCancelledData(_Appointment, _Announced):
 
 
 class _Held(EventData):
-    """Where and when a session was before it was moved."""
+    """The placement of a session before it was moved."""
 
     starts_at: Annotated[datetime, "When the session started."]
     ends_at: Annotated[datetime, "When the session ended."]
@@ -235,23 +235,23 @@ class AppointmentNoShowData(_Appointment):
 
 
 class _Correction(EventData):
-    """The reason of a correction is left out, because it is free text and may be clinical."""
+    """A correction. Its reason is left out, because it is free text and may be clinical."""
 
-    from_status: Annotated[str, "What was recorded by mistake"]
-    to_status: Annotated[str, "What it was before, and is again"]
+    from_status: Annotated[str, "The status that was recorded by mistake."]
+    to_status: Annotated[str, "The status before the mistake, which is the status after the event."]
     corrected_at: datetime
     corrected_by: str
 
 
 class SessionCorrectedData(_SessionMoment, _Correction):
-    """The start or completion of a session had been recorded by mistake and was taken back.
+    """The start or completion of a session was recorded by mistake and was undone.
 
     Each appointment whose status changes as well has an event of its own.
     """
 
 
 class AppointmentCorrectedData(_Appointment, _Correction):
-    """An arrival, attendance or no-show had been recorded by mistake and was taken back."""
+    """An arrival, attendance or no-show was recorded by mistake and was undone."""
 
     session_id: UUID
 
@@ -264,7 +264,7 @@ class _PackageMoment(EventData):
 
 
 class _PackageOf(_PackageMoment):
-    """What it is a package of."""
+    """A package with its service, discipline and clinic."""
 
     service_type: str
     discipline: str
@@ -294,15 +294,17 @@ class _PackageAppointment(EventData):
 
 
 class PackageScheduledData(_PackageOf):
-    """Several dates of a package were set, moved or given up together.
+    """Several appointments of a package were made, moved or given up together.
 
-    It carries all dates of the package that are still to come.
+    The event contains all appointments of the package that have not started.
     """
 
-    cause: Annotated[str, "SCHEDULED, RESCHEDULED, SUBSTITUTED, PAUSED or RESUMED"]
-    sessions: Annotated[list[_PackageAppointment], "In the order of their start"]
-    changed: Annotated[list[int], "The numbers of those that this change is about"]
-    unscheduled: Annotated[list[int], "The numbers of those that have no time yet"]
+    cause: Annotated[str, "Why they changed: SCHEDULED, RESCHEDULED, SUBSTITUTED, PAUSED or RESUMED."]
+    sessions: Annotated[
+        list[_PackageAppointment], "The appointments of the package that have not started, in the order of their start."
+    ]
+    changed: Annotated[list[int], "The numbers of the package's sessions that this event changed."]
+    unscheduled: Annotated[list[int], "The numbers of the package's sessions that still have no appointment."]
     scheduled_at: datetime
     scheduled_by: str
 
@@ -315,9 +317,9 @@ class PackageCompletedData(_PackageMoment):
 
 
 class PackageReopenedData(_PackageMoment):
-    """A package that was completed goes on.
+    """A completed package was reopened.
 
-    The outcome that had completed it was taken back, or the patient came late.
+    The outcome that had completed it was undone, or the patient came late.
     """
 
     completed_sessions: int

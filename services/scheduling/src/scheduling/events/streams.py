@@ -1,4 +1,4 @@
-"""The few fields that scheduling reads of what the others publish."""
+"""The fields that scheduling reads from the events of other services."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from scheduling.domain import EndedConsent
 
 
 class PatientSaved(Data):
-    """A patient: PatientRegistered, PatientUpdated. Events of earlier versions say nothing of telephone and e-mail."""
+    """A patient was registered or changed. Events of earlier versions do not contain telephone and e-mail."""
 
     patient_id: UUID
     file_number: str
@@ -21,13 +21,13 @@ class PatientSaved(Data):
 
     @property
     def reachable(self) -> bool | None:
-        """Whether there is a telephone or an e-mail; None where the event says nothing of either."""
+        """Whether the patient has a telephone number or an e-mail address, or None if the event has neither field."""
         contacts = [contact for contact in (self.phone, self.email) if contact is not UNSET]
         return any(contacts) if contacts else None
 
 
 class ConsentStandingChanged(Data):
-    """Whether a patient has consented to treatment everywhere, else in which clinics; and how consents ended."""
+    """Whether a patient has consented to treatment everywhere, or in which clinics, and how former consents ended."""
 
     patient_id: UUID
     consented: bool
@@ -50,7 +50,7 @@ class PatientsUnmerged(Data):
 
 
 class FinancialClearanceChanged(Data):
-    """Whether billing has cleared an appointment, else why not."""
+    """Whether billing has cleared an appointment, or else the reason why not."""
 
     appointment_id: UUID
     cleared: bool

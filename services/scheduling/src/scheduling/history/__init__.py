@@ -1,1 +1,1 @@
-"""What was changed in a record, by whom and when."""
+"""The history of a record: what was changed, by whom and when."""

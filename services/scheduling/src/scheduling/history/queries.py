@@ -1,4 +1,4 @@
-"""Every change of a record, from the audit log, in order."""
+"""Queries that read every change of a record from the audit log, in order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-#: The tables by the kind of their records, as the history is asked for and shows it.
+#: The tables by the kind of their records. The kinds are used in requests and responses.
 KINDS = {
     "session": "sessions",
     "participant": "participants",
@@ -30,18 +30,18 @@ KINDS = {
     "package-session": "package_sessions",
     "provider-assignment": "provider_assignments",
 }
-#: Rows of other tables that belong to a record: the column that names it, and the tables.
+#: Rows of other tables that belong to a record: the column that refers to it, and the tables.
 _PARTS = {
     "provider": ("provider_id", ["working_hours", "provider_clinics", "calendar_links", "time_off"]),
     "series": ("series_id", ["series_members"]),
     "waitlist-entry": ("entry_id", ["waitlist_offers"]),
 }
-#: What says nothing to a reader: generated columns, surrogates, and the reason, which has a place of its own.
+#: Columns that are not shown: generated columns, surrogate keys, and the reason, which has a field of its own.
 _NOISE = {
     *("id", "tenant_id", "during", "live", "closes_when_empty", "token_hash", "change_reason"),
     *("folded", "user_folded", "twin"),
 }
-#: Columns with a reason, in the order in which one is looked for.
+#: Columns that contain a reason, in the order in which they are searched.
 REASONS = (
     "change_reason",
     "cancel_reason",
@@ -54,11 +54,11 @@ REASONS = (
     "reason",
 )
 
-#: Where one of these changes, the change_reason that is there was given with it, even if it reads as the one before.
+#: If one of these columns changes, the change_reason was given with the change, even if it has the same text as before.
 _WITH_A_REASON = ("reschedule_count", "corrected_at", "started_at", "completed_by", "no_show_at")
 
-# A union, because each branch then finds its rows by the log's index. `later`: what the same request made of the same
-# record in its next step, which may be where the reason is.
+# A union, because each branch then finds its rows by the index of the audit log. `later` is the next change of the same
+# record by the same request, which may contain the reason.
 _CHANGES = text("""
     SELECT changed.id, changed.at, changed.actor, changed.request_id, changed.table_name, changed.row_id,
            changed.action, changed.before, changed.after,
@@ -77,7 +77,8 @@ _CHANGES = text("""
     ) AS changed
     ORDER BY id
 """)
-#: What can be included with the records of a kind: that kind, the tables, and a statement that finds the rows' ids.
+#: What can be included with the records of a kind: that kind, the tables, and a statement that finds the ids of the
+#: rows.
 INCLUDED = {
     "participants": (
         "session",
@@ -101,7 +102,10 @@ _SETTINGS = text("SELECT id FROM settings")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """A row of the audit log: a record before and after a change, as JSON, and after the same request's next step."""
+    """A row of the audit log, with a record before and after a change as JSON.
+
+    `later` is the record after the next change by the same request.
+    """
 
     id: int
     at: datetime
@@ -118,10 +122,10 @@ class AuditEntry:
 def changes(
     db: Session, kind: str, record_id: UUID, *, after: int, limit: int, include: str | None = None
 ) -> list[AuditEntry]:
-    """The audit log's rows of a record and its parts, in order, after a given one.
+    """Return the rows of the audit log about a record and its parts, in order, after the row with the id `after`.
 
-    `include`, one of `INCLUDED`: of a session, also those of its present and former participants;
-    of a package, those of its sessions and of their assignments.
+    `include`, one of `INCLUDED`, adds other rows. For a session, these are the rows of its present and former
+    participants. For a package, they are those of its sessions and of their assignments.
     """
     column, parts = _PARTS.get(kind, ("", []))
     _, tables, ids = INCLUDED[include] if include else ("", [], None)
@@ -140,19 +144,19 @@ def changes(
 
 
 def is_known(db: Session, kind: str, record_id: UUID) -> bool:
-    """Whether there is, or has been, such a record."""
+    """Whether such a record exists or has existed."""
     return bool(db.scalar(_KNOWN, {"table": KINDS[kind], "row_id": str(record_id)}))
 
 
 def settings_id(db: Session) -> UUID | None:
-    """The record of the tenant's own rules, if it has set any."""
+    """Return the id of the tenant's settings, or None if the tenant has not set any."""
     found: UUID | None = db.scalar(_SETTINGS)
     return found
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A field that changed. What was created had nothing before; what was removed has nothing after."""
+    """A field that changed. A new record has None before, and a removed one has None after."""
 
     field: str
     before: object
@@ -160,7 +164,7 @@ class Difference:
 
 
 def differences(row: AuditEntry) -> list[Difference]:
-    """What a change did to the fields that say something to a reader."""
+    """Return the fields that a change has changed, without those that are not shown."""
     before, after = row.before or {}, row.after or {}
     return [
         Difference(name, before.get(name), after.get(name))
@@ -170,9 +174,10 @@ def differences(row: AuditEntry) -> list[Difference]:
 
 
 def reason(row: AuditEntry) -> tuple[str, str] | None:
-    """Why a change was made, where somebody said so: a reason that came with it, or with the request's next step.
+    """Return why a change was made, or None.
 
-    It comes with the name of the column in which it stands.
+    The reason came with the change or with the next change by the same request. It is returned after the name of the
+    column that contains it.
     """
     given = _new_reason(row.before or {}, row.after or {})
     if given is None and row.action == "UPDATE":
@@ -181,7 +186,7 @@ def reason(row: AuditEntry) -> tuple[str, str] | None:
 
 
 def _new_reason(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, str] | None:
-    """A reason that is there now and was not before; rescheduling for the same reason twice is a reason twice."""
+    """Return a reason that is new. A reason that is given twice, such as for two reschedulings, is new each time."""
     again = any(before.get(name) != after.get(name) for name in _WITH_A_REASON)
     for name in REASONS:
         given = after.get(name)

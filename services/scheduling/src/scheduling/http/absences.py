@@ -1,4 +1,4 @@
-"""Providers' time off, closures and public holidays, and the tenant's own rules."""
+"""Time off, closures and public holidays, and the tenant's settings."""
 
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ from scheduling.http.zones import left_out
 from scheduling.models import Closure, Provider, TimeOff
 from scheduling.use_cases import absences
 
-routes = Routes("absences", "Time off, closures and public holidays, the tenant's rules")
+routes = Routes("absences", "Time off, closures and public holidays, settings")
 
 _TIME_OFF = schemas.TimeOffAnswer()
 _PROPOSED_FOR = ProposedFor()
@@ -50,7 +50,7 @@ _SETTINGS = schemas.SettingsAnswer()
     status=201,
 )
 def add_time_off(command: AddTimeOff, provider_id: UUID) -> Response:
-    """A provider is away; the answer names the sessions that are booked then, and proposes what becomes of them."""
+    """Record that a provider is away. The answer lists the sessions booked at that time, each with a proposal."""
     db, now = current_db(), clock.now()
     provider = _provider(provider_id)
     check_schedules(provider.id)
@@ -65,7 +65,7 @@ def add_time_off(command: AddTimeOff, provider_id: UUID) -> Response:
     response=page_of(schemas.TimeOffAnswer),
 )
 def list_time_off(query: PageOf[Everything], provider_id: UUID) -> dict[str, Any]:
-    """A provider's absences, in the order in which they were entered."""
+    """List a provider's absences, in the order in which they were entered."""
     after, provider = decode_id_cursor(query.cursor), _provider(provider_id)
     rows = directory.list_by_id(current_db(), TimeOff, after=after, limit=query.limit + 1, provider_id=provider.id)
     return page(rows, query.limit, lambda row: str(row.id), _with_affected)
@@ -73,7 +73,7 @@ def list_time_off(query: PageOf[Everything], provider_id: UUID) -> dict[str, Any
 
 @routes.view("/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", permission="setup.read", response=_TIME_OFF)
 def get_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
-    """One absence."""
+    """Return one absence."""
     return json_with_etag(shown_time_off(found_time_off(provider_id, time_off_id)))
 
 
@@ -81,7 +81,7 @@ def get_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
     "/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", "DELETE", permission="absences.write", status=204
 )
 def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
-    """The provider is not away after all."""
+    """Delete an absence, because the provider is not away after all."""
     absence = found_time_off(provider_id, time_off_id, lock=True)
     check_schedules(absence.provider_id)
     check_if_match(shown_time_off(absence))
@@ -93,7 +93,7 @@ def remove_time_off(provider_id: UUID, time_off_id: UUID) -> Response:
     "/closures", "POST", permission="setup.write", body=schemas.ClosureBody(), response=NewClosureAnswer(), status=201
 )
 def add_closure(command: AddClosure) -> Response:
-    """Close a clinic, or all of them, for some days; the answer proposes a new slot for each session booked then."""
+    """Close a clinic, or all of them, for some days. The answer proposes a new slot for each affected session."""
     now = clock.now()
     left_out(command.clinic_id)
     closure = absences.add_closure(current_db(), command, now=now)
@@ -102,7 +102,7 @@ def add_closure(command: AddClosure) -> Response:
 
 @routes.view("/closures", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ClosureAnswer))
 def list_closures(query: PageOf[Everything]) -> dict[str, Any]:
-    """The tenant's closures and public holidays, in the order in which they were entered."""
+    """List the tenant's closures and public holidays, in the order in which they were entered."""
     after = decode_id_cursor(query.cursor)
     rows = directory.list_by_id(current_db(), Closure, after=after, limit=query.limit + 1)
     return page(rows, query.limit, lambda row: str(row.id), _with_affected)
@@ -110,13 +110,13 @@ def list_closures(query: PageOf[Everything]) -> dict[str, Any]:
 
 @routes.view("/closures/<uuid:closure_id>", permission="setup.read", response=_CLOSURE)
 def get_closure(closure_id: UUID) -> Response:
-    """One closure."""
+    """Return one closure."""
     return json_with_etag(shown_closure(found_closure(closure_id)))
 
 
 @routes.view("/closures/<uuid:closure_id>", "DELETE", permission="setup.write", status=204)
 def remove_closure(closure_id: UUID) -> Response:
-    """The clinic is open after all."""
+    """Delete a closure, because the clinic is open after all."""
     closure = found_closure(closure_id, lock=True)
     check_if_match(shown_closure(closure))
     absences.remove(current_db(), closure, now=clock.now())
@@ -125,13 +125,13 @@ def remove_closure(closure_id: UUID) -> Response:
 
 @routes.view("/settings", permission="setup.read", response=_SETTINGS)
 def get_settings() -> Response:
-    """The tenant's own rules, or the defaults."""
+    """Return the tenant's settings, or the defaults."""
     return json_with_etag(_SETTINGS.dump(directory.settings(current_db())))
 
 
 @routes.view("/settings", "PUT", permission="setup.write", body=schemas.SettingsBody(), response=_SETTINGS)
 def put_settings(command: PutSettings) -> Response:
-    """Set the tenant's own rules."""
+    """Set all of the tenant's settings."""
     check_if_match(_SETTINGS.dump(directory.settings(current_db())))
     return json_with_etag(_SETTINGS.dump(absences.put_settings(current_db(), command)))
 
@@ -144,7 +144,10 @@ def _provider(provider_id: UUID) -> Provider:
 
 
 def found_time_off(provider_id: UUID, time_off_id: UUID, *, lock: bool = False) -> TimeOff:
-    """A provider's absence; with `lock` until the transaction ends, before all other locks. Raises 404."""
+    """Return a provider's absence. With `lock`, it is locked until the transaction ends, before all other locks.
+
+    Raises 404.
+    """
     absence = current_db().get(TimeOff, time_off_id, with_for_update=lock or None)
     if absence is None or absence.provider_id != provider_id:
         raise NotFound("time off")
@@ -152,7 +155,7 @@ def found_time_off(provider_id: UUID, time_off_id: UUID, *, lock: bool = False) 
 
 
 def found_closure(closure_id: UUID, *, lock: bool = False) -> Closure:
-    """A closure; with `lock` until the transaction ends, before all other locks. Raises 404."""
+    """Return a closure. With `lock`, it is locked until the transaction ends, before all other locks. Raises 404."""
     closure = current_db().get(Closure, closure_id, with_for_update=lock or None)
     if closure is None:
         raise NotFound("closure")
@@ -160,19 +163,19 @@ def found_closure(closure_id: UUID, *, lock: bool = False) -> Closure:
 
 
 def shown_time_off(absence: TimeOff) -> dict[str, Any]:
-    """An absence as answers show it, with the sessions that it hits now."""
+    """Return an absence as answers show it, with the sessions that it currently affects."""
     shown: dict[str, Any] = _TIME_OFF.dump(_with_affected(absence))
     return shown
 
 
 def shown_closure(closure: Closure) -> dict[str, Any]:
-    """A closure as answers show it, with the sessions that it hits now."""
+    """Return a closure as answers show it, with the sessions that it currently affects."""
     shown: dict[str, Any] = _CLOSURE.dump(_with_affected(closure))
     return shown
 
 
 def _proposed(absence: TimeOff | Closure, now: datetime) -> list[dict[str, Any]]:
-    """The sessions that an absence hits, each with what is proposed for it."""
+    """Return the sessions that an absence affects, each with its proposal."""
     db = current_db()
     hit = affected_sessions.sessions_hit(db, absence)
     proposals = propose(db, absence, hit, now=now)
@@ -182,7 +185,7 @@ def _proposed(absence: TimeOff | Closure, now: datetime) -> list[dict[str, Any]]
 
 
 def with_proposal(session: affected_sessions.AffectedSession, proposal: Proposal | None) -> dict[str, Any]:
-    """A session that an absence hits as answers show it, with what is proposed for it, if anything is."""
+    """Return a session that an absence affects as answers show it, with its proposal if there is one."""
     return {
         "id": session.id,
         "session_number": session.session_number,

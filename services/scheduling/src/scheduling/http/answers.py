@@ -1,4 +1,4 @@
-"""Answers that tell more than the record that they are of."""
+"""Answers that contain more than their record."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ from jalsa.http import json_with_etag
 
 
 def response_with_extras(shown: dict[str, Any], status: int = 200, **extras: Any) -> Response:
-    """A record and what this one request did; the entity tag is the record's own, as reading it gives it."""
+    """Return a record and the results of this request.
+
+    The entity tag is that of the record alone, as when it is read.
+    """
     answer = json_with_etag(shown, status)
     answer.set_data(json.dumps({**shown, **extras}))
     return answer

@@ -1,4 +1,4 @@
-"""Appointments across sessions, and the queue of those who have arrived."""
+"""Appointments across sessions, and the queue of patients who have arrived."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from scheduling.http.schemas.zones import days_of
 from scheduling.http.zones import told_of_days
 from scheduling.models import Participant
 
-routes = Routes("appointments", "Appointments across sessions, and the queue of those who have arrived")
+routes = Routes("appointments", "Appointments across sessions, and the queue of patients who have arrived")
 
 
 @routes.view(
@@ -28,7 +28,7 @@ routes = Routes("appointments", "Appointments across sessions, and the queue of 
     response=days_of(ParticipantAnswer),
 )
 def list_appointments(query: PageOf[FindAppointments]) -> dict[str, Any]:
-    """Participants in the order of their sessions' start."""
+    """List the participants of all sessions, in the order of their sessions' start."""
     db, beside = current_db(), told_of_days(query.asked)
     after = decode_instant_cursor(query.cursor)
     rows = queries.list_appointments(db, query.asked, after=after, limit=query.limit + 1)
@@ -69,7 +69,7 @@ def list_overlaps(query: PageOf[Everything]) -> dict[str, Any]:
 
 @routes.view("/queue", permission="appointments.read", query=schemas.QueueArgs(), response=page_of(schemas.QueueEntry))
 def list_queue(query: PageOf[FindQueue]) -> dict[str, Any]:
-    """Who has arrived in a clinic and whose session is not over, in the order of arrival."""
+    """List the patients who have arrived in a clinic and whose session is not over, in the order of arrival."""
     db, now = current_db(), clock.now()
     after = decode_instant_cursor(query.cursor)
     rows = queries.queue(db, query.asked.clinic_id, after=after, limit=query.limit + 1, now=now)

@@ -1,4 +1,4 @@
-"""Free times: where and when a session could be booked."""
+"""Search for times at which a session can be booked."""
 
 from datetime import datetime
 from typing import Any
@@ -29,10 +29,11 @@ routes = Routes("availability", "Free times")
     response=page_of(schemas.SlotAnswer),
 )
 def list_free_slots(query: PageOf[FindFreeTimes]) -> dict[str, Any]:
-    """The slots at which a session can be booked, the earliest first, then by the provider's name.
+    """List the slots at which a session can be booked, by their start and then by the provider's name.
 
-    A slot lies in the provider's working hours and outside absences and closures, and with the service type's buffers
-    it meets no other session of the provider or the room. The past is never offered; nothing is held.
+    A slot is in the provider's working hours and outside absences and closures. With the service type's buffers, it
+    does not overlap any other session of the provider or the room. Times in the past are not listed. Listing a slot
+    does not reserve it.
     """
     db = current_db()
     after = _after(db, query.cursor)
@@ -42,7 +43,7 @@ def list_free_slots(query: PageOf[FindFreeTimes]) -> dict[str, Any]:
 
 
 def _search(db: Session, asked: FindFreeTimes) -> Search:
-    """What is asked for. Raises 422 problems for what is unknown, inactive, or does not belong together."""
+    """Return the search for a query. Raises 422 problems for what is unknown, inactive, or does not belong together."""
     clinic = active_clinic(db, asked.clinic_id) if asked.clinic_id else None
     room = active_room(db, asked.room_id, clinic)
     if room and not clinic:
@@ -88,7 +89,7 @@ def _cursor(slot: Slot) -> str:
 
 
 def _after(db: Session, cursor: str | None) -> Key | None:
-    """Where the page before ended. Raises a 422 problem."""
+    """Return where the previous page ended. Raises a 422 problem."""
     if cursor is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The calendar's view, and the feed of a provider's sessions for calendar programs."""
+"""The calendar view, and the feed of a provider's sessions for calendar programs."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -27,14 +27,14 @@ routes = Routes("calendar", "The calendar and its feeds")
 PAST, AHEAD = timedelta(days=30), timedelta(days=180)
 _ICALENDAR = "text/calendar; charset=utf-8"
 _LINK = schemas.LinkAnswer()
-#: Who may make a link for any provider; a clinician may for the own one.
+#: The roles that may create a link for any provider. A clinician may create one only for himself or herself.
 _ANY_PROVIDER = {"manager", "front-desk"}
 _PATH = "/providers/<uuid:provider_id>/calendar-link"
 
 
 @routes.view("/calendar", permission="sessions.read", query=schemas.CalendarArgs(), response=schemas.CalendarAnswer())
 def get_calendar(asked: ShowCalendar) -> Response:
-    """All that a day's or a week's view needs: sessions, rooms, providers with hours and absences, closures."""
+    """Return all data of a day's or a week's view: sessions, rooms, providers with hours and absences, closures."""
     clinics = _clinics(asked.clinic_id, asked.provider_id)
     starts_at, ends_at = _bounds(asked.first, asked.last, clinics)
     window = calendar.Window(
@@ -59,9 +59,9 @@ def get_calendar(asked: ShowCalendar) -> Response:
     kept=False,
 )
 def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
-    """Make a new secret address for a provider's feed. The previous address stops working.
+    """Create a new secret address for a provider's feed. The previous address stops working.
 
-    The address is kept nowhere, so a repeat with the same Idempotency-Key makes another one.
+    The address is not stored, so a repeated request with the same Idempotency-Key creates another one.
     """
     made = calendar_links.make(current_db(), _own_provider(provider_id), now=clock.now())
     path = url_for("calendar.read_calendar_feed", provider_id=provider_id, token=made.token)
@@ -70,7 +70,7 @@ def make_link(_: dict[str, Any], provider_id: UUID) -> Response:
 
 @routes.view(_PATH, permission="calendar-links.write", response=_LINK)
 def get_link(provider_id: UUID) -> Response:
-    """Whether a provider's feed has an address, and since when; not the address itself."""
+    """Return whether a provider's feed has an address, and since when. The address itself is not shown."""
     return json_with_etag(_LINK.dump(_link(provider_id)))
 
 
@@ -90,7 +90,10 @@ def withdraw_link(provider_id: UUID) -> Response:
     text_types=("text/calendar",),
 )
 def read_calendar_feed(asked: ReadFeed, provider_id: UUID) -> Response:
-    """A provider's sessions from 30 days ago to 180 days ahead, as iCalendar; opened by the secret in its address."""
+    """Return a provider's sessions from 30 days ago to 180 days ahead, as iCalendar.
+
+    The secret in the address authorises the request.
+    """
     tenant = calendar_links.tenant_of(asked.token)
     if tenant is None:
         raise NotFound("calendar")
@@ -105,9 +108,10 @@ def _feed(provider_id: UUID, token: str, language: str) -> Response:
         raise NotFound("calendar")
     sessions = calendar.feed(db, provider, now - PAST, now + AHEAD)
     changed_at = calendar.feed_changed_at(db, provider, sessions)
-    # of what it is made of: calendar programs ask often, and making it takes many times longer
+    # The tag is made of the data of the feed, because calendar programs ask often and writing the feed takes much
+    # longer.
     tag = etag_of([provider.name_en, provider.name_ar, language, str(changed_at), *map(str, sessions)])
-    # it may be kept, but is asked for again by its tag
+    # A program may keep the feed, but must check its tag each time.
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if request.if_none_match.contains_weak(tag.strip('"')):
         return Response(status=304, headers=headers)
@@ -115,7 +119,7 @@ def _feed(provider_id: UUID, token: str, language: str) -> Response:
 
 
 def _clinics(clinic_id: UUID | None, provider_id: UUID | None) -> Sequence[Clinic]:
-    """The clinics whose days are shown. Raises a 422 problem for an unknown clinic or provider."""
+    """Return the clinics whose days are shown. Raises a 422 problem for an unknown clinic or provider."""
     db = current_db()
     if provider_id and db.get(Provider, provider_id) is None:
         raise InvalidField("provider_id", "There is no such provider.")
@@ -126,20 +130,23 @@ def _clinics(clinic_id: UUID | None, provider_id: UUID | None) -> Sequence[Clini
 
 
 def _bounds(first: date | datetime, last: date | datetime, clinics: Sequence[Clinic]) -> tuple[datetime, datetime]:
-    """The instants of what is asked for; a day is whole in the zone of every clinic. Raises a 422 problem."""
+    """Return the instants of the requested period. A day is complete in the zone of every clinic.
+
+    Raises a 422 problem.
+    """
     zones = [zone_of(clinic.timezone) for clinic in clinics]
     starts_at = first if isinstance(first, datetime) else min(local_day(first, zone)[0] for zone in zones)
     ends_at = last if isinstance(last, datetime) else max(local_day(last, zone)[1] for zone in zones)
     if ends_at <= starts_at:
         raise InvalidField("to", "Must be after from.")
-    # a day is an hour longer where the clock is set back, and begins elsewhere in another zone
+    # A day is an hour longer where the clock is set back, and starts at another instant in another zone.
     if ends_at - starts_at >= timedelta(days=schemas.MAX_CALENDAR_DAYS + 1):
         raise InvalidField("to", "Must be at most {days} days after from.", days=schemas.MAX_CALENDAR_DAYS)
     return starts_at, ends_at
 
 
 def _own_provider(provider_id: UUID) -> Provider:
-    """The provider, the row locked. Raises 404, and 403 for a clinician who is another one."""
+    """Return the provider with its row locked. Raises 404, and 403 for a clinician who is another provider."""
     provider = current_db().get(Provider, provider_id, with_for_update=True)
     if provider is None:
         raise NotFound("provider")

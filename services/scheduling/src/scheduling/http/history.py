@@ -1,4 +1,4 @@
-"""What happened to a record, who did it, and why."""
+"""The history of a record: what was changed, by whom, and why."""
 
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ routes = Routes("history", "Every change of a record")
 
 _KIND_OF = {table: kind for kind, table in history.KINDS.items()}
 _ACTIONS = {"INSERT": "CREATED", "UPDATE": "CHANGED", "DELETE": "REMOVED"}
-#: Who reads which column: as the answers' schemas say of the field.
+#: Who may read which column, as the schemas of the answers declare it for the field.
 _READERS = {
     "sessions": readers_of(SessionAnswer()),
     "participants": {
@@ -44,18 +44,13 @@ _READERS = {
     response=page_of(schemas.HistoryEntry),
 )
 def read_history(query: PageOf[FindHistory], kind: str, record_id: UUID) -> dict[str, Any]:
-    """Every change of a record and its parts, the oldest first; also of one that is removed.
-
-    Kinds: session, participant (or appointment), provider (with working hours, clinics, time off), clinic, room,
-    service-type, series (with its members), waitlist-entry (with its offers), time-off, closure, settings, package,
-    package-session, provider-assignment.
-    """
+    """List every change of a record and its parts, the oldest first. Removed records are included."""
     kind = "participant" if kind == "appointment" else kind
     if kind not in history.KINDS:
         raise InvalidField("kind", "Must be one of: {choices}.", choices=", ".join(history.KINDS))
     include = query.asked.include
     if include is not None and history.INCLUDED[include][0] != kind:
-        raise InvalidField("include", "Only a session has participants, and only a package sessions.")
+        raise InvalidField("include", "Only a session has participants, and only a package has sessions.")
     return _page(query, kind, record_id, include)
 
 
@@ -63,7 +58,7 @@ def read_history(query: PageOf[FindHistory], kind: str, record_id: UUID) -> dict
     "/history/settings", permission="history.read", query=PlainPageArgs(), response=page_of(schemas.HistoryEntry)
 )
 def read_settings_history(query: PageOf[Everything]) -> dict[str, Any]:
-    """Every change of the tenant's own rules, the oldest first; none while the defaults hold."""
+    """List every change of the tenant's settings, the oldest first. There is none while the defaults apply."""
     settings = history.settings_id(current_db())
     return _page(query, "settings", settings) if settings else {"items": [], "next_cursor": None}
 
@@ -86,7 +81,7 @@ def _page(
 
 
 def _after(cursor: str | None) -> int:
-    """The place in the log up to which it was read."""
+    """Return the position in the log up to which it was read."""
     try:
         return int(decode_cursor(cursor)) if cursor else 0
     except ValueError:
@@ -110,7 +105,7 @@ def _entry(row: history.AuditEntry) -> dict[str, Any]:
 
 
 def _may_read(row: history.AuditEntry, column: str) -> bool:
-    # a reason that no answer shows as a field of its own is one all the same
+    # A reason that no answer shows as a field of its own is restricted as well.
     readers = _READERS.get(row.table_name, {}).get(column, CARE if column in history.REASONS else None)
     return readers is None or readers.include(current_principal(), row.after or row.before or {})
 

@@ -1,4 +1,7 @@
-"""A provider's sessions as iCalendar (RFC 5545). Of those who take part it tells how many they are, never who."""
+"""A provider's sessions as iCalendar (RFC 5545).
+
+The feed contains how many participants a session has, and never who they are.
+"""
 
 import re
 from collections.abc import Sequence
@@ -10,15 +13,15 @@ from scheduling.calendar.queries import FeedSession
 from scheduling.domain import GROUP
 from scheduling.models import Provider
 
-#: How often a calendar program should look again.
+#: How often a calendar program should read the feed.
 REFRESH = timedelta(minutes=15)
-#: What no text of a calendar may hold; the ends of lines are written as RFC 5545 has them.
+#: The characters that must not occur in a text of a calendar. Line ends are written as RFC 5545 requires.
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def calendar_of(provider: Provider, sessions: Sequence[FeedSession], changed_at: datetime, language: str) -> bytes:
-    """The feed, in `en` or `ar`. It is the same until something in it changes."""
+    """Return the feed in `en` or `ar`. It stays the same until something in it changes."""
     calendar = Calendar()
     calendar.add("prodid", "-//Jalsa//Scheduling//EN")
     calendar.add("version", "2.0")
@@ -53,5 +56,5 @@ def _summary(session: FeedSession, language: str) -> str:
 
 
 def _text(text: str) -> vText:
-    """A TEXT value, which the library escapes and folds: names that were imported may hold anything."""
+    """Return a TEXT value, which the library escapes and folds. Imported names may contain any character."""
     return vText(_CONTROL.sub("", _LINE_END.sub("\n", text)))

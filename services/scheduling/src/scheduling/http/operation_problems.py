@@ -1,12 +1,12 @@
-"""The problem codes of each operation, by its operationId, beside those that every operation of its kind has.
+"""The problem codes of each operation, by its operationId, in addition to those of every operation of its kind.
 
-The service's tests fail where an operation answers a code that is not named here.
+The service's tests fail if an operation answers with a code that is missing here.
 """
 
 _STATE = ("invalid-transition",)
 _PLACEMENT = ("provider-busy", "room-busy", "outside-working-hours", "unknown-zone")
 _DAYS = ("unknown-zone",)
-#: A spot in a session that exists, of a patient who may be offered it.
+#: Problems of a spot in an existing session, for a patient to whom it may be offered.
 _SPOT = ("session-full", "already-enrolled", "patient-busy", "offer-expired", "unknown-patient")
 _PACKAGE = ("package-conflicts", "package-paused", "patient-busy", "already-enrolled", *_STATE)
 

@@ -1,4 +1,4 @@
-"""What becomes of a package after it was made."""
+"""Changes to a package after it was created."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from scheduling.packages.commands.changes import (
 from scheduling.packages.queries import LockedPackage
 from scheduling.use_cases import package_changes, package_session_changes
 
-routes = Routes("package-changes", "Changes of packages")
+routes = Routes("package-changes", "Changes to packages")
 
 _PACKAGE = PackageAnswer()
 _CHANGED = schemas.ChangedPackageAnswer()
@@ -37,7 +37,7 @@ _ONE = "/packages/<uuid:package_id>/sessions/<int:session_number>"
     f"{_ONE}/reschedule", "POST", permission="packages.write", body=RescheduleParticipantBody(), response=_CHANGED
 )
 def reschedule_package_session(command: RescheduleParticipant, package_id: UUID, session_number: int) -> Response:
-    """Move the appointment of one session of a package; order and gap are warned of, not refused."""
+    """Move the appointment of one session of a package. Order and gap only cause warnings."""
     check_override(command.override)
     held = package_to_change(package_id, command.session_id, number=session_number)
     package_session_changes.reschedule_package_session(current_db(), held, session_number, command, now=clock.now())
@@ -63,7 +63,7 @@ def schedule_package_session(command: SchedulePackageSession, package_id: UUID, 
     f"{_ONE}/cancel", "POST", permission="packages.write", body=schemas.CancelPackageSessionBody(), response=_PACKAGE
 )
 def cancel_package_session(command: CancelPackageSession, package_id: UUID, session_number: int) -> Response:
-    """Give up one session of a package and its appointment. It is no longer owed unless the body says so."""
+    """Give up one session of a package and its appointment. It is made up for only if the body says so."""
     held = package_to_change(package_id, number=session_number)
     package_session_changes.cancel_package_session(current_db(), held, session_number, command, now=clock.now())
     return json_with_etag(changed(held, number=session_number))
@@ -91,7 +91,7 @@ def shift_package(command: ShiftPackage, package_id: UUID) -> Response:
     response=_PACKAGE,
 )
 def substitute_provider(command: SubstituteProvider, package_id: UUID) -> Response:
-    """Another provider takes sessions over, at their time or at the nearest that is free."""
+    """Assign sessions to another provider, at the same time or at the nearest free time."""
     held = package_to_change(package_id)
     package_changes.substitute_provider(current_db(), held, command, now=clock.now())
     return json_with_etag(changed(held))
@@ -101,7 +101,7 @@ def substitute_provider(command: SubstituteProvider, package_id: UUID) -> Respon
     "/packages/<uuid:package_id>/cancel", "POST", permission="packages.write", body=ReasonBody(), response=_PACKAGE
 )
 def cancel_package(command: Reason, package_id: UUID) -> Response:
-    """Cancel a package with every appointment that is still to come; the past stays."""
+    """Cancel a package with every appointment that has not started. Past sessions stay as they are."""
     held = package_to_change(package_id)
     package_changes.cancel_package(current_db(), held, command.reason, now=clock.now())
     return json_with_etag(changed(held))
@@ -115,7 +115,7 @@ def cancel_package(command: Reason, package_id: UUID) -> Response:
     response=_PACKAGE,
 )
 def pause_package(command: PausePackage, package_id: UUID) -> Response:
-    """Give up the appointments to come until the package is resumed."""
+    """Give up the appointments that have not started, until the package is resumed."""
     held = package_to_change(package_id)
     package_changes.pause_package(current_db(), held, command, now=clock.now())
     return json_with_etag(changed(held))

@@ -1,4 +1,4 @@
-"""Packages: planned, scheduled, tried again."""
+"""Planning, creating, listing and scheduling packages."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ from scheduling.timetable.hours import zone_of
 from scheduling.use_cases import package_creation, package_scheduling
 from scheduling.use_cases.package_creation import PlannedPackage
 
-routes = Routes("packages", "Packages: 2 to 100 sessions scheduled together")
+routes = Routes("packages", "Packages of 2 to 100 sessions that are scheduled together")
 
 _PACKAGE = schemas.PackageAnswer()
 _SUMMARY = tuple(schemas.PackageSummary().fields)
@@ -37,7 +37,10 @@ _PLANNED = tuple(schemas.PlannedSession().fields)
     "/packages/plan", "POST", permission="packages.write", body=schemas.PackagePlanBody(), response=_PLAN, kept=False
 )
 def plan_package(command: PlanPackage) -> dict[str, Any]:
-    """Plan a package without storing anything: the time of each session, or why it has none, and alternatives."""
+    """Plan a package without storing anything.
+
+    The answer has a time, or a reason and alternatives, for each session.
+    """
     planned = package_creation.plan_package(current_db(), command, now=clock.now())
     plan = planned.plan
     return {
@@ -52,7 +55,7 @@ def plan_package(command: PlanPackage) -> dict[str, Any]:
     "/packages", "POST", permission="packages.write", body=schemas.PackageBody(), response=_PACKAGE, status=201
 )
 def create_package(command: CreatePackage) -> Response:
-    """Plan and book a package. With `all_or_nothing` it is booked whole or not at all."""
+    """Plan and book a package. With `all_or_nothing`, either all sessions are booked or none."""
     created = package_creation.create_package(current_db(), command, now=clock.now())
     return json_with_etag(changed(created), 201)
 
@@ -61,7 +64,7 @@ def create_package(command: CreatePackage) -> Response:
     "/packages", permission="packages.read", query=schemas.PackageArgs(), response=page_of(schemas.PackageSummary)
 )
 def list_packages(query: PageOf[FindPackages]) -> dict[str, Any]:
-    """Packages with their progress, in the order in which they were made."""
+    """List packages with their progress, in the order in which they were created."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_packages(current_db(), query.asked, after=after, limit=query.limit + 1)
     summaries = _summaries(rows)
@@ -70,7 +73,7 @@ def list_packages(query: PageOf[FindPackages]) -> dict[str, Any]:
 
 @routes.view("/packages/<uuid:package_id>", permission="packages.read", response=_PACKAGE)
 def get_package(package_id: UUID) -> Response:
-    """One package with its sessions."""
+    """Return one package with its sessions."""
     db = current_db()
     package = db.get(Package, package_id)
     if package is None:
@@ -86,16 +89,16 @@ def get_package(package_id: UUID) -> Response:
     response=_PACKAGE,
 )
 def schedule_package(command: SchedulePackage, package_id: UUID) -> Response:
-    """Schedule sessions that have no appointment: all of them, the named ones, or at the given times."""
+    """Schedule sessions that have no appointment: all of them, those with given numbers, or at given times."""
     held = package_to_change(package_id)
     package_scheduling.schedule_package(current_db(), held, command, now=clock.now())
     return json_with_etag(changed(held))
 
 
 def package_to_change(package_id: UUID, into: UUID | None = None, *, number: int | None = None) -> LockedPackage:
-    """The package to change, or one of its sessions, and another session; locked.
+    """Return a locked package that is to be changed, together with another session if one is given.
 
-    Raises 404, 403 where it is not the caller's to change, and 412 where it is not as the caller saw it.
+    Raises 404, 403 if the caller may not change it, and 412 if it is not in the state that the caller saw.
     """
     held = locked_package(current_db(), package_id, into)
     check_package(held, number)
@@ -105,13 +108,16 @@ def package_to_change(package_id: UUID, into: UUID | None = None, *, number: int
 
 
 def changed(held: LockedPackage, *, number: int | None = None) -> dict[str, Any]:
-    """A package as its answer shows it after a change. Raises 403 where it is now in another clinician's schedule."""
+    """Return a package as its answer shows it after a change.
+
+    Raises 403 if the change puts it into another clinician's schedule.
+    """
     check_package(held, number)
     return represent(held)
 
 
 def represent(held: LockedPackage) -> dict[str, Any]:
-    """A package as its answer shows it."""
+    """Return a package as its answer shows it."""
     package = held.package
     shown: dict[str, Any] = _PACKAGE.dump(
         {

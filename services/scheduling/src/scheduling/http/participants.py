@@ -1,4 +1,4 @@
-"""Participants by their own address, and appointments booked in one step."""
+"""Participants by their own address, and appointments that are booked in one step."""
 
 from typing import Any
 from uuid import UUID
@@ -51,7 +51,7 @@ def book_appointment(command: BookAppointment) -> Response:
 
 @routes.view("/participants/<uuid:participant_id>", permission="appointments.read", response=_PARTICIPANT)
 def get_participant(participant_id: UUID) -> Response:
-    """One participant."""
+    """Return one participant."""
     return json_with_etag(_shown(_found(participant_id)))
 
 
@@ -75,7 +75,7 @@ def update_participant(command: ChangeParticipant, participant_id: UUID) -> Resp
     response=_PARTICIPANT,
 )
 def confirm_participant(_: dict[str, Any], participant_id: UUID) -> Response:
-    """The patient has confirmed to come."""
+    """Confirm an appointment for the patient."""
     return json_with_etag(_shown(operations.confirm(current_db(), _matched(participant_id), now=clock.now())))
 
 
@@ -101,7 +101,7 @@ def cancel_participant(command: EndAppointment, participant_id: UUID) -> Respons
     response=_PARTICIPANT,
 )
 def reschedule_participant(command: RescheduleParticipant, participant_id: UUID) -> Response:
-    """Move a participant to another session, or an individual session to another time; the number stays."""
+    """Move a participant to another session, or an individual session to another time. The number stays."""
     check_override(command.override)
     participant = operations.held_participant(current_db(), participant_id, command.session_id)
     own = participant.session.provider_id
@@ -119,7 +119,7 @@ def reschedule_participant(command: RescheduleParticipant, participant_id: UUID)
     response=_PARTICIPANT,
 )
 def check_in_participant(command: CheckIn, participant_id: UUID) -> Response:
-    """The patient has arrived; also late, and also after being missed while the session lasts."""
+    """Check in a patient who has arrived. A late patient, and a no-show while the session lasts, can check in too."""
     override_reason, participant = check_override(command.override), _matched(participant_id, regaining=True)
     return json_with_etag(_shown(use_cases.check_in(current_db(), participant, override_reason, now=clock.now())))
 
@@ -132,7 +132,7 @@ def check_in_participant(command: CheckIn, participant_id: UUID) -> Response:
     response=_PARTICIPANT,
 )
 def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
-    """The patient, who had arrived, took part."""
+    """Record that a patient who had arrived took part."""
     return json_with_etag(_shown(use_cases.attend(current_db(), _matched(participant_id), now=clock.now())))
 
 
@@ -144,7 +144,7 @@ def attend_participant(_: dict[str, Any], participant_id: UUID) -> Response:
     response=_PARTICIPANT,
 )
 def miss_participant(command: EndAppointment, participant_id: UUID) -> Response:
-    """The patient did not come, and the session has begun."""
+    """Record that the patient did not come. The session must have started."""
     override_reason, participant = check_override(command.override), _matched(participant_id)
     missed = use_cases.no_show(current_db(), participant, command.reason, override_reason, now=clock.now())
     return json_with_etag(_shown(missed))
@@ -158,7 +158,10 @@ def miss_participant(command: EndAppointment, participant_id: UUID) -> Response:
     response=_PARTICIPANT,
 )
 def undo_participant(command: Reason, participant_id: UUID) -> Response:
-    """Take the last outcome back: an arrival, an attendance or a no-show; later than on its day for managers only."""
+    """Undo the last outcome, which is an arrival, an attendance or a no-show.
+
+    After its day, only managers can do so.
+    """
     seen = _found(participant_id).status
     participant, now = _matched(participant_id, regaining=True), clock.now()
     of_today = corrections.is_of_today(participant, participant.session.clinic.timezone, now)

@@ -1,4 +1,4 @@
-"""What a request may do beyond its route's permission: override rules, change a schedule, undo an earlier day."""
+"""Permissions beyond that of the route, to override rules, to change a schedule, or to undo an earlier outcome."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,7 +17,7 @@ _OVER = frozenset({"COMPLETED", "CANCELLED"})
 
 
 def check_override(override: Override | None) -> str | None:
-    """The reason for which a request overrides a rule, if it does. Raises 403 `forbidden` where its caller may not."""
+    """Return the reason for which a request overrides rules, or None. Raises 403 `forbidden` if the caller may not."""
     if override is None:
         return None
     authorise(POLICY, "schedule.override", current_principal())
@@ -27,9 +27,10 @@ def check_override(override: Override | None) -> str | None:
 def check_entry(
     command: WantedPlacement | BookParticipant, starts_at: datetime | None, permission: str, *, now: datetime
 ) -> str:
-    """The permission that it takes to enter what begins then, or has begun. Raises 403 `forbidden` without it.
+    """Return the permission to enter a session with a given start.
 
-    What is to come, or whose start does not matter, takes the `permission`; so does a past that is refused in any case.
+    Raises 403 `forbidden` if the caller does not have it. A future start, and a start that does not matter, need the
+    `permission`. So does a start in the past that is refused in any case.
     """
     begun = starts_at is not None and starts_at <= now
     if begun and command.override is not None:
@@ -42,19 +43,24 @@ def check_entry(
 
 
 def check_schedules(*provider_ids: UUID | None, permission: str = "sessions.write") -> None:
-    """Raises 403 `forbidden` for a clinician whose own schedule is not the only one that these are, or would be, in.
+    """Raise 403 `forbidden` for a clinician if any of these sessions is, or would be, in another provider's schedule.
 
-    The `permission` is the one that the caller needed for the change. None, a provider who is not known yet, is
-    somebody else. Called again after an operation that chooses providers itself: a view that raises has changed
+    `permission` is the one that the caller needed for the change. None is a provider who is not known yet and counts as
+    another one. After an operation that chooses providers itself, this is called again. A view that raises has changed
     nothing.
     """
     principal = current_principal()
     if not all(acts_for(principal, provider_id, permission) for provider_id in provider_ids):
-        raise Forbidden("Clinicians change their own schedule; the desk and managers change that of others.")
+        raise Forbidden(
+            "Clinicians can only change their own schedule. The front desk and managers can change that of others."
+        )
 
 
 def check_session(session_id: UUID | None, permission: str = "sessions.write") -> None:
-    """The same for a session that is only named so far; one that does not exist is for its operation to refuse."""
+    """Check the schedule of a session of which only the id is known.
+
+    A session that does not exist is left to the operation, which refuses it.
+    """
     if session_id is None or acts_for(current_principal(), None, permission):
         return
     session = session_records.find_session(current_db(), session_id)
@@ -63,7 +69,7 @@ def check_session(session_id: UUID | None, permission: str = "sessions.write") -
 
 
 def check_package(held: LockedPackage, number: int | None = None) -> None:
-    """The same for one session of a package, or for all of them that are not over."""
+    """Check the schedules of one session of a package, or of all its sessions that are not over."""
     package_sessions = (
         [held.package_session(number)]
         if number is not None
@@ -76,7 +82,10 @@ def check_package(held: LockedPackage, number: int | None = None) -> None:
 
 
 def check_may_undo(*, of_today: bool, reason: str | None) -> None:
-    """Earlier than this local day it is a manager's to take back. Raises 403 `forbidden`; 422 without a reason."""
+    """Check that the caller may undo an outcome. Only managers may do so after its local day.
+
+    Raises 403 `forbidden`, and 422 for a manager without a reason.
+    """
     if of_today:
         return
     if not POLICY["schedule.override"] & current_principal().roles:

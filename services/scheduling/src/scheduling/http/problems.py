@@ -1,4 +1,4 @@
-"""The catalogue of scheduling's problems: which status, code and message answers each refusal."""
+"""The catalogue of scheduling's problems, with the status, the code and the message of each error."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +17,7 @@ OVERLAP = "overlap"
 
 
 def refused_session(refused: Refused, say: Speaker) -> dict[str, Any]:
-    """One session of several that is refused, as `conflicts` and `skipped` show it."""
+    """Return one refused session of several, as `conflicts` and `skipped` show it."""
     return {
         "occurs_on": refused.occurs_on and refused.occurs_on.isoformat(),
         "starts_at": _instant(refused.starts_at),
@@ -27,12 +27,12 @@ def refused_session(refused: Refused, say: Speaker) -> dict[str, Any]:
 
 
 def refused_sessions(refused: Sequence[Refused]) -> list[dict[str, Any]]:
-    """Sessions that are refused, in the caller's language."""
+    """Return refused sessions, in the caller's language."""
     return [refused_session(each, current_speaker()) for each in refused]
 
 
 def refused_participant(refused: ParticipantRefused, say: Speaker) -> dict[str, Any]:
-    """One participant of several who is refused, as `refusals` show it."""
+    """Return one refused participant of several, as `refusals` shows it."""
     problem = _problem(refused.error, say)
     return {
         "participant_id": str(refused.participant_id),
@@ -56,7 +56,7 @@ def _problem(error: DomainError, say: Speaker) -> Problem:
 
 
 def _placement(error: errors.PlacementRefused, _: Speaker) -> dict[str, Any]:
-    """The rule that refuses a placement, and what is met there as far as it is known."""
+    """Return the rule that refuses a placement, and what it conflicts with, as far as it is known."""
     return {"rule": error.rule or OVERLAP, "overridable": error.overridable}
 
 
@@ -122,7 +122,7 @@ PROBLEMS = Catalogue(
         errors.CapacityBelowParticipants,
         409,
         "capacity-below-participants",
-        "More spots are taken or held by offers than that.",
+        "The spots that are taken or held by offers exceed this capacity.",
         members=("taken",),
     ),
     Entry(
@@ -209,7 +209,7 @@ PROBLEMS = Catalogue(
         errors.SeriesOverlap,
         409,
         SERIES_OVERLAP,
-        "Another session of the series is at that time.",
+        "Another session of the series takes place at that time.",
         members=("rule", "overridable"),
         shown=_placement,
     ),
@@ -217,7 +217,7 @@ PROBLEMS = Catalogue(
         errors.SeriesBuffered,
         409,
         SERIES_OVERLAP,
-        "Another session of the series is so near that time that the service type's buffers overlap.",
+        "Another session of the series is so close to that time that the buffers of the service type overlap.",
         members=("rule", "overridable"),
         shown=_placement,
     ),
@@ -225,7 +225,7 @@ PROBLEMS = Catalogue(
         errors.ChangeOfPlaces,
         409,
         "change-of-places",
-        "Sessions that change places with each other must be moved one by one.",
+        "Sessions that swap their times with each other must be moved one at a time.",
     ),
     # several at once
     Entry(
@@ -318,7 +318,7 @@ PROBLEMS = Catalogue(
         errors.CompletionFirst,
         409,
         INVALID_TRANSITION,
-        "The session is completed. Undo its completion first, which gives everybody the state before it.",
+        "The session is completed. Undo its completion first, which returns every participant to the state before it.",
     ),
     Entry(
         errors.SessionCancelled,
@@ -332,7 +332,7 @@ PROBLEMS = Catalogue(
         errors.ChangedMeanwhile,
         409,
         INVALID_TRANSITION,
-        "Somebody else has changed this in the meantime. Look at it again.",
+        "Somebody else has changed this in the meantime. Read it again.",
     ),
     # absences
     Entry(errors.AlreadyClosed, 409, "already-closed", "This closure already exists.", members=("closure_id",)),
@@ -340,9 +340,9 @@ PROBLEMS = Catalogue(
         errors.AffectedSessionOver,
         409,
         INVALID_TRANSITION,
-        "A session that has started or was cancelled stays as it is.",
+        "A session that has started or was cancelled is not changed because of an absence.",
     ),
-    Entry(errors.NotAffected, 409, "not-affected", "The absence does not lie over this session, or does not any more."),
+    Entry(errors.NotAffected, 409, "not-affected", "The absence does not affect this session, or no longer does."),
     Entry(errors.NoSubstitute, 409, "no-proposal", "There is no substitute to propose."),
     Entry(errors.NoNewSlot, 409, "no-proposal", "There is no new slot to propose."),
     # waitlist
@@ -350,24 +350,24 @@ PROBLEMS = Catalogue(
     Entry(errors.OfferExpired, 409, "offer-expired", "The offer was not accepted in time."),
     Entry(errors.NothingOffered, 409, INVALID_TRANSITION, "This waitlist entry has no open offer."),
     Entry(errors.EntryClosed, 409, INVALID_TRANSITION, "A waitlist entry that is {status} cannot be changed."),
-    Entry(errors.WaitsForSession, 409, "already-waiting", "The patient waits for this session already."),
-    Entry(errors.WaitsForServiceType, 409, "already-waiting", "The patient waits for this service type already."),
+    Entry(errors.WaitsForSession, 409, "already-waiting", "The patient already waits for this session."),
+    Entry(errors.WaitsForServiceType, 409, "already-waiting", "The patient already waits for this service type."),
     Entry(
         errors.OffersChanging,
         503,
         "temporarily-unavailable",
-        "What is offered to this patient is changing. Try again.",
+        "Offers to this patient are changing at the same time. Try again.",
         headers={"Retry-After": "1"},
     ),
     # packages
     Entry(errors.PackagePaused, 409, "package-paused", "The package is paused. Resume it first."),
-    Entry(errors.PackageOver, 409, INVALID_TRANSITION, "A package that is {status} cannot be changed any more."),
+    Entry(errors.PackageOver, 409, INVALID_TRANSITION, "A package that is {status} can no longer be changed."),
     Entry(errors.PackageNotPaused, 409, INVALID_TRANSITION, "The package is not paused."),
     Entry(
         errors.NotOutstanding,
         409,
         INVALID_TRANSITION,
-        "Session {session_number} of the package has its appointment, or is not owed.",
+        "Session {session_number} of the package already has its appointment, or is no longer due.",
     ),
     Entry(
         errors.NoAppointmentToMove,
@@ -379,13 +379,13 @@ PROBLEMS = Catalogue(
         errors.LastOfPackage,
         409,
         INVALID_TRANSITION,
-        "This session is all that is left of the package. Cancel the package instead.",
+        "This session is the only one left in the package. Cancel the package instead.",
     ),
     Entry(
         errors.CannotBeGivenUp,
         409,
         INVALID_TRANSITION,
-        "A session that has started, is over or is not owed cannot be given up.",
+        "A session that has started, is over or is no longer due cannot be given up.",
     ),
     Entry(
         errors.NothingToShift,
@@ -399,8 +399,10 @@ PROBLEMS = Catalogue(
         errors.UnknownZone,
         409,
         "unknown-zone",
-        "The time zone of clinic {clinic_code} is not known. A manager corrects it with timezone and a reason by "
-        "PATCH /scheduling/v1/clinics/{clinic_id}.",
+        (
+            "The time zone of clinic {clinic_code} is not known. A manager can correct it with PATCH "
+            "/scheduling/v1/clinics/{clinic_id}, which needs timezone and a reason."
+        ),
         members=("clinic_id", "clinic_code", "timezone"),
     ),
     Entry(errors.ClinicCodeTaken, 409, "code-taken", "Another clinic has this code."),
@@ -409,7 +411,7 @@ PROBLEMS = Catalogue(
     Entry(errors.UserTaken, 409, "user-taken", "Another provider has this user_id."),
 )
 
-#: The refusal that a constraint of the database stands for, where it catches what the operation could not see.
+#: The errors for violated constraints of the database, where the operation could not see the conflict itself.
 CONSTRAINTS = {
     "sessions_provider_busy": errors.ProviderBusy,
     "sessions_room_busy": errors.RoomBusy,

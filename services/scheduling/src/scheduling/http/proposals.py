@@ -1,4 +1,4 @@
-"""What becomes of the sessions that a provider's absence hits."""
+"""Proposals and decisions for the sessions that an absence affects."""
 
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from scheduling.http.schemas import proposals as schemas
 from scheduling.models import Closure, TimeOff
 from scheduling.use_cases import proposals as operations
 
-routes = Routes("proposals", "What becomes of the sessions that an absence hits")
+routes = Routes("proposals", "What happens to the sessions that an absence affects")
 
 _APPLIED = schemas.Applied()
 
@@ -55,10 +55,10 @@ def _proposals(absence: TimeOff | Closure) -> dict[str, Any]:
     response=schemas.AppliedAnswer(),
 )
 def apply_to_time_off(command: ApplyProposals, provider_id: UUID, time_off_id: UUID) -> Response:
-    """Substitute, move, cancel or keep the sessions of a list: all of them, or none (409 `absence-conflicts`).
+    """Substitute, move, cancel or keep the sessions of a list.
 
-    An item without `provider_id` (SUBSTITUTE) or `starts_at` (MOVE) takes what is proposed at this moment; whoever
-    wants what was shown names it.
+    Either all are changed or none (409 `absence-conflicts`). An item without `provider_id` (SUBSTITUTE) or `starts_at`
+    (MOVE) gets the proposal of the current moment. To apply a proposal that was shown before, give its values.
     """
     check_override(command.override)
     absence = found_time_off(provider_id, time_off_id, lock=True)
@@ -76,11 +76,12 @@ def apply_to_time_off(command: ApplyProposals, provider_id: UUID, time_off_id: U
     response=schemas.AppliedToClosureAnswer(),
 )
 def apply_to_closure(command: ApplyProposals, closure_id: UUID) -> Response:
-    """Move, substitute, cancel or keep the sessions of a list: all of them, or none (409 `absence-conflicts`).
+    """Move, substitute, cancel or keep the sessions of a list.
 
-    A closure hits many providers: it is for the desk and managers to deal with. A MOVE without `starts_at` takes what
-    is proposed at this moment; whoever wants what was shown names it. A substitute, whom nobody proposes, is named, and
-    comes at the same time, so that it takes an override.
+    Either all are changed or none (409 `absence-conflicts`). A closure affects many providers, so only the front desk
+    and managers can do this. A MOVE without `starts_at` gets the proposal of the current moment. To apply a proposal
+    that was shown before, give its values. A substitute is not proposed and must be given. It keeps the time of the
+    session, which is in the closure, so it needs an override.
     """
     check_override(command.override)
     check_schedules(None)
@@ -91,7 +92,7 @@ def apply_to_closure(command: ApplyProposals, closure_id: UUID) -> Response:
 
 
 def _applied(absence: TimeOff | Closure, command: ApplyProposals) -> list[dict[str, Any]]:
-    """What became of each item of a list, as it is shown."""
+    """Return what was done for each item of a list, as answers show it."""
     db = current_db()
     changed = operations.apply(db, absence, command, now=clock.now())
     check_schedules(*(session.provider_id for session in changed))

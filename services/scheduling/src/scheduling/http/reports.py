@@ -23,12 +23,12 @@ from scheduling.reports.queries import utilisation
 
 A = TypeVar("A", bound=MakeReport)
 
-routes = Routes("reports", "Reports on local days of each clinic; of sessions, what was cancelled is not counted")
+routes = Routes("reports", "Reports on local days of each clinic. Cancelled sessions are not counted")
 
 
-#: A report may read what a large centre did in years.
+#: The time limit in seconds. A report may read years of data of a large centre.
 SECONDS = 30.0
-#: The columns of a report of several parts as one table, each row of which is one figure.
+#: The columns of a report with several parts as one table, with one row for each figure.
 _LABELS = ("key", "name_en", "name_ar")
 _FIGURE = ("part", *_LABELS, "figure", "value")
 
@@ -36,10 +36,10 @@ _FIGURE = ("part", *_LABELS, "figure", "value")
 def _report(
     name: str, query: schemas.ReportArgs, response: Schema
 ) -> Callable[[Callable[[Session, A], object]], Callable[[ReportRequest[A]], Response]]:
-    """Register a report at `/reports/<name>`. What is decorated makes it: the rows of its `items`, or all its parts.
+    """Register a report at `/reports/<name>`. The decorated function returns the rows of its `items`, or all its parts.
 
-    A clinic whose days cannot be reckoned is left out, and the answer says so. Raises 409 `unknown-zone` if it is the
-    one that is asked for.
+    A clinic whose local days cannot be calculated is left out, and the answer says so. Raises 409 `unknown-zone` if it
+    is the requested clinic.
     """
 
     def register(make: Callable[[Session, A], object]) -> Callable[[ReportRequest[A]], Response]:
@@ -67,7 +67,7 @@ def _report(
 
 @_report("utilisation", schemas.UtilisationArgs(), schemas.report_of(schemas.Utilisation))
 def report_utilisation(db: Session, asked: MakeGroupedReport) -> list[utilisation.Utilisation]:
-    """Booked minutes of the available ones, by provider or room."""
+    """Report the booked minutes and the available minutes, by provider or room."""
     return utilisation.of_rooms(db, asked) if asked.by == "room" else utilisation.of_providers(db, asked)
 
 
@@ -85,18 +85,18 @@ def report_capacity(db: Session, asked: MakeGroupedReport) -> list[reports.Capac
 
 @_report("lead-time", schemas.ReportArgs(), schemas.report_of(schemas.LeadTime))
 def report_lead_time(db: Session, asked: MakeReport) -> list[reports.LeadTime]:
-    """Days from booking to start, by service type."""
+    """Report the number of days from booking to start, by service type."""
     return reports.lead_time(db, asked)
 
 
 @_report("packages", schemas.PackageReportArgs(), schemas.PackageReport())
 def report_packages(db: Session, asked: MakePackageReport) -> package_reports.PackageReport:
-    """Packages created in the period: what became of them and of their sessions, and how well they could be placed."""
+    """Report on the packages created in a period: their outcomes, and how well their sessions could be placed."""
     return package_reports.packages(db, asked)
 
 
 def _sheet(response: Schema, parts: Mapping[str, Any], separator: str) -> bytes:
-    """A report as a table: with a row for each of its items, or for each figure of its parts."""
+    """Return a report as a table with one row for each of its items, or for each figure of its parts."""
     if "items" not in parts:
         return sheet(_FIGURE, _figures(parts), separator=separator)
     items = response.fields["items"]
@@ -116,7 +116,7 @@ def _figures(parts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _download(name: str, wanted: ReportRequest[MakeReport], table: bytes, unknown: Sequence[ZonedClinic]) -> Response:
     response = Response(table, content_type=f"{CSV}; charset=utf-8")
-    # a sheet has no spot for a note
+    # A CSV file has no place for a note.
     without = "".join(f"-without-{clinic.code}" for clinic in unknown)
     file = f"{name}-{wanted.asked.first}-{wanted.asked.last}{without}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'

@@ -1,4 +1,4 @@
-"""Records with what is computed for their answers, by id; the answers' schemas write them out."""
+"""Records with the values that are computed for their answers, by id. The schemas of the answers serialise them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,20 +15,20 @@ from scheduling.models import ClinicalSession, Participant
 from scheduling.timetable.conflicts import absences_over
 from scheduling.timetable.spots import Spots, spots_of
 
-# the answers' fields: those that a row does not have are computed here
+# The fields of the answers. Those that a row does not have are computed here.
 _SESSION = tuple(SessionAnswer().fields)
 _PARTICIPANT = tuple(ParticipantAnswer().fields)
 
 
 def sessions(db: Session, rows: Sequence[ClinicalSession]) -> dict[UUID, dict[str, Any]]:
-    """Sessions with their spots counted, and the absences that affect them."""
+    """Return sessions with their spots, and with the absences that affect them."""
     ids = [row.id for row in rows]
     spots, blocked = spots_of(db, ids), absences_over(db, ids)
     return {row.id: _session(row, spots[row.id], blocked[row.id]) for row in rows}
 
 
 def participants(db: Session, rows: Sequence[Participant], now: datetime) -> dict[UUID, dict[str, Any]]:
-    """Participants with their session and what blocks their check-in at this instant."""
+    """Return participants with their session, and with what currently blocks their check-in."""
     standings = participant_records.standings(db, [row.id for row in rows])
     return {row.id: participant(row, standings[row.id], now) for row in rows}
 
@@ -49,7 +49,7 @@ def _session(row: ClinicalSession, spots: Spots, blocked: Sequence[str]) -> dict
 
 
 def participant(row: Participant, standing: participant_records.Standing, now: datetime) -> dict[str, Any]:
-    """One participant whose standing is known already."""
+    """Return one participant whose standing is already known."""
     blockers = check_in_blockers(
         cleared=standing.cleared,
         consented=standing.consented,

@@ -1,4 +1,4 @@
-"""Series of group sessions, and who is on their rosters."""
+"""Series of group sessions, and their rosters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,7 +37,7 @@ from scheduling.timetable.hours import day_of
 from scheduling.use_cases import roster
 from scheduling.use_cases import series as operations
 
-routes = Routes("series", "Recurring group sessions, and their standing rosters")
+routes = Routes("series", "Recurring group sessions, and their rosters")
 
 _PLAN = schemas.Plan()
 _SERIES = schemas.SeriesAnswer()
@@ -62,7 +62,10 @@ def plan_series(command: CreateSeries) -> dict[str, Any]:
     status=201,
 )
 def create_series(command: CreateSeries) -> Response:
-    """Schedule a group session for every occurrence of a rule, or none of them (409 `series-conflicts`)."""
+    """Schedule a group session for every occurrence of a rule.
+
+    Either all are scheduled or none (409 `series-conflicts`).
+    """
     check_override(command.override)
     check_schedules(command.provider_id)
     db = current_db()
@@ -76,7 +79,7 @@ def create_series(command: CreateSeries) -> Response:
 
 @routes.view("/series", permission="sessions.read", query=schemas.SeriesArgs(), response=page_of(schemas.SeriesAnswer))
 def list_series(query: PageOf[FindSeries]) -> dict[str, Any]:
-    """Series in the order in which they were made."""
+    """List series in the order in which they were created."""
     db = current_db()
     rows = read.list_series(db, query.asked, after=decode_id_cursor(query.cursor), limit=query.limit + 1)
     shown = _represent(db, rows)
@@ -85,7 +88,7 @@ def list_series(query: PageOf[FindSeries]) -> dict[str, Any]:
 
 @routes.view("/series/<uuid:series_id>", permission="sessions.read", response=_SERIES)
 def get_series(series_id: UUID) -> Response:
-    """One series."""
+    """Return one series."""
     return json_with_etag(_shown(_found(series_id)))
 
 
@@ -96,7 +99,7 @@ def get_series(series_id: UUID) -> Response:
     response=page_of(SessionAnswer),
 )
 def list_series_sessions(query: PageOf[Everything], series_id: UUID) -> dict[str, Any]:
-    """The sessions of a series in the order of their start, whatever their state."""
+    """List the sessions of a series in any state, in the order of their start."""
     db, after = current_db(), decode_instant_cursor(query.cursor)
     only = FindSessions(series_id=_found(series_id).id)
     rows = session_records.list_sessions(db, only, after=after, limit=query.limit + 1)
@@ -113,7 +116,7 @@ def list_series_sessions(query: PageOf[Everything], series_id: UUID) -> dict[str
     status=201,
 )
 def join_series(command: JoinSeries, series_id: UUID) -> Response:
-    """Book a patient into every later session of a series, or none of them (409 `series-conflicts`)."""
+    """Book a patient into every later session of a series. Either all are booked or none (409 `series-conflicts`)."""
     check_override(command.override)
     series = _found(series_id)
     _check_own(series)
@@ -128,7 +131,7 @@ def join_series(command: JoinSeries, series_id: UUID) -> Response:
     response=page_of(schemas.MemberAnswer),
 )
 def list_members(query: PageOf[Everything], series_id: UUID) -> dict[str, Any]:
-    """Who is, or was, on a series' roster, in the order of joining."""
+    """List the present and former members of a series' roster, in the order of joining."""
     after, series = decode_id_cursor(query.cursor), _found(series_id)
     rows = directory.list_by_id(current_db(), SeriesMember, after=after, limit=query.limit + 1, series_id=series.id)
     shown = _represent_members(series, rows)
@@ -137,7 +140,7 @@ def list_members(query: PageOf[Everything], series_id: UUID) -> dict[str, Any]:
 
 @routes.view("/series/<uuid:series_id>/members/<uuid:member_id>", permission="appointments.read", response=_MEMBER)
 def get_member(series_id: UUID, member_id: UUID) -> Response:
-    """One patient's membership."""
+    """Return one patient's membership."""
     series, member = _found(series_id), current_db().get(SeriesMember, member_id)
     if member is None or member.series_id != series.id:
         raise NotFound("member")
@@ -168,7 +171,7 @@ def _found(series_id: UUID) -> SessionSeries:
 
 
 def _check_own(series: SessionSeries) -> None:
-    """A clinician changes the roster of a series whose sessions to come are all the own."""
+    """Check that a clinician who changes a roster holds all future sessions of the series."""
     check_schedules(series.provider_id, *read.providers_to_come(current_db(), series.id, now=clock.now()))
 
 

@@ -1,4 +1,4 @@
-"""Sessions, and participants of one."""
+"""Sessions, and the participants of one session."""
 
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,7 @@ from scheduling.models import ClinicalSession
 from scheduling.use_cases import appointments as use_cases
 from scheduling.use_cases import corrections, minimum_attendance, series_edits
 
-routes = Routes("sessions", "Sessions and who takes part in them")
+routes = Routes("sessions", "Sessions and their participants")
 
 _SESSION = schemas.SessionAnswer()
 _CHANGED = schemas.ChangedSessionAnswer()
@@ -68,7 +68,7 @@ def create_session(command: CreateSession) -> Response:
     "/sessions", permission="sessions.read", query=schemas.SessionArgs(), response=days_of(schemas.SessionAnswer)
 )
 def list_sessions(query: PageOf[FindSessions]) -> dict[str, Any]:
-    """Sessions in the order of their start; `from` and `to` bound the start."""
+    """List sessions in the order of their start. `from` and `to` are bounds of the start."""
     return _list(query, None)
 
 
@@ -85,7 +85,7 @@ def list_available_sessions(query: PageOf[FindSessions]) -> dict[str, Any]:
 
 @routes.view("/sessions/<uuid:session_id>", permission="sessions.read", response=_SESSION)
 def get_session(session_id: UUID) -> Response:
-    """One session."""
+    """Return one session."""
     return json_with_etag(_shown(_found(session_id)))
 
 
@@ -125,7 +125,7 @@ def reschedule_session(command: RescheduleSession, session_id: UUID) -> Response
     response=_SESSION,
 )
 def start_session(command: Untimely, session_id: UUID) -> Response:
-    """The session begins; not earlier than the tenant's `early_start_minutes` before its start."""
+    """Start a session. This is possible from the tenant's `early_start_minutes` before its start on."""
     override_reason, session = check_override(command.override), _acted_on(session_id)
     return json_with_etag(_shown(use_cases.start_session(current_db(), session, override_reason, now=clock.now())))
 
@@ -138,7 +138,7 @@ def start_session(command: Untimely, session_id: UUID) -> Response:
     response=_SESSION,
 )
 def complete_session(command: Untimely, session_id: UUID) -> Response:
-    """The session ends: who has arrived attended, who has not is a no-show; not before its start."""
+    """Complete a session after its start. Patients who have arrived become ATTENDED, and the others become no-shows."""
     override_reason, session = check_override(command.override), _acted_on(session_id)
     return json_with_etag(_shown(use_cases.complete_session(current_db(), session, override_reason, now=clock.now())))
 
@@ -151,7 +151,7 @@ def complete_session(command: Untimely, session_id: UUID) -> Response:
     response=_SESSION,
 )
 def undo_session(command: Reason, session_id: UUID) -> Response:
-    """Take the start back, or the completion with all that it settled; later than on its day for managers only."""
+    """Undo the start, or the completion with the outcomes that it recorded. After its day, only managers can do so."""
     db, seen = current_db(), _found(session_id).status
     session = _acted_on(session_id, corrections.held_for_undo(db, session_id))
     now = clock.now()
@@ -181,7 +181,7 @@ def cancel_session(command: CancelSession, session_id: UUID) -> Response:
     response=_SESSION,
 )
 def decide_session(command: DecideSession, session_id: UUID) -> Response:
-    """Decide what becomes of a session with too few participants: run it, merge it into another, cancel it."""
+    """Decide what happens to a session with too few participants: run it, merge it into another one, or cancel it."""
     check_override(command.override)
     session = minimum_attendance.held_for_decision(current_db(), session_id, command.into_session_id)
     check_schedules(session.provider_id)
@@ -201,7 +201,7 @@ def decide_session(command: DecideSession, session_id: UUID) -> Response:
 def book_participant(command: BookParticipant, session_id: UUID) -> Response:
     """Book a patient into a session, or enter a visit to a session that has started or taken place."""
     db, now = current_db(), clock.now()
-    # a booking like most need not know when the session begins: what has begun, it is refused for
+    # Most bookings do not need to know the start, because a booking into a session that has started is refused anyway.
     begins = _found(session_id).starts_at if command.walk_in or command.override else None
     check_session(session_id, check_entry(command, begins, "appointments.write", now=now))
     booked = use_cases.book_participant(db, session_id, command, now=now)
@@ -215,7 +215,7 @@ def book_participant(command: BookParticipant, session_id: UUID) -> Response:
     response=page_of(schemas.ParticipantAnswer),
 )
 def list_participants(query: PageOf[Everything], session_id: UUID) -> dict[str, Any]:
-    """A session's participants, in the order of booking."""
+    """List a session's participants, in the order of booking."""
     db = current_db()
     _found(session_id)
     after = decode_id_cursor(query.cursor)
@@ -241,7 +241,7 @@ def _found(session_id: UUID) -> ClinicalSession:
 
 
 def _acted_on(session_id: UUID, held: ClinicalSession | None = None) -> ClinicalSession:
-    """The locked session, for those who may say what happens in it."""
+    """Return the locked session if the caller may change its schedule."""
     session = held or sessions.locked_session(current_db(), session_id)
     check_schedules(session.provider_id)
     check_if_match(_shown(session))
@@ -249,7 +249,7 @@ def _acted_on(session_id: UUID, held: ClinicalSession | None = None) -> Clinical
 
 
 def _selection(scope: str, session_id: UUID, *, moving: bool = False) -> tuple[datetime, series_edits.SeriesSelection]:
-    """The instant of the request, and the sessions in its scope."""
+    """Return the instant of the request, and the sessions in its scope."""
     now = clock.now()
     selection = series_edits.choose(current_db(), session_id, scope, now=now, moving=moving)
     check_schedules(*(session.provider_id for session in selection.sessions))

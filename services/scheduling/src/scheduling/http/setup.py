@@ -48,13 +48,13 @@ def create_clinic(command: commands.OpenClinic) -> Response:
 
 @routes.view("/clinics", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ClinicAnswer))
 def list_clinics(query: PageOf[Everything]) -> dict[str, Any]:
-    """The tenant's clinics, in the order in which they were opened."""
+    """List the tenant's clinics, in the order in which they were opened."""
     return _list(Clinic, query)
 
 
 @routes.view("/clinics/<uuid:clinic_id>", permission="setup.read", response=_CLINIC)
 def get_clinic(clinic_id: UUID) -> Response:
-    """One clinic."""
+    """Return one clinic."""
     return json_with_etag(_CLINIC.dump(_found(Clinic, clinic_id, "clinic")))
 
 
@@ -75,13 +75,13 @@ def create_room(command: commands.AddRoom) -> Response:
 
 @routes.view("/rooms", permission="setup.read", query=schemas.RoomArgs(), response=page_of(schemas.RoomAnswer))
 def list_rooms(query: PageOf[commands.FindRooms]) -> dict[str, Any]:
-    """The tenant's rooms, or one clinic's."""
+    """List the tenant's rooms, or those of one clinic."""
     return _list(Room, query, clinic_id=query.asked.clinic_id)
 
 
 @routes.view("/rooms/<uuid:room_id>", permission="setup.read", response=_ROOM)
 def get_room(room_id: UUID) -> Response:
-    """One room."""
+    """Return one room."""
     return json_with_etag(_ROOM.dump(_found(Room, room_id, "room")))
 
 
@@ -96,19 +96,19 @@ def update_room(command: commands.ChangeRoom, room_id: UUID) -> Response:
     "/providers", "POST", permission="setup.write", body=schemas.ProviderBody(), response=_PROVIDER, status=201
 )
 def create_provider(command: commands.RegisterProvider) -> Response:
-    """Register a provider; the working hours follow."""
+    """Register a provider. The working hours are set separately."""
     return json_with_etag(_PROVIDER.dump(operations.create_provider(current_db(), command, now=clock.now())), 201)
 
 
 @routes.view("/providers", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ProviderAnswer))
 def list_providers(query: PageOf[Everything]) -> dict[str, Any]:
-    """The tenant's providers."""
+    """List the tenant's providers."""
     return _list(Provider, query)
 
 
 @routes.view("/providers/<uuid:provider_id>", permission="setup.read", response=_PROVIDER)
 def get_provider(provider_id: UUID) -> Response:
-    """One provider."""
+    """Return one provider."""
     return json_with_etag(_PROVIDER.dump(_found(Provider, provider_id, "provider")))
 
 
@@ -123,7 +123,7 @@ def update_provider(command: commands.ChangeProvider, provider_id: UUID) -> Resp
 
 @routes.view("/providers/<uuid:provider_id>/working-hours", permission="setup.read", response=_HOURS)
 def get_working_hours(provider_id: UUID) -> Response:
-    """A provider's week, in the wall time of each clinic."""
+    """Return a provider's week of working hours, in the wall time of each clinic."""
     provider = _found(Provider, provider_id, "provider")
     return json_with_etag(_HOURS.dump({"items": working_hours(current_db(), provider.id)}))
 
@@ -132,7 +132,7 @@ def get_working_hours(provider_id: UUID) -> Response:
     "/providers/<uuid:provider_id>/working-hours", "PUT", permission="setup.write", body=_HOURS, response=_HOURS
 )
 def put_working_hours(command: commands.SetWorkingHours, provider_id: UUID) -> Response:
-    """Replace a provider's week."""
+    """Replace a provider's week of working hours."""
     provider = _found(Provider, provider_id, "provider", lock=True)
     check_if_match(_HOURS.dump({"items": working_hours(current_db(), provider.id)}))
     return json_with_etag(_HOURS.dump({"items": operations.set_working_hours(current_db(), provider, command)}))
@@ -155,13 +155,13 @@ def create_service_type(command: commands.AddServiceType) -> Response:
     "/service-types", permission="setup.read", query=PlainPageArgs(), response=page_of(schemas.ServiceTypeAnswer)
 )
 def list_service_types(query: PageOf[Everything]) -> dict[str, Any]:
-    """The tenant's service types."""
+    """List the tenant's service types."""
     return _list(ServiceType, query)
 
 
 @routes.view("/service-types/<uuid:service_type_id>", permission="setup.read", response=_SERVICE_TYPE)
 def get_service_type(service_type_id: UUID) -> Response:
-    """One service type."""
+    """Return one service type."""
     return json_with_etag(_SERVICE_TYPE.dump(_found(ServiceType, service_type_id, "service type")))
 
 
@@ -180,7 +180,7 @@ def update_service_type(command: commands.ChangeServiceType, service_type_id: UU
 
 @routes.view("/disciplines", permission="setup.read", response=page_of(schemas.Discipline))
 def list_disciplines() -> dict[str, Any]:
-    """What providers may be and service types may need: all of them on one page."""
+    """List all disciplines of providers and service types on one page."""
     items = [{"code": code, "name_en": en, "name_ar": ar} for code, (en, ar) in DISCIPLINES.items()]
     return {"items": items, "next_cursor": None}
 

@@ -1,4 +1,4 @@
-"""The waitlist, and the offers that are made to those who wait."""
+"""The waitlist, and the offers to waiting patients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from scheduling.use_cases import waitlist
 from scheduling.waitlist import queries
 from scheduling.waitlist.commands import AcceptOffer, AddEntry, ChangeEntry, FindEntries
 
-routes = Routes("waitlist", "Patients who wait for a spot, and the spots that are offered to them")
+routes = Routes("waitlist", "Waitlist entries, and the spots that are offered to them")
 
 _ENTRY = schemas.WaitlistEntryAnswer()
 _PARTICIPANT = ParticipantAnswer()
@@ -29,7 +29,7 @@ _PARTICIPANT = ParticipantAnswer()
 
 @routes.view("/waitlist", "POST", permission="waitlist.write", body=schemas.WaitlistBody(), response=_ENTRY, status=201)
 def add_entry(command: AddEntry) -> Response:
-    """Let a patient wait for a session, or for any session of a service type that suits."""
+    """Add a patient to the waitlist for a session, or for any session of a service type that meets the wishes."""
     return json_with_etag(_shown(waitlist.add(current_db(), command, now=clock.now())), 201)
 
 
@@ -45,7 +45,7 @@ def list_entries(query: PageOf[FindEntries]) -> dict[str, Any]:
 
 @routes.view("/waitlist/<uuid:entry_id>", permission="waitlist.read", response=_ENTRY)
 def get_entry(entry_id: UUID) -> Response:
-    """One entry, with its open offer."""
+    """Return one entry, with its open offer."""
     entry = current_db().get(WaitlistEntry, entry_id)
     if entry is None:
         raise NotFound("waitlist entry")
@@ -87,7 +87,7 @@ def decline_offer(_: dict[str, Any], entry_id: UUID) -> Response:
 
 @routes.view("/waitlist/<uuid:entry_id>/cancel", "POST", permission="waitlist.write", body=EmptyBody(), response=_ENTRY)
 def cancel_entry(_: dict[str, Any], entry_id: UUID) -> Response:
-    """The patient waits no more."""
+    """Cancel an entry, because the patient no longer waits."""
     return json_with_etag(_shown(waitlist.cancel(current_db(), _matched(entry_id), now=clock.now())))
 
 

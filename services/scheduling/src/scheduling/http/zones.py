@@ -1,4 +1,4 @@
-"""What is asked by local days, where the zone of a clinic is not known."""
+"""Requests by local days, where the zone of a clinic is not known."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -13,7 +13,10 @@ from scheduling.directory.queries import ZonedClinic, clinics_of_unknown_zone
 
 
 def left_out(clinic_id: UUID | None) -> Sequence[ZonedClinic]:
-    """The clinics whose local days cannot be reckoned. Raises 409 `unknown-zone` if it is the one that is asked for."""
+    """Return the clinics whose local days cannot be calculated.
+
+    Raises 409 `unknown-zone` if the requested clinic is one.
+    """
     unknown = clinics_of_unknown_zone(current_db())
     for clinic in unknown:
         if clinic.id == clinic_id:
@@ -22,13 +25,13 @@ def left_out(clinic_id: UUID | None) -> Sequence[ZonedClinic]:
 
 
 def told(unknown: Sequence[ZonedClinic]) -> dict[str, Any]:
-    """What an answer says of the clinics that it leaves out; nothing where it leaves out none."""
+    """Return the part of an answer about the clinics that it leaves out, which is empty if there are none."""
     shown = [{"id": str(clinic.id), "code": clinic.code, "timezone": clinic.timezone} for clinic in unknown]
     return {"left_out_clinics": shown} if shown else {}
 
 
 def told_of_days(asked: FindSessions | FindAppointments) -> dict[str, Any]:
-    """The same for a list, which asks for local days where `starts_from` or `starts_before` is one."""
+    """Return the same for a list. It is only needed if `starts_from` or `starts_before` is a local day."""
     bounds = (asked.starts_from, asked.starts_before)
     by_days = any(isinstance(bound, date) and not isinstance(bound, datetime) for bound in bounds)
     return told(left_out(asked.clinic_id)) if by_days else {}

@@ -1,4 +1,4 @@
-"""Scheduling's tables, and the constraints that hold its promises."""
+"""The tables of scheduling, with the constraints that guarantee its promises."""
 
 from scheduling.models.packages import Package, PackageSession, ProviderAssignment
 from scheduling.models.projections import ClearanceProjection, PatientProjection

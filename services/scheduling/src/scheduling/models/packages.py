@@ -1,4 +1,4 @@
-"""Packages, their sessions, and who was to hold these."""
+"""Packages, their sessions, and the providers who were assigned to them."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -12,9 +12,10 @@ from scheduling.models.setup import Base, Clinic, ServiceType
 
 
 class Package(TenantRow, Base):
-    """2 to 100 sessions of one service for one patient, scheduled together; days and times are the clinic's.
+    """A package of 2 to 100 sessions of one service for one patient, which are scheduled together.
 
-    `provider_id` is the one provider of all, if one was named; a session's own stands with it.
+    Days and times are in the clinic's zone. `provider_id` is the one provider of all sessions, if one was requested.
+    The provider of a single session is stored with that session.
     """
 
     __tablename__ = "packages"
@@ -34,14 +35,14 @@ class Package(TenantRow, Base):
     session_duration_minutes: Mapped[int]
     start_date: Mapped[date]
     end_date: Mapped[date | None]
-    preferred_days: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))  # none means any
-    preferred_time: Mapped[str | None]  # a wall time, or a part of the day
+    preferred_days: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))  # Empty for any day.
+    preferred_time: Mapped[str | None]  # A wall time, or a part of the day.
     gap_days: Mapped[int]
     tolerance_days: Mapped[int]
     use_multiple_providers: Mapped[bool]
     auto_schedule: Mapped[bool]
     status: Mapped[str] = mapped_column(default="DRAFT")
-    change_reason: Mapped[str | None]  # of the last change: the audit log keeps those before
+    change_reason: Mapped[str | None]  # The reason of the last change. The audit log has the earlier ones.
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[str]
     paused_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -59,10 +60,10 @@ class Package(TenantRow, Base):
 
 
 class PackageSession(TenantRow, Base):
-    """One session of a package; its appointment is the participant that names it.
+    """One session of a package. Its appointment is the participant that refers to it.
 
-    `provider_id` is whom it is assigned to, none for any; where the plan has chosen, another may hold it the next time.
-    One that is CANCELLED is `owed` if it is to be made up.
+    `provider_id` is the assigned provider, or None for any provider. If the plan has chosen the provider, a later plan
+    may choose another one. `owed` says of a CANCELLED session that it is to be made up for.
     """
 
     __tablename__ = "package_sessions"
@@ -85,22 +86,22 @@ class PackageSession(TenantRow, Base):
 
     @property
     def assigned_to(self) -> UUID | None:
-        """Who alone is to hold it, because a person said so."""
+        """The only provider who may hold the session, because a person decided so, or None."""
         return None if self.provider_chosen else self.provider_id
 
     @property
     def outstanding(self) -> bool:
-        """Whether it has no placement and is owed to the patient."""
+        """Whether the session has no placement and is still due to the patient."""
         return self.status in ("PENDING", "FAILED") or (self.status == "CANCELLED" and self.owed)
 
     def check_outstanding(self) -> None:
-        """Raises 409 `invalid-transition` for one that has its placement, or is not owed."""
+        """Raise 409 `invalid-transition` for a session that has a placement or is no longer due to the patient."""
         if not self.outstanding:
             raise NotOutstanding(self.session_number)
 
 
 class ProviderAssignment(TenantRow, Base):
-    """Who was to hold a session of a package: asked for, chosen by the plan, or put in for another."""
+    """An assignment of a session of a package to a provider, who was requested, chosen by the plan, or a substitute."""
 
     __tablename__ = "provider_assignments"
 

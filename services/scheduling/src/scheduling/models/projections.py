@@ -1,4 +1,4 @@
-"""What scheduling knows of what other services own."""
+"""What scheduling stores about data that other services own."""
 
 from typing import TypedDict
 from uuid import UUID
@@ -12,14 +12,14 @@ from scheduling.models.setup import Base
 
 
 class StoredConsent(TypedDict):
-    """A consent that ended, as it is kept: without `clinic_id` it was to every clinic."""
+    """A consent that ended, as it is stored. Without `clinic_id`, it was a consent to every clinic."""
 
     clinic_id: str | None
     reason: str
 
 
 class PatientProjection(TenantRow, Base):
-    """What scheduling needs of a patient; patient-files owns the rest."""
+    """The data of a patient that scheduling needs. patient-files owns the patient."""
 
     __tablename__ = "patients"
 
@@ -27,13 +27,13 @@ class PatientProjection(TenantRow, Base):
     active: Mapped[bool]
     consented: Mapped[bool] = mapped_column(default=False)
     consented_clinics: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
-    # how consents ended, the latest last
+    # How consents ended, the latest last.
     ended_consents: Mapped[list[StoredConsent]] = mapped_column(JSONB, default=list)
-    reachable: Mapped[bool | None]  # by telephone or e-mail; unknown until the patient's next event says so
+    reachable: Mapped[bool | None]  # By telephone or e-mail. It is unknown until an event of the patient contains it.
 
 
 class ClearanceProjection(TenantRow, Base):
-    """Whether billing has cleared an appointment, else why not; the id is the appointment's."""
+    """Whether billing has cleared an appointment, or else the reason why not. The id is that of the appointment."""
 
     __tablename__ = "clearances"
 

@@ -1,4 +1,4 @@
-"""Sessions, who takes part in them, and their series."""
+"""Sessions, their participants, and series."""
 
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ class ClinicalSession(TenantRow, Base):
         ForeignKeyConstraint(["tenant_id", "service_type_id"], ["service_types.tenant_id", "service_types.id"]),
     )
 
-    session_number: Mapped[str] = mapped_column(server_default=FetchedValue())  # comes back with the INSERT
+    session_number: Mapped[str] = mapped_column(server_default=FetchedValue())  # The INSERT returns it.
     session_type: Mapped[str]
     clinic_id: Mapped[UUID]
     provider_id: Mapped[UUID]
@@ -44,26 +44,27 @@ class ClinicalSession(TenantRow, Base):
     cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
     cancelled_by: Mapped[str | None]
     cancel_reason: Mapped[str | None]
-    # as the service type had them when the session was placed
+    # The buffers of the service type at the time when the session was placed.
     buffer_before_minutes: Mapped[int] = mapped_column(default=0)
     buffer_after_minutes: Mapped[int] = mapped_column(default=0)
-    # made together with its appointment, and not needed without it
+    # Made together with its appointment, and cancelled together with it.
     closes_when_empty: Mapped[bool] = mapped_column(default=False)
     series_id: Mapped[UUID | None]
-    occurs_on: Mapped[date | None]  # the local day that the series' rule gave it
-    # when its series has it: a scoped change of the time moves this too, a move of the session alone does not
+    occurs_on: Mapped[date | None]  # The local day on which the series' rule placed the session.
+    # When the session starts according to its series. A change of the time with a scope changes this too. A move of the
+    # session alone does not.
     series_starts_at: Mapped[datetime | None] = mapped_column(Instant)
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     started_by: Mapped[str | None]
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
     completed_by: Mapped[str | None]
     reschedule_count: Mapped[int] = mapped_column(default=0)
-    change_reason: Mapped[str | None]  # of the last change: the audit log keeps those before
+    change_reason: Mapped[str | None]  # The reason of the last change. The audit log has the earlier ones.
     overridden: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     override_reason: Mapped[str | None]
     decision_at: Mapped[datetime | None] = mapped_column(Instant)
     decision: Mapped[str | None]
-    corrected_at: Mapped[datetime | None] = mapped_column(Instant)  # when a slip was taken back last
+    corrected_at: Mapped[datetime | None] = mapped_column(Instant)  # When an outcome was last undone.
     corrected_by: Mapped[str | None]
 
     clinic: Mapped[Clinic] = relationship(viewonly=True, primaryjoin="foreign(ClinicalSession.clinic_id) == Clinic.id")
@@ -77,7 +78,10 @@ class ClinicalSession(TenantRow, Base):
 
     @hybrid_property
     def live(self) -> bool:
-        """Whether it takes up its provider and room; in a statement the database's own `live_session`."""
+        """Whether the session occupies its provider and room.
+
+        In SQL it is the function `live_session` of the database.
+        """
         return self.status in LIVE_SESSION
 
     @live.inplace.expression
@@ -87,22 +91,22 @@ class ClinicalSession(TenantRow, Base):
 
     @property
     def time(self) -> tuple[datetime, datetime]:
-        """From the start to the end."""
+        """The time from the start to the end."""
         return self.starts_at, self.ends_at
 
     @property
     def duration_minutes(self) -> int:
-        """From the start to the end."""
+        """The length of the session in minutes."""
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
 
     @property
     def moved_singly(self) -> bool:
-        """Whether it begins at another time than its series has it, because it was moved alone."""
+        """Whether the session starts at another time than its series says, because it was moved individually."""
         return self.series_starts_at is not None and self.starts_at != self.series_starts_at
 
 
 class Participant(TenantRow, Base):
-    """One patient's spot in one session; its id is the `appointment_id` of the other services."""
+    """One patient's spot in one session. Its id is the `appointment_id` of the other services."""
 
     __tablename__ = "participants"
     __table_args__ = (
@@ -112,14 +116,15 @@ class Participant(TenantRow, Base):
         ),
     )
 
-    appointment_number: Mapped[str] = mapped_column(server_default=FetchedValue())  # comes back with the INSERT
+    appointment_number: Mapped[str] = mapped_column(server_default=FetchedValue())  # The INSERT returns it.
     session_id: Mapped[UUID]
     patient_id: Mapped[UUID]
     status: Mapped[str] = mapped_column(default="BOOKED")
-    # whether it takes up a spot; the database makes it
+    # Whether it occupies a spot. The database computes it.
     live: Mapped[bool] = mapped_column(Computed(f"status IN {LIVE_PARTICIPANT}", persisted=True), deferred=True)
     notes: Mapped[str | None]
-    # the session's time, kept here by a foreign key with ON UPDATE CASCADE, for the patient's exclusion constraint
+    # The session's time. A foreign key with ON UPDATE CASCADE keeps it up to date for the patient's exclusion
+    # constraint.
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
     booked_at: Mapped[datetime] = mapped_column(Instant)
@@ -129,10 +134,10 @@ class Participant(TenantRow, Base):
     cancelled_by: Mapped[str | None]
     cancel_reason: Mapped[str | None]
     reschedule_count: Mapped[int] = mapped_column(default=0)
-    change_reason: Mapped[str | None]  # of the last change: the audit log keeps those before
+    change_reason: Mapped[str | None]  # The reason of the last change. The audit log has the earlier ones.
     arrived_at: Mapped[datetime | None] = mapped_column(Instant)
     arrived_by: Mapped[str | None]
-    # what was known when the patient arrived
+    # What was known when the patient arrived.
     arrived_cleared: Mapped[bool | None]
     arrived_consented: Mapped[bool | None]
     check_in_override_reason: Mapped[str | None]
@@ -141,16 +146,16 @@ class Participant(TenantRow, Base):
     no_show_at: Mapped[datetime | None] = mapped_column(Instant)
     no_show_by: Mapped[str | None]
     no_show_reason: Mapped[str | None]
-    corrected_at: Mapped[datetime | None] = mapped_column(Instant)  # when a slip was taken back last
+    corrected_at: Mapped[datetime | None] = mapped_column(Instant)  # When an outcome was last undone.
     corrected_by: Mapped[str | None]
     package_session_id: Mapped[UUID | None]
-    # the rules that were overridden for the booking; those of the session itself are kept there
+    # The rules that were overridden for the booking. Those for the session are stored with the session.
     booking_overridden: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     booking_override_reason: Mapped[str | None]
 
     @property
     def recorded_late(self) -> bool:
-        """Whether it was entered when its time had begun: as a walk-in, or as a visit that took place."""
+        """Whether it was entered after the session started, as a walk-in or as a visit that already took place."""
         return self.starts_at <= self.booked_at
 
     session: Mapped[ClinicalSession] = relationship(
@@ -162,7 +167,10 @@ class Participant(TenantRow, Base):
 
 
 class SessionSeries(TenantRow, Base):
-    """A group session that recurs: its rule, in the clinic's wall time. The sessions themselves are the truth."""
+    """A group session that recurs, and its rule in the clinic's wall time.
+
+    The stored sessions decide what takes place.
+    """
 
     __tablename__ = "session_series"
 
@@ -190,7 +198,7 @@ class SessionSeries(TenantRow, Base):
 
 
 class SeriesMember(TenantRow, Base):
-    """A patient on the standing roster of a series, from one local day to another."""
+    """A patient on the roster of a series, from one local day until before another."""
 
     __tablename__ = "series_members"
 

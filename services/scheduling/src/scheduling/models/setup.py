@@ -1,4 +1,4 @@
-"""What a centre sets up: clinics, rooms, providers and their hours, absences, service types, the tenant's rules."""
+"""What a centre sets up: clinics, rooms, providers and their hours, absences, service types, settings."""
 
 from datetime import date, datetime, time
 from uuid import UUID
@@ -10,11 +10,17 @@ from jalsa.db.transactions import Instant, TenantRow
 
 
 class Base(DeclarativeBase):
-    """This service's own tables: others have some of the same name, and may live in the same process."""
+    """The base of this service's tables.
+
+    Other services have tables with the same names and may run in the same process.
+    """
 
 
 def _folded(names: str) -> MappedColumn[str]:
-    """What is looked for and compared; the database makes it, and nobody reads it here."""
+    """A column with the folded names, for searches and comparisons.
+
+    The database computes it, and it is not read here.
+    """
     return mapped_column(Computed(f"fold({names})", persisted=True), deferred=True)
 
 
@@ -28,7 +34,7 @@ class Clinic(TenantRow, Base):
     name_ar: Mapped[str]
     timezone: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
-    change_reason: Mapped[str | None]  # of the last correction: the audit log keeps those before
+    change_reason: Mapped[str | None]  # The reason of the last correction. The audit log has the earlier ones.
     folded: Mapped[str] = _folded("name_en || ' ' || name_ar")
 
 
@@ -40,13 +46,13 @@ class Room(TenantRow, Base):
     clinic_id: Mapped[UUID]
     name: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
-    # it was named before names were compared as folded, and another room of the clinic is its namesake
+    # The room was named before names were compared in folded form, and another room of the clinic has the same name.
     twin: Mapped[bool] = mapped_column(default=False)
     folded: Mapped[str] = _folded("name")
 
 
 class Provider(TenantRow, Base):
-    """A therapist or doctor; `user_id` is the login."""
+    """A therapist or doctor. `user_id` is the login."""
 
     __tablename__ = "providers"
 
@@ -55,20 +61,20 @@ class Provider(TenantRow, Base):
     user_id: Mapped[str]
     discipline: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
-    change_reason: Mapped[str | None]  # of the last correction: the audit log keeps those before
-    twin: Mapped[bool] = mapped_column(default=False)  # as a room's, of the login
+    change_reason: Mapped[str | None]  # The reason of the last correction. The audit log has the earlier ones.
+    twin: Mapped[bool] = mapped_column(default=False)  # As for a room, but about the login.
     folded: Mapped[str] = _folded("name_en || ' ' || name_ar")
     user_folded: Mapped[str] = _folded("user_id")
     clinics: Mapped[list["ProviderClinic"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
 
     @property
     def clinic_ids(self) -> list[UUID]:
-        """The clinics in which the provider works, in a fixed order: the entity tag depends on it."""
+        """The clinics in which the provider works, in a fixed order because the entity tag depends on it."""
         return sorted(c.clinic_id for c in self.clinics)
 
 
 class ProviderClinic(TenantRow, Base):
-    """A provider works in a clinic."""
+    """The row that says that a provider works in a clinic."""
 
     __tablename__ = "provider_clinics"
     __table_args__ = (
@@ -81,7 +87,7 @@ class ProviderClinic(TenantRow, Base):
 
 
 class WorkingHoursRow(TenantRow, Base):
-    """One stretch of a provider's week, in the clinic's wall time."""
+    """One period of a provider's week, in the clinic's wall time."""
 
     __tablename__ = "working_hours"
 
@@ -108,7 +114,7 @@ class TimeOff(TenantRow, Base):
 
 
 class Closure(TenantRow, Base):
-    """Whole local days on which a clinic, or without one every clinic of the tenant, is closed."""
+    """Whole local days on which a clinic is closed, or every clinic of the tenant without `clinic_id`."""
 
     __tablename__ = "closures"
 
@@ -123,7 +129,7 @@ class Closure(TenantRow, Base):
 
 
 class Settings(TenantRow, Base):
-    """A tenant's own rules; `domain.DEFAULT_SETTINGS` where it has set none."""
+    """A tenant's settings. A tenant without a row has `domain.DEFAULT_SETTINGS`."""
 
     __tablename__ = "settings"
 
@@ -135,7 +141,7 @@ class Settings(TenantRow, Base):
 
 
 class ServiceType(TenantRow, Base):
-    """What can be booked."""
+    """A service that can be booked, with its duration and buffers in minutes."""
 
     __tablename__ = "service_types"
 
@@ -151,7 +157,7 @@ class ServiceType(TenantRow, Base):
 
 
 class CalendarLink(TenantRow, Base):
-    """The secret of a provider's calendar feed; only its hash is kept."""
+    """The secret of a provider's calendar feed. Only its hash is stored."""
 
     __tablename__ = "calendar_links"
 

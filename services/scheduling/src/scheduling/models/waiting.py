@@ -1,4 +1,4 @@
-"""Patients who wait for a spot, and the spots that are offered to them."""
+"""Waitlist entries, and the spots that are offered to them."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from scheduling.models.setup import Base, ServiceType
 
 
 class WaitlistEntry(TenantRow, Base):
-    """A patient who waits for a spot in one session, or in any session of a service type that suits."""
+    """A patient who waits for a spot in one session, or in any session of a service type that meets the wishes."""
 
     __tablename__ = "waitlist_entries"
 
@@ -20,7 +20,7 @@ class WaitlistEntry(TenantRow, Base):
     service_type_id: Mapped[UUID]
     clinic_id: Mapped[UUID | None]
     provider_id: Mapped[UUID | None]
-    weekdays: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), default=list)  # none means any
+    weekdays: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), default=list)  # Empty for any day.
     part_of_day: Mapped[str | None]
     from_date: Mapped[date | None]
     until_date: Mapped[date | None]
@@ -31,7 +31,7 @@ class WaitlistEntry(TenantRow, Base):
     created_by: Mapped[str]
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     closed_by: Mapped[str | None]
-    # when a spot was last not offered, in which session, because the patient could not be contacted
+    # When, and in which session, a spot was last not offered because the patient could not be contacted.
     passed_over_at: Mapped[datetime | None] = mapped_column(Instant)
     passed_over_session_id: Mapped[UUID | None]
 
@@ -41,7 +41,7 @@ class WaitlistEntry(TenantRow, Base):
 
 
 class WaitlistOffer(TenantRow, Base):
-    """A spot of a session, held for one who waits until the offer is answered or lapses."""
+    """A spot of a session that is held for an entry until the offer is answered or lapses."""
 
     __tablename__ = "waitlist_offers"
 

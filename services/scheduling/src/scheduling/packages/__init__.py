@@ -1,1 +1,1 @@
-"""Packages: several sessions of one service for one patient, planned together."""
+"""Packages of several sessions of one service for one patient, which are planned together."""

@@ -1,4 +1,4 @@
-"""What scheduling publishes of packages, a function for each event."""
+"""The events that scheduling publishes about packages, one function for each."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from scheduling.appointments.events import clinic_of, provider_of, room_of
 from scheduling.events import catalogue
 from scheduling.models import Package, Participant
 
-#: Why the dates of a package were set, moved or given up.
+#: Why appointments of a package were made, moved or given up.
 SCHEDULED, RESCHEDULED, SUBSTITUTED = "SCHEDULED", "RESCHEDULED", "SUBSTITUTED"
 PAUSED, RESUMED = "PAUSED", "RESUMED"
 
@@ -40,7 +40,7 @@ def package_scheduled(
     unscheduled: Collection[int],
     now: datetime,
 ) -> None:
-    """Publish PackageScheduled: `coming` are the appointments that are still to come, by their start."""
+    """Publish PackageScheduled. `coming` are the appointments that have not started, by their start."""
     data = {
         **_package_of(package),
         "cause": cause,
@@ -73,7 +73,7 @@ def package_reopened(db: Session, package: Package, completed_sessions: int, now
 def package_cancelled(
     db: Session, package: Package, completed_sessions: int, cancelled_appointments: int, now: datetime
 ) -> None:
-    """Publish PackageCancelled with how many of its appointments were cancelled with it."""
+    """Publish PackageCancelled with the number of appointments that were cancelled together with the package."""
     data = {
         **_package(package),
         "completed_sessions": completed_sessions,

@@ -1,6 +1,6 @@
-"""Packages as they are read: their sessions with their appointments, and their progress, which is always counted.
+"""Queries for packages, their sessions with the appointments, and their progress, which is counted on every read.
 
-Also who may hold their sessions, and where.
+The module also finds the providers and rooms that a package can use.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -32,7 +32,7 @@ from scheduling.packages.rules.planning import Occurrence
 
 @dataclass(frozen=True)
 class Progress:
-    """How many sessions of a package are in each state; `owed` of those that are cancelled are to be made up."""
+    """How many sessions of a package are in each state. `owed` of the cancelled ones are to be made up for."""
 
     total: int
     pending: int
@@ -44,44 +44,44 @@ class Progress:
 
     @property
     def outstanding(self) -> int:
-        """Those that are still to be placed."""
+        """The number of sessions that must still be placed."""
         return self.pending + self.failed + self.owed
 
     @property
     def percentage(self) -> float:
-        """Completed, of all."""
+        """The percentage of the sessions that are completed."""
         return round(100 * self.completed / self.total, 1)
 
 
 @dataclass(frozen=True)
 class LockedPackage:
-    """A package with its sessions by number, and the appointment that each has, or had last."""
+    """A package with its sessions by number, and the live or else the last appointment of each."""
 
     package: Package
     package_sessions: Sequence[PackageSession]
     appointments: dict[UUID, Participant]
 
     def check_not_over(self) -> None:
-        """Raises 409 `invalid-transition` for a package that is over."""
+        """Raise 409 `invalid-transition` for a package that is over."""
         if self.package.status in ("COMPLETED", "CANCELLED"):
             raise errors.PackageOver(self.package.status)
 
     def check_open(self) -> None:
-        """Raises 409 `invalid-transition` for a package that is over, `package-paused` for one that is paused."""
+        """Raise 409 `invalid-transition` for a package that is over, and `package-paused` for one that is paused."""
         self.check_not_over()
         if self.package.paused_at:
             raise errors.PackagePaused
 
     def outstanding(self) -> list[PackageSession]:
-        """The sessions that have no placement and are owed to the patient."""
+        """Return the sessions that have no placement and must still be placed."""
         return [package_session for package_session in self.package_sessions if package_session.outstanding]
 
     def placed(self) -> Iterator[tuple[PackageSession, Participant]]:
-        """The sessions that have their placement, past and to come."""
+        """Return the sessions that have a placement, in the past or in the future."""
         return ((s, self.appointments[s.id]) for s in self.package_sessions if s.status in ("SCHEDULED", "COMPLETED"))
 
     def coming(self, now: datetime) -> list[tuple[PackageSession, Participant]]:
-        """Those of them that are still to come, by number; a session that was started early is not."""
+        """Return the placed sessions that have not started, by number. A session that was started early has started."""
         return [
             (package_session, p)
             for package_session, p in self.placed()
@@ -89,11 +89,11 @@ class LockedPackage:
         ]
 
     def occurrences(self, but: Collection[int] = ()) -> list[Occurrence]:
-        """Where and when the sessions are that have their placement, but for those of some numbers."""
+        """Return the placements of the sessions, except those with the numbers in `but`."""
         return [occurrence(s, participant) for s, participant in self.placed() if s.session_number not in but]
 
     def package_session(self, number: int) -> PackageSession:
-        """The session of that number. Raises 404."""
+        """Return the session with a number. Raises 404."""
         if not 0 < number <= len(self.package_sessions):
             raise NotFound("session of the package")
         return self.package_sessions[number - 1]
@@ -110,7 +110,7 @@ class BookedPackageSession:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAssignment:
-    """Who was to hold the session of that number: REQUESTED, CHOSEN by the plan, or a SUBSTITUTE."""
+    """An assignment of the session with a number: REQUESTED, CHOSEN by the plan, or a SUBSTITUTE."""
 
     session_number: int
     provider_id: UUID
@@ -125,13 +125,13 @@ def _is_to_come(session: ClinicalSession, now: datetime) -> bool:
 
 
 def occurrence(package_session: PackageSession, participant: Participant) -> Occurrence:
-    """Where and when a session of a package is that has its placement."""
+    """Return the placement of a session of a package that has one."""
     at = participant.session
     return Occurrence(package_session.session_number, at.starts_at, at.ends_at, at.provider_id, at.room_id)
 
 
 def package_with_sessions(db: Session, package: Package) -> LockedPackage:
-    """The package as it is now, read with three statements."""
+    """Return the current state of a package, read with three statements."""
     package_sessions = package_sessions_of(db, package.id)
     return LockedPackage(
         package, package_sessions, appointments(db, [package_session.id for package_session in package_sessions])
@@ -145,7 +145,7 @@ _COMING = text("""
 
 
 def sessions_to_come(db: Session, package_id: UUID) -> Sequence[UUID]:
-    """The sessions in which a package has appointments that are expected."""
+    """Return the sessions in which the patient is expected with an appointment of a package."""
     return db.scalars(_COMING, {"package": package_id, "expected": list(UPCOMING_STATUSES)}).all()
 
 
@@ -161,7 +161,7 @@ _COUNTS = text("""
 
 
 def count_sessions(db: Session, package_ids: Collection[UUID]) -> dict[UUID, Progress]:
-    """The progress of each package."""
+    """Return the progress of each package."""
     rows = db.execute(_COUNTS, {"ids": list(package_ids)})
     return {row.package_id: Progress(*row[1:]) for row in rows}
 
@@ -173,12 +173,12 @@ _HAS_OUTCOMES = text("""
 
 
 def has_outcomes(db: Session, package_id: UUID) -> bool:
-    """Whether any appointment of a package has an outcome: the patient came, or did not."""
+    """Whether any appointment of a package has an outcome, which means that the patient came or did not come."""
     return bool(db.scalar(_HAS_OUTCOMES, {"package": package_id}))
 
 
 def list_packages(db: Session, asked: FindPackages, *, after: UUID | None, limit: int) -> Sequence[Package]:
-    """The packages that were asked for, in the order in which they were made."""
+    """List packages in the order in which they were created."""
     query = keyset(select(Package), Package.id, after=after, limit=limit, descending=asked.order == "desc")
     if asked.patient_id is not None:
         query = query.where(stands_for(Package.patient_id, asked.patient_id))
@@ -198,13 +198,13 @@ def list_packages(db: Session, asked: FindPackages, *, after: UUID | None, limit
 
 
 def package_sessions_of(db: Session, package_id: UUID) -> Sequence[PackageSession]:
-    """The sessions of a package by their number, as they are now."""
+    """Return the current state of the sessions of a package, by their number."""
     query = select(PackageSession).where(PackageSession.package_id == package_id)
     return db.scalars(query.order_by(PackageSession.session_number).execution_options(populate_existing=True)).all()
 
 
 def appointments(db: Session, package_session_ids: Collection[UUID]) -> dict[UUID, Participant]:
-    """The appointment of each package session: the live one, else the last that it had."""
+    """Return the appointment of each package session: the live one, or else its last one."""
     query = select(Participant).where(Participant.package_session_id.in_(package_session_ids)).order_by(Participant.id)
     query = query.options(selectinload(Participant.session))
     found: dict[UUID, Participant] = {}
@@ -223,7 +223,7 @@ _SESSIONS_IN = text("""
 
 
 def package_sessions_in(db: Session, session_ids: Collection[UUID]) -> dict[UUID, list[BookedPackageSession]]:
-    """The sessions of packages that have live appointments in these sessions, by package."""
+    """Return the package sessions that have live appointments in several sessions, by package."""
     found: dict[UUID, list[BookedPackageSession]] = {}
     for package_id, *booked in db.execute(_SESSIONS_IN, {"sessions": list(session_ids)}):
         found.setdefault(package_id, []).append(BookedPackageSession(*booked))
@@ -238,17 +238,17 @@ _ASSIGNMENTS = text("""
 
 
 def assignments(db: Session, package_id: UUID) -> list[RecordedAssignment]:
-    """Who each session was assigned to, one after the other."""
+    """Return all assignments of each session, in the order in which they were made."""
     return [RecordedAssignment(*row) for row in db.execute(_ASSIGNMENTS, {"package": package_id})]
 
 
 def qualified_providers(db: Session, discipline: str, clinic_id: UUID) -> set[UUID]:
-    """The active providers of a discipline who work in a clinic."""
+    """Return the active providers of a discipline who work in a clinic."""
     works_there = select(ProviderClinic.provider_id).where(ProviderClinic.clinic_id == clinic_id)
     query = select(Provider.id).where(Provider.active, Provider.discipline == discipline, Provider.id.in_(works_there))
     return set(db.scalars(query))
 
 
 def active_rooms(db: Session, clinic_id: UUID) -> Sequence[UUID]:
-    """The active rooms of a clinic."""
+    """Return the active rooms of a clinic."""
     return db.scalars(select(Room.id).where(Room.clinic_id == clinic_id, Room.active)).all()

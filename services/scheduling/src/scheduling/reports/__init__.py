@@ -1,1 +1,1 @@
-"""Counts over sessions, packages and providers."""
+"""Reports that count sessions, packages and providers."""

@@ -1,4 +1,4 @@
-"""What the reports are given."""
+"""The inputs of the reports."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,9 +7,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeReport:
-    """A report on local days of each clinic, both included: of one clinic or provider if they are named, else of all.
+    """A report on local days of each clinic, both included, for one clinic or provider, or for all of them.
 
-    Nothing of the clinics that are `left_out` is counted: their zones are not known, so that it is of no day.
+    Clinics that are `left_out` are not counted. Their zones are not known, so their sessions are on no local day.
     """
 
     first: date
@@ -20,20 +20,23 @@ class MakeReport:
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
-        """Instants before and after all of these days: no zone is more than a day from UTC."""
+        """Instants before and after all of these days.
+
+        They are a day wider, because no zone is more than a day from UTC.
+        """
         first, last = (datetime.combine(day, time(), UTC) for day in (self.first, self.last))
         return first - timedelta(days=1), last + timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeGroupedReport(MakeReport):
-    """A report with a row for each `provider`, `room`, `service_type` or `weekday`, as far as it knows them."""
+    """A report with one row for each `provider`, `room`, `service_type` or `weekday`, as far as it supports them."""
 
     by: str = "provider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakePackageReport(MakeReport):
-    """A report on the packages created on these days: of a service type (a code), or with a session of a provider."""
+    """A report on the packages created on these days, with a service type (a code) or a provider of any session."""
 
     service_type: str | None = None

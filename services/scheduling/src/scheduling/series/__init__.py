@@ -1,1 +1,1 @@
-"""Sessions that repeat by a rule."""
+"""Group sessions that recur by a rule."""

@@ -1,4 +1,4 @@
-"""Series of group sessions, and who is on their rosters."""
+"""Commands for series of group sessions and for their rosters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from scheduling.domain import GROUP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateSeries:
-    """A group session that recurs by an RFC 5545 rule, without the local days that are exceptions.
+    """Create a group session that recurs by an RFC 5545 rule, except on the local days in `exceptions`.
 
-    `starts_on` and `start_time` are of the clinic's zone. With `skip_conflicts`, occurrences that conflict become
+    `starts_on` and `start_time` are in the clinic's zone. With `skip_conflicts`, occurrences that conflict become
     exceptions.
     """
 
@@ -34,7 +34,7 @@ class CreateSeries:
     skip_conflicts: bool = False
 
     def placement_at(self, starts_at: datetime) -> WantedPlacement:
-        """The placement of an occurrence that starts at that instant."""
+        """The placement of an occurrence that starts at an instant."""
         return WantedPlacement(
             clinic_id=self.clinic_id,
             provider_id=self.provider_id,
@@ -47,7 +47,7 @@ class CreateSeries:
 
     @property
     def details(self) -> SessionDetails:
-        """Each session apart from its placement."""
+        """The details of each session apart from its placement."""
         return SessionDetails(
             session_type=GROUP,
             max_capacity=self.max_capacity,
@@ -58,7 +58,7 @@ class CreateSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindSeries:
-    """Which series are listed; the service type is a code."""
+    """Filters of the list of series. The service type is a code."""
 
     clinic_id: UUID | None = None
     provider_id: UUID | None = None
@@ -67,7 +67,7 @@ class FindSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinSeries:
-    """A patient joins the roster of a series from a local day on, or from today. Every appointment gets the notes.
+    """Add a patient to the roster of a series, from a local day on or from today. Every appointment gets the notes.
 
     With `skip_conflicts`, sessions in which the patient cannot be booked are left out.
     """
@@ -81,7 +81,10 @@ class JoinSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveSeries:
-    """A patient leaves the roster of a series; a local day, or today, is the first one without the patient."""
+    """Remove a patient from the roster of a series.
+
+    `from_date`, or today, is the first local day without the patient.
+    """
 
     from_date: date | None = None
     reason: str | None = None

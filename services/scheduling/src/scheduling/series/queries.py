@@ -1,4 +1,4 @@
-"""Reading series: their sessions that are still to come, and the spots of those on their rosters."""
+"""Queries for series, for their sessions that have not started, and for the spots of their members."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from scheduling.series.commands import FindSeries
 
 
 def list_series(db: Session, asked: FindSeries, *, after: UUID | None, limit: int) -> Sequence[SessionSeries]:
-    """Series in the order in which they were made."""
+    """List series in the order in which they were created."""
     query = keyset(select(SessionSeries), SessionSeries.id, after=after, limit=limit)
     for name in ("clinic_id", "provider_id"):
         if (value := getattr(asked, name)) is not None:
@@ -27,7 +27,7 @@ def list_series(db: Session, asked: FindSeries, *, after: UUID | None, limit: in
 
 
 def count_sessions(db: Session, series_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
-    """How many sessions of each series are in each state."""
+    """Count the sessions of each series in each state."""
     counted: dict[UUID, dict[str, int]] = {series_id: dict.fromkeys(SESSION.states, 0) for series_id in series_ids}
     for series_id, status, count in db.execute(
         select(ClinicalSession.series_id, ClinicalSession.status, func.count())
@@ -42,9 +42,10 @@ def count_sessions(db: Session, series_ids: Sequence[UUID]) -> dict[UUID, dict[s
 def coming(
     db: Session, series_id: UUID, *, since: datetime | None = None, occurs_from: date | None = None, now: datetime
 ) -> list[UUID]:
-    """The sessions of a series that are still SCHEDULED and have not begun, by their start.
+    """Return the sessions of a series that are SCHEDULED and have not started, by their start.
 
-    From an instant on where they are now, or from a local day on as the series' rule gave them.
+    `since` is an instant and is compared with the current start of each session. `occurs_from` is a local day and is
+    compared with the day on which the rule placed it.
     """
     query = select(ClinicalSession.id).where(
         ClinicalSession.series_id == series_id,
@@ -59,13 +60,16 @@ def coming(
 
 
 def providers_to_come(db: Session, series_id: UUID, *, now: datetime) -> Sequence[UUID]:
-    """Who holds the sessions of a series that have not begun: single ones may have been given to somebody else."""
+    """Return the providers of the sessions of a series that have not started.
+
+    There may be several, because single sessions may have been given to another provider.
+    """
     query = select(ClinicalSession.provider_id).distinct()
     return db.scalars(query.where(ClinicalSession.id.in_(coming(db, series_id, since=now, now=now)))).all()
 
 
 def current_member(db: Session, series_id: UUID, patient_id: UUID) -> SeriesMember | None:
-    """The patient's membership, if the patient has not left the series."""
+    """Return the patient's membership, if the patient has not left the series."""
     return db.scalar(
         select(SeriesMember).where(
             SeriesMember.series_id == series_id,
@@ -76,7 +80,10 @@ def current_member(db: Session, series_id: UUID, patient_id: UUID) -> SeriesMemb
 
 
 def coming_spots(db: Session, series_id: UUID, patient_id: UUID, *, since: datetime, now: datetime) -> dict[UUID, UUID]:
-    """The sessions of a series, not begun, in which a patient is expected, each with the participant's id, by start."""
+    """Return the sessions of a series that have not started and in which a patient is expected, by their start.
+
+    Each session is returned with the id of the participant.
+    """
     rows = db.execute(
         select(Participant.session_id, Participant.id)
         .join(ClinicalSession, ClinicalSession.id == Participant.session_id)
@@ -94,7 +101,7 @@ def coming_spots(db: Session, series_id: UUID, patient_id: UUID, *, since: datet
 
 
 def spots(db: Session, series_id: UUID, patient_ids: Sequence[UUID]) -> dict[UUID, list[Participant]]:
-    """The live spots of patients in the sessions of a series, by patient and start."""
+    """Return the live spots of patients in the sessions of a series, by patient and start."""
     found: dict[UUID, list[Participant]] = defaultdict(list)
     for participant in db.scalars(
         select(Participant)

@@ -1,6 +1,6 @@
-"""When a series occurs: the part of RFC 5545's recurrence rules that a group needs. No I/O.
+"""The recurrence of a series: the part of RFC 5545's recurrence rules that a group needs. No I/O.
 
-Days are local; each gets the same wall time, and is made an instant once.
+Days are local. Each day gets the same wall time, which is converted to an instant once.
 """
 
 import re
@@ -16,7 +16,7 @@ from scheduling.timetable.hours import instant_of, wall_time_exists, weekday_of,
 
 MAX_OCCURRENCES = 100
 MAX_YEARS = 2
-#: As RFC 5545 writes them, 0 = Sunday … 6 = Saturday.
+#: The weekdays as RFC 5545 writes them, 0 = Sunday … 6 = Saturday.
 WEEKDAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")
 
 _DAY = f"({'|'.join(WEEKDAYS)})"
@@ -32,7 +32,10 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Rule:
-    """Every week, or every few, on some weekdays; so many times, or until a day, which is included."""
+    """A rule for every week, or every few weeks, on some weekdays.
+
+    It ends after `count` days, or with the day `until`.
+    """
 
     interval: int
     weekdays: tuple[str, ...]
@@ -41,14 +44,14 @@ class Rule:
     week_start: str
 
     def __str__(self) -> str:
-        """The rule as RFC 5545 writes it, with everything that may be left out there."""
+        """The rule as RFC 5545 writes it, with all optional parts."""
         end = f"COUNT={self.count}" if self.until is None else f"UNTIL={self.until:%Y%m%d}"
         return f"FREQ=WEEKLY;INTERVAL={self.interval};BYDAY={','.join(self.weekdays)};{end};WKST={self.week_start}"
 
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One day of a series and its start in UTC; `shifted` where the clock does not show the rule's time on that day."""
+    """One day of a series and its start in UTC. It is `shifted` where the clock skips the rule's time on that day."""
 
     occurs_on: date
     starts_at: datetime
@@ -56,10 +59,10 @@ class Occurrence:
 
 
 def parse_rule(text: str, starts_on: date) -> Rule:
-    """The rule that an RRULE's text says. Raises ValueError for all that is not FREQ=WEEKLY with one end.
+    """Parse an RRULE. Raises ValueError for anything but FREQ=WEEKLY with exactly one of COUNT and UNTIL.
 
-    Without BYDAY it is the weekday of `starts_on`. Where RFC 5545 lets weeks begin on Monday unless WKST says
-    otherwise, ours begin on Sunday: it matters for every other week on several days.
+    Without BYDAY, the weekday is that of `starts_on`. Weeks start on Sunday unless WKST says otherwise, whereas RFC
+    5545 lets them start on Monday. The difference matters for rules such as every other week on several days.
     """
     given = _parts(text)
     if "FREQ" not in given:
@@ -77,10 +80,11 @@ def parse_rule(text: str, starts_on: date) -> Rule:
 
 
 def days_of(rule: Rule, starts_on: date, exceptions: Collection[date] = ()) -> list[date]:
-    """The rule's days from `starts_on` on, which need not be one of them, without the exceptions.
+    """Return the rule's days from `starts_on` on, without the exceptions. `starts_on` need not be one of them.
 
-    As RFC 5545 has it, COUNT counts an exception, too, and one that is no day of the rule excepts nothing. Raises
-    ValueError where the rule has no day at all, more than MAX_OCCURRENCES, or one after MAX_YEARS.
+    As in RFC 5545, COUNT counts the exceptions too, and an exception that is no day of the rule has no effect. Raises
+    ValueError where the rule has no day at all, more than MAX_OCCURRENCES days, or a day later than MAX_YEARS after
+    `starts_on`.
     """
     found = [instant.date() for instant in islice(_recurrence(rule, starts_on), MAX_OCCURRENCES + 1)]
     if not found:
@@ -93,7 +97,7 @@ def days_of(rule: Rule, starts_on: date, exceptions: Collection[date] = ()) -> l
 
 
 def occurrences(days: Iterable[date], wall: time, zone: str) -> list[Occurrence]:
-    """The instants of one wall time on local days: a clock change moves the instant, not the wall time."""
+    """Convert one wall time on local days to instants. A clock change moves the instant and not the wall time."""
     tz = zone_of(zone)
     return [Occurrence(day, instant_of(day, wall, tz), shifted=not wall_time_exists(day, wall, tz)) for day in days]
 

@@ -1,4 +1,4 @@
-"""What conflicts with a placement: the working hours, absences, and the sessions that are too near to it."""
+"""The conflicts of a placement with the working hours, with absences and with sessions that are too near to it."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from scheduling.timetable.intervals import contains
 from scheduling.timetable.occupancy import Occupancy
 from scheduling.timetable.weeks import working_weeks
 
-# Of sessions that are too near, one that overlaps the time itself comes first. The sessions that are `moving` away are
-# in nobody's way.
+# Among the sessions that are too near, one that overlaps the time itself is reported first. The sessions that are
+# `moving` away cause no conflict.
 _CONFLICTS = text("""
     SELECT 'provider' AS owner, o.cause, o.source_id AS id, o.source_number AS number, o.starts_at,
            times_overlap(o.starts_at, o.ends_at, :starts, :ends) AS same_time,
@@ -46,7 +46,10 @@ _BUSY_PATIENTS = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Against:
-    """One row of what stands in the way; instants are of sessions and time off, days of closures alone."""
+    """One row of what prevents a placement.
+
+    The instants belong to sessions and time off. Only closures have days.
+    """
 
     owner: str
     cause: str
@@ -62,7 +65,10 @@ class _Against:
 
 
 def conflicts(db: Session, placement: Occupancy, moving: Iterable[UUID] = ()) -> list[PlacementRefused]:
-    """All conflicts of a placement, read under its locks. The sessions that are `moving` away do not count."""
+    """Return all conflicts of a placement. The caller holds the placement's locks.
+
+    The sessions that are `moving` away do not count.
+    """
     against = _against(db, placement, moving)
     found: list[PlacementRefused] = []
     if not _within_hours(db, placement):
@@ -79,7 +85,7 @@ def conflicts(db: Session, placement: Occupancy, moving: Iterable[UUID] = ()) ->
 
 
 def clashes(placement: Occupancy, other: Occupancy) -> list[PlacementRefused]:
-    """The conflicts between two placements: one provider or one room cannot be in both at the same time."""
+    """Return the conflicts between two placements. A provider or a room cannot be in both at the same time."""
     meeting = placement.meeting(other)
     if meeting is None:
         return []
@@ -88,7 +94,10 @@ def clashes(placement: Occupancy, other: Occupancy) -> list[PlacementRefused]:
 
 
 def series_clash(placement: Occupancy, other: Occupancy) -> PlacementRefused | None:
-    """The conflict between two placements of one series, which has one session at a time, whoever its provider is."""
+    """Return the conflict between two placements of one series, or None.
+
+    A series has one session at a time, even if the two sessions have different providers.
+    """
     meeting = placement.meeting(other)
     if meeting and meeting.times:
         return errors.SeriesOverlap()
@@ -96,15 +105,16 @@ def series_clash(placement: Occupancy, other: Occupancy) -> PlacementRefused | N
 
 
 def absences_over(db: Session, session_ids: Collection[UUID]) -> dict[UUID, list[str]]:
-    """The absences that stand over each session: `time-off` of its provider, a `closure` of its clinic.
+    """Return which absences affect each session: `time-off` of its provider, or a `closure` of its clinic.
 
-    Only over one that is SCHEDULED, and without those that a manager overrode when the session was placed there.
+    Only sessions that are SCHEDULED are affected. Absences that a manager overrode when the session was placed are left
+    out.
     """
     return {row.id: row.rules for row in db.execute(_BLOCKED, {"ids": list(session_ids)})}
 
 
 def busy_patients(db: Session, session_id: UUID, placement: Occupancy, moving: Collection[UUID] = ()) -> Sequence[UUID]:
-    """The participants of a session whose patients have another session at the time of a placement.
+    """Return the participants of a session whose patients have another session at the time of a placement.
 
     The sessions that are `moving` away do not count.
     """

@@ -1,7 +1,8 @@
-"""The free time of providers, rooms and patients: a few statements for all of them, however many there are.
+"""The free time of providers, rooms and patients, read with a fixed number of statements for any number of them.
 
-What is taken is put together in the database, and only the gaps that are long enough are read: a calendar that is full
-costs the database an index scan, and us next to nothing. The rule is that of `conflicts`: both ask `occupancy`.
+The database combines what is occupied and returns only the gaps that are long enough. A full calendar therefore costs
+one index scan in the database and hardly any work here. The rule is the same as in `conflicts`, because both use the
+function `occupancy`.
 """
 
 from collections.abc import Collection, Mapping
@@ -37,9 +38,9 @@ _CLOSURES = text("""
 
 
 def _gaps(kind: str, cause: str | None = None) -> TextClause:
-    """What is left, for each of the ids, of the time from `starts` to `ends`, where it is long enough.
+    """The statement that returns, for each id, the gaps between `starts` and `ends` that are long enough.
 
-    With a cause, only what has it takes time up. Sessions that are `moving` away are in nobody's way.
+    With a cause, only occupancy of that cause takes up time. Sessions that are `moving` away do not count.
     """
     of_the_cause = f" AND o.cause = '{cause}'" if cause else ""
     return text(f"""
@@ -64,31 +65,31 @@ OF_PATIENTS = _gaps("patient")
 
 
 class ServiceKind(Protocol):
-    """What is asked of a service type."""
+    """What a search needs to know of a service type."""
 
     @property
     def code(self) -> str:
-        """How it is named."""
+        """The code of the service type."""
 
     @property
     def discipline(self) -> str:
-        """What its providers are."""
+        """The discipline that its providers must have."""
 
     @property
     def buffer_before_minutes(self) -> int:
-        """How long a session takes up provider and room before its start."""
+        """How many minutes before its start a session takes up the provider and the room."""
 
     @property
     def buffer_after_minutes(self) -> int:
-        """How long it takes them up after its end."""
+        """How many minutes after its end a session takes up the provider and the room."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for: a session of a service type, of so many minutes, where one is asked for with a room.
+    """A search for times of a session of a service type, with its length in minutes and optionally a room.
 
-    It begins from `start` until before `end`: instants, or days of the clinic, of which the last is included. Sessions
-    that are `moving` away are in nobody's way.
+    The session starts at or after `start` and before `end`. Both are either instants, or days of the clinic, of which
+    the last is included. Sessions that are `moving` away do not count.
     """
 
     service_type: ServiceKind
@@ -107,11 +108,11 @@ class Search:
 
     @property
     def length(self) -> timedelta:
-        """From the start to the end of the session."""
+        """The time from the start to the end of the session."""
         return timedelta(minutes=self.minutes)
 
     def bounds(self, zone: str) -> Interval:
-        """The instants, in UTC, from which and before which the session begins."""
+        """The instants in UTC at or after the first of which, and before the second of which, the session starts."""
         return instant_of_bound(self.start, zone), instant_of_bound(self.end, zone, after=True)
 
 
@@ -125,7 +126,7 @@ class Room:
 
 @dataclass(frozen=True)
 class Clinic:
-    """A clinic that is searched: when, when not, and its rooms in their order."""
+    """A clinic that is searched, with its bounds, its start times, its closed time, and its rooms in their order."""
 
     id: UUID
     timezone: str
@@ -146,14 +147,14 @@ class Candidate:
     hours: list[WorkingHours]
 
     def worked(self, reach: Interval) -> list[Interval]:
-        """When the provider works in the open clinic, on every local day that reach touches."""
+        """When the provider works in the clinic while it is open, on every local day that `reach` touches."""
         zone = self.clinic.timezone
         hours = open_intervals(self.hours, self.clinic.id, zone, *(day_of(instant, zone) for instant in reach))
         return subtract(hours, self.clinic.closed)
 
 
 class Stages(NamedTuple):
-    """What is left of a provider's time, step by step: worked, not taken, and free for the patient, too."""
+    """The time of a provider after each step: working time, time not occupied, and time free for the patient."""
 
     worked: list[Interval]
     untaken: list[Interval]
@@ -162,9 +163,9 @@ class Stages(NamedTuple):
 
 @dataclass(frozen=True)
 class FreeTime:
-    """The time within reach in which the providers and rooms of a search, and its patient, have no session.
+    """The time within `reach` in which the providers, the rooms and the patient of a search have no session.
 
-    Providers and rooms that have no gap are not in it.
+    Providers and rooms without any gap are left out.
     """
 
     reach: Interval
@@ -173,7 +174,7 @@ class FreeTime:
     patient: list[Interval]
 
     def of(self, candidate: Candidate) -> Stages:
-        """What is left of a candidate's time."""
+        """What remains of a candidate's time."""
         worked = intersect([self.reach], candidate.worked(self.reach))
         untaken = intersect(worked, self.providers.get(candidate.id, []))
         return Stages(worked, untaken, intersect(untaken, self.patient))
@@ -184,7 +185,7 @@ class FreeTime:
 
 
 def free_time(db: Session, search: Search, candidates: Collection[Candidate], reach: Interval) -> FreeTime:
-    """The time within reach that is free for what is searched, of all candidates and of their clinics' rooms."""
+    """Return the time within `reach` in which candidates, the rooms of their clinics and the patient are free."""
     return FreeTime(
         reach,
         _of(db, OF_PROVIDERS, {c.id for c in candidates}, search, reach),
@@ -204,10 +205,10 @@ def gaps_of(
     after: int = 0,
     moving: Collection[UUID] = (),
 ) -> dict[UUID, list[Interval]]:
-    """The gaps within reach of at least that many minutes, in order, of each id that has any.
+    """Return the gaps within `reach` of at least `minutes` minutes, in order, for each id that has any.
 
-    A session of `before` and `after` minutes of buffers fits into them, and one without where they are 0: then what
-    others have blocked, with their own buffers, is left out. Those that are `moving` away are in nobody's way.
+    A session with buffers of `before` and `after` minutes fits into each gap. With 0 for both, the gaps leave out only
+    what other sessions block, including their own buffers. Sessions that are `moving` away do not count.
     """
     if not ids:
         return {}
@@ -227,7 +228,7 @@ def gaps_of(
 
 
 def candidates_of(db: Session, search: Search) -> list[Candidate]:
-    """Every active provider of the discipline, in every active clinic that is asked for, who has hours there."""
+    """Return the active providers of the discipline in each active clinic of the search where they have hours."""
     asked = {"discipline": search.service_type.discipline, "provider": search.provider_id, "clinic": search.clinic_id}
     rows = db.execute(_CANDIDATES, asked).all()
     clinics = _clinics(db, search, {row.clinic_id: row.timezone for row in rows})
@@ -240,7 +241,10 @@ def candidates_of(db: Session, search: Search) -> list[Candidate]:
 
 
 def instant_of_bound(bound: date, zone: str, *, after: bool = False) -> datetime:
-    """An instant as it is; a day's midnight, or with `after` the one that ends it."""
+    """Return an instant unchanged.
+
+    For a day, return the midnight at which it starts, or with `after` the midnight at which it ends.
+    """
     if isinstance(bound, datetime):
         return bound
     return local_day(bound, zone_of(zone))[after]
@@ -249,14 +253,14 @@ def instant_of_bound(bound: date, zone: str, *, after: bool = False) -> datetime
 def _of(
     db: Session, statement: TextClause, ids: Collection[UUID], search: Search, reach: Interval
 ) -> dict[UUID, list[Interval]]:
-    """The gaps within reach that are long enough for what is looked for, of each id that has any."""
+    """Return the gaps within `reach` that are long enough for a search, for each id that has any."""
     kind = search.service_type
     before, after = kind.buffer_before_minutes, kind.buffer_after_minutes
     return gaps_of(db, statement, ids, reach, minutes=search.minutes, before=before, after=after, moving=search.moving)
 
 
 def _patients_time(db: Session, search: Search, reach: Interval) -> list[Interval]:
-    """When the patient, if one is named, has no session."""
+    """Return when the patient has no session, or all of `reach` if the search names no patient."""
     if search.patient_id is None:
         return [reach]
     return _of(db, OF_PATIENTS, [search.patient_id], search, reach).get(search.patient_id, [])
@@ -267,7 +271,7 @@ def _clinics(db: Session, search: Search, zones: Mapping[UUID, str]) -> dict[UUI
     if search.needs_room:
         for row in db.execute(_ROOMS, {"clinics": list(zones), "room": search.room_id}):
             rooms[row.clinic_id].append(Room(row.id, row.name))
-    # a date's local day may begin on the day before it in UTC, and end on the day after
+    # The local day of a date may start on the day before it in UTC and end on the day after it.
     days = {"first_day": _day(search.start) - _DAY, "last_day": _day(search.end) + 2 * _DAY}
     closures = db.execute(_CLOSURES, days).all()
     return {
@@ -288,5 +292,5 @@ def _clinics(db: Session, search: Search, zones: Mapping[UUID, str]) -> dict[UUI
 
 
 def _day(bound: date) -> date:
-    """The day in UTC of an instant; a day as it is."""
+    """Return the day in UTC of an instant, or a day unchanged."""
     return bound.astimezone(UTC).date() if isinstance(bound, datetime) else bound

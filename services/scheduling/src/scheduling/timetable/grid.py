@@ -1,4 +1,4 @@
-"""When a session could begin: a grid of the clinic's wall time, and what of it lies in free time. No I/O."""
+"""When a session could start: a grid in the clinic's wall time, and the times of it that lie in free time. No I/O."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,10 +15,10 @@ _GROWTH = 4
 
 @dataclass(frozen=True)
 class Grid:
-    """The times at which a session may begin: every `step_minutes` of the wall time of a zone, from each midnight on.
+    """The times at which a session may start: every `step_minutes` of a zone's wall time, counted from each midnight.
 
-    A time that the clock leaves out is none, one that comes twice is two. `weekdays` (0 = Sunday … 6 = Saturday; none
-    means any) and `part_of_day` are of the time at which it begins.
+    A wall time that a clock change skips gives no start. One that occurs twice gives two. `weekdays` (0 = Sunday … 6 =
+    Saturday, empty for any) and `part_of_day` apply to the time at which the session starts.
     """
 
     zone: str
@@ -27,9 +27,9 @@ class Grid:
     weekdays: frozenset[int] = frozenset()
 
     def start_times(self, free: Iterable[Interval], length: timedelta, bounds: Interval) -> Iterator[datetime]:
-        """The grid's times within bounds at which that length of free time follows; the earliest first.
+        """Yield the times of the grid within `bounds` that are followed by `length` of free time, the earliest first.
 
-        `free` are merged intervals. The time may reach beyond the end of the bounds, but not begin there.
+        `free` contains merged intervals. A session may end after the bounds, but it starts before their end.
         """
         tz = zone_of(self.zone)
         for start, end in free:
@@ -48,7 +48,7 @@ class Grid:
 
 
 def windows(start: datetime, end: datetime) -> Iterator[Interval]:
-    """The time from start to end in pieces that grow, for whoever may have found enough in the first of them."""
+    """Yield the time from start to end in pieces of growing length, so that a caller can stop early."""
     length = _FIRST_WINDOW
     while start < end:
         yield start, min(start + length, end)
@@ -57,7 +57,7 @@ def windows(start: datetime, end: datetime) -> Iterator[Interval]:
 
 @lru_cache(maxsize=512)
 def _times(day: date, zone: str, step: int, part_of_day: str | None) -> tuple[datetime, ...]:
-    """A day's times in UTC; the same for every provider who is asked about, and in every request."""
+    """Return a day's times in UTC. They are cached because they are the same for every provider and every request."""
     tz = zone_of(zone)
     first, last = PARTS_OF_DAY[part_of_day] if part_of_day else (0, 24)
     minutes = [minute for minute in range(0, last * 60, step) if minute >= first * 60]

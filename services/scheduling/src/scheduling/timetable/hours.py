@@ -1,4 +1,4 @@
-"""Wall times made instants: local days, and providers' working hours. No I/O."""
+"""Conversion of wall times to instants: local days, and the working hours of providers. No I/O."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from jalsa.service.errors import Message
 from scheduling.timetable.intervals import Interval, merged
 
-#: How many local days ahead the last one is on which a session may begin, however it is placed.
+#: The number of local days from today on which any session may start at the latest, however it is placed.
 MAX_DAYS_AHEAD = 732
 TOO_FAR_AHEAD = Message("Must be at most {days} days from today.", days=MAX_DAYS_AHEAD)
 
-#: The hours of the wall time that each is made of: from the first, until before the second.
+#: The hours of wall time of each part of the day: from the first number, until before the second.
 PARTS_OF_DAY = {"MORNING": (0, 12), "AFTERNOON": (12, 17), "EVENING": (17, 24)}
 
 
@@ -22,7 +22,7 @@ PARTS_OF_DAY = {"MORNING": (0, 12), "AFTERNOON": (12, 17), "EVENING": (17, 24)}
 class WorkingHours:
     """A provider's hours on one weekday (0 = Sunday … 6 = Saturday) in one clinic, in the clinic's wall time.
 
-    They hold on the days from `valid_from` to `valid_to`, both included; None is without a limit.
+    They apply on the days from `valid_from` to `valid_to`, both included. None means no limit.
     """
 
     weekday: int
@@ -33,7 +33,7 @@ class WorkingHours:
     valid_to: date | None = None
 
     def on(self, day: date) -> bool:
-        """Whether these hours are worked on that day."""
+        """Whether these hours apply on a day."""
         return (
             weekday_of(day) == self.weekday
             and (self.valid_from is None or self.valid_from <= day)
@@ -42,22 +42,22 @@ class WorkingHours:
 
 
 def weekday_of(day: date) -> int:
-    """0 = Sunday … 6 = Saturday."""
+    """Return the weekday as 0 = Sunday … 6 = Saturday."""
     return day.isoweekday() % 7
 
 
 @cache
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of a stored name, or UTC where this machine does not know it.
+    """Return the zone with a stored name, or UTC where this machine does not know the name.
 
-    So what others have stored can be read, until the name is corrected. What is new asks `knows_zone` first.
+    The fallback lets stored rows be read until the name is corrected. New names are checked with `knows_zone` first.
     """
     return ZoneInfo(name if knows_zone(name) else "UTC")
 
 
 @cache
 def knows_zone(name: str) -> bool:
-    """Whether this machine can reckon in the zone of a stored name."""
+    """Whether this machine knows the time zone with a stored name."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -66,60 +66,61 @@ def knows_zone(name: str) -> bool:
 
 
 def days(first: date, last: date) -> Iterator[date]:
-    """Every day from the first to the last."""
+    """Yield every day from the first to the last, both included."""
     for n in range((last - first).days + 1):
         yield first + timedelta(days=n)
 
 
-@lru_cache(maxsize=4096)  # the hours of many providers begin and end at the same wall times
+@lru_cache(maxsize=4096)  # The hours of many providers start and end at the same wall times.
 def instant_of(day: date, wall: time, tz: ZoneInfo, *, latest: bool = False) -> datetime:
-    """The instant of a wall time, in UTC.
+    """Return the instant of a wall time, in UTC.
 
-    A time that a clock change leaves out is read with the offset before the change (02:30 becomes 03:30), one that
-    comes twice is its first coming, or the second with `latest`: so RFC 5545, section 3.3.5.
+    A time that a clock change skips is read with the offset before the change, so 02:30 becomes 03:30. A time that
+    occurs twice is the first of the two, or with `latest` the second. This follows RFC 5545, section 3.3.5.
     """
     fold = int(latest and _twice(day, wall, tz))
     return datetime.combine(day, wall, tz).replace(fold=fold).astimezone(UTC)
 
 
 def wall_time_exists(day: date, wall: time, tz: ZoneInfo) -> bool:
-    """Whether the clock shows that time on that day."""
+    """Whether the clock shows a wall time on a day."""
     there = instant_of(day, wall, tz).astimezone(tz)
     return there.time().replace(fold=0) == wall and there.date() == day
 
 
 def day_of(instant: datetime, zone: str) -> date:
-    """The local day of an instant."""
+    """Return the local day of an instant."""
     return instant.astimezone(zone_of(zone)).date()
 
 
 def last_day(now: datetime, zone: str) -> date:
-    """The last local day on which a session may begin."""
+    """Return the last local day on which a session may start."""
     return day_of(now, zone) + timedelta(days=MAX_DAYS_AHEAD)
 
 
 def part_of_day(instant: datetime, zone: str) -> str:
-    """The part of the day that it is by the zone's clock."""
+    """Return the part of the day in which an instant lies by the zone's clock."""
     hour = instant.astimezone(zone_of(zone)).hour
     return next(part for part, (_, end) in PARTS_OF_DAY.items() if hour < end)
 
 
 def earliest_today(now: datetime) -> date:
-    """The day that it still is somewhere: the last clocks on earth are twelve hours behind UTC."""
+    """Return the earliest day that is today somewhere on earth. The last time zone is twelve hours behind UTC."""
     return (now - timedelta(hours=12)).date()
 
 
 def local_day(day: date, tz: ZoneInfo) -> Interval:
-    """A whole local day; 23 or 25 hours long when the clock changes."""
+    """Return a whole local day. It is 23 or 25 hours long when the clock changes."""
     return instant_of(day, time(0), tz), instant_of(day + timedelta(days=1), time(0), tz)
 
 
 def open_intervals(
     hours: Iterable[WorkingHours], clinic_id: UUID, zone: str, first: date, last: date
 ) -> list[Interval]:
-    """When a provider works in a clinic, from the first to the last local day; what adjoins is one interval.
+    """Return when a provider works in a clinic, from the first to the last local day.
 
-    The hours' wall times are made instants on each day, so a clock change lengthens or shortens them.
+    Adjoining hours become one interval. The wall times are converted on each day, so a clock change lengthens or
+    shortens the hours.
     """
     tz = zone_of(zone)
     there = [h for h in hours if h.clinic_id == clinic_id]
@@ -127,13 +128,17 @@ def open_intervals(
 
 
 def _stretch(hours: WorkingHours, day: date, tz: ZoneInfo) -> Interval:
-    """An end of 00:00 is the midnight that ends the day: its first, where the clock is set back to it."""
+    """Convert the hours to instants on a day.
+
+    An end of 00:00 is the midnight that ends the day. Where the clock is set back to 00:00, it is the first of the two
+    midnights.
+    """
     if hours.end == time(0):
         return instant_of(day, hours.start, tz), local_day(day, tz)[1]
     return instant_of(day, hours.start, tz), instant_of(day, hours.end, tz, latest=True)
 
 
 def _twice(day: date, wall: time, tz: ZoneInfo) -> bool:
-    """Whether the clock shows that time twice on that day: it is set back."""
+    """Whether the clock shows a wall time twice on a day, because it is set back."""
     first = datetime.combine(day, wall, tz)
     return first.replace(fold=1).utcoffset() < first.replace(fold=0).utcoffset()  # type: ignore[operator]

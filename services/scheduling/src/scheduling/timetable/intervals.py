@@ -1,4 +1,4 @@
-"""The arithmetic of intervals of time: `(start, end)`, both UTC, the end not included. No I/O."""
+"""Arithmetic of time intervals, `(start, end)`. Both instants are UTC and the end is not included. No I/O."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -10,17 +10,17 @@ Interval = tuple[datetime, datetime]
 
 
 def overlaps(one: Interval, other: Interval) -> bool:
-    """Whether two intervals overlap; two that only touch do not. In SQL it is `times_overlap`."""
+    """Whether two intervals overlap. Intervals that only touch do not. The same function in SQL is `times_overlap`."""
     return one[0] < other[1] and one[1] > other[0]
 
 
 def widened(interval: Interval, before: timedelta, after: timedelta) -> Interval:
-    """The interval with so much more time before and after it."""
+    """Return the interval with additional time before and after it."""
     return interval[0] - before, interval[1] + after
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same time in order, without overlaps, with what adjoins put together."""
+    """Return the same time in order and without overlaps. Adjoining intervals become one."""
     found: list[Interval] = []
     for start, end in sorted(intervals):
         if end <= start:
@@ -33,7 +33,7 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def subtract(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[Interval]:
-    """What is left of merged intervals when other merged intervals are taken away."""
+    """Return what remains of merged intervals when other merged intervals are removed."""
     left: list[Interval] = []
     cuts = list(taken)
     first = 0
@@ -52,13 +52,13 @@ def subtract(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[I
 
 
 def contains(intervals: Sequence[Interval], start: datetime, end: datetime) -> bool:
-    """Whether one of merged intervals holds all of the time from start to end."""
+    """Whether one of several merged intervals contains all of the time from start to end."""
     at = bisect_right(intervals, start, key=itemgetter(0))
     return at > 0 and end <= intervals[at - 1][1]
 
 
 def intersect(one: Sequence[Interval], other: Sequence[Interval]) -> list[Interval]:
-    """The time that lies in both of two lists of merged intervals."""
+    """Return the time that lies in both of two lists of merged intervals."""
     found: list[Interval] = []
     i = j = 0
     while i < len(one) and j < len(other):

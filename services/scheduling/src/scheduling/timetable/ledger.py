@@ -1,4 +1,4 @@
-"""Free time of which some is held for sessions that may be there. No I/O."""
+"""Free time, parts of which are reserved for sessions that may be placed there. No I/O."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from scheduling.timetable.intervals import Interval, merged, subtract
 
 
 class ReservationLedger:
-    """The free time of providers and rooms, by id, and for which sessions some of it is held."""
+    """The free time of providers and rooms, by id, and the sessions for which parts of it are reserved."""
 
     def __init__(self, free: Mapping[UUID, list[Interval]]) -> None:
         self._free = free
@@ -16,13 +16,13 @@ class ReservationLedger:
         self._held: dict[UUID, list[tuple[UUID, Interval]]] = defaultdict(list)
 
     def reserve(self, session_id: UUID, owners: Iterable[UUID], interval: Interval) -> None:
-        """Take that time of each of the owners out of what other sessions find free."""
+        """Reserve an interval of each owner for a session, so that other sessions do not find it free."""
         for owner in owners:
             self._held[owner].append((session_id, interval))
             self._left[owner] = subtract(self._left.get(owner, []), [interval])
 
     def free(self, owner: UUID, session_id: UUID) -> list[Interval]:
-        """The owner's free time as that session finds it: it is never in its own way."""
+        """Return the owner's free time for a session. What is reserved for the session itself counts as free."""
         held = self._held[owner]
         if all(holder != session_id for holder, _ in held):
             return self._left.get(owner, [])

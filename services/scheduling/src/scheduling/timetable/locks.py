@@ -1,6 +1,7 @@
-"""The locks under which a session is placed: sorted, so that two bookings never wait for each other in a circle.
+"""The locks under which a session is placed. They are taken in a sorted order, so that two bookings cannot deadlock.
 
-They come after those of patients, sessions and packages, and before that of the waitlist: see `operations.locks`.
+They are taken after the locks of patients, sessions and packages, and before the lock of the waitlist. See
+`operations.locks`.
 """
 
 from collections.abc import Collection, Iterable
@@ -26,9 +27,10 @@ def lock(
     providers: Iterable[UUID] = (),
     rooms: Iterable[UUID] = (),
 ) -> None:
-    """Keep everybody else from booking these providers and rooms until the transaction ends (promise P1).
+    """Prevent everybody else from booking these providers and rooms until the transaction ends (promise P1).
 
-    Any number may book in clinics that stay open; whoever closes them is alone.
+    Any number of transactions may book in `open_clinics`. A transaction that closes `closing_clinics` excludes all
+    others.
     """
     keys = [
         *sorted(f"shared:clinic:{c}" for c in open_clinics),
@@ -40,7 +42,7 @@ def lock(
 
 
 def lock_placements(db: Session, placements: Collection[Occupancy]) -> None:
-    """Keep everybody else from these providers and rooms, and from closing these clinics, in one fixed order."""
+    """Prevent others from booking these providers and rooms and from closing these clinics, in one fixed order."""
     lock(
         db,
         open_clinics={p.clinic_id for p in placements},
@@ -50,5 +52,5 @@ def lock_placements(db: Session, placements: Collection[Occupancy]) -> None:
 
 
 def lock_keys(db: Session, keys: Iterable[str]) -> None:
-    """Take locks until the transaction ends, in the order of their keys; a key `shared:…` is of many at once."""
+    """Take locks until the transaction ends, in the order of the keys. Many transactions can share a key `shared:…`."""
     db.execute(_LOCK, {"keys": list(keys)})

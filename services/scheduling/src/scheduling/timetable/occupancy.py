@@ -1,4 +1,4 @@
-"""What a session takes up, or would take up, and how two of them get in each other's way. No I/O."""
+"""What a session occupies, or would occupy, and how two sessions conflict. No I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,9 +9,9 @@ from scheduling.timetable.intervals import Interval, overlaps, widened
 
 @dataclass(frozen=True)
 class Meeting:
-    """What two sessions that are too near to each other have in common: the time itself, the provider, the room.
+    """What two sessions that are too near to each other share: the time itself, the provider, the room.
 
-    Where their times do not overlap, only their buffers do.
+    Where `times` is false, only their buffers overlap.
     """
 
     times: bool
@@ -21,9 +21,9 @@ class Meeting:
 
 @dataclass(frozen=True, kw_only=True)
 class Occupancy:
-    """A clinic's provider, and a room if there is one, from the start to the end of a session, with its buffers.
+    """The provider, and perhaps the room, of a clinic from the start to the end of a session, with its buffers.
 
-    Instants are UTC.
+    The instants are UTC.
     """
 
     clinic_id: UUID
@@ -37,12 +37,12 @@ class Occupancy:
 
     @property
     def time(self) -> Interval:
-        """From the start to the end."""
+        """The time from the start to the end."""
         return self.starts_at, self.ends_at
 
     @property
     def blocked(self) -> Interval:
-        """The time in which the provider and the room are taken up."""
+        """The time in which the provider and the room are occupied, buffers included."""
         return widened(self.time, *(timedelta(minutes=m) for m in self._buffers))
 
     @property
@@ -50,7 +50,7 @@ class Occupancy:
         return self.buffer_before_minutes, self.buffer_after_minutes
 
     def meeting(self, other: "Occupancy") -> Meeting | None:
-        """What this and another have in common; None where they are far enough from each other."""
+        """Return what this placement and another one share, or None where they are far enough from each other."""
         if not overlaps(self.blocked, other.blocked):
             return None
         return Meeting(

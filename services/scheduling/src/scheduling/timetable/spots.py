@@ -15,7 +15,7 @@ _SPOTS = text("""
 
 @dataclass(frozen=True)
 class Spots:
-    """The spots of a session: all of them, those of live participants, those held by open offers."""
+    """The spots of a session: all of them, those taken by live participants, and those held by open offers."""
 
     capacity: int
     taken: int
@@ -23,25 +23,25 @@ class Spots:
 
     @property
     def in_use(self) -> int:
-        """Those that nobody else can have."""
+        """The number of spots that are taken or held."""
         return self.taken + self.held
 
     @property
     def available(self) -> int:
-        """Those that can be booked; never negative."""
+        """The number of spots that can be booked. It is never negative."""
         return max(self.capacity - self.in_use, 0)
 
     @property
     def full(self) -> bool:
-        """Whether none can be booked."""
+        """Whether no spot can be booked."""
         return self.available == 0
 
     def with_one_more(self) -> "Spots":
-        """The spots when one more participant has one."""
+        """Return the spots as they are when one more participant has been booked."""
         return Spots(self.capacity, self.taken + 1, self.held)
 
 
 def spots_of(db: Session, session_ids: Collection[UUID]) -> dict[UUID, Spots]:
-    """The spots of each session."""
+    """Return the spots of each session."""
     rows = db.execute(_SPOTS, {"ids": list(session_ids)})
     return {row.id: Spots(row.capacity, row.taken, row.held) for row in rows}

@@ -1,4 +1,4 @@
-"""The timetable's rules in statements that are put together: each is a function of the database."""
+"""SQL expressions that call the timetable's functions in the database."""
 
 from datetime import date, datetime
 
@@ -11,23 +11,23 @@ from scheduling.timetable.intervals import Interval
 def times_overlap(
     starts_at: SQLColumnExpression[datetime], ends_at: SQLColumnExpression[datetime], time: Interval
 ) -> ColumnElement[bool]:
-    """Whether the time between two columns overlaps an interval."""
-    # without its type, an instant would be sent as a wall time
+    """An expression for whether the time between two columns overlaps an interval."""
+    # Without its type, an instant would be sent as a wall time.
     return func.times_overlap(starts_at, ends_at, *(literal(instant, Instant) for instant in time))
 
 
 def days_overlap(
     starts_on: SQLColumnExpression[date], ends_on: SQLColumnExpression[date], first: date, last: date
 ) -> ColumnElement[bool]:
-    """Whether the days from one column to another, both included, are among those from the first to the last."""
+    """An expression for whether the days between two columns, both included, overlap those from `first` to `last`."""
     return func.days_overlap(starts_on, ends_on, first, last)
 
 
 def spots_taken() -> ColumnElement[int]:
-    """How many spots of the session of each row are taken, in a statement about the table `sessions`."""
+    """An expression for how many spots of a row's session are taken, in a statement about the table `sessions`."""
     return literal_column("(SELECT taken FROM spots_of(sessions.id, sessions.max_capacity))")
 
 
 def spots_available() -> ColumnElement[int]:
-    """How many of them can be booked."""
+    """An expression for how many spots of a row's session can be booked, in a statement about the table `sessions`."""
     return literal_column("(SELECT available FROM spots_of(sessions.id, sessions.max_capacity))")

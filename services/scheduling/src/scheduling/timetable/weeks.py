@@ -16,7 +16,7 @@ _WEEKS = text("""
 
 
 def working_weeks(db: Session, provider_ids: Collection[UUID]) -> dict[UUID, list[WorkingHours]]:
-    """The working hours of several providers at once, whichever days they hold on."""
+    """Return the working hours of several providers, on whichever days they apply."""
     found: dict[UUID, list[WorkingHours]] = {provider_id: [] for provider_id in provider_ids}
     for row in db.execute(_WEEKS, {"providers": list(provider_ids)}):
         found[row.provider_id].append(
@@ -26,7 +26,7 @@ def working_weeks(db: Session, provider_ids: Collection[UUID]) -> dict[UUID, lis
 
 
 def working_hours(db: Session, provider_id: UUID) -> list[WorkingHours]:
-    """A provider's week, in order."""
+    """Return a provider's working hours, ordered by weekday and start."""
     return sorted(
         working_weeks(db, [provider_id])[provider_id], key=lambda h: (h.weekday, h.start, h.valid_from or date.min)
     )

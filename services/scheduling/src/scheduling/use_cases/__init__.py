@@ -1,1 +1,1 @@
-"""What joins several subjects: each use case takes its locks first, then applies what follows, in written order."""
+"""Use cases that join several subjects. Each takes its locks first, and then applies what follows in a fixed order."""

@@ -1,4 +1,4 @@
-"""When nobody can be booked: a provider's time off, a clinic's closures and public holidays. And the tenant's rules."""
+"""Use cases for time off, closures and public holidays, and for the tenant's settings."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,9 +25,9 @@ from scheduling.waitlist.operations import spots
 
 
 def add_time_off(db: Session, provider: Provider, command: AddTimeOff, *, now: datetime) -> TimeOff:
-    """Store a provider's absence. Sessions that are booked stay; `queries.sessions_between` lists them.
+    """Store a provider's absence. Booked sessions stay, and `absences.queries.affected_sessions` lists them.
 
-    Open offers of spots in them are withdrawn.
+    Open offers of spots in the affected sessions are withdrawn.
     """
     absence = TimeOff(
         id=new_id(),
@@ -47,10 +47,10 @@ def add_time_off(db: Session, provider: Provider, command: AddTimeOff, *, now: d
 
 
 def add_closure(db: Session, command: AddClosure, *, now: datetime) -> Closure:
-    """Store days on which a clinic, or every clinic, is closed; what is booked stays.
+    """Store days on which a clinic, or every clinic, is closed. Booked sessions stay.
 
-    Open offers of spots in it are withdrawn. Raises 422 for the clinic; 409 `already-closed` for
-    one of the same clinic, kind and days.
+    Open offers of spots in the affected sessions are withdrawn. Raises 422 for the clinic, and 409 `already-closed` for
+    a closure of the same clinic, kind and days.
     """
     clinic_id = command.clinic_id
     clinics = [active_clinic(db, clinic_id).id] if clinic_id else list(db.scalars(select(Clinic.id)))
@@ -76,7 +76,7 @@ def add_closure(db: Session, command: AddClosure, *, now: datetime) -> Closure:
 
 
 def remove(db: Session, absence: TimeOff | Closure, *, now: datetime) -> None:
-    """Take an absence back; the audit log keeps it. The spots that it makes free are offered to those who wait."""
+    """Delete an absence, which stays in the audit log. Spots that become available are offered to waiting patients."""
     hit = _held(db, absence, now)
     db.delete(absence)
     db.flush()
@@ -87,14 +87,14 @@ def remove(db: Session, absence: TimeOff | Closure, *, now: datetime) -> None:
 
 
 def _held(db: Session, absence: TimeOff | Closure, now: datetime) -> Sequence[ClinicalSession]:
-    """The sessions to come that an absence hits, their rows locked: nothing of them is offered meanwhile."""
+    """Return the future sessions that an absence affects. Their rows are locked, so that no spot is offered."""
     ids = [s.id for s in affected_sessions.sessions_hit(db, absence) if s.status == "SCHEDULED" and s.starts_at > now]
     lock_sessions(db, ids)
     return [s for s in session_records.find_sessions(db, ids) if s.status == "SCHEDULED"]
 
 
 def put_settings(db: Session, command: PutSettings) -> Settings:
-    """Set the tenant's own rules."""
+    """Store the tenant's settings."""
     settings = directory.settings(db)
     if settings not in db:
         settings.id = new_id()

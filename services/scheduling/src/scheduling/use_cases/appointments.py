@@ -1,13 +1,14 @@
-"""What follows when a spot is taken, moved or given up, in written order, with all locks first.
+"""What follows when a spot is taken, moved or given up, in a fixed order, after all locks are taken.
 
 The core (`sessions`, `participants`, `attendance`) changes sessions and participants, and returns what happened. It
-does not know the packages that follow the states of their appointments (`progress`), the spots that are offered to
-those who wait (`offers`, `spots`), nor the waitlist entries that a booking fulfils (`fulfilment`). Each use case here
-calls the core and then these. Whoever changes several sessions or appointments at once (series, packages, proposals)
-calls the use cases for each.
+does not know the packages, which follow the states of their appointments (`progress`), the spots that are offered to
+waiting patients (`offers`, `spots`), or the waitlist entries that a booking fulfils (`fulfilment`). Each use case here
+calls the core and then these. Use cases that change several sessions or appointments in one transaction (series,
+packages, proposals) call the use cases for each.
 
 The caller has locked what a use case names: a participant with its patient and its session's row
-(`participants.locked_participant`), or a session's row (`sessions.locked_session`). `locks` has the order of all locks.
+(`participants.locked_participant`), or a session's row (`sessions.locked_session`). The module `locks` has the order of
+all locks.
 """
 
 from collections.abc import Collection, Sequence
@@ -35,10 +36,10 @@ from scheduling.waitlist.operations import fulfilment, offers, spots
 
 
 def book_participant(db: Session, session_id: UUID, command: BookParticipant, *, now: datetime) -> Booked:
-    """Book a patient into a session that exists, and publish AppointmentBooked, and SessionFilled with the last spot.
+    """Book a patient into an existing session, and publish AppointmentBooked, and SessionFilled with the last spot.
 
-    A spot that is held for the patient by an open offer is the patient's: the offer is accepted. What else the patient
-    waits for and now has is fulfilled. Raises what `participants.find_spot` raises, and 409 `offer-expired`.
+    If an open offer holds the spot for the patient, the offer is accepted. Other entries of the patient that the
+    booking meets are fulfilled. Raises what `participants.find_spot` raises, and 409 `offer-expired`.
     """
     spot = participants.find_spot(db, session_id, command, now=now)
     _accept_offer(db, spot, now)
@@ -52,9 +53,10 @@ def book_participant(db: Session, session_id: UUID, command: BookParticipant, *,
 def book_appointment(
     db: Session, command: BookAppointment, package_session: PackageSession | None = None, *, now: datetime
 ) -> Booked:
-    """An individual session and its participant in one step; of a package where its `package_session` is given.
+    """Book an individual session and its participant in one step.
 
-    Publishes SessionScheduled and AppointmentBooked. Raises what `participants.find_own_spot` raises.
+    With `package_session`, the appointment belongs to that session of a package. Publishes SessionScheduled and
+    AppointmentBooked. Raises what `participants.find_own_spot` raises.
     """
     spot = participants.find_own_spot(db, command, now=now)
     booked = participants.take_spot(db, spot, command.notes, package_session, now=now)
@@ -71,7 +73,7 @@ def cancel_appointment(
     announced_with_package: bool = False,
     now: datetime,
 ) -> Participant:
-    """Cancel an appointment. Its package follows, and its spot is offered to those who wait.
+    """Cancel an appointment, update its package, and offer its spot to waiting patients.
 
     Raises what `participants.cancel` raises.
     """
@@ -86,10 +88,10 @@ def cancel_appointment(
 def reschedule_appointment(
     db: Session, participant: Participant, command: RescheduleParticipant, *, now: datetime
 ) -> Participant:
-    """Move a held participant to another session of the same service type, or an individual session to another time.
+    """Move a locked participant to another session of the same service type, or an individual session to another time.
 
-    Number and id stay; the new spot is checked before the old one is given up. Raises 422 for the other session; 409
-    what `book_participant` and `reschedule_session` raise.
+    The number and id stay. The new spot is checked before the old one is given up. Raises 422 for the other session,
+    and the 409 problems of `book_participant` and `reschedule_session`.
     """
     old = participant.session
     if command.session_id is not None:
@@ -117,10 +119,10 @@ def move_participant(
     *,
     now: datetime,
 ) -> Participant:
-    """Give a held participant a spot in another session; what becomes of the spot in `old` is the caller's to say.
+    """Give a locked participant a spot in another session. The caller decides what happens to the spot in `old`.
 
-    Publishes AppointmentRescheduled, and SessionFilled with the last spot. Its package notes who holds the session now.
-    Raises what `participants.find_other_spot` raises, and 409 `offer-expired`.
+    Publishes AppointmentRescheduled, and SessionFilled with the last spot. The package records the new provider of its
+    session. Raises what `participants.find_other_spot` raises, and 409 `offer-expired`.
     """
     spot = participants.find_other_spot(db, participant, old, into, override, now=now)
     _accept_offer(db, spot, now)
@@ -131,11 +133,11 @@ def move_participant(
 
 
 def regain_spot(db: Session, participant: Participant, *, now: datetime) -> None:
-    """Check that the spot that a no-show has given up is free for the patient again, as for a booking.
+    """Check that the former spot of a no-show is still free for the patient, with the rules of a booking.
 
-    An open offer of it to the patient is accepted with that, and what else the patient waits for and now has is
-    fulfilled. The participant is locked as one who is `regaining` a spot. Raises 409 `session-full`, `patient-busy`,
-    `already-enrolled`; 422 `unknown-patient`.
+    An open offer of this spot to the patient is accepted, and other entries of the patient that the spot meets are
+    fulfilled. The participant was locked with `regaining`. Raises 409 `session-full`, `patient-busy` and
+    `already-enrolled`, and 422 `unknown-patient`.
     """
     if participant.package_session_id and corrections.is_made_up(db, participant.package_session_id):
         raise errors.PackageSessionMadeUp
@@ -147,10 +149,10 @@ def regain_spot(db: Session, participant: Participant, *, now: datetime) -> None
 def check_in(
     db: Session, participant: Participant, override_reason: str | None = None, *, now: datetime
 ) -> Participant:
-    """The patient has arrived, also after being missed, if the spot is still there. Its package follows.
+    """Check in a patient, and update the package. A no-show can check in if the spot is still free.
 
-    Publishes AppointmentArrived. Raises what `attendance.check_check_in` raises, and where a no-show's spot was given
-    away, what `regain_spot` raises.
+    Publishes AppointmentArrived. Raises what `attendance.check_check_in` raises, and for a no-show what `regain_spot`
+    raises.
     """
     known = attendance.check_check_in(db, participant, override_reason, now=now)
     session, missed = participant.session, participant.status == "NO_SHOW"
@@ -165,7 +167,10 @@ def check_in(
 
 
 def attend(db: Session, participant: Participant, *, now: datetime) -> Participant:
-    """The patient, who had arrived, took part. Its package follows. Raises what `attendance.attend` raises."""
+    """Record that a patient who had arrived took part, and update the package.
+
+    Raises what `attendance.attend` raises.
+    """
     attendance.attend(db, participant, now=now)
     progress.follow(db, participant, now=now)
     return participant
@@ -174,7 +179,7 @@ def attend(db: Session, participant: Participant, *, now: datetime) -> Participa
 def no_show(
     db: Session, participant: Participant, reason: str | None, override_reason: str | None = None, *, now: datetime
 ) -> Participant:
-    """The patient did not come. Its package follows, and the spot is free for others.
+    """Record that the patient did not come, update the package, and offer the spot to others.
 
     Raises what `attendance.no_show` raises.
     """
@@ -185,7 +190,7 @@ def no_show(
 
 
 def mark_no_show(db: Session, participant_id: UUID, *, now: datetime) -> bool:
-    """Make one who is overdue a no-show; its package follows. Returns whether it did."""
+    """Mark an overdue participant as a no-show and update the package. Returns whether this happened."""
     missed = attendance.mark_overdue(db, participant_id, now=now)
     if missed is not None:
         progress.follow(db, missed, now=now)
@@ -193,7 +198,7 @@ def mark_no_show(db: Session, participant_id: UUID, *, now: datetime) -> bool:
 
 
 def update_session(db: Session, session: ClinicalSession, command: ChangeSession, *, now: datetime) -> ClinicalSession:
-    """Change a session; the spots of a raised capacity are offered. Raises what `sessions.update_session` raises."""
+    """Change a session, and offer the spots of a raised capacity. Raises what `sessions.update_session` raises."""
     changed = sessions.update_session(db, session, command, now=now)
     if changed.raised:
         spots.free(db, session, were_available=changed.before.available, now=now)
@@ -203,9 +208,9 @@ def update_session(db: Session, session: ClinicalSession, command: ChangeSession
 def reschedule_session(
     db: Session, session: ClinicalSession, command: NewPlacement, *, now: datetime
 ) -> ClinicalSession:
-    """Move a held session, with all its participants, to another time, provider or room.
+    """Move a locked session, with all its participants, to another time, provider or room.
 
-    Raises what `sessions.check_reschedule` raises, and 422 where the session has that placement already.
+    Raises what `sessions.check_reschedule` raises, and 422 if the session already has that placement.
     """
     to = sessions.check_reschedule(db, session, command, now=now)
     return move_session(
@@ -224,10 +229,10 @@ def move_session(
     announced_with_package: Collection[UUID] = (),
     now: datetime,
 ) -> ClinicalSession:
-    """Move a locked session to a placement that was checked under its locks; see `sessions.move_session`.
+    """Move a locked session to a placement that was checked under its locks. See `sessions.move_session`.
 
-    Packages note who holds their sessions now. What its participants waited for, and now have, is fulfilled. Where it
-    leaves an absence behind, its free spots are offered to those who wait.
+    Packages record the new providers of their sessions. Waitlist entries of the participants that are now met are
+    fulfilled. If an absence affected the session before, its free spots are offered to waiting patients.
     """
     waits = fulfilment.waits_on(db, session)
     moved = sessions.move_session(
@@ -253,7 +258,7 @@ def move_session(
 def start_session(
     db: Session, session: ClinicalSession, override_reason: str | None = None, *, now: datetime
 ) -> ClinicalSession:
-    """The session begins, and its open offers end. Raises what `sessions.start_session` raises."""
+    """Start a session and end its open offers. Raises what `sessions.start_session` raises."""
     sessions.start_session(db, session, override_reason, now=now)
     offers.withdraw(db, session, "WITHDRAWN", now=now)
     return session
@@ -262,7 +267,10 @@ def start_session(
 def complete_session(
     db: Session, session: ClinicalSession, override_reason: str | None = None, *, now: datetime
 ) -> ClinicalSession:
-    """The session ends, and the packages of its participants follow. Raises what `sessions.complete_session` raises."""
+    """Complete a session and update the packages of its participants.
+
+    Raises what `sessions.complete_session` raises.
+    """
     lock_packages(db, [session.id])
     completed = sessions.complete_session(db, session, override_reason, now=now)
     for participant in completed.participants:
@@ -279,7 +287,7 @@ def cancel_session(
     announced_with_package: Collection[UUID] = (),
     now: datetime,
 ) -> ClinicalSession:
-    """Cancel a locked session with its participants. Their packages follow, and offers and entries for it end.
+    """Cancel a locked session with its participants, update their packages, and end the offers and entries for it.
 
     Raises what `sessions.cancel_session` raises.
     """
@@ -293,12 +301,15 @@ def cancel_session(
 
 
 def _accept_offer(db: Session, spot: Spot, now: datetime) -> None:
-    """Accept the open offer that holds the spot for the patient, if there is one, before the spot is taken."""
+    """Accept the open offer that holds the spot for the patient, if there is one.
+
+    This comes before the spot is taken.
+    """
     if spot.facts.offered:
         offers.accept(db, spot.facts.offered, spot.appointment_id, now=now)
 
 
 def _fulfil(db: Session, spot: Spot, now: datetime) -> None:
-    """Close what else the patient waits for and has by this spot."""
+    """Close the patient's other entries that this spot meets."""
     if spot.facts.waits:
         fulfilment.fulfil(db, spot.patient_id, [spot.session], now=now)

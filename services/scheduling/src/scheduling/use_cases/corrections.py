@@ -1,8 +1,8 @@
-"""Taking a slip back: the last outcome of a participant or of a session, to the state before it.
+"""Undoing the last outcome of a participant or of a session, which returns it to the state before.
 
-The previous state follows from the instants that are left. Those of the outcome are cleared. A cancellation is not an
-outcome. Whoever takes something back says by `seen` which state they saw before they waited for the locks, so that of
-two who mean the same slip only one takes it back.
+The previous state is derived from the remaining instants. The instants of the outcome are cleared. A cancellation is
+not an outcome. `seen` is the state that the caller saw before waiting for the locks. If two callers undo the same
+mistake, only one of them succeeds.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from scheduling.timetable.hours import day_of
 from scheduling.use_cases import appointments as use_cases
 from scheduling.waitlist.operations import spots
 
-#: What each outcome has left in its row, the instant first.
+#: The columns that each outcome sets in its row, the instant first.
 _LEFT_BY = {
     "ARRIVED": ("arrived_at", "arrived_by", "arrived_cleared", "arrived_consented", "check_in_override_reason"),
     "ATTENDED": ("attended_at", "attended_by"),
@@ -36,9 +36,9 @@ _LEFT_BY = {
 
 
 def is_of_today(record: Participant | ClinicalSession, zone: str, now: datetime) -> bool:
-    """Whether the last outcome was recorded on this local day of the clinic.
+    """Whether the last outcome was recorded on the current local day of the clinic.
 
-    Raises 409 `invalid-transition` for a record without an outcome that can be taken back.
+    Raises 409 `invalid-transition` for a record without an outcome that can be undone.
     """
     if record.status not in _LEFT_BY:
         raise _nothing_to_take_back(record)
@@ -49,11 +49,11 @@ def is_of_today(record: Participant | ClinicalSession, zone: str, now: datetime)
 def undo_participant(
     db: Session, participant: Participant, reason: str | None, *, seen: str, now: datetime
 ) -> Participant:
-    """Take the last outcome of a locked participant back, and publish AppointmentCorrected.
+    """Undo the last outcome of a locked participant, and publish AppointmentCorrected.
 
-    One who had missed the session needs the spot again: it is checked as for a booking. Raises 409
-    `invalid-transition` where there is nothing to take back, where somebody else did so meanwhile, or in a session that
-    is over; `session-full`, `patient-busy`, `already-enrolled`; 422 `unknown-patient`.
+    A no-show needs the spot again, which is checked with the rules of a booking. Raises 409 `invalid-transition` if
+    there is nothing to undo, if somebody else has undone it in the meantime, or in a session that is over. Raises 409
+    `session-full`, `patient-busy` and `already-enrolled`, and 422 `unknown-patient`.
     """
     _check_seen(participant, seen)
     session = participant.session
@@ -71,11 +71,12 @@ def undo_participant(
 def undo_session(
     db: Session, session: ClinicalSession, reason: str | None, *, seen: str, now: datetime
 ) -> ClinicalSession:
-    """Take the start or the completion of a held session back, and publish SessionCorrected.
+    """Undo the start or the completion of a locked session, and publish SessionCorrected.
 
-    Undoing the completion gives everybody whom it settled the state before it, with AppointmentCorrected each; all, or
-    nobody. Raises 409 `invalid-transition` as `undo_participant` does, and `undo-refused` with a `refusals` item for
-    each participant who cannot have the spot back.
+    Undoing the completion also returns every participant whose outcome it recorded to the state before, with one
+    AppointmentCorrected each. This is done for all of them or for none. Raises 409 `invalid-transition` as
+    `undo_participant` does, and 409 `undo-refused` with a `refusals` item for each participant who cannot have the spot
+    back.
     """
     _check_seen(session, seen)
     was, completed_at = session.status, session.completed_at
@@ -87,15 +88,16 @@ def undo_session(
     events.session_corrected(db, session, was, now)
     _take_all_back(db, settled, reason, now)
     if target == "SCHEDULED":
-        # the offers that ended with the start are made again, to whoever is first by now
+        # The offers that ended with the start are made again, to the entries that are first by now.
         spots.free(db, session, were_available=spots.available(db, session), now=now)
     return session
 
 
 def held_for_undo(db: Session, session_id: UUID) -> ClinicalSession:
-    """The session, locked with the patients of all who did not cancel, and with their packages. Raises 404.
+    """Return a session, locked together with its patients, except those who cancelled, and with their packages.
 
-    With that, also the sessions in which those patients are offered spots, which they may give up for this one.
+    The sessions in which those patients are offered spots are locked too, because the offers may be given up for this
+    session. Raises 404.
     """
     patients = read.patients_settled(db, session_id)
     lock_patients(db, patients)

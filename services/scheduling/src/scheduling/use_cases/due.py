@@ -1,4 +1,4 @@
-"""What is due, of every tenant: read by the relay role, and handled by the application role for each tenant."""
+"""Queries for the due work of all tenants. The relay role reads it, and the application role of each tenant does it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from scheduling.timetable.hours import earliest_today
 
 
 class DueRow(NamedTuple):
-    """A row on which work is due since an instant (in UTC), and whose it is."""
+    """A row with work that has been due since an instant (in UTC), and its tenant."""
 
     tenant_id: str
     id: UUID
@@ -47,24 +47,27 @@ _PAST = text("""
 
 
 def overdue_participants(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueRow]:
-    """Those who have not arrived within the grace after the start; read by the relay role."""
+    """Return the participants who have not arrived within the grace period after the start.
+
+    The relay role reads them.
+    """
     asked = {"now": now, "passed": passed, "limit": limit, "grace": DEFAULT_SETTINGS["no_show_grace_minutes"]}
     return [DueRow(*row) for row in conn.execute(_OVERDUE, asked)]
 
 
 def sessions_to_decide(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueRow]:
-    """The sessions whose time of decision has come; read by the relay role."""
+    """Return the sessions for which a decision is due. The relay role reads them."""
     asked = {"now": now, "passed": passed, "limit": limit}
     return [DueRow(*row) for row in conn.execute(_TO_DECIDE, asked)]
 
 
 def expired_offers(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueRow]:
-    """The open offers that were not accepted in time; read by the relay role."""
+    """Return the open offers that were not accepted in time. The relay role reads them."""
     asked = {"now": now, "passed": passed, "limit": limit}
     return [DueRow(*row) for row in conn.execute(_EXPIRED, asked)]
 
 
 def past_entries(conn: Connection, now: datetime, passed: Sequence[UUID], limit: int) -> list[DueRow]:
-    """The waitlist entries that wait for what is past; read by the relay role."""
+    """Return the waitlist entries that only wait for past sessions or days. The relay role reads them."""
     asked = {"now": now, "today": earliest_today(now), "passed": passed, "limit": limit}
     return [DueRow(*row) for row in conn.execute(_PAST, asked)]

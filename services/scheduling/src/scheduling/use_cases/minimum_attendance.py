@@ -1,4 +1,4 @@
-"""Sessions with too few participants at their time of decision: run, merge into another, or cancel."""
+"""Decisions about sessions with too few participants: run them, merge them into others, or cancel them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +18,10 @@ from scheduling.use_cases.appointments import cancel_session, move_participant
 
 
 def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
-    """At the time of decision: flag a session that has too few for somebody to decide. Returns whether it has."""
+    """Flag a session with too few participants for a decision, when the decision is due.
+
+    Returns whether it was flagged.
+    """
     session = session_records.find_session(db, session_id, lock=True)
     due = session is not None and session.decision is None and session.decision_at and session.decision_at <= now
     if session is None or not due or session.status != "SCHEDULED":
@@ -31,9 +34,10 @@ def flag(db: Session, session_id: UUID, *, now: datetime) -> bool:
 
 
 def held_for_decision(db: Session, session_id: UUID, into: UUID | None) -> ClinicalSession:
-    """The session, locked with its patients and the session into which it may be merged. Raises 404.
+    """Return a session, locked together with its patients and the session into which it may be merged. Raises 404.
 
-    With that, also those in which the patients are offered spots, which they may give up for it.
+    If there is such a session, those in which the patients are offered spots are locked too, because the offers may be
+    given up.
     """
     patients = participant_records.live_patients(db, [session_id])
     lock_patients(db, patients)
@@ -43,11 +47,11 @@ def held_for_decision(db: Session, session_id: UUID, into: UUID | None) -> Clini
 
 
 def decide(db: Session, session: ClinicalSession, command: DecideSession, *, now: datetime) -> ClinicalSession:
-    """RUN a held session with those it has, MERGE it into another of the same service type, or CANCEL it.
+    """RUN a locked session as it is, MERGE it into another one of the same service type, or CANCEL it.
 
-    Raises 409 `invalid-transition` where nothing is to be decided, and what `cancel_session` raises, unless it is to
-    RUN; for MERGE also 422 for the other session, and 409 `merge-refused` with a `refusals` item for each participant
-    who has no spot there. Nothing is merged in part.
+    Raises 409 `invalid-transition` if no decision is needed, and unless it is to RUN, what `cancel_session` raises.
+    MERGE also raises 422 for the other session, and 409 `merge-refused` with a `refusals` item for each participant who
+    cannot have a spot there. Either all participants are moved or none.
     """
     action, reason = command.action, command.reason
     if session.decision != "NEEDED":

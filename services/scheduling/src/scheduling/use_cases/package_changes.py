@@ -1,7 +1,7 @@
-"""What becomes of several sessions of a package, or of all of it: shift, substitute, pause, resume, cancel.
+"""Changes to several sessions of a package, or to all of them: shift, substitute, pause, resume, cancel.
 
-Its rows are locked by `operations.package_locks.locked_package`. A session's state is set here before its appointment
-changes: `operations.progress` leaves it as it is then.
+The rows are locked by `packages.operations.locks.locked_package`. The state of a package session is set here before its
+appointment changes, so that `packages.operations.progress` leaves it as it is.
 """
 
 from collections.abc import Sequence
@@ -37,11 +37,11 @@ Placed = tuple[PackageSession, Participant]
 
 
 def shift_package(db: Session, held: LockedPackage, command: ShiftPackage, *, now: datetime) -> None:
-    """Move the appointments from a session number on that are still to come.
+    """Move the appointments that have not started, from a session number on.
 
-    Either by `days`, to the same wall time, or by a new plan from the local day `start_date` on. A placement in a group
-    session stays. Publishes PackageScheduled for all. Raises 422 for a number or a day; 409 `invalid-transition` where
-    there is nothing to move, `package-paused`, `package-conflicts`.
+    They move either by `days`, to the same wall time, or by a new plan from the local day `start_date` on. Spots in
+    group sessions stay. Publishes PackageScheduled for all of them. Raises 422 for a number or a day, 409
+    `invalid-transition` if there is nothing to move, and 409 `package-paused` and `package-conflicts`.
     """
     package = held.package
     held.check_open()
@@ -64,11 +64,11 @@ def shift_package(db: Session, held: LockedPackage, command: ShiftPackage, *, no
 
 
 def substitute_provider(db: Session, held: LockedPackage, command: SubstituteProvider, *, now: datetime) -> None:
-    """Give the sessions of some numbers to another provider, at their time, else at the nearest that is free.
+    """Assign the sessions with some numbers to another provider, at the same time or else at the nearest free time.
 
-    Those that have no placement are assigned to the provider; the past, and spots in group sessions, stay. Publishes
-    PackageScheduled if an appointment changes. Raises 422 for a number, or a provider who does not fit; 409
-    `invalid-transition` where there is nothing to take over, `package-conflicts`.
+    Sessions without a placement are assigned to the provider. Past sessions, and spots in group sessions, stay.
+    Publishes PackageScheduled if an appointment changes. Raises 422 for a number or for a provider who is not
+    qualified, 409 `invalid-transition` if there is nothing to take over, and 409 `package-conflicts`.
     """
     package, provider_id = held.package, command.provider_id
     held.check_not_over()
@@ -92,9 +92,9 @@ def substitute_provider(db: Session, held: LockedPackage, command: SubstitutePro
 
 
 def cancel_package(db: Session, held: LockedPackage, reason: str | None, *, now: datetime) -> None:
-    """Cancel a package with every appointment that is still to come, and publish PackageCancelled.
+    """Cancel a package with every appointment that has not started, and publish PackageCancelled.
 
-    What has begun or is over stays as it is. Raises 409 `invalid-transition` for a package that is over.
+    Sessions that have started or are over stay as they are. Raises 409 `invalid-transition` for a package that is over.
     """
     package, coming = held.package, held.coming(now)
     domain.PACKAGE.check(package.status, "CANCELLED")
@@ -111,9 +111,9 @@ def cancel_package(db: Session, held: LockedPackage, reason: str | None, *, now:
 
 
 def pause_package(db: Session, held: LockedPackage, command: PausePackage, *, now: datetime) -> None:
-    """Give up the appointments from a local day on until the package is resumed.
+    """Give up the appointments from a local day on, until the package is resumed.
 
-    Publishes PackageScheduled if there are any. Raises 409 `invalid-transition` for a package that is over,
+    Publishes PackageScheduled if there are any. Raises 409 `invalid-transition` for a package that is over, and 409
     `package-paused` for one that is paused.
     """
     package = held.package
@@ -131,10 +131,11 @@ def pause_package(db: Session, held: LockedPackage, command: PausePackage, *, no
 
 
 def resume_package(db: Session, held: LockedPackage, command: ResumePackage, *, now: datetime) -> None:
-    """Go on with a paused package: its period does not begin before today, and ends as much later as it was paused.
+    """Resume a paused package.
 
-    With `auto_schedule` sessions without a placement are planned again. Raises 422 for the period, 409
-    `invalid-transition` for a package that is not paused, and what `schedule_package` raises.
+    Its period starts today at the earliest, and ends as many days later as the package was paused. With
+    `auto_schedule`, sessions without a placement are planned again. Raises 422 for the period, 409 `invalid-transition`
+    for a package that is not paused, and what `schedule_package` raises.
     """
     package = held.package
     if package.paused_at is None:
@@ -160,16 +161,16 @@ def resume_package(db: Session, held: LockedPackage, command: ResumePackage, *, 
 
 
 def _numbered(held: LockedPackage, first: int, last: int | None) -> Sequence[PackageSession]:
-    """The sessions from one number to another, or to the end. Raises 422 problems."""
+    """Return the sessions from one number to another, or to the last. Raises 422 problems."""
     total = held.package.total_sessions
     for name, number in (("from_session_number", first), ("to_session_number", last or total)):
         if number > total:
-            raise InvalidField(name, "There is no session of this number.")
+            raise InvalidField(name, "There is no session with this number.")
     return held.package_sessions[first - 1 : last or total]
 
 
 def _movable(held: LockedPackage, package_sessions: Sequence[PackageSession], now: datetime) -> list[Placed]:
-    """Those whose appointment is still to come, in a session that is theirs alone."""
+    """Return those whose appointment has not started and is in an individual session."""
     return [
         (package_session, p)
         for package_session, p in held.coming(now)
@@ -186,7 +187,10 @@ def _task(held: LockedPackage, placed: Sequence[Placed], now: datetime) -> Plann
 
 
 def _from_day(task: PlanningTask, placed: Sequence[Placed], start: date) -> PlanningTask:
-    """The same sessions from another day on; a period with an end ends as many days later as they begin."""
+    """Return the task from another day on.
+
+    The end of the period, if there is one, moves by as many days as the start.
+    """
     package = task.package
     check_start(start, package.clinic, task.now)
     began = min(day_of(p.starts_at, package.clinic.timezone) for _, p in placed)
@@ -195,7 +199,7 @@ def _from_day(task: PlanningTask, placed: Sequence[Placed], start: date) -> Plan
 
 
 def _new_plan(db: Session, held: LockedPackage, task: PlanningTask) -> SchedulingPlan:
-    """A plan in which no sessions swap placements, because one old placement of each circle is not used."""
+    """Make a plan in which no sessions swap their placements. One old placement of each cycle is not used for that."""
     plan = package_planning.plan_sessions(db, task, locked=True)
     try:
         list(in_order(list(_moves(db, held, plan).values())))
@@ -206,7 +210,7 @@ def _new_plan(db: Session, held: LockedPackage, task: PlanningTask) -> Schedulin
 
 
 def _days_later(one: Occurrence, days: int, zone: ZoneInfo) -> Occurrence:
-    """Local days and wall times, not hours: what moves across a clock change keeps its time of day."""
+    """Move an occurrence by local days. It keeps its wall time across a clock change."""
     local = one.starts_at.astimezone(zone)
     starts_at = instant_of(local.date() + timedelta(days=days), local.time(), zone)
     return replace(one, starts_at=starts_at, ends_at=starts_at + (one.ends_at - one.starts_at))
@@ -215,10 +219,10 @@ def _days_later(one: Occurrence, days: int, zone: ZoneInfo) -> Occurrence:
 def _carry_out(
     db: Session, held: LockedPackage, plan: SchedulingPlan, reason: str | None, cause: str, now: datetime
 ) -> None:
-    """Move what has a placement, give up what has none, and publish PackageScheduled.
+    """Move the sessions that have a placement, give up the others, and publish PackageScheduled.
 
-    The placements were checked under their locks, as if all of the task's sessions had left theirs. Raises 422 where
-    the sessions have them already.
+    The placements were checked under their locks, as if all sessions of the task had left their old ones. Raises 422 if
+    the sessions already have these placements.
     """
     refusals, package_sessions = plan.refusals, plan.task.package_sessions
     moves = _moves(db, held, plan)
@@ -227,7 +231,8 @@ def _carry_out(
     announced = {package_session.id for package_session in package_sessions}
     for package_session in package_sessions:
         if why := refusals.get(package_session.session_number):
-            # the whole session: its time is not offered to those who wait, another may be on its way there
+            # The whole session is cancelled, so that its time is not offered to waiting patients. Another session may
+            # be moved to it.
             change_status(package_session, "PENDING")
             session = held.appointments[package_session.id].session
             use_cases.cancel_session(db, session, reason, announced_with_package=announced, now=now)
@@ -244,7 +249,7 @@ def _carry_out(
 
 
 def _moves(db: Session, held: LockedPackage, plan: SchedulingPlan) -> dict[int, Move]:
-    """Those that are not where they are to be, by number."""
+    """Return the sessions that need to be moved to another placement, by number."""
     found = {
         one.number: Move(
             held.appointments[held.package_session(one.number).id].session, placement_at(db, held.package, one)
@@ -255,7 +260,7 @@ def _moves(db: Session, held: LockedPackage, plan: SchedulingPlan) -> dict[int, 
 
 
 def _extend(held: LockedPackage, now: datetime) -> None:
-    """A period with an end goes on until the last of the sessions. Raises 422 where it becomes too long."""
+    """Extend a period with an end to the last of the sessions. Raises 422 if it becomes too long."""
     package = held.package
     last = max((day_of(p.starts_at, package.clinic.timezone) for _, p in held.coming(now)), default=None)
     if package.end_date and last and last > package.end_date:
@@ -266,7 +271,7 @@ def _extend(held: LockedPackage, now: datetime) -> None:
 def _cancel_appointments(
     db: Session, placed: Sequence[Placed], status: str, reason: str | None, *, owed: bool = True, now: datetime
 ) -> None:
-    """Cancel appointments that one event of the package announces. Their sessions get the state."""
+    """Cancel appointments, which one event of the package announces, and set the state of their sessions."""
     for package_session, _ in placed:
         change_status(package_session, status, owed=owed)
     for _, participant in placed:

@@ -1,4 +1,4 @@
-"""Packages are planned without storing, and stored with all sessions that fit, or only with all of them."""
+"""Planning packages without storing them, and storing them with all sessions that fit, or only with all of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ from scheduling.use_cases.package_scheduling import book_placements
 
 @dataclass(frozen=True)
 class PlannedPackage:
-    """Where the sessions of a package would go, or why not, and where else the latter could; nothing is stored."""
+    """A plan for a package that is not stored, with alternatives for the sessions that could not be placed."""
 
     plan: SchedulingPlan
     alternatives: Mapping[int, Sequence[AlternativePlacement]]
 
 
 def plan_package(db: Session, command: PlanPackage, *, now: datetime) -> PlannedPackage:
-    """What `create_package` would do with the same data as things stand now: nothing is locked for long, or stored.
+    """Plan what `create_package` would currently do with the same data. Nothing is stored, and no provider is locked.
 
     Raises the same 422 problems.
     """
@@ -51,11 +51,11 @@ def plan_package(db: Session, command: PlanPackage, *, now: datetime) -> Planned
 
 
 def create_package(db: Session, command: CreatePackage, *, now: datetime) -> LockedPackage:
-    """Store a package with its sessions, and publish PackageCreated; schedule them unless `auto_schedule` is false.
+    """Store a package with its sessions, and publish PackageCreated. Schedules them unless `auto_schedule` is false.
 
-    The `placements` of a plan are taken as they are. What cannot be scheduled is FAILED with its reason; with
-    `all_or_nothing` nothing is stored then. Raises 422 problems for what is unknown, inactive, or does not belong
-    together, `unknown-patient`; 409 `package-conflicts` with all `conflicts`.
+    The `placements` of a plan are used as they are. A session that cannot be scheduled is FAILED with its reason. With
+    `all_or_nothing`, nothing is stored in that case. Raises 422 problems for what is unknown, inactive, or does not
+    belong together, and for `unknown-patient`. Raises 409 `package-conflicts` with all `conflicts`.
     """
     facts = lock_booking_facts(db, command.patient_id, None)
     lock_sessions(db, facts.elsewhere)
@@ -73,7 +73,7 @@ def create_package(db: Session, command: CreatePackage, *, now: datetime) -> Loc
 
 
 def _draft(db: Session, command: PlanPackage, patient_id: UUID, now: datetime) -> tuple[Package, list[PackageSession]]:
-    """The package that a request describes and its sessions, none of it stored. Raises 422 problems."""
+    """Return the package that a request describes and its sessions, without storing them. Raises 422 problems."""
     clinic = active_clinic(db, command.clinic_id)
     check_zone(clinic)
     service_type = active_service_type(db, command.service_type, None)
@@ -122,7 +122,7 @@ def _draft(db: Session, command: PlanPackage, patient_id: UUID, now: datetime) -
 
 
 def _assigned(db: Session, command: PlanPackage, clinic: Clinic, service_type: ServiceType) -> dict[int, UUID]:
-    """The provider of each session number for which one is named; all of them fit. Raises 422 problems."""
+    """Return the qualified provider of each session number for which one is given. Raises 422 problems."""
     if command.provider_id:
         qualified_provider(db, command.provider_id, clinic, service_type, "provider_id")
     for one in command.provider_assignments:
@@ -131,7 +131,10 @@ def _assigned(db: Session, command: PlanPackage, clinic: Clinic, service_type: S
 
 
 def _store(db: Session, package: Package, package_sessions: Sequence[PackageSession]) -> None:
-    """The number is taken here, late: its counter stays locked until the transaction ends."""
+    """Store a package and its sessions.
+
+    The number is assigned as late as possible, because its counter stays locked until the transaction ends.
+    """
     day = day_of(package.created_at, package.clinic.timezone)
     package.package_number = f"PKG-{day:%Y%m%d}-{gapless_number(db, f'PKG-{day:%Y%m%d}'):04d}"
     db.add(package)

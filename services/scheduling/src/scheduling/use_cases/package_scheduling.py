@@ -1,4 +1,4 @@
-"""Sessions of a package get their appointments: booked where a plan has them, and announced together."""
+"""Scheduling the sessions of a package: booking them as planned, and announcing them together."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -35,10 +35,10 @@ def schedule_package(
     now: datetime,
     cause: str = package_events.SCHEDULED,
 ) -> None:
-    """Schedule the sessions of a locked package that are named, or else all that have no placement and are owed.
+    """Schedule the given sessions of a locked package, or else all that are outstanding.
 
-    Raises what `package_creation.create_package` raises, 404 for a session number, 409 `package-paused`, and
-    `invalid-transition` for a package that is over or a session that has its placement.
+    Raises what `package_creation.create_package` raises, 404 for a session number, 409 `package-paused`, and 409
+    `invalid-transition` for a package that is over or a session that already has a placement.
     """
     held.check_open()
     lock_booking_facts(db, held.package.patient_id, None)
@@ -53,9 +53,9 @@ def schedule_package(
 def book_placements(
     db: Session, held: LockedPackage, plan: SchedulingPlan, *, now: datetime, cause: str = package_events.SCHEDULED
 ) -> None:
-    """Book what has a placement, note why the rest has none, and publish PackageScheduled if anything was booked.
+    """Book the sessions that have a placement, and store the reason for the others.
 
-    The placements were checked under their locks.
+    Publishes PackageScheduled if anything was booked. The placements were checked under their locks.
     """
     package_sessions = {one.session_number: one for one in plan.task.package_sessions}
     refusals, occurrences = plan.refusals, plan.occurrences
@@ -73,13 +73,13 @@ def book_placements(
 
 
 def start_schedule(package: Package) -> None:
-    """A package is a DRAFT until the first of its sessions has an appointment."""
+    """Change the state of a DRAFT package when the first of its sessions has an appointment."""
     if package.status == "DRAFT":
         package.status = "SCHEDULED"
 
 
 def mark_failed(package_session: PackageSession, why: errors.Unplaced) -> None:
-    """Note why a session could not be placed."""
+    """Store why a session could not be placed."""
     if package_session.status != "FAILED":
         change_status(package_session, "FAILED")
     package_session.scheduling_error_code = why.code
@@ -87,7 +87,7 @@ def mark_failed(package_session: PackageSession, why: errors.Unplaced) -> None:
 
 
 def announce(db: Session, held: LockedPackage, cause: str, changed: Collection[int], *, now: datetime) -> None:
-    """Publish PackageScheduled with all dates that are still to come, and the numbers of what changed."""
+    """Publish PackageScheduled with all appointments that have not started, and the numbers of the changed sessions."""
     coming = [(package_session.session_number, participant) for package_session, participant in held.coming(now)]
     package_events.package_scheduled(
         db,
@@ -101,7 +101,7 @@ def announce(db: Session, held: LockedPackage, cause: str, changed: Collection[i
 
 
 def placement_at(db: Session, package: Package, one: Occurrence) -> Placement:
-    """The placement of an occurrence, with all that belongs to it loaded. Raises 422 for a room that is inactive."""
+    """Return the placement of an occurrence with all its records. Raises 422 for an inactive room."""
     provider, room = db.get_one(Provider, one.provider_id), active_room(db, one.room_id, package.clinic)
     return Placement.of(package.clinic, provider, room, package.service_type, one.starts_at, one.ends_at)
 
@@ -119,7 +119,7 @@ def _named(held: LockedPackage, command: SchedulePackage) -> Sequence[PackageSes
 def _book(
     db: Session, package: Package, placed: Sequence[tuple[PackageSession, Occurrence]], now: datetime
 ) -> dict[UUID, Participant]:
-    """An individual session and its participant for each, stored together; each publishes what a booking does."""
+    """Store an individual session and its participant for each placement, and publish the events of the bookings."""
     by = context_of(db).actor
     year = domain.local_year(now, package.clinic.timezone)
     sessions = sequence_numbers(db, "SES", year, len(placed))

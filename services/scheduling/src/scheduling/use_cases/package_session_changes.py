@@ -1,6 +1,6 @@
-"""What becomes of one session of a package: moved, booked at a given time, given up; and what is unusual then.
+"""Changes to one session of a package: move it, book it at a given time, give it up, and warn about unusual times.
 
-The package's rows are locked by `operations.package_locks.locked_package`.
+The package's rows are locked by `packages.operations.locks.locked_package`.
 """
 
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ from scheduling.use_cases.package_scheduling import start_schedule
 def reschedule_package_session(
     db: Session, held: LockedPackage, number: int, command: RescheduleParticipant, *, now: datetime
 ) -> None:
-    """Move the appointment of one session. The change is announced as that of any appointment.
+    """Move the appointment of one session. The change is announced like that of any appointment.
 
-    Raises 404 for the number, 422 and 409 as `use_cases.reschedule_appointment`, `package-paused`, and
+    Raises 404 for the number, 422 and 409 as `appointments.reschedule_appointment` does, 409 `package-paused`, and 409
     `invalid-transition` for a session without an appointment.
     """
     held.check_open()
@@ -44,9 +44,9 @@ def reschedule_package_session(
 def schedule_package_session(
     db: Session, held: LockedPackage, number: int, command: SchedulePackageSession, *, now: datetime
 ) -> None:
-    """Book one owed session without an appointment at a given time. It is announced like any appointment.
+    """Book one outstanding session at a given time. It is announced like any appointment.
 
-    Raises 404 for the number, 422 and 409 as `use_cases.book_appointment`, `package-paused`, and
+    Raises 404 for the number, 422 and 409 as `appointments.book_appointment` does, 409 `package-paused`, and 409
     `invalid-transition` for a session that does not need to be scheduled.
     """
     package, package_session = held.package, held.package_session(number)
@@ -65,7 +65,7 @@ def schedule_package_session(
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """What is unusual about the time of the session of that number: a code, and a sentence in English and in Arabic."""
+    """A warning about the time of the session with a number: a code, and a sentence in English and in Arabic."""
 
     session_number: int
     code: str
@@ -74,7 +74,7 @@ class Warned:
 
 
 def unusual_times(held: LockedPackage, *, now: datetime) -> list[Warned]:
-    """What is unusual about the times of the sessions that are still to come."""
+    """Return what is unusual about the times of the sessions that have not started."""
     gap = held.package.gap_days
     coming = {package_session.session_number for package_session, _ in held.coming(now)}
     return [
@@ -89,8 +89,8 @@ def cancel_package_session(
 ) -> None:
     """Give up one session, with its appointment if it has one.
 
-    Completes a package of which nothing is left. Raises 404 for the number; 409 `invalid-transition` for a session
-    that has begun or is over, and for the last of a package of which none has taken place.
+    Completes a package that has no other session left. Raises 404 for the number, 409 `invalid-transition` for a
+    session that has started or is over, and for the last session of a package of which no session has taken place.
     """
     package, package_session = held.package, held.package_session(number)
     held.check_not_over()
@@ -111,7 +111,10 @@ def cancel_package_session(
 
 
 def _booking(package: Package, package_session: PackageSession, command: SchedulePackageSession) -> BookAppointment:
-    """What an appointment is booked from; what is not given is as in the package. Raises 422 problems."""
+    """Return the command that books an appointment. Values that are not given come from the package.
+
+    Raises 422 problems.
+    """
     provider_id = value_or(command.provider_id, package_session.provider_id)
     if provider_id is None:
         raise InvalidField("provider_id", "Required, because no provider is assigned to the session.")

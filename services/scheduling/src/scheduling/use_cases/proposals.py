@@ -1,4 +1,4 @@
-"""Changes to the sessions that an absence affects: all of a list are applied together, or none."""
+"""Changes to the sessions that an absence affects. Either all changes of a list are applied, or none."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ from scheduling.use_cases.package_scheduling import announce
 from scheduling.use_cases.series import refused
 from scheduling.use_cases.series_edits import Move, in_order
 
-#: What an item names unless it takes what is proposed.
+#: The field that an item has unless it applies the proposal.
 _NAMED = {SUBSTITUTE: "provider_id", MOVE: "starts_at"}
 
 
 @dataclass(frozen=True)
 class _Item:
-    """What is asked for a session, by the item's index in the list, and its live participants by patient."""
+    """What is requested for a session, with the item's index in the list, and its live participants by patient."""
 
     index: int
     asked: ChangeAffectedSession
@@ -45,23 +45,23 @@ class _Item:
     spots: Mapping[UUID, UUID]
 
     def has(self, action: str) -> bool:
-        """Whether that is what is asked for."""
+        """Whether an action is requested."""
         return self.asked.action == action
 
     def refused(self, starts_at: datetime, error: Conflict) -> Refused:
-        """Why nothing comes of it."""
+        """Return the refusal of the item."""
         return refused(self.session, starts_at, error)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Move(Move):
-    """The outcome of an item, and the rules that are overridden for it."""
+    """The move of an item's session, and the rules that are overridden for it."""
 
     item: _Item
     overridden: Sequence[str]
 
     def waits_for(self, other: Move) -> bool:
-        """Whether it goes where the other still is: to its provider, into its room, or with one of its patients."""
+        """Whether it needs the other to leave first, because it gets its provider, its room, or one of its patients."""
         if not (super().waits_for(other) and isinstance(other, _Move)):
             return False
         placement, there = self.placement, other.session
@@ -71,19 +71,20 @@ class _Move(Move):
 
 
 def apply(db: Session, absence: TimeOff | Closure, command: ApplyProposals, *, now: datetime) -> list[ClinicalSession]:
-    """Substitute, move, cancel or keep sessions that an absence hits, whose row is locked; returns them as listed.
+    """Substitute, move, cancel or keep sessions that an absence affects. Returns them in the order of the list.
 
-    An item that does not say by whom, or when, takes what is proposed as things stand; what it does not name either
-    stays. All are checked before the first moves, and what moves away or is cancelled stands in nobody's way.
-    Publishes what rescheduling and cancelling publish, and PackageScheduled for a package of which several change.
-    Raises the 422 of those, by item; 409 `absence-conflicts` with all `conflicts` of all, of which `not-affected`,
-    `no-proposal` and `change-of-places` are its own.
+    The absence's row is locked. An item without a provider, or a time, gets the current proposal. Other values that are
+    not given stay as they are. All items are checked before the first session moves, and a session that is moved or
+    cancelled causes no conflict at its old placement. Publishes what rescheduling and cancelling publish, and
+    PackageScheduled for a package with several changes. Raises the 422 problems of those by item, and 409
+    `absence-conflicts` with the `conflicts` of all items. The problems `not-affected`, `no-proposal` and
+    `change-of-places` occur only there.
     """
     items = _held(db, command.items)
     wanted, refusals = _wanted(db, absence, items, now)
     lock_placements(db, [placement for _, placement in wanted if placement])
     leaving = [item.session.id for item in items if not item.has(KEEP)]
-    # a package with several of them informs its patient once
+    # The patient of a package with several changes is informed once.
     told = {
         package_id: package_sessions
         for package_id, package_sessions in package_sessions_in(db, leaving).items()
@@ -111,7 +112,10 @@ def _carry_out(
     announced: Collection[UUID],
     now: datetime,
 ) -> set[UUID]:
-    """Check, cancel and move, under their locks; returns the sessions that keep their time. Raises the 409."""
+    """Check, cancel and move the sessions, under their locks. Returns those that keep their time.
+
+    Raises the 409 problem.
+    """
     moves: list[_Move] = []
     for item, placement in wanted:
         if placement:
@@ -142,7 +146,7 @@ def _carry_out(
 
 
 def _held(db: Session, asked: Sequence[ChangeAffectedSession]) -> list[_Item]:
-    """The sessions of a list, locked with all their patients, and the packages that lose appointments.
+    """Lock and return the sessions of a list, with all their patients, and the packages that lose appointments.
 
     Raises 422 for a session that does not exist.
     """
@@ -161,7 +165,7 @@ def _held(db: Session, asked: Sequence[ChangeAffectedSession]) -> list[_Item]:
 def _wanted(
     db: Session, absence: TimeOff | Closure, items: Sequence[_Item], now: datetime
 ) -> tuple[list[tuple[_Item, Placement | None]], list[Refused]]:
-    """The items that can be done, each with its new placement if it has one, and the refusals of the others."""
+    """Return the items that are possible, with the new placement if they have one, and the refusals of the others."""
     hit = affected_sessions.sessions_hit(db, absence)
     proposals: Mapping[UUID, Proposal] = {}
     if any(item.asked.as_proposed for item in items):
@@ -206,7 +210,7 @@ def _place(db: Session, item: _Item, proposals: Mapping[UUID, Proposal], now: da
 
 
 def _as_proposed(item: _Item, wanted: NewPlacement, proposal: Proposal | None) -> NewPlacement:
-    """What is proposed, where nothing else is wanted."""
+    """Return the requested placement, with the proposed values for what is not given."""
     slot = proposal and (proposal.substitute if item.has(SUBSTITUTE) else proposal.new_slot)
     if not slot:
         raise errors.NoSubstitute if item.has(SUBSTITUTE) else errors.NoNewSlot
@@ -220,7 +224,7 @@ def _as_proposed(item: _Item, wanted: NewPlacement, proposal: Proposal | None) -
 def _busy_patients(
     db: Session, item: _Item, placement: Placement, moves: Sequence[_Move], leaving: Sequence[UUID]
 ) -> Iterator[Conflict]:
-    """The refusals of those who have another session then, also one that moves there itself."""
+    """Return the refusals of patients who have another session at that time, or one that is moved to it."""
     try:
         sessions.check_patients(db, item.session, placement, leaving)
     except Conflict as error:
@@ -242,7 +246,10 @@ def _cancel(
 
 
 def _in_order(moves: Sequence[_Move]) -> list[_Move]:
-    """As `in_order`. Raises 409 `absence-conflicts` where some sessions would only swap their placements."""
+    """Order the moves as `in_order` does.
+
+    Raises 409 `absence-conflicts` if sessions would only swap their placements.
+    """
     try:
         return list(in_order(moves))
     except CycleError as error:
@@ -252,5 +259,5 @@ def _in_order(moves: Sequence[_Move]) -> list[_Move]:
 
 
 def _invalid(index: int, fields: Mapping[str, object]) -> InvalidFields:
-    """The invalid fields of one item, as the schema tells its own."""
+    """Return the error for the invalid fields of one item, in the form that the schema uses."""
     return InvalidFields({"items": {str(index): fields}})

@@ -1,4 +1,4 @@
-"""The standing roster of a series: joining gives a spot in every later session, leaving frees them."""
+"""The roster of a series. A patient who joins gets a spot in every later session, and one who leaves gives them up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,17 +25,18 @@ from scheduling.use_cases.series import refused
 
 @dataclass(frozen=True)
 class Joined:
-    """A new member, and the refusals of the sessions in which there is no spot for the patient."""
+    """A new member, and the refusals of the sessions in which the patient could not be booked."""
 
     member: SeriesMember
     skipped: Sequence[errors.Refused]
 
 
 def join(db: Session, series: SessionSeries, command: JoinSeries, *, now: datetime) -> Joined:
-    """Book a patient into every session from the local day `from_date` (today) on; publishes what `book` does.
+    """Book a patient into every session from the local day `from_date`, or today, on.
 
-    Raises 422 `unknown-patient`, or for a day after the last session; 409 `already-enrolled`, and `series-conflicts`
-    with what `book` raises for each session. With `skip_conflicts` those are left out, as long as one fits.
+    Publishes what the bookings publish. Raises 422 `unknown-patient`, 422 for a day after the last session, 409
+    `already-enrolled`, and 409 `series-conflicts` with what `book_participant` raises for each session. With
+    `skip_conflicts`, those sessions are left out, unless no session remains.
     """
     facts = participants.lock_booking_facts(db, command.patient_id, None)
     patient_id = facts.patient_id
@@ -65,10 +66,10 @@ def join(db: Session, series: SessionSeries, command: JoinSeries, *, now: dateti
 def leave(
     db: Session, series: SessionSeries, member: SeriesMember, command: LeaveSeries, *, now: datetime
 ) -> SeriesMember:
-    """Give up a held member's spots from the local day `from_date` (today) on; publishes what `cancel` does.
+    """Give up a locked member's spots from the local day `from_date`, or today, on.
 
-    They are all spots of the patient in later sessions of the series where the patient is still expected, however
-    booked. Raises 409 `invalid-transition` for one who has left.
+    Publishes what the cancellations publish. These are all spots in later sessions of the series in which the patient
+    is still expected, however they were booked. Raises 409 `invalid-transition` for a member who has already left.
     """
     if member.left_on is not None:
         raise errors.MemberHasLeft
@@ -85,7 +86,7 @@ def leave(
 
 
 def held_member(db: Session, series_id: UUID, member_id: UUID) -> SeriesMember:
-    """The member, locked after the patient, so that the spots can be given up. Raises 404."""
+    """Return the member, locked after the patient, so that the spots can be given up. Raises 404."""
     member = db.get(SeriesMember, member_id)
     if member is None or member.series_id != series_id:
         raise NotFound("member")
@@ -95,7 +96,7 @@ def held_member(db: Session, series_id: UUID, member_id: UUID) -> SeriesMember:
 
 
 def _book_all(db: Session, ids: Sequence[UUID], command: JoinSeries, now: datetime) -> list[errors.Refused]:
-    """Book the held patient into each locked session that has a spot; returns the refusals of the others."""
+    """Book the locked patient into each locked session that has a spot. Returns the refusals of the others."""
     booking = BookParticipant(patient_id=command.patient_id, notes=command.notes, override=command.override)
     refusals = []
     for session in session_records.find_sessions(db, ids):
@@ -107,7 +108,7 @@ def _book_all(db: Session, ids: Sequence[UUID], command: JoinSeries, now: dateti
 
 
 def _from_today(day: date | None, series: SessionSeries, now: datetime) -> date:
-    """History is not touched: a day that has gone by is today."""
+    """Return the day, or today if it is in the past, because past sessions are not changed."""
     today = day_of(now, series.clinic.timezone)
     return max(day or today, today)
 

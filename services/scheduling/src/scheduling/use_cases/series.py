@@ -34,7 +34,7 @@ class Planned:
     conflicts: Sequence[PlacementRefused]
 
     def refusals(self, override: Override | None = None) -> list[Refused]:
-        """Why it is refused, without the rules that an override overrides."""
+        """Return why the occurrence is refused, without the rules that an override overrides."""
         return [
             Refused(error=error, starts_at=self.placement.starts_at, occurs_on=self.occurrence.occurs_on)
             for error in unresolved_conflicts(self.conflicts, override)
@@ -51,7 +51,7 @@ class Created:
 
 
 def plan_series(db: Session, command: CreateSeries, *, now: datetime) -> list[Planned]:
-    """What `create_series` would do with the same command as things stand now: nothing is locked or stored.
+    """Plan what `create_series` would currently do with the same command. Nothing is locked or stored.
 
     Raises the same 422 problems.
     """
@@ -60,11 +60,11 @@ def plan_series(db: Session, command: CreateSeries, *, now: datetime) -> list[Pl
 
 
 def create_series(db: Session, command: CreateSeries, *, now: datetime) -> Created:
-    """Store a series with a session for every occurrence, empty, and publish SessionScheduled for each.
+    """Store a series with an empty session for every occurrence, and publish SessionScheduled for each.
 
-    `starts_on` and `start_time` are of the clinic's zone; the rule is `parse_rule`'s and `days_of`'s. Raises 422
-    problems for the rule, and as `create_session` does; 409 `series-conflicts` with all `conflicts` of all
-    occurrences. With `skip_conflicts` those become exceptions, as long as one occurrence is left.
+    `starts_on` and `start_time` are in the clinic's zone. `parse_rule` and `days_of` explain the rule. Raises 422
+    problems for the rule, 422 as `create_session` does, and 409 `series-conflicts` with the `conflicts` of all
+    occurrences. With `skip_conflicts`, the occurrences that conflict become exceptions, unless no occurrence remains.
     """
     (rule, days), override = _rule(command), command.override
     planned = _checked(db, command, days, now, locked=True)
@@ -93,10 +93,10 @@ def create_series(db: Session, command: CreateSeries, *, now: datetime) -> Creat
 def check_all(
     db: Session, placements: Iterable[Placement], override: Override | None, moving: Sequence[UUID] = ()
 ) -> list[list[PlacementRefused]]:
-    """The conflicts of each of several placements for sessions of one series, read under their locks.
+    """Return the conflicts of each of several placements for sessions of one series. The caller holds their locks.
 
-    They must not be in each other's way, either; one that is refused stands in nobody's. The sessions `moving` give
-    up the placements that they have.
+    The placements must not conflict with each other either. A refused placement does not count for the others. The
+    sessions `moving` give up their current placements.
     """
     found: list[list[PlacementRefused]] = []
     kept: list[Placement] = []
@@ -110,7 +110,7 @@ def check_all(
 
 
 def refused(session: ClinicalSession, starts_at: datetime, error: Conflict) -> Refused:
-    """Why one session of several is refused; `starts_at` is the instant that it was to have."""
+    """Return why one session of several is refused. `starts_at` is the instant at which it was to start."""
     return Refused(error=error, starts_at=starts_at, occurs_on=session.occurs_on, session_id=session.id)
 
 
@@ -128,7 +128,7 @@ def _rule(command: CreateSeries) -> tuple[Rule, list[date]]:
 def _checked(
     db: Session, command: CreateSeries, days: Sequence[date], now: datetime, *, locked: bool = False
 ) -> list[Planned]:
-    """All occurrences have the provider, room and length of the first."""
+    """Check all occurrences. They have the provider, the room and the length of the first one."""
     clinic = active_clinic(db, command.clinic_id)
     check_zone(clinic)
     zone = clinic.timezone
@@ -147,7 +147,7 @@ def _checked(
 
 
 def _stored(db: Session, command: CreateSeries, rule: Rule, kept: Sequence[Planned], now: datetime) -> SessionSeries:
-    """Its exceptions are the rule's days on which it does not occur."""
+    """Store the series. Its exceptions are the days of the rule on which it does not occur."""
     placement, days = kept[0].placement, {p.occurrence.occurs_on for p in kept}
     series = SessionSeries(
         id=new_id(),

@@ -1,6 +1,7 @@
-"""One change made to this session, to this and the following of its series, or to all of them.
+"""Changes to one session, to this and the following sessions of its series, or to all of them.
 
-Only sessions that are SCHEDULED and have not begun change: a series' history stays, and so does what was cancelled.
+Only sessions that are SCHEDULED and have not started are changed. Past and cancelled sessions of a series stay as they
+are.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,20 +35,20 @@ from scheduling.use_cases.series import check_all, refused
 
 @dataclass(frozen=True)
 class SeriesSelection:
-    """The session that a request names, and all that it is to change, by their start; their rows are locked."""
+    """The session that a request names, and all sessions that it changes, by their start. Their rows are locked."""
 
     session: ClinicalSession
     scope: str
     sessions: Sequence[ClinicalSession]
 
     def moved_singly(self) -> list[ClinicalSession]:
-        """Those of several that are not where their series has them."""
+        """Return those of several sessions that are not at the time of their series."""
         return [] if self.scope == THIS else [s for s in self.sessions if s.moved_singly]
 
 
 @dataclass(frozen=True)
 class Changed:
-    """The session that a request named, how many changed, and which of them keep a time of their own."""
+    """The session that a request named, how many sessions were changed, and which of them keep their own time."""
 
     session: ClinicalSession
     count: int
@@ -56,14 +57,14 @@ class Changed:
 
 @dataclass(frozen=True, eq=False)
 class Move:
-    """A session that is to move, its new placement and the conflicts of it."""
+    """A session that is to be moved, its new placement, and the conflicts of the placement."""
 
     session: ClinicalSession
     placement: Placement
     conflicts: Sequence[PlacementRefused] = ()
 
     def waits_for(self, other: "Move") -> bool:
-        """Whether it goes where the other has been."""
+        """Whether it needs the other to leave its placement first."""
         return other is not self and overlaps(other.session.time, self.placement.time)
 
 
@@ -71,11 +72,11 @@ M = TypeVar("M", bound=Move)
 
 
 def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: bool = False) -> SeriesSelection:
-    """Lock the sessions of a scope; if they are to be `moving`, with all their patients.
+    """Lock the sessions of a scope. If they are to be `moving`, all their patients are locked too.
 
-    The order is that of the days which the series' rule gave, wherever the sessions were moved since. Raises 404; 422
-    for a scope where there is no series; 409 `invalid-transition` where the session itself has begun or is cancelled,
-    unless it is to change alone.
+    The order is that of the days on which the series' rule placed them, even if they were moved since. Raises 404, 422
+    for a scope without a series, and 409 `invalid-transition` if the session itself has started or is cancelled, unless
+    it is changed alone.
     """
     if scope == THIS:
         session = (sessions.held_session if moving else sessions.locked_session)(db, session_id)
@@ -96,7 +97,7 @@ def choose(db: Session, session_id: UUID, scope: str, *, now: datetime, moving: 
 
 
 def update(db: Session, selection: SeriesSelection, command: ChangeSession, *, now: datetime) -> Changed:
-    """Do `update_session` to each. Raises 422 for a `decision_at`, which is of one."""
+    """Change each session as `update_session` does. Raises 422 for a `decision_at` with several sessions."""
     if selection.scope != THIS and command.decision_at is not UNSET:
         raise InvalidField("decision_at", "Can only be set for one session at a time.")
     _each(selection, lambda session: use_cases.update_session(db, session, command, now=now))
@@ -104,7 +105,7 @@ def update(db: Session, selection: SeriesSelection, command: ChangeSession, *, n
 
 
 def cancel(db: Session, selection: SeriesSelection, command: CancelSession, *, now: datetime) -> Changed:
-    """Do `cancel_session` to each."""
+    """Cancel each session as `cancel_session` does."""
     lock_packages(db, [session.id for session in selection.sessions])
     reason, override = command.reason, command.override.reason if command.override else None
     _each(selection, lambda session: use_cases.cancel_session(db, session, reason, override, now=now))
@@ -112,12 +113,13 @@ def cancel(db: Session, selection: SeriesSelection, command: CancelSession, *, n
 
 
 def reschedule(db: Session, selection: SeriesSelection, command: RescheduleSession, *, now: datetime) -> Changed:
-    """Move each to the placement that the request names; what it does not name stays as each has it.
+    """Move each session to the placement in the request. Values that are not given stay as each session has them.
 
-    A new time is of the series: each gets that local time, as many local days from where the series has it as the named
-    one does. Those that were moved alone keep theirs, unless `include_moved`. All are checked before the first moves,
-    and none is in another's way at its old placement. Raises what `reschedule_session` raises; for more than one, 409
-    `series-conflicts` with all `conflicts` of all.
+    A new time applies to the series. Each session gets that local time, and is moved from the day of its series by as
+    many local days as the named session. Sessions that were moved individually keep their time, unless `include_moved`
+    is set. All are checked before the first one moves, and no session conflicts with the old placement of another.
+    Raises what `reschedule_session` raises. For several sessions, raises 409 `series-conflicts` with the `conflicts` of
+    all of them.
     """
     if selection.scope == THIS:
         use_cases.reschedule_session(db, selection.session, command, now=now)
@@ -130,7 +132,10 @@ def reschedule(db: Session, selection: SeriesSelection, command: RescheduleSessi
 def _move_all(
     db: Session, selection: SeriesSelection, command: RescheduleSession, times: Mapping[UUID, "_Time"], now: datetime
 ) -> int:
-    """Returns how many moved: one that is there already is not told."""
+    """Move the sessions and return how many moved.
+
+    No event is published for a session that already has its placement.
+    """
     placements = {}
     for session in selection.sessions:
         placement = new_placement(db, session, replace(command, starts_at=times[session.id].starts_at), now=now)
@@ -160,7 +165,10 @@ def _move_all(
 
 
 def _each(selection: SeriesSelection, change: Callable[[ClinicalSession], object]) -> None:
-    """A single one is refused with its own problem. For several, one problem lists all refusals."""
+    """Apply a change to each session.
+
+    A single session is refused with its own problem. For several, one problem lists all refusals.
+    """
     refusals = []
     for session in selection.sessions:
         try:
@@ -174,16 +182,16 @@ def _each(selection: SeriesSelection, change: Callable[[ClinicalSession], object
 
 
 class _Time(NamedTuple):
-    """When a session is to begin, and when its series is to have it."""
+    """When a session is to start, and when it starts according to its series."""
 
     starts_at: datetime
     of_series: datetime
 
 
 def _new_times(selection: SeriesSelection, command: RescheduleSession) -> dict[UUID, _Time]:
-    """Days and wall times, not hours: what moves across a clock change keeps its time of day.
+    """Return the new time of each session, counted in days and wall times.
 
-    The time at which the named session is anyway is no new one.
+    Sessions keep their wall time across a clock change. The current start of the named session counts as no new time.
     """
     named, starts_at = selection.session, value_or(command.starts_at, selection.session.starts_at)
     if starts_at == named.starts_at:
@@ -206,7 +214,10 @@ def _of_series(session: ClinicalSession) -> datetime:
 
 
 def _ordered(moves: Sequence[Move]) -> Iterable[Move]:
-    """As `in_order`. Raises 409 `series-conflicts` where some sessions would only swap their placements."""
+    """Order the moves as `in_order` does.
+
+    Raises 409 `series-conflicts` if sessions would only swap their placements.
+    """
     try:
         return list(in_order(moves))
     except CycleError as error:
@@ -228,9 +239,9 @@ def _refusals(
 
 
 def in_order(moves: Sequence[M]) -> Iterable[M]:
-    """Moves so that none goes onto the placement of one that has not left it yet.
+    """Order moves so that no session is moved to the placement of another one that has not left it yet.
 
-    The exclusion constraints are checked at every row. Raises CycleError where some would swap placements with each
-    other.
+    This is necessary because the exclusion constraints are checked for every row. Raises CycleError if sessions would
+    swap placements.
     """
     return TopologicalSorter({move: filter(move.waits_for, moves) for move in moves}).static_order()

@@ -1,4 +1,4 @@
-"""The waitlist: wait for a spot, accept or decline what is offered, wait no more."""
+"""Use cases of the waitlist: add and change an entry, accept or decline an offer, cancel an entry."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -25,18 +25,18 @@ from scheduling.waitlist import queries as waitlist_queries
 from scheduling.waitlist.commands import AddEntry, ChangeEntry
 from scheduling.waitlist.operations import offers, spots
 
-#: What an entry for a service type may ask of its session.
+#: The fields with which an entry for a service type restricts its sessions.
 WISHES = ("clinic_id", "provider_id", "weekdays", "part_of_day", "from_date", "until_date")
 
-#: How often an entry's offer may turn out to be of another session than the one that was locked for it.
+#: How often the locks of an entry are tried, because its offer may change while they are taken.
 LOCK_ATTEMPTS = 5
 
 
 def add(db: Session, command: AddEntry, *, now: datetime) -> WaitlistEntry:
-    """Let a patient wait for one session (`session_id`), or for any of a service type that suits the wishes.
+    """Add an entry for one session (`session_id`), or for any session of a service type that meets the wishes.
 
-    Raises 422 for what is unknown, also `unknown-patient`; 409 `already-waiting`, and for a session
-    `already-enrolled`, `places-available`, `invalid-transition` (it has begun or is cancelled).
+    Raises 422 for what is unknown, including `unknown-patient`, and 409 `already-waiting`. For a session, raises 409
+    `already-enrolled`, `places-available`, and `invalid-transition` if it has started or is cancelled.
     """
     facts = participants.lock_booking_facts(db, command.patient_id, command.session_id)
     if command.session_id is not None:
@@ -54,9 +54,9 @@ def add(db: Session, command: AddEntry, *, now: datetime) -> WaitlistEntry:
 
 
 def update(db: Session, entry: WaitlistEntry, command: ChangeEntry, *, now: datetime) -> WaitlistEntry:
-    """Change priority, notes or wishes of a held entry; an offer that was made stays.
+    """Change the priority, the notes or the wishes of a locked entry. An offer that was made stays open.
 
-    Raises 409 `invalid-transition` for an entry that is closed; 422 for what `add` refuses.
+    Raises 409 `invalid-transition` for an entry that is closed, and 422 for what `add` refuses.
     """
     if entry.status not in domain.OPEN_ENTRY:
         raise errors.EntryClosed(entry.status)
@@ -83,9 +83,9 @@ def update(db: Session, entry: WaitlistEntry, command: ChangeEntry, *, now: date
 def accept(
     db: Session, entry: WaitlistEntry, override: Override | None = None, *, now: datetime
 ) -> participants.Booked:
-    """Book the patient of a held entry into the spot that is offered.
+    """Book the patient of a locked entry into the spot that is offered.
 
-    Raises 409 `offer-expired`, `invalid-transition` where nothing is offered, and what `book_participant` raises.
+    Raises 409 `offer-expired`, 409 `invalid-transition` if nothing is offered, and what `book_participant` raises.
     """
     offer = waitlist_queries.last_offer(db, entry.id)
     if offer is None or offer.status not in ("OPEN", "LAPSED"):
@@ -97,7 +97,7 @@ def accept(
 
 
 def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
-    """Give the spot that is offered to a held entry to the next. Raises 409 `invalid-transition`."""
+    """Decline the spot that is offered to a locked entry, and pass it on. Raises 409 `invalid-transition`."""
     offer = waitlist_queries.open_offer(db, entry.id)
     if offer is None:
         raise errors.NothingOffered
@@ -106,7 +106,7 @@ def decline(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntr
 
 
 def cancel(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry:
-    """The patient of a held entry waits no more; an offered spot is passed on. Raises 409 `invalid-transition`."""
+    """Cancel a locked entry, and pass on the spot that is offered to it. Raises 409 `invalid-transition`."""
     offers.move_entry(db, entry, "CANCELLED", now=now)
     db.flush()
     if offer := waitlist_queries.open_offer(db, entry.id):
@@ -115,9 +115,9 @@ def cancel(db: Session, entry: WaitlistEntry, *, now: datetime) -> WaitlistEntry
 
 
 def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
-    """The entry, locked with its patient, the session of its open offer, and the waitlist.
+    """Return the entry, locked together with its patient, the session of its open offer, and the waitlist.
 
-    Raises 404; 503 `temporarily-unavailable` where what is offered to the patient changes again and again meanwhile.
+    Raises 404, and 503 `temporarily-unavailable` if the offers to the patient keep changing in the meantime.
     """
     entry = db.get(WaitlistEntry, entry_id)
     if entry is None:
@@ -130,9 +130,9 @@ def held_entry(db: Session, entry_id: UUID) -> WaitlistEntry:
 
 
 def offer_what_was_passed_over(db: Session, patient_id: UUID, *, now: datetime) -> None:
-    """Offer the spots again for which a patient was passed over who could not be contacted, and can be by now.
+    """Offer the spots for which a patient was passed over, now that the patient can be contacted.
 
-    Those that are still free are offered to whoever is first in line.
+    The spots that are still free are offered to the entry that is first in line, which may be another one.
     """
     sessions = waitlist_queries.passed_over(db, patient_id)
     if not sessions or not waitlist_queries.can_be_told(db, patient_id):
@@ -144,7 +144,10 @@ def offer_what_was_passed_over(db: Session, patient_id: UUID, *, now: datetime) 
 
 
 def lapse_offer(db: Session, offer_id: UUID, *, now: datetime) -> bool:
-    """Pass an expired offer's spot on, unless something else happened meanwhile. Returns whether it did."""
+    """Pass on an expired offer's spot, unless something else happened in the meantime.
+
+    Returns whether this happened.
+    """
     offer = db.get_one(WaitlistOffer, offer_id)
     locked_session(db, offer.session_id)
     db.refresh(offer)
@@ -155,7 +158,7 @@ def lapse_offer(db: Session, offer_id: UUID, *, now: datetime) -> bool:
 
 
 def lapse_entry(db: Session, entry_id: UUID, *, now: datetime) -> bool:
-    """Close an entry whose days are past or whose session has begun, if it still waits. Returns whether it did."""
+    """Close a waiting entry whose days are past or whose session has started. Returns whether this happened."""
     lock_waitlist(db)
     entry = db.get_one(WaitlistEntry, entry_id)
     session = session_records.find_session(db, entry.session_id) if entry.session_id else None
@@ -169,9 +172,9 @@ def lapse_entry(db: Session, entry_id: UUID, *, now: datetime) -> bool:
 
 
 def _locked(db: Session, entry_id: UUID) -> bool:
-    """Lock the session that is offered, then the waitlist. Nothing is locked if another is offered by then.
+    """Lock the session that is offered, and then the waitlist. Locks nothing if the offer has changed in the meantime.
 
-    To lock that one, too, would be against the order of locks.
+    Locking the session of the new offer as well would break the order of locks.
     """
     offered = waitlist_queries.sessions_offered(db, entry_id)
     with db.begin_nested() as savepoint:

@@ -1,1 +1,1 @@
-"""The waitlist and the offers of spots that become free."""
+"""The waitlist, and the offers of spots that become free."""

@@ -1,4 +1,4 @@
-"""The waitlist: wait for a spot, change what is waited for, accept what is offered, list."""
+"""Commands for the waitlist: add and change entries, accept offers, list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from scheduling.appointments.commands.placements import Override
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddEntry:
-    """A patient waits for one session, or for any session of a service type (a code) that meets the wishes.
+    """Put a patient on the waitlist for one session, or for any session of a service type that meets the wishes.
 
-    Weekdays are 0 (Sunday) to 6; the part of the day and the days are those of the clinic's zone. The most urgent
-    priority is 1, and the last one is 5.
+    The service type is a code. Weekdays are 0 (Sunday) to 6. The part of the day and the days are in the clinic's zone.
+    Priority 1 is the most urgent, and 5 the least.
     """
 
     patient_id: UUID
@@ -32,7 +32,7 @@ class AddEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeEntry:
-    """Changes of an entry; only one for a service type has wishes."""
+    """Change an entry. Only an entry for a service type has wishes."""
 
     clinic_id: UUID | Unset | None = UNSET
     provider_id: UUID | Unset | None = UNSET
@@ -46,16 +46,16 @@ class ChangeEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptOffer:
-    """The patient takes the spot that is offered. The override is of an absence."""
+    """Accept the spot that is offered. The override concerns an absence."""
 
     override: Override | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindEntries:
-    """Which entries are listed; the service type is a code.
+    """Filters of the list of entries. The service type is a code.
 
-    The attention `unreachable` is for patients who were passed over because they could not be contacted, and still
+    The attention `unreachable` selects patients who were passed over because they could not be contacted, and still
     cannot be.
     """
 

@@ -1,4 +1,4 @@
-"""What scheduling publishes of the waitlist, a function for each event."""
+"""The events that scheduling publishes about the waitlist, one function for each."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from scheduling.models import ClinicalSession, WaitlistEntry, WaitlistOffer
 def waitlist_offered(
     db: Session, entry: WaitlistEntry, offer: WaitlistOffer, session: ClinicalSession, now: datetime
 ) -> None:
-    """Publish WaitlistOffered: a spot is held for the one who waits, until the offer expires."""
+    """Publish WaitlistOffered. A spot is held for the patient until the offer expires."""
     data = {
         **_offer(entry, offer),
         "offered_at": offer.offered_at,
@@ -25,7 +25,7 @@ def waitlist_offered(
 
 
 def waitlist_offer_expired(db: Session, entry: WaitlistEntry, offer: WaitlistOffer, cause: str, now: datetime) -> None:
-    """Publish WaitlistOfferExpired; `cause` is one of `domain.OFFER_ENDS`."""
+    """Publish WaitlistOfferExpired. `cause` is one of `domain.OFFER_ENDS`."""
     data = {**_offer(entry, offer), "session_id": offer.session_id, "expired_at": offer.closed_at, "cause": cause}
     publish(db, catalogue.WAITLIST_OFFER_EXPIRED, entry.id, data, now=now)
 
@@ -33,7 +33,7 @@ def waitlist_offer_expired(db: Session, entry: WaitlistEntry, offer: WaitlistOff
 def waitlist_accepted(
     db: Session, entry: WaitlistEntry, offer: WaitlistOffer, appointment_id: UUID, now: datetime
 ) -> None:
-    """Publish WaitlistAccepted: the spot is the patient's."""
+    """Publish WaitlistAccepted. The spot now belongs to the patient."""
     data = {
         **_offer(entry, offer),
         "session_id": offer.session_id,

@@ -1,4 +1,4 @@
-"""The read side of the waitlist: who waits, in which order, and what is offered to whom."""
+"""Queries for the waitlist: who waits, in which order, and what is offered to whom."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from scheduling.models import (
 from scheduling.timetable.hours import day_of, part_of_day, weekday_of
 from scheduling.waitlist.commands import FindEntries
 
-# Whether an entry waits for a session: for that one alone, or for any that meets its wishes.
+# Whether an entry waits for a session: for this one alone, or for any that meets its wishes.
 _SUITS = """
     e.service_type_id = :service_type
       AND (e.session_id = :session
@@ -35,9 +35,10 @@ _SUITS = """
               AND (e.from_date IS NULL OR e.from_date <= :day)
               AND (e.until_date IS NULL OR e.until_date >= :day))
 """
-# Passed over, for now: who has a spot at that time or an offer. For good: who has given this session's spot up,
-# declined it or let it lapse since the entry was made. OFFSET 0 keeps each question apart from the entries: joined with
-# them, no index would serve a condition that asks a function of an entry's patient.
+# A patient who has another session at that time, or an open offer, is passed over for now. A patient who has given up a
+# spot in this session, declined it or let it lapse since the entry was created is passed over permanently.
+# OFFSET 0 keeps each question apart from the entries. Joined with them, no index would serve a condition that asks a
+# function of an entry's patient.
 _NEXT = text(f"""
     SELECT e.* FROM waitlist_entries e
     WHERE e.status = 'WAITING' AND {_SUITS} AND e.id <> ALL (CAST(:but AS uuid[]))
@@ -59,16 +60,16 @@ _MET = text(f"""
 
 
 def next_in_line(db: Session, session: ClinicalSession, but: Collection[UUID] = ()) -> WaitlistEntry | None:
-    """The first of those who wait, in order of priority and age, to whom a spot of a session can be offered.
+    """Return the first entry, by priority and age, to which a spot of a session can be offered, or None.
 
-    Whether the patient can be contacted is checked elsewhere. The entries `but` are passed over.
+    Whether the patient can be contacted is checked elsewhere. The entries in `but` are passed over.
     """
     query = select(WaitlistEntry).from_statement(_NEXT).execution_options(populate_existing=True)
     return db.scalars(query, {**_asked(session), "but": list(but)}).one_or_none()
 
 
 def met_by(db: Session, patient_id: UUID, session: ClinicalSession) -> Sequence[WaitlistEntry]:
-    """The open entries of a patient which wait for that session, or for one that meets their wishes as it does."""
+    """Return the open entries of a patient that wait for a session, or whose wishes it meets."""
     query = select(WaitlistEntry).from_statement(_MET).execution_options(populate_existing=True)
     return db.scalars(query, {**_asked(session), "patient": patient_id}).all()
 
@@ -87,7 +88,7 @@ def waits_for_the_same(db: Session, entry: WaitlistEntry) -> bool:
 
 
 def waiting_among(db: Session, session_id: UUID) -> Sequence[UUID]:
-    """The patients with a spot in a session, and still to come to it, who have an open entry."""
+    """Return the patients who are expected in a session and have an open entry, each under the survivor's id."""
     coming = select(Participant.patient_id).where(
         Participant.session_id == session_id, Participant.status.in_(UPCOMING_STATUSES)
     )
@@ -97,13 +98,13 @@ def waiting_among(db: Session, session_id: UUID) -> Sequence[UUID]:
 
 
 def can_be_told(db: Session, patient_id: UUID) -> bool:
-    """Whether a patient has a telephone or an e-mail, or nobody has said yet."""
+    """Whether a patient has a telephone number or an e-mail address, or it is not known yet."""
     survivor = PatientProjection.id == func.survivor_of(patient_id)
     return db.scalar(select(PatientProjection.reachable).where(survivor)) is not False
 
 
 def unreachable(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the patients who have neither a telephone nor an e-mail."""
+    """Return those of the patients who have neither a telephone number nor an e-mail address."""
     survivors = survivors_of(db, patient_ids)
     query = select(PatientProjection.id).where(PatientProjection.id.in_(survivors.values()), _UNREACHABLE)
     found = set(db.scalars(query))
@@ -111,7 +112,7 @@ def unreachable(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:
 
 
 def passed_over(db: Session, patient_id: UUID) -> set[UUID]:
-    """The sessions for which a patient, who still waits, was passed over last."""
+    """Return the sessions for which a patient who still waits was passed over last."""
     waiting = stands_for(WaitlistEntry.patient_id, patient_id), WaitlistEntry.status == "WAITING"
     query = select(WaitlistEntry.passed_over_session_id).where(*waiting)
     return {session_id for session_id in db.scalars(query) if session_id}
@@ -139,7 +140,7 @@ _UNREACHABLE = PatientProjection.reachable.is_(False)
 def list_entries(
     db: Session, asked: FindEntries, *, after: tuple[int, UUID] | None, limit: int
 ) -> Sequence[WaitlistEntry]:
-    """Entries in the order in which spots are offered."""
+    """List entries in the order in which spots are offered to them."""
     query = keyset(select(WaitlistEntry), WaitlistEntry.priority, WaitlistEntry.id, after=after, limit=limit)
     if asked.patient_id is not None:
         query = query.where(stands_for(WaitlistEntry.patient_id, asked.patient_id))
@@ -160,31 +161,31 @@ def list_entries(
 
 
 def waiting_for(db: Session, session_id: UUID) -> Sequence[WaitlistEntry]:
-    """The entries that wait for one session alone, without an offer."""
+    """Return the entries without an offer that wait only for one session."""
     query = select(WaitlistEntry).where(WaitlistEntry.session_id == session_id, WaitlistEntry.status == "WAITING")
     return db.scalars(query.execution_options(populate_existing=True)).all()
 
 
 def last_offer(db: Session, entry_id: UUID) -> WaitlistOffer | None:
-    """The latest offer of an entry, whatever became of it."""
+    """Return the latest offer of an entry in any state, or None."""
     query = select(WaitlistOffer).where(WaitlistOffer.entry_id == entry_id).order_by(WaitlistOffer.id.desc()).limit(1)
     return db.scalar(query.execution_options(populate_existing=True))
 
 
 def open_offer(db: Session, entry_id: UUID) -> WaitlistOffer | None:
-    """What is offered to an entry, if anything is."""
+    """Return the open offer of an entry, or None."""
     offer = last_offer(db, entry_id)
     return offer if offer and offer.status == "OPEN" else None
 
 
 def open_offers(db: Session, session_id: UUID) -> Sequence[UUID]:
-    """The open offers of a session, in the order in which they were made."""
+    """Return the open offers of a session, in the order in which they were made."""
     query = select(WaitlistOffer.id).where(WaitlistOffer.session_id == session_id, WaitlistOffer.status == "OPEN")
     return db.scalars(query.order_by(WaitlistOffer.id)).all()
 
 
 def with_open_offers(db: Session, session_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the sessions of which a spot is offered to somebody."""
+    """Return those of the sessions that have an open offer."""
     query = select(WaitlistOffer.session_id).where(
         WaitlistOffer.session_id.in_(session_ids), WaitlistOffer.status == "OPEN"
     )
@@ -192,13 +193,13 @@ def with_open_offers(db: Session, session_ids: Collection[UUID]) -> set[UUID]:
 
 
 def sessions_offered(db: Session, entry_id: UUID) -> Sequence[UUID]:
-    """The session of an entry's open offer, if there is one."""
+    """Return the session of an entry's open offer, or nothing."""
     query = select(WaitlistOffer.session_id).where(WaitlistOffer.entry_id == entry_id, WaitlistOffer.status == "OPEN")
     return db.scalars(query).all()
 
 
 def offer_and_entry(db: Session, offer_id: UUID) -> tuple[WaitlistOffer, WaitlistEntry]:
-    """An offer that exists and its entry, as they are now."""
+    """Return the current state of an existing offer and of its entry."""
     offer = db.get_one(WaitlistOffer, offer_id, populate_existing=True)
     return offer, db.get_one(WaitlistEntry, offer.entry_id, populate_existing=True)
 
@@ -213,7 +214,7 @@ _SHOWN = text("""
 
 @dataclass(frozen=True, slots=True)
 class ShownOffer:
-    """An open offer, with where and when its session is."""
+    """An open offer, with the place and time of its session."""
 
     id: UUID
     session_id: UUID
@@ -227,6 +228,6 @@ class ShownOffer:
 
 
 def offers_shown(db: Session, entry_ids: Sequence[UUID]) -> dict[UUID, ShownOffer]:
-    """The open offer of each entry that has one."""
+    """Return the open offer of each entry that has one."""
     rows = db.execute(_SHOWN, {"entries": list(entry_ids)})
     return {entry_id: ShownOffer(*offer) for entry_id, *offer in rows}

@@ -1,1 +1,1 @@
-"""Reads of the sessions that an absence affects, and the proposals for them."""
+"""Queries for the sessions that an absence affects, and for the proposals."""

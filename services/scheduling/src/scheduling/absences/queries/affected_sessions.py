@@ -1,4 +1,4 @@
-"""The sessions that are booked over an absence."""
+"""Queries for the booked sessions that an absence affects."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -28,7 +28,7 @@ _HIT = text("""
 
 @dataclass(frozen=True, slots=True)
 class AffectedSession:
-    """A live session that is booked over an absence. Instants are UTC."""
+    """A live session that an absence affects. Instants are UTC."""
 
     id: UUID
     session_number: str
@@ -38,12 +38,12 @@ class AffectedSession:
 
 
 def sessions_hit(db: Session, absence: TimeOff | Closure) -> list[AffectedSession]:
-    """The live sessions that are booked over an absence, by their start."""
+    """Return the live sessions that an absence affects, by their start."""
     asked: dict[str, UUID | date | None] = {"provider": None, "clinic": None, "first_day": None, "last_day": None}
     if isinstance(absence, TimeOff):
         asked |= {"provider": absence.provider_id, "starts": absence.starts_at, "ends": absence.ends_at}
     else:
-        # a local day begins and ends within a day of the same day in UTC, wherever the clinic is
+        # In every zone, a local day starts and ends less than a day from the same day in UTC.
         first, last = (datetime.combine(day, time(), UTC) for day in (absence.starts_on, absence.ends_on))
         asked |= {"clinic": absence.clinic_id, "first_day": absence.starts_on, "last_day": absence.ends_on}
         asked |= {"starts": first - timedelta(days=1), "ends": last + timedelta(days=2)}
@@ -51,7 +51,7 @@ def sessions_hit(db: Session, absence: TimeOff | Closure) -> list[AffectedSessio
 
 
 def same_closure(db: Session, command: AddClosure) -> Closure | None:
-    """A closure of the same clinic, kind and days, if it is stored already."""
+    """Return a stored closure of the same clinic, kind and days, or None."""
     return db.scalar(
         select(Closure)
         .where(

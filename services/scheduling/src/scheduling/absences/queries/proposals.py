@@ -1,7 +1,7 @@
-"""What could become of the sessions that an absence hits: a substitute at the same time, or a later slot.
+"""Proposals for the sessions that an absence affects: a substitute at the same time, or a later slot.
 
-Each session is proposed for in the order of start, and keeps what it has and all that is proposed for it out of the
-others' way. So whatever is then done with each of them, substituted, moved or left, none meets another.
+The sessions are handled in the order of their start. Each one reserves its current time and everything that is proposed
+for it. Therefore no two sessions conflict afterwards, whichever of them are substituted, moved or left as they are.
 """
 
 from collections import Counter, defaultdict
@@ -33,7 +33,8 @@ from scheduling.timetable.hours import day_of, instant_of, last_day, local_day, 
 from scheduling.timetable.intervals import Interval, contains, intersect, merged, subtract, widened
 from scheduling.timetable.ledger import ReservationLedger
 
-#: For how many of the sessions that an absence hits something is proposed at once, and how far behind its end.
+#: The number of affected sessions for which proposals are made in one request, and the number of days after the absence
+#: in which a new slot is searched.
 MAX_PROPOSALS = 200
 MAX_DAYS = 30
 
@@ -56,7 +57,7 @@ _LOADS = text("""
 """)
 
 
-# every session of the packages that have an appointment in one of the hit ones
+# Every session of the packages that have an appointment in one of the affected sessions.
 _COURSES = text("""
     SELECT k.id AS package_id, k.gap_days, p.session_id, p.starts_at
     FROM packages k JOIN package_sessions ps ON ps.package_id = k.id
@@ -69,13 +70,16 @@ _COURSES = text("""
 
 @dataclass(frozen=True)
 class PackageSpacing:
-    """When the sessions of a package begin, or may begin; others keep `gap_days` local days from them."""
+    """The starts of a package's sessions, current and proposed. Others keep `gap_days` local days from them."""
 
     gap_days: int
     starts: list[tuple[UUID, datetime]] = field(default_factory=list)
 
     def crowded(self, session_id: UUID, zone: str) -> list[Interval]:
-        """The local days that are too near to the others' for a session: it is never in its own way."""
+        """Return the local days on which a session would be too near to others of the package.
+
+        Its own starts do not count.
+        """
         apart, tz = timedelta(days=self.gap_days - 1), zone_of(zone)
         others = (day_of(starts_at, zone) for owner, starts_at in self.starts if owner != session_id)
         return merged((local_day(day - apart, tz)[0], local_day(day + apart, tz)[1]) for day in others)
@@ -83,7 +87,7 @@ class PackageSpacing:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a session could become; if it has neither, the reason."""
+    """What is proposed for a session, or the reason if nothing is."""
 
     substitute: Slot | None
     new_slot: Slot | None
@@ -91,24 +95,26 @@ class Proposal:
 
 
 def to_come(hit: Sequence[AffectedSession], now: datetime) -> list[UUID]:
-    """Of the `sessions_hit` by an absence those that are SCHEDULED and have not begun, by their start."""
+    """Return those of the `sessions_hit` by an absence that are SCHEDULED and have not started, by their start."""
     return [s.id for s in hit if s.status == "SCHEDULED" and s.starts_at > now]
 
 
 def propose(
     db: Session, absence: TimeOff | Closure, hit: Sequence[AffectedSession], *, now: datetime
 ) -> dict[UUID, Proposal]:
-    """What is proposed for each of the first MAX_PROPOSALS sessions that are `to_come`, as things stand now.
+    """Return the current proposal for each of the first MAX_PROPOSALS sessions that are `to_come`.
 
     `hit` are the `sessions_hit` by the absence.
 
-    A closure keeps everybody away, so that there is a new slot alone. A substitute is of the same discipline, works in
-    that clinic, and is free at that time; the room stays. It is the one who treats most of the session's patients in
-    other sessions, else who has the fewest sessions on that local day, else the first by name and id. A new slot is the
-    provider's earliest after the absence, for at most MAX_DAYS days, with the same room or else the first free one by
-    name, if there was one, and with all patients free, as far from the other sessions of a package as it asks for; the
-    same time of day is taken where the first day has it.
-    Times lie on a grid of 15 minutes of the clinic's clock.
+    A closure keeps all providers away, so only a new slot is proposed. A substitute has the same discipline, works in
+    the same clinic, and is free at that time. The room stays. The substitute is the provider who treats most of the
+    session's patients in other sessions. Among equals, it is the one with the fewest sessions on that local day, and
+    then the first by name and id.
+
+    A new slot is the provider's earliest after the absence, within MAX_DAYS days. All patients are free in it, and it
+    keeps the gap to the other sessions of their packages. If the session has a room, the slot has the same room, or
+    else the first free one by name. If the first possible day has a slot at the same time of day, that one is taken.
+    Slots start on a grid of 15 minutes of the clinic's clock.
     """
     found = find_sessions(db, to_come(hit, now)[:MAX_PROPOSALS])
     if not found:
@@ -118,7 +124,7 @@ def propose(
 
 
 def spots(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, UUID]]:
-    """The live participants of each session by their patient."""
+    """Return the live participants of each session by their patient."""
     found: dict[UUID, dict[UUID, UUID]] = {session_id: {} for session_id in session_ids}
     for row in db.execute(_SEATS, {"sessions": list(session_ids)}):
         found[row.session_id][row.patient_id] = row.id
@@ -126,7 +132,7 @@ def spots(db: Session, session_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, UUI
 
 
 class _Planner:
-    """Reads what is free for all of them at once, and takes out of it what it proposes."""
+    """Reads the free time for all sessions together, and removes from it what it proposes."""
 
     def __init__(self, db: Session, absence: TimeOff | Closure, hit: Sequence[ClinicalSession], now: datetime) -> None:
         ids, self._closed = [s.id for s in hit], isinstance(absence, Closure)
@@ -159,7 +165,7 @@ class _Planner:
             self._ledger.reserve(session.id, self._spots[session.id], (session.starts_at, session.ends_at))
 
     def _read(self, db: Session, away: Collection[UUID], hit: Sequence[ClinicalSession], minutes: int) -> None:
-        """The gaps of all who matter, where they matter, as if the hit sessions were nowhere."""
+        """Read the gaps of everybody concerned, in the time concerned, as if the affected sessions did not exist."""
 
         def gaps(statement: TextClause, ids: Collection[UUID], reach: Interval) -> dict[UUID, list[Interval]]:
             return gaps_of(db, statement, ids, reach, minutes=minutes, moving=[s.id for s in hit])
@@ -182,7 +188,7 @@ class _Planner:
         self._some_room: dict[tuple[UUID, UUID], list[Interval]] = {}
 
     def _count(self, db: Session, hit: Sequence[ClinicalSession]) -> None:
-        """Who treats whom, and how many sessions everybody has on each of the days."""
+        """Read which provider treats which patient, and how many sessions each provider has on each day."""
         self._treats: dict[UUID, set[UUID]] = defaultdict(set)
         for row in db.execute(_TREATED, {"patients": list(self._patients), "providers": list(self._others)}):
             self._treats[row.patient_id].add(row.provider_id)
@@ -191,7 +197,7 @@ class _Planner:
         self._load = Counter({(row.provider_id, row.starts): row.sessions for row in db.execute(_LOADS, asked)})
 
     def propose(self, session: ClinicalSession) -> Proposal:
-        """The session's substitute and new slot, which are nobody else's from now on."""
+        """Return the substitute and the new slot of a session, and reserve both."""
         if not session.service_type.active:
             return Proposal(None, None, "The service type is closed.")
         substitute, new_slot = self._substitute(session), self._new_slot(session)
@@ -218,7 +224,7 @@ class _Planner:
             free = candidate.id in self._others and contains(self._ledger.free(candidate.id, session.id), *blocked)
             if free and contains(self._works(candidate, time), *time):
                 self._load[candidate.id, day] += 1
-                for patient in patients:  # whose next session goes to the same one
+                for patient in patients:  # The patients' next sessions prefer the same substitute.
                     self._treats[patient].add(candidate.id)
                 return Slot(*time, candidate, room)
         return None
@@ -258,12 +264,15 @@ class _Planner:
         return earliest
 
     def _rooms(self, session: ClinicalSession) -> list[Room]:
-        """The clinic's rooms, the session's own before the others."""
+        """Return the clinic's rooms, the session's own room first."""
         staff = self._staff[session.clinic_id]
         return sorted(staff[0].clinic.rooms if staff else [], key=lambda room: room.id != session.room_id)
 
     def _any_room(self, session: ClinicalSession, own: Candidate) -> list[Interval]:
-        """No less than the time in which one of the rooms is free: most of what is not needs no closer look."""
+        """Return a superset of the time in which one of the rooms is free.
+
+        It excludes most impossible times cheaply.
+        """
         key = own.clinic.id, session.service_type_id
         if key not in self._some_room:
             gaps = (gap for room in own.clinic.rooms for gap in self._gaps.get(room.id, []))
@@ -271,20 +280,20 @@ class _Planner:
         return self._some_room[key]
 
     def _works(self, candidate: Candidate, reach: Interval) -> list[Interval]:
-        """When a provider is in a clinic that is open, on the days within reach."""
+        """Return when a provider works in an open clinic, on the days within `reach`."""
         return intersect(candidate.worked(reach), self._present.get(candidate.id, []))
 
     def _reason(self, session: ClinicalSession) -> str:
         room = " with a room" if session.room_id else ""
-        free = f"has no free {session.duration_minutes} minutes{room} for all who take part"
+        free = f"has no {session.duration_minutes} free minutes{room} for all participants"
         if self._closed:
             return f"The provider {free} in the {MAX_DAYS} days after the closure."
-        others = f"No other {session.service_type.discipline} provider of the clinic is free then"
+        others = f"No other {session.service_type.discipline} provider of the clinic is free at that time"
         return f"{others}, and this one {free} in the {MAX_DAYS} days after the absence."
 
 
 def _staff(db: Session, search: Search, hit: Sequence[ClinicalSession]) -> dict[UUID, list[Candidate]]:
-    """All who work in the clinics of the sessions and are of a discipline of theirs, by clinic."""
+    """Return the providers who work in the clinics of the sessions and have one of their disciplines, by clinic."""
     clinics, kinds = {s.clinic_id for s in hit}, {s.service_type.discipline: s.service_type for s in hit}
     found: dict[UUID, list[Candidate]] = defaultdict(list)
     for service_type in kinds.values():
@@ -295,14 +304,14 @@ def _staff(db: Session, search: Search, hit: Sequence[ClinicalSession]) -> dict[
 
 
 def _end_of(absence: TimeOff | Closure, hit: Sequence[ClinicalSession]) -> datetime:
-    """The instant at which an absence is over; that of a closure when it is over in the clinics of all the sessions."""
+    """Return the instant at which an absence ends. A closure ends when it is over in the clinics of all sessions."""
     if isinstance(absence, TimeOff):
         return absence.ends_at
     return max(local_day(absence.ends_on, zone_of(s.clinic.timezone))[1] for s in hit)
 
 
 def _spacings(db: Session, hit: Sequence[ClinicalSession]) -> dict[UUID, list[PackageSpacing]]:
-    """The packages that have an appointment in each of the sessions."""
+    """Return the packages that have an appointment in each of the sessions."""
     packages: dict[UUID, PackageSpacing] = {}
     found: dict[UUID, list[PackageSpacing]] = defaultdict(list)
     for row in db.execute(_COURSES, {"sessions": [s.id for s in hit]}):
@@ -313,13 +322,16 @@ def _spacings(db: Session, hit: Sequence[ClinicalSession]) -> dict[UUID, list[Pa
 
 
 def _inside(gaps: Iterable[Interval], kind: ServiceType) -> Iterator[Interval]:
-    """Where a session could lie in gaps that hold its buffers, too."""
+    """Return where a session can lie in gaps, so that its buffers lie in them too."""
     before, after = _buffers(kind)
     return (widened(gap, -before, -after) for gap in gaps if gap[1] - gap[0] > before + after)
 
 
 def _blocked(starts_at: datetime, ends_at: datetime, of: ClinicalSession | ServiceType) -> Interval:
-    """What a session blocks: where it is with its own buffers, anywhere else with its service type's present ones."""
+    """Return what a session blocks.
+
+    At its current time these are its own buffers, and at any other time the current buffers of its service type.
+    """
     return widened((starts_at, ends_at), *_buffers(of))
 
 

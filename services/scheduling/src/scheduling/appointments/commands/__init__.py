@@ -1,1 +1,1 @@
-"""What the operations on sessions and appointments are given."""
+"""The inputs of the operations on sessions and appointments."""

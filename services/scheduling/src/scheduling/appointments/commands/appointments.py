@@ -1,4 +1,4 @@
-"""Appointments, which are the spots of participants: book, change, reschedule, cancel, check in, list."""
+"""Commands for appointments, which are the spots of participants: book, change, reschedule, cancel, check in, list."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from scheduling.appointments.commands.placements import NewPlacement, Override, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookAppointment(WantedPlacement):
-    """An individual session together with its participant."""
+    """Book an individual session together with its participant."""
 
     patient_id: UUID
     notes: str | None = None
@@ -18,7 +18,10 @@ class BookAppointment(WantedPlacement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookParticipant:
-    """A spot for a patient in a session that exists. The override is of an absence, or of the start in the past."""
+    """Book a spot for a patient in an existing session.
+
+    The override concerns an absence, or a start in the past.
+    """
 
     patient_id: UUID
     notes: str | None = None
@@ -28,21 +31,24 @@ class BookParticipant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeParticipant:
-    """The notes of a participant."""
+    """Change the notes of a participant."""
 
     notes: str | Unset | None = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RescheduleParticipant(NewPlacement):
-    """Another session of the same service type, or another placement for the participant's individual session."""
+    """Move a participant to another session of the same service type, or move the participant's individual session."""
 
     session_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndAppointment:
-    """Why an appointment is cancelled, or a patient is a no-show; by a manager also when it is not the time for it."""
+    """Cancel an appointment or record a no-show, with a reason.
+
+    A manager may override the time at which this is allowed.
+    """
 
     reason: str | None = None
     override: Override | None = None
@@ -50,17 +56,18 @@ class EndAppointment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckIn:
-    """The patient has arrived. A manager's override lifts the blockers."""
+    """Check in a patient who has arrived. A manager can override the blockers."""
 
     override: Override | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindAppointments:
-    """Which appointments are listed, in the order of their start.
+    """Filters of the list of appointments, which is ordered by their start.
 
-    They start from `starts_from` on and before `starts_before`. Those are instants, or local days of each clinic, of
-    which the last is included. The text is a part of the appointment number; the service type is a code.
+    Appointments start at or after `starts_from` and before `starts_before`. Both are either instants, or local days of
+    each clinic, of which the last is included. The text is a part of the appointment number. The service type is a
+    code.
     """
 
     patient_id: UUID | None = None
@@ -76,6 +83,6 @@ class FindAppointments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindQueue:
-    """Whose arrivals are listed: those in a clinic."""
+    """Filter of the list of arrivals: the clinic."""
 
     clinic_id: UUID

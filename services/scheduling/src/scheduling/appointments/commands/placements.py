@@ -1,4 +1,4 @@
-"""Where and when a session is to be, and what a manager overrides for it."""
+"""The requested place and time of a session, and a manager's override for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +9,17 @@ from jalsa.service.commands import UNSET, Unset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """A manager overrides rules; the reason is kept and audited."""
+    """A manager's override of rules. The reason is stored and audited."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedPlacement:
-    """A placement for a new session. The service type is a code, whose default duration counts unless one is given.
+    """The requested placement of a new session. The service type is a code.
 
-    A `walk_in` may have started `domain.WALK_IN_MINUTES` ago.
+    Without `duration_minutes`, the session has the default duration of its service type. A `walk_in` may have started
+    up to `domain.WALK_IN_MINUTES` ago.
     """
 
     clinic_id: UUID
@@ -33,7 +34,7 @@ class WantedPlacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPlacement:
-    """Another placement for a session that exists. What is not given stays as it is."""
+    """The requested new placement of an existing session. Values that are not given stay as they are."""
 
     provider_id: UUID | Unset = UNSET
     room_id: UUID | Unset | None = UNSET

@@ -1,4 +1,4 @@
-"""Sessions: create, change, reschedule, start, complete, cancel, decide, list."""
+"""Commands for sessions: create, change, reschedule, start, complete, cancel, decide, list."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,7 +12,10 @@ from scheduling.domain import THIS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionDetails:
-    """What a session is, apart from its placement. It is decided upon at `decision_at` if it has a minimum."""
+    """The details of a session apart from its placement.
+
+    With a minimum, a decision about it is due at `decision_at`.
+    """
 
     session_type: str = domain.INDIVIDUAL
     max_capacity: int = 1
@@ -23,7 +26,7 @@ class SessionDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateSession(WantedPlacement):
-    """A session with its placement. An override with a reason also allows a start in the past."""
+    """Create a session with its placement. An override with a reason also allows a start in the past."""
 
     session_type: str
     max_capacity: int = 1
@@ -33,7 +36,7 @@ class CreateSession(WantedPlacement):
 
     @property
     def details(self) -> SessionDetails:
-        """The session apart from its placement."""
+        """The details of the session apart from its placement."""
         return SessionDetails(
             session_type=self.session_type,
             max_capacity=self.max_capacity,
@@ -45,7 +48,7 @@ class CreateSession(WantedPlacement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeSession:
-    """Changes of a session, or of the sessions of its series that are in the `scope`."""
+    """Change a session, or the sessions of its series that are in the `scope`."""
 
     max_capacity: int | Unset = UNSET
     min_participants: int | Unset | None = UNSET
@@ -56,9 +59,9 @@ class ChangeSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RescheduleSession(NewPlacement):
-    """Another placement for a session, or for the sessions of its series that are in the `scope`.
+    """Give a session, or the sessions of its series that are in the `scope`, another placement.
 
-    Those of several that were moved alone keep their time, unless `include_moved`.
+    With a scope of several sessions, those that were moved individually keep their time, unless `include_moved` is set.
     """
 
     scope: str = THIS
@@ -67,21 +70,24 @@ class RescheduleSession(NewPlacement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Untimely:
-    """A step that a manager may take too early, with a reason."""
+    """Take a step that a manager may take too early, with a reason."""
 
     override: Override | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why something is done."""
+    """Give the reason for a step."""
 
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelSession:
-    """Why a session, or those of its series in the `scope`, are cancelled; by a manager also after the start."""
+    """Cancel a session, or those of its series in the `scope`, with a reason.
+
+    A manager may do so after the start too.
+    """
 
     reason: str | None = None
     override: Override | None = None
@@ -90,7 +96,7 @@ class CancelSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecideSession:
-    """What becomes of a session with too few participants: RUN, MERGE it into another session, or CANCEL it."""
+    """Decide what happens to a session with too few participants: RUN it, MERGE it into another one, or CANCEL it."""
 
     action: str
     into_session_id: UUID | None = None
@@ -100,10 +106,10 @@ class DecideSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindSessions:
-    """Which sessions are listed, in the `order` of their start: asc, or desc.
+    """Filters of the list of sessions, and the `order` of their start, asc or desc.
 
-    They start from `starts_from` on and before `starts_before`. Those are instants, or local days of each clinic, of
-    which the last is included. See `search.mentions` for the text; the service type is a code.
+    Sessions start at or after `starts_from` and before `starts_before`. Both are either instants, or local days of each
+    clinic, of which the last is included. `search.mentions` explains the text. The service type is a code.
     """
 
     text: str | None = None

@@ -1,1 +1,1 @@
-"""What can be done to a session and to the appointments in it; nothing commits."""
+"""Operations on sessions and on the appointments in them. None of them commits."""

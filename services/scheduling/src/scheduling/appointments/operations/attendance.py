@@ -1,6 +1,6 @@
-"""Who comes and who does not: check-in, attendance, no-shows. The session's row is locked before the participant's.
+"""Attendance: check-in, attendance and no-shows. The session's row is locked before the participant's.
 
-What follows from it is in `use_cases`.
+What follows from attendance is in `use_cases`.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,10 @@ from scheduling.timetable.spots import spots_of
 
 @dataclass(frozen=True, slots=True)
 class CheckInStanding:
-    """What is known of a participant who may check in. Of the blockers, a manager's reason lifts those there are."""
+    """What is known about a participant who may check in.
+
+    `override_reason` is a manager's reason, which overrides the blockers. It is None where there are no blockers.
+    """
 
     standing: participant_records.Standing
     blockers: Sequence[str]
@@ -31,7 +34,7 @@ class CheckInStanding:
 
 @dataclass(frozen=True, slots=True)
 class NoShow:
-    """A participant missed a session; `were_available` is how many spots were free before."""
+    """A participant missed a session. `were_available` is the number of spots that were free before."""
 
     participant: Participant
     session: ClinicalSession
@@ -41,10 +44,11 @@ class NoShow:
 def check_check_in(
     db: Session, participant: Participant, override_reason: str | None, *, now: datetime
 ) -> CheckInStanding:
-    """Check that a locked participant can check in; a no-show has to get a spot again besides.
+    """Check that a locked participant can check in.
 
-    Raises 409 `check-in-blocked` with the `blockers` and their `blocker_details`, unless a manager's reason overrides
-    them; `invalid-transition`, also for a session that is over.
+    A no-show must also be given a spot again, which this does not check. Raises 409 `check-in-blocked` with the
+    `blockers` and their `blocker_details`, unless a manager's reason overrides them. Raises 409 `invalid-transition`
+    for a participant in the wrong state and for a session that is over.
     """
     domain.PARTICIPANT.check(participant.status, "ARRIVED")
     session = participant.session
@@ -65,7 +69,10 @@ def check_check_in(
 
 
 def arrive(db: Session, participant: Participant, known: CheckInStanding, *, now: datetime) -> Participant:
-    """The patient has arrived. Stores what was known of clearance and consent, and publishes AppointmentArrived."""
+    """Record that the patient has arrived, and publish AppointmentArrived.
+
+    Stores what was known of clearance and consent at that time.
+    """
     participant.status, participant.arrived_at, participant.arrived_by = "ARRIVED", now, context_of(db).actor
     participant.arrived_cleared, participant.arrived_consented = known.standing.cleared, known.standing.consented
     participant.check_in_override_reason = participant.change_reason = known.override_reason
@@ -77,7 +84,7 @@ def arrive(db: Session, participant: Participant, known: CheckInStanding, *, now
 def blocker_details(
     participant: Participant, standing: participant_records.Standing, blockers: Sequence[str]
 ) -> list[dict[str, str]]:
-    """Why each of a participant's blockers stands, and the address behind the gateway at which to look."""
+    """Return the reason for each of a participant's blockers, and the address behind the gateway with more about it."""
     known = {
         "finance": (standing.clearance_reason, f"/billing/v1/clearance/{participant.id}"),
         "consent": (standing.consent_reason, f"/patient-files/v1/consents?patient_id={participant.patient_id}"),
@@ -87,9 +94,10 @@ def blocker_details(
 
 
 def late_minutes(participant: Participant) -> int:
-    """How many whole minutes after the start the patient arrived; 0 for one who was in time or has not arrived.
+    """Return how many whole minutes after the start the patient arrived.
 
-    When one arrived who was entered after the start is not known.
+    It is 0 for a patient who was in time or has not arrived. It is also 0 for a participant who was entered after the
+    start, because the time of arrival is not known.
     """
     if participant.arrived_at is None or participant.recorded_late:
         return 0
@@ -97,7 +105,7 @@ def late_minutes(participant: Participant) -> int:
 
 
 def attend(db: Session, participant: Participant, *, now: datetime) -> Participant:
-    """ARRIVED → ATTENDED, and publish AppointmentAttended. Raises 409 `invalid-transition`."""
+    """Change ARRIVED → ATTENDED, and publish AppointmentAttended. Raises 409 `invalid-transition`."""
     domain.PARTICIPANT.check(participant.status, "ATTENDED")
     participant.status, participant.attended_at, participant.attended_by = "ATTENDED", now, context_of(db).actor
     participant.change_reason = None
@@ -109,9 +117,9 @@ def attend(db: Session, participant: Participant, *, now: datetime) -> Participa
 def no_show(
     db: Session, participant: Participant, reason: str | None, override_reason: str | None = None, *, now: datetime
 ) -> NoShow:
-    """BOOKED or CONFIRMED → NO_SHOW with its reason, and publish AppointmentNoShow.
+    """Change BOOKED or CONFIRMED → NO_SHOW with a reason, and publish AppointmentNoShow.
 
-    Raises 409 `invalid-transition`, also before the start, unless a manager's reason overrides that.
+    Raises 409 `invalid-transition`. This includes a call before the start, unless a manager's reason overrides it.
     """
     domain.PARTICIPANT.check(participant.status, "NO_SHOW")
     session = participant.session
@@ -130,7 +138,7 @@ def mark_missed(
     now: datetime,
     automatic: bool = False,
 ) -> Participant:
-    """BOOKED or CONFIRMED → NO_SHOW in a session that has begun, and publish AppointmentNoShow."""
+    """Change BOOKED or CONFIRMED → NO_SHOW in a session that has started, and publish AppointmentNoShow."""
     domain.PARTICIPANT.check(participant.status, "NO_SHOW")
     participant.status, participant.no_show_at, participant.no_show_by = "NO_SHOW", now, context_of(db).actor
     participant.no_show_reason, participant.change_reason = reason, override_reason or reason
@@ -140,10 +148,10 @@ def mark_missed(
 
 
 def mark_overdue(db: Session, participant_id: UUID, *, now: datetime) -> Participant | None:
-    """Make one who is overdue a no-show, unless something else happened meanwhile: then None.
+    """Mark an overdue participant as a no-show. Returns None if something else happened in the meantime.
 
-    The tenant's grace counts from the start, or from when a person took an outcome back after it. One who was entered
-    after the start has come, or will have: somebody says so.
+    The tenant's grace period counts from the start, or from the time after it at which a person undid an outcome. A
+    participant who was entered after the start is never overdue, because somebody will record that the patient came.
     """
     participant = participant_records.find_participant(db, participant_id)
     if participant is None:

@@ -1,7 +1,7 @@
-"""The locks of patients, sessions, packages and the waitlist; those of providers and rooms are in `timetable.locks`.
+"""The locks of patients, sessions, packages and the waitlist.
 
-The order of all: patients, the rows of sessions that exist, those of packages, then clinics, providers, rooms, then
-the waitlist. So two bookings never wait for each other in a circle.
+The locks of providers and rooms are in `timetable.locks`. All locks are taken in one order, so that two bookings cannot
+deadlock: patients, the rows of existing sessions, the rows of packages, clinics, providers, rooms, the waitlist.
 """
 
 from collections.abc import Iterable
@@ -27,10 +27,10 @@ _LOCK_PACKAGES = text("""
 
 
 def lock_patients(db: Session, patients: Iterable[UUID]) -> None:
-    """Keep everybody else from booking these patients, under whatever id; before all other locks.
+    """Prevent everybody else from booking these patients, under whatever id. These locks are taken before all others.
 
-    The lock is on the survivor of a merge. Of one that was heard of while a lock was waited for, the survivor is
-    locked as well.
+    The lock is on the survivor of a merge. If a merge becomes known during the wait for a lock, its survivor
+    is locked as well.
     """
     asked, locked = list(patients), set[UUID]()
     while not (survivors := set(survivors_of(db, asked).values())) <= locked:
@@ -39,32 +39,34 @@ def lock_patients(db: Session, patients: Iterable[UUID]) -> None:
 
 
 def lock_sessions(db: Session, session_ids: Iterable[UUID]) -> None:
-    """Lock the rows of several sessions, in one fixed order; after their patients."""
+    """Lock the rows of several sessions in a fixed order. Their patients are locked before."""
     if ids := list(session_ids):
         db.execute(_LOCK_ROWS, {"ids": ids})
 
 
 def lock_session_at_once(db: Session, session_id: UUID) -> None:
-    """Lock one more session's row, whatever is locked already: without waiting, so that nobody waits in a circle.
+    """Lock one more session's row without waiting, whatever is already locked. This way it cannot deadlock.
 
-    Where somebody else has it, the transaction fails as one that has lost against another, and is run again.
+    If another transaction has locked the row, this one fails with a serialization failure and is run again.
     """
     if db.execute(_LOCK_FREE_ROW, {"id": session_id}).first() is None:
         db.execute(_LOSE)
 
 
 def lock_packages(db: Session, session_ids: Iterable[UUID]) -> None:
-    """Lock the packages that have appointments in several sessions, before any of those is cancelled or settled.
+    """Lock the packages that have appointments in several sessions, before any of these is cancelled or completed.
 
-    After the sessions' rows. One by one they would be locked after the waitlist, in which others wait with a package.
+    They are locked after the rows of the sessions. If they were locked one by one, that would be after the waitlist,
+    for which other transactions wait while they have locked a package.
     """
     db.execute(_LOCK_PACKAGES, {"ids": list(session_ids)})
 
 
 def lock_waitlist(db: Session) -> None:
-    """Keep everybody else from changing the tenant's waitlist; after all other locks.
+    """Prevent everybody else from changing the tenant's waitlist. This lock is taken after all others.
 
-    Whoever changes entries or offers holds it, beside the row of the session whose spots are offered. So nobody is
-    offered two spots at once, and entries and offers need no locks of their own.
+    It is held by every transaction that changes entries or offers, in addition to the row of the session whose spots
+    are offered. Therefore nobody is offered two spots at the same time, and entries and offers need no locks of their
+    own.
     """
     lock_keys(db, [f"waitlist:{context_of(db).tenant}"])

@@ -1,4 +1,4 @@
-"""Participants: book, confirm, reschedule, cancel. What follows from it is in `use_cases`."""
+"""Operations on participants: book, confirm, reschedule, cancel. What follows from them is in `use_cases`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,8 @@ _BOOKING_FACTS = text("""
     FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))
 """)
 
-# The unit of work would put a statement together for every row; this is where bookings per second are made.
+# The unit of work would compile a statement for every row. This statement determines how many bookings per second are
+# possible.
 _INSERT = text("""
     INSERT INTO participants (id, appointment_number, session_id, patient_id, status, notes, starts_at, ends_at,
                               booked_at, booked_by, package_session_id, booking_overridden, booking_override_reason)
@@ -42,13 +43,14 @@ _INSERT = text("""
 
 @dataclass(frozen=True, slots=True)
 class BookingFacts:
-    """What the rules ask of a locked patient and, if one is named, of a locked session.
+    """What the rules need to know about a locked patient and, if one is given, a locked session.
 
-    `patient_id` is the id under which something new is written: the survivor's, if the patient's record was merged.
-    `taken` are the spots of live participants, `offered_spots` those that open offers hold for other patients, and
-    `offered` is the open offer of a spot to this patient. `enrolled` has a spot in the session already, `busy` one in
-    another session at that time. `blocked` are the absences over the session. `waits` says that the patient has an open
-    waitlist entry, and `elsewhere` are the other sessions in which the patient is offered a spot.
+    `patient_id` is the id under which something new is stored: the survivor's, if the patient's record was merged.
+    `taken` is the number of spots of live participants, `offered_spots` the number that open offers hold for other
+    patients, and `offered` the open offer of a spot to this patient. `enrolled` says that the patient already has a
+    spot in the session, `busy` that the patient has one in another session at that time. `blocked` lists the absences
+    that affect the session. `waits` says that the patient has an open waitlist entry, and `elsewhere` lists the other
+    sessions in which the patient is offered a spot.
     """
 
     patient_id: UUID
@@ -76,13 +78,13 @@ class Spot:
 
     @property
     def override_reason(self) -> str | None:
-        """Why rules are overridden, if any are."""
+        """The reason for overriding rules, or None if no rule is overridden."""
         return self.override.reason if self.override and self.overridden else None
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A new participant, and what its answer shows beside its own row."""
+    """A new participant, and what the response shows in addition to the participant's own row."""
 
     participant: Participant
     standing: participant_records.Standing
@@ -90,7 +92,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class SpotGivenUp:
-    """A participant has given up a spot in a session; `were_available` is how many spots were free before."""
+    """A participant gave up a spot in a session. `were_available` is the number of spots that were free before."""
 
     participant: Participant
     session: ClinicalSession
@@ -100,9 +102,10 @@ class SpotGivenUp:
 def find_spot(db: Session, session_id: UUID, command: BookParticipant, *, now: datetime) -> Spot:
     """Lock a patient and a session, and check that the patient may have a spot in it.
 
-    Raises 404 for the session, 422 `unknown-patient`, 409 `session-full`, `already-enrolled`, `patient-busy`,
-    `invalid-transition` (the session is over or cancelled; or it has begun, and it is no `walk_in`);
-    `outside-working-hours` under an absence. An `override`, with a reason, sets an absence and the past aside.
+    Raises 404 for the session, 422 `unknown-patient`, and 409 `session-full`, `already-enrolled` and `patient-busy`.
+    Raises 409 `invalid-transition` if the session is over or cancelled, or if it has started and this is not a
+    `walk_in`. Raises 409 `outside-working-hours` if an absence affects the session. An `override` with a reason allows
+    an absence and a start in the past.
     """
     facts = lock_booking_facts(db, command.patient_id, session_id)
     session = session_records.find_session(db, session_id)
@@ -122,10 +125,10 @@ def find_spot(db: Session, session_id: UUID, command: BookParticipant, *, now: d
 
 
 def find_own_spot(db: Session, command: BookAppointment, *, now: datetime) -> Spot:
-    """Lock a patient and store an individual session for the one appointment; publishes SessionScheduled.
+    """Lock a patient and store an individual session for one appointment. Publishes SessionScheduled.
 
-    The session is the appointment's own, and is cancelled with it. It may have begun as a session of `create_session`
-    may. Raises what `create_session` and `find_spot` raise.
+    The session belongs to the appointment and is cancelled with it. It may have started under the same conditions as in
+    `create_session`. Raises what `create_session` and `find_spot` raise.
     """
     lock_sessions(db, lock_booking_facts(db, command.patient_id, None).elsewhere)
     session = place_session(db, command, SessionDetails(), now=now, closes_when_empty=True)
@@ -138,7 +141,10 @@ def find_own_spot(db: Session, command: BookAppointment, *, now: datetime) -> Sp
 def take_spot(
     db: Session, spot: Spot, notes: str | None, package_session: PackageSession | None = None, *, now: datetime
 ) -> Booked:
-    """Store a participant in a spot, and publish AppointmentBooked. An offer of that spot has been accepted by then."""
+    """Store a participant in a spot, and publish AppointmentBooked.
+
+    An offer of that spot must have been accepted before.
+    """
     session, facts = spot.session, spot.facts
     participant = Participant(
         id=spot.appointment_id,
@@ -159,7 +165,7 @@ def take_spot(
     )
     participant.appointment_number = _stored(db, participant, domain.local_year(now, session.clinic.timezone))
     events.appointment_booked(db, participant, session, now)
-    # an appointment that is only now made cannot have been cleared
+    # A new appointment cannot have been cleared yet.
     now_there = _spots(session, facts).with_one_more()
     standing = participant_records.Standing(now_there, cleared=False, consented=facts.consented, blocked=facts.blocked)
     if not facts.consented:
@@ -169,14 +175,14 @@ def take_spot(
 
 
 def update(db: Session, participant: Participant, command: ChangeParticipant) -> Participant:
-    """Change a participant's notes, in whatever state; they are of no other service's concern."""
+    """Change a participant's notes, in any state. No event is published because no other service needs them."""
     participant.notes = value_or(command.notes, participant.notes)
     db.flush()
     return participant
 
 
 def confirm(db: Session, participant: Participant, *, now: datetime) -> Participant:
-    """BOOKED → CONFIRMED, and publish AppointmentConfirmed. Raises 409 `invalid-transition`."""
+    """Change BOOKED → CONFIRMED, and publish AppointmentConfirmed. Raises 409 `invalid-transition`."""
     domain.PARTICIPANT.check(participant.status, "CONFIRMED")
     participant.status, participant.confirmed_at, participant.change_reason = "CONFIRMED", now, None
     db.flush()
@@ -193,9 +199,10 @@ def cancel(
     announced_with_package: bool = False,
     now: datetime,
 ) -> SpotGivenUp:
-    """BOOKED or CONFIRMED → CANCELLED, and publish AppointmentCancelled.
+    """Change BOOKED or CONFIRMED → CANCELLED, and publish AppointmentCancelled.
 
-    Raises 409 `invalid-transition`, also from the session's start on, unless a manager's reason overrides that.
+    Raises 409 `invalid-transition`. This includes a call after the session's start, unless a manager's reason overrides
+    it.
     """
     domain.PARTICIPANT.check(participant.status, "CANCELLED")
     session = participant.session
@@ -219,9 +226,10 @@ def find_other_spot(
     *,
     now: datetime,
 ) -> Spot:
-    """Check that a participant may have a spot in another session for the one in `old`; patient and rows are locked.
+    """Check that a participant may have a spot in another session in exchange for the one in `old`.
 
-    Raises 422 for a session that is unknown or of another service type; 409 as `find_spot`.
+    The patient and the rows are locked. Raises 422 for a session that is unknown or of another service type, and 409 as
+    `find_spot` does.
     """
     check_movable(participant)
     session = session_records.find_session(db, into)
@@ -247,7 +255,10 @@ def find_other_spot(
 def move(
     db: Session, participant: Participant, old: ClinicalSession, spot: Spot, reason: str | None, *, now: datetime
 ) -> Participant:
-    """Give a participant the other spot, and publish AppointmentRescheduled; number and id stay."""
+    """Give a participant the other spot, and publish AppointmentRescheduled.
+
+    The participant keeps its number and id.
+    """
     session, facts, previous = spot.session, spot.facts, events.Held.of(old)
     participant.booking_overridden, participant.booking_override_reason = list(spot.overridden), spot.override_reason
     participant.session_id, participant.session = session.id, session
@@ -262,7 +273,7 @@ def move(
 
 
 def find_former_spot(db: Session, participant: Participant) -> Spot:
-    """Check that the spot that a locked no-show has given up is free for the patient again. Raises as `check_spot`."""
+    """Check that the former spot of a locked no-show is still free for the patient. Raises as `check_spot` does."""
     facts = lock_booking_facts(db, participant.patient_id, participant.session_id)
     check_spot(participant.session, facts)
     return Spot(
@@ -271,9 +282,9 @@ def find_former_spot(db: Session, participant: Participant) -> Spot:
 
 
 def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Participant:
-    """The participant, locked with the patient and both sessions, so that the spot can be moved.
+    """Return the participant, locked together with the patient and both sessions, so that the spot can be moved.
 
-    Raises 404; 422 `unknown-patient` for a patient who is no longer active.
+    Raises 404, or 422 `unknown-patient` for a patient who is no longer active.
     """
     participant = locked_participant(db, participant_id, into)
     lock_booking_facts(db, participant.patient_id, None)
@@ -281,7 +292,7 @@ def held_participant(db: Session, participant_id: UUID, into: UUID | None) -> Pa
 
 
 def check_movable(participant: Participant) -> None:
-    """Raises 409 `invalid-transition` unless participant and session are still to come."""
+    """Raise 409 `invalid-transition` unless the participant is expected and the session is SCHEDULED."""
     if participant.status not in domain.UPCOMING_STATUSES:
         raise errors.ParticipantImmovable(participant.status)
     if participant.session.status != "SCHEDULED":
@@ -289,13 +300,13 @@ def check_movable(participant: Participant) -> None:
 
 
 def check_open(session: ClinicalSession, now: datetime) -> None:
-    """Raises 409 `invalid-transition` for a session that has begun or is cancelled."""
+    """Raise 409 `invalid-transition` for a session that has started or is cancelled."""
     if session.status != "SCHEDULED" or session.starts_at <= now:
         raise errors.SessionNotOpen
 
 
 def _past_rules(session: ClinicalSession, command: BookParticipant, now: datetime) -> list[str]:
-    """The rules that are overridden to join a session that has started. Raises 409 `invalid-transition`."""
+    """Return the rules that are overridden to join a session that has started. Raises 409 `invalid-transition`."""
     if session.status == "SCHEDULED" and session.starts_at > now:
         return []
     overridden = command.override is not None
@@ -308,16 +319,16 @@ def _past_rules(session: ClinicalSession, command: BookParticipant, now: datetim
 def locked_participant(
     db: Session, participant_id: UUID, into: UUID | None = None, *, regaining: bool = False
 ) -> Participant:
-    """The participant, locked with its patient, its session's row, and that of another session, if one is named.
+    """Return the participant, locked together with the patient, the session's row, and that of `into` if it is given.
 
-    With that, and for one who may be `regaining` a spot, also the sessions in which the patient is offered one: it
-    may be given up for the other. Raises 404.
+    With another session, and for a participant who may be `regaining` a spot, the sessions in which the patient is
+    offered a spot are locked too, because the offer may be given up for the other spot. Raises 404.
     """
     participant = participant_records.find_participant(db, participant_id)
     if participant is None:
         raise NotFound("participant")
     lock_patients(db, [participant.patient_id])
-    db.refresh(participant, ["session_id"])  # nobody moves a participant whose patient is locked
+    db.refresh(participant, ["session_id"])  # The participant cannot be moved while the patient is locked.
     others = {into} if into else set()
     if into or regaining:
         others |= session_records.sessions_offered_to(db, [participant.patient_id])
@@ -329,9 +340,10 @@ def locked_participant(
 def lock_booking_facts(
     db: Session, patient_id: UUID, session_id: UUID | None, moving: UUID | None = None
 ) -> BookingFacts:
-    """Lock the patient, before all else, and then the session; returns what the rules ask of both.
+    """Lock the patient before all else, and then the session. Returns what the rules need to know about both.
 
-    Raises 422 `unknown-patient`: as NotYetKnown, where the patient's registration may be on its way here.
+    Raises 422 `unknown-patient`. The error is a NotYetKnown where the event of the patient's registration may still be
+    on its way.
     """
     row = db.execute(_BOOKING_FACTS, {"patient": patient_id, "session": session_id, "moving": moving}).one()
     active, *facts = row
@@ -341,7 +353,7 @@ def lock_booking_facts(
 
 
 def _stored(db: Session, participant: Participant, year: int) -> str:
-    """Store a participant; returns the number that the database gave it."""
+    """Store a participant and return the number that the database assigned."""
     row = {
         "id": participant.id,
         "session_id": participant.session_id,
@@ -361,12 +373,12 @@ def _stored(db: Session, participant: Participant, year: int) -> str:
 
 
 def _overridden(facts: BookingFacts, override: Override | None, others: Sequence[str]) -> list[str]:
-    """The rules that are overridden for a spot. Raises the 409 problem of any other absence."""
+    """Return the rules that are overridden for a spot. Raises the 409 problem of an absence that is not overridden."""
     return [*apply_override(absences(facts.blocked), override), *others]
 
 
 def check_spot(session: ClinicalSession, facts: BookingFacts) -> None:
-    """Raises 409 `already-enrolled`, `session-full` or `patient-busy` where a held patient has no spot there."""
+    """Raise 409 `already-enrolled`, `session-full` or `patient-busy` if a locked patient cannot have a spot."""
     if facts.enrolled:
         raise errors.AlreadyEnrolled
     if _spots(session, facts).full:
@@ -376,5 +388,5 @@ def check_spot(session: ClinicalSession, facts: BookingFacts) -> None:
 
 
 def _spots(session: ClinicalSession, facts: BookingFacts) -> Spots:
-    """The session's spots as a held patient finds them: one that is offered to the patient is not held for others."""
+    """Return the session's spots for a locked patient. A spot that is offered to this patient counts as available."""
     return Spots(session.max_capacity, facts.taken, facts.offered_spots)

@@ -1,4 +1,4 @@
-"""Where and when a session may be: the requested placement, its conflicts, and what a manager may override."""
+"""The requested placement of a session, its conflicts, and what a manager may override."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _TOO_LATE = Message("A walk-in started at most {minutes} minutes ago.", minutes=
 
 @dataclass(frozen=True, kw_only=True)
 class Placement(Occupancy):
-    """What a session is to take up, with the records that belong to it."""
+    """What a session is to occupy, with the records that belong to it."""
 
     clinic: Clinic
     provider: Provider
@@ -43,7 +43,7 @@ class Placement(Occupancy):
         starts_at: datetime,
         ends_at: datetime,
     ) -> Self:
-        """A placement with the buffers that the service type has now. Instants are UTC."""
+        """Return a placement with the current buffers of the service type. The instants are UTC."""
         return cls(
             clinic_id=clinic.id,
             timezone=clinic.timezone,
@@ -63,10 +63,11 @@ class Placement(Occupancy):
 def placement_of(
     db: Session, wanted: WantedPlacement, *, now: datetime, past: bool = False, begun: datetime | None = None
 ) -> Placement:
-    """The placement that is wanted, with all that belongs to it.
+    """Return the requested placement with all records that belong to it.
 
-    It may be `past`, as far as `domain.past_rules` lets it, or have `begun` just then. Raises 422 problems for what is
-    unknown, inactive, past, too far ahead, or does not belong together; 409 `unknown-zone`.
+    With `past`, it may start in the past as far as `domain.past_rules` allows it. `begun` is a start in the past that
+    is always allowed. Raises 422 problems for what is unknown, inactive, past, too far ahead, or does not belong
+    together, and 409 `unknown-zone`.
     """
     clinic = active_clinic(db, wanted.clinic_id)
     check_zone(clinic)
@@ -83,10 +84,10 @@ def placement_of(
 
 
 def new_placement(db: Session, session: ClinicalSession, wanted: NewPlacement, *, now: datetime) -> Placement:
-    """The placement to which a session is to move: what is not given stays as it is.
+    """Return the placement to which a session is to be moved. Values that are not given stay as they are.
 
-    As long as it goes on, it may keep the start that it has: somebody steps in, or another room is taken. Raises what
-    `placement_of` raises.
+    Until the session ends, it may keep the start that it has, for example when another provider takes over or another
+    room is used. Raises what `placement_of` raises.
     """
     whole = WantedPlacement(
         clinic_id=session.clinic_id,
@@ -101,12 +102,12 @@ def new_placement(db: Session, session: ClinicalSession, wanted: NewPlacement, *
 
 
 def take(db: Session, placement: Placement, override: Override | None, moving: Sequence[UUID] = ()) -> list[str]:
-    """Lock a free placement and return the rules that the override lifts.
+    """Lock a free placement and return the rules that the override overrides.
 
     Raises the 409 problem of `apply_override`.
 
-    It is looked at twice: what is visibly taken is refused without waiting behind all others who want it, and what is
-    visibly free is free only under the locks.
+    The conflicts are read twice. The first read refuses what is visibly taken without waiting for the locks. The second
+    read, under the locks, makes sure that what seemed free is free.
     """
     apply_override(conflicts(db, placement, moving), override)
     lock_placements(db, [placement])
@@ -114,20 +115,20 @@ def take(db: Session, placement: Placement, override: Override | None, moving: S
 
 
 def absences(rules: Iterable[str]) -> list[PlacementRefused]:
-    """The same for the absences that lie over a session where it is: see `timetable.conflicts.absences_over`."""
+    """Return the refusals for the absences that affect a session. See `timetable.conflicts.absences_over`."""
     kinds = {errors.TIME_OFF: errors.ProviderAwayFromSession, errors.CLOSURE: errors.ClinicClosedOverSession}
     return [kinds[rule]() for rule in rules]
 
 
 def apply_override(found: Sequence[PlacementRefused], override: Override | None) -> list[str]:
-    """The rules that a manager's override overrides. Raises the first refusal that it does not, or cannot."""
+    """Return the rules that a manager overrides. Raises the first refusal that is not or cannot be overridden."""
     if refusing := unresolved_conflicts(found, override):
         raise refusing[0]
     return [c.rule for c in found if c.rule]
 
 
 def unresolved_conflicts(found: Sequence[PlacementRefused], override: Override | None) -> list[PlacementRefused]:
-    """The conflicts that a manager's override does not lift."""
+    """Return the conflicts that a manager does not or cannot override."""
     return [c for c in found if override is None or c.rule is None]
 
 
@@ -137,7 +138,10 @@ def _may_be_entered(wanted: WantedPlacement, now: datetime) -> bool:
 
 
 def active_provider(db: Session, provider_id: UUID, clinic: Clinic | None, field: str = "provider_id") -> Provider:
-    """The provider. Raises a 422 problem where it is unknown, inactive, or does not work in the clinic, if given."""
+    """Return an active provider.
+
+    Raises a 422 problem if the provider is unknown, inactive, or not in the given clinic.
+    """
     provider = db.get(Provider, provider_id)
     if provider is None or not provider.active:
         raise InvalidField(field, "There is no such active provider.")
@@ -149,7 +153,10 @@ def active_provider(db: Session, provider_id: UUID, clinic: Clinic | None, field
 def qualified_provider(
     db: Session, provider_id: UUID, clinic: Clinic, service_type: ServiceType, field: str
 ) -> Provider:
-    """The provider. Raises a 422 problem of that field unless active, in the clinic and of the discipline."""
+    """Return a qualified provider.
+
+    Raises a 422 problem of the given field unless the provider is active, works in the clinic and has the discipline.
+    """
     provider = active_provider(db, provider_id, clinic, field)
     if provider.discipline != service_type.discipline:
         raise InvalidField(field, "The provider's discipline is not that of the service type.")
@@ -157,7 +164,10 @@ def qualified_provider(
 
 
 def active_service_type(db: Session, code: str, provider: Provider | None) -> ServiceType:
-    """The service type. Raises a 422 problem where it is unknown, inactive, or not the provider's, if given."""
+    """Return an active service type.
+
+    Raises a 422 problem if it is unknown or inactive, or if its discipline is not that of the given provider.
+    """
     service_type = directory.find_service_type(db, code)
     if service_type is None or not service_type.active:
         raise InvalidField("service_type", "There is no such active service type.")
@@ -167,7 +177,10 @@ def active_service_type(db: Session, code: str, provider: Provider | None) -> Se
 
 
 def active_room(db: Session, room_id: UUID | None, clinic: Clinic | None, field: str = "room_id") -> Room | None:
-    """The room, if one is named. Raises a 422 problem where it is unknown, inactive, or not in the clinic, if given."""
+    """Return an active room, or None if no room is given.
+
+    Raises a 422 problem if the room is unknown, inactive, or not in the given clinic.
+    """
     if room_id is None:
         return None
     room = db.get(Room, room_id)

@@ -1,4 +1,7 @@
-"""Sessions: create, change, reschedule, start, complete, cancel. What follows from it is in `use_cases`."""
+"""Operations on sessions: create, change, reschedule, start, complete, cancel.
+
+What follows from them is in `use_cases`.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -30,7 +33,7 @@ from scheduling.timetable.spots import Spots, spots_of
 
 @dataclass(frozen=True, slots=True)
 class CapacityChanged:
-    """A session was changed; its spots as they were before."""
+    """A session was changed. `before` are its spots before the change."""
 
     session: ClinicalSession
     before: Spots
@@ -43,7 +46,10 @@ class CapacityChanged:
 
 @dataclass(frozen=True, slots=True)
 class SessionMoved:
-    """A session has another placement, and so have its live participants. It may have left an absence behind."""
+    """A session and its live participants have another placement.
+
+    `was_blocked` says whether an absence affected the session before.
+    """
 
     session: ClinicalSession
     previous: events.Held
@@ -61,18 +67,18 @@ class SessionSettled:
 
 @dataclass(frozen=True, slots=True)
 class RescheduledSession:
-    """The checked placement to which a locked session may move, and the rules that are overridden for it."""
+    """The checked placement to which a locked session may be moved, and the rules that are overridden for it."""
 
     placement: Placement
     overridden: Sequence[str]
 
 
 def create_session(db: Session, command: CreateSession, *, now: datetime) -> ClinicalSession:
-    """Store a session, empty, and publish SessionScheduled.
+    """Store an empty session, and publish SessionScheduled.
 
-    `override`, with a reason, sets working hours, absences, closures and buffers aside, and that it is to come; a
-    `walk_in` may have begun `domain.WALK_IN_MINUTES` ago. Raises 422 problems for what is unknown, inactive, past, or
-    does not belong together; 409 `provider-busy`, `room-busy`, `outside-working-hours`.
+    An `override` with a reason overrides working hours, absences, closures and buffers, and allows a start in the past.
+    A `walk_in` may have started up to `domain.WALK_IN_MINUTES` ago. Raises 422 problems for what is unknown, inactive,
+    past, or does not belong together, and 409 `provider-busy`, `room-busy` and `outside-working-hours`.
     """
     session = place_session(db, command, command.details, now=now)
     events.session_scheduled(db, session, now)
@@ -82,7 +88,7 @@ def create_session(db: Session, command: CreateSession, *, now: datetime) -> Cli
 def place_session(
     db: Session, wanted: WantedPlacement, details: SessionDetails, *, now: datetime, closes_when_empty: bool = False
 ) -> ClinicalSession:
-    """Check and store a session under the locks of its provider and room; publishes nothing yet."""
+    """Check and store a session under the locks of its provider and room. Publishes nothing."""
     placement = placement_of(db, wanted, now=now, past=True)
     overridden = take(db, placement, wanted.override)
     past = domain.past_rules(placement.starts_at, now, walk_in=wanted.walk_in, overridden=wanted.override is not None)
@@ -109,7 +115,7 @@ def store_session(
     series_id: UUID | None = None,
     occurs_on: date | None = None,
 ) -> ClinicalSession:
-    """Store a `new_session` with a placement that was checked under its locks. Publishes nothing yet."""
+    """Store a `new_session` with a placement that was checked under its locks. Publishes nothing."""
     session = new_session(
         db,
         placement,
@@ -140,7 +146,7 @@ def new_session(
     series_id: UUID | None = None,
     occurs_on: date | None = None,
 ) -> ClinicalSession:
-    """A session with a placement that was checked under its locks, not stored yet."""
+    """Create a session with a placement that was checked under its locks, without storing it."""
     session = ClinicalSession(
         id=new_id(),
         session_number=number,
@@ -167,9 +173,9 @@ def new_session(
 
 
 def update_session(db: Session, session: ClinicalSession, command: ChangeSession, *, now: datetime) -> CapacityChanged:
-    """Change capacity, minimum, time of decision or group notes of a session, whose row is locked.
+    """Change the capacity, the minimum, the time of decision or the group notes of a session whose row is locked.
 
-    Raises 409 `capacity-below-participants`, or `invalid-transition` where the session is over; 422 for a minimum
+    Raises 409 `capacity-below-participants`, 409 `invalid-transition` where the session is over, and 422 for a minimum
     above the capacity.
     """
     changes = given(command).keys() - {"scope"}
@@ -199,11 +205,11 @@ def update_session(db: Session, session: ClinicalSession, command: ChangeSession
 def check_reschedule(
     db: Session, session: ClinicalSession, command: NewPlacement, *, now: datetime
 ) -> RescheduledSession:
-    """Check and lock another time, provider or room for a held session with all its participants.
+    """Check and lock another time, provider or room for a locked session with all its participants.
 
-    The new placement is checked before the old one is given up. Raises 422 as `create_session` does; 409
-    `provider-busy`, `room-busy`, `patient-busy` (with `participants`), `outside-working-hours`, `invalid-transition`,
-    also what `check_settled` and `timing.check_same_day` raise.
+    The new placement is checked before the old one is given up. Raises 422 as `create_session` does, 409
+    `provider-busy`, `room-busy`, `patient-busy` (with `participants`), `outside-working-hours` and
+    `invalid-transition`, and what `check_settled` and `timing.check_same_day` raise.
     """
     if session.status != "SCHEDULED":
         raise errors.SessionImmovable(session.status)
@@ -216,9 +222,10 @@ def check_reschedule(
 
 
 def check_settled(db: Session, session: ClinicalSession, placement: Placement, *, now: datetime) -> None:
-    """Raises 409 `invalid-transition` for a new time of a session which somebody attended, or has come to or missed.
+    """Raise 409 `invalid-transition` for a new time of a session that somebody attended, arrived for or missed.
 
-    Who has only arrived, or missed what has begun, goes along to another time of the same local day.
+    Within the same local day, participants who have only arrived, and no-shows of a session that has started, do not
+    prevent the move.
     """
     if placement.starts_at == session.starts_at:
         return
@@ -230,16 +237,17 @@ def check_settled(db: Session, session: ClinicalSession, placement: Placement, *
 
 
 def check_patients(db: Session, session: ClinicalSession, placement: Placement, moving: Sequence[UUID]) -> None:
-    """Raises 409 `patient-busy` where a participant has another session then that is not `moving` away, too.
+    """Raise 409 `patient-busy` where a participant has another session at the new time that is not `moving` away too.
 
-    One who joined after the patients were locked is in the way of nobody, or is caught by the exclusion constraint.
+    A participant who joined after the patients were locked is either no conflict, or is caught by the exclusion
+    constraint.
     """
     if busy := busy_patients(db, session.id, placement, moving):
         raise errors.ParticipantsBusy(busy)
 
 
 def is_there(session: ClinicalSession, placement: Placement) -> bool:
-    """Whether a session already has that placement."""
+    """Whether a session already has a placement."""
     return (session.starts_at, session.ends_at, session.provider_id, session.room_id) == (
         placement.starts_at,
         placement.ends_at,
@@ -259,10 +267,11 @@ def move_session(
     announced_with_package: Collection[UUID] = (),
     now: datetime,
 ) -> SessionMoved:
-    """Move a locked session to a placement that was checked under its locks. Raises 422 where it has it already.
+    """Move a locked session to a placement that was checked under its locks.
 
-    Numbers and ids stay. Publishes SessionRescheduled and one AppointmentRescheduled each. `announced_with_package`
-    are the package sessions whose changes one event of their package announces.
+    Raises 422 if the session already has this placement. Numbers and ids stay. Publishes SessionRescheduled, and
+    AppointmentRescheduled for each participant. `announced_with_package` contains the package sessions whose changes
+    are announced by one event of their package.
     """
     previous = events.Held.of(session)
     if is_there(session, placement):
@@ -273,7 +282,7 @@ def move_session(
     _put(session, placement, overridden, override)
     session.reschedule_count += 1
     session.change_reason = reason
-    db.flush()  # the participants' times follow by their foreign key
+    db.flush()  # The foreign key of the participants updates their times.
     events.session_rescheduled(db, session, previous, now)
     moved = participant_records.live_participants(db, session.id)
     for participant in moved:
@@ -288,10 +297,10 @@ def move_session(
 def start_session(
     db: Session, session: ClinicalSession, override_reason: str | None = None, *, now: datetime
 ) -> ClinicalSession:
-    """SCHEDULED → IN_PROGRESS, and publish SessionStarted.
+    """Change SCHEDULED → IN_PROGRESS, and publish SessionStarted.
 
-    Raises 409 `invalid-transition`, also earlier than the tenant's `early_start_minutes` before the start, unless a
-    manager's reason overrides that.
+    Raises 409 `invalid-transition`. This includes a call earlier than the tenant's `early_start_minutes` before the
+    start, unless a manager's reason overrides it.
     """
     domain.SESSION.check(session.status, "IN_PROGRESS")
     early = timedelta(minutes=directory.settings(db).early_start_minutes)
@@ -306,11 +315,12 @@ def start_session(
 def complete_session(
     db: Session, session: ClinicalSession, override_reason: str | None = None, *, now: datetime
 ) -> SessionSettled:
-    """IN_PROGRESS → COMPLETED: who has arrived attended, who has not is a no-show.
+    """Change IN_PROGRESS → COMPLETED.
 
-    All of them get the instant of the completion, by which it can be taken back. Publishes SessionCompleted, and
-    AppointmentAttended or AppointmentNoShow each. Raises 409 `invalid-transition`, also before the start, however early
-    it was started, unless a manager's reason overrides that.
+    Participants who have arrived become ATTENDED, and those still expected become no-shows. All of them get the instant
+    of the completion, so that it can be undone. Publishes SessionCompleted, and AppointmentAttended or
+    AppointmentNoShow for each of them. Raises 409 `invalid-transition`. This includes a call before the scheduled
+    start, even if the session was started earlier, unless a manager's reason overrides it.
     """
     domain.SESSION.check(session.status, "COMPLETED")
     timing.check_begun(session, override_reason, now=now)
@@ -339,11 +349,11 @@ def cancel_session(
     announced_with_package: Collection[UUID] = (),
     now: datetime,
 ) -> SessionSettled:
-    """Cancel a session, whose row is locked, and every participant who is still to come.
+    """Cancel a session whose row is locked, and every participant who is still expected.
 
-    Publishes one AppointmentCancelled each and SessionCancelled; see `move_session` for `announced_with_package`.
-    Raises 409 `invalid-transition` where a participant has arrived already; also from the start on, unless a manager's
-    reason overrides that.
+    Publishes AppointmentCancelled for each participant, and SessionCancelled. See `move_session` for
+    `announced_with_package`. Raises 409 `invalid-transition` where a participant has already arrived, and after the
+    session's start unless a manager's reason overrides it.
     """
     domain.SESSION.check(session.status, "CANCELLED")
     timing.check_not_begun(session, override_reason, now=now)
@@ -367,13 +377,13 @@ def close_session(db: Session, session: ClinicalSession, reason: str | None, *, 
 
 
 def held_session(db: Session, session_id: UUID) -> ClinicalSession:
-    """The session, locked with all its patients, so that it can be moved with them. Raises 404."""
+    """Return the session, locked together with all its patients, so that it can be moved with them. Raises 404."""
     lock_patients(db, participant_records.live_patients(db, [session_id]))
     return locked_session(db, session_id)
 
 
 def locked_session(db: Session, session_id: UUID) -> ClinicalSession:
-    """The session, its row locked until the transaction ends. Raises 404."""
+    """Return the session, with its row locked until the transaction ends. Raises 404."""
     session = session_records.find_session(db, session_id, lock=True)
     if session is None:
         raise NotFound("session")
@@ -388,7 +398,7 @@ def give_up_spot(participant: Participant, by: str, reason: str | None, now: dat
 
 
 def _put(session: ClinicalSession, placement: Placement, overridden: Sequence[str], override: Override | None) -> None:
-    """Give a session its placement."""
+    """Assign a placement to a session."""
     session.provider_id, session.provider = placement.provider.id, placement.provider
     session.room_id, session.room = placement.room.id if placement.room else None, placement.room
     session.starts_at, session.ends_at = placement.starts_at, placement.ends_at
@@ -399,9 +409,10 @@ def _put(session: ClinicalSession, placement: Placement, overridden: Sequence[st
 
 
 def _decision_time(db: Session, session: ClinicalSession, given: datetime | None) -> datetime | None:
-    """When a session with a minimum is decided upon: as given, else the tenant's lead before it starts.
+    """Return when a decision about a session with a minimum is due, in UTC.
 
-    One that is entered after its start takes place, or has.
+    That is the given instant, or else the tenant's lead time before the start. It is None for a session without a
+    minimum, and for one that is entered after its start, because it has already taken place.
     """
     if session.min_participants is None or session.starts_at <= session.created_at:
         if given:

@@ -1,1 +1,1 @@
-"""Reads of sessions and appointments."""
+"""Queries for sessions and appointments."""

@@ -1,4 +1,4 @@
-"""Participants across sessions: as a list, and those who have arrived as a queue."""
+"""Queries for participants across sessions: as a list, and as a queue of those who have arrived."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from scheduling.models import ClinicalSession, PackageSession, Participant, Serv
 def list_appointments(
     db: Session, asked: FindAppointments, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> Sequence[Participant]:
-    """Participants in the order of their sessions' start."""
+    """List participants in the order of their sessions' start."""
     query = keyset(select(Participant), Participant.starts_at, Participant.id, after=after, limit=limit)
     if asked.patient_id is not None:
         query = query.where(stands_for(Participant.patient_id, asked.patient_id))
@@ -96,7 +96,7 @@ _QUEUE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A participant who has arrived, and the place in the queue, from 1 on."""
+    """A participant who has arrived, and the position in the queue, counted from 1."""
 
     id: UUID
     arrived_at: datetime
@@ -106,9 +106,9 @@ class Arrival:
 def queue(
     db: Session, clinic_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int, now: datetime
 ) -> list[Arrival]:
-    """Who has arrived in a clinic for a session that is not over, the first one first.
+    """Return the participants who have arrived in a clinic for a session that is not over, in order of arrival.
 
-    A session that nobody completes has nobody waiting for it `FORGOTTEN` after its end.
+    A session that was never completed no longer counts when `FORGOTTEN` has passed since its end.
     """
     arrived_at, last_id = after or (None, None)
     asked = {"clinic": clinic_id, "arrived_at": arrived_at, "id": last_id, "limit": limit, "since": now - FORGOTTEN}

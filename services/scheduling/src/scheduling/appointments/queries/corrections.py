@@ -1,4 +1,4 @@
-"""What taking a slip back asks."""
+"""Queries that are needed to undo an outcome."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from scheduling.models import Participant
 
 
 def settled_at(db: Session, session_id: UUID, completed_at: datetime) -> Sequence[Participant]:
-    """Those whose attendance or absence was recorded by a session's completion, in the order of booking."""
+    """Return and lock the participants whose outcome a session's completion recorded, in the order of booking."""
     return db.scalars(
         select(Participant)
         .where(
@@ -30,7 +30,7 @@ def settled_at(db: Session, session_id: UUID, completed_at: datetime) -> Sequenc
 
 
 def patients_settled(db: Session, session_id: UUID) -> set[UUID]:
-    """The patients of all who take part in a session, took part, or missed it."""
+    """Return the patients of all participants of a session, except those who were cancelled."""
     among = select(Participant.patient_id).where(
         Participant.session_id == session_id, Participant.status != "CANCELLED"
     )

@@ -1,4 +1,4 @@
-"""Participants with their sessions, and what their answers show beside their own row."""
+"""Queries for participants with their sessions, and for what responses show in addition to their own row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ WITH_ITS_SESSION = joinedload(Participant.session, innerjoin=True).options(*WITH
 
 
 def live_patients(db: Session, session_ids: Sequence[UUID]) -> set[UUID]:
-    """The patients who have a live spot in any of these sessions."""
+    """Return the patients who have a live spot in any of several sessions."""
     return set(
         db.scalars(select(Participant.patient_id).where(Participant.session_id.in_(session_ids), Participant.live))
     )
 
 
 def live_participants(db: Session, session_id: UUID) -> Sequence[Participant]:
-    """A session's live participants, locked, in the order of booking."""
+    """Return a session's live participants, locked, in the order of booking."""
     return db.scalars(
         select(Participant)
         .where(Participant.session_id == session_id, Participant.live)
@@ -39,30 +39,30 @@ def live_participants(db: Session, session_id: UUID) -> Sequence[Participant]:
 
 
 def load_participants(db: Session, query: Select[Participant]) -> Sequence[Participant]:
-    """Participants, each with its session."""
+    """Return participants, each with its session."""
     return db.scalars(query.options(WITH_ITS_SESSION)).all()
 
 
 def count_participants(db: Session, session_id: UUID, status: str) -> int:
-    """How many participants of a session are in a state."""
+    """Count the participants of a session in a state."""
     return (
         db.scalar(select(func.count()).where(Participant.session_id == session_id, Participant.status == status)) or 0
     )
 
 
 def statuses(db: Session, session_id: UUID) -> set[str]:
-    """The states in which participants of a session are."""
+    """Return the states of the participants of a session."""
     return set(db.scalars(select(Participant.status).where(Participant.session_id == session_id).distinct()))
 
 
 def has_participants(db: Session, session_id: UUID) -> bool:
-    """Whether anybody takes part in a session, took part, or missed it: all but those who cancelled."""
+    """Whether a session has any participant who was not cancelled."""
     among = exists().where(Participant.session_id == session_id, Participant.status != "CANCELLED")
     return bool(db.scalar(select(among)))
 
 
 def find_participant(db: Session, participant_id: UUID, *, lock: bool = False) -> Participant | None:
-    """A participant with its session."""
+    """Return a participant with its session, or None."""
     query = select(Participant).where(Participant.id == participant_id).options(WITH_ITS_SESSION)
     if lock:
         query = query.with_for_update(of=Participant).execution_options(populate_existing=True)
@@ -70,7 +70,7 @@ def find_participant(db: Session, participant_id: UUID, *, lock: bool = False) -
 
 
 def list_participants(db: Session, session_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Participant]:
-    """A session's participants, whatever their state, in the order of booking."""
+    """List a session's participants in any state, in the order of booking."""
     query = (
         select(Participant)
         .where(Participant.session_id == session_id)
@@ -83,7 +83,7 @@ def list_participants(db: Session, session_id: UUID, *, after: UUID | None, limi
 
 @dataclass(frozen=True)
 class PackagePlace:
-    """Which session of which package an appointment is."""
+    """The package of an appointment, and which session of it the appointment is."""
 
     id: UUID
     number: str
@@ -93,9 +93,9 @@ class PackagePlace:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a participant's answer shows beside its own row: the session's spots, clearance, consent, the package.
+    """What a response shows about a participant in addition to its own row: spots, clearance, consent, the package.
 
-    The two reasons say why clearance or consent is not there; `blocked` are the absences that stand over the session.
+    The two reasons say why clearance or consent is missing. `blocked` lists the absences that affect the session.
     """
 
     spots: Spots
@@ -126,7 +126,7 @@ _STANDINGS = text("""
 
 
 def standings(db: Session, participant_ids: Sequence[UUID]) -> dict[UUID, Standing]:
-    """The standing of each participant, read in one statement."""
+    """Return the standing of each participant, read with one statement."""
     rows = db.execute(_STANDINGS, {"ids": list(participant_ids)})
     return {row.id: _standing(row) for row in rows}
 
@@ -145,13 +145,13 @@ def _standing(row: Row[Any]) -> Standing:
 
 
 def ended_consents(db: Session, patient_id: UUID) -> list[EndedConsent]:
-    """How a patient's consents ended, the latest last."""
+    """Return how a patient's consents ended, the latest last."""
     survivor = PatientProjection.id == func.survivor_of(patient_id)
     return _ended(db.scalar(select(PatientProjection.ended_consents).where(survivor)))
 
 
 def _ended(stored: Sequence[StoredConsent] | None) -> list[EndedConsent]:
-    """Consents that ended, as they are stored; none where the patient is not known."""
+    """Return stored consents that have ended, or nothing where the patient is not known."""
     return [
         EndedConsent(clinic_id=UUID(one["clinic_id"]) if one["clinic_id"] else None, reason=one["reason"])
         for one in stored or ()

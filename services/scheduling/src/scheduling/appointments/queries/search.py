@@ -1,6 +1,6 @@
-"""Sessions and appointments by a piece of text, as somebody at the desk types it, and by days or instants.
+"""Search of sessions and appointments by text, as the front desk types it, and by days or instants.
 
-What people take for the same spelling is the same (`jalsa.service.folding`), and no character stands for others.
+Spellings that people consider the same are treated as the same (`jalsa.service.folding`). There are no wildcards.
 """
 
 import re
@@ -16,7 +16,7 @@ from scheduling.models import Clinic, ClinicalSession, Participant, Provider, Ro
 
 _DAY = timedelta(days=1)
 _Named = type[Provider | Clinic | Room | ServiceType]
-#: What has a name that belongs to a session, by the session's column.
+#: The records whose names belong to a session, by the session's column.
 _NAMED: tuple[tuple[InstrumentedAttribute[UUID] | InstrumentedAttribute[UUID | None], _Named], ...] = (
     (ClinicalSession.provider_id, Provider),
     (ClinicalSession.clinic_id, Clinic),
@@ -27,11 +27,11 @@ _WHOLE_NUMBER = re.compile(r"(SES|APT)-.+-\d{4}-\d{5,}", re.ASCII | re.IGNORECAS
 
 
 def mentions(text: str) -> ColumnElement[bool]:
-    """Whether each word of a text is part of a name that belongs to a session; the words may be in any order.
+    """An expression for whether each word of a text is part of a name that belongs to a session.
 
-    The names are those of provider, clinic, room and service type. A whole number is the session's or an appointment's;
-    a text of one word with a digit may also be a part of one. All numbers have the same letters, so that a word
-    without a digit is looked for in names alone.
+    The order does not matter. The names are those of the provider, the clinic, the room and the service type. A
+    complete number is that of the session or of an appointment. A text of one word that contains a digit may also be a
+    part of a number. All numbers contain the same letters, so a word without a digit is only searched in names.
     """
     found = words(text)
     if not found:
@@ -54,14 +54,17 @@ def _belongs(word: str, *, alone: bool) -> ColumnElement[bool]:
 
 
 def _has_word(folded: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
-    """Whether a folded name has this part. A number is not a part of a greater one: room 3 is not room 13."""
+    """An expression for whether a folded name contains a part.
+
+    A number does not match the end of a longer number, so room 3 does not match room 13.
+    """
     if word.isdecimal():
         return folded.regexp_match(f"(^|[^0-9]){word}")
     return folded.contains(word, autoescape=True)
 
 
 def has_number(number: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
-    """Whether a number is this one, or has this part; for a part every number is looked at."""
+    """An expression for whether a number is equal to a text or contains it. Searching for a part reads every number."""
     part = fold(text).upper()
     if _WHOLE_NUMBER.fullmatch(part):
         return number == part
@@ -74,11 +77,12 @@ def starts_within(
     last: date | datetime | None,
     of_session: Callable[[ColumnElement[bool]], ColumnElement[bool]],
 ) -> list[ColumnElement[bool]]:
-    """The conditions on a start that is to be within two bounds; `of_session` puts a condition upon its session.
+    """Return the conditions for a start between two bounds.
 
-    Instants: from the first, and before the second. Days are local days of the session's clinic, both included; no
-    zone is more than a day from UTC, so the instants beside them are bounds for an index alone. Of a clinic whose zone
-    is not known (`zones.clinics_of_unknown_zone`) nothing is of any day.
+    `of_session` turns a condition on a session into one on the row. With instants, the start is at or after the first
+    and before the last. Days are local days of the session's clinic, both included. No zone is more than a day from
+    UTC, so the bounds in UTC only serve the index. Sessions of a clinic whose zone is not known
+    (`zones.clinics_of_unknown_zone`) are on no day.
     """
     local_day = cast(func.local_time(Clinic.timezone, ClinicalSession.starts_at), Date)
     conditions: list[ColumnElement[bool]] = []

@@ -1,4 +1,4 @@
-"""Sessions with all that belongs to them: one, several, and lists."""
+"""Queries for sessions with all that belongs to them: one, several, and lists."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -25,18 +25,18 @@ WITH_ITS_PARTS = (
     joinedload(ClinicalSession.room),
     joinedload(ClinicalSession.service_type, innerjoin=True),
 )
-# made once: putting a statement with its options together costs as much as running it
+# The statement is built once, because building it with its options costs as much as running it.
 _SESSION = select(ClinicalSession).where(ClinicalSession.id == bindparam("id")).options(*WITH_ITS_PARTS)
 _LOCKED_SESSION = _SESSION.with_for_update(of=ClinicalSession).execution_options(populate_existing=True)
 
 
 def find_session(db: Session, session_id: UUID, *, lock: bool = False) -> ClinicalSession | None:
-    """A session with its clinic, provider, room and service type."""
+    """Return a session with its clinic, provider, room and service type, or None."""
     return db.scalar(_LOCKED_SESSION if lock else _SESSION, {"id": session_id})
 
 
 def find_sessions(db: Session, session_ids: Sequence[UUID]) -> Sequence[ClinicalSession]:
-    """Several sessions as they are now, in the order of their start."""
+    """Return the current state of several sessions, in the order of their start."""
     return db.scalars(
         select(ClinicalSession)
         .where(ClinicalSession.id.in_(session_ids))
@@ -54,7 +54,10 @@ def list_sessions(
     limit: int,
     open_at: datetime | None = None,
 ) -> Sequence[ClinicalSession]:
-    """Sessions in the order of their start; with `open_at`, those that anybody can still book at that instant."""
+    """List sessions in the order of their start.
+
+    With `open_at`, only those that can still be booked at that instant.
+    """
     key, descending = (ClinicalSession.starts_at, ClinicalSession.id), asked.order == "desc"
     query = select(ClinicalSession).options(*WITH_ITS_PARTS)
     query = keyset(query, *key, after=after, limit=limit, descending=descending)
@@ -78,7 +81,7 @@ def list_sessions(
 
 
 def sessions_offered_to(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:
-    """The sessions in which a spot is offered to any of the patients."""
+    """Return the sessions in which a spot is offered to any of several patients."""
     query = select(WaitlistOffer.session_id).where(
         WaitlistOffer.patient_id.in_(aliases_of_all(db, patient_ids)), WaitlistOffer.status == "OPEN"
     )

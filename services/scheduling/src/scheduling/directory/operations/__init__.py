@@ -1,1 +1,1 @@
-"""What is set up, and what is taken over from other services."""
+"""Operations on the set-up, and on the projections of other services' data."""

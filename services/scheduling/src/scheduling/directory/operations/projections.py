@@ -1,4 +1,4 @@
-"""What scheduling keeps of patients and clearance, as their owners announce it."""
+"""Projections of patients and of clearance, kept up to date by the events of the services that own them."""
 
 import json
 from collections.abc import Iterable
@@ -31,7 +31,8 @@ def save_patient(
 ) -> None:
     """Store or replace a patient's projection.
 
-    `reachable`: whether there is a telephone or an e-mail, which are not kept; what was known stays where it is None.
+    `reachable` says whether the patient has a telephone number or an e-mail address, which are not stored themselves.
+    With None, the stored value stays.
     """
     known = {"id": patient_id, "file_number": file_number, "active": active, "reachable": reachable}
     db.execute(_SAVE_PATIENT, known)
@@ -45,11 +46,11 @@ def set_consent(
     clinic_ids: Iterable[UUID],
     ended: Iterable[EndedConsent] = (),
 ) -> None:
-    """Store whether a patient has consented to treatment everywhere, and in which clinics of their own.
+    """Store whether a patient has consented to treatment everywhere, or else in which clinics.
 
-    `ended` says how consents that are no more ended, the latest last.
+    `ended` says how former consents ended, the latest last.
 
-    The patient is known: the same subject's first event registered them.
+    The patient is already stored, because the first event of the same subject registers the patient.
     """
     over: list[StoredConsent] = [
         {"clinic_id": str(one.clinic_id) if one.clinic_id else None, "reason": one.reason} for one in ended
@@ -59,5 +60,5 @@ def set_consent(
 
 
 def set_clearance(db: Session, appointment_id: UUID, *, cleared: bool, reason: str | None = None) -> None:
-    """Store whether billing has cleared an appointment, else why not."""
+    """Store whether billing has cleared an appointment, or else the reason why not."""
     db.execute(_SET_CLEARANCE, {"id": appointment_id, "cleared": cleared, "reason": reason})

@@ -1,4 +1,4 @@
-"""Clinics, rooms, providers and their hours, service types."""
+"""Operations on clinics, rooms, providers and their hours, and service types."""
 
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, time
@@ -31,7 +31,7 @@ from scheduling.models import Clinic, Provider, ProviderClinic, Room, ServiceTyp
 from scheduling.timetable.hours import WorkingHours, knows_zone
 from scheduling.timetable.locks import lock
 
-#: The state in which the database refuses to reckon in a zone: invalid_parameter_value.
+#: The SQLSTATE with which the database refuses an unknown time zone: invalid_parameter_value.
 _UNKNOWN_ZONE = "22023"
 
 
@@ -54,8 +54,8 @@ def create_clinic(db: Session, command: OpenClinic, *, now: datetime) -> Clinic:
 def update_clinic(db: Session, clinic: Clinic, command: ChangeClinic, *, now: datetime) -> Clinic:
     """Change a clinic and publish ClinicSaved.
 
-    Raises a 422 problem where code or zone change without a reason, and for a zone that the database does not know.
-    Sessions that are booked keep their instants, and numbers the code that they were made with.
+    Raises a 422 problem if the code or the zone changes without a reason, and for a zone that the database does not
+    know. Booked sessions keep their instants, and numbers keep the code with which they were made.
     """
     _correct(clinic, command, ("code", "timezone"))
     _store_clinic(db)
@@ -102,8 +102,8 @@ def create_provider(db: Session, command: RegisterProvider, *, now: datetime) ->
 def update_provider(db: Session, provider: Provider, command: ChangeProvider, *, now: datetime) -> Provider:
     """Change a provider and publish ProviderSaved.
 
-    Raises a 422 problem for a clinic that is unknown or has hours, and where login or discipline change without a
-    reason. Sessions that are booked stay.
+    Raises a 422 problem for a clinic that is unknown or in which the provider still has hours, and if the login or the
+    discipline changes without a reason. Booked sessions stay.
     """
     if command.clinic_ids is not UNSET:
         _move(db, provider, set(command.clinic_ids))
@@ -116,7 +116,10 @@ def update_provider(db: Session, provider: Provider, command: ChangeProvider, *,
 
 
 def set_working_hours(db: Session, provider: Provider, command: SetWorkingHours) -> list[WorkingHours]:
-    """Replace a provider's week. Raises a 422 problem for overlapping stretches, or a clinic not the provider's."""
+    """Replace a provider's week.
+
+    Raises a 422 problem for overlapping periods, and for a clinic that is not the provider's.
+    """
     week = sorted(command.items, key=lambda h: (h.weekday, h.start))
     for earlier, later in combinations(week, 2):
         if earlier.weekday == later.weekday and later.start < _end(earlier) and _at_once(earlier, later):
@@ -161,14 +164,14 @@ def create_service_type(db: Session, command: AddServiceType) -> ServiceType:
 
 
 def update_service_type(db: Session, service_type: ServiceType, command: ChangeServiceType) -> ServiceType:
-    """Change a service type; sessions that are booked keep their times."""
+    """Change a service type. Booked sessions keep their times."""
     _assign(service_type, command)
     db.flush()
     return service_type
 
 
 def active_clinic(db: Session, clinic_id: UUID) -> Clinic:
-    """The clinic. Raises a 422 problem where it is unknown or inactive."""
+    """Return an active clinic. Raises a 422 problem if it is unknown or inactive."""
     clinic = db.get(Clinic, clinic_id)
     if clinic is None or not clinic.active:
         raise InvalidField("clinic_id", "There is no such active clinic.")
@@ -176,13 +179,13 @@ def active_clinic(db: Session, clinic_id: UUID) -> Clinic:
 
 
 def check_zone(clinic: Clinic) -> None:
-    """Raises 409 `unknown-zone` for a clinic in whose zone nothing new can be placed."""
+    """Raise 409 `unknown-zone` for a clinic in whose zone nothing new can be placed."""
     if not knows_zone(clinic.timezone):
         raise unknown_zone(clinic)
 
 
 def unknown_zone(clinic: Clinic | ZonedClinic) -> UnknownZone:
-    """The refusal of what needs the local days of a clinic whose stored zone is not known."""
+    """Return the error for a request that needs the local days of a clinic whose stored zone is not known."""
     return UnknownZone(clinic.id, clinic.code, clinic.timezone)
 
 
@@ -201,7 +204,7 @@ def _move(db: Session, provider: Provider, wanted: set[UUID]) -> None:
         .where(WorkingHoursRow.provider_id == provider.id, WorkingHoursRow.clinic_id.in_(left))
         .limit(1)
     ):
-        raise InvalidField("clinic_ids", "The provider has working hours in a clinic that is left out.")
+        raise InvalidField("clinic_ids", "The provider has working hours in a clinic that is to be removed.")
     added = _in_clinics(db, wanted - set(provider.clinic_ids))
     provider.clinics = [c for c in provider.clinics if c.clinic_id in wanted] + added
 
@@ -211,7 +214,7 @@ def _end(stretch: WorkingHours) -> time:
 
 
 def _at_once(one: WorkingHours, other: WorkingHours) -> bool:
-    """Whether there are days on which both could hold."""
+    """Whether there are days on which both can apply."""
     return (one.valid_from or date.min) <= (other.valid_to or date.max) and (other.valid_from or date.min) <= (
         one.valid_to or date.max
     )
@@ -227,7 +230,7 @@ def _store_clinic(db: Session) -> None:
 
 
 def _correct(record: Clinic | Provider, command: ChangeClinic | ChangeProvider, with_reason: Collection[str]) -> None:
-    """Assign what is given. Raises a 422 problem where something changes that only changes for a reason."""
+    """Assign the given values. Raises a 422 problem if a value changes that needs a reason and none is given."""
     corrected = [name for name in with_reason if getattr(command, name) not in (UNSET, getattr(record, name))]
     if corrected and command.reason is None:
         raise InvalidField("reason", "Required to correct {fields}.", fields=", ".join(with_reason))
@@ -239,7 +242,7 @@ def _assign(
     record: Clinic | Room | Provider | ServiceType,
     command: ChangeClinic | ChangeRoom | ChangeProvider | ChangeServiceType,
 ) -> None:
-    """Set the columns that are given; what is no column, such as a reason, is for its operation."""
+    """Set the columns that are given. Values without a column, such as a reason, are left to the operation."""
     for name, value in given(command).items():
         if name in type(record).__table__.columns:
             setattr(record, name, value)

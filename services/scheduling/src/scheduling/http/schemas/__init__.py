@@ -1,1 +1,1 @@
-"""The shapes of requests and answers, a module for each resource's blueprint."""
+"""The schemas of requests and answers, with one module for each resource."""

@@ -1,4 +1,4 @@
-"""The shapes of a search for free times."""
+"""The schemas of the search for free times."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,22 +24,23 @@ class AvailabilityArgs(PageArgs):
         load_default=None, metadata={"description": "Any provider of the service type's discipline if absent"}
     )
     room_required = fields.Boolean(
-        load_default=False, metadata={"description": "Only with a free room of the clinic, the first by name"}
+        load_default=False,
+        metadata={"description": "Only times with a free room of the clinic, of which the first by name is chosen"},
     )
-    room_id = fields.UUID(load_default=None, metadata={"description": "Only with this room"})
+    room_id = fields.UUID(load_default=None, metadata={"description": "Only times at which this room is free"})
     patient_id = fields.UUID(
-        load_default=None, metadata={"description": "Leaves out the times at which this patient has a session"}
+        load_default=None, metadata={"description": "Only times at which this patient has no other session"}
     )
     start = DayOrInstant(
         required=True,
         data_key="from",
-        metadata={"description": "The earliest start: an instant, or a date, which begins at the clinic's midnight"},
+        metadata={"description": "The earliest start. A date starts at the clinic's midnight"},
     )
     end = DayOrInstant(
         required=True,
         data_key="to",
         metadata={
-            "description": f"An instant before which the slots begin, or their last date; at most {MAX_DAYS} days on"
+            "description": f"An instant before which the slots start, or their last date. At most {MAX_DAYS} days later"
         },
     )
     duration_minutes = fields.Integer(
@@ -48,18 +49,18 @@ class AvailabilityArgs(PageArgs):
     part_of_day = fields.String(
         load_default=None,
         validate=validate.OneOf(PARTS_OF_DAY),
-        metadata={"description": "When a slot begins in the clinic: before 12:00, before 17:00, from 17:00"},
+        metadata={"description": "When a slot starts by the clinic's clock: before 12:00, before 17:00, from 17:00"},
     )
     weekdays = fields.List(
         fields.Integer(validate=validate.Range(0, 6)),
         load_default=list,
         validate=validate.Length(0, 7),
-        metadata={"description": "0 = Sunday … 6 = Saturday; any if absent"},
+        metadata={"description": "0 = Sunday … 6 = Saturday, any day if absent"},
     )
     step_minutes = fields.Integer(
         load_default=15,
         validate=validate.Range(5, 120),
-        metadata={"description": "Slots begin every so many minutes of the clinic's wall time, from midnight on"},
+        metadata={"description": "Minutes between the starts of slots, in the clinic's wall time from midnight on"},
     )
 
     @validates_schema
@@ -84,12 +85,12 @@ class SlotRoom(Schema):
 
 
 class SlotAnswer(Schema):
-    """Its times and ids are those that a booking of the slot names."""
+    """A slot. A booking of the slot uses its times and ids."""
 
     starts_at = Instant()
     ends_at = Instant()
-    local_date = fields.Date(metadata={"description": "Of the start, in the clinic's time zone"})
-    local_time = WallTime(metadata={"description": "Of the start, in the clinic's time zone"})
+    local_date = fields.Date(metadata={"description": "The local day of the start, in the clinic's time zone"})
+    local_time = WallTime(metadata={"description": "The wall time of the start, in the clinic's time zone"})
     timezone = fields.String()
     duration_minutes = fields.Integer()
     service_type = fields.String()
@@ -97,11 +98,14 @@ class SlotAnswer(Schema):
     provider_id = fields.UUID()
     provider = fields.Nested(SlotProvider())
     room_id = fields.UUID(allow_none=True)
-    room = fields.Nested(SlotRoom(), allow_none=True, metadata={"description": "If one was asked for"})
+    room = fields.Nested(SlotRoom(), allow_none=True, metadata={"description": "The free room, if one was requested"})
 
 
 def _apart(start: date, end: date) -> tuple[timedelta, timedelta]:
-    """How far two bounds are apart, and how far off that may be: a day's instants are known in a clinic only."""
+    """Return how far two bounds are apart, and how inaccurate that is.
+
+    The instants of a day depend on the clinic, so a day and an instant can only be compared to the day.
+    """
     if isinstance(start, datetime) is isinstance(end, datetime):
         return end - start, timedelta(0)
     return _day(end) - _day(start), timedelta(days=1)

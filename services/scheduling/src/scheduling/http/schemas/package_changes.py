@@ -1,4 +1,4 @@
-"""The shapes of what is done to a package after it was made."""
+"""The schemas of changes to a package after it was created."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ class SchedulePackageSessionBody(ReasonBody):
     into = commands.SchedulePackageSession
 
     starts_at = Instant(required=True)
-    provider_id = fields.UUID(metadata={"description": "The one to whom the session is assigned if absent"})
-    room_id = fields.UUID(allow_none=True, metadata={"description": "The package's if absent"})
+    provider_id = fields.UUID(metadata={"description": "The assigned provider of the session if absent"})
+    room_id = fields.UUID(allow_none=True, metadata={"description": "The package's room if absent"})
     override = fields.Nested(
         Override(),
         metadata={"description": "For managers only. Working hours, absences, closures and buffers are overridden"},
@@ -30,11 +30,11 @@ class SchedulePackageSessionBody(ReasonBody):
 class CancelPackageSessionBody(ReasonBody):
     into = commands.CancelPackageSession
 
-    owed = fields.Boolean(load_default=False, metadata={"description": "It is to be made up"})
+    owed = fields.Boolean(load_default=False, metadata={"description": "Whether the session is to be made up for"})
 
 
 class _Some(Loaded):
-    """A change of the sessions from a number on."""
+    """A change to the sessions from a number on."""
 
     from_session_number = fields.Integer(required=True, strict=True, validate=_number)
     reason = FreeText(max=500, allow_none=True, load_default=None)
@@ -53,10 +53,12 @@ class ShiftBody(_Some):
     days = fields.Integer(
         strict=True,
         validate=[validate.Range(-_MAX_SHIFT_DAYS, _MAX_SHIFT_DAYS), validate.NoneOf([0])],
-        metadata={"description": "So many local days later, or earlier, at the same time of day"},
+        metadata={"description": "How many local days later, or earlier if negative, at the same time of day"},
     )
     start_date = Day(
-        metadata={"description": "Planned again from this local day on. The end of a period is moved by as much"}
+        metadata={
+            "description": "Plan the sessions again from this local day on. The end of a period moves by as many days"
+        }
     )
 
     @validates_schema
@@ -68,7 +70,7 @@ class ShiftBody(_Some):
 class SubstituteBody(_Some):
     into = commands.SubstituteProvider
 
-    provider_id = fields.UUID(required=True, metadata={"description": "Takes over"})
+    provider_id = fields.UUID(required=True, metadata={"description": "The provider who takes over the sessions"})
     to_session_number = fields.Integer(
         strict=True, validate=_number, metadata={"description": "The last one of the package if absent"}
     )
@@ -82,14 +84,19 @@ class SubstituteBody(_Some):
 class PauseBody(ReasonBody):
     into = commands.PausePackage
 
-    from_date = Day(metadata={"description": "Appointments before this local day stay; today if absent"})
+    from_date = Day(metadata={"description": "Appointments before this local day stay. Today if absent"})
 
 
 class ResumeBody(Loaded):
     into = commands.ResumePackage
 
-    start_date = Day(metadata={"description": "The first local day again; today if absent"})
-    end_date = Day(allow_none=True, metadata={"description": "As many days later as the package was paused if absent"})
+    start_date = Day(
+        metadata={"description": "The first local day on which sessions take place again. Today if absent"}
+    )
+    end_date = Day(
+        allow_none=True,
+        metadata={"description": "The new end of the period. As many days later as the package was paused if absent"},
+    )
     auto_schedule = fields.Boolean(
         load_default=True,
         metadata={
@@ -108,7 +115,9 @@ class ChangedPackageAnswer(PackageAnswer):
     warnings = fields.List(
         fields.Nested(SchedulingError()),
         metadata={
-            "description": "Of the sessions to come: `out-of-order`, behind one of a higher number; `gap`, too near to "
-            "the one before"
+            "description": (
+                "Warnings about sessions that have not started: `out-of-order`, after one with a higher "
+                "number; `gap`, too close to the one before"
+            )
         },
     )

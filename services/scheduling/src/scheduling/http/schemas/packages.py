@@ -1,4 +1,4 @@
-"""The shapes of packages, their plans and their progress."""
+"""The schemas of packages, their plans and their progress."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +16,13 @@ from scheduling.policy import CARE
 from scheduling.timetable.hours import PARTS_OF_DAY
 
 _number = validate.Range(1, MAX_SESSIONS)
-_UNKNOWN_NUMBER = "There is no session of this number."
-_TWICE = "This number is named twice."
+_UNKNOWN_NUMBER = "There is no session with this number."
+_TWICE = "This number occurs twice."
 _NO_START = "Required with all_or_nothing."
 
 
 class PreferredTime(fields.String):
-    """A wall time, `HH:MM`, or a part of the day; loaded as it is written."""
+    """A wall time, `HH:MM`, or a part of the day. It is loaded as text."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         written = super()._deserialize(value, attr, data, **kwargs)
@@ -37,36 +37,43 @@ class PreferredTime(fields.String):
 
 
 class Wishes(Loaded):
-    """When the sessions of a package are to be."""
+    """When the sessions of a package should take place."""
 
     start_date = Day(metadata={"description": "The first local day"})
     end_date = Day(
         allow_none=True,
-        metadata={"description": f"The last local day; {OPEN_PERIOD_DAYS} days from the start, all counted, if absent"},
+        metadata={
+            "description": f"The last local day. If absent, the period has {OPEN_PERIOD_DAYS} days including the first"
+        },
     )
     preferred_days = fields.List(
         fields.Integer(strict=True, validate=validate.Range(0, 6)),
         validate=validate.Length(0, 7),
-        metadata={"description": "0 = Sunday … 6 = Saturday; none means any. Sessions are on no other days"},
+        metadata={"description": "0 = Sunday … 6 = Saturday, empty for any day. Sessions are on no other days"},
     )
     preferred_time = PreferredTime(
         allow_none=True,
         metadata={
-            "description": "HH:MM or MORNING, AFTERNOON, EVENING by the clinic's clock: on a session's day, the free "
-            "time nearest to it; without it, the time of the other sessions"
+            "description": (
+                "HH:MM, or MORNING, AFTERNOON or EVENING by the clinic's clock. A session gets the free time "
+                "of its day that is nearest to it. Without a preferred time, a session gets the time of the "
+                "other sessions"
+            )
         },
     )
     gap_days = fields.Integer(
         strict=True,
         validate=validate.Range(1, 30),
-        metadata={"description": "Two sessions are at least so many days apart"},
+        metadata={"description": "The least number of days between two sessions"},
     )
     tolerance_days = fields.Integer(
         strict=True,
         validate=validate.Range(0, 30),
         metadata={
-            "description": "A session may be so many days later than it could be, for the preferred time or for the "
-            "time and weekday of the others"
+            "description": (
+                "How many days later than possible a session may be, in order to get the preferred time, or "
+                "the time and weekday of the other sessions"
+            )
         },
     )
 
@@ -77,7 +84,7 @@ class Wishes(Loaded):
 
 
 class WantedPlace(Loaded):
-    """Where and when one session is to be; a plan's own answer is taken as it is."""
+    """The requested place and time of one session. The answer of a plan can be used as it is."""
 
     into = commands.SessionPlacement
 
@@ -88,7 +95,7 @@ class WantedPlace(Loaded):
     starts_at = Instant(
         required=True,
         allow_none=True,
-        metadata={"description": "Without one, the session is not scheduled, as in a plan"},
+        metadata={"description": "When the session starts. A session with null is not scheduled, as in a plan"},
     )
     provider_id = fields.UUID(required=True, allow_none=True)
     room_id = fields.UUID(allow_none=True, load_default=None)
@@ -96,11 +103,11 @@ class WantedPlace(Loaded):
     @validates_schema
     def _names_who_holds_it(self, data: dict[str, Any], **_: Any) -> None:
         if data["starts_at"] and not data["provider_id"]:
-            raise ValidationError("Required where there is a start.", "provider_id")
+            raise ValidationError("Required when starts_at is given.", "provider_id")
 
 
 class Commitment(Loaded):
-    """What becomes of a plan that has failures."""
+    """What happens to a plan in which some sessions have no time."""
 
     all_or_nothing = fields.Boolean(
         load_default=False,
@@ -112,7 +119,7 @@ class Commitment(Loaded):
         fields.Nested(WantedPlace()),
         attribute="placements",
         validate=validate.Length(1, MAX_SESSIONS),
-        metadata={"description": "Places of a plan, or set by hand: taken as they are, or refused one by one"},
+        metadata={"description": "The placements of a plan, or of a person. Each is used as it is, or refused"},
     )
 
     @validates_schema
@@ -146,16 +153,22 @@ class _PackageFields(Wishes):
     use_multiple_providers = fields.Boolean(
         load_default=False,
         metadata={
-            "description": "Sessions may have different providers: those assigned, or for each any qualified one. "
-            "Otherwise one holds all: `provider_id`, or the qualified one who fits best"
+            "description": (
+                "Whether sessions may have different providers, either the assigned ones or any qualified "
+                "one. Otherwise one provider holds all: `provider_id`, or the qualified provider with the "
+                "best plan"
+            )
         },
     )
     provider_id = fields.UUID(
         allow_none=True, metadata={"description": "Holds every session for which no other provider is assigned"}
     )
-    room_id = fields.UUID(allow_none=True, metadata={"description": "The one room of all sessions"})
+    room_id = fields.UUID(allow_none=True, metadata={"description": "The only room of all sessions"})
     room_required = fields.Boolean(
-        load_default=False, metadata={"description": "Only with a free room of the clinic, the same where it can be"}
+        load_default=False,
+        metadata={
+            "description": "Whether each session needs a free room of the clinic. It is the same room where possible"
+        },
     )
 
 
@@ -167,7 +180,7 @@ class PackagePlanBody(_PackageFields):
         fields.Nested(Assignment()),
         load_default=list,
         validate=validate.Length(0, MAX_SESSIONS),
-        metadata={"description": "With use_multiple_providers: who holds which session"},
+        metadata={"description": "Which provider holds which session. Only with use_multiple_providers"},
     )
     auto_schedule = fields.Boolean(
         load_default=True,
@@ -190,21 +203,21 @@ class PackageBody(PackagePlanBody, Commitment):
 
 
 class ScheduleBody(Wishes, Commitment):
-    """What is asked for of the period and the preferred times holds from now on."""
+    """The given values of the period and of the preferred times replace those of the package."""
 
     into = commands.SchedulePackage
 
     session_numbers = fields.List(
         fields.Integer(strict=True, validate=_number),
         validate=validate.Length(1, MAX_SESSIONS),
-        metadata={"description": "If absent, all sessions that are owed and have no appointment"},
+        metadata={"description": "The numbers of the sessions to schedule. If absent, all outstanding sessions"},
     )
 
     @validates_schema
     def _in_one_way(self, data: dict[str, Any], **_: Any) -> None:
         if "placements" in data and "session_numbers" in data:
             raise ValidationError(
-                "Must be absent when sessions is given, because each item there names its number.", "session_numbers"
+                "Must be absent when sessions is given, because each item there has its number.", "session_numbers"
             )
         if len(set(data.get("session_numbers", ()))) < len(data.get("session_numbers", ())):
             raise ValidationError(_TWICE, "session_numbers")
@@ -213,7 +226,11 @@ class ScheduleBody(Wishes, Commitment):
 class Alternative(Schema):
     kind = fields.String(
         validate=validate.OneOf(["OTHER_DAY", "OTHER_PROVIDER", "LATER"]),
-        metadata={"description": "OTHER_DAY: not on a preferred day. OTHER_PROVIDER. LATER: after the period"},
+        metadata={
+            "description": (
+                "OTHER_DAY is not on a preferred day, OTHER_PROVIDER has another provider, LATER is after the period"
+            )
+        },
     )
     starts_at = Instant()
     ends_at = Instant()
@@ -225,20 +242,20 @@ class PlannedSession(Schema):
     session_number = fields.Integer()
     status = fields.String(
         validate=validate.OneOf(["SCHEDULED", "FAILED"]),
-        metadata={"description": "SCHEDULED or FAILED, as it would become"},
+        metadata={"description": "The state that the session would have"},
     )
     provider_id = fields.UUID(allow_none=True)
     room_id = fields.UUID(allow_none=True)
     starts_at = Instant(allow_none=True)
     ends_at = Instant(allow_none=True)
-    scheduled_date = fields.Date(allow_none=True, metadata={"description": "By the clinic's clock"})
-    scheduled_time = WallTime(allow_none=True, metadata={"description": "By the clinic's clock"})
+    scheduled_date = fields.Date(allow_none=True, metadata={"description": "The local day, by the clinic's clock"})
+    scheduled_time = WallTime(allow_none=True, metadata={"description": "The wall time, by the clinic's clock"})
     scheduling_error_code = fields.String(allow_none=True)
     scheduling_error = fields.String(allow_none=True)
-    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
+    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same reason in Arabic"})
     alternatives = fields.List(
         fields.Nested(Alternative()),
-        metadata={"description": "For a session that failed. All alternatives of one kind can be booked together"},
+        metadata={"description": "Other placements of a session that failed. All of one kind can be booked together"},
     )
 
 
@@ -250,18 +267,18 @@ class PackagePlan(Schema):
 
 
 class SchedulingError(Schema):
-    """Why a session could not be scheduled, also an item of `conflicts` in 409 `package-conflicts`."""
+    """Why a session could not be scheduled. It is also an item of `conflicts` in 409 `package-conflicts`."""
 
     session_number = fields.Integer()
     code = fields.String()
     detail = fields.String()
-    detail_ar = fields.String(metadata={"description": "The same in Arabic"})
+    detail_ar = fields.String(metadata={"description": "The same reason in Arabic"})
 
 
 class AssignmentAnswer(Answer, Assignment):
     kind = fields.String(
         validate=validate.OneOf(["REQUESTED", "CHOSEN", "SUBSTITUTE"]),
-        metadata={"description": "REQUESTED, CHOSEN by the plan, or SUBSTITUTE"},
+        metadata={"description": "REQUESTED by a person, CHOSEN by the plan, or SUBSTITUTE for another provider"},
     )
     reason = restricted(CARE, fields.String(allow_none=True))
     assigned_at = Instant()
@@ -271,23 +288,25 @@ class AssignmentAnswer(Answer, Assignment):
 class PackageSessionAnswer(Schema):
     session_number = fields.Integer()
     status = state(PACKAGE_SESSION)
-    owed = fields.Boolean(metadata={"description": "A cancelled one is to be made up"})
+    owed = fields.Boolean(metadata={"description": "Whether a cancelled session is to be made up for"})
     provider_id = fields.UUID(allow_none=True)
     room_id = fields.UUID(allow_none=True)
-    scheduled_date = fields.Date(allow_none=True, metadata={"description": "By the clinic's clock"})
-    scheduled_time = WallTime(allow_none=True, metadata={"description": "By the clinic's clock"})
+    scheduled_date = fields.Date(allow_none=True, metadata={"description": "The local day, by the clinic's clock"})
+    scheduled_time = WallTime(allow_none=True, metadata={"description": "The wall time, by the clinic's clock"})
     starts_at = Instant(allow_none=True)
     ends_at = Instant(allow_none=True)
     session_id = fields.UUID(allow_none=True)
     appointment_id = fields.UUID(allow_none=True, metadata={"description": "The participant's id"})
     appointment_number = fields.String(allow_none=True)
     appointment_status = state(
-        PARTICIPANT, allow_none=True, metadata={"description": "Of the appointment that it has, or had last"}
+        PARTICIPANT,
+        allow_none=True,
+        metadata={"description": "The state of the session's appointment, or of its last one"},
     )
     scheduling_attempts = fields.Integer()
     scheduling_error_code = fields.String(allow_none=True)
     scheduling_error = fields.String(allow_none=True)
-    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same in Arabic"})
+    scheduling_error_ar = fields.String(allow_none=True, metadata={"description": "The same reason in Arabic"})
 
 
 class PackageSummary(Answer, _PackageFields):
@@ -299,13 +318,17 @@ class PackageSummary(Answer, _PackageFields):
     is_paused = fields.Boolean()
     timezone = fields.String()
     auto_schedule = fields.Boolean()
-    progress_percentage = fields.Float(metadata={"description": "Completed sessions, of all"})
+    progress_percentage = fields.Float(metadata={"description": "The percentage of the sessions that are completed"})
     completed_sessions_count = fields.Integer()
     scheduled_sessions_count = fields.Integer()
-    pending_sessions_count = fields.Integer(metadata={"description": "Not placed, and not tried in vain"})
+    pending_sessions_count = fields.Integer(
+        metadata={"description": "How many sessions have no placement and did not fail"}
+    )
     failed_sessions_count = fields.Integer()
     cancelled_sessions_count = fields.Integer()
-    owed_sessions_count = fields.Integer(metadata={"description": "Of the cancelled ones: to be made up"})
+    owed_sessions_count = fields.Integer(
+        metadata={"description": "How many of the cancelled sessions are to be made up for"}
+    )
     created_at = Instant()
     created_by = fields.String()
     paused_at = Instant(allow_none=True)
@@ -320,7 +343,8 @@ class PackageSummary(Answer, _PackageFields):
 class PackageAnswer(PackageSummary):
     scheduling_errors = fields.List(fields.Nested(SchedulingError()))
     provider_assignments = fields.List(
-        fields.Nested(AssignmentAnswer()), metadata={"description": "The last of a number is the one that holds"}
+        fields.Nested(AssignmentAnswer()),
+        metadata={"description": "All assignments. The last one for a session number is in force"},
     )
     sessions = fields.List(fields.Nested(PackageSessionAnswer()))
 
@@ -331,7 +355,7 @@ class PackageArgs(PageArgs):
     order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
     patient_id = fields.UUID()
     clinic_id = fields.UUID()
-    provider_id = fields.UUID(metadata={"description": "Holds any of its sessions"})
+    provider_id = fields.UUID(metadata={"description": "The provider of any session of the package"})
     service_type = Name(max=20)
     status = fields.String(validate=validate.OneOf(PACKAGE.states))
     package_number = Name(max=30)
@@ -340,7 +364,7 @@ class PackageArgs(PageArgs):
 def check_numbers(
     named: Sequence[commands.SessionPlacement | commands.SessionProvider], field: str, total: int
 ) -> None:
-    """Raises ValidationError, by position, for session numbers above the total, or named twice."""
+    """Raise ValidationError, by position, for session numbers above the total, and for numbers that occur twice."""
     seen: set[int] = set()
     errors: dict[int, dict[str, list[str]]] = {}
     for place, one in enumerate(named):

@@ -1,4 +1,4 @@
-"""The shapes of what is proposed for the sessions that an absence hits, and of what becomes of them."""
+"""The schemas of proposals for the sessions that an absence affects, and of the decisions about them."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from scheduling.http.schemas.setup import Affected, ClosureAnswer, TimeOffAnswer
 
 
 class ProposedSlot(Schema):
-    """Its times and ids are those that an item of `apply` names."""
+    """A proposed slot. An item of `apply` uses its times and ids."""
 
     starts_at = Instant()
     ends_at = Instant()
@@ -25,19 +25,29 @@ class ProposedSlot(Schema):
 
 
 class Proposal(Schema):
-    """All of one answer's can be applied together, whichever of the two is chosen for each session."""
+    """A proposal.
+
+    All proposals of one answer can be applied together, whichever of the two is chosen for each session.
+    """
 
     substitute = fields.Nested(
         ProposedSlot(),
         allow_none=True,
-        metadata={"description": "Another provider of the discipline and the clinic, at the same time and in the room"},
+        metadata={
+            "description": (
+                "Another provider with the same discipline and in the same clinic, at the same time and in the "
+                "same room"
+            )
+        },
     )
     new_slot = fields.Nested(
         ProposedSlot(),
         allow_none=True,
         metadata={"description": f"The provider's earliest slot in the {MAX_DAYS} days after the absence"},
     )
-    reason = fields.String(allow_none=True, metadata={"description": "Why there is neither"})
+    reason = fields.String(
+        allow_none=True, metadata={"description": "Why there is neither a substitute nor a new slot"}
+    )
 
 
 class ProposedFor(Affected):
@@ -45,7 +55,9 @@ class ProposedFor(Affected):
         Proposal(),
         allow_none=True,
         metadata={
-            "description": f"For the first {MAX_PROPOSALS} that are SCHEDULED and have not begun: the others have none"
+            "description": (
+                f"For the first {MAX_PROPOSALS} sessions that are SCHEDULED and have not started. The others have null"
+            )
         },
     )
 
@@ -53,28 +65,32 @@ class ProposedFor(Affected):
 class NewTimeOffAnswer(TimeOffAnswer):
     affected_sessions = fields.List(
         fields.Nested(ProposedFor()),
-        metadata={"description": "Live sessions that are booked over it; they stay until something is applied"},
+        metadata={"description": "The live sessions that the absence affects. They stay until a decision is applied"},
     )
 
 
 class NewClosureAnswer(ClosureAnswer):
     affected_sessions = fields.List(
         fields.Nested(ProposedFor()),
-        metadata={"description": "Live sessions that are booked then; they stay until something is applied"},
+        metadata={"description": "The live sessions that the closure affects. They stay until a decision is applied"},
     )
 
 
 class ProposalsAnswer(Schema):
     items = fields.List(
         fields.Nested(ProposedFor()),
-        metadata={"description": f"The first {MAX_PROPOSALS} sessions that are SCHEDULED and have not begun, by start"},
+        metadata={
+            "description": f"The first {MAX_PROPOSALS} sessions that are SCHEDULED and have not started, by start"
+        },
     )
     remaining = fields.Integer(
-        metadata={"description": "How many more there are; something is proposed for them when these are dealt with"}
+        metadata={
+            "description": "How many more sessions there are. Proposals for them are made when these have been handled"
+        }
     )
 
 
-#: What an item may name of a session's placement.
+#: The parts of a session's placement that an item may contain.
 _PLACEMENT = frozenset({"provider_id", "starts_at", "room_id"})
 
 
@@ -83,10 +99,17 @@ class ApplyItem(Loaded):
 
     session_id = fields.UUID(required=True)
     action = fields.String(required=True, validate=validate.OneOf(ACTIONS))
-    provider_id = fields.UUID(metadata={"description": "For SUBSTITUTE: as proposed if absent. For MOVE: stays"})
-    starts_at = Instant(metadata={"description": "For MOVE: as proposed if absent"})
+    provider_id = fields.UUID(
+        metadata={
+            "description": "With SUBSTITUTE, the proposed provider if absent. With MOVE, the current provider if absent"
+        }
+    )
+    starts_at = Instant(metadata={"description": "With MOVE, the proposed start if absent"})
     room_id = fields.UUID(
-        allow_none=True, metadata={"description": "Stays if absent, or is as proposed where the slot is"}
+        allow_none=True,
+        metadata={
+            "description": "If absent, the proposed room if the slot is the proposed one, or else the current room"
+        },
     )
 
     @validates_schema
@@ -94,7 +117,9 @@ class ApplyItem(Loaded):
         if data["action"] in (CANCEL, KEEP) and (named := _PLACEMENT & set(data)):
             raise ValidationError("Only for SUBSTITUTE and MOVE.", min(named))
         if data["action"] == SUBSTITUTE and "starts_at" in data:
-            raise ValidationError("Only for MOVE, because a substitute takes the session at its own time.", "starts_at")
+            raise ValidationError(
+                "Only for MOVE, because a substitute holds the session at its current time.", "starts_at"
+            )
 
 
 class ApplyBody(Loaded):
@@ -108,7 +133,7 @@ class ApplyBody(Loaded):
     def _names_each_once(self, data: dict[str, Any], **_: Any) -> None:
         ids = [item.session_id for item in data["items"]]
         if len(set(ids)) < len(ids):
-            raise ValidationError("A session must not be named twice.", "items")
+            raise ValidationError("A session must not occur twice.", "items")
 
 
 class Applied(Schema):
@@ -117,16 +142,18 @@ class Applied(Schema):
 
 
 def _applied() -> fields.List[Any]:
-    return fields.List(fields.Nested(Applied()), metadata={"description": "What became of each item, as listed"})
+    return fields.List(
+        fields.Nested(Applied()), metadata={"description": "What was done for each item, in the order of the request"}
+    )
 
 
 class AppliedAnswer(TimeOffAnswer):
-    """The absence with the sessions that it still hits."""
+    """The absence with the sessions that it still affects."""
 
     applied = _applied()
 
 
 class AppliedToClosureAnswer(ClosureAnswer):
-    """The closure with the sessions that it still hits."""
+    """The closure with the sessions that it still affects."""
 
     applied = _applied()

@@ -1,4 +1,4 @@
-"""The shapes of what is only read: lists across sessions, the queue, the calendar and its feed, reports, history."""
+"""The schemas of what is only read: lists across sessions, the queue, the calendar and its feed, reports, history."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -34,12 +34,13 @@ class AppointmentArgs(PageArgs):
     service_type = Name(max=20)
     status = fields.String(validate=validate.OneOf(PARTICIPANT.states))
     starts_from = DayOrInstant(
-        data_key="from", metadata={"description": "From this start on: an instant, or a local day of each clinic"}
+        data_key="from", metadata={"description": "The earliest start, as an instant or a local day of each clinic"}
     )
     starts_before = DayOrInstant(
-        data_key="to", metadata={"description": "Before this instant, or until the end of this local day"}
+        data_key="to",
+        metadata={"description": "An instant before which they start, or the last local day on which they start"},
     )
-    text = Words(metadata={"description": "Part of the appointment's number"})
+    text = Words(metadata={"description": "A part of the appointment's number"})
 
 
 class QueueArgs(PageArgs):
@@ -49,8 +50,10 @@ class QueueArgs(PageArgs):
 
 
 class QueueEntry(ParticipantAnswer):
-    position = fields.Integer(metadata={"description": "1 is who arrived first of those who are still waiting"})
-    waiting_minutes = fields.Integer(metadata={"description": "LockedPackage minutes since the arrival"})
+    position = fields.Integer(
+        metadata={"description": "The position in the queue. 1 is the patient who arrived first and is still waiting"}
+    )
+    waiting_minutes = fields.Integer(metadata={"description": "Whole minutes since the arrival"})
 
 
 class OverlapAnswer(Schema):
@@ -70,20 +73,24 @@ class CalendarArgs(Loaded):
     first = DayOrInstant(
         required=True,
         data_key="from",
-        metadata={"description": "A local day of the clinic (2026-11-20), from its first instant on; or an instant"},
+        metadata={"description": "A local day of the clinic (2026-11-20), from its first instant on, or an instant"},
     )
     last = DayOrInstant(
         required=True,
         data_key="to",
         metadata={
-            "description": f"A local day, itself included, or an instant, not included; {MAX_CALENDAR_DAYS} days later"
-            " at most"
+            "description": f"A local day, included, or an instant, not included. At most {MAX_CALENDAR_DAYS} days later"
         },
     )
-    clinic_id = fields.UUID(load_default=None, metadata={"description": "This, provider_id, or both are required"})
+    clinic_id = fields.UUID(
+        load_default=None,
+        metadata={"description": "This clinic only. At least one of clinic_id and provider_id is required"},
+    )
     provider_id = fields.UUID(load_default=None)
     room_id = fields.UUID(load_default=None)
-    cancelled = fields.Boolean(load_default=False, metadata={"description": "Also what was cancelled"})
+    cancelled = fields.Boolean(
+        load_default=False, metadata={"description": "Whether cancelled sessions and participants are shown too"}
+    )
 
     @validates_schema
     def _of_somebody(self, data: dict[str, Any], **_: Any) -> None:
@@ -127,7 +134,7 @@ class CalendarProvider(Schema):
     active = fields.Boolean()
     working_hours = fields.List(
         fields.Nested(CalendarHours()),
-        metadata={"description": "As instants, within the window; absences and closures are not taken off"},
+        metadata={"description": "As instants, within the window. Absences and closures are not subtracted"},
     )
     time_off = fields.List(fields.Nested(CalendarTimeOff()))
 
@@ -162,7 +169,7 @@ class CalendarSession(Schema):
     room_id = fields.UUID(allow_none=True)
     clinic_id = fields.UUID()
     max_capacity = fields.Integer()
-    booked_count = fields.Integer(metadata={"description": "How many participants take up a spot"})
+    booked_count = fields.Integer(metadata={"description": "How many participants occupy a spot"})
     current_capacity = fields.Integer(
         metadata={"description": "The same number as `booked_count`, which replaces it", "deprecated": True}
     )
@@ -171,7 +178,8 @@ class CalendarSession(Schema):
     is_full = fields.Boolean()
     decision = fields.String(validate=validate.OneOf(DECISIONS), allow_none=True)
     participants = fields.List(
-        fields.Nested(CalendarParticipant()), metadata={"description": "Those who are not cancelled, unless asked for"}
+        fields.Nested(CalendarParticipant()),
+        metadata={"description": "The participants who are not cancelled. With `cancelled`, all of them"},
     )
 
 
@@ -181,10 +189,13 @@ class CalendarAnswer(Schema):
     clinics = fields.List(fields.Nested(CalendarClinic()))
     rooms = fields.List(fields.Nested(CalendarRoom()))
     providers = fields.List(
-        fields.Nested(CalendarProvider()), metadata={"description": "Who works there, and who has a session there"}
+        fields.Nested(CalendarProvider()),
+        metadata={"description": "The providers who work there or have a session there"},
     )
     closures = fields.List(fields.Nested(CalendarClosure()))
-    sessions = fields.List(fields.Nested(CalendarSession()), metadata={"description": "In the order of their start"})
+    sessions = fields.List(
+        fields.Nested(CalendarSession()), metadata={"description": "The sessions in the order of their start"}
+    )
 
 
 class LinkAnswer(Schema):
@@ -209,7 +220,7 @@ Asked = TypeVar("Asked", bound=MakeReport, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest(Generic[Asked]):
-    """Which report is asked for, and in which form: `format` is json or csv, None as the Accept header says."""
+    """The requested report and its form. `format` is json or csv, or None for what the Accept header says."""
 
     asked: Asked
     format: str | None
@@ -217,16 +228,17 @@ class ReportRequest(Generic[Asked]):
 
 
 class ReportArgs(Loaded):
-    """The query of a report: its form, and what its `into` is made of. It is loaded as ReportRequest."""
+    """The query of a report. It is loaded as a ReportRequest, with the command `into` and the form."""
 
     into = MakeReport
 
     first = Day(required=True, data_key="from", metadata={"description": "The first local day of each clinic"})
-    last = Day(required=True, data_key="to", metadata={"description": "The last local day, itself included"})
+    last = Day(required=True, data_key="to", metadata={"description": "The last local day, included"})
     clinic_id = fields.UUID(load_default=None)
     provider_id = fields.UUID(load_default=None)
     format = fields.String(
-        validate=validate.OneOf(["json", "csv"]), metadata={"description": "As the Accept header says if absent"}
+        validate=validate.OneOf(["json", "csv"]),
+        metadata={"description": "The form of the report. As the Accept header says if absent"},
     )
     separator = separator()
 
@@ -264,17 +276,21 @@ class _Named(Schema):
 
 
 class Utilisation(_Named):
-    sessions = fields.Integer(metadata={"description": "That were not cancelled; a session is of the day it starts on"})
+    sessions = fields.Integer(
+        metadata={"description": "Sessions that were not cancelled. A session counts on the day on which it starts"}
+    )
     booked_minutes = fields.Integer()
     available_minutes = fields.Integer(
         metadata={
-            "description": "Of a provider, the working hours without time off and closures; of a room, the time in"
-            " which any provider of its clinic has working hours, without closures"
+            "description": (
+                "For a provider, the working hours without time off and closures. For a room, the time in "
+                "which any provider of its clinic has working hours, without closures"
+            )
         }
     )
     utilisation_percent = fields.Float(
         allow_none=True,
-        metadata={"description": "Above 100 where rules were overridden; null where nothing was available"},
+        metadata={"description": "Above 100 where rules were overridden, null where no time was available"},
     )
 
 
@@ -282,19 +298,23 @@ class NoShows(_Named):
     attended = fields.Integer()
     arrived = fields.Integer()
     no_shows = fields.Integer()
-    expected = fields.Integer(metadata={"description": "The sum of these three: who is still to come is not in it"})
+    expected = fields.Integer(
+        metadata={"description": "The sum of these three. Patients who have not come yet are not included"}
+    )
     no_show_percent = fields.Float()
 
 
 class Capacity(_Named):
     sessions = fields.Integer(metadata={"description": "Group sessions that were not cancelled"})
     places_offered = fields.Integer()
-    places_used = fields.Integer(metadata={"description": "By live participants"})
+    places_used = fields.Integer(metadata={"description": "The spots that live participants have"})
     used_percent = fields.Float()
 
 
 class LeadTime(_Named):
-    appointments = fields.Integer(metadata={"description": "That were booked before their start, and not cancelled"})
+    appointments = fields.Integer(
+        metadata={"description": "Appointments that were booked before their start and not cancelled"}
+    )
     median_days = fields.Float()
     mean_days = fields.Float()
     percentile_90_days = fields.Float()
@@ -304,32 +324,46 @@ class PackageReportArgs(ReportArgs):
     into = MakePackageReport
 
     provider_id = fields.UUID(
-        load_default=None, metadata={"description": "Packages of which any session is assigned to this provider"}
+        load_default=None, metadata={"description": "Packages with a session that is assigned to this provider"}
     )
     service_type = Name(max=20, load_default=None, metadata={"description": "A service type's code"})
 
 
 class PackageTotals(Schema):
-    packages = fields.Integer(metadata={"description": "Created on these local days of their clinics"})
+    packages = fields.Integer(
+        metadata={"description": "How many packages were created on these local days of their clinics"}
+    )
     completed_percent = fields.Float(
         allow_none=True,
-        metadata={"description": "Of the packages that are over, which are COMPLETED or CANCELLED; null if none is"},
+        metadata={
+            "description": (
+                "The percentage of COMPLETED packages among those that are COMPLETED or CANCELLED, null if there "
+                "are none"
+            )
+        },
     )
-    sessions = fields.Integer(metadata={"description": "Of all these packages, whatever their state"})
+    sessions = fields.Integer(metadata={"description": "How many sessions these packages have, in any state"})
     completed_sessions = fields.Integer()
-    completed_sessions_percent = fields.Float(allow_none=True, metadata={"description": "Of all their sessions"})
-    mean_sessions = fields.Float(allow_none=True, metadata={"description": "Sessions of a package"})
-    mean_completed_sessions = fields.Float(allow_none=True, metadata={"description": "Completed ones of a package"})
-    tried_sessions = fields.Integer(metadata={"description": "Sessions for which a time was looked for"})
-    placed_sessions = fields.Integer(
-        metadata={"description": "Of those tried: not FAILED now, and with an appointment, past or cancelled too"}
+    completed_sessions_percent = fields.Float(
+        allow_none=True, metadata={"description": "The percentage of their sessions that are COMPLETED"}
     )
-    placed_percent = fields.Float(allow_none=True, metadata={"description": "Of the sessions that were tried"})
+    mean_sessions = fields.Float(allow_none=True, metadata={"description": "The mean number of sessions of a package"})
+    mean_completed_sessions = fields.Float(
+        allow_none=True, metadata={"description": "The mean number of completed sessions of a package"}
+    )
+    tried_sessions = fields.Integer(metadata={"description": "Sessions for which a time was searched"})
+    placed_sessions = fields.Integer(
+        metadata={"description": "Tried sessions that are not FAILED now and have an appointment, even a cancelled one"}
+    )
+    placed_percent = fields.Float(
+        allow_none=True, metadata={"description": "The percentage of the tried sessions that were placed"}
+    )
     placed_at_first_attempt_sessions = fields.Integer(
-        metadata={"description": "Placed, and no attempt to place them has failed"}
+        metadata={"description": "Sessions that were placed without any failed attempt"}
     )
     placed_at_first_attempt_percent = fields.Float(
-        allow_none=True, metadata={"description": "Of the sessions that were tried"}
+        allow_none=True,
+        metadata={"description": "The percentage of the tried sessions that were placed at the first attempt"},
     )
 
 
@@ -345,11 +379,13 @@ class FailureCount(Schema):
 
 class PackageServices(_Named):
     packages = fields.Integer()
-    sessions = fields.Integer(metadata={"description": "Of these packages, whatever their state"})
+    sessions = fields.Integer(metadata={"description": "How many sessions these packages have, in any state"})
 
 
 class PackageProviders(_Named):
-    scheduled_sessions = fields.Integer(metadata={"description": "With an appointment that is still to be attended"})
+    scheduled_sessions = fields.Integer(
+        metadata={"description": "Sessions with an appointment that was neither attended nor missed"}
+    )
     completed_sessions = fields.Integer()
     missed_sessions = fields.Integer(metadata={"description": "Appointments to which the patient did not come"})
 
@@ -358,15 +394,17 @@ class PackageReport(Schema):
     first = fields.Date(data_key="from")
     last = fields.Date(data_key="to")
     totals = fields.Nested(PackageTotals())
-    by_status = fields.List(fields.Nested(StatusCount()), metadata={"description": "Every status"})
-    failures = fields.List(fields.Nested(FailureCount()), metadata={"description": "The commonest first"})
+    by_status = fields.List(fields.Nested(StatusCount()), metadata={"description": "One item for each status"})
+    failures = fields.List(
+        fields.Nested(FailureCount()), metadata={"description": "The reasons for failures, the most common first"}
+    )
     service_types = fields.List(
         fields.Nested(PackageServices()),
-        metadata={"description": f"The {MAX_SERVICES} with the most packages, the commonest first"},
+        metadata={"description": f"The {MAX_SERVICES} with the most packages, the most common first"},
     )
     providers = fields.List(
         fields.Nested(PackageProviders()),
-        metadata={"description": "Who holds, or held, their sessions; the one with the most sessions first"},
+        metadata={"description": "The providers who hold or held their sessions, the one with the most sessions first"},
     )
     left_out_clinics = left_out_clinics()
 
@@ -377,8 +415,10 @@ class HistoryArgs(PageArgs):
     include = fields.String(
         validate=validate.OneOf(["participants", "sessions"]),
         metadata={
-            "description": "`participants`, of a session: also what happened to its present and former participants."
-            " `sessions`, of a package: also what happened to its sessions, and to whom they were assigned"
+            "description": (
+                "`participants` of a session adds the changes of its present and former participants. "
+                "`sessions` of a package adds the changes of its sessions and of their assignments"
+            )
         },
     )
 
@@ -387,17 +427,21 @@ class Change(Schema):
     field = fields.String()
     before = fields.Raw(allow_none=True)
     after = fields.Raw(allow_none=True)
-    withheld = fields.Boolean(metadata={"description": "It changed, but is not for you: the values are not shown"})
+    withheld = fields.Boolean(
+        metadata={"description": "Whether the values are not shown because you may not read this field"}
+    )
 
 
 class HistoryEntry(Schema):
-    """Its changes and its reason are for who may read these fields of the record itself."""
+    """One change. Its fields and its reason are shown to those who may read these fields of the record itself."""
 
     at = Instant()
     by = fields.String(metadata={"description": "The login, or system:<what>"})
     request_id = fields.String()
-    kind = fields.String(metadata={"description": "Of the record that changed: this one, or a part of it"})
-    id = fields.UUID(metadata={"description": "Of the record that changed"})
+    kind = fields.String(
+        metadata={"description": "The kind of the record that changed, which is this record or a part of it"}
+    )
+    id = fields.UUID(metadata={"description": "The id of the record that changed"})
     action = fields.String(
         validate=validate.OneOf(["CREATED", "CHANGED", "REMOVED"]),
         metadata={"description": "CREATED, CHANGED or REMOVED"},
@@ -405,12 +449,12 @@ class HistoryEntry(Schema):
     changes = fields.List(fields.Nested(Change()))
     reason = fields.String(allow_none=True)
     withheld = fields.List(
-        fields.String(), metadata={"description": "`reason`, where there is one that you may not read"}
+        fields.String(), metadata={"description": "Contains `reason` if there is one that you may not read"}
     )
 
 
 def report_of(row: type[Schema]) -> Schema:
-    """The schema of a report with these rows."""
+    """Return the schema of a report with these rows."""
     shape: dict[str, fields.Field[Any]] = {
         "from": fields.Date(),
         "to": fields.Date(),

@@ -1,4 +1,4 @@
-"""The shapes of series and their rosters."""
+"""The schemas of series and their rosters."""
 
 from typing import Any
 
@@ -14,9 +14,10 @@ from scheduling.series.commands import CreateSeries, FindSeries, JoinSeries, Lea
 from scheduling.series.rules import MAX_OCCURRENCES
 
 _RULE = (
-    "RFC 5545: FREQ=WEEKLY, with INTERVAL (1 to 4), BYDAY (several weekdays) and either COUNT or UNTIL (a local day, "
-    "included), such as FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;UNTIL=20270630. At most 100 occurrences within 2 years. "
-    "Weeks begin on Sunday unless WKST says otherwise; the answer always has it."
+    "RFC 5545: FREQ=WEEKLY, with INTERVAL (1 to 4), BYDAY (one or more weekdays) and either COUNT or "
+    "UNTIL (a local day, included), such as FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;UNTIL=20270630. At most "
+    "100 occurrences within 2 years. Weeks start on Sunday unless WKST says otherwise, and the answer "
+    "always contains WKST."
 )
 
 
@@ -25,21 +26,23 @@ class SeriesBody(Where):
 
     starts_on = Day(
         required=True,
-        metadata={"description": "A local day: the first occurrence is the rule's first day from then on"},
+        metadata={"description": "A local day. The first occurrence is on the first day of the rule on or after it"},
     )
-    start_time = WallTime(required=True, metadata={"description": "HH:MM by the clinic's clock, on every day"})
+    start_time = WallTime(required=True, metadata={"description": "HH:MM by the clinic's clock, the same on every day"})
     rrule = Name(max=200, required=True, metadata={"description": _RULE})
     exceptions = fields.List(
         Day(),
         load_default=list,
         validate=validate.Length(0, MAX_OCCURRENCES),
-        metadata={"description": "Local days that are left out; one that is no day of the rule is ignored"},
+        metadata={"description": "Local days that are left out. Days that are not in the rule are ignored"},
     )
     max_capacity = fields.Integer(required=True, strict=True, validate=group_places)
     min_participants = fields.Integer(strict=True, allow_none=True, validate=group_places)
-    group_notes = FreeText(allow_none=True, metadata={"description": "Shared by all who take part"})
+    group_notes = FreeText(
+        allow_none=True, metadata={"description": "Notes about the whole session, which all participants share"}
+    )
     skip_conflicts = fields.Boolean(
-        load_default=False, metadata={"description": "Leave out the occurrences that have conflicts"}
+        load_default=False, metadata={"description": "Whether to leave out the occurrences that have conflicts"}
     )
 
     @validates_schema
@@ -48,16 +51,18 @@ class SeriesBody(Where):
 
 
 class Refusal(Schema):
-    """A conflict of one session of a series, also an item of `conflicts` in 409 `series-conflicts`."""
+    """A conflict of one session of a series. It is also an item of `conflicts` in 409 `series-conflicts`."""
 
     occurs_on = fields.String(metadata={"format": "date"})
     starts_at = fields.String(metadata={"format": "date-time"})
-    session_id = sometimes(fields.String(metadata={"format": "uuid", "description": "Where the session exists"}))
-    session_number = sometimes(fields.String(metadata={"description": "Of the session that conflicts, if it is one"}))
+    session_id = sometimes(fields.String(metadata={"format": "uuid", "description": "The session, if it exists"}))
+    session_number = sometimes(
+        fields.String(metadata={"description": "The number of the session that conflicts, if a session does"})
+    )
     code = fields.String(metadata={"description": "The code with which a single session would be refused"})
     detail = fields.String()
     rule = fields.String(allow_none=True)
-    overridable = fields.Boolean(metadata={"description": "A manager's override sets it aside"})
+    overridable = fields.Boolean(metadata={"description": "Whether a manager can override it"})
 
 
 class Occurrence(Schema):
@@ -65,7 +70,7 @@ class Occurrence(Schema):
     starts_at = Instant()
     ends_at = Instant()
     shifted = fields.Boolean(
-        metadata={"description": "The clock leaves the time out on that day; it is later by the change"}
+        metadata={"description": "Whether the clock skips the time on that day, so that the session starts later"}
     )
 
 
@@ -91,7 +96,7 @@ class SessionCounts(Schema):
 
 
 class SeriesAnswer(Answer):
-    """A series as it was made; its sessions tell what was changed since."""
+    """A series as it was created. Later changes are only in its sessions."""
 
     id = fields.UUID()
     clinic_id = fields.UUID()
@@ -104,7 +109,8 @@ class SeriesAnswer(Answer):
     duration_minutes = fields.Integer()
     rrule = fields.String()
     exceptions = fields.List(
-        fields.Date(), metadata={"description": "Days of the rule that were left out, as asked for or for a conflict"}
+        fields.Date(),
+        metadata={"description": "Days of the rule that were left out, by request or because of a conflict"},
     )
     max_capacity = fields.Integer()
     min_participants = fields.Integer(allow_none=True)
@@ -131,10 +137,11 @@ class MemberBody(Loaded):
     into = JoinSeries
 
     patient_id = fields.UUID(required=True)
-    from_date = Day(metadata={"description": "The first local day; today if absent"})
-    notes = FreeText(allow_none=True, load_default=None, metadata={"description": "Of every appointment"})
+    from_date = Day(metadata={"description": "The first local day. Today if absent"})
+    notes = FreeText(allow_none=True, load_default=None, metadata={"description": "Notes of every appointment"})
     skip_conflicts = fields.Boolean(
-        load_default=False, metadata={"description": "Leave out the sessions in which there is no spot for the patient"}
+        load_default=False,
+        metadata={"description": "Whether to leave out the sessions in which the patient cannot be booked"},
     )
     override = fields.Nested(Override(), metadata=OVER_ABSENCES)
 
@@ -142,7 +149,7 @@ class MemberBody(Loaded):
 class LeaveBody(Loaded):
     into = LeaveSeries
 
-    from_date = Day(metadata={"description": "The first local day without the patient; today if absent"})
+    from_date = Day(metadata={"description": "The first local day without the patient. Today if absent"})
     reason = FreeText(max=500, allow_none=True, load_default=None)
 
 
@@ -166,7 +173,8 @@ class MemberAnswer(Answer):
     left_by = fields.String(allow_none=True)
     leave_reason = restricted(CARE, fields.String(allow_none=True))
     appointments = fields.List(
-        fields.Nested(SeriesSpot()), metadata={"description": "The patient's live spots in the series while a member"}
+        fields.Nested(SeriesSpot()),
+        metadata={"description": "The patient's live spots in the series during the membership"},
     )
 
 

@@ -1,4 +1,4 @@
-"""The shapes of sessions, participants and appointments."""
+"""The schemas of sessions, participants and appointments."""
 
 from typing import Any, ClassVar
 
@@ -27,15 +27,15 @@ group_places = validate.Range(1, MAX_GROUP)
 
 
 class Override(Loaded):
-    """A manager overrides rules; the reason is kept and audited."""
+    """A manager's override of rules. The reason is stored and audited."""
 
     into = placements.Override
 
     reason = Name(max=500, required=True)
 
 
-#: Of what takes a spot in a session that is there already.
-OVER_ABSENCES = {"description": "Managers only: in spite of the absences in the session's `blocked_by`"}
+#: The override of a request that takes a spot in an existing session.
+OVER_ABSENCES = {"description": "For managers only. The absences in the session's `blocked_by` are overridden"}
 
 
 class ReasonBody(Loaded):
@@ -45,24 +45,24 @@ class ReasonBody(Loaded):
 
 
 class UntimelyBody(Loaded):
-    """What a manager may do before the start, or after it, with a reason."""
+    """What a manager may do before or after the usual time, with a reason."""
 
     into: ClassVar[type[Any] | None] = sessions.Untimely
 
     override = fields.Nested(
         Override(),
-        metadata={"description": "Managers only: outcomes before the start, cancelling after it"},
+        metadata={"description": "For managers only. Allows outcomes before the start, and cancelling after it"},
     )
 
 
 class OverridingBody(ReasonBody, UntimelyBody):
-    """Why, and perhaps why at that time."""
+    """A reason, and perhaps a manager's reason for doing it at an unusual time."""
 
     into: ClassVar[type[Any] | None] = appointments.EndAppointment
 
 
 class Where(Loaded):
-    """What a session, an appointment and a series all name."""
+    """The fields that a session, an appointment and a series have in common."""
 
     clinic_id = fields.UUID(required=True)
     provider_id = fields.UUID(required=True)
@@ -78,25 +78,27 @@ class Where(Loaded):
 
 
 class WalkIn(Loaded):
-    """What has begun already is entered."""
+    """A session that has already started is entered."""
 
     walk_in = fields.Boolean(
         load_default=False,
         metadata={
-            "description": f"It began up to {WALK_IN_MINUTES} minutes ago; only for the desk. Managers and records"
-            " enter what began any earlier with an `override`"
+            "description": (
+                f"For the front desk only. The session started at most {WALK_IN_MINUTES} minutes ago. Managers"
+                f" and records enter earlier ones with an `override`"
+            )
         },
     )
 
 
 class _Place(Where, WalkIn):
-    """Where and when."""
+    """The place and time of a session."""
 
     starts_at = Instant(required=True)
 
 
 def check_minimum(data: dict[str, Any]) -> None:
-    """Raises ValidationError for a minimum of participants above the capacity."""
+    """Raise ValidationError for a minimum of participants above the capacity."""
     if (data.get("min_participants") or 1) > data.get("max_capacity", 1):
         raise ValidationError("Must not be more than the capacity.", "min_participants")
 
@@ -107,8 +109,12 @@ class SessionBody(_Place):
     session_type = fields.String(required=True, validate=validate.OneOf([INDIVIDUAL, GROUP]))
     max_capacity = fields.Integer(strict=True, validate=group_places)
     min_participants = fields.Integer(strict=True, allow_none=True, validate=group_places)
-    decision_at = Instant(metadata={"description": "When too few participants are decided upon; before the start"})
-    group_notes = FreeText(allow_none=True, metadata={"description": "Shared by all who take part"})
+    decision_at = Instant(
+        metadata={"description": "When a decision is due if there are too few participants. Not after the start"}
+    )
+    group_notes = FreeText(
+        allow_none=True, metadata={"description": "Notes about the whole session, which all participants share"}
+    )
 
     @validates_schema
     def _fits_its_type(self, data: dict[str, Any], **_: Any) -> None:
@@ -120,15 +126,17 @@ class SessionBody(_Place):
 
 
 class _Scoped(Loaded):
-    """A change of a session that may be made to others of its series, too."""
+    """A change to a session that may also apply to other sessions of its series."""
 
     scope = fields.String(
         load_default=THIS,
         validate=validate.OneOf(SCOPES),
         metadata={
-            "description": "For a session of a series: THIS alone, with the FOLLOWING ones, or with ALL, as the"
-            " series' rule has them, wherever they were moved since; only sessions that are still SCHEDULED and have"
-            " not begun change"
+            "description": (
+                "For a session of a series, whether the change applies to THIS session alone, to this and the"
+                " FOLLOWING ones, or to ALL. The order is that of the series' rule, even if sessions were "
+                "moved since. Only sessions that are SCHEDULED and have not started are changed"
+            )
         },
     )
 
@@ -143,7 +151,7 @@ class SessionPatch(_Scoped):
 
 
 class _NewPlace(Loaded):
-    """What does not stand in the request stays as it is."""
+    """A new placement. Values that are not in the request stay as they are."""
 
     provider_id = fields.UUID()
     room_id = fields.UUID(allow_none=True)
@@ -157,21 +165,25 @@ class RescheduleSessionBody(_NewPlace, _Scoped):
 
     starts_at = Instant(
         metadata={
-            "description": "Stays as it is if absent. Others in the scope get the same local time, as many local days"
-            " from where the series has them"
+            "description": (
+                "The new start. Stays if absent. The other sessions in the scope get the same local time, and"
+                " move by as many local days from the day of the series"
+            )
         },
     )
     include_moved = fields.Boolean(
         load_default=False,
         metadata={
-            "description": "A new time is also of those sessions in the scope that were moved alone; otherwise they"
-            " keep their own, and `kept` names them"
+            "description": (
+                "Whether a new time also applies to sessions in the scope that were moved individually. "
+                "Otherwise they keep their own time and are listed in `kept`"
+            )
         },
     )
 
 
 class CancelSessionBody(OverridingBody, _Scoped):
-    """Why, how many, and perhaps why at that time."""
+    """A reason, a scope, and perhaps a manager's reason for doing it at an unusual time."""
 
     into = sessions.CancelSession
 
@@ -180,7 +192,7 @@ class RescheduleParticipantBody(_NewPlace):
     into = appointments.RescheduleParticipant
 
     session_id = fields.UUID(metadata={"description": "Another session of the same service type"})
-    starts_at = Instant(metadata={"description": "For an individual session: its new time"})
+    starts_at = Instant(metadata={"description": "The new start of an individual session"})
 
     @validates_schema
     def _one_way(self, data: dict[str, Any], **_: Any) -> None:
@@ -227,19 +239,23 @@ class SessionAnswer(Answer):
     max_capacity = fields.Integer()
     min_participants = fields.Integer(allow_none=True)
     group_notes = restricted(CARE, fields.String(allow_none=True))
-    booked_count = fields.Integer(metadata={"description": "How many participants take up a spot"})
+    booked_count = fields.Integer(metadata={"description": "How many participants occupy a spot"})
     current_capacity = fields.Integer(
         metadata={"description": "The same number as `booked_count`, which replaces it", "deprecated": True}
     )
-    held_spots = fields.Integer(metadata={"description": "Held by open offers to those who wait"})
+    held_spots = fields.Integer(
+        metadata={"description": "How many free spots are held by open offers to patients on the waitlist"}
+    )
     available_spots = fields.Integer()
     is_full = fields.Boolean()
     capacity_percentage = fields.Float()
     blocked_by = fields.List(
         fields.String(),
         metadata={
-            "description": "Absences over a session to come, for which nobody joins it: `time-off` of its provider,"
-            " `closure` of its clinic. Those in `overridden` do not count"
+            "description": (
+                "Absences that affect a future session, so that nobody can be booked into it: `time-off` of "
+                "its provider, `closure` of its clinic. Those in `overridden` do not count"
+            )
         },
     )
     created_at = Instant()
@@ -249,7 +265,7 @@ class SessionAnswer(Answer):
     cancel_reason = restricted(CARE, fields.String(allow_none=True))
     started_at = Instant(allow_none=True)
     completed_at = Instant(allow_none=True)
-    corrected_at = Instant(allow_none=True, metadata={"description": "When a slip was taken back last"})
+    corrected_at = Instant(allow_none=True, metadata={"description": "When an outcome was last undone"})
     corrected_by = fields.String(allow_none=True)
     reschedule_count = fields.Integer()
     change_reason = restricted(
@@ -264,11 +280,13 @@ class SessionAnswer(Answer):
         metadata={"description": "NEEDED, MET, RUN, MERGED or CANCELLED"},
     )
     series_id = fields.UUID(allow_none=True)
-    occurs_on = fields.Date(allow_none=True, metadata={"description": "The local day that the series' rule gave it"})
+    occurs_on = fields.Date(
+        allow_none=True, metadata={"description": "The local day on which the series' rule placed the session"}
+    )
 
 
 class KeptSession(Schema):
-    """A session in the scope that was moved alone, and has kept its time."""
+    """A session in the scope that was moved individually and has kept its time."""
 
     id = fields.UUID()
     session_number = fields.String()
@@ -280,8 +298,10 @@ class ChangedSessionAnswer(SessionAnswer):
     kept = fields.List(
         fields.Nested(KeptSession()),
         metadata={
-            "description": "Those in the scope of several that were moved alone and keep their own time, by their"
-            " start; what else the request names has reached them, too"
+            "description": (
+                "Sessions in the scope that were moved individually and keep their own time, by their start. "
+                "All other values of the request apply to them too"
+            )
         },
     )
 
@@ -303,7 +323,7 @@ class ParticipantPatch(Loaded):
 class CheckInBody(Loaded):
     into = appointments.CheckIn
 
-    override = fields.Nested(Override(), metadata={"description": "Managers only: in spite of the blockers"})
+    override = fields.Nested(Override(), metadata={"description": "For managers only. The blockers are overridden"})
 
 
 class CheckIn(Answer):
@@ -316,9 +336,14 @@ class CheckIn(Answer):
 class BlockerDetail(Schema):
     blocker = fields.String(metadata={"description": "finance, consent or too-early"})
     reason = fields.String(
-        metadata={"description": "payment-due, no-price or invoice-void; missing, expired or revoked; before-its-day"}
+        metadata={
+            "description": (
+                "For `finance`: payment-due, no-price or invoice-void. For `consent`: missing, expired or "
+                "revoked. For `too-early`: before-its-day"
+            )
+        }
     )
-    look_at = fields.String(metadata={"description": "An address behind the gateway, where there is more of it"})
+    look_at = fields.String(metadata={"description": "An address behind the gateway with more about it"})
 
 
 class PackagePlace(Schema):
@@ -329,7 +354,9 @@ class PackagePlace(Schema):
 
 
 class ParticipantAnswer(Answer):
-    id = fields.UUID(metadata={"description": "`appointment_id` in the other services"})
+    id = fields.UUID(
+        metadata={"description": "The participant's id, which is the `appointment_id` of the other services"}
+    )
     appointment_number = fields.String()
     patient_id = fields.UUID()
     status = state(PARTICIPANT)
@@ -346,19 +373,29 @@ class ParticipantAnswer(Answer):
     cancelled_by = fields.String(allow_none=True)
     cancel_reason = restricted(CARE, fields.String(allow_none=True))
     arrived_at = Instant(allow_none=True)
-    late_minutes = fields.Integer(metadata={"description": "After the start, on arrival"})
-    check_in = fields.Nested(CheckIn(), allow_none=True, metadata={"description": "What was known on arrival"})
+    late_minutes = fields.Integer(
+        metadata={"description": "How many whole minutes after the start the patient arrived"}
+    )
+    check_in = fields.Nested(
+        CheckIn(), allow_none=True, metadata={"description": "What was known when the patient arrived, or null"}
+    )
     attended_at = Instant(allow_none=True)
     no_show_at = Instant(allow_none=True)
     no_show_reason = restricted(CARE, fields.String(allow_none=True))
-    corrected_at = Instant(allow_none=True, metadata={"description": "When a slip was taken back last"})
+    corrected_at = Instant(allow_none=True, metadata={"description": "When an outcome was last undone"})
     corrected_by = fields.String(allow_none=True)
     reschedule_count = fields.Integer()
     change_reason = restricted(
         CARE, fields.String(allow_none=True, metadata={"description": "Why the last change was made"})
     )
     package = fields.Nested(
-        PackagePlace(), allow_none=True, metadata={"description": "Which session of which package it is, if of one"}
+        PackagePlace(),
+        allow_none=True,
+        metadata={
+            "description": (
+                "The package of the appointment, and which session of it the appointment is, or null without a package"
+            )
+        },
     )
     session = fields.Nested(SessionAnswer())
 
@@ -368,9 +405,12 @@ class SessionArgs(PageArgs):
 
     text = Words(
         metadata={
-            "description": "Words in any order, each a part of a name (of provider, clinic, room or service type); or a"
-            " part, with a digit in it, of the session's or an appointment's number. Case, diacritics, the forms of"
-            " alef, ya and ta marbuta, vowel signs, digits and the article make no difference"
+            "description": (
+                "Words in any order, each a part of the name of the provider, the clinic, the room or the "
+                "service type. Alternatively, a part of the session's or an appointment's number that "
+                "contains a digit. Case, diacritics, the forms of alef, ya and ta marbuta, vowel signs, "
+                "digits and the article make no difference"
+            )
         },
     )
     order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
@@ -383,8 +423,9 @@ class SessionArgs(PageArgs):
     status = fields.String(validate=validate.OneOf(SESSION.states))
     decision = fields.String(validate=validate.OneOf(DECISIONS))
     starts_from = DayOrInstant(
-        data_key="from", metadata={"description": "From this start on: an instant, or a local day of each clinic"}
+        data_key="from", metadata={"description": "The earliest start, as an instant or a local day of each clinic"}
     )
     starts_before = DayOrInstant(
-        data_key="to", metadata={"description": "Before this instant, or until the end of this local day"}
+        data_key="to",
+        metadata={"description": "An instant before which they start, or the last local day on which they start"},
     )

@@ -1,4 +1,4 @@
-"""The shapes of what a centre sets up: clinics, rooms, providers and their hours, service types, absences."""
+"""The schemas of the set-up: clinics, rooms, providers and their hours, service types, absences, settings."""
 
 from datetime import time
 from typing import Any
@@ -14,7 +14,7 @@ from scheduling.domain import DEFAULT_SETTINGS, DISCIPLINES, MAX_BUFFER_MINUTES,
 from scheduling.policy import ABSENCE
 from scheduling.timetable import hours
 
-#: What every schema says that asks for one.
+#: The description of every field for a weekday.
 WEEKDAY = "0 = Sunday … 6 = Saturday"
 CLOSURE_KINDS = ("CLOSURE", "PUBLIC_HOLIDAY")
 _minutes = validate.Range(1, MAX_MINUTES)
@@ -32,7 +32,11 @@ class ClinicBody(Loaded):
 
 
 class _Correction(Loaded):
-    reason = Name(max=500, load_default=None, metadata={"description": "Required with what needs one"})
+    reason = Name(
+        max=500,
+        load_default=None,
+        metadata={"description": "Why this is corrected. Required with fields whose correction needs a reason"},
+    )
 
 
 class ClinicPatch(_Correction):
@@ -41,11 +45,13 @@ class ClinicPatch(_Correction):
     name_en = Name()
     name_ar = Name()
     active = fields.Boolean()
-    code = code(10, required=False, description="A correction needs a reason; numbers keep the code they have")
+    code = code(10, required=False, description="A correction needs a reason. Existing numbers keep the old code")
     timezone = PlaceZone(
         metadata={
-            "description": "A correction needs a reason. Sessions keep their instants; working hours, closures, series "
-            "and whatever else is a wall time go by the new zone"
+            "description": (
+                "A correction needs a reason. Sessions keep their instants. Working hours, closures, series "
+                "and all other wall times follow the new zone"
+            )
         }
     )
 
@@ -109,8 +115,16 @@ class Stretch(Loaded):
     start = WallTime(required=True)
     end = WallTime(required=True)
     clinic_id = fields.UUID(required=True)
-    valid_from = Day(load_default=None, allow_none=True, metadata={"description": "The first day, if any"})
-    valid_to = Day(load_default=None, allow_none=True, metadata={"description": "The last day, if any"})
+    valid_from = Day(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "The first local day on which these hours apply, if there is one"},
+    )
+    valid_to = Day(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "The last local day on which these hours apply, if there is one"},
+    )
 
     @post_dump
     def _without_limits_that_are_not_set(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -197,7 +211,8 @@ class TimeOffAnswer(Answer, TimeOffBody):
     created_at = Instant()
     created_by = fields.String()
     affected_sessions = fields.List(
-        fields.Nested(Affected()), metadata={"description": "Live sessions that are booked over it; they stay"}
+        fields.Nested(Affected()),
+        metadata={"description": "The live sessions that the absence affects. They stay as they are"},
     )
 
 
@@ -222,7 +237,8 @@ class ClosureAnswer(ClosureBody):
     created_at = Instant()
     created_by = fields.String()
     affected_sessions = fields.List(
-        fields.Nested(Affected()), metadata={"description": "Live sessions that are booked then; they stay"}
+        fields.Nested(Affected()),
+        metadata={"description": "The live sessions that the closure affects. They stay as they are"},
     )
 
 
@@ -234,15 +250,15 @@ class SettingsBody(Loaded):
     decision_lead_hours = fields.Integer(required=True, strict=True, validate=validate.Range(0, 720))
     make_up_no_shows = fields.Boolean(
         load_default=DEFAULT_SETTINGS["make_up_no_shows"],
-        metadata={"description": "A package's session that the patient missed is owed again"},
+        metadata={"description": "Whether a session of a package that the patient missed is to be made up for"},
     )
     early_start_minutes = fields.Integer(
         load_default=DEFAULT_SETTINGS["early_start_minutes"],
         strict=True,
         validate=validate.Range(0, 240),
-        metadata={"description": "How long before its start a session may be started"},
+        metadata={"description": "How many minutes before its start a session may be started"},
     )
 
 
 class SettingsAnswer(SettingsBody):
-    """The rules that hold: the tenant's own, or the defaults."""
+    """The settings in force, which are the tenant's own or the defaults."""

@@ -1,4 +1,4 @@
-"""The shapes of the waitlist."""
+"""The schemas of the waitlist."""
 
 from typing import Any
 
@@ -17,30 +17,36 @@ _PRIORITY = {"description": "1 (most urgent) to 5"}
 
 
 class _Wishes(Loaded):
-    """What an entry for a service type may ask of a session, in the clinic's wall time; what is left out is any."""
+    """The restrictions of an entry for a service type, in the clinic's wall time. An absent field means any."""
 
     clinic_id = fields.UUID(allow_none=True)
     provider_id = fields.UUID(allow_none=True)
     weekdays = fields.List(
         fields.Integer(strict=True, validate=validate.Range(0, 6)),
         validate=validate.Length(max=7),
-        metadata={"description": "0 = Sunday … 6 = Saturday; none means any"},
+        metadata={"description": "0 = Sunday … 6 = Saturday, empty for any day"},
     )
     part_of_day = fields.String(
         allow_none=True,
         validate=validate.OneOf(PARTS_OF_DAY),
-        metadata={"description": "Of the session's start: before 12:00, 12:00 to 17:00, from 17:00"},
+        metadata={
+            "description": "The part of the day in which the session starts: before 12:00, 12:00 to 17:00, from 17:00"
+        },
     )
     from_date = Day(allow_none=True)
-    until_date = Day(allow_none=True, metadata={"description": "Included; the entry lapses after it"})
+    until_date = Day(
+        allow_none=True, metadata={"description": "The last local day, included. The entry lapses after it"}
+    )
 
 
 class WaitlistBody(_Wishes):
     into = AddEntry
 
     patient_id = fields.UUID(required=True)
-    session_id = fields.UUID(metadata={"description": "Wait for this session alone"})
-    service_type = Name(max=20, metadata={"description": "Wait for any session of this service type (its code)"})
+    session_id = fields.UUID(metadata={"description": "The only session that the patient waits for"})
+    service_type = Name(
+        max=20, metadata={"description": "The code of the service type, any session of which the patient waits for"}
+    )
     priority = fields.Integer(strict=True, load_default=3, validate=validate.Range(1, 5), metadata=_PRIORITY)
     notes = FreeText(allow_none=True, load_default=None)
 
@@ -67,7 +73,7 @@ class AcceptBody(Loaded):
 
 
 class OfferAnswer(Schema):
-    """A spot that is held for the one who waits, and where and when it is."""
+    """A spot that is held for an entry, with the place and time of its session."""
 
     id = fields.UUID()
     session_id = fields.UUID()
@@ -87,7 +93,7 @@ class WaitlistEntryAnswer(Answer):
     service_type = fields.String()
     clinic_id = fields.UUID(allow_none=True)
     provider_id = fields.UUID(allow_none=True)
-    weekdays = fields.List(fields.Integer(), metadata={"description": "0 = Sunday … 6 = Saturday; none means any"})
+    weekdays = fields.List(fields.Integer(), metadata={"description": "0 = Sunday … 6 = Saturday, empty for any day"})
     part_of_day = fields.String(allow_none=True)
     from_date = fields.Date(allow_none=True)
     until_date = fields.Date(allow_none=True)
@@ -96,15 +102,17 @@ class WaitlistEntryAnswer(Answer):
     status = state(
         ENTRY,
         metadata={
-            "description": "ACCEPTED: the offered spot was taken. FULFILLED: the patient was booked by another way,"
-            " into the session itself, or into one that meets all the wishes of the entry"
+            "description": (
+                "ACCEPTED if the offered spot was taken. FULFILLED if the patient was booked in another way, "
+                "into the session itself or into one that meets all wishes of the entry"
+            )
         },
     )
     created_at = Instant()
     created_by = fields.String()
     closed_at = Instant(allow_none=True)
     closed_by = fields.String(allow_none=True)
-    offer = fields.Nested(OfferAnswer(), allow_none=True, metadata={"description": "The open offer, if any"})
+    offer = fields.Nested(OfferAnswer(), allow_none=True, metadata={"description": "The open offer, or null"})
     passed_over_at = Instant(
         allow_none=True,
         metadata={"description": "When a free spot was last not offered, because the patient could not be contacted"},
@@ -114,8 +122,10 @@ class WaitlistEntryAnswer(Answer):
         validate=validate.OneOf(ATTENTION),
         allow_none=True,
         metadata={
-            "description": "`unreachable`: a spot was passed over, and there still is neither a telephone nor an"
-            " e-mail; somebody at the desk books the patient, or finds out a number"
+            "description": (
+                "`unreachable` if the entry was passed over and the patient still has neither a telephone "
+                "number nor an e-mail address. The front desk books the patient or asks for a number"
+            )
         },
     )
 
@@ -129,5 +139,6 @@ class WaitlistArgs(PageArgs):
     patient_id = fields.UUID()
     status = fields.String(validate=validate.OneOf(ENTRY.states))
     attention = fields.String(
-        validate=validate.OneOf(ATTENTION), metadata={"description": "Entries that are somebody's work, and why"}
+        validate=validate.OneOf(ATTENTION),
+        metadata={"description": "Only entries that the front desk must handle, by reason"},
     )

@@ -1,4 +1,4 @@
-"""What is said of the clinics that an answer leaves out, because their days cannot be reckoned."""
+"""The schemas of the clinics that an answer leaves out because their local days cannot be calculated."""
 
 from functools import cache
 from typing import Any
@@ -16,13 +16,16 @@ class LeftOutClinic(Schema):
 
 
 def left_out_clinics() -> fields.List[Any]:
-    """The member of an answer that says so."""
-    description = "Only where there are any: clinics whose time zone is not known, so that nothing of theirs is here"
+    """Return the field of an answer with the clinics that it leaves out."""
+    description = (
+        "Only present if there are any. The clinics whose time zone is not known, so that their records are "
+        "not included"
+    )
     return sometimes(fields.List(fields.Nested(LeftOutClinic()), metadata={"description": description}))
 
 
 @cache
 def days_of(answer: type[Schema]) -> Schema:
-    """The schema of a page of these, of a list that can be asked by local days."""
+    """Return the schema of a page of a list that can be filtered by local days."""
     beside: dict[str, fields.Field[Any]] = {"left_out_clinics": left_out_clinics()}
     return type(page_of(answer)).from_dict(beside, name=f"{answer.__name__}DaysPage")()

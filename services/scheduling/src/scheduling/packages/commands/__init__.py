@@ -1,1 +1,1 @@
-"""What the operations on packages are given."""
+"""The inputs of the operations on packages."""

@@ -1,4 +1,4 @@
-"""What the use cases that change a package are given: book or cancel one session, shift, substitute, pause, resume."""
+"""Commands that change a package: book or cancel one session, shift, substitute, pause, resume."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,9 +10,10 @@ from scheduling.appointments.commands.placements import Override
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulePackageSession:
-    """Book one session of a package without an appointment at a given time, in UTC.
+    """Book one session of a package that has no appointment, at a given time in UTC.
 
-    The provider is the one to whom the session is assigned, and the room the package's, unless others are named.
+    Unless others are given, the provider is the one to whom the session is assigned, and the room is that of the
+    package.
     """
 
     starts_at: datetime
@@ -24,7 +25,7 @@ class SchedulePackageSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelPackageSession:
-    """Give up one session of a package; `owed` keeps it to be made up."""
+    """Give up one session of a package. With `owed`, it is to be made up for later."""
 
     reason: str | None = None
     owed: bool = False
@@ -34,8 +35,8 @@ class CancelPackageSession:
 class ShiftPackage:
     """Move the appointments from a session number on.
 
-    Either by so many local `days`, later or earlier, or by a new plan from the local day `start_date` on. With
-    `all_or_nothing`, nothing changes unless every session can move.
+    They move either by a number of local `days`, later or earlier, or by a new plan from the local day `start_date` on.
+    With `all_or_nothing`, nothing changes unless every session can be moved.
     """
 
     from_session_number: int
@@ -47,7 +48,7 @@ class ShiftPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubstituteProvider:
-    """Give the sessions from one number to another, or to the last of the package, to another provider.
+    """Assign the sessions from one number to another, or to the last of the package, to another provider.
 
     With `all_or_nothing`, nothing changes unless the provider can hold every appointment among them.
     """
@@ -61,7 +62,7 @@ class SubstituteProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PausePackage:
-    """Give up the appointments from a local day on, or from today."""
+    """Pause a package by giving up its appointments from a local day on, or from today."""
 
     from_date: date | None = None
     reason: str | None = None
@@ -69,9 +70,9 @@ class PausePackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumePackage:
-    """Go on with a paused package from a local day on, or from today.
+    """Resume a paused package from a local day on, or from today.
 
-    Without an end, its period ends as many days later as the package was paused.
+    Without `end_date`, the end of its period moves by as many days as the package was paused.
     """
 
     start_date: date | None = None

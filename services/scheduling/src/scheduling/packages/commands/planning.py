@@ -1,4 +1,4 @@
-"""What the use cases of packages are given: plan, create, schedule, find."""
+"""Commands for packages: plan, create, schedule, find."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jalsa.service.commands import UNSET, Unset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionProvider:
-    """Who is to hold the session of that number."""
+    """The provider who is to hold the session with a number."""
 
     session_number: int
     provider_id: UUID
@@ -18,9 +18,9 @@ class SessionProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPlacement:
-    """Where and when the session of that number is to be; without a start, it is not scheduled.
+    """The requested place and time of the session with a number. A session without a start is not scheduled.
 
-    `starts_at` is in UTC. Whatever has a start has a provider. The room is the package's unless another is named.
+    `starts_at` is in UTC. A placement with a start has a provider. Without `room_id`, the room is that of the package.
     """
 
     session_number: int
@@ -31,12 +31,12 @@ class SessionPlacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanPackage:
-    """So many sessions of one service for one patient, and when they should be.
+    """Plan a number of sessions of one service for one patient.
 
-    The days are the clinic's, both included; without an end, OPEN_PERIOD_DAYS from the start count. Preferred days are
-    0 = Sunday … 6 = Saturday, none means any; the preferred time is HH:MM by the clinic's clock, or a part of the day.
-    Each session lasts as many minutes as the service type says, unless a duration is named. `provider_id` holds every
-    session for which no other provider is assigned.
+    The days are local days of the clinic, both included. Without an end, the period is OPEN_PERIOD_DAYS long. Preferred
+    days are 0 = Sunday … 6 = Saturday, and empty for any day. The preferred time is HH:MM by the clinic's clock, or a
+    part of the day. Without a duration, each session lasts as many minutes as the service type says. `provider_id`
+    holds every session for which no other provider is assigned.
     """
 
     patient_id: UUID
@@ -60,7 +60,7 @@ class PlanPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePackage(PlanPackage):
-    """Store a planned package and schedule its sessions: at the `placements` that are named, else by a new plan.
+    """Store a planned package and schedule its sessions at the given `placements`, or else by a new plan.
 
     With `all_or_nothing`, nothing is stored unless every session can be scheduled.
     """
@@ -73,8 +73,8 @@ class CreatePackage(PlanPackage):
 class SchedulePackage:
     """Schedule sessions of a package that have no appointment.
 
-    They are those with `session_numbers`, or those that have `placements`, or else all that are owed. What is given of
-    the period and the preferred times holds from now on.
+    These are the sessions in `session_numbers`, or those in `placements`, or else all that are outstanding. Given
+    values for the period and for the preferred times replace those of the package.
     """
 
     start_date: date | Unset = UNSET
@@ -90,9 +90,9 @@ class SchedulePackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindPackages:
-    """Which packages are listed, in the `order` in which they were made: asc, or desc.
+    """Filters of the list of packages, and the `order` of their creation, asc or desc.
 
-    The service type is a code; the provider holds any of the sessions.
+    The service type is a code. The provider holds at least one of the sessions.
     """
 
     order: str = "asc"

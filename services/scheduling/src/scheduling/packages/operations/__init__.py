@@ -1,1 +1,1 @@
-"""What a package itself does; nothing commits."""
+"""Operations on packages themselves. None of them commits."""

@@ -1,4 +1,4 @@
-"""The locks of a package: its patient, the rows of its sessions that are to come, and its own, in this order."""
+"""The locks of a package. They are its patient, the rows of its future sessions, and its own row, in this order."""
 
 from uuid import UUID
 
@@ -13,9 +13,10 @@ from scheduling.packages.queries import LockedPackage, package_with_sessions, se
 
 
 def locked_package(db: Session, package_id: UUID, into: UUID | None = None) -> LockedPackage:
-    """The package, locked with its patient and the rows of its sessions that are to come. Raises 404.
+    """Return a package, locked together with its patient and the rows of its future sessions. Raises 404.
 
-    `into` is another session whose row is locked with them, as are those in which the patient is offered a spot.
+    Also locked are the row of the session `into`, if it is given, and those of the sessions in which the patient is
+    offered a spot.
     """
     package = db.get(Package, package_id)
     if package is None:
@@ -27,6 +28,9 @@ def locked_package(db: Session, package_id: UUID, into: UUID | None = None) -> L
 
 
 def locked_package_row(db: Session, package_id: UUID) -> Package:
-    """The package, its row alone locked until the transaction ends; after the rows of sessions."""
+    """Return a package with only its own row locked until the transaction ends.
+
+    The rows of sessions are locked before.
+    """
     query = select(Package).where(Package.id == package_id).with_for_update(of=Package)
     return db.scalars(query.execution_options(populate_existing=True)).one()

@@ -1,4 +1,4 @@
-"""The period of a package, and when in it the sessions should be; days are the clinic's."""
+"""Checks of a package's period and of its preferred times. Days are local days of the clinic."""
 
 from datetime import date, datetime
 
@@ -10,13 +10,13 @@ from scheduling.timetable.hours import TOO_FAR_AHEAD, day_of, last_day
 
 
 def check_new_period(start: date, end: date | None, clinic: Clinic, now: datetime) -> None:
-    """Raises 422 for a start that is over, and what `check_period` raises."""
+    """Raise 422 for a start before today, and what `check_period` raises."""
     check_start(start, clinic, now)
     check_period(start, end, clinic, now)
 
 
 def check_start(start: date, clinic: Clinic, now: datetime) -> None:
-    """Raises 422 for a start that is over, or too far ahead."""
+    """Raise 422 for a start before today, or too far ahead."""
     if start < day_of(now, clinic.timezone):
         raise InvalidField("start_date", "Must not be before today.")
     if start > last_day(now, clinic.timezone):
@@ -24,7 +24,7 @@ def check_start(start: date, clinic: Clinic, now: datetime) -> None:
 
 
 def check_period(start: date, end: date | None, clinic: Clinic, now: datetime) -> None:
-    """Raises 422 for a start or an end that is too far ahead, and for an end that is before the start."""
+    """Raise 422 for a start or an end that is too far ahead, and for an end before the start."""
     horizon = last_day(now, clinic.timezone)
     if start > horizon:
         raise InvalidField("start_date", TOO_FAR_AHEAD)
@@ -35,7 +35,7 @@ def check_period(start: date, end: date | None, clinic: Clinic, now: datetime) -
 
 
 def change_preferences(package: Package, command: SchedulePackage, now: datetime) -> None:
-    """Take over what is given of the period and of the preferred times. Raises 422 for the period."""
+    """Store the given values of the period and of the preferred times. Raises 422 for the period."""
     for name in ("start_date", "end_date", "preferred_days", "preferred_time", "gap_days", "tolerance_days"):
         if (value := getattr(command, name)) is not UNSET:
             setattr(package, name, value)

@@ -1,4 +1,7 @@
-"""Where sessions of a package can go. A plan is made from a few reads; with locks, nobody else takes what it found."""
+"""Planning of the sessions of a package.
+
+A plan needs only a few reads. With locks, no other transaction can take the times that it found.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,16 +34,16 @@ from scheduling.timetable.free_time import Search, candidates_of, free_time
 from scheduling.timetable.hours import PARTS_OF_DAY, TOO_FAR_AHEAD, day_of, last_day, zone_of
 from scheduling.timetable.locks import lock
 
-#: How an alternative differs from what was asked for.
+#: How an alternative differs from the request.
 OTHER_DAY, OTHER_PROVIDER, LATER = "OTHER_DAY", "OTHER_PROVIDER", "LATER"
 
 
 @dataclass(frozen=True)
 class PlanningTask:
-    """Sessions of a package that are to be placed beside those that are `placed` already, as things are at `now`.
+    """Sessions of a package that are to be placed in addition to those that are already `placed`, as of `now`.
 
-    Appointments of the sessions that are `moving` away stand in nobody's way. The period is the package's, unless local
-    days are given for it.
+    Appointments of the sessions that are `moving` away do not count. The period is that of the package, unless local
+    days are given in `since` and `until`.
     """
 
     package: Package
@@ -53,29 +56,32 @@ class PlanningTask:
 
     @property
     def first(self) -> date:
-        """The first local day on which one may be."""
+        """The first local day on which a session may take place."""
         return max(self.since or self.package.start_date, day_of(self.now, self.package.clinic.timezone))
 
     @property
     def last(self) -> date:
-        """The last local day: the period's end, or that of a plan without an end; never beyond the horizon."""
+        """The last local day on which a session may take place.
+
+        It is the end of the period, or of an open period, but never later than the horizon.
+        """
         start = self.since or self.package.start_date
         end = self.until or self.package.end_date or start + timedelta(days=OPEN_PERIOD_DAYS - 1)
         return min(end, self.horizon)
 
     @property
     def horizon(self) -> date:
-        """The last local day on which any session may be."""
+        """The last local day on which any session may be booked."""
         return last_day(self.now, self.package.clinic.timezone)
 
     def check_horizon(self, wanted: Sequence[Occurrence], field: str) -> None:
-        """Raises a 422 problem of that field where one of the placements is too far ahead."""
+        """Raise a 422 problem of a field if one of the placements is too far ahead."""
         if any(day_of(one.starts_at, self.package.clinic.timezone) > self.horizon for one in wanted):
             raise InvalidField(field, TOO_FAR_AHEAD)
 
     @property
     def preferences(self) -> PlanningPreferences:
-        """What the sessions have in common."""
+        """The planning preferences that all sessions share."""
         package, service = self.package, self.package.service_type
         return PlanningPreferences(
             zone=package.clinic.timezone,
@@ -93,7 +99,7 @@ class PlanningTask:
 
 @dataclass(frozen=True)
 class SchedulingPlan:
-    """Where and when the sessions of a task go, and why others go nowhere, by their numbers."""
+    """The placements that were found for the sessions of a task, and by number the reasons why others have none."""
 
     task: PlanningTask
     planned: Sequence[Planned]
@@ -102,7 +108,7 @@ class SchedulingPlan:
 
     @classmethod
     def of(cls, task: PlanningTask, planned: Sequence[Planned] = ()) -> Self:
-        """The plan with what was found for each session that was looked at."""
+        """Create a plan from the result for each session of a task."""
         occurrences = [one for one in planned if isinstance(one, Occurrence)]
         one_holds_others = not task.package.use_multiple_providers and bool(task.placed or occurrences)
         assigned = {one.session_number for one in task.package_sessions if one.assigned_to}
@@ -118,32 +124,32 @@ class SchedulingPlan:
         )
 
     def check_complete(self) -> None:
-        """Raises 409 `package-conflicts` where a session has no placement."""
+        """Raise 409 `package-conflicts` if a session has no placement."""
         if self.refusals:
             raise PackageConflicts(list(self.refusals.values()))
 
 
 @dataclass(frozen=True)
 class PlanningTime:
-    """The providers who may hold a session of a search, in a fixed order, and the free rooms if one is needed."""
+    """The providers who may hold a session, in a fixed order, and the free rooms if a session needs one."""
 
     options: Sequence[ProviderOption]
     rooms: Rooms | None
 
     def of(self, provider_id: UUID | None) -> Sequence[ProviderOption]:
-        """The one provider, if it is a choice at all; everybody for None."""
+        """Return the option of one provider, or all options for None. It is empty if the provider is not among them."""
         return [c for c in self.options if provider_id in (None, c.provider_id)]
 
 
 class AlternativePlacement(NamedTuple):
-    """Another placement for a session that has none, and how it differs from what was asked for."""
+    """Another placement for a session that has none, and how it differs from the request."""
 
     kind: str
     occurrence: Occurrence
 
 
 def plan_sessions(db: Session, task: PlanningTask, *, locked: bool = False) -> SchedulingPlan:
-    """Where the sessions go, by number; with `locked`, nobody else books these providers and rooms meanwhile."""
+    """Plan the sessions by number. With `locked`, nobody else can book the providers and rooms in the meantime."""
     if task.first > task.last:
         nobody = {package_session.session_number: () for package_session in task.package_sessions}
         return SchedulingPlan.of(task, plan(task.preferences, nobody))
@@ -152,10 +158,10 @@ def plan_sessions(db: Session, task: PlanningTask, *, locked: bool = False) -> S
 
 
 def choose_placements(db: Session, task: PlanningTask, named: Sequence[SessionPlacement]) -> SchedulingPlan:
-    """Which of the named placements are possible, or without any a new plan. Providers and rooms are locked.
+    """Check the given placements, or make a new plan if none is given. Providers and rooms are locked.
 
-    Each session is as long as all of the package, and in its room unless another is named. Raises 422 problems for who
-    and what does not belong there, and for a day that is too far ahead.
+    Each session is as long as all sessions of the package, and in its room unless another is given. Raises 422 problems
+    for a provider or a room that cannot be used, and for a day that is too far ahead.
     """
     if not named:
         return plan_sessions(db, task, locked=True)
@@ -174,9 +180,9 @@ def choose_placements(db: Session, task: PlanningTask, named: Sequence[SessionPl
 
 
 def check_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurrence]) -> SchedulingPlan:
-    """Which of the wanted placements are possible, in their order. Providers and rooms are locked.
+    """Check which of the requested placements are possible, in their order. Providers and rooms are locked.
 
-    The period, the days and the order are the caller's own.
+    The period, the days and the order are not checked, because the caller has decided on them.
     """
     if not wanted:
         return SchedulingPlan.of(task)
@@ -184,9 +190,10 @@ def check_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurrenc
 
 
 def nearest_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurrence]) -> SchedulingPlan:
-    """The wanted placements, in their order. For each impossible one, the nearest free time of the provider.
+    """Check the requested placements, in their order, and replace impossible ones by the provider's nearest free time.
 
-    That is on its own day, or on the first after it in the period that has any; providers and rooms are locked.
+    That is a time on the same day, or on the first later day of the period that has any. Providers and rooms are
+    locked.
     """
     options, rooms = _time_for(db, task, wanted, task.last)
     found = {one.number: one for one in check(task.preferences, options, rooms, wanted, task.placed)}
@@ -204,7 +211,10 @@ def nearest_placements(db: Session, task: PlanningTask, wanted: Sequence[Occurre
 
 
 def alternatives(db: Session, found: SchedulingPlan) -> dict[int, list[AlternativePlacement]]:
-    """Other placements for the sessions that have none: each differs in one thing, and all of a kind go together."""
+    """Return other placements for the sessions that have none.
+
+    Each alternative differs from the request in one respect. All alternatives of one kind are possible together.
+    """
     task, failed = found.task, found.refusals.keys()
     if not failed:
         return {}
@@ -233,10 +243,10 @@ def alternatives(db: Session, found: SchedulingPlan) -> dict[int, list[Alternati
 def _time_for(
     db: Session, task: PlanningTask, wanted: Sequence[Occurrence], until: date | None = None
 ) -> tuple[Mapping[int, Sequence[ProviderOption]], Rooms | None]:
-    """The providers' and rooms' free time on all days of the wanted placements, and on to another; locked."""
+    """Lock and return the free time of the providers and rooms, on all days of the placements and up to `until`."""
     package = task.package
     instants = (at for one in wanted for at in (one.starts_at, one.ends_at))
-    # what is past is refused without looking at the calendar
+    # Placements in the past are refused without reading the calendar.
     days = [day_of(max(at, task.now), package.clinic.timezone) for at in instants]
     ids = {one.provider_id for one in wanted}
     rooms = {one.room_id for one in wanted if one.room_id}
@@ -249,9 +259,10 @@ def _time_for(
 
 
 def _plan(task: PlanningTask, free: PlanningTime, preferences: PlanningPreferences) -> list[Planned]:
-    """Each with its own provider or anybody; where one provider is to hold all, with the one who fits best.
+    """Plan each session with its assigned provider, or with any provider.
 
-    Where nobody is possible, the reason names what all of them have in common.
+    If one provider is to hold all sessions, the one with the best plan is chosen. If no provider is possible, the
+    reason is the one that applies to all of them.
     """
 
     def with_any(options: Sequence[ProviderOption]) -> list[Planned]:
@@ -281,7 +292,10 @@ def _options(
 
 
 def _unfit(found: Sequence[Planned]) -> tuple[int, list[datetime]]:
-    """The fewest failures, then the earliest end; of equals the first by name is taken."""
+    """Return a sort key for plans: fewest failures first, then the earliest end.
+
+    Equal plans stay in the order of names.
+    """
     placements = [one.starts_at for one in found if isinstance(one, Occurrence)]
     return len(found) - len(placements), placements[-1:]
 
@@ -306,9 +320,9 @@ def _free(
     minutes: int | None = None,
     locked: bool = False,
 ) -> PlanningTime:
-    """The free time until the last day; with the package's room, with any of the clinic's, or with those named.
+    """Return the free time until the last day, with the package's room, any room of the clinic, or the given rooms.
 
-    What is too short for the package's sessions, or for so many minutes, is not in it.
+    Gaps that are too short for the package's sessions, or for the given minutes, are left out.
     """
     package = task.package
     needs_room = package.room_required or package.room_id is not None or bool(rooms)
@@ -333,9 +347,9 @@ def _free(
 
 
 def _planning_time(db: Session, search: Search, provider_ids: Collection[UUID]) -> PlanningTime:
-    """The free time of some providers, of the patient, and of the rooms, in the one clinic that is searched.
+    """Return the free time of some providers, of the patient, and of the rooms, in the clinic of the search.
 
-    Who has no hours there is no choice.
+    Providers without working hours are left out.
     """
     candidates = [c for c in candidates_of(db, search) if c.id in provider_ids]
     if not candidates:

@@ -1,4 +1,7 @@
-"""What a package makes of its appointments: its sessions' states follow theirs, and its own follows its sessions'."""
+"""Progress of packages.
+
+The state of a package session follows its appointment, and the state of a package follows its sessions.
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -19,10 +22,11 @@ REQUESTED, CHOSEN, SUBSTITUTE = "REQUESTED", "CHOSEN", "SUBSTITUTE"
 
 
 def follow(db: Session, participant: Participant, *, now: datetime) -> None:
-    """Keep the package in step with a participant whose state has changed; nothing for one who is of no package.
+    """Update the package of a participant whose state has changed. Does nothing for a participant without a package.
 
-    A session of a package that was cancelled is owed to the patient, one that was missed only if the tenant's rules
-    say so; of a package that is cancelled nothing is. What a change of the whole package has decided already stays.
+    A session whose appointment was cancelled is still due to the patient. One that was missed is due only if the
+    tenant's settings say so. If the package itself was cancelled, nothing is due any more. What a change of the whole
+    package has already set stays as it is.
     """
     if participant.package_session_id is None:
         return
@@ -47,9 +51,9 @@ def follow(db: Session, participant: Participant, *, now: datetime) -> None:
 
 
 def go_back(db: Session, participant: Participant, *, now: datetime) -> None:
-    """Keep the package in step with a participant whose last outcome was taken back; the opposite of `follow`.
+    """Update the package of a participant whose last outcome was undone. This is the opposite of `follow`.
 
-    A package without any appointment that has an outcome has not started.
+    A package none of whose appointments has an outcome has not started.
     """
     if participant.package_session_id is None:
         return
@@ -73,7 +77,7 @@ def go_back(db: Session, participant: Participant, *, now: datetime) -> None:
 
 
 def note_provider(db: Session, participant: Participant, reason: str | None, *, now: datetime) -> None:
-    """Record who holds a participant's session of a package now, if it was assigned to somebody else, or to nobody."""
+    """Record the current provider of a participant's package session, if it differs from the assigned one."""
     if participant.package_session_id is None:
         return
     package_session, provider_id = (
@@ -87,7 +91,7 @@ def note_provider(db: Session, participant: Participant, reason: str | None, *, 
 def assign(
     db: Session, package_session: PackageSession, provider_id: UUID, kind: str, now: datetime, reason: str | None = None
 ) -> None:
-    """Record who is to hold a session of a package."""
+    """Record which provider is to hold a session of a package."""
     package_session.provider_id, package_session.provider_chosen = provider_id, kind == CHOSEN
     db.add(
         ProviderAssignment(
@@ -103,7 +107,7 @@ def assign(
 
 
 def finish(db: Session, package: Package, *, now: datetime) -> None:
-    """Complete a package that has started and of which nothing is owed, and publish PackageCompleted."""
+    """Complete a package that has started and has no outstanding or scheduled session. Publishes PackageCompleted."""
     counts = count_sessions(db, [package.id])[package.id]
     if package.status == "IN_PROGRESS" and not counts.outstanding and not counts.scheduled:
         package.status, package.completed_at = "COMPLETED", now
@@ -113,7 +117,7 @@ def finish(db: Session, package: Package, *, now: datetime) -> None:
 
 
 def unpause(package: Package) -> None:
-    """End the pause of a package that goes on or is over."""
+    """End the pause of a package that is resumed or over."""
     package.paused_at = package.paused_by = package.pause_reason = None
 
 
@@ -127,14 +131,14 @@ def change_status(package_session: PackageSession, status: str, *, owed: bool = 
 
 
 def cancel_unscheduled(package_session: PackageSession) -> None:
-    """Cancel a session without an appointment that is no longer owed."""
+    """Cancel a session that has no appointment and is no longer due to the patient."""
     if package_session.status != "CANCELLED":
         change_status(package_session, "CANCELLED")
     package_session.owed = False
 
 
 def _begin(db: Session, package: Package, now: datetime) -> None:
-    """A package goes on from its first outcome, and again from one that it was completed without."""
+    """Start a package with its first outcome, or reopen a completed package whose session now has another outcome."""
     reopened = package.status == "COMPLETED"
     if reopened or package.status == "SCHEDULED":
         package.status, package.completed_at = "IN_PROGRESS", None

@@ -1,1 +1,1 @@
-"""How the sessions of a package are placed, and the reasons why one cannot be."""
+"""The rules for placing the sessions of a package, and the reasons why one cannot be placed."""

@@ -1,6 +1,6 @@
-"""Where the sessions of a package go: in order, each on the earliest day with a fitting time. No I/O.
+"""Placement of the sessions of a package, in order, each on the earliest day with a fitting time. No I/O.
 
-Days are the clinic's, both bounds included; instants are UTC.
+Days are local days of the clinic, both bounds included. Instants are UTC.
 """
 
 from bisect import bisect_left, bisect_right
@@ -19,19 +19,19 @@ from scheduling.timetable.hours import PARTS_OF_DAY, day_of, days, local_day, we
 from scheduling.timetable.intervals import Interval, contains, overlaps, subtract, widened
 
 MIN_SESSIONS, MAX_SESSIONS = 2, 100
-#: Without an end, a package is planned over so many days from its start.
+#: The number of days over which a package without an end is planned, from its start.
 OPEN_PERIOD_DAYS = 90
 STEP_MINUTES = 15
 
 T = TypeVar("T")
 
-#: What can make a time impossible, in the order in which it is checked: a provider's time is worked in the open clinic,
-#: then not taken, then free for the patient, too.
+#: What can make a time impossible, in the order in which it is checked. The provider works in the open clinic, then has
+#: no other session, and then the patient has none either.
 STAGES = ("outside-working-hours", "provider-busy", "patient-busy")
 NO_ROOM = "room-busy"
 NO_PROVIDER, PERIOD_OVER, PAST, TOGETHER = "no-provider", "period-over", "past", "package-overlap"
 
-#: What is unusual about the time of a session that a person placed, and not refused.
+#: What is unusual, but allowed, about the time of a session that a person placed.
 OUT_OF_ORDER, GAP = "out-of-order", "gap"
 
 
@@ -39,10 +39,10 @@ OUT_OF_ORDER, GAP = "out-of-order", "gap"
 class PlanningPreferences:
     """What the sessions of a package have in common.
 
-    `weekdays` are 0 = Sunday … 6 = Saturday, none means any; `preferred` is a wall time or a part of the day. Two
-    sessions are at least `gap_days` days apart, and with one provider, or in one room, never nearer than `apart`. A
-    session may be up to `tolerance_days` later than the earliest day for the sake of the preferred time, or of the time
-    and weekday of the others.
+    `weekdays` are 0 = Sunday … 6 = Saturday, and empty for any day. `preferred` is a wall time or a part of the day.
+    Two sessions are at least `gap_days` days apart. With one provider, or in one room, they are also at least `apart`
+    from each other. A session may be up to `tolerance_days` later than the earliest day, in order to get the preferred
+    time, or the time and weekday of the other sessions.
     """
 
     zone: str
@@ -59,38 +59,38 @@ class PlanningPreferences:
 
 @dataclass(frozen=True, eq=False)
 class ProviderOption:
-    """A provider who may hold a session, and what is left of the provider's time after each of STAGES."""
+    """A provider who may hold a session, and the provider's remaining time after each of STAGES."""
 
     provider_id: UUID
     stages: Sequence[Sequence[Interval]]
 
     @property
     def free(self) -> Sequence[Interval]:
-        """The time in which a session is possible if there is a room."""
+        """The time in which a session is possible if a room is free."""
         return self.stages[-1]
 
 
 @dataclass(frozen=True)
 class Rooms:
-    """The free time of the rooms that sessions may name, in the order in which they are taken if one is required."""
+    """The free time of the rooms that sessions may use, in the order in which they are chosen if one is required."""
 
     free: Mapping[UUID, Sequence[Interval]]
     required: bool = True
 
     def one(self, starts_at: datetime, ends_at: datetime, usual: UUID | None) -> UUID | None:
-        """The usual room if it is free, else the first that is."""
+        """Return the usual room if it is free, or else the first free one."""
         if usual and contains(self.free.get(usual, ()), starts_at, ends_at):
             return usual
         return next((room for room, free in self.free.items() if contains(free, starts_at, ends_at)), None)
 
     def fits(self, one: "Occurrence") -> bool:
-        """Whether the room that it names is free, or any if it names none."""
+        """Whether the room of an occurrence is free, or any room if it has none."""
         if one.room_id is None:
             return not self.required or self.one(one.starts_at, one.ends_at, None) is not None
         return contains(self.free.get(one.room_id, ()), one.starts_at, one.ends_at)
 
     def less(self, one: "Occurrence", apart: timedelta) -> "Rooms":
-        """What is left when a session takes its room, to which no other comes nearer than `apart`."""
+        """Return the remaining time of the rooms when a session uses one, `apart` before and after it included."""
         if one.room_id is None or one.room_id not in self.free:
             return self
         taken = [widened(one.time, apart, apart)]
@@ -99,7 +99,7 @@ class Rooms:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A session of a package, by its number, and where and when it is to be."""
+    """The placement of a session of a package, by the number of the session."""
 
     number: int
     starts_at: datetime
@@ -109,15 +109,15 @@ class Occurrence:
 
     @property
     def time(self) -> Interval:
-        """From the start to the end."""
+        """The time from the start to the end."""
         return self.starts_at, self.ends_at
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A session that cannot be placed, and why: on all days from first to last, or at one time.
+    """A session that cannot be placed, and why. This applies to all days from first to last, or to one time.
 
-    `provider_id` is who was asked, if it was one alone; `starts_at` the very time that a caller wanted.
+    `provider_id` is set if only one provider was possible. `starts_at` is set if the caller requested that exact time.
     """
 
     number: int
@@ -139,8 +139,8 @@ def plan(
 ) -> list[Planned]:
     """Place the numbered sessions, each with one of its options. The other sessions of the package are `placed`.
 
-    A session comes after all those of lower numbers, and keeps its distance from those of higher ones. Deterministic:
-    the same input gives the same plan.
+    A session comes after all sessions with lower numbers, and keeps the gap to those with higher ones. The same input
+    always gives the same plan.
     """
     planner = _Planner(preferences, rooms)
     for occurrence in placed:
@@ -155,10 +155,10 @@ def check(
     wanted: Sequence[Occurrence],
     placed: Collection[Occurrence] = (),
 ) -> list[Planned]:
-    """Which of the wanted occurrences are possible, in their order, and for the others the reason why they are not.
+    """Check which of the requested occurrences are possible, in their order, and give the reason for the others.
 
-    Days, order and gaps are the caller's own: only what nobody can have is refused. A room that is not named is given
-    if `rooms` are needed.
+    Days, order and gaps are not checked, because the caller has decided on them. Only what is impossible for everybody
+    is refused. An occurrence without a room gets one if `rooms` are required.
     """
     taken = [*placed]
     found: list[Planned] = []
@@ -180,7 +180,7 @@ def check(
 
 
 def warnings(placed: Sequence[Occurrence], zone: str, gap_days: int) -> list[tuple[int, str]]:
-    """Where sessions that a person placed are OUT_OF_ORDER, or nearer to each other than the GAP, by number."""
+    """Return by number which placed sessions are OUT_OF_ORDER, or follow another one after less than the GAP."""
     found = []
     for before, after in pairwise(sorted(placed, key=lambda o: o.starts_at)):
         if after.number < before.number:
@@ -207,10 +207,10 @@ class _Planner:
         self._grid = Grid(self.preferences.zone, STEP_MINUTES)
 
     def place(self, number: int, options: Sequence[ProviderOption]) -> Planned:
-        """The best of the slots of the earliest day that has any, and of the days that are tolerated after it."""
+        """Place a session at the best start on the earliest possible day and on the tolerated days after it."""
         gap = timedelta(days=self.preferences.gap_days)
         first = max([self.preferences.first, *(day + gap for other, day in self._days.items() if other < number)])
-        # nothing was placed meanwhile where the first day is the same, so the next ones fail immediately
+        # If the first day is the same, nothing was placed in the meantime, and the following sessions fail immediately.
         key = frozenset(c.provider_id for c in options), first
         if known := self._failed.get(key):
             return replace(known, number=number)
@@ -236,7 +236,10 @@ class _Planner:
         return occurrence
 
     def _best(self, first: date, options: Sequence[ProviderOption]) -> tuple[datetime, ProviderOption] | None:
-        """The best start from the first day on, and with whom: of those who can, who holds most of the others."""
+        """Return the best start from the first day on with its provider.
+
+        One who holds most of the other sessions is preferred.
+        """
         usual, rank = _usual(self._providers), self._rank()
         ordered = sorted(options, key=lambda option: option.provider_id != usual)
         best, until = None, self.preferences.last
@@ -252,7 +255,7 @@ class _Planner:
         return best
 
     def _open_days(self, first: date, last: date) -> Iterator[date]:
-        """The days that are asked for and far enough from every session that has its placement."""
+        """Yield the requested days that are at least the gap away from every placed session."""
         preferences, gap = self.preferences, timedelta(days=self.preferences.gap_days)
         later = [day for day in self._days.values() if day > first - gap]
         for day in days(first, last) if first <= last else ():
@@ -262,7 +265,7 @@ class _Planner:
                 yield day
 
     def _near(self, day: date) -> list[Occurrence]:
-        """The sessions of the package that one on that day could meet."""
+        """Return the sessions of the package that a session on a day could overlap."""
         start, end = local_day(day, self._tz)
         apart = self.preferences.apart
         return [
@@ -274,9 +277,9 @@ class _Planner:
     def _slots(
         self, options: Sequence[ProviderOption], day: date, rooms: Rooms | None
     ) -> dict[datetime, ProviderOption]:
-        """The starts on a day in free time that meet no other session of the package, with a room if one is needed.
+        """Return the free starts on a day that conflict with no other session of the package and have a room if needed.
 
-        Each with the first of the choices who can.
+        Each start comes with the first option that is possible.
         """
         others, slots = self._near(day), dict[datetime, ProviderOption]()
         for option in options:
@@ -292,7 +295,7 @@ class _Planner:
         }
 
     def _begins(self, free: Sequence[Interval], day: date) -> list[datetime]:
-        """The starts on a day, still to come, for which there is free time."""
+        """Return the future starts on a day for which there is enough free time."""
         bounds = local_day(day, self._tz)
         since = bisect_right(free, bounds[0], key=itemgetter(1))
         near = free[since : bisect_left(free, bounds[1], since, key=itemgetter(0))]
@@ -303,7 +306,10 @@ class _Planner:
         return _Rank(self._tz, self.preferences.preferred, _usual(self._times), _usual(self._weekdays))
 
     def _reason(self, first: date, options: Sequence[ProviderOption]) -> str:
-        """The first stage after which no time is left on any of the days; the package's own are the patient's."""
+        """Return the first stage after which no time is left on any of the days.
+
+        Conflicts with other sessions of the package count as conflicts of the patient.
+        """
         if first > self.preferences.last:
             return PERIOD_OVER
         if not options:
@@ -319,7 +325,7 @@ class _Planner:
 
 @dataclass(frozen=True)
 class _Rank:
-    """How slots of the same days are compared: the preferred time, else that of the others, then their weekday."""
+    """The order of slots on the same days: by the preferred time, the time of the other sessions, their weekday."""
 
     tz: ZoneInfo
     preferred: time | str | None
@@ -337,11 +343,11 @@ class _Rank:
         )
 
     def ideal(self, slot: tuple[datetime, ProviderOption]) -> bool:
-        """Whether no later one can be better."""
+        """Whether no later slot can be better."""
         return not any(self(slot)[:-1])
 
     def _off(self, local: datetime) -> int:
-        """How far a start is from the preferred time, in minutes, or whether it is in another part of the day."""
+        """The distance of a start from the preferred time, in minutes, or 1 if it is in another part of the day."""
         if self.preferred is None:
             return 0
         if isinstance(self.preferred, str):

@@ -1,4 +1,4 @@
-"""Why a session of a package has no placement, said in English and Arabic so that a person can act on it. No I/O."""
+"""Sentences in English and Arabic that explain why a session of a package has no placement. No I/O."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from scheduling.packages.rules.planning import (
 )
 from scheduling.timetable.hours import zone_of
 
-#: Whom a session is to be held by.
+#: Who is to hold a session.
 ASSIGNED, HOLDS_OTHERS, ANYBODY = "ASSIGNED", "HOLDS_OTHERS", "ANYBODY"
 _HOURS, _BUSY, _PATIENT = STAGES
 _ENDED = "period-ended"
@@ -29,9 +29,9 @@ _ENDED = "period-ended"
 @dataclass(frozen=True)
 class _Language:
     locale: Locale
-    said: dict[str, str]  # against all of a period
-    said_of_one: dict[str, str]  # where it is one provider who may hold it
-    said_then: dict[str, str]  # against one time
+    said: dict[str, str]  # About a whole period.
+    said_of_one: dict[str, str]  # About a period in which only one provider may hold the session.
+    said_then: dict[str, str]  # About one time.
     who: dict[str, str]
     alternatives: tuple[str, str]
     on_weekdays: str
@@ -40,7 +40,7 @@ class _Language:
     time: str
     day: str
     warnings: dict[str, str]
-    # by the plural form that CLDR gives the number
+    # By the plural form of the number according to CLDR.
     days: Mapping[str, str]
     minutes: Mapping[str, str]
 
@@ -48,23 +48,25 @@ class _Language:
 _ENGLISH = _Language(
     locale=Locale("en"),
     said={
-        _HOURS: "No {minutes} of the working hours of {who} are left {when}, or the clinic is closed.",
-        _BUSY: "No free {minutes} of {who} {when}.",
+        _HOURS: "No working time of {minutes} was found for {who} {when}, or the clinic is closed.",
+        _BUSY: "No free time of {minutes} was found for {who} {when}.",
         _PATIENT: "The patient has other sessions whenever {who} has {minutes} free {when}.",
         NO_ROOM: "None of the rooms is free when {who} has {minutes} free {when}.",
         NO_PROVIDER: "No active provider of the service type's discipline has working hours in this clinic.",
-        PERIOD_OVER: "The period ends on {last}; no {day} of it is left that is {gap} or more from the other sessions.",
+        PERIOD_OVER: (
+            "The period ends on {last}, and no {day} is left in it that is {gap} or more from the other sessions."
+        ),
         _ENDED: "The period ended on {last}.",
     },
     said_of_one={NO_PROVIDER: "{Who} is no longer active, or has no working hours in this clinic."},
     said_then={
         NO_PROVIDER: "The provider has no working hours in this clinic.",
-        PAST: "{then} is past.",
+        PAST: "{then} is in the past.",
         _HOURS: "The provider does not work here for {minutes} from {then}, or the clinic is closed.",
         _BUSY: "The provider is not free for {minutes} from {then}.",
         _PATIENT: "The patient is not free for {minutes} from {then}.",
-        NO_ROOM: "The room, or any that would do, is not free for {minutes} from {then}.",
-        TOGETHER: "Another session of the package is too near {then}.",
+        NO_ROOM: "No suitable room is free for {minutes} from {then}.",
+        TOGETHER: "Another session of the package is too close to {then}.",
     },
     who={
         ASSIGNED: "the assigned provider",
@@ -79,12 +81,13 @@ _ENGLISH = _Language(
     day="day",
     days={"one": "1 day", "other": "{count} days"},
     warnings={
-        OUT_OF_ORDER: "A session of a higher number is before it.",
-        GAP: "It is less than {gap} after the session before it.",
+        OUT_OF_ORDER: "A session with a higher number takes place before it.",
+        GAP: "It takes place less than {gap} after the session before it.",
     },
     minutes={"one": "1 minute", "other": "{count} minutes"},
 )
-# A counted noun stands in the genitive everywhere, after "مدة" or a preposition: its dual has another form elsewhere.
+# A counted noun always stands in the genitive, after "مدة" or a preposition, because its dual has another form
+# elsewhere.
 _ARABIC = _Language(
     locale=Locale("ar"),
     said={
@@ -128,7 +131,7 @@ LANGUAGES = {"en": _ENGLISH, "ar": _ARABIC}
 
 
 def reason(failure: Failure, preferences: PlanningPreferences, who: str, language: str = "en") -> str:
-    """One sentence: what was looked for, of whom and on which days, or why the one wanted time is impossible."""
+    """Return a sentence about what was searched for whom and when, or why the requested time is impossible."""
     words = LANGUAGES[language]
     minutes = int(preferences.length.total_seconds() // 60)
     said = {"minutes": _counted(words, words.minutes, minutes)}
@@ -148,7 +151,7 @@ def reason(failure: Failure, preferences: PlanningPreferences, who: str, languag
 
 
 def warning(code: str, gap_days: int, language: str = "en") -> str:
-    """One sentence: what is unusual about the time of a session that a person placed."""
+    """Return one sentence about what is unusual about the time of a session that a person placed."""
     words = LANGUAGES[language]
     return words.warnings[code].format(gap=_counted(words, words.days, gap_days))
 

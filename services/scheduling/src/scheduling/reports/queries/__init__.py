@@ -1,1 +1,1 @@
-"""The statements of the reports."""
+"""The queries of the reports."""

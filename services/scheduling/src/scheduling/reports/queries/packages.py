@@ -1,7 +1,7 @@
-"""The report on packages: what became of them, of which services they are, who holds them, how well they were placed.
+"""The report on packages: their states, services and providers, and how well their sessions could be placed.
 
-A package belongs to the local day of its clinic on which it was created. All is counted from its sessions and their
-appointments as they are now.
+A package belongs to the local day of its clinic on which it was created. Everything is counted from the current state
+of its sessions and their appointments.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from scheduling.models import Clinic, ClinicalSession, Package, PackageSession, 
 from scheduling.reports.commands import MakePackageReport
 from scheduling.reports.queries.sessions import Named, percent
 
-#: How many of the most common services a report names.
+#: The number of most common services in a report.
 MAX_SERVICES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The figures of all packages of a report together. A percentage or a mean of nothing is None."""
+    """The figures of all packages of a report together. A percentage or a mean without a base is None."""
 
     packages: int
     completed_percent: float | None
@@ -39,7 +39,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class StatusCount:
-    """How many packages have a status."""
+    """The number of packages with a status."""
 
     key: str
     packages: int
@@ -47,7 +47,7 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True)
 class FailureCount:
-    """How many sessions are FAILED for a reason, which is a code."""
+    """The number of sessions that are FAILED for a reason, which is a code."""
 
     key: str | None
     sessions: int
@@ -55,7 +55,7 @@ class FailureCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePackages(Named):
-    """How many packages are of a service type, and how many sessions they have."""
+    """The number of packages of a service type, and the number of their sessions."""
 
     packages: int
     sessions: int
@@ -63,7 +63,7 @@ class ServicePackages(Named):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSessions(Named):
-    """The appointments of packages that a provider holds or held, by what became of them."""
+    """The appointments of packages that a provider holds or held, by their outcome."""
 
     scheduled_sessions: int
     completed_sessions: int
@@ -72,7 +72,7 @@ class ProviderSessions(Named):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageReport:
-    """The report, with every status, and the commonest of failures, service types and providers first."""
+    """The report, with every status, and the most common failures, service types and providers first."""
 
     totals: Totals
     by_status: Sequence[StatusCount]
@@ -83,7 +83,7 @@ class PackageReport:
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """Packages of a status, and the sessions that they have."""
+    """The number of packages with a status, and the number of their sessions."""
 
     packages: int
     sessions: int
@@ -91,7 +91,7 @@ class _Size:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """Sessions that have one failure code, or none: how many of them came to what."""
+    """The sessions with one failure code, or without one, and how many of them had which outcome."""
 
     code: str | None
     completed: int
@@ -102,7 +102,7 @@ class _Outcome:
 
 
 def packages(db: Session, asked: MakePackageReport) -> PackageReport:
-    """What became of the packages that were created in the period, and of their sessions."""
+    """Return the outcomes of the packages that were created in the period, and of their sessions."""
     chosen = _chosen(asked)
     made, outcomes = _sizes(db, chosen), _outcomes(db, chosen)
     by_status = [StatusCount(status, made[status].packages if status in made else 0) for status in PACKAGE.states]
@@ -140,7 +140,7 @@ def _totals(made: Mapping[str, _Size], outcomes: Sequence[_Outcome]) -> Totals:
 
 
 def _chosen(asked: MakePackageReport) -> Subquery:
-    """The packages that the report is of; the bounds are for the index alone."""
+    """Return the packages of the report. The bounds only serve the index."""
     earliest, latest = asked.bounds
     day = cast(func.local_time(Clinic.timezone, Package.created_at), Date)
     query = (
@@ -159,7 +159,7 @@ def _chosen(asked: MakePackageReport) -> Subquery:
 
 
 def _sizes(db: Session, chosen: Subquery) -> dict[str, _Size]:
-    """How many packages are in each status, and how many sessions they have."""
+    """Return how many packages are in each status, and how many sessions they have."""
     query = select(chosen.c.status, *_counted(chosen)).group_by(chosen.c.status)
     return {status: _Size(packages, sessions) for status, packages, sessions in db.execute(query)}
 
@@ -187,13 +187,14 @@ def _counted(chosen: Subquery) -> list[ColumnElement[int]]:
 
 
 def _outcomes(db: Session, chosen: Subquery) -> list[_Outcome]:
-    """How many sessions are completed or failed, and were tried and placed, by the reason for which they are FAILED.
+    """Count the completed, failed, tried and placed sessions, by the reason for which they are FAILED.
 
-    An attempt that succeeds makes an appointment: where there are fewer of these than attempts, one has failed.
+    A successful attempt creates an appointment. Where there are fewer appointments than attempts, an attempt has
+    failed.
     """
     status, attempts = PackageSession.status, PackageSession.scheduling_attempts
     made = select(func.count()).where(Participant.package_session_id == PackageSession.id).scalar_subquery()
-    # most have their placement by their first attempt: their appointments need not be looked at
+    # Most sessions were placed by their first attempt, so their appointments need not be read.
     appointments = case((status.in_(("SCHEDULED", "COMPLETED")) & (attempts == 1), 1), else_=made)
     tried, failed = attempts > 0, status == "FAILED"
     placed = tried & ~failed & (appointments > 0)

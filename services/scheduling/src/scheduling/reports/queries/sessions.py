@@ -1,6 +1,7 @@
-"""Reports: who did not come, how full groups are, how long ahead people book, and how much is booked.
+"""Reports on sessions: no-shows, use of groups, lead times, and booked time.
 
-A session belongs to the local day of its clinic on which it starts. What was cancelled is in no report.
+A session belongs to the local day of its clinic on which it starts. Cancelled sessions and appointments are in no
+report.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from scheduling.timetable.statements import spots_taken
 _LOCAL_START = func.local_time(Clinic.timezone, ClinicalSession.starts_at)
 _SESSIONS = join(ClinicalSession, Clinic, Clinic.id == ClinicalSession.clinic_id)
 _APPOINTMENTS = join(_SESSIONS, Participant, Participant.session_id == ClinicalSession.id)
-#: What a report can be grouped by: the records, their keys in it, and the session's column that names one.
+#: What a report can be grouped by: the records, their keys in the report, and the session's column that refers to them.
 _OWNERS: dict[str, tuple[type[Provider | ServiceType], SQLColumnExpression[str], InstrumentedAttribute[UUID]]] = {
     "provider": (Provider, cast(Provider.id, Text), ClinicalSession.provider_id),
     "service_type": (ServiceType, ServiceType.code, ClinicalSession.service_type_id),
@@ -38,7 +39,7 @@ _WEEKDAYS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What a row of a report is about: a record's id or code, or a weekday."""
+    """The subject of a row of a report: a record's id or code, or a weekday."""
 
     key: str
     name_en: str
@@ -50,7 +51,7 @@ R = TypeVar("R", bound=Named)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoShows(Named):
-    """How many of those whose spot came to an outcome came."""
+    """The number of appointments with an outcome, and how many of the patients came."""
 
     attended: int
     arrived: int
@@ -58,18 +59,18 @@ class NoShows(Named):
 
     @property
     def expected(self) -> int:
-        """All of them."""
+        """The number of all appointments with an outcome."""
         return self.attended + self.arrived + self.no_shows
 
     @property
     def no_show_percent(self) -> float:
-        """How many of them did not come."""
+        """The percentage of no-shows."""
         return percent(self.no_shows, self.expected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity(Named):
-    """The group sessions, their spots, and those that live participants have."""
+    """The group sessions, their spots, and the spots that live participants have."""
 
     sessions: int
     places_offered: int
@@ -77,13 +78,13 @@ class Capacity(Named):
 
     @property
     def used_percent(self) -> float:
-        """How many of the spots are used."""
+        """The percentage of the spots that are used."""
         return percent(self.places_used, self.places_offered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadTime(Named):
-    """How many days, with two digits after the point, lie between booking and start."""
+    """The number of days between booking and start, with two decimal places."""
 
     appointments: int
     median_days: float | Decimal
@@ -100,7 +101,7 @@ class Booked:
 
 
 def no_shows(db: Session, asked: MakeGroupedReport) -> list[NoShows]:
-    """By `provider`, `service_type` or `weekday`: of those whose spot came to an outcome, how many did not come."""
+    """Report by `provider`, `service_type` or `weekday` how many of the appointments with an outcome are no-shows."""
     attended, arrived, missed = (
         func.count().filter(Participant.status == status) for status in ("ATTENDED", "ARRIVED", "NO_SHOW")
     )
@@ -116,7 +117,7 @@ def no_shows(db: Session, asked: MakeGroupedReport) -> list[NoShows]:
 
 
 def capacity(db: Session, asked: MakeGroupedReport) -> list[Capacity]:
-    """By `provider`, `service_type` or `weekday`: of the spots that group sessions offered, how many were used."""
+    """Report by `provider`, `service_type` or `weekday` how many of the spots of group sessions were used."""
     counted = [
         func.count().label("sessions"),
         func.sum(ClinicalSession.max_capacity).label("places_offered"),
@@ -126,7 +127,7 @@ def capacity(db: Session, asked: MakeGroupedReport) -> list[Capacity]:
 
 
 def lead_time(db: Session, asked: MakeReport) -> list[LeadTime]:
-    """By service type: how many days lie between booking and start, of what was booked before it."""
+    """Report by service type how many days lie between booking and start, for what was booked before the start."""
     days = extract("epoch", Participant.starts_at - Participant.booked_at) / 86400
     counted = [
         func.count().label("appointments"),
@@ -147,7 +148,7 @@ def lead_time(db: Session, asked: MakeReport) -> list[LeadTime]:
 
 
 def booked(db: Session, asked: MakeReport, by: str) -> dict[UUID, Booked]:
-    """The number and the minutes of the sessions of each `provider` or `room`."""
+    """Return the number and the minutes of the sessions of each `provider` or `room`."""
     key = {"provider": ClinicalSession.provider_id, "room": ClinicalSession.room_id}[by]
     minutes = extract("epoch", ClinicalSession.ends_at - ClinicalSession.starts_at) / 60
     query = (
@@ -160,7 +161,7 @@ def booked(db: Session, asked: MakeReport, by: str) -> dict[UUID, Booked]:
 
 
 def percent(part: float, whole: float) -> float:
-    """With one digit after the point."""
+    """Return a percentage with one decimal place."""
     return round(100 * float(part) / float(whole), 1)
 
 
@@ -169,7 +170,7 @@ def _in_days(value: float | Decimal) -> float:
 
 
 def _within(asked: MakeReport) -> list[SQLColumnExpression[bool]]:
-    """The conditions of the sessions that a report is of; the bounds are for the index alone."""
+    """Return the conditions for the sessions of a report. The bounds only serve the index."""
     day, (earliest, latest) = cast(_LOCAL_START, Date), asked.bounds
     conditions: list[SQLColumnExpression[bool]] = [
         ClinicalSession.live,
@@ -193,7 +194,10 @@ def _grouped(
     counted: Sequence[ColumnElement[int]],
     *conditions: ColumnElement[bool],
 ) -> list[R]:
-    """The rows of a report, each with the key and the names of what it is about; columns are named as its fields."""
+    """Return the rows of a report, each with the key and the names of its subject.
+
+    Columns have the names of its fields.
+    """
     query = select(*counted).select_from(source).where(*_within(asked), *conditions)
     if by == "weekday":
         key = cast(extract("dow", _LOCAL_START), Text).label("key")

@@ -1,6 +1,6 @@
-"""How much of the time that was available is booked, of each provider or room.
+"""Reports on how much of the available time of each provider or room is booked.
 
-What was available comes from the working hours, of whose wall times the domain makes instants; it is not stored.
+The available time is calculated from the working hours, which are wall times. It is not stored.
 """
 
 from collections import defaultdict
@@ -20,13 +20,13 @@ from scheduling.timetable.intervals import Interval, merged, subtract
 from scheduling.timetable.statements import days_overlap, times_overlap
 from scheduling.timetable.weeks import working_weeks
 
-#: A clinic, and when each of its active providers works there on days on which it is open.
+#: A clinic, and when each of its active providers works there on days on which the clinic is open.
 Opening = tuple[UUID, dict[UUID, list[Interval]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utilisation(Named):
-    """How many minutes of a provider or room were available, and how many are booked."""
+    """The number of minutes in which a provider or a room was available, and the number of booked minutes."""
 
     sessions: int
     booked_minutes: int
@@ -34,12 +34,12 @@ class Utilisation(Named):
 
     @property
     def utilisation_percent(self) -> float | None:
-        """How much of what was available is booked; None where nothing was."""
+        """The percentage of the available time that is booked, or None if none was available."""
         return percent(self.booked_minutes, self.available_minutes) if self.available_minutes else None
 
 
 def of_providers(db: Session, asked: MakeReport) -> list[Utilisation]:
-    """Available to an active provider are the working hours, without time off and closures."""
+    """Report on providers. An active provider is available in the working hours, without time off and closures."""
     away = _time_off(db, asked)
     available: dict[UUID, int] = defaultdict(int)
     for _, hours in _openings(db, asked):
@@ -54,7 +54,10 @@ def of_providers(db: Session, asked: MakeReport) -> list[Utilisation]:
 
 
 def of_rooms(db: Session, asked: MakeReport) -> list[Utilisation]:
-    """Available is an active room while any provider of its clinic has working hours there, without closures."""
+    """Report on rooms. An active room is available while any provider of its clinic has working hours there.
+
+    Closures are not available time.
+    """
     opening = {clinic_id: _minutes(merged(chain(*hours.values()))) for clinic_id, hours in _openings(db, asked)}
     rooms = db.execute(select(Room.id, Room.name, Room.clinic_id, Room.active).order_by(Room.name, Room.id)).all()
     available = {room.id: opening.get(room.clinic_id, 0) for room in rooms if room.active}

@@ -1,1 +1,1 @@
-"""How spots that become free are offered and taken."""
+"""Operations that offer spots that become free, and that take them."""

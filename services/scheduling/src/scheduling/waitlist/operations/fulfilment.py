@@ -1,4 +1,7 @@
-"""A patient who waits is booked into what was waited for, by whatever way: the entry is fulfilled with the booking."""
+"""Fulfilment of waitlist entries. An entry is fulfilled when the patient is booked into a session that it waits for.
+
+It does not matter in which way the patient was booked.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -12,16 +15,16 @@ from scheduling.models import ClinicalSession, WaitlistEntry
 from scheduling.waitlist import queries as waitlist_queries
 from scheduling.waitlist.operations import offers, spots
 
-#: The patients of a session who wait, each with the entries whose wishes it meets already.
+#: The patients of a session who have open entries, each with the entries that the session already meets.
 Waits = Mapping[UUID, frozenset[UUID]]
 
 
 def fulfil(db: Session, patient_id: UUID, booked: Iterable[ClinicalSession], *, now: datetime) -> None:
-    """Close the patient's open entries that wait for one of these sessions, or whose wishes one of them meets.
+    """Close the patient's open entries that wait for one of the booked sessions, or whose wishes one of them meets.
 
-    A spot that such an entry is offered in another session goes on to the next who waits. The patient and the booked
-    sessions' rows are locked, and those of the sessions in which a spot was offered when the patient was locked. A
-    visit of the past fulfils nothing: whoever waits, waits for what is to come.
+    A spot in another session that is offered to such an entry is passed on to the next entry. The caller has locked the
+    patient, the rows of the booked sessions, and those of the sessions in which a spot was offered when the patient was
+    locked. A session that has started fulfils nothing, because entries wait for future sessions.
     """
     lock_waitlist(db)
     for session in booked:
@@ -31,7 +34,7 @@ def fulfil(db: Session, patient_id: UUID, booked: Iterable[ClinicalSession], *, 
 
 
 def waits_on(db: Session, session: ClinicalSession) -> Waits:
-    """What the participants of a session wait for before it moves."""
+    """Return the entries of a session's participants that the session meets before it is moved."""
     waiting = waitlist_queries.waiting_among(db, session.id)
     return {one: frozenset(e.id for e in waitlist_queries.met_by(db, one, session)) for one in waiting}
 
@@ -39,10 +42,11 @@ def waits_on(db: Session, session: ClinicalSession) -> Waits:
 def fulfil_moved(
     db: Session, session: ClinicalSession, before: Waits, previous_start: datetime, *, now: datetime
 ) -> None:
-    """Close what a session's participants waited for `before` it moved, and have by that.
+    """Close the entries of a session's participants that are met because the session was moved.
 
-    Whoever waits, and has a spot, waits for another: one that the session did not meet where it was, or an earlier
-    one. Their patients and the session's row are locked.
+    `before` is what `waits_on` returned before the move. A patient who has a spot and still waits, waits for another
+    session. Therefore an entry is met only if the session did not meet it before, or now starts earlier. The patients
+    and the session's row are locked.
     """
     if not before or session.starts_at <= now:
         return

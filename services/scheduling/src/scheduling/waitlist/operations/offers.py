@@ -1,4 +1,4 @@
-"""Offers of free spots to those who wait: made, accepted, ended. The session's row is locked before all of it."""
+"""Making, accepting and ending offers of free spots. The session's row is locked before all of these."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,10 +17,11 @@ from scheduling.waitlist import queries as waitlist_queries
 
 
 def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> int:
-    """Offer a session's free spots to those who wait, in order, and publish WaitlistOffered. Returns how many.
+    """Offer a session's free spots to waiting patients, in order, and publish WaitlistOffered.
 
-    An offer holds its spot for the tenant's `offer_minutes`, but no longer than until the session starts. Whoever
-    cannot be contacted is passed over, and the desk has to act on it. A session under an absence is offered to nobody.
+    Returns the number of offers. An offer holds its spot for the tenant's `offer_minutes`, but no longer than until the
+    session starts. A patient who cannot be contacted is passed over, and the front desk must handle the entry. A
+    session that an absence affects is offered to nobody.
     """
     soon = session.starts_at - now < timedelta(minutes=domain.MIN_OFFER_MINUTES)
     if soon or not free or waitlist_queries.next_in_line(db, session) is None:
@@ -42,9 +43,9 @@ def make(db: Session, session: ClinicalSession, free: int, *, now: datetime) -> 
 
 
 def accept(db: Session, offer_id: UUID, appointment_id: UUID, *, now: datetime) -> None:
-    """Give up the spot that an open offer holds for the patient who takes it, and publish WaitlistAccepted.
+    """Release the spot that an open offer holds for the patient who takes it, and publish WaitlistAccepted.
 
-    Raises 409 `offer-expired`, also where nobody has passed the spot on yet.
+    Raises 409 `offer-expired`, even if the spot has not been passed on yet.
     """
     lock_waitlist(db)
     offer, entry = waitlist_queries.offer_and_entry(db, offer_id)
@@ -52,14 +53,15 @@ def accept(db: Session, offer_id: UUID, appointment_id: UUID, *, now: datetime) 
         raise errors.OfferExpired
     _close(db, offer, "ACCEPTED", now)
     move_entry(db, entry, "ACCEPTED", now=now)
-    db.flush()  # before the participant's row, for which the database counts the spots again
+    # This must come before the participant's row is stored, because the database then counts the spots again.
+    db.flush()
     events.waitlist_accepted(db, entry, offer, appointment_id, now)
 
 
 def end(db: Session, offer_id: UUID, cause: str, *, now: datetime) -> None:
-    """End an open offer that is not accepted, and publish WaitlistOfferExpired; the spot is the caller's to pass on.
+    """End an open offer that is not accepted, and publish WaitlistOfferExpired. The caller passes the spot on.
 
-    `cause` is one of `domain.OFFER_ENDS`. An entry that was cancelled meanwhile stays so.
+    `cause` is one of `domain.OFFER_ENDS`. An entry that was cancelled in the meantime stays cancelled.
     """
     lock_waitlist(db)
     offer, entry = waitlist_queries.offer_and_entry(db, offer_id)
@@ -72,7 +74,7 @@ def end(db: Session, offer_id: UUID, cause: str, *, now: datetime) -> None:
 
 
 def withdraw(db: Session, session: ClinicalSession, cause: str, *, now: datetime) -> int:
-    """End all open offers of a session. Returns how many."""
+    """End all open offers of a session. Returns how many there were."""
     offers = waitlist_queries.open_offers(db, session.id)
     for offer_id in offers:
         end(db, offer_id, cause, now=now)
@@ -80,7 +82,7 @@ def withdraw(db: Session, session: ClinicalSession, cause: str, *, now: datetime
 
 
 def session_cancelled(db: Session, session: ClinicalSession, *, now: datetime) -> None:
-    """End the offers of a cancelled session, and the entries that wait for it alone."""
+    """End the offers of a cancelled session, and cancel the entries that wait only for this session."""
     withdraw(db, session, "SESSION_CANCELLED", now=now)
     if waitlist_queries.waiting_for(db, session.id):
         lock_waitlist(db)

@@ -1,4 +1,4 @@
-"""What follows when spots of a session are freed, and how a session ends that nobody takes part in."""
+"""What follows when spots of a session become free, and when a session has no participants left."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,16 +14,18 @@ from scheduling.timetable.spots import spots_of
 from scheduling.waitlist import queries as waitlist_queries
 from scheduling.waitlist.operations import offers
 
-#: Why a session was cancelled that was made in one step with an appointment which is no more.
+#: The reason for cancelling a session that was made in one step with an appointment, when that appointment was
+#: cancelled.
 EMPTY = "its appointment was given up"
 
 
 def free(db: Session, session: ClinicalSession, *, were_available: int, now: datetime) -> None:
-    """Go on from spots that were freed in a session, whose row is locked, and publish what became of them.
+    """Handle spots that became free in a session whose row is locked, and publish the resulting events.
 
-    Before the start they are offered to those who wait, and a session that was full and is no more, or the other way
-    round, says so. A session that was made for one appointment, and that nobody waits for, is cancelled with it at any
-    time, and its provider free again. `were_available` is how many spots it had before.
+    Before the start, the spots are offered to waiting patients. SessionSpotsOpened is published if the session was full
+    and now has available spots, and SessionFilled in the opposite case. A session that was made for one appointment,
+    and for which no offer is open, is cancelled together with the appointment at any time, so that its provider is free
+    again. `were_available` is the number of spots that were available before.
     """
     to_come = session.status == "SCHEDULED" and session.starts_at > now
     if not to_come and not (session.closes_when_empty and session.status in ("SCHEDULED", "IN_PROGRESS")):
@@ -47,14 +49,17 @@ def free(db: Session, session: ClinicalSession, *, were_available: int, now: dat
 
 
 def pass_on(db: Session, session: ClinicalSession, offer_id: UUID, cause: str, *, now: datetime) -> None:
-    """End an open offer of a session, whose row is locked, for one of `domain.OFFER_ENDS`; its spot goes on."""
+    """End an open offer of a session whose row is locked, and pass its spot on.
+
+    `cause` is one of `domain.OFFER_ENDS`.
+    """
     were_available = available(db, session)
     offers.end(db, offer_id, cause, now=now)
     free(db, session, were_available=were_available, now=now)
 
 
 def withdraw(db: Session, sessions: Sequence[ClinicalSession], *, now: datetime) -> None:
-    """End all open offers of sessions, whose rows are locked, and go on from the spots that they held."""
+    """End all open offers of sessions whose rows are locked, and pass their spots on."""
     offered = waitlist_queries.with_open_offers(db, [session.id for session in sessions])
     for session in (session for session in sessions if session.id in offered):
         were_available = available(db, session)
@@ -63,5 +68,5 @@ def withdraw(db: Session, sessions: Sequence[ClinicalSession], *, now: datetime)
 
 
 def available(db: Session, session: ClinicalSession) -> int:
-    """How many spots of a session, whose row is locked, are free."""
+    """Return the number of available spots of a session whose row is locked."""
     return spots_of(db, [session.id])[session.id].available
