@@ -63,7 +63,7 @@ class Model:
         return left
 
     def circle_of(self, record: int) -> list[int]:
-        """The circle on which a record lies; nothing if it lies on none."""
+        """The circle on which a record lies, or nothing if it lies on none."""
         walked, at = [record], self.links[record][0]
         while at in self.links and at not in walked:
             walked.append(at)
@@ -176,7 +176,7 @@ def test_a_chain_is_read_to_its_end_in_whatever_order_its_links_arrive(db: Sessi
 
 
 def test_in_a_circle_of_late_events_the_oldest_alias_does_not_count(db: Session, ids: list[UUID]) -> None:
-    # 0 was merged into 1, which was undone, and then 1 into 0; the undoing has not arrived
+    # 0 was merged into 1, which was undone, and then 1 into 0. The undoing has not arrived
     follow(db, ids, Step("merge", 1, 0, 2))
     follow(db, ids, Step("merge", 0, 1, 1))
     assert {survivor_of(db, one) for one in ids[:2]} == {ids[0]}
@@ -187,7 +187,7 @@ def test_in_a_circle_of_late_events_the_oldest_alias_does_not_count(db: Session,
 def test_a_record_that_leads_into_a_circle_is_read_as_the_circle_is(db: Session, ids: list[UUID]) -> None:
     for step in (Step("merge", 3, 0, 0), Step("merge", 0, 1, 2), Step("merge", 1, 2, 1), Step("merge", 2, 0, 3)):
         follow(db, ids, step)
-    # the oldest alias of all is that of 3, which is on no circle; the oldest of the circle is that of 1
+    # the oldest alias of all is that of 3, which is on no circle. The oldest of the circle is that of 1
     assert {survivor_of(db, one) for one in ids[:4]} == {ids[1]}
     assert aliases_of(db, ids[3]) == sorted(ids[:4])
 

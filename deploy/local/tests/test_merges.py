@@ -36,7 +36,7 @@ _NEW_EVENTS = text(f"SELECT {COLUMNS} FROM outbox WHERE position > :after ORDER 
 
 @dataclass
 class Centre:
-    """A tenant of all five services; this test is the bus between them."""
+    """A tenant of all five services. This test is the bus between them."""
 
     kits: dict[str, ServiceKit]
     tenant: str = field(default_factory=lambda: f"t{uuid4().hex[:12]}")
@@ -91,7 +91,7 @@ class Centre:
 
 @pytest.fixture(scope="module")
 def centre(servers: Servers, issuer: Issuer) -> Iterator[Centre]:
-    """Patients with files, consents, appointments, notes to be written, invoices and messages; all heard of it."""
+    """Patients with files, consents, appointments, notes to be written, invoices and messages. All have heard of it."""
     with ExitStack() as stack:
         kits = {name: stack.enter_context(service_kit(each, servers, issuer)) for name, each in load_all().items()}
         made = Centre(kits)
@@ -170,7 +170,7 @@ def test_after_every_merge_is_undone_all_rows_of_the_five_databases_are_as_at_th
 
 
 def _assert_all_read_alike(centre: Centre, merged: dict[str, str]) -> None:
-    """Under each id, the appointments, invoices and messages of all who are one person by now; and no event is dead."""
+    """Under each id, the appointments, invoices and messages of all who are one person by now. And no event is dead."""
 
     def last(one: str) -> str:
         return last(merged[one]) if one in merged else one

@@ -69,7 +69,7 @@ def test_merges_and_their_undoing_are_read_alike_in_whatever_order_their_streams
 ) -> None:
     for order in permutations(range(3)):
         a, b, c = (Story(kit, tenant).told() for _ in range(3))
-        # a into b, which was undone; then b into c, and c into a, which was undone as well
+        # a into b, which was undone. Then b into c, and c into a, which was undone as well
         streams = [
             [a.merged_into(b.patient_id), a.unmerged_from(b.patient_id)],
             [b.merged_into(c.patient_id)],

@@ -82,7 +82,7 @@ def standing(kit: ServiceKit, tenant: str, patient: Json) -> tuple[bool, list[st
 
 
 def book(kit: ServiceKit, tenant: str, patient: Json, code: str = "OT") -> str:
-    """The patient is booked in a clinic; returns the clinic's id, one for each code."""
+    """The patient is booked in a clinic. Returns the clinic's id, one for each code."""
     appointment, clinic = new_id(), f"01a1f000-0000-7000-8000-{code.encode().hex():0>12}"
     ids = {"subject_id": appointment, "appointment_id": appointment, "patient_id": patient["id"]}
     kit.inbox.receive(example("AppointmentBooked", "group", tenant, clinic={"id": clinic, "code": code}, **ids))
@@ -334,7 +334,7 @@ def three(desk: Client, register: Make) -> list[Json]:
 
 
 def _in_a_circle(kit: ServiceKit, tenant: str, three: list[Json]) -> list[int]:
-    """A into B, B into C and C into A at once; returns the statuses of the answers."""
+    """A into B, B into C and C into A at once. Returns the statuses of the answers."""
     start = threading.Barrier(3)
 
     def run(n: int) -> int:

@@ -190,12 +190,12 @@ def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message
 
 
 def find_recipient(db: Session, patient_id: UUID) -> Recipient | None:
-    """Who a message to a patient is for: the patient, or the survivor of a merge; None while that one is not known."""
+    """Who a message to a patient is for: the patient, or the survivor of a merge. None while that one is not known."""
     return find_recipients(db, [patient_id]).get(patient_id)
 
 
 def find_recipients(db: Session, patient_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
-    """The same for several patients, by the id that was asked for; without those that are not known here."""
+    """The same for several patients, by the id that was asked for. Those that are not known here are left out."""
     survivors = survivors_of(db, set(patient_ids))
     rows = db.execute(
         select(PatientProjection, Preferences)
