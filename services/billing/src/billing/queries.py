@@ -89,7 +89,10 @@ def package_sums(db: Session, package_id: UUID) -> list[InvoiceSums]:
 
 
 def _matching(query: Select[R], kind: type[R], asked: FindInvoices | FindPrices) -> Select[R]:
-    """The rows that have every value that was asked for, under the name that it has there. A patient is found by any id."""
+    """The rows that have every value that was asked for, under the name that it has there.
+
+    A patient is found by every id that stands for the patient.
+    """
     for name, value in given(asked).items():
         if value is not None:
             column = getattr(kind, name)
