@@ -14,6 +14,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from jalsa.db.access_log import create_access_log
+from jalsa.db.aliases import create_aliases
 from jalsa.db.schema import create_folding, create_mechanisms, create_sources, guard_numbers, register_tenant_table
 from jalsa.db.transactions import TenantRow
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
@@ -383,6 +384,7 @@ def create_tables(execute: Callable[[str], None], service: str) -> None:
     create_folding(execute, service)
     create_sources(execute, service)
     create_access_log(execute, service)
+    create_aliases(execute, service)
     execute(TABLES)
     register_tenant_table(execute, "lamps", service)
     register_tenant_table(execute, "lights", service, audited=False)
@@ -405,7 +407,7 @@ def empty(urls: Urls) -> None:
     """Make a database as it was when it was fresh, which is faster than another one."""
     with as_owner(urls) as conn:
         _execute(conn, "TRUNCATE feed_checkpoints, inbox, inbox_heads, outbox, outbox_heads, idempotency_keys, numbers")
-        _execute(conn, "TRUNCATE access_log, audit_log, lamps, lights, stopped_sources")
+        _execute(conn, "TRUNCATE access_log, audit_log, aliases, lamps, lights, stopped_sources")
         _execute(conn, "UPDATE relay_state SET position = 0")
 
 

@@ -43,17 +43,25 @@ def patient_registered(db: Session, patient: Patient, now: datetime) -> None:
 
 def patient_updated(db: Session, patient: Patient, before: PatientTold, now: datetime) -> None:
     """Publish PatientUpdated if others are told something else than `before`: the whole, not the change."""
-    data = patient_data(patient)
-    if data != before:
-        publish(db, catalogue.PATIENT_UPDATED, patient.id, data, now=now)
+    if patient_data(patient) != before:
+        patient_told(db, patient, now)
+
+
+def patient_told(db: Session, patient: Patient, now: datetime) -> None:
+    """Publish PatientUpdated, whatever was told before."""
+    publish(db, catalogue.PATIENT_UPDATED, patient.id, patient_data(patient), now=now)
 
 
 def identity_changed(db: Session, patient: Patient, before: Identity, now: datetime) -> None:
     """Publish PatientIdentityChanged if the identity is another one than `before`."""
-    identity = identity_of(patient)
-    if identity != before:
-        data = {"patient_id": patient.id, **asdict(identity), "changed_at": now}
-        publish(db, catalogue.PATIENT_IDENTITY_CHANGED, patient.id, data, now=now)
+    if identity_of(patient) != before:
+        identity_told(db, patient, now)
+
+
+def identity_told(db: Session, patient: Patient, now: datetime) -> None:
+    """Publish PatientIdentityChanged, whatever was told before."""
+    data = {"patient_id": patient.id, **asdict(identity_of(patient)), "changed_at": now}
+    publish(db, catalogue.PATIENT_IDENTITY_CHANGED, patient.id, data, now=now)
 
 
 def patient_data(patient: Patient) -> PatientTold:

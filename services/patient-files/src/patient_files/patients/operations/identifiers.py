@@ -13,7 +13,7 @@ from patient_files.models import IdentityDue, Patient, PatientIdentifier
 from patient_files.patients import events, queries, record
 from patient_files.patients.commands import CorrectIdentifier, Withdraw
 from patient_files.patients.operations import storing
-from patient_files.patients.operations.locks import locked_patient
+from patient_files.patients.operations.locks import claim_patient, locked_patient
 from patient_files.patients.rules import identifiers as rules
 from patient_files.patients.rules.identifiers import Identifier
 
@@ -78,7 +78,7 @@ def locked_identifier(db: Session, identifier_id: UUID) -> tuple[PatientIdentifi
 
 def announce_identity(db: Session, patient_id: UUID, *, now: datetime) -> bool:
     """Publish an identity that another version stored. False where another transaction has the patient."""
-    if not queries.claim_patient(db, patient_id):
+    if not claim_patient(db, patient_id):
         return False
     patient, due = queries.find_patient(db, patient_id), db.get(IdentityDue, patient_id)
     if patient is not None and due is not None:
