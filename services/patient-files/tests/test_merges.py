@@ -28,7 +28,6 @@ from patient_files.files.commands import BookSubFile
 from patient_files.merges import operations, rules
 from patient_files.merges.commands import MergePatients, UndoMerge
 from patient_files.models import Consent, ConsentStanding
-from patient_files.patients import operations as patients
 from patient_files.patients import queries as patient_queries
 from patient_files.patients.commands import RegisterPatient
 from patient_files.patients.rules.births import on_day
@@ -377,7 +376,7 @@ def test_without_the_lock_all_three_of_a_circle_are_merged(
 ) -> None:
     _all_see_nothing(monkeypatch)
     real = patient_queries.find_patient
-    monkeypatch.setattr(patients, "lock_records", lambda *_: None)
+    monkeypatch.setattr(patient_queries, "lock_rows", lambda *_: None)
     monkeypatch.setattr(patient_queries, "find_patient", lambda db, one, **_: real(db, one))
     monkeypatch.setattr(consents, "refresh_standings", lambda *_, **__: None)
     assert _in_a_circle(kit, tenant, three) == [200, 200, 200]

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from jalsa.db.aliases import aliases_of, follow_merge, follow_unmerge
 from jalsa.db.transactions import context_of
-from jalsa.service.errors import NotFound
 from jalsa.service.ids import new_id
 from patient_files.consents import operations as consents
 from patient_files.duplicates import operations as duplicates
@@ -45,7 +44,9 @@ class Undone:
 
 
 def merge_patients(db: Session, loser: Patient, command: MergePatients, *, now: datetime) -> Outcome:
-    """Merge a record, and publish PatientsMerged and what becomes of the consents of both. An open pair is decided.
+    """Merge a record, and publish PatientsMerged and what becomes of the identity and the consents of both.
+
+    The open pair of the two is decided, if there is one.
 
     The caller has locked both with all that stands for them (`patients.lock_records`) before `now` was read. So of
     merges that would lead in a circle the last one finds that its survivor is merged already. Raises 422
@@ -70,10 +71,12 @@ def merge_patients(db: Session, loser: Patient, command: MergePatients, *, now: 
         merged_by=context_of(db).actor,
     )
     db.add(merge)
+    before = patients.identities(db, loser) | patients.identities(db, survivor)
     loser.merged_into = survivor.id
     follow_merge(db, loser.id, survivor.id, now)
     db.flush()
     events.patients_merged(db, loser, survivor, now)
+    patients.tell_identities(db, survivor, before, now)
     duplicates.decide_merged(db, loser.id, survivor.id, command.reason, now=now)
     consents.refresh_standings(db, survivor.id, now=now)
     return Outcome(loser, survivor, outcome.counts, merge)
@@ -89,6 +92,7 @@ def undo_merge(db: Session, loser: Patient, command: UndoMerge, *, now: datetime
     if merge is None or survivor is None:
         raise NotMerged
     to_review = queries.written_since(db, aliases_of(db, loser.id), merge.merged_at)
+    before = patients.identities(db, loser)
     merge.undone_at, merge.undone_by, merge.undo_reason = now, context_of(db).actor, command.reason
     loser.merged_into = None
     follow_unmerge(db, loser.id)
@@ -97,7 +101,7 @@ def undo_merge(db: Session, loser: Patient, command: UndoMerge, *, now: datetime
     duplicates.reopen_merged(db, loser.id, survivor.id)
     for patient in (loser, survivor):
         patient_events.patient_told(db, patient, now)
-        patient_events.identity_told(db, patient, now)
+        patients.tell_identities(db, patient, before, now, anew=[patient.id])
         consents.refresh_standings(db, patient.id, now=now, tell_anew=patient.id)
     return Undone(merge, to_review)
 
@@ -105,10 +109,7 @@ def undo_merge(db: Session, loser: Patient, command: UndoMerge, *, now: datetime
 def locked_patient(db: Session, patient_id: UUID, *others: UUID) -> Patient:
     """A record as it is once it is locked, with all that stands for it and for the others. Raises 404."""
     patients.lock_records(db, patient_id, *others)
-    patient = patient_queries.find_patient(db, patient_id, lock=True)
-    if patient is None:
-        raise NotFound("patient")
-    return patient
+    return patients.locked_patient(db, patient_id)
 
 
 def _record(db: Session, patient: Patient) -> rules.Record:

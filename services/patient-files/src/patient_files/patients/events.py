@@ -1,5 +1,6 @@
 """What is published of patients."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -28,12 +29,17 @@ PatientTold = dict[str, object]
 NO_IDENTITY = Identity(None, None, None, None)
 
 
-def identity_of(patient: Patient) -> Identity:
-    """What would be published of a patient's identity now."""
-    first = record.national_id_of(patient)
+def identity_of(patient: Patient, others: Sequence[Patient] = ()) -> Identity:
+    """What would be published of a patient's identity now; `others` are the other records that stand for the patient.
+
+    What the record itself does not have is taken from them.
+    """
+    records = (patient, *others)
+    nationality = next((one.nationality for one in records if one.nationality is not None), None)
+    first = next((found for one in records if (found := record.national_id_of(one))), None)
     if first is None:
-        return Identity(None, None, None, patient.nationality)
-    return Identity(first.type, first.issuing_country, first.value, patient.nationality)
+        return Identity(None, None, None, nationality)
+    return Identity(first.type, first.issuing_country, first.value, nationality)
 
 
 def patient_registered(db: Session, patient: Patient, now: datetime) -> None:
@@ -52,15 +58,9 @@ def patient_told(db: Session, patient: Patient, now: datetime) -> None:
     publish(db, catalogue.PATIENT_UPDATED, patient.id, patient_data(patient), now=now)
 
 
-def identity_changed(db: Session, patient: Patient, before: Identity, now: datetime) -> None:
-    """Publish PatientIdentityChanged if the identity is another one than `before`."""
-    if identity_of(patient) != before:
-        identity_told(db, patient, now)
-
-
-def identity_told(db: Session, patient: Patient, now: datetime) -> None:
-    """Publish PatientIdentityChanged, whatever was told before."""
-    data = {"patient_id": patient.id, **asdict(identity_of(patient)), "changed_at": now}
+def identity_told(db: Session, patient: Patient, identity: Identity, now: datetime) -> None:
+    """Publish PatientIdentityChanged."""
+    data = {"patient_id": patient.id, **asdict(identity), "changed_at": now}
     publish(db, catalogue.PATIENT_IDENTITY_CHANGED, patient.id, data, now=now)
 
 

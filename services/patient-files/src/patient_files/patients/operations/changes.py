@@ -12,6 +12,7 @@ from patient_files.models import Patient
 from patient_files.patients import events, record
 from patient_files.patients.commands import IdentifyPatient, UpdatePatient
 from patient_files.patients.operations import contacts, identifiers, storing
+from patient_files.patients.operations.identities import identities, tell_identities
 from patient_files.patients.rules import names, records
 
 _PLAIN = (*names.FIELDS, "email", "preferred_language", "active", "sex", "nationality", "deceased_on", "restricted")
@@ -26,7 +27,7 @@ def update_patient(db: Session, patient: Patient, command: UpdatePatient, *, zon
     """
     _check_not_merged(db, patient)
     today = domain.local_date(now, zone)
-    told, identity = events.patient_data(patient), events.identity_of(patient)
+    told, before = events.patient_data(patient), identities(db, patient)
     if command.deceased_on is not UNSET and command.deceased_on is not None and command.active is UNSET:
         patient.active = False
     _set(patient, command)
@@ -43,7 +44,7 @@ def update_patient(db: Session, patient: Patient, command: UpdatePatient, *, zon
     storing.check_record(patient, today)
     storing.store(db, patient, today)
     events.patient_updated(db, patient, told, now)
-    events.identity_changed(db, patient, identity, now)
+    tell_identities(db, patient, before, now)
     return patient
 
 
@@ -56,7 +57,7 @@ def identify_patient(db: Session, patient: Patient, command: IdentifyPatient, *,
     _check_not_merged(db, patient)
     records.IDENTITY.check(patient.identity_status, names.KNOWN)
     today = domain.local_date(now, zone)
-    told, identity = events.patient_data(patient), events.identity_of(patient)
+    told, before = events.patient_data(patient), identities(db, patient)
     patient.identity_status, patient.change_reason = names.KNOWN, command.reason
     _set(patient, command)
     if command.birth is not UNSET:
@@ -65,7 +66,7 @@ def identify_patient(db: Session, patient: Patient, command: IdentifyPatient, *,
     storing.check_record(patient, today)
     storing.store(db, patient, today)
     events.patient_updated(db, patient, told, now)
-    events.identity_changed(db, patient, identity, now)
+    tell_identities(db, patient, before, now)
     return patient
 
 

@@ -43,7 +43,8 @@ def claim_patient(db: Session, patient_id: UUID) -> bool:
 
 
 def locked_patient(db: Session, patient_id: UUID) -> Patient:
-    """A patient as the record is once its row is locked, until the transaction ends. Raises 404."""
+    """A patient as the record is once it is locked, with all that stand for the patient. Raises 404."""
+    lock_records(db, patient_id)
     patient = queries.find_patient(db, patient_id, lock=True)
     if patient is None:
         raise NotFound("patient")
