@@ -216,8 +216,6 @@ def test_a_sub_file_stays_open_while_an_appointment_of_either_record_lies_ahead(
     set_clock(START)
     [sub_file] = listed(desk, survivor, "sub-files")
     assert answer(records.post(f"/sub-files/{sub_file}/close", {"reason": "x"}), 409)["code"] == "sub-file-in-use"
-    unmerged(records, loser)
-    assert records.post(f"/sub-files/{sub_file}/close", {"reason": "x"}).status_code == 200
 
 
 def test_billing_is_told_of_each_record_the_identity_that_the_patient_has(
