@@ -158,6 +158,16 @@ class Office:
     def cancel(self, appointment: Appointment) -> None:
         self.kit.inbox.receive(appointment.cancelled())
 
+    def merge(self, loser: UUID, survivor: UUID, sequence: int = 1) -> None:
+        self._of_merge("PatientsMerged", loser, survivor, sequence)
+
+    def unmerge(self, loser: UUID, survivor: UUID, sequence: int = 2) -> None:
+        self._of_merge("PatientsUnmerged", loser, survivor, sequence)
+
+    def _of_merge(self, event: str, loser: UUID, survivor: UUID, sequence: int) -> None:
+        given: dict[str, Any] = {"subject_id": loser, "loser_id": loser, "survivor_id": survivor}
+        self.kit.inbox.receive(example(event, "default", self.tenant, sequence=sequence, **given))
+
     def invoice(self, appointment: Appointment) -> dict[str, Any]:
         found = [i for i in self.invoices() if i["appointment_id"] == str(appointment.id)]
         assert len(found) == 1

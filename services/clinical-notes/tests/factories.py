@@ -104,11 +104,17 @@ class Story:
         said = {"session_id": self.session_id, "from_status": from_status, "to_status": to_status}
         return renamed(self.session_started(sequence), "SessionCorrected.v1", **said)
 
-    def registered(self) -> Envelope:
-        return self._of_patient("PatientRegistered", 1)
+    def registered(self, **data: Any) -> Envelope:
+        return self._of_patient("PatientRegistered", 1, **data)
 
     def updated(self) -> Envelope:
         return self._of_patient("PatientUpdated", 2)
+
+    def merged_into(self, survivor_id: str, sequence: int = 2) -> Envelope:
+        return self._of_merge("PatientsMerged", sequence, survivor_id)
+
+    def unmerged_from(self, survivor_id: str, sequence: int = 3) -> Envelope:
+        return self._of_merge("PatientsUnmerged", sequence, survivor_id)
 
     def clinic_saved(self) -> Envelope:
         return example("ClinicSaved", "default", self.tenant, subject_id=self.clinic_id, clinic_id=self.clinic_id)
@@ -217,7 +223,11 @@ class Story:
             **data,
         )
 
-    def _of_patient(self, event: str, sequence: int) -> Envelope:
+    def _of_merge(self, event: str, sequence: int, survivor_id: str) -> Envelope:
+        ids: Json = {"loser_id": self.patient_id, "survivor_id": survivor_id}
+        return example(event, "default", self.tenant, sequence=sequence, subject_id=self.patient_id, **ids)
+
+    def _of_patient(self, event: str, sequence: int, **data: Any) -> Envelope:
         return example(
             event,
             "default",
@@ -225,6 +235,7 @@ class Story:
             sequence=sequence,
             subject_id=self.patient_id,
             patient_id=self.patient_id,
+            **data,
         )
 
 

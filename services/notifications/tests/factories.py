@@ -86,6 +86,15 @@ class World:
         data = {"active": True, "phone": PHONE, **data}
         self.kit.inbox.receive(self.event("PatientUpdated", "default", patient_id, patient_id=patient_id, **data))
 
+    def merge(self, loser: UUID, survivor: UUID) -> None:
+        self._of_merge("PatientsMerged", loser, survivor)
+
+    def unmerge(self, loser: UUID, survivor: UUID) -> None:
+        self._of_merge("PatientsUnmerged", loser, survivor)
+
+    def _of_merge(self, event: str, loser: UUID, survivor: UUID) -> None:
+        self.kit.inbox.receive(self.event(event, "default", loser, loser_id=loser, survivor_id=survivor))
+
     def prefer(self, patient_id: UUID, **preferences: Any) -> None:
         assert self.desk.put(f"/preferences/{patient_id}", preferences).status_code == 200
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from jalsa.db.aliases import survivor_of
 from jalsa.dev.kit import ServiceKit, context, example, examples_read, golden, with_unknown_fields
 from jalsa.events.envelope import parse
 from jalsa.service import clock
@@ -84,6 +85,8 @@ def test_every_example_that_is_read_has_its_effect(
     assert _effect(kit, tenant, name) == _expected(name, dict(event.data))
 
 
+#: The patient who is merged in the golden examples.
+MERGED = UUID("01a1f000-0000-7000-8000-0000000000d1")
 #: What becomes of an appointment.
 _STATUS = {
     "AppointmentBooked": "BOOKED",
@@ -102,6 +105,7 @@ _FIRST = {
     "WaitlistAccepted": ("WaitlistOffered", "default"),
     "PackageCancelled": ("PackageScheduled", "default"),
     "PatientUpdated": ("PatientRegistered", "default"),
+    "PatientsUnmerged": ("PatientsMerged", "default"),
 }
 
 
@@ -124,6 +128,8 @@ def _effect(kit: ServiceKit, tenant: str, name: str) -> tuple[Any, ...]:
         "Package": (Package.package_number, Package.patient_id, Package.clinic_id, Package.sessions),
     }
     with kit.transaction(tenant) as db:
+        if name.startswith("Patients"):
+            return (survivor_of(db, MERGED),)
         return tuple(db.execute(select(*next(c for known, c in columns.items() if name.startswith(known)))).one())
 
 
@@ -132,6 +138,8 @@ def _expected(name: str, data: dict[str, Any]) -> tuple[Any, ...]:
         return data["name_en"], data["name_ar"], data["timezone"]
     if name == "ProviderSaved":
         return (data["user_id"],)
+    if name.startswith("Patients"):
+        return (UUID(data["survivor_id" if name == "PatientsMerged" else "loser_id"]),)
     if name.startswith("Patient"):
         return data["active"], data["preferred_language"], data["phone"], data["email"]
     if name.startswith("Waitlist"):

@@ -33,6 +33,8 @@ NOT_LOGGED = {
     "review_break_glass": "a change, which is in the audit log",
     "list_changes": "shows which records have changed, and nothing of them",
     "list_own_access": "shows the caller what the caller has read",
+    "merge_patients": "a change, which is in the audit log",
+    "unmerge_patients": "a change, which is in the audit log",
     "get_settings": "shows nothing of a patient",
     "put_settings": "shows nothing of a patient",
 }

@@ -1,7 +1,7 @@
 """What is announced of a patient's consent to treatment: each change, once, in its order."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -289,12 +289,12 @@ def test_control_without_the_patients_lock_two_changes_at_the_same_time_announce
     consent_to(desk, patient)
     both_have_looked = threading.Barrier(2, timeout=10)
 
-    def look_together(db: Session, patient_id: UUID, consent_type: str, now: datetime) -> Any:
-        found = look(db, patient_id, consent_type, now)
+    def look_together(db: Session, records: Sequence[UUID], consent_type: str, now: datetime) -> Any:
+        found = look(db, records, consent_type, now)
         both_have_looked.wait()
         return found
 
-    monkeypatch.setattr(patients, "lock_patient", lambda *_: None)
+    monkeypatch.setattr(patients, "lock_patient", lambda _, patient_id: patient_id)
     look_at_the_standing_without_its_lock(monkeypatch)
     monkeypatch.setattr(queries, "valid_consents", look_together)
     with ThreadPoolExecutor(2) as pool:
@@ -339,14 +339,14 @@ def test_control_without_the_claim_workers_side_by_side_announce_an_expiry_twice
     seen: list[Any] = []
     both_have_looked, look = threading.Barrier(2, timeout=10), queries.valid_consents
 
-    def look_together(db: Session, patient_id: UUID, consent_type: str, now: datetime) -> Any:
-        found = look(db, patient_id, consent_type, now)
+    def look_together(db: Session, records: Sequence[UUID], consent_type: str, now: datetime) -> Any:
+        found = look(db, records, consent_type, now)
         # what was announced is read before either has stored anything, and held: a session lets go of the rest
-        seen.append(db.get(ConsentStanding, patient_id))
+        seen.append(db.get(ConsentStanding, records[0]))
         both_have_looked.wait()
         return found
 
-    monkeypatch.setattr(patient_queries, "claim_patient", lambda *_: True)
+    monkeypatch.setattr(patients, "claim_patient", lambda *_: True)
     look_at_the_standing_without_its_lock(monkeypatch)
     monkeypatch.setattr("jalsa.work.jobs._claim", lambda *_: True)
     monkeypatch.setattr(queries, "valid_consents", look_together)
@@ -384,4 +384,7 @@ def meet_after_finding(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def look_at_the_standing_without_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "locked_standing", lambda db, patient_id, _: db.get(ConsentStanding, patient_id))
+    def look(db: Session, records: Sequence[UUID], _: str) -> list[ConsentStanding]:
+        return [found for record in records if (found := db.get(ConsentStanding, record))]
+
+    monkeypatch.setattr(queries, "locked_standings", look)

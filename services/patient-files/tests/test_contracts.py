@@ -23,7 +23,7 @@ from patient_files.models import (
     TimelineEntry,
 )
 
-from .conftest import take_grant
+from .conftest import somebody_else, take_grant
 
 Json = dict[str, Any]
 GiveIds = Callable[..., None]
@@ -32,6 +32,7 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 PATIENT, MAIN_FILE, SUB_FILE, GUARDIAN = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3, 4))
 PATIENT, MAIN_FILE, SUB_FILE, ENCOUNTER = (f"01a1f000-0000-7000-8000-0000000000d{n}" for n in (1, 2, 3, 4))
 PROVIDER = "01a1f000-0000-7000-8000-0000000000b1"
+SURVIVOR = PATIENT[:-1] + "2"
 #: What differs between two runs, and says nothing of the event's shape.
 _OF_THE_RUN = ("id", "tenantid", "position", "correlationid", "causationid", "traceparent")
 
@@ -224,6 +225,25 @@ def test_the_events_of_an_encounter_equal_their_golden_examples(
         assert_equal(replace(published, data=data), published.event.split(".")[0])
 
 
+def test_the_events_of_a_merge_and_its_undoing_equal_their_golden_examples(
+    kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = kit.client(tenant, "records", subject="records-1")
+    give_ids(PATIENT, MAIN_FILE, SURVIVOR, uuid4())
+    for moment, path, said in (
+        (NOW, "/patients", body),
+        (NOW, "/patients", {**body, "national_id": None, **somebody_else(1)}),
+        (NOW, f"/patients/{PATIENT}/merge", {"into": SURVIVOR, "reason": "One person"}),
+        (NOW + timedelta(days=1), f"/patients/{PATIENT}/unmerge", {"reason": "Two persons"}),
+    ):
+        set_clock(monkeypatch, moment)
+        assert records.post(path, said).status_code in (200, 201)
+
+    [merged], [unmerged] = kit.events(tenant, "PatientsMerged"), kit.events(tenant, "PatientsUnmerged")
+    assert_equal(merged, "PatientsMerged")
+    assert_equal(unmerged, "PatientsUnmerged")
+
+
 def test_every_event_published_has_an_example_that_its_schema_accepts() -> None:
     for event in SERVICE.publishes:
         paths = sorted((FOLDER / event.name / f"v{event.version}").glob("*.json"))
@@ -378,6 +398,8 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/files/pending",
         f"{patient}/consent-standing",
         f"{patient}/timeline",
+        f"{patient}/merge",
+        f"{patient}/unmerge",
         "/v1/consents",
         "/v1/consents/due",
         "/v1/consent-types",

@@ -1,7 +1,7 @@
 """A clinic's corrected time zone. Its consents end by the right clock, and what follows from that is announced."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -211,9 +211,9 @@ def test_a_standing_that_is_refreshed_during_the_correction_is_due_afterwards(
     set_clock(BERLIN_NEW_YEAR - timedelta(hours=1))
     has_looked, look = threading.Event(), queries.valid_consents
 
-    def slowly(db: Session, patient_id: UUID, consent_type: str, now: datetime) -> Any:
-        found = look(db, patient_id, consent_type, now)
-        if str(patient_id) == patient["id"] and not has_looked.is_set():
+    def slowly(db: Session, records: Sequence[UUID], consent_type: str, now: datetime) -> Any:
+        found = look(db, records, consent_type, now)
+        if str(records[0]) == patient["id"] and not has_looked.is_set():
             has_looked.set()
             wait_for_a_lock(kit)
         return found

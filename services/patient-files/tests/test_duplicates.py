@@ -55,6 +55,7 @@ def test_who_is_certainly_a_patient_is_refused_and_shown(
 
     assert candidate["patient"] == {
         "id": patient["id"],
+        "survivor_id": None,
         "file_number": patient["file"]["file_number"],
         "name_en": "Sara Nasser",
         "name_ar": "سارة ناصر",

@@ -24,7 +24,7 @@ Register = Callable[..., Json]
 #: What of a restricted record everybody sees who sees anything of it.
 OPEN = {
     *("id", "file", "name_en", "name_ar", "identity_status", "preferred_language", "active", "alert", "restricted"),
-    *("created_at", "withheld"),
+    *("created_at", "merged_into", "withheld"),
     *(f"{part}_name_{script}" for part in ("first", "father", "grandfather", "last") for script in ("en", "ar")),
 }
 TELEPHONES = {"phone", "phone_type", "phones"}

@@ -112,6 +112,7 @@ def test_what_is_shown_of_a_patient_who_is_found(desk: Client, patient: Json) ->
     assert found(desk, "محمد سعد الغامدي") == [
         {
             "id": patient["id"],
+            "survivor_id": None,
             "file_number": patient["file"]["file_number"],
             "name_en": "Mohammed Saad Al-Ghamdi",
             "name_ar": "محمد سعد الغامدي",

@@ -175,7 +175,7 @@ def test_without_the_lock_two_bookings_find_no_sub_file_and_the_constraint_refus
 ) -> None:
     patient = register(desk)
     both_have_looked = threading.Barrier(2, timeout=10)
-    find, look = queries.find_main_file, queries.list_sub_files
+    find, look = queries.find_main_file, queries.sub_files_in
 
     def find_unlocked(db: Session, patient_id: UUID, *, lock: bool = False) -> MainFile | None:
         return find(db, patient_id)
@@ -187,7 +187,7 @@ def test_without_the_lock_two_bookings_find_no_sub_file_and_the_constraint_refus
 
     with monkeypatch.context() as patch:
         patch.setattr(queries, "find_main_file", find_unlocked)
-        patch.setattr(queries, "list_sub_files", look_together)
+        patch.setattr(queries, "sub_files_in", look_together)
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(kit.inbox.receive, [booked(tenant, patient) for _ in range(2)]))
 

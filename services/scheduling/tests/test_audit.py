@@ -12,6 +12,7 @@ from .factories import Centre, Desk, ok, tenant_tables
 
 #: Tables of the mechanisms, whose rows are no records, and the projections, whose owners keep their history.
 NOT_AUDITED = {
+    "aliases",
     "audit_log",
     "clearances",
     "idempotency_keys",

@@ -398,7 +398,7 @@ def test_an_event_without_a_field_that_is_read_is_set_aside_as_dead(
 def test_an_event_that_means_nothing_here_is_passed_over(kit: ServiceKit, tenant: str) -> None:
     subject = new_id()
     registered = example("PatientRegistered", "default", tenant, subject_id=subject, patient_id=subject)
-    kit.inbox.receive(replace(registered, type="jalsa.patient-files.PatientsMerged.v1", data={}))
+    kit.inbox.receive(replace(registered, type="jalsa.patient-files.ConsentTypeStandingChanged.v1", data={}))
     after = example("PatientUpdated", "default", tenant, sequence=2, subject_id=subject, patient_id=subject)
     kit.inbox.receive(after)
     with kit.transaction(tenant) as db:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import follow_merge
 from jalsa.db.numbers import gapless_number
 from jalsa.db.transactions import sqlstate
 from jalsa.dev.kit import ServiceKit, example
@@ -57,6 +58,7 @@ def populated(kit: ServiceKit, tenant: str) -> Desk:
     desk.create_package(start_date=at(60).date().isoformat())
     with kit.transaction(tenant) as db:
         gapless_number(db, "TEST")
+        follow_merge(db, new_id(), new_id(), at())
         add_series_and_waitlist(db, desk)
     return desk
 

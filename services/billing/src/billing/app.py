@@ -16,7 +16,6 @@ SERVICE = Service(
     routes=(prices.routes, invoices.routes, clearance.routes, packages.routes),
     publishes=events.PUBLISHES,
     streams=events.STREAMS,
-    former_streams=events.FORMER_STREAMS,
     handlers=handlers.HANDLERS,
     problems=PROBLEMS,
     machines=(domain.INVOICE,),

@@ -168,6 +168,20 @@ class PackageCreated(Data):
     total_sessions: int
 
 
+class PatientsMerged(Data):
+    """A patient's record was merged into another one at an instant."""
+
+    loser_id: UUID
+    survivor_id: UUID
+    at: datetime
+
+
+class PatientsUnmerged(Data):
+    """A merged patient's record stands for itself again."""
+
+    loser_id: UUID
+
+
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSaved}),
     Stream(
@@ -200,9 +214,14 @@ STREAMS = (
         },
         ignores=frozenset({"PackageScheduled.v1"}),
     ),
+    Stream(
+        "patient-files",
+        "patient",
+        reads={"PatientsMerged.v1": PatientsMerged, "PatientsUnmerged.v1": PatientsUnmerged},
+        # an invoice names its patient by id alone
+        ignores=frozenset({"PatientRegistered.v1", "PatientUpdated.v1", "ConsentStandingChanged.v1"}),
+    ),
 )
-#: Patients were kept until nothing read them. They are taken from the queue wherever an earlier version bound it.
-FORMER_STREAMS = (Stream("patient-files", "patient", reads={}),)
 
 
 def invoice_issued(db: Session, invoice: Invoice, now: datetime) -> None:

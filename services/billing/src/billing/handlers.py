@@ -9,8 +9,11 @@ from billing.events import (
     AppointmentRescheduled,
     ClinicSaved,
     PackageCreated,
+    PatientsMerged,
+    PatientsUnmerged,
 )
 from billing.operations import invoices, projections
+from jalsa.db import aliases
 from jalsa.db.projections import status_follower
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
@@ -58,6 +61,16 @@ def on_package_created(db: Session, event: Received[PackageCreated]) -> None:
     projections.create_package(db, event.data)
 
 
+def on_patients_merged(db: Session, event: Received[PatientsMerged]) -> None:
+    """A patient's record was merged into another one: both ids stand for the survivor."""
+    aliases.follow_merge(db, event.data.loser_id, event.data.survivor_id, event.data.at)
+
+
+def on_patients_unmerged(db: Session, event: Received[PatientsUnmerged]) -> None:
+    """A merge was undone: what was written with the record's id is its own again."""
+    aliases.follow_unmerge(db, event.data.loser_id)
+
+
 HANDLERS: dict[str, Handler] = {
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,
@@ -67,4 +80,6 @@ HANDLERS: dict[str, Handler] = {
     "scheduling.PackageCompleted.v1": status_follower(projections.set_package_status, "COMPLETED"),
     "scheduling.PackageReopened.v1": status_follower(projections.set_package_status, "OPEN"),
     "scheduling.PackageCancelled.v1": status_follower(projections.set_package_status, "CANCELLED"),
+    "patient-files.PatientsMerged.v1": on_patients_merged,
+    "patient-files.PatientsUnmerged.v1": on_patients_unmerged,
 }

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from billing import domain
 from billing.commands import FindInvoices, FindPrices
 from billing.models import ClinicProjection, Invoice, Price
+from jalsa.db.aliases import stands_for
 from jalsa.db.keyset import keyset
 from jalsa.db.transactions import TenantRow
 from jalsa.service.commands import given
@@ -88,8 +89,12 @@ def package_sums(db: Session, package_id: UUID) -> list[InvoiceSums]:
 
 
 def _matching(query: Select[R], kind: type[R], asked: FindInvoices | FindPrices) -> Select[R]:
-    """The rows that have every value that was asked for, under the name that it has there."""
+    """The rows that have every value that was asked for, under the name that it has there.
+
+    A patient is found by every id that stands for the patient.
+    """
     for name, value in given(asked).items():
         if value is not None:
-            query = query.where(getattr(kind, name) == value)
+            column = getattr(kind, name)
+            query = query.where(stands_for(column, value) if name == "patient_id" else column == value)
     return query

@@ -120,6 +120,20 @@ class PatientSaved(Data):
     active: bool
 
 
+class PatientsMerged(Data):
+    """A patient's record was merged into another one at an instant."""
+
+    loser_id: UUID
+    survivor_id: UUID
+    at: datetime
+
+
+class PatientsUnmerged(Data):
+    """A merged patient's record stands for itself again."""
+
+    loser_id: UUID
+
+
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSaved}),
     Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderSaved}),
@@ -153,8 +167,13 @@ STREAMS = (
     Stream(
         "patient-files",
         "patient",
-        reads={"PatientRegistered.v1": PatientSaved, "PatientUpdated.v1": PatientSaved},
-        ignores=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
+        reads={
+            "PatientRegistered.v1": PatientSaved,
+            "PatientUpdated.v1": PatientSaved,
+            "PatientsMerged.v1": PatientsMerged,
+            "PatientsUnmerged.v1": PatientsUnmerged,
+        },
+        ignores=frozenset({"ConsentStandingChanged.v1"}),
     ),
 )
 

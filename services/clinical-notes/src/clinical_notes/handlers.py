@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from clinical_notes import events
 from clinical_notes.operations import projections
+from jalsa.db import aliases
 from jalsa.db.projections import status_follower
 from jalsa.events.inbox import Handler, Received
 
@@ -23,6 +24,16 @@ def on_provider_saved(db: Session, event: Received[events.ProviderSaved]) -> Non
 def on_patient_saved(db: Session, event: Received[events.PatientSaved]) -> None:
     """A patient was registered or changed."""
     projections.save_patient(db, event.data)
+
+
+def on_patients_merged(db: Session, event: Received[events.PatientsMerged]) -> None:
+    """A patient's record was merged into another one: both ids stand for the survivor."""
+    aliases.follow_merge(db, event.data.loser_id, event.data.survivor_id, event.data.at)
+
+
+def on_patients_unmerged(db: Session, event: Received[events.PatientsUnmerged]) -> None:
+    """A merge was undone: what was written with the record's id is its own again."""
+    aliases.follow_unmerge(db, event.data.loser_id)
 
 
 def on_session_placed(db: Session, event: Received[events.SessionPlacement]) -> None:
@@ -68,4 +79,6 @@ HANDLERS: Mapping[str, Handler] = {
     "scheduling.AppointmentCorrected.v1": on_appointment_corrected,
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
+    "patient-files.PatientsMerged.v1": on_patients_merged,
+    "patient-files.PatientsUnmerged.v1": on_patients_unmerged,
 }

@@ -18,6 +18,7 @@ from clinical_notes.models import (
     ProviderProjection,
     SessionProjection,
 )
+from jalsa.db.aliases import stands_for, survivors_of
 from jalsa.db.keyset import keyset
 
 
@@ -87,14 +88,19 @@ def list_sessions(
 
 
 def rosters(db: Session, session_ids: Sequence[UUID]) -> list[RosterRow]:
-    """The live participants of sessions, with their file numbers as far as known, in the order of booking."""
-    rows = db.execute(
-        select(ParticipantProjection, PatientProjection.file_number)
-        .outerjoin(PatientProjection, PatientProjection.id == ParticipantProjection.patient_id)
+    """The live participants of sessions, with their file numbers as far as known, in the order of booking.
+
+    A merged patient's file is the survivor's.
+    """
+    participants = db.scalars(
+        select(ParticipantProjection)
         .where(ParticipantProjection.session_id.in_(session_ids), ParticipantProjection.status.in_(LIVE_PARTICIPANT))
         .order_by(ParticipantProjection.id)
-    )
-    return [RosterRow(participant, file_number) for participant, file_number in rows]
+    ).all()
+    survivors = survivors_of(db, {participant.patient_id for participant in participants})
+    files = select(PatientProjection.id, PatientProjection.file_number)
+    known = {row.id: row.file_number for row in db.execute(files.where(PatientProjection.id.in_(survivors.values())))}
+    return [RosterRow(each, known.get(survivors[each.patient_id])) for each in participants]
 
 
 def note_states(db: Session, session_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID | None], NoteState]:
@@ -122,7 +128,7 @@ def _readable(reader: Reader) -> ColumnElement[bool]:
 
 
 def _about(patient_id: UUID) -> ColumnElement[bool]:
-    spots = select(ParticipantProjection).where(ParticipantProjection.patient_id == patient_id)
+    spots = select(ParticipantProjection).where(stands_for(ParticipantProjection.patient_id, patient_id))
     own = spots.with_only_columns(ParticipantProjection.id)
     live = spots.where(ParticipantProjection.status.in_(LIVE_PARTICIPANT))
     return or_(

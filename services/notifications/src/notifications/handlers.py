@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
+from jalsa.db import aliases
 from jalsa.db.projections import status_follower
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
@@ -14,6 +15,16 @@ from notifications.operations import appointments, packages, projections, waitli
 def on_patient_saved(db: Session, event: Received[announced.PatientSaved]) -> None:
     """A patient was registered or changed."""
     projections.save_patient(db, event.data)
+
+
+def on_patients_merged(db: Session, event: Received[announced.PatientsMerged]) -> None:
+    """A patient's record was merged into another one: both ids stand for the survivor."""
+    aliases.follow_merge(db, event.data.loser_id, event.data.survivor_id, event.data.at)
+
+
+def on_patients_unmerged(db: Session, event: Received[announced.PatientsUnmerged]) -> None:
+    """A merge was undone: what was written with the record's id is its own again."""
+    aliases.follow_unmerge(db, event.data.loser_id)
 
 
 def on_clinic_saved(db: Session, event: Received[announced.ClinicSaved]) -> None:
@@ -69,6 +80,8 @@ def on_waitlist_offer_ended(db: Session, event: Received[announced.WaitlistOffer
 HANDLERS: Mapping[str, Handler] = {
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
+    "patient-files.PatientsMerged.v1": on_patients_merged,
+    "patient-files.PatientsUnmerged.v1": on_patients_unmerged,
     "scheduling.ClinicSaved.v1": on_clinic_saved,
     "scheduling.ProviderSaved.v1": on_provider_saved,
     "scheduling.AppointmentBooked.v1": on_appointment_booked,

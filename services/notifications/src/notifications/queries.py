@@ -1,6 +1,6 @@
 """The read side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import stands_for, survivor_of, survivors_of
 from jalsa.db.due import DueRow, due_rows
 from jalsa.db.keyset import keyset
 from notifications.commands import FindMessages, FindReminders
@@ -48,14 +49,46 @@ class NoticeRow(NamedTuple):
     package: Package | None
 
 
+class Recipient(NamedTuple):
+    """A patient as one who is written to. Without preferences every channel is welcome, at any hour."""
+
+    patient: PatientProjection
+    preferences: Preferences | None
+
+    @property
+    def reach(self) -> Reach:
+        """Contacts and preferences as one."""
+        wants = self.preferences
+        return Reach(
+            active=self.patient.active,
+            phone=self.patient.phone,
+            email=self.patient.email,
+            whatsapp_enabled=wants is None or wants.whatsapp_enabled,
+            sms_enabled=wants is None or wants.sms_enabled,
+            email_enabled=wants is None or wants.email_enabled,
+        )
+
+    @property
+    def language(self) -> str:
+        """The language of messages to the patient."""
+        return (self.preferences and self.preferences.language) or self.patient.language
+
+    @property
+    def quiet_hours(self) -> QuietHours | None:
+        """When the patient does not want to be disturbed, if there is such a time."""
+        wants = self.preferences
+        if wants is None or wants.quiet_start is None or wants.quiet_end is None:
+            return None
+        return QuietHours(wants.quiet_start, wants.quiet_end)
+
+
 class ReminderRow(NamedTuple):
     """A reminder with all that says which channel it takes. Once the message was made, it alone says it."""
 
     reminder: Reminder
     appointment: Appointment
     message: Message | None
-    patient: PatientProjection | None
-    preferences: Preferences | None
+    recipient: Recipient | None
 
 
 # Read by the relay role, which sees where work is due for every tenant, but nothing of it.
@@ -123,7 +156,7 @@ def cancelled_package_news(db: Session, appointment: Appointment) -> list[tuple[
     Without the lock, two slips in one package taken back at once could queue again what the first has sent already.
     """
     query = select(Message, Package).join(Package, Package.id == Message.package_id)
-    query = query.where(Message.patient_id == appointment.patient_id, Message.status == "CANCELLED")
+    query = query.where(stands_for(Message.patient_id, appointment.patient_id), Message.status == "CANCELLED")
     return [
         (message, package)
         for message, package in db.execute(query.order_by(Message.id).with_for_update(of=Message, key_share=True))
@@ -156,41 +189,26 @@ def claim_message(db: Session, message_id: UUID, now: datetime) -> tuple[Message
     return (message, subject) if subject else None
 
 
-def find_reach(db: Session, patient_id: UUID) -> Reach | None:
-    """How a patient may be reached, or None while the patient is not known here."""
-    patient = db.get(PatientProjection, patient_id)
-    return reach_of(patient, db.get(Preferences, patient_id)) if patient else None
+def find_recipient(db: Session, patient_id: UUID) -> Recipient | None:
+    """Who a message to a patient is for: the patient, or the survivor of a merge. None while that one is not known."""
+    return find_recipients(db, [patient_id]).get(patient_id)
 
 
-def reach_of(patient: PatientProjection, preferences: Preferences | None) -> Reach:
-    """Contacts and preferences as one. Without preferences every channel is welcome."""
-    return Reach(
-        active=patient.active,
-        phone=patient.phone,
-        email=patient.email,
-        whatsapp_enabled=preferences is None or preferences.whatsapp_enabled,
-        sms_enabled=preferences is None or preferences.sms_enabled,
-        email_enabled=preferences is None or preferences.email_enabled,
+def find_recipients(db: Session, patient_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
+    """The same for several patients, by the id that was asked for. Those that are not known here are left out."""
+    survivors = survivors_of(db, set(patient_ids))
+    rows = db.execute(
+        select(PatientProjection, Preferences)
+        .outerjoin(Preferences, Preferences.id == PatientProjection.id)
+        .where(PatientProjection.id.in_(survivors.values()))
     )
-
-
-def language_of(db: Session, patient_id: UUID) -> str:
-    """The language that a known patient prefers."""
-    preferences = db.get(Preferences, patient_id)
-    return (preferences and preferences.language) or db.get_one(PatientProjection, patient_id).language
-
-
-def quiet_hours(db: Session, patient_id: UUID) -> QuietHours | None:
-    """The patient's quiet hours, if there are any."""
-    preferences = db.get(Preferences, patient_id)
-    if preferences is None or preferences.quiet_start is None or preferences.quiet_end is None:
-        return None
-    return QuietHours(preferences.quiet_start, preferences.quiet_end)
+    known = {patient.id: Recipient(patient, preferences) for patient, preferences in rows}
+    return {asked: known[survivor] for asked, survivor in survivors.items() if survivor in known}
 
 
 def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> PatientProjection | None:
-    """A patient's projection."""
-    return db.get(PatientProjection, patient_id, with_for_update=lock or None)
+    """What is known of a patient, or of the survivor of a merge."""
+    return db.get(PatientProjection, survivor_of(db, patient_id), with_for_update=lock or None)
 
 
 def zone_of(db: Session, subject: Subject) -> str:
@@ -270,7 +288,7 @@ def list_messages(db: Session, asked: FindMessages, *, after: UUID | None, limit
     """Messages with the appointment or package that they are about, in the order in which they were queued."""
     query = keyset(_messages(), Message.id, after=after, limit=limit)
     if asked.patient_id is not None:
-        query = query.where(Message.patient_id == asked.patient_id)
+        query = query.where(stands_for(Message.patient_id, asked.patient_id))
     if asked.appointment_number is not None:
         query = query.where(Appointment.appointment_number == asked.appointment_number)
     if asked.status is not None:
@@ -285,8 +303,8 @@ def _messages() -> Select[Message, Appointment, Package]:
 
 def find_reminder(db: Session, reminder_id: UUID) -> ReminderRow | None:
     """A reminder with all that says which channel it takes."""
-    row = db.execute(_reminders().where(Reminder.id == reminder_id)).one_or_none()
-    return ReminderRow(*row) if row else None
+    found = _with_recipients(db, _reminders().where(Reminder.id == reminder_id))
+    return found[0] if found else None
 
 
 def list_reminders(db: Session, asked: FindReminders, *, after: UUID | None, limit: int) -> list[ReminderRow]:
@@ -294,17 +312,18 @@ def list_reminders(db: Session, asked: FindReminders, *, after: UUID | None, lim
     query = keyset(_reminders(), Reminder.id, after=after, limit=limit)
     if asked.appointment_number is not None:
         query = query.where(Appointment.appointment_number == asked.appointment_number)
-    return [ReminderRow(*row) for row in db.execute(query)]
+    return _with_recipients(db, query)
 
 
-def _reminders() -> Select[Reminder, Appointment, Message, PatientProjection, Preferences]:
-    return (
-        select(Reminder, Appointment, Message, PatientProjection, Preferences)
-        .join(Appointment, Appointment.id == Reminder.appointment_id)
-        .outerjoin(Message, Message.id == Reminder.message_id)
-        .outerjoin(PatientProjection, PatientProjection.id == Appointment.patient_id)
-        .outerjoin(Preferences, Preferences.id == Appointment.patient_id)
-    )
+def _reminders() -> Select[Reminder, Appointment, Message]:
+    query = select(Reminder, Appointment, Message).join(Appointment, Appointment.id == Reminder.appointment_id)
+    return query.outerjoin(Message, Message.id == Reminder.message_id)
+
+
+def _with_recipients(db: Session, query: Select[Reminder, Appointment, Message]) -> list[ReminderRow]:
+    rows = db.execute(query).all()
+    recipients = find_recipients(db, {appointment.patient_id for _, appointment, _ in rows})
+    return [ReminderRow(each, of, message, recipients.get(of.patient_id)) for each, of, message in rows]
 
 
 def find_notice(db: Session, user_id: str, notice_id: UUID) -> NoticeRow | None:

@@ -8,7 +8,7 @@ from alembic import op
 from jalsa.db.schema import grant_relay_access, register_tenant_table, roles
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 
 SERVICE = "patient-files"
 APP, _ = roles(SERVICE)

@@ -100,7 +100,7 @@ class NotSignedOff(InvalidTransition):
     """There is no sign-off to withdraw."""
 
 
-class MergeRefused(Conflict):
+class EncounterMergeRefused(Conflict):
     """An encounter cannot be merged into itself, into one in error, or into one of another patient."""
 
 
@@ -116,3 +116,21 @@ class RefersElsewhere(Conflict):
     """A record refers to another encounter, `encounter_id`, and was not to be moved."""
 
     encounter_id: UUID | None
+
+
+@dataclass(eq=False)
+class PatientMerged(Conflict):
+    """The record was merged into another one, and only that one can be changed."""
+
+    survivor_id: UUID
+
+
+@dataclass(eq=False)
+class MergeRefused(Conflict):
+    """The two records may not be merged; each reason is a code."""
+
+    reasons: Sequence[str]
+
+
+class NotMerged(Conflict):
+    """The record is not merged into another one."""

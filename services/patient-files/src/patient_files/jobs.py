@@ -20,7 +20,8 @@ from patient_files.consents import queries
 from patient_files.consents.operations import ends
 from patient_files.consents.queries import setup
 from patient_files.models import ConsentStanding
-from patient_files.patients import queries as patients
+from patient_files.patients import operations as patients
+from patient_files.patients import queries as patient_queries
 from patient_files.patients.operations import identifiers
 
 #: How many standings are refreshed side by side: all that a wording ends are due at one instant.
@@ -49,7 +50,7 @@ def ask_for_reviews(tools: JobTools) -> int:
 def announce_identities(tools: JobTools) -> int:
     """Tell billing of identities that another version of this service stored. Returns of how many."""
     announced = in_transaction(identifiers.announce_identity, "announce-identities")
-    return run_due(tools, "announce-identities", patients.due_identities, announced)
+    return run_due(tools, "announce-identities", patient_queries.due_identities, announced)
 
 
 JOBS = (
@@ -62,7 +63,7 @@ JOBS = (
 
 
 def _refresh(db: Session, standing_id: UUID, *, now: datetime) -> bool:
-    """False where another transaction has the patient's row: what is still due then is found again."""
+    """False where another transaction has a record of the patient: what is still due then is found again."""
     due = db.get_one(ConsentStanding, standing_id)
     claimed = patients.claim_patient(db, due.patient_id)
     if claimed:

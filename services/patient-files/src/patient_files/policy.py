@@ -34,6 +34,7 @@ POLICY: Policy = {
     "alerts.write": frozenset({"front-desk", "clinician", "records", "manager"}),
     # alerts that are for who treats the patient
     "alerts.clinical": frozenset({"clinician", "records", "manager"}),
+    "patients.merge": _MANAGER | {"records"},
     # which clinics a patient goes to is clinical knowledge: an invoice can be written without it
     "files.read": _REGISTRARS | {"clinician"},
     "files.write": frozenset({"records", "manager"}),

@@ -8,7 +8,7 @@ from alembic import op
 from jalsa.db.compaction import mark_compacted, unmark_compacted
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 
 
 def upgrade() -> None:

@@ -4,10 +4,18 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
+from jalsa.db import aliases
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
+from scheduling.appointments.operations.locks import lock_patients
 from scheduling.directory.operations import projections
-from scheduling.events.streams import ConsentStandingChanged, FinancialClearanceChanged, PatientSaved
+from scheduling.events.streams import (
+    ConsentStandingChanged,
+    FinancialClearanceChanged,
+    PatientSaved,
+    PatientsMerged,
+    PatientsUnmerged,
+)
 from scheduling.use_cases import waitlist
 
 
@@ -23,6 +31,22 @@ def on_patient_saved(db: Session, event: Received[PatientSaved]) -> None:
     )
     if patient.reachable:
         waitlist.offer_what_was_passed_over(db, patient.patient_id, now=clock.now())
+
+
+def on_patients_merged(db: Session, event: Received[PatientsMerged]) -> None:
+    """A patient's record was merged into another one: both are one person, who is booked once at a time.
+
+    Nothing is refused and nothing is cancelled: appointments of the two that overlap are work for the desk.
+    """
+    # whoever books one of them now has done so before, or sees the merge
+    lock_patients(db, [event.data.loser_id, event.data.survivor_id])
+    aliases.follow_merge(db, event.data.loser_id, event.data.survivor_id, event.data.at)
+
+
+def on_patients_unmerged(db: Session, event: Received[PatientsUnmerged]) -> None:
+    """A merge was undone: what was booked with the record's id is its own again."""
+    lock_patients(db, [event.data.loser_id])
+    aliases.follow_unmerge(db, event.data.loser_id)
 
 
 def on_consent_standing_changed(db: Session, event: Received[ConsentStandingChanged]) -> None:
@@ -46,6 +70,8 @@ def on_financial_clearance_changed(db: Session, event: Received[FinancialClearan
 HANDLERS: Mapping[str, Handler] = {
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
+    "patient-files.PatientsMerged.v1": on_patients_merged,
+    "patient-files.PatientsUnmerged.v1": on_patients_unmerged,
     "patient-files.ConsentStandingChanged.v1": on_consent_standing_changed,
     "billing.FinancialClearanceChanged.v1": on_financial_clearance_changed,
 }

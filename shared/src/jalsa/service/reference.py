@@ -69,6 +69,8 @@ COMMON = Reference(
         "Problem.conflicts": "With codes that end in `-conflicts`: each refused part of the request, with its own code",
         "Problem.refusals": "With `merge-refused` and `undo-refused`: each participant who was refused, with the code",
         "Problem.candidates": "With `probable-duplicate` and `national-id-taken`: the records that are meant, if known",
+        "Problem.reasons": "With `merge-refused` of patients: why, each reason as a code such as `different-sex`",
+        "Problem.survivor_id": "With `patient-merged`: the id of the record that stands for the patient now",
         # the event log and the inbox
         "FeedAnswer.items": "Event envelopes (CloudEvents 1.0) in the order of their positions",
         "FeedAnswer.next_cursor": "The position of this page's last event, for the next `after`, or null without one",

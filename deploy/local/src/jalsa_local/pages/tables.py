@@ -27,6 +27,7 @@ Beside these tables every database has those of the mechanisms (`jalsa.db.schema
 `audit_log`, `idempotency_keys`, the counters of numbers, and the checkpoints of the feeds. A service that logs who read
 what has `access_log` (`jalsa.db.access_log`), in a partition for each month. Its key is `(tenant_id, at, id)`, because
 every key of a partitioned table has the column of its partitions. It has no audit trigger, because no row ever changes.
+Services that keep records of patients have the ids of merged ones in `aliases` (`jalsa.db.aliases`).
 """
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 

@@ -37,6 +37,20 @@ class PatientSaved(Data):
     email: str | None
 
 
+class PatientsMerged(Data):
+    """A patient's record was merged into another one at an instant."""
+
+    loser_id: UUID
+    survivor_id: UUID
+    at: datetime
+
+
+class PatientsUnmerged(Data):
+    """A merged patient's record stands for itself again."""
+
+    loser_id: UUID
+
+
 class AnnouncedSession(Data):
     """When a session takes place: instants in UTC, and the IANA zone of its clinic."""
 
@@ -213,7 +227,12 @@ STREAMS = (
     Stream(
         "patient-files",
         "patient",
-        reads={"PatientRegistered.v1": PatientSaved, "PatientUpdated.v1": PatientSaved},
-        ignores=frozenset({"PatientsMerged.v1", "ConsentStandingChanged.v1"}),
+        reads={
+            "PatientRegistered.v1": PatientSaved,
+            "PatientUpdated.v1": PatientSaved,
+            "PatientsMerged.v1": PatientsMerged,
+            "PatientsUnmerged.v1": PatientsUnmerged,
+        },
+        ignores=frozenset({"ConsentStandingChanged.v1"}),
     ),
 )

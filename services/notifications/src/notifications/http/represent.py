@@ -5,7 +5,7 @@ from marshmallow import Schema
 from jalsa.service.json_types import JsonObject
 from notifications.http.schemas import MessageAnswer, NoticeAnswer, ReminderAnswer
 from notifications.models import Appointment, Package, PatientProjection, Preferences
-from notifications.queries import MessageRow, NoticeRow, ReminderRow, reach_of
+from notifications.queries import MessageRow, NoticeRow, ReminderRow
 
 _MESSAGE = MessageAnswer()
 _REMINDER = ReminderAnswer()
@@ -30,9 +30,9 @@ def reminder(row: ReminderRow) -> JsonObject:
 def _channel(row: ReminderRow) -> str | None:
     if row.message and row.message.channel:
         return row.message.channel
-    if row.reminder.status != "SCHEDULED" or row.patient is None:
+    if row.reminder.status != "SCHEDULED" or row.recipient is None:
         return None
-    contact = reach_of(row.patient, row.preferences).contact()
+    contact = row.recipient.reach.contact()
     return contact[0] if contact else None
 
 

@@ -13,7 +13,7 @@ from notifications import domain, package_texts, queries, texts
 from notifications.domain import Outgoing
 from notifications.events import published
 from notifications.models import Appointment, Attempt, Message, Offer, Package, Reminder
-from notifications.queries import Subject
+from notifications.queries import Recipient, Subject
 
 log = structlog.get_logger()
 
@@ -200,24 +200,26 @@ def _take_over(db: Session, message: Message, subject: Subject, now: datetime) -
 
 def _is_ready(db: Session, message: Message, subject: Subject, now: datetime) -> bool:
     """Settle channel, recipient and text if they are not yet. Put off or fail what cannot go out now."""
-    reach = queries.find_reach(db, message.patient_id)
-    if reach is None and now - message.created_at < domain.PATIENT_LOOKUP_TIMEOUT:
+    recipient = queries.find_recipient(db, message.patient_id)
+    if recipient is None and now - message.created_at < domain.PATIENT_LOOKUP_TIMEOUT:
         message.next_at = now + timedelta(seconds=1)
         return False
-    contact = reach.contact() if reach else None
+    contact = recipient.reach.contact() if recipient else None
     if message.body is None and contact is None:
         _fail(db, message, domain.NO_CONTACT, now)
         return False
-    if wait_until := _quiet_until(db, message, subject, now):
+    if wait_until := _quiet_until(db, message, subject, recipient, now):
         message.next_at = wait_until
         return False
-    if message.body is None and contact is not None:
-        _settle(db, message, subject, contact, now)
+    if message.body is None and contact is not None and recipient is not None:
+        _settle(db, message, subject, contact, recipient.language, now)
     return True
 
 
-def _quiet_until(db: Session, message: Message, subject: Subject, now: datetime) -> datetime | None:
-    hours = queries.quiet_hours(db, message.patient_id)
+def _quiet_until(
+    db: Session, message: Message, subject: Subject, recipient: Recipient | None, now: datetime
+) -> datetime | None:
+    hours = recipient.quiet_hours if recipient else None
     until = hours.until(now, queries.zone_of(db, subject)) if hours else None
     if until is None or _is_too_late(message, subject, until):
         return None
@@ -226,15 +228,17 @@ def _quiet_until(db: Session, message: Message, subject: Subject, now: datetime)
     return None if overtaken else until
 
 
-def _settle(db: Session, message: Message, subject: Subject, contact: tuple[str, str], now: datetime) -> None:
+def _settle(
+    db: Session, message: Message, subject: Subject, contact: tuple[str, str], language: str, now: datetime
+) -> None:
     # Once and for all, because under one key a gateway must always get the same message
     message.channel, message.recipient = contact
-    message.language = queries.language_of(db, message.patient_id)
+    message.language = language
     if isinstance(subject, Package):
         facts = queries.package_facts(db, subject, message.session_numbers, now)
-        told = package_texts.message(message.kind, message.language, facts, domain.BODY_LIMITS[message.channel])
+        told = package_texts.message(message.kind, language, facts, domain.BODY_LIMITS[message.channel])
     else:
-        told = texts.message(message.kind, message.language, queries.facts(db, subject))
+        told = texts.message(message.kind, language, queries.facts(db, subject))
     message.subject, message.body = told
 
 

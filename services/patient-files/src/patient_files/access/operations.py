@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import aliases_of, survivor_of
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import Forbidden, NotFound
 from jalsa.service.ids import new_id
@@ -26,14 +27,15 @@ def open_grant(db: Session, command: OpenGrant, *, now: datetime) -> BreakGlass:
     `unknown-patient`, and 409 `break-glass-limit` for a person with five that hold.
     """
     person = context_of(db).actor
-    if patients.find_patient(db, command.patient_id) is None:
+    patient_id = survivor_of(db, command.patient_id)
+    if patients.find_patient(db, patient_id) is None:
         raise UnknownPatient
     queries.lock_grants_of(db, person)
     if queries.count_open_grants(db, person, now) >= rules.MAX_OPEN:
         raise TooManyGrants(rules.MAX_OPEN)
     grant = BreakGlass(
         id=new_id(),
-        patient_id=command.patient_id,
+        patient_id=patient_id,
         opened_by=person,
         reason_code=command.reason_code,
         reason=command.reason,
@@ -117,8 +119,8 @@ def right_to_read(
 
 
 def may_read_restricted(db: Session, person: Principal, patient_id: UUID, *, now: datetime) -> Right | None:
-    """The right under which a person reads a restricted record in full, or None."""
-    return right_to_read(db, person, [patient_id], rules.RECORD, now=now)
+    """The right under which a person reads a restricted record, with all that stand for the patient, or None."""
+    return right_to_read(db, person, aliases_of(db, patient_id), rules.RECORD, now=now)
 
 
 def _treats(db: Session, person: Principal, patient_ids: Collection[UUID], now: datetime) -> bool:

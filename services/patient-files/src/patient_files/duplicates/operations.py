@@ -15,7 +15,7 @@ from patient_files.duplicates import queries
 from patient_files.duplicates.commands import DismissPair
 from patient_files.duplicates.queries import Candidate
 from patient_files.duplicates.rules.grades import Person
-from patient_files.duplicates.rules.pairs import NOT_DUPLICATE, OPEN, PAIR
+from patient_files.duplicates.rules.pairs import MERGED, NOT_DUPLICATE, OPEN, PAIR
 from patient_files.models import DuplicatePair
 
 _LOCK = text("""
@@ -75,3 +75,24 @@ def dismiss_pair(db: Session, pair_id: UUID, command: DismissPair, *, now: datet
     pair.decided_at, pair.decided_by = now, context_of(db).actor
     db.flush()
     return pair
+
+
+def decide_merged(db: Session, one: UUID, other: UUID, reason: str, *, now: datetime) -> None:
+    """Decide the open pair of two records that are merged, for the reason of the merge. There need not be one.
+
+    A pair that was dismissed stays so, because an undoing of the merge could not bring that decision back.
+    """
+    pair = queries.find_pair_of(db, one, other)
+    if pair is not None and pair.decision == OPEN:
+        pair.decision, pair.decision_reason = MERGED, reason
+        pair.decided_at, pair.decided_by = now, context_of(db).actor
+        db.flush()
+
+
+def reopen_merged(db: Session, one: UUID, other: UUID) -> None:
+    """Let somebody look again at the pair of two records whose merge is undone."""
+    pair = queries.find_pair_of(db, one, other)
+    if pair is not None and pair.decision == MERGED:
+        pair.decision = OPEN
+        pair.decision_reason = pair.decided_at = pair.decided_by = None
+        db.flush()

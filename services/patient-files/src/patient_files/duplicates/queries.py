@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import aliases_of
 from jalsa.db.keyset import keyset
 from jalsa.db.terms import Span, exactly
 from patient_files.duplicates.commands import FindPairs
@@ -69,13 +70,14 @@ class Candidate:
 def candidates(db: Session, person: Person, known: Alike, *, but: UUID | None = None) -> list[Candidate]:
     """The patients who may be this person, the surest first, at most MOST_CANDIDATES of them.
 
-    `known` is by what they are found. `but` is the id of the person's own record, if there is one; pairs of it that
-    were dismissed are never certain.
+    `known` is by what they are found. `but` is the id of the person's own record, if there is one. Others that
+    were merged with it are no candidates, and pairs of it that were dismissed are never certain.
     """
     found = dict.fromkeys([*_holders(db, person), *_alike(db, person, known)])
     dismissed: frozenset[UUID] = frozenset()
     if but is not None:
-        found.pop(but, None)
+        for own in aliases_of(db, but):
+            found.pop(own, None)
         dismissed = _dismissed(db, but)
     seen = []
     for row in db.execute(_PEOPLE, {"ids": list(found)}) if found else ():
@@ -96,6 +98,14 @@ def list_pairs(db: Session, asked: FindPairs, *, after: UUID | None, limit: int)
 def find_pair(db: Session, pair_id: UUID) -> DuplicatePair | None:
     """A pair whose row is locked until the transaction ends."""
     query = select(DuplicatePair).where(DuplicatePair.id == pair_id).with_for_update()
+    return db.scalar(query.execution_options(populate_existing=True))
+
+
+def find_pair_of(db: Session, one: UUID, other: UUID) -> DuplicatePair | None:
+    """The pair of two patients, its row locked until the transaction ends."""
+    first, second = sorted((one, other))
+    of_both = (DuplicatePair.patient_a_id == first, DuplicatePair.patient_b_id == second)
+    query = select(DuplicatePair).where(*of_both).with_for_update()
     return db.scalar(query.execution_options(populate_existing=True))
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import exists, select, text, tuple_
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import stands_for
 from jalsa.db.keyset import keyset
 from patient_files.config import ZONE_OF_NO_CLINIC
 from patient_files.encounters.commands import FindEncounters
@@ -78,9 +79,11 @@ def lock_appointment(db: Session, appointment_id: UUID) -> AppointmentProjection
 def list_encounters(
     db: Session, asked: FindEncounters, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> Sequence[Encounter]:
-    """Encounters in the order of their start."""
+    """Encounters in the order of their start. Those of a patient are those of all records of the patient."""
     query = keyset(select(Encounter), Encounter.started_at, Encounter.id, after=after, limit=limit)
-    for name in ("patient_id", "provider_id", "clinic_id", "appointment_id", "encounter_number", "status"):
+    if asked.patient_id is not None:
+        query = query.where(stands_for(Encounter.patient_id, asked.patient_id))
+    for name in ("provider_id", "clinic_id", "appointment_id", "encounter_number", "status"):
         if (value := getattr(asked, name)) is not None:
             query = query.where(getattr(Encounter, name) == value)
     if asked.ids is not None:

@@ -240,6 +240,29 @@ class EncounterSignedOffData(_EncounterData):
     """
 
 
+class _MergeData(EventData):
+    loser_id: UUID
+    survivor_id: UUID
+    loser_file_number: str
+    survivor_file_number: str
+    at: datetime
+    by: str
+
+
+class PatientsMergedData(_MergeData):
+    """Two records turned out to be of one patient, and one was merged into the other.
+
+    No record that names the loser is changed. From now on both ids stand for the survivor.
+    """
+
+
+class PatientsUnmergedData(_MergeData):
+    """A merge of two records was a mistake, and is undone.
+
+    Whatever names the loser is the loser's again.
+    """
+
+
 PATIENT_REGISTERED = EventType("patient-files", "patient", "PatientRegistered", PatientData)
 PATIENT_UPDATED = EventType("patient-files", "patient", "PatientUpdated", PatientData)
 PATIENT_IDENTITY_CHANGED = EventType("patient-files", "identity", "PatientIdentityChanged", IdentityData)
@@ -260,6 +283,8 @@ ENCOUNTER_OPENED = EventType("patient-files", "encounter", "EncounterOpened", En
 ENCOUNTER_UPDATED = EventType("patient-files", "encounter", "EncounterUpdated", EncounterUpdatedData)
 ENCOUNTER_CLOSED = EventType("patient-files", "encounter", "EncounterClosed", EncounterClosedData)
 ENCOUNTER_SIGNED_OFF = EventType("patient-files", "encounter", "EncounterSignedOff", EncounterSignedOffData)
+PATIENTS_MERGED = EventType("patient-files", "patient", "PatientsMerged", PatientsMergedData)
+PATIENTS_UNMERGED = EventType("patient-files", "patient", "PatientsUnmerged", PatientsUnmergedData)
 PUBLISHES = (
     PATIENT_REGISTERED,
     PATIENT_UPDATED,
@@ -275,4 +300,6 @@ PUBLISHES = (
     ENCOUNTER_UPDATED,
     ENCOUNTER_CLOSED,
     ENCOUNTER_SIGNED_OFF,
+    PATIENTS_MERGED,
+    PATIENTS_UNMERGED,
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import survivor_of
 from jalsa.db.projections import save
 from jalsa.db.transactions import context_of
 from jalsa.service.commands import given, value_or
@@ -23,11 +24,13 @@ from patient_files.models import ClinicProjection, MainFile, PendingSubFile, Pro
 def book_sub_file(db: Session, command: BookSubFile, *, now: datetime) -> SubFile | None:
     """Open the patient's sub-file in the clinic of a booking, or reopen it with the booking's provider if it is closed.
 
+    It is the survivor's where the patient's record was merged.
+
     Publishes SubFileOpened or SubFileUpdated; an active sub-file stays as it is. The main file stays locked until the
     transaction ends, so that two bookings cannot both find none. Where the patient has no main file, the booking is
     kept until one is opened, and None is returned.
     """
-    main_file = queries.find_main_file(db, command.patient_id, lock=True)
+    main_file = queries.find_main_file(db, survivor_of(db, command.patient_id), lock=True)
     if main_file is None:
         queries.lock_opening(db, command.patient_id)
         main_file = queries.find_main_file(db, command.patient_id, lock=True)
@@ -48,19 +51,19 @@ def complete_pending(db: Session, main_file: MainFile, *, now: datetime) -> None
 
 
 def open_sub_file(db: Session, patient_id: UUID, command: OpenSubFile, *, now: datetime) -> SubFile:
-    """Open a patient's sub-file in a clinic by hand, and publish SubFileOpened.
+    """Open a patient's sub-file in a clinic by hand, in the survivor's file, and publish SubFileOpened.
 
     Raises 404 for an unknown patient, a 422 problem for an unknown clinic or provider, and 409 `sub-file-exists` where
-    the patient has a sub-file there, even a closed one.
+    the file has a sub-file there, even a closed one.
     """
-    main_file = queries.find_main_file(db, patient_id, lock=True)
+    main_file = queries.find_main_file(db, survivor_of(db, patient_id), lock=True)
     if main_file is None:
         raise NotFound("patient")
     clinic = db.get(ClinicProjection, command.clinic_id)
     if clinic is None:
         raise InvalidField("clinic_id", "There is no such clinic.")
     _check_provider(db, command.assigned_provider_id)
-    existing = queries.list_sub_files(db, main_file.id)
+    existing = queries.sub_files_in(db, main_file.id)
     if any(sub_file.clinic_id == command.clinic_id for sub_file in existing):
         raise SubFileExists
     return _opened(db, main_file, len(existing) + 1, clinic.id, clinic.code, command.assigned_provider_id, now)
@@ -97,7 +100,7 @@ def close_sub_file(
     """Close a sub-file, locked with its main file, and publish SubFileUpdated.
 
     Raises 409 `invalid-transition` where it is closed already, and `sub-file-in-use` while the patient has a live
-    appointment in the clinic that begins after `now`.
+    appointment in the clinic that begins after `now`, under whichever record.
     """
     rules.SUB_FILE.check(sub_file.status, domain.CLOSED)
     if queries.has_live_appointments(db, main_file.patient_id, sub_file.clinic_id, now):
@@ -121,7 +124,7 @@ def reopen_sub_file(
 def _booked(
     db: Session, main_file: MainFile, clinic_id: UUID, clinic_code: str, provider_id: UUID, now: datetime
 ) -> SubFile:
-    existing = queries.list_sub_files(db, main_file.id)
+    existing = queries.sub_files_in(db, main_file.id)
     for sub_file in existing:
         if sub_file.clinic_id == clinic_id:
             if sub_file.status == domain.CLOSED:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import stands_for
 from jalsa.db.keyset import keyset
 from patient_files.files.rules import LIVE_APPOINTMENT
 from patient_files.models import AppointmentProjection, MainFile, PendingSubFile, SubFile
@@ -30,11 +31,19 @@ def lock_opening(db: Session, patient_id: UUID) -> None:
     db.execute(_LOCK_OPENING, {"patient": str(patient_id)})
 
 
+def sub_files_in(db: Session, main_file_id: UUID) -> Sequence[SubFile]:
+    """A main file's sub-files in the order in which they were opened."""
+    return db.scalars(select(SubFile).where(SubFile.main_file_id == main_file_id).order_by(SubFile.id)).all()
+
+
 def list_sub_files(
-    db: Session, main_file_id: UUID, *, after: UUID | None = None, limit: int | None = None
+    db: Session, patient_id: UUID, *, after: UUID | None = None, limit: int | None = None
 ) -> Sequence[SubFile]:
-    """A main file's sub-files in the order in which they were opened; all of them without a limit."""
-    query = select(SubFile).where(SubFile.main_file_id == main_file_id)
+    """A patient's sub-files in the order in which they were opened, of all records that stand for the patient.
+
+    All of them are answered without a limit.
+    """
+    query = select(SubFile).join(MainFile).where(stands_for(MainFile.patient_id, patient_id))
     return db.scalars(keyset(query, SubFile.id, after=after, limit=limit)).all()
 
 
@@ -53,7 +62,7 @@ def has_live_appointments(db: Session, patient_id: UUID, clinic_id: UUID, now: d
     """Whether a patient still has an appointment in a clinic that begins after `now`."""
     appointment = AppointmentProjection
     ahead = exists().where(
-        appointment.patient_id == patient_id,
+        stands_for(appointment.patient_id, patient_id),
         appointment.clinic_id == clinic_id,
         appointment.status.in_(LIVE_APPOINTMENT),
         appointment.starts_at > now,

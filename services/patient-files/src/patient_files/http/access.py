@@ -8,6 +8,7 @@ from flask import Response, jsonify, request
 
 from jalsa.db import access_log
 from jalsa.db.access_log import Entry, FindEntries
+from jalsa.db.aliases import aliases_of
 from jalsa.http import (
     PageOf,
     Routes,
@@ -53,7 +54,7 @@ def list_patient_access(query: PageOf[LogRequest], patient_id: UUID) -> Response
     if patients.find_patient(current_db(), patient_id) is None:
         raise NotFound("patient")
     shows_record(patient_id)
-    return _answer(query, FindEntries(patient_ids=(patient_id,), **_time(query)))
+    return _answer(query, FindEntries(patient_ids=tuple(aliases_of(current_db(), patient_id)), **_time(query)))
 
 
 @routes.view(

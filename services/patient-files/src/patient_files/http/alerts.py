@@ -65,7 +65,7 @@ def raise_alert(command: RaiseAlert, patient_id: UUID) -> Response:
     """Warn of something with a patient. The front desk raises alerts for everybody."""
     if command.audience not in policy.audiences(current_principal()):
         raise Forbidden
-    patient = records.locked(patient_id)
+    patient = records.locked_survivor(patient_id)
     return json_with_etag(_ALERT.dump(operations.raise_alert(current_db(), patient, command, now=clock.now())), 201)
 
 

@@ -1,11 +1,13 @@
 """Consents of patients."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Response
 
+from jalsa.db.aliases import aliases_of
 from jalsa.http import (
     PageOf,
     Routes,
@@ -47,7 +49,7 @@ _STORED = (
 def give_consent(command: GiveConsent) -> Response:
     """Store a signed consent. A consent to treatment counts for check-in immediately."""
     db = current_db()
-    patients.lock_patient(db, command.patient_id)
+    command = replace(command, patient_id=patients.lock_patient(db, command.patient_id))
     now = clock.now()
     return json_with_etag(_shown(operations.give_consent(db, command, zone=records.zone(), now=now), now), 201)
 
@@ -119,10 +121,10 @@ def revoke_consent(command: RevokeConsent, consent_id: UUID) -> Response:
 
 @routes.view("/patients/<uuid:patient_id>/consent-standing", permission="consents.read", response=_STANDINGS)
 def get_consent_standing(patient_id: UUID) -> Response:
-    """What a patient consents to now, type by type: all valid consents together."""
+    """What a patient consents to now, type by type: all valid consents of all merged records together."""
     db, now = current_db(), clock.now()
     records.readable(patient_id)
-    valid = queries.valid_consents(db, patient_id, None, now)
+    valid = queries.valid_consents(db, aliases_of(db, patient_id), None, now)
     standings = []
     for code in sorted(
         {each.code for each in setup.consent_types(db) if each.active} | {c.consent_type for c in valid}

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
+from jalsa.db.aliases import survivor_of
 from jalsa.http import (
     Everything,
     PageOf,
@@ -34,10 +35,13 @@ _SUB_FILE = schemas.SubFileAnswer()
 
 @routes.view("/patients/<uuid:patient_id>/file", permission="files.read", reads="file", response=_FILE)
 def get_file(patient_id: UUID) -> Response:
-    """A patient's main file with its sub-files, in the order in which they were opened."""
+    """A patient's main file with its sub-files, in the order in which they were opened.
+
+    Of merged records it is the survivor's file, with the sub-files of all of them.
+    """
     main_file = _found(patient_id)
     shows_record(patient_id, main_file.id)
-    sub_files = queries.list_sub_files(current_db(), main_file.id)
+    sub_files = queries.list_sub_files(current_db(), main_file.patient_id)
     return json_with_etag({**_FILE.dump(main_file), "sub_files": _SUB_FILE.dump(sub_files, many=True)})
 
 
@@ -52,7 +56,7 @@ def list_sub_files(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any
     """The parts of a patient's file that belong to a clinic each."""
     main_file = _found(patient_id)
     after = decode_id_cursor(query.cursor)
-    rows = queries.list_sub_files(current_db(), main_file.id, after=after, limit=query.limit + 1)
+    rows = queries.list_sub_files(current_db(), main_file.patient_id, after=after, limit=query.limit + 1)
     shows_list([patient_id])
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
 
@@ -140,7 +144,8 @@ def list_pending(query: PageOf[Everything]) -> dict[str, Any]:
 
 
 def _found(patient_id: UUID) -> MainFile:
-    main_file = queries.find_main_file(current_db(), patient_id)
+    db = current_db()
+    main_file = queries.find_main_file(db, survivor_of(db, patient_id))
     if main_file is None:
         raise NotFound("patient")
     return main_file

@@ -57,7 +57,7 @@ def list_guardians(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any
 )
 def add_guardian(command: AddGuardian, patient_id: UUID) -> Response:
     """Let somebody speak for a patient: a patient of the tenant, or anybody by name."""
-    patient = records.locked(patient_id)
+    patient = records.locked_survivor(patient_id)
     added = operations.add_guardian(current_db(), patient, command, today=records.today(), now=clock.now())
     return json_with_etag(_GUARDIAN.dump(added), 201)
 

@@ -60,7 +60,7 @@ def list_identifiers(query: PageOf[Everything], patient_id: UUID) -> dict[str, A
 )
 def add_identifier(given: Identifier, patient_id: UUID) -> Response:
     """Give a patient a further identifier."""
-    patient = records.locked(patient_id)
+    patient = records.locked_survivor(patient_id)
     added = operations.add_identifier(current_db(), patient, given, today=records.today(), now=clock.now())
     return json_with_etag(_IDENTIFIER.dump(added), 201)
 

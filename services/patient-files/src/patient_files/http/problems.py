@@ -56,11 +56,20 @@ PROBLEMS = Catalogue(
         members=("encounter_id",),
     ),
     Entry(
-        errors.MergeRefused,
+        errors.EncounterMergeRefused,
         409,
         "encounter-merge-refused",
         "An encounter is merged into another valid one of the same patient only.",
     ),
+    Entry(
+        errors.PatientMerged,
+        409,
+        "patient-merged",
+        "The patient's record was merged into another one.",
+        members=("survivor_id",),
+    ),
+    Entry(errors.MergeRefused, 409, "merge-refused", "The two records cannot be merged.", members=("reasons",)),
+    Entry(errors.NotMerged, 409, "not-merged", "The patient's record is not merged into another one."),
 )
 
 #: The refusals that constraints of the database stand for.

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from flask import current_app
+from flask import current_app, g
 
 from jalsa.http import asks_for, current_db, current_principal, shows_list, shows_record
 from jalsa.service import clock
@@ -15,14 +15,13 @@ from patient_files.access.rules import Right
 from patient_files.http.rights import right_to
 from patient_files.http.schemas.patients import PatientAnswer
 from patient_files.models import Patient
-from patient_files.patients import queries, record
-from patient_files.patients.operations import locked_patient
+from patient_files.patients import operations, queries, record
 from patient_files.patients.rules import names
 
 _PATIENT = PatientAnswer()
 _STORED = (
     *("id", "file", *names.FIELDS, "identity_status", "birth_order", "nationality", "sex", "phones", "email"),
-    *("preferred_language", "deceased_on", "active", "restricted", "created_at"),
+    *("preferred_language", "deceased_on", "active", "created_at", "merged_into"),
 )
 
 
@@ -47,15 +46,28 @@ def readable(patient_id: UUID, *, whole: bool = True) -> Patient:
 
 def locked(patient_id: UUID, *, whole: bool = True) -> Patient:
     """As `readable`, with the patient's row locked until the transaction ends."""
-    patient = locked_patient(current_db(), patient_id)
+    patient = operations.locked_patient(current_db(), patient_id)
     check(patient, whole=whole)
     return patient
 
 
+def locked_survivor(patient_id: UUID) -> Patient:
+    """The record to which something new of a patient is added: the survivor's, if the patient's record was merged.
+
+    It is locked with all records that stand for the patient until the transaction ends. Raises 404 and 403.
+    """
+    patient = operations.locked_survivor(current_db(), patient_id)
+    check(patient)
+    return patient
+
+
 def check(patient: Patient, *, whole: bool = True) -> None:
-    """Raises 403 unless the caller reads something of a patient's record; all of it, if `whole`."""
+    """Raises 403 unless the caller reads something of a patient's record; all of it, if `whole`.
+
+    What is merged with a restricted record is restricted, because both are read together.
+    """
     asks_for(patient.id)
-    if patient.restricted:
+    if _restricted(patient):
         policy.check_record(current_principal(), right_to(patient.id), whole=whole)
 
 
@@ -76,6 +88,7 @@ def shows_some(patient: Patient) -> None:
 
 def shows_all(patients: Sequence[Patient]) -> None:
     """Say to the access log that a list shows these patients. What it shows under a grant is a row of its own."""
+    _read_others(patients)
     under_grant = [patient for patient in patients if _right(patient).grant_id is not None]
     for patient in under_grant:
         shows(patient, patient.id)
@@ -84,7 +97,25 @@ def shows_all(patients: Sequence[Patient]) -> None:
 
 def _right(patient: Patient) -> Right:
     """The right that is worth a word: a record that is not restricted is read for the role alone."""
-    return (right_to(patient.id) if patient.restricted else None) or Right()
+    return (right_to(patient.id) if _restricted(patient) else None) or Right()
+
+
+def _restricted(patient: Patient) -> bool:
+    return patient.restricted or any(each.restricted for each in _others(patient))
+
+
+def _others(patient: Patient) -> Sequence[Patient]:
+    """The other records that stand for the same patient, read once in a request."""
+    _read_others([patient])
+    return cast(dict[UUID, list[Patient]], g.others)[patient.id]
+
+
+def _read_others(patients: Sequence[Patient]) -> None:
+    known: dict[UUID, list[Patient]] = g.setdefault("others", {})
+    unknown = [patient for patient in patients if patient.id not in known]
+    if unknown:
+        known |= {patient.id: [] for patient in unknown}
+        known |= queries.others_of(current_db(), unknown)
 
 
 def shown(patient: Patient) -> dict[str, Any]:
@@ -94,9 +125,15 @@ def shown(patient: Patient) -> dict[str, Any]:
 
 
 def values(patient: Patient) -> Mapping[str, Any]:
-    """What a patient's answer is written from."""
+    """What a patient's answer is written from.
+
+    Of merged records, the identifiers, the guardians, the alerts and the restriction of all are answered together.
+    """
+    records = (patient, *_others(patient))
     display, birth, phone = record.display_names(patient), record.birth_of(patient), record.first_phone(patient)
-    national_id, mother = record.national_id_of(patient), None
+    # the own one before those of the other records
+    national_id = next((found for one in records if (found := record.national_id_of(one))), None)
+    mother = None
     if patient.mother_patient_id or patient.mother_name_en or patient.mother_name_ar:
         mother = {
             "patient_id": patient.mother_patient_id,
@@ -109,12 +146,13 @@ def values(patient: Patient) -> Mapping[str, Any]:
         "name_ar": display.ar,
         "mother": mother,
         "national_id": national_id.value if national_id else None,
-        "identifiers": record.current_identifiers(patient),
+        "identifiers": [each for one in records for each in record.current_identifiers(one)],
         "date_of_birth": birth.date_of_birth if birth else None,
         "birth": birth,
         "phone": phone.number if phone else None,
         "phone_type": phone.number_type if phone else None,
-        "guardians": record.current_guardians(patient),
+        "guardians": [each for one in records for each in record.current_guardians(one)],
         "tell": record.whom_to_tell(patient, today()),
-        "alert": bool(record.current_alerts(patient)),
+        "alert": any(record.current_alerts(one) for one in records),
+        "restricted": _restricted(patient),
     }

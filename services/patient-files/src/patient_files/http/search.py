@@ -18,7 +18,7 @@ from patient_files.patients.summaries import Summary, summaries
 
 routes = Routes("patient-search", "Searches for patients")
 
-_NAMED = ("id", "file_number", "name_en", "name_ar", "alert", "restricted")
+_NAMED = ("id", "survivor_id", "file_number", "name_en", "name_ar", "alert", "restricted")
 
 
 @routes.view(
@@ -62,7 +62,7 @@ def name_patients(command: NamePatients) -> Response:
 
 
 def _named(patient: Summary) -> dict[str, Any]:
-    return {**{name: getattr(patient, name) for name in _NAMED}, "survivor_id": None}
+    return {name: getattr(patient, name) for name in _NAMED}
 
 
 def _found(hit: Hit, patient: Summary) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from patient_files.models.consents import Consent, ConsentStanding, ConsentType,
 from patient_files.models.duplicates import DuplicatePair
 from patient_files.models.encounters import Encounter, EncounterSettings, EncounterText
 from patient_files.models.files import MainFile, PendingSubFile, SubFile
+from patient_files.models.merges import PatientMerge
 from patient_files.models.patients import (
     Alert,
     Guardian,
@@ -51,6 +52,7 @@ __all__ = [
     "Patient",
     "PatientActivity",
     "PatientIdentifier",
+    "PatientMerge",
     "PatientPhone",
     "PatientTerm",
     "PendingSubFile",

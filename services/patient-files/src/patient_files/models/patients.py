@@ -16,7 +16,7 @@ def _of_a_patient() -> ForeignKeyConstraint:
 
 
 class Patient(TenantRow, Base):
-    """A person in the tenant's care.
+    """A person in the tenant's care, or one of two records of a person that was `merged_into` the other.
 
     The birth is kept as it was given, with the first and the last day that it can have been. `change_reason` is why it
     was last corrected.
@@ -52,6 +52,7 @@ class Patient(TenantRow, Base):
     restricted: Mapped[bool] = mapped_column(default=False)
     change_reason: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Instant)
+    merged_into: Mapped[UUID | None]
 
     # What the version before this one reads and writes while both run; a trigger takes over what it writes.
     earlier_national_id: Mapped[str | None] = mapped_column("national_id")

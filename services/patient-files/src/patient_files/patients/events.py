@@ -1,5 +1,6 @@
 """What is published of patients."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -28,12 +29,17 @@ PatientTold = dict[str, object]
 NO_IDENTITY = Identity(None, None, None, None)
 
 
-def identity_of(patient: Patient) -> Identity:
-    """What would be published of a patient's identity now."""
-    first = record.national_id_of(patient)
+def identity_of(patient: Patient, others: Sequence[Patient] = ()) -> Identity:
+    """What would be published of a patient's identity now; `others` are the other records that stand for the patient.
+
+    What the record itself does not have is taken from them.
+    """
+    records = (patient, *others)
+    nationality = next((one.nationality for one in records if one.nationality is not None), None)
+    first = next((found for one in records if (found := record.national_id_of(one))), None)
     if first is None:
-        return Identity(None, None, None, patient.nationality)
-    return Identity(first.type, first.issuing_country, first.value, patient.nationality)
+        return Identity(None, None, None, nationality)
+    return Identity(first.type, first.issuing_country, first.value, nationality)
 
 
 def patient_registered(db: Session, patient: Patient, now: datetime) -> None:
@@ -43,17 +49,19 @@ def patient_registered(db: Session, patient: Patient, now: datetime) -> None:
 
 def patient_updated(db: Session, patient: Patient, before: PatientTold, now: datetime) -> None:
     """Publish PatientUpdated if others are told something else than `before`: the whole, not the change."""
-    data = patient_data(patient)
-    if data != before:
-        publish(db, catalogue.PATIENT_UPDATED, patient.id, data, now=now)
+    if patient_data(patient) != before:
+        patient_told(db, patient, now)
 
 
-def identity_changed(db: Session, patient: Patient, before: Identity, now: datetime) -> None:
-    """Publish PatientIdentityChanged if the identity is another one than `before`."""
-    identity = identity_of(patient)
-    if identity != before:
-        data = {"patient_id": patient.id, **asdict(identity), "changed_at": now}
-        publish(db, catalogue.PATIENT_IDENTITY_CHANGED, patient.id, data, now=now)
+def patient_told(db: Session, patient: Patient, now: datetime) -> None:
+    """Publish PatientUpdated, whatever was told before."""
+    publish(db, catalogue.PATIENT_UPDATED, patient.id, patient_data(patient), now=now)
+
+
+def identity_told(db: Session, patient: Patient, identity: Identity, now: datetime) -> None:
+    """Publish PatientIdentityChanged."""
+    data = {"patient_id": patient.id, **asdict(identity), "changed_at": now}
+    publish(db, catalogue.PATIENT_IDENTITY_CHANGED, patient.id, data, now=now)
 
 
 def patient_data(patient: Patient) -> PatientTold:

@@ -1,6 +1,6 @@
 """The read side of patients."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from jalsa.db.aliases import groups_of, stands_for
 from jalsa.db.keyset import keyset
 from patient_files.models import Alert, Guardian, MainFile, Patient, PatientIdentifier
 from patient_files.patients.commands import FindPatients
@@ -50,6 +51,19 @@ def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patien
     return db.scalar(query)
 
 
+def others_of(db: Session, patients: Collection[Patient]) -> dict[UUID, list[Patient]]:
+    """The other records that stand for the same patients, by the id; a patient with one record is left out."""
+    groups = groups_of(db, [patient.id for patient in patients])
+    if not groups:
+        return {}
+    ids = {one for group in groups.values() for one in group.ids}
+    query = select(Patient).where(Patient.id.in_(ids)).options(*_WHOLE)
+    found = {patient.id: patient for patient in db.scalars(query)}
+    return {
+        one: [found[other] for other in group.ids if other != one and other in found] for one, group in groups.items()
+    }
+
+
 def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit: int) -> Sequence[Patient]:
     """Patients in the order of their registration."""
     query = keyset(select(Patient).options(*_WHOLE), Patient.id, after=after, limit=limit)
@@ -58,35 +72,35 @@ def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit
     return db.scalars(query).all()
 
 
-def claim_patient(db: Session, patient_id: UUID) -> bool:
-    """Lock a patient's row until the transaction ends; False where another transaction holds it now."""
-    query = select(Patient.id).where(Patient.id == patient_id).with_for_update(skip_locked=True)
-    return db.scalar(query) is not None
+def lock_rows(db: Session, patient_ids: Iterable[UUID]) -> None:
+    """Lock rows of patients until the transaction ends, in the order of their ids."""
+    db.execute(select(Patient.id).where(Patient.id.in_(patient_ids)).order_by(Patient.id).with_for_update())
 
 
-def lock_row(db: Session, patient_id: UUID) -> bool:
-    """Lock a patient's row until the transaction ends; False where there is none."""
-    return db.scalar(select(Patient.id).where(Patient.id == patient_id).with_for_update()) is not None
+def claim_rows(db: Session, patient_ids: Iterable[UUID]) -> int:
+    """Lock those rows of patients that no other transaction holds now; returns how many."""
+    query = select(Patient.id).where(Patient.id.in_(patient_ids)).with_for_update(skip_locked=True)
+    return len(db.scalars(query).all())
 
 
 def list_identifiers(db: Session, patient_id: UUID, *, after: UUID | None, limit: int) -> Sequence[PatientIdentifier]:
-    """A patient's identifiers in the order in which they were given, with those that have ended."""
+    """The identifiers of all records of a patient in the order in which they were given, with those that have ended."""
     query = keyset(select(PatientIdentifier), PatientIdentifier.id, after=after, limit=limit)
-    return db.scalars(query.where(PatientIdentifier.patient_id == patient_id)).all()
+    return db.scalars(query.where(stands_for(PatientIdentifier.patient_id, patient_id))).all()
 
 
 def list_guardians(db: Session, patient_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Guardian]:
-    """A patient's guardians in the order in which they were named, with those that have ended, and their rights."""
+    """The guardians of all records of a patient as they were named, with those that have ended, and their rights."""
     query = keyset(select(Guardian), Guardian.id, after=after, limit=limit).options(selectinload(Guardian.rights))
-    return db.scalars(query.where(Guardian.patient_id == patient_id)).all()
+    return db.scalars(query.where(stands_for(Guardian.patient_id, patient_id))).all()
 
 
 def list_alerts(
     db: Session, patient_id: UUID, audiences: Collection[str], *, after: UUID | None, limit: int
 ) -> Sequence[Alert]:
-    """A patient's alerts for some audiences in the order in which they were raised, with those that have ended."""
+    """The alerts of all records of a patient for some audiences as they were raised, with those that have ended."""
     query = keyset(select(Alert), Alert.id, after=after, limit=limit)
-    return db.scalars(query.where(Alert.patient_id == patient_id, Alert.audience.in_(audiences))).all()
+    return db.scalars(query.where(stands_for(Alert.patient_id, patient_id), Alert.audience.in_(audiences))).all()
 
 
 def find_identifier(db: Session, identifier_id: UUID) -> PatientIdentifier | None:

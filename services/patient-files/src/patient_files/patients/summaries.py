@@ -1,12 +1,13 @@
 """What lists and candidates show of patients, read in one statement however many there are."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import Group, groups_of
 from patient_files.patients.rules import names
 from patient_files.patients.rules.births import Birth
 from patient_files.patients.rules.names import NameParts
@@ -26,7 +27,11 @@ _SUMMARIES = text("""
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A patient among others. Phone is E.164, and `alert` is whether there is a warning."""
+    """A patient among others. Phone is E.164, and `alert` is whether there is a warning.
+
+    `survivor_id` is the record that stands for this one if it was merged. Whether there is a warning, and whether the
+    record is restricted, is said of all records of the patient together.
+    """
 
     id: UUID
     file_number: str
@@ -37,11 +42,31 @@ class Summary:
     phone: str | None
     alert: bool
     restricted: bool
+    survivor_id: UUID | None = None
 
 
 def summaries(db: Session, ids: Collection[UUID]) -> dict[UUID, Summary]:
     """Those of these patients who are known."""
+    found, groups = _read(db, ids), groups_of(db, ids)
+    if not groups:
+        return found
+    every = found | _read(db, {one for group in groups.values() for one in group.ids} - found.keys())
+    return {one: _of_all(each, groups[one], every) if one in groups else each for one, each in found.items()}
+
+
+def _read(db: Session, ids: Collection[UUID]) -> dict[UUID, Summary]:
     return {row.id: _summary(row) for row in db.execute(_SUMMARIES, {"ids": list(ids)})}
+
+
+def _of_all(own: Summary, group: Group, every: Mapping[UUID, Summary]) -> Summary:
+    """What is shown of a record that is one of several of the patient."""
+    records = [every[one] for one in group.ids if one in every]
+    return replace(
+        own,
+        alert=any(each.alert for each in records),
+        restricted=any(each.restricted for each in records),
+        survivor_id=None if group.survivor == own.id else group.survivor,
+    )
 
 
 def _summary(row: Row[tuple[object, ...]]) -> Summary:

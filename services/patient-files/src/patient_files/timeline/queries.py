@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import product
 from uuid import UUID
 
 from sqlalchemy import select, union_all
 from sqlalchemy.orm import Session, aliased
 
+from jalsa.db.aliases import aliases_of
 from jalsa.db.keyset import keyset
 from patient_files.models import TimelineEntry
 from patient_files.timeline.commands import FindEntries
@@ -22,20 +24,18 @@ def list_entries(
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> Sequence[TimelineEntry]:
-    """A patient's entries of these classes, the newest first.
+    """The entries of these classes of all records that stand for a patient, the newest first.
 
-    Each class is one range of the index, of which no more than `limit` entries are read, so that it costs the same
-    however much is hidden.
+    Each class of a record is one range of the index, of which no more than `limit` entries are read, so that it costs
+    the same however much is hidden.
     """
     if asked.kind is not None:
         classes = {VISIBILITY[asked.kind]} & set(classes)
     if not classes:
         return []
     ranges = []
-    for visibility in sorted(classes):
-        query = select(TimelineEntry).where(
-            TimelineEntry.patient_id == patient_id, TimelineEntry.visibility == visibility
-        )
+    for record, visibility in product(aliases_of(db, patient_id), sorted(classes)):
+        query = select(TimelineEntry).where(TimelineEntry.patient_id == record, TimelineEntry.visibility == visibility)
         if asked.kind is not None:
             query = query.where(TimelineEntry.kind == asked.kind)
         if asked.from_ is not None:

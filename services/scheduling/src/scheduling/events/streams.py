@@ -1,6 +1,7 @@
 """The fields that scheduling reads from the events of other services."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from jalsa.events.contracts import Stream
@@ -34,6 +35,20 @@ class ConsentStandingChanged(Data):
     ended: Sequence[EndedConsent] = ()
 
 
+class PatientsMerged(Data):
+    """A patient's record was merged into another one at an instant."""
+
+    loser_id: UUID
+    survivor_id: UUID
+    at: datetime
+
+
+class PatientsUnmerged(Data):
+    """A merged patient's record stands for itself again."""
+
+    loser_id: UUID
+
+
 class FinancialClearanceChanged(Data):
     """Whether billing has cleared an appointment, or else the reason why not."""
 
@@ -50,8 +65,9 @@ STREAMS = (
             "PatientRegistered.v1": PatientSaved,
             "PatientUpdated.v1": PatientSaved,
             "ConsentStandingChanged.v1": ConsentStandingChanged,
+            "PatientsMerged.v1": PatientsMerged,
+            "PatientsUnmerged.v1": PatientsUnmerged,
         },
-        ignores=frozenset({"PatientsMerged.v1"}),
     ),
     Stream("billing", "clearance", reads={"FinancialClearanceChanged.v1": FinancialClearanceChanged}),
 )

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from jalsa.http import PageOf, Routes, current_db, page, page_of
+from jalsa.http import Everything, PageOf, PlainPageArgs, Routes, current_db, page, page_of
 from jalsa.http.paging import decode_instant_cursor, instant_cursor
 from jalsa.service import clock
 from jalsa.service.json_types import JsonObject
@@ -35,6 +35,36 @@ def list_appointments(query: PageOf[FindAppointments]) -> JsonObject:
     shown = represent.participants(db, rows, clock.now())
     found = page(rows, query.limit, lambda row: instant_cursor(row.starts_at, row.id), lambda row: shown[row.id])
     return {**found, **beside}
+
+
+@routes.view(
+    "/appointments/overlaps",
+    permission="appointments.read",
+    query=PlainPageArgs(),
+    response=page_of(schemas.OverlapAnswer),
+)
+def list_overlaps(query: PageOf[Everything]) -> JsonObject:
+    """Appointments that merged patients have at the same time, in the order of their start.
+
+    A patient cannot be booked twice at a time. Where two records turn out to be of one person, both may have been.
+    Nothing is cancelled then, so the desk cancels or moves one. The list holds what is not over.
+    """
+    db, now = current_db(), clock.now()
+    after = decode_instant_cursor(query.cursor)
+    rows = queries.overlaps(db, after=after, limit=query.limit + 1, now=now)
+    ids = {each for row in rows for each in (row.id, *row.earlier)}
+    found = load_participants(db, select(Participant).where(Participant.id.in_(ids)))
+    shown = represent.participants(db, found, now)
+    return page(
+        rows,
+        query.limit,
+        lambda row: instant_cursor(row.starts_at, row.id),
+        lambda row: {
+            "patient_id": row.survivor_id,
+            "appointment": shown[row.id],
+            "overlaps": [shown[each] for each in row.earlier],
+        },
+    )
 
 
 @routes.view("/queue", permission="appointments.read", query=schemas.QueueArgs(), response=page_of(schemas.QueueEntry))

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session, selectinload
 
+from jalsa.db.aliases import stands_for
 from jalsa.db.keyset import keyset
 from jalsa.service.errors import NotFound
 from scheduling import errors
@@ -179,8 +180,9 @@ def has_outcomes(db: Session, package_id: UUID) -> bool:
 def list_packages(db: Session, asked: FindPackages, *, after: UUID | None, limit: int) -> Sequence[Package]:
     """List packages in the order in which they were created."""
     query = keyset(select(Package), Package.id, after=after, limit=limit, descending=asked.order == "desc")
+    if asked.patient_id is not None:
+        query = query.where(stands_for(Package.patient_id, asked.patient_id))
     for column, value in (
-        (Package.patient_id, asked.patient_id),
         (Package.clinic_id, asked.clinic_id),
         (Package.status, asked.status),
         (Package.package_number, asked.package_number),

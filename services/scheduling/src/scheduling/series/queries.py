@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import stands_for
 from jalsa.db.keyset import keyset
 from scheduling.domain import SESSION, UPCOMING_STATUSES
 from scheduling.models import ClinicalSession, Participant, SeriesMember, ServiceType, SessionSeries
@@ -72,7 +73,7 @@ def current_member(db: Session, series_id: UUID, patient_id: UUID) -> SeriesMemb
     return db.scalar(
         select(SeriesMember).where(
             SeriesMember.series_id == series_id,
-            SeriesMember.patient_id == patient_id,
+            stands_for(SeriesMember.patient_id, patient_id),
             SeriesMember.left_on.is_(None),
         )
     )
@@ -88,7 +89,7 @@ def coming_spots(db: Session, series_id: UUID, patient_id: UUID, *, since: datet
         .join(ClinicalSession, ClinicalSession.id == Participant.session_id)
         .where(
             ClinicalSession.series_id == series_id,
-            Participant.patient_id == patient_id,
+            stands_for(Participant.patient_id, patient_id),
             Participant.status.in_(UPCOMING_STATUSES),
             ClinicalSession.status == "SCHEDULED",
             Participant.starts_at > now,

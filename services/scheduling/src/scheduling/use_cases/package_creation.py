@@ -45,8 +45,8 @@ def plan_package(db: Session, command: PlanPackage, *, now: datetime) -> Planned
 
     Raises the same 422 problems.
     """
-    lock_booking_facts(db, command.patient_id, None)
-    plan = package_planning.plan_sessions(db, PlanningTask(*_draft(db, command, now), now))
+    facts = lock_booking_facts(db, command.patient_id, None)
+    plan = package_planning.plan_sessions(db, PlanningTask(*_draft(db, command, facts.patient_id, now), now))
     return PlannedPackage(plan, package_planning.alternatives(db, plan))
 
 
@@ -57,8 +57,9 @@ def create_package(db: Session, command: CreatePackage, *, now: datetime) -> Loc
     `all_or_nothing`, nothing is stored in that case. Raises 422 problems for what is unknown, inactive, or does not
     belong together, and for `unknown-patient`. Raises 409 `package-conflicts` with all `conflicts`.
     """
-    lock_sessions(db, lock_booking_facts(db, command.patient_id, None).elsewhere)
-    package, package_sessions = _draft(db, command, now)
+    facts = lock_booking_facts(db, command.patient_id, None)
+    lock_sessions(db, facts.elsewhere)
+    package, package_sessions = _draft(db, command, facts.patient_id, now)
     task = PlanningTask(package, package_sessions, now)
     scheduled = command.auto_schedule or command.placements
     plan = choose_placements(db, task, command.placements) if scheduled else SchedulingPlan.of(task)
@@ -71,7 +72,7 @@ def create_package(db: Session, command: CreatePackage, *, now: datetime) -> Loc
     return created
 
 
-def _draft(db: Session, command: PlanPackage, now: datetime) -> tuple[Package, list[PackageSession]]:
+def _draft(db: Session, command: PlanPackage, patient_id: UUID, now: datetime) -> tuple[Package, list[PackageSession]]:
     """Return the package that a request describes and its sessions, without storing them. Raises 422 problems."""
     clinic = active_clinic(db, command.clinic_id)
     check_zone(clinic)
@@ -81,7 +82,7 @@ def _draft(db: Session, command: PlanPackage, now: datetime) -> tuple[Package, l
     assigned = _assigned(db, command, clinic, service_type)
     package = Package(
         id=new_id(),
-        patient_id=command.patient_id,
+        patient_id=patient_id,
         clinic_id=clinic.id,
         clinic=clinic,
         service_type_id=service_type.id,

@@ -38,8 +38,8 @@ def join(db: Session, series: SessionSeries, command: JoinSeries, *, now: dateti
     `already-enrolled`, and 409 `series-conflicts` with what `book_participant` raises for each session. With
     `skip_conflicts`, those sessions are left out, unless no session remains.
     """
-    patient_id = command.patient_id
-    facts = participants.lock_booking_facts(db, patient_id, None)
+    facts = participants.lock_booking_facts(db, command.patient_id, None)
+    patient_id = facts.patient_id
     if current_member(db, series.id, patient_id):
         raise errors.OnRoster
     joined_on = _from_today(command.from_date, series, now)

@@ -43,7 +43,9 @@ def add(db: Session, command: AddEntry, *, now: datetime) -> WaitlistEntry:
         entry = _for_session(db, command.session_id, facts, now)
     else:
         entry = _for_service_type(db, command, now)
-    entry.id, entry.patient_id = new_id(), command.patient_id
+    entry.id, entry.patient_id = new_id(), facts.patient_id
+    if waitlist_queries.waits_for_the_same(db, entry):
+        raise errors.WaitsForSession if entry.session_id else errors.WaitsForServiceType
     entry.priority, entry.notes = command.priority, command.notes
     entry.status, entry.created_at, entry.created_by = domain.ENTRY.initial, now, context_of(db).actor
     db.add(entry)

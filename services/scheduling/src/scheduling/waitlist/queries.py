@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import aliases_of_all, stands_for, survivors_of
 from jalsa.db.keyset import keyset
 from jalsa.service.json_types import JsonObject
 from scheduling.domain import OPEN_ENTRY, UPCOMING_STATUSES
@@ -36,21 +37,25 @@ _SUITS = """
 """
 # A patient who has another session at that time, or an open offer, is passed over for now. A patient who has given up a
 # spot in this session, declined it or let it lapse since the entry was created is passed over permanently.
+# OFFSET 0 keeps each question apart from the entries. Joined with them, no index would serve a condition that asks a
+# function of an entry's patient.
 _NEXT = text(f"""
     SELECT e.* FROM waitlist_entries e
     WHERE e.status = 'WAITING' AND {_SUITS} AND e.id <> ALL (CAST(:but AS uuid[]))
-      AND EXISTS (SELECT FROM patients p WHERE p.id = e.patient_id AND p.active)
-      AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.status = 'OPEN')
-      AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = e.patient_id AND o.session_id = :session
-                      AND o.status IN ('DECLINED', 'LAPSED') AND o.closed_at >= e.created_at)
+      AND EXISTS (SELECT FROM patients p WHERE p.id = survivor_of(e.patient_id) AND p.active OFFSET 0)
+      AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = ANY (aliases_of(e.patient_id))
+                      AND o.status = 'OPEN' OFFSET 0)
+      AND NOT EXISTS (SELECT FROM waitlist_offers o WHERE o.patient_id = ANY (aliases_of(e.patient_id))
+                      AND o.session_id = :session
+                      AND o.status IN ('DECLINED', 'LAPSED') AND o.closed_at >= e.created_at OFFSET 0)
       AND NOT EXISTS (SELECT FROM occupancy('patient', e.patient_id, 0, 0, :starts, :ends))
-      AND NOT EXISTS (SELECT FROM participants p WHERE p.patient_id = e.patient_id
-                      AND p.session_id = :session AND p.cancelled_at >= e.created_at)
+      AND NOT EXISTS (SELECT FROM participants p WHERE p.patient_id = ANY (aliases_of(e.patient_id))
+                      AND p.session_id = :session AND p.cancelled_at >= e.created_at OFFSET 0)
     ORDER BY e.priority, e.id LIMIT 1
 """)  # noqa: S608 - made of this module's own text
 _MET = text(f"""
     SELECT e.* FROM waitlist_entries e
-    WHERE e.patient_id = :patient AND e.status IN ('WAITING', 'OFFERED') AND {_SUITS} ORDER BY e.id
+    WHERE e.patient_id = ANY (aliases_of(:patient)) AND e.status IN ('WAITING', 'OFFERED') AND {_SUITS} ORDER BY e.id
 """)  # noqa: S608 - made of this module's own text
 
 
@@ -71,35 +76,44 @@ def met_by(db: Session, patient_id: UUID, session: ClinicalSession) -> Sequence[
 
 def waits(db: Session, patient_id: UUID) -> bool:
     """Whether a patient has an open entry."""
-    query = select(WaitlistEntry.id).where(WaitlistEntry.patient_id == patient_id, _OPEN).limit(1)
+    query = select(WaitlistEntry.id).where(stands_for(WaitlistEntry.patient_id, patient_id), _OPEN).limit(1)
     return db.scalar(query) is not None
 
 
+def waits_for_the_same(db: Session, entry: WaitlistEntry) -> bool:
+    """Whether the patient of a new entry has an open one, under whatever id, for the session or the service type."""
+    same = select(WaitlistEntry.id).where(stands_for(WaitlistEntry.patient_id, entry.patient_id), _OPEN)
+    same = same.where(WaitlistEntry.session_id.is_not_distinct_from(entry.session_id))
+    return db.scalar(same.where(WaitlistEntry.service_type_id == entry.service_type_id).limit(1)) is not None
+
+
 def waiting_among(db: Session, session_id: UUID) -> Sequence[UUID]:
-    """Return the patients who are expected in a session and have an open entry."""
-    query = (
-        select(WaitlistEntry.patient_id)
-        .distinct()
-        .join_from(WaitlistEntry, Participant, Participant.patient_id == WaitlistEntry.patient_id)
+    """Return the patients who are expected in a session and have an open entry, each under the survivor's id."""
+    coming = select(Participant.patient_id).where(
+        Participant.session_id == session_id, Participant.status.in_(UPCOMING_STATUSES)
     )
-    among = query.where(Participant.session_id == session_id, Participant.status.in_(UPCOMING_STATUSES), _OPEN)
-    return db.scalars(among.order_by(WaitlistEntry.patient_id)).all()
+    ids = aliases_of_all(db, db.scalars(coming))
+    waiting = db.scalars(select(WaitlistEntry.patient_id).distinct().where(WaitlistEntry.patient_id.in_(ids), _OPEN))
+    return sorted(set(survivors_of(db, waiting).values()))
 
 
 def can_be_told(db: Session, patient_id: UUID) -> bool:
     """Whether a patient has a telephone number or an e-mail address, or it is not known yet."""
-    return db.scalar(select(PatientProjection.reachable).where(PatientProjection.id == patient_id)) is not False
+    survivor = PatientProjection.id == func.survivor_of(patient_id)
+    return db.scalar(select(PatientProjection.reachable).where(survivor)) is not False
 
 
 def unreachable(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:
     """Return those of the patients who have neither a telephone number nor an e-mail address."""
-    query = select(PatientProjection.id).where(PatientProjection.id.in_(patient_ids), _UNREACHABLE)
-    return set(db.scalars(query))
+    survivors = survivors_of(db, patient_ids)
+    query = select(PatientProjection.id).where(PatientProjection.id.in_(survivors.values()), _UNREACHABLE)
+    found = set(db.scalars(query))
+    return {asked for asked, survivor in survivors.items() if survivor in found}
 
 
 def passed_over(db: Session, patient_id: UUID) -> set[UUID]:
     """Return the sessions for which a patient who still waits was passed over last."""
-    waiting = WaitlistEntry.patient_id == patient_id, WaitlistEntry.status == "WAITING"
+    waiting = stands_for(WaitlistEntry.patient_id, patient_id), WaitlistEntry.status == "WAITING"
     query = select(WaitlistEntry.passed_over_session_id).where(*waiting)
     return {session_id for session_id in db.scalars(query) if session_id}
 
@@ -128,17 +142,20 @@ def list_entries(
 ) -> Sequence[WaitlistEntry]:
     """List entries in the order in which spots are offered to them."""
     query = keyset(select(WaitlistEntry), WaitlistEntry.priority, WaitlistEntry.id, after=after, limit=limit)
-    for name in ("session_id", "clinic_id", "patient_id", "status"):
+    if asked.patient_id is not None:
+        query = query.where(stands_for(WaitlistEntry.patient_id, asked.patient_id))
+    for name in ("session_id", "clinic_id", "status"):
         if (value := getattr(asked, name)) is not None:
             query = query.where(getattr(WaitlistEntry, name) == value)
     if asked.service_type:
         query = query.where(WaitlistEntry.service_type.has(ServiceType.code == asked.service_type))
     if asked.attention:
-        patients = select(PatientProjection.id).where(_UNREACHABLE)
+        survivor = PatientProjection.id == func.survivor_of(WaitlistEntry.patient_id)
+        reachable = select(PatientProjection.reachable).where(survivor).scalar_subquery()
         query = query.where(
             WaitlistEntry.status == "WAITING",
             WaitlistEntry.passed_over_at.is_not(None),
-            WaitlistEntry.patient_id.in_(patients),
+            reachable.is_(False),
         )
     return db.scalars(query).all()
 

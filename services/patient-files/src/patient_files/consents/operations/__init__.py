@@ -1,10 +1,12 @@
 """Consents: given and revoked; and the standing that those of one type make together."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import aliases_of
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField, NotFound
 from jalsa.service.ids import new_id
@@ -18,7 +20,7 @@ from patient_files.patients import operations as patients
 
 
 def give_consent(db: Session, command: GiveConsent, *, zone: str, now: datetime) -> Consent:
-    """Store a consent of a patient whose row the caller locked before `now` was read.
+    """Store a consent of a patient whom the caller locked before `now` was read (`patients.lock_patient`).
 
     Days are those of the clinic's zone; of `zone`, an IANA name, where the consent is for every clinic or the clinic's
     zone is not known. The clinic's row stays locked until the transaction ends, so that a correction of its zone sees
@@ -56,7 +58,7 @@ def give_consent(db: Session, command: GiveConsent, *, zone: str, now: datetime)
 
 
 def locked_consent(db: Session, consent_id: UUID) -> Consent:
-    """A consent as it is once its patient's row is locked, until the transaction ends. Raises 404."""
+    """A consent as it is once its patient is locked, until the transaction ends. Raises 404."""
     consent = db.get(Consent, consent_id)
     if consent is None:
         raise NotFound("consent")
@@ -66,7 +68,7 @@ def locked_consent(db: Session, consent_id: UUID) -> Consent:
 
 
 def revoke_consent(db: Session, consent: Consent, command: RevokeConsent, *, now: datetime) -> Consent:
-    """End a consent that the caller has from `locked_consent`, with the patient's row.
+    """End a consent that the caller has from `locked_consent`, with the patient.
 
     Publishes ConsentStandingChanged or ConsentTypeStandingChanged where the patient's standing changes. Raises 409
     `invalid-transition` where it is revoked already.
@@ -79,32 +81,63 @@ def revoke_consent(db: Session, consent: Consent, command: RevokeConsent, *, now
     return consent
 
 
-def refresh_standing(db: Session, patient_id: UUID, consent_type: str, *, now: datetime) -> None:
+def refresh_standing(
+    db: Session, patient_id: UUID, consent_type: str, *, now: datetime, tell_anew: UUID | None = None
+) -> None:
     """Bring a patient's standing for a type up to `now`, and publish the event of the type if it is another one.
 
-    The caller holds the patient's row, locked before `now` was read: without it, two changes at the same time announce
-    what each of them sees, and the one announced last may have seen the less. The standing's row is locked before the
-    consents are read, so that whatever changes their ends makes it due again if it was not seen.
+    All records that stand for the patient have the same standing, so that it is right for whoever has not heard of
+    their merge. `tell_anew` is a record of which it is published in any case, unless nothing was ever.
+
+    The caller holds the rows of these records, locked before `now` was read: without it, two changes at the same time
+    announce what each of them sees, and the one announced last may have seen the less. The standings' rows are locked
+    before the consents are read, so that whatever changes their ends makes them due again if it was not seen.
     """
-    known = queries.locked_standing(db, patient_id, consent_type)
-    valid = queries.valid_consents(db, patient_id, consent_type, now)
+    records = aliases_of(db, patient_id)
+    known = {standing.patient_id: standing for standing in queries.locked_standings(db, records, consent_type)}
+    valid = queries.valid_consents(db, records, consent_type, now)
     standing = rules.standing_of(consent.clinic_id for consent in valid)
-    if known is None:
+    ended = {} if standing.consented else _ended(db, records, consent_type, now)
+    for record in records:
         # no consent is what everybody takes for granted: it is not announced
-        standing_id = patient_id if consent_type == rules.TREATMENT else new_id()
-        known = ConsentStanding(
-            id=standing_id, patient_id=patient_id, consent_type=consent_type, consented=False, clinic_ids=[]
-        )
-        db.add(known)
-    known.due_at = min((consent.ends_at for consent in valid if consent.ends_at), default=None)
-    if standing != rules.Standing(known.consented, tuple(known.clinic_ids)):
-        known.consented, known.clinic_ids = standing.consented, list(standing.clinic_ids)
-        ended = {} if standing.consented else _ended(db, patient_id, consent_type, now)
-        if consent_type == rules.TREATMENT:
-            events.consent_standing_changed(db, patient_id, standing, ended, now)
-        else:
-            events.consent_type_standing_changed(db, patient_id, consent_type, standing, ended, now)
+        announced = known.get(record) or _nothing_announced(db, record, consent_type)
+        announced.due_at = min((consent.ends_at for consent in valid if consent.ends_at), default=None)
+        changed = standing != rules.Standing(announced.consented, tuple(announced.clinic_ids))
+        if changed or (record in known and record == tell_anew):
+            announced.consented, announced.clinic_ids = standing.consented, list(standing.clinic_ids)
+            _announce(db, announced, standing, ended, now)
     db.flush()
+
+
+def refresh_standings(db: Session, patient_id: UUID, *, now: datetime, tell_anew: UUID | None = None) -> None:
+    """The same for every type of which a record of the patient has a consent or a standing."""
+    records = aliases_of(db, patient_id)
+    # the standings of several types are locked in one order with those of all others who lock several
+    queries.locked_standings(db, records, None)
+    for consent_type in queries.types_of(db, records):
+        refresh_standing(db, patient_id, consent_type, now=now, tell_anew=tell_anew)
+
+
+def _nothing_announced(db: Session, patient_id: UUID, consent_type: str) -> ConsentStanding:
+    standing_id = patient_id if consent_type == rules.TREATMENT else new_id()
+    standing = ConsentStanding(
+        id=standing_id, patient_id=patient_id, consent_type=consent_type, consented=False, clinic_ids=[]
+    )
+    db.add(standing)
+    return standing
+
+
+def _announce(
+    db: Session,
+    announced: ConsentStanding,
+    standing: rules.Standing,
+    ended: Mapping[UUID | None, str],
+    now: datetime,
+) -> None:
+    if announced.consent_type == rules.TREATMENT:
+        events.consent_standing_changed(db, announced.patient_id, standing, ended, now)
+    else:
+        events.consent_type_standing_changed(db, announced.patient_id, announced.consent_type, standing, ended, now)
 
 
 def _consent(db: Session, command: GiveConsent, days: rules.LastDays, signed_at: datetime, now: datetime) -> Consent:
@@ -130,10 +163,10 @@ def _consent(db: Session, command: GiveConsent, days: rules.LastDays, signed_at:
     )
 
 
-def _ended(db: Session, patient_id: UUID, consent_type: str, now: datetime) -> dict[UUID | None, str]:
+def _ended(db: Session, records: Sequence[UUID], consent_type: str, now: datetime) -> dict[UUID | None, str]:
     """How the last consent ended in each clinic, with None for that to every clinic; the latest last."""
     ended: dict[UUID | None, str] = {}
-    for consent in queries.ended_consents(db, patient_id, consent_type, now):
+    for consent in queries.ended_consents(db, records, consent_type, now):
         ended.pop(consent.clinic_id, None)
         ended[consent.clinic_id] = rules.consent_state(consent.revoked_at, consent.ends_at, now).lower()
     return ended

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Connection, func, or_, select, text, union
+from sqlalchemy.orm import Session, aliased
 
+from jalsa.db.aliases import stands_for
 from jalsa.db.keyset import keyset
 from patient_files.consents.commands import FindConsents
 from patient_files.consents.rules import EXPIRED, REVOKED, VALID
@@ -28,12 +29,20 @@ class DueStanding(NamedTuple):
     due_at: datetime
 
 
-def locked_standing(db: Session, patient_id: UUID, consent_type: str) -> ConsentStanding | None:
-    """What was announced last of a patient and a type, its row locked until the transaction ends."""
-    query = select(ConsentStanding).where(
-        ConsentStanding.patient_id == patient_id, ConsentStanding.consent_type == consent_type
-    )
-    return db.scalar(query.with_for_update().execution_options(populate_existing=True))
+def locked_standings(db: Session, records: Sequence[UUID], consent_type: str | None) -> Sequence[ConsentStanding]:
+    """What was announced last of these records, of a type or of all, locked in one order until the transaction ends."""
+    query = select(ConsentStanding).where(ConsentStanding.patient_id.in_(records))
+    if consent_type is not None:
+        query = query.where(ConsentStanding.consent_type == consent_type)
+    query = query.order_by(ConsentStanding.id).with_for_update()
+    return db.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def types_of(db: Session, records: Sequence[UUID]) -> Sequence[str]:
+    """The types of which these records have a consent or an announced standing, in their order."""
+    given = select(Consent.consent_type).where(Consent.patient_id.in_(records))
+    told = select(ConsentStanding.consent_type).where(ConsentStanding.patient_id.in_(records))
+    return sorted(db.scalars(union(given, told)))
 
 
 def list_consents(
@@ -41,7 +50,9 @@ def list_consents(
 ) -> Sequence[Consent]:
     """Consents in the order in which they were stored; `state` is the one that they have at `now`."""
     query = keyset(select(Consent), Consent.id, after=after, limit=limit)
-    for name in ("patient_id", "consent_type", "clinic_id"):
+    if asked.patient_id is not None:
+        query = query.where(stands_for(Consent.patient_id, asked.patient_id))
+    for name in ("consent_type", "clinic_id"):
         if (value := getattr(asked, name)) is not None:
             query = query.where(getattr(Consent, name) == value)
     if asked.state is not None:
@@ -49,17 +60,28 @@ def list_consents(
     return db.scalars(query).all()
 
 
-def valid_consents(db: Session, patient_id: UUID, consent_type: str | None, now: datetime) -> Sequence[Consent]:
-    """A patient's consents that count at `now`, of one type or of all."""
-    query = select(Consent).where(Consent.patient_id == patient_id, *_in_state(VALID, now))
+def valid_consents(db: Session, records: Sequence[UUID], consent_type: str | None, now: datetime) -> Sequence[Consent]:
+    """The consents that count at `now`, of one type or of all, of all records that stand for one patient.
+
+    Whoever revoked a consent did not know of those on another record of the same patient. So it ends those of the type
+    to the same clinic that were signed before.
+    """
+    query = select(Consent).where(Consent.patient_id.in_(records), *_in_state(VALID, now))
     if consent_type is not None:
         query = query.where(Consent.consent_type == consent_type)
-    return db.scalars(query).all()
+    revoked = aliased(Consent)
+    elsewhere = (
+        select(revoked.id)
+        .where(revoked.patient_id.in_(records), revoked.patient_id != Consent.patient_id)
+        .where(revoked.consent_type == Consent.consent_type, revoked.revoked_at > Consent.signed_at)
+        .where(revoked.clinic_id.is_not_distinct_from(Consent.clinic_id))
+    )
+    return db.scalars(query if len(records) == 1 else query.where(~elsewhere.exists())).all()
 
 
-def ended_consents(db: Session, patient_id: UUID, consent_type: str, now: datetime) -> Sequence[Consent]:
-    """A patient's consents of a type that have expired or were revoked, in the order in which they ended."""
-    of_patient = (Consent.patient_id == patient_id, Consent.consent_type == consent_type)
+def ended_consents(db: Session, records: Sequence[UUID], consent_type: str, now: datetime) -> Sequence[Consent]:
+    """Consents of a type that have expired or were revoked, of all records of a patient, as they ended."""
+    of_patient = (Consent.patient_id.in_(records), Consent.consent_type == consent_type)
     ended = or_(Consent.revoked_at.is_not(None), Consent.ends_at <= now)
     query = select(Consent).where(*of_patient, ended)
     return db.scalars(query.order_by(func.coalesce(Consent.revoked_at, Consent.ends_at), Consent.id)).all()

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import aliases_of
 from patient_files.consents.rules import GUARDIAN, UNVERIFIED
 from patient_files.models import Guardian, Patient
 from patient_files.patients import record
@@ -28,7 +29,8 @@ class Authority:
 def authority(db: Session, patient_id: UUID, kind: str, guardian_id: UUID | None, day: date) -> Authority:
     """The authority with which a signer signs for a patient on a local day of the clinic.
 
-    An unverified signer may always sign, and is taken for a guardian while the patient is a minor.
+    An unverified signer may always sign, and is taken for a guardian while the patient is a minor. The guardians of all
+    records that stand for the patient may sign.
     """
     patient = db.get_one(Patient, patient_id)
     majority = record.majority_of(patient)
@@ -37,7 +39,7 @@ def authority(db: Session, patient_id: UUID, kind: str, guardian_id: UUID | None
     if kind != GUARDIAN:
         return Authority(record.patient_may_consent(patient, day))
     guardian = db.get(Guardian, guardian_id) if guardian_id is not None else None
-    if guardian is None or guardian.patient_id != patient_id:
+    if guardian is None or guardian.patient_id not in aliases_of(db, patient_id):
         return Authority(False)
     return Authority(record.guardian_may_consent(patient, guardian, day), _of_age_on(guardian, day, majority))
 

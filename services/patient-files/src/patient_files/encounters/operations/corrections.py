@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import survivor_of
 from jalsa.service.errors import InvalidField
 from patient_files import errors
 from patient_files.encounters import queries, rules
@@ -34,10 +35,11 @@ def move_to_patient(db: Session, encounter: Encounter, command: MoveToPatient, *
     records.check_changeable(encounter)
     if encounter.appointment_id is not None:
         raise InvalidField("patient_id", "The encounter belongs to an appointment of the patient.")
-    if patients.find_patient(db, command.patient_id) is None:
+    patient_id = survivor_of(db, command.patient_id)
+    if patients.find_patient(db, patient_id) is None:
         raise errors.UnknownPatient
-    timeline.move_encounter(db, encounter.id, encounter.patient_id, command.patient_id)
-    encounter.patient_id, encounter.correction_reason = command.patient_id, command.reason
+    timeline.move_encounter(db, encounter.id, encounter.patient_id, patient_id)
+    encounter.patient_id, encounter.correction_reason = patient_id, command.reason
     return records.changed(db, encounter, now)
 
 
@@ -52,8 +54,8 @@ def merge(db: Session, encounter: Encounter, command: MergeEncounter, *, now: da
     survivor = queries.find_encounter(db, command.into)
     if survivor is None:
         raise InvalidField("into", "There is no such encounter.")
-    other_patient = survivor.patient_id != encounter.patient_id
+    other_patient = survivor_of(db, survivor.patient_id) != survivor_of(db, encounter.patient_id)
     if survivor.id == encounter.id or survivor.status == rules.ENTERED_IN_ERROR or other_patient:
-        raise errors.MergeRefused
+        raise errors.EncounterMergeRefused
     encounter.correction_reason, encounter.replaced_by = command.reason, survivor.id
     return records.in_error(db, encounter, now)

@@ -1,9 +1,11 @@
 """Encounters that a person opens, and changes of what is said of one."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import survivor_of
 from jalsa.service.commands import given, value_or
 from jalsa.service.errors import InvalidField
 from jalsa.service.ids import new_id
@@ -25,7 +27,10 @@ def open_encounter(db: Session, command: OpenEncounter, *, now: datetime) -> Enc
     The row of its appointment stays locked until the transaction ends, so that an arrival finds this encounter, or this
     finds that of the arrival. Raises 422 for an unknown patient, provider, clinic or appointment, for an appointment of
     another patient, and for an arrival in the future; 409 `appointment-has-encounter`.
+
+    It is the survivor's where the patient's record was merged; with an appointment, it is of the appointment's record.
     """
+    command = replace(command, patient_id=survivor_of(db, command.patient_id))
     if patients.find_patient(db, command.patient_id) is None:
         raise errors.UnknownPatient
     _check_known(db, command)
@@ -45,6 +50,7 @@ def open_encounter(db: Session, command: OpenEncounter, *, now: datetime) -> Enc
         encounter.documentation_complete = bool(queries.documented(db, appointment.id, appointment.session_id))
         encounter.clinic_id = clinic_id = clinic_id or appointment.clinic_id
         encounter.provider_id = command.provider_id or appointment.provider_id
+        encounter.patient_id = appointment.patient_id
     records.store(db, encounter, queries.zone_of(db, clinic_id), now)
     if command.chief_complaint is not None or command.reason_for_visit is not None:
         records.write_text(db, encounter, command.chief_complaint, command.reason_for_visit, now)
@@ -116,7 +122,7 @@ def _free_appointment(db: Session, command: OpenEncounter) -> AppointmentProject
     appointment = queries.lock_appointment(db, appointment_id) if appointment_id is not None else None
     if appointment is None:
         raise InvalidField("appointment_id", "There is no such appointment.")
-    if appointment.patient_id != command.patient_id:
+    if survivor_of(db, appointment.patient_id) != command.patient_id:
         raise InvalidField("appointment_id", "The appointment is another patient's.")
     if (existing := queries.of_appointment(db, appointment.id)) is not None:
         raise errors.AppointmentHasEncounter(existing.id)

@@ -277,6 +277,9 @@ class PatientAnswer(Answer):
     alert = fields.Boolean()
     restricted = fields.Boolean()
     created_at = Instant()
+    merged_into = fields.UUID(
+        allow_none=True, metadata={"description": "The record into which this one was merged; null if it was not"}
+    )
 
 
 class PatientArgs(PageArgs):

@@ -16,6 +16,7 @@ class PatientSummary(Answer):
     """A patient among others. Of a restricted record everybody reads the names."""
 
     id = fields.UUID()
+    survivor_id = fields.UUID(allow_none=True)
     file_number = fields.String()
     name_en = fields.String()
     name_ar = fields.String()

@@ -4,12 +4,15 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import survivor_of
 from jalsa.service.commands import UNSET
 from patient_files import domain
+from patient_files.errors import PatientMerged
 from patient_files.models import Patient
 from patient_files.patients import events, record
 from patient_files.patients.commands import IdentifyPatient, UpdatePatient
 from patient_files.patients.operations import contacts, identifiers, storing
+from patient_files.patients.operations.identities import identities, tell_identities
 from patient_files.patients.rules import names, records
 
 _PLAIN = (*names.FIELDS, "email", "preferred_language", "active", "sex", "nationality", "deceased_on", "restricted")
@@ -19,10 +22,12 @@ def update_patient(db: Session, patient: Patient, command: UpdatePatient, *, zon
     """Change a patient whose row the caller has locked, and publish PatientUpdated if others are told something else.
 
     Whoever has died is inactive. Today is the day that `now` has in `zone`, an IANA name. Raises a 422 problem for what
-    does not fit together, and violates constraints as registration does.
+    does not fit together, and violates constraints as registration does. Raises 409 `patient-merged` where only the
+    survivor of a merge can be changed.
     """
+    _check_not_merged(db, patient)
     today = domain.local_date(now, zone)
-    told, identity = events.patient_data(patient), events.identity_of(patient)
+    told, before = events.patient_data(patient), identities(db, patient)
     if command.deceased_on is not UNSET and command.deceased_on is not None and command.active is UNSET:
         patient.active = False
     _set(patient, command)
@@ -39,7 +44,7 @@ def update_patient(db: Session, patient: Patient, command: UpdatePatient, *, zon
     storing.check_record(patient, today)
     storing.store(db, patient, today)
     events.patient_updated(db, patient, told, now)
-    events.identity_changed(db, patient, identity, now)
+    tell_identities(db, patient, before, now)
     return patient
 
 
@@ -47,10 +52,12 @@ def identify_patient(db: Session, patient: Patient, command: IdentifyPatient, *,
     """Make a newborn or somebody unknown, whose row the caller has locked, a patient whose identity is known.
 
     Raises 409 `invalid-transition` for everybody else, and a 422 problem where a name, the birth or the sex is missing.
+    Raises 409 `patient-merged` as a change does.
     """
+    _check_not_merged(db, patient)
     records.IDENTITY.check(patient.identity_status, names.KNOWN)
     today = domain.local_date(now, zone)
-    told, identity = events.patient_data(patient), events.identity_of(patient)
+    told, before = events.patient_data(patient), identities(db, patient)
     patient.identity_status, patient.change_reason = names.KNOWN, command.reason
     _set(patient, command)
     if command.birth is not UNSET:
@@ -59,8 +66,13 @@ def identify_patient(db: Session, patient: Patient, command: IdentifyPatient, *,
     storing.check_record(patient, today)
     storing.store(db, patient, today)
     events.patient_updated(db, patient, told, now)
-    events.identity_changed(db, patient, identity, now)
+    tell_identities(db, patient, before, now)
     return patient
+
+
+def _check_not_merged(db: Session, patient: Patient) -> None:
+    if patient.merged_into is not None:
+        raise PatientMerged(survivor_of(db, patient.id))
 
 
 def _set(patient: Patient, command: UpdatePatient | IdentifyPatient) -> None:

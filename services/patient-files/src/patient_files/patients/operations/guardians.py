@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import survivor_of
 from jalsa.db.transactions import context_of
 from jalsa.service.commands import UNSET
 from jalsa.service.errors import InvalidField, NotFound
@@ -39,12 +40,13 @@ def append(db: Session, patient: Patient, command: AddGuardian, *, now: datetime
     if command.primary:
         for each in others:
             each.is_primary = False
+    own_id = None if command.patient_id is None else survivor_of(db, command.patient_id)
     added = Guardian(
         id=new_id(),
         relation=command.relation,
         name_en=command.name_en,
         name_ar=command.name_ar,
-        guardian_patient_id=command.patient_id,
+        guardian_patient_id=own_id,
         email=command.email,
         language=command.language,
         receives_messages=command.receives_messages,
@@ -54,8 +56,8 @@ def append(db: Session, patient: Patient, command: AddGuardian, *, now: datetime
         rights=[_right(each, now, actor) for each in command.rights],
     )
     _set_phone(added, command.phone)
-    if command.patient_id is not None:
-        _fill_in(db, added, patient.id, command.patient_id)
+    if own_id is not None:
+        _fill_in(db, added, patient.id, own_id)
     if not (added.name_en or added.name_ar):
         raise InvalidField("name_en", _NAME_NEEDED)
     patient.guardians.append(added)

@@ -1,6 +1,6 @@
 """What identifies a patient to the authorities: given, corrected, withdrawn. What has ended stays as history."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -10,10 +10,12 @@ from jalsa.db.transactions import context_of
 from jalsa.service.errors import InvalidField, NotFound
 from patient_files.errors import AlreadyEnded
 from patient_files.models import IdentityDue, Patient, PatientIdentifier
-from patient_files.patients import events, queries, record
+from patient_files.patients import queries, record
 from patient_files.patients.commands import CorrectIdentifier, Withdraw
+from patient_files.patients.events import NO_IDENTITY, Identity
 from patient_files.patients.operations import storing
-from patient_files.patients.operations.locks import locked_patient
+from patient_files.patients.operations.identities import identities, tell_identities
+from patient_files.patients.operations.locks import claim_patient, locked_patient
 from patient_files.patients.rules import identifiers as rules
 from patient_files.patients.rules.identifiers import Identifier
 
@@ -27,7 +29,7 @@ def add_identifier(
     constraints `identifiers_value_key` and `identifiers_single_key` are violated where another patient has it, and
     where this one has another of a type of which there is one.
     """
-    before = events.identity_of(patient)
+    before = identities(db, patient)
     [added] = append(db, patient, [given], now=now)
     _store(db, patient, before, today, now)
     return added
@@ -49,7 +51,7 @@ def correct_identifier(
     """
     if command.identifier == Identifier(identifier.type, identifier.issuing_country, identifier.value):
         raise InvalidField("value", "Must be another identifier than before.")
-    before = events.identity_of(patient)
+    before = identities(db, patient)
     end(db, identifier, command.reason, now=now)
     [added] = append(db, patient, [command.identifier], now=now)
     _store(db, patient, before, today, now)
@@ -60,7 +62,7 @@ def withdraw_identifier(
     db: Session, identifier: PatientIdentifier, patient: Patient, command: Withdraw, *, today: date, now: datetime
 ) -> PatientIdentifier:
     """End an identifier from `locked_identifier`. Raises 409 `invalid-transition` where it has ended."""
-    before = events.identity_of(patient)
+    before = identities(db, patient)
     end(db, identifier, command.reason, now=now)
     _store(db, patient, before, today, now)
     return identifier
@@ -78,11 +80,12 @@ def locked_identifier(db: Session, identifier_id: UUID) -> tuple[PatientIdentifi
 
 def announce_identity(db: Session, patient_id: UUID, *, now: datetime) -> bool:
     """Publish an identity that another version stored. False where another transaction has the patient."""
-    if not queries.claim_patient(db, patient_id):
+    if not claim_patient(db, patient_id):
         return False
     patient, due = queries.find_patient(db, patient_id), db.get(IdentityDue, patient_id)
     if patient is not None and due is not None:
-        events.identity_changed(db, patient, events.NO_IDENTITY, now)
+        told = identities(db, patient)
+        tell_identities(db, patient, told, now, anew=[patient_id] if told[patient_id] != NO_IDENTITY else ())
         db.delete(due)
         db.flush()
     return True
@@ -131,7 +134,7 @@ def end(db: Session, identifier: PatientIdentifier, reason: str, *, now: datetim
     db.flush()
 
 
-def _store(db: Session, patient: Patient, before: events.Identity, today: date, now: datetime) -> None:
+def _store(db: Session, patient: Patient, before: Mapping[UUID, Identity], today: date, now: datetime) -> None:
     storing.check_record(patient, today)
     storing.store(db, patient, today)
-    events.identity_changed(db, patient, before, now)
+    tell_identities(db, patient, before, now)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import survivor_of
 from jalsa.db.numbers import gapless_number
 from jalsa.service.errors import InvalidField
 from jalsa.service.ids import new_id
@@ -12,6 +13,7 @@ from patient_files.models import MainFile, Patient
 from patient_files.patients import events, queries, record
 from patient_files.patients.commands import AddGuardian, GivenMother, RegisterPatient
 from patient_files.patients.operations import contacts, guardians, identifiers, storing
+from patient_files.patients.operations.identities import tell_identities
 from patient_files.patients.rules import names, records
 from patient_files.patients.rules.guardians import MOTHER
 from patient_files.patients.rules.names import NameParts
@@ -46,7 +48,7 @@ def store_patient(db: Session, patient: Patient, *, zone: str, now: datetime) ->
     db.add(patient)
     storing.store(db, patient, today)
     events.patient_registered(db, patient, now)
-    events.identity_changed(db, patient, events.NO_IDENTITY, now)
+    tell_identities(db, patient, {}, now)
     return patient
 
 
@@ -77,7 +79,7 @@ def _add_mother(db: Session, patient: Patient, given: GivenMother, now: datetime
     """Keep by whom a newborn is shown. A mother who is a patient is a guardian, without a right to consent."""
     patient.mother_name_en, patient.mother_name_ar = given.name_en, given.name_ar
     if given.patient_id is not None:
-        mother = queries.find_patient(db, given.patient_id)
+        mother = queries.find_patient(db, survivor_of(db, given.patient_id))
         if mother is None:
             raise InvalidField("mother", "There is no such patient.")
         shown = record.display_names(mother)

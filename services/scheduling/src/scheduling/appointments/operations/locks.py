@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from jalsa.db.aliases import survivors_of
 from jalsa.db.transactions import context_of
 from scheduling.timetable.locks import lock_keys
 
@@ -26,8 +27,15 @@ _LOCK_PACKAGES = text("""
 
 
 def lock_patients(db: Session, patients: Iterable[UUID]) -> None:
-    """Prevent everybody else from booking these patients. These locks are taken before all others."""
-    lock_keys(db, sorted(f"patient:{p}" for p in patients))
+    """Prevent everybody else from booking these patients, under whatever id. These locks are taken before all others.
+
+    The lock is on the survivor of a merge. If a merge becomes known during the wait for a lock, its survivor
+    is locked as well.
+    """
+    asked, locked = list(patients), set[UUID]()
+    while not (survivors := set(survivors_of(db, asked).values())) <= locked:
+        lock_keys(db, sorted(f"patient:{each}" for each in survivors - locked))
+        locked |= survivors
 
 
 def lock_sessions(db: Session, session_ids: Iterable[UUID]) -> None:

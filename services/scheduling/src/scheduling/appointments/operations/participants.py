@@ -26,7 +26,7 @@ from scheduling.models import ClinicalSession, PackageSession, Participant
 from scheduling.timetable.spots import Spots, spots_of
 
 _BOOKING_FACTS = text("""
-    SELECT active, consented, taken, held AS offered_spots, offered, enrolled, busy, blocked, waits, elsewhere
+    SELECT active, survivor, consented, taken, held AS offered_spots, offered, enrolled, busy, blocked, waits, elsewhere
     FROM hold_place(CAST(:patient AS uuid), CAST(:session AS uuid), CAST(:moving AS uuid))
 """)
 
@@ -45,6 +45,7 @@ _INSERT = text("""
 class BookingFacts:
     """What the rules need to know about a locked patient and, if one is given, a locked session.
 
+    `patient_id` is the id under which something new is stored: the survivor's, if the patient's record was merged.
     `taken` is the number of spots of live participants, `offered_spots` the number that open offers hold for other
     patients, and `offered` the open offer of a spot to this patient. `enrolled` says that the patient already has a
     spot in the session, `busy` that the patient has one in another session at that time. `blocked` lists the absences
@@ -52,6 +53,7 @@ class BookingFacts:
     sessions in which the patient is offered a spot.
     """
 
+    patient_id: UUID
     consented: bool
     taken: int
     offered_spots: int
@@ -112,7 +114,7 @@ def find_spot(db: Session, session_id: UUID, command: BookParticipant, *, now: d
     past = _past_rules(session, command, now)
     spot = Spot(
         appointment_id=new_id(),
-        patient_id=command.patient_id,
+        patient_id=facts.patient_id,
         session=session,
         facts=facts,
         overridden=_overridden(facts, command.override, past),
@@ -133,7 +135,7 @@ def find_own_spot(db: Session, command: BookAppointment, *, now: datetime) -> Sp
     events.session_scheduled(db, session, now)
     facts = lock_booking_facts(db, command.patient_id, session.id)
     check_spot(session, facts)
-    return Spot(appointment_id=new_id(), patient_id=command.patient_id, session=session, facts=facts)
+    return Spot(appointment_id=new_id(), patient_id=facts.patient_id, session=session, facts=facts)
 
 
 def take_spot(

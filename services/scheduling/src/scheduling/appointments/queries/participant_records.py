@@ -107,6 +107,7 @@ class Standing:
     package: PackagePlace | None = None
 
 
+# The survivor's consent is that of all whose records were merged into the survivor's.
 _STANDINGS = text("""
     SELECT p.id, o.capacity, o.taken, o.held,
            coalesce(c.cleared, false) AS cleared, c.reason AS clearance_reason,
@@ -115,7 +116,10 @@ _STANDINGS = text("""
            k.id AS package_id, k.package_number, n.session_number, k.total_sessions
     FROM participants p JOIN sessions s ON s.id = p.session_id
     CROSS JOIN LATERAL spots_of(s.id, s.max_capacity) AS o
-    LEFT JOIN clearances c ON c.id = p.id LEFT JOIN patients q ON q.id = p.patient_id
+    LEFT JOIN clearances c ON c.id = p.id
+    LEFT JOIN LATERAL (SELECT f.consented, f.consented_clinics, f.ended_consents FROM patients f
+                       WHERE f.id IN (survivor_of(p.patient_id), p.patient_id)
+                       ORDER BY f.id = p.patient_id LIMIT 1) AS q ON true
     LEFT JOIN package_sessions n ON n.id = p.package_session_id LEFT JOIN packages k ON k.id = n.package_id
     WHERE p.id = ANY (CAST(:ids AS uuid[]))
 """)
@@ -142,7 +146,8 @@ def _standing(row: Row[Any]) -> Standing:  # the statement is text, and SQLAlche
 
 def ended_consents(db: Session, patient_id: UUID) -> list[EndedConsent]:
     """Return how a patient's consents ended, the latest last."""
-    return _ended(db.scalar(select(PatientProjection.ended_consents).where(PatientProjection.id == patient_id)))
+    survivor = PatientProjection.id == func.survivor_of(patient_id)
+    return _ended(db.scalar(select(PatientProjection.ended_consents).where(survivor)))
 
 
 def _ended(stored: Sequence[StoredConsent] | None) -> list[EndedConsent]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, literal_column, select
 from sqlalchemy.orm import Session, joinedload
 
+from jalsa.db.aliases import aliases_of_all
 from jalsa.db.keyset import keyset
 from scheduling.appointments.commands.sessions import FindSessions
 from scheduling.appointments.queries.search import mentions, starts_within
@@ -82,6 +83,6 @@ def list_sessions(
 def sessions_offered_to(db: Session, patient_ids: Collection[UUID]) -> set[UUID]:
     """Return the sessions in which a spot is offered to any of several patients."""
     query = select(WaitlistOffer.session_id).where(
-        WaitlistOffer.patient_id.in_(patient_ids), WaitlistOffer.status == "OPEN"
+        WaitlistOffer.patient_id.in_(aliases_of_all(db, patient_ids)), WaitlistOffer.status == "OPEN"
     )
     return set(db.scalars(query))

@@ -57,6 +57,17 @@ class QueueEntry(ParticipantAnswer):
     waiting_minutes = fields.Integer(metadata={"description": "Whole minutes since the arrival"})
 
 
+class OverlapAnswer(Schema):
+    patient_id = fields.UUID(metadata={"description": "The patient, under the id of the survivor"})
+    appointment = fields.Nested(
+        ParticipantAnswer(), metadata={"description": "The appointment that starts while others last"}
+    )
+    overlaps = fields.List(
+        fields.Nested(ParticipantAnswer()),
+        metadata={"description": "The appointments of the same patient that start earlier, or together with it"},
+    )
+
+
 class CalendarArgs(Loaded):
     into = ShowCalendar
 

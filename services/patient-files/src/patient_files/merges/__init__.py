@@ -1,0 +1,1 @@
+"""Merges of two records of one patient, and their undoing."""
