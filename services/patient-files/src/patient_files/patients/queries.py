@@ -50,6 +50,12 @@ def find_patient(db: Session, patient_id: UUID, *, lock: bool = False) -> Patien
     return db.scalar(query)
 
 
+def restricted_patients(db: Session, among: Collection[UUID] | None = None) -> Sequence[UUID]:
+    """The patients whose records are restricted; with `among`, those of these."""
+    query = select(Patient.id).where(Patient.restricted)
+    return db.scalars(query if among is None else query.where(Patient.id.in_(among))).all()
+
+
 def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit: int) -> Sequence[Patient]:
     """Patients in the order of their registration."""
     query = keyset(select(Patient).options(*_WHOLE), Patient.id, after=after, limit=limit)
