@@ -14,6 +14,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from jalsa.db.access_log import create_access_log
+from jalsa.db.compaction import create_compaction, mark_compacted
 from jalsa.db.schema import create_folding, create_mechanisms, create_sources, guard_numbers, register_tenant_table
 from jalsa.db.transactions import TenantRow
 from jalsa.dev.issuer import AUDIENCE, ISSUER, Issuer
@@ -383,6 +384,8 @@ def create_tables(execute: Callable[[str], None], service: str) -> None:
     create_folding(execute, service)
     create_sources(execute, service)
     create_access_log(execute, service)
+    mark_compacted(execute)
+    create_compaction(execute, service, ["jalsa.alpha.LampSwitched.v1"])
     execute(TABLES)
     register_tenant_table(execute, "lamps", service)
     register_tenant_table(execute, "lights", service, audited=False)
@@ -406,7 +409,12 @@ def empty(urls: Urls) -> None:
     with as_owner(urls) as conn:
         _execute(conn, "TRUNCATE feed_checkpoints, inbox, inbox_heads, outbox, outbox_heads, idempotency_keys, numbers")
         _execute(conn, "TRUNCATE access_log, audit_log, lamps, lights, stopped_sources")
-        _execute(conn, "UPDATE relay_state SET position = 0")
+        _execute(conn, "UPDATE relay_state SET position = 0; UPDATE compaction_due SET due_at = now()")
+
+
+def urls_of(kit: ServiceKit) -> Urls:
+    """The addresses of a kit's database, for each role."""
+    return Urls(kit.config.database_owner_url, kit.config.database_url, kit.config.database_relay_url)
 
 
 @contextmanager

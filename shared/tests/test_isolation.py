@@ -10,12 +10,11 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from jalsa.db import access_log
 from jalsa.db.numbers import gapless_number
 from jalsa.dev.kit import ServiceKit
-from jalsa.dev.provision import Urls
 from jalsa.dev.servers import Servers
 from jalsa.events.relay import assign_positions
 from jalsa.service.ids import new_id
 
-from .lamps import Lamp, MakeKit, as_owner, beta, lamp_event, superuser_of, switch
+from .lamps import Lamp, MakeKit, as_owner, beta, lamp_event, superuser_of, switch, urls_of
 
 TABLES = [
     "access_log",
@@ -30,7 +29,7 @@ TABLES = [
     "lights",
 ]
 #: Tables without a tenant hold positions, and nothing of any tenant.
-WITHOUT_TENANT = {"relay_state", "feed_checkpoints", "stopped_sources"}
+WITHOUT_TENANT = {"relay_state", "feed_checkpoints", "stopped_sources", "compaction_due"}
 
 
 @pytest.fixture
@@ -95,15 +94,11 @@ def test_a_tenant_sees_its_rows_and_another_sees_none(
     admin.dispose()
 
 
-def urls(kit: ServiceKit) -> Urls:
-    return Urls(kit.config.database_owner_url, kit.config.database_url, kit.config.database_relay_url)
-
-
 @pytest.mark.parametrize("table", TABLES)
 def test_without_a_tenant_nobody_sees_anything_not_even_the_owner(table: str, kit: ServiceKit) -> None:
     with kit.database.engine.connect() as conn:
         assert count(conn, table) == 0
-    with as_owner(urls(kit)) as conn:
+    with as_owner(urls_of(kit)) as conn:
         assert count(conn, table) == 0
 
 

@@ -58,7 +58,7 @@ def body() -> Json:
 
 @pytest.fixture
 def register(body: Json) -> Register:
-    """The first person is the one of `body`; each further one has a birth and contacts of its own."""
+    """The first person is the one of `body`. Each further one has a birth and contacts of its own."""
     others = count()
 
     def registered(client: Client, **fields: Any) -> Json:
@@ -72,7 +72,7 @@ def register(body: Json) -> Register:
 
 
 def somebody_else(number: int) -> Json:
-    """What tells people apart whose names and sex are equal; number 0 is the person of `body`."""
+    """What tells people apart whose names and sex are equal. Number 0 is the person of `body`."""
     return {
         "date_of_birth": str(date(2015, 4, 30) - timedelta(days=number)),
         "phone": f"+9665{number + 1:08}",

@@ -45,7 +45,7 @@ class Spelled(NamedTuple):
 
 @dataclass(frozen=True)
 class Registrant:
-    """What is told of somebody; `person` is who it is, whatever is told."""
+    """What is told of somebody. `person` is who it is, whatever is told."""
 
     person: UUID
     names: tuple[Spelled | None, ...]
@@ -73,7 +73,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Population:
-    """Everybody, and who was planted; `person` says who a record is of."""
+    """Everybody, and who was planted. `person` says who a record is of."""
 
     patients: list[Patient]
     planted: list[Planted]
@@ -134,7 +134,7 @@ class _Registry:
         return f"+9665{self.chance.randrange(10**8):08}"
 
     def families(self) -> Iterator[Registrant]:
-        """A father, or a mother, with some children, or somebody alone; one after the other."""
+        """A father, or a mother, with some children, or somebody alone, one after the other."""
         while True:
             father, family = self.somebody("m"), None
             yield father

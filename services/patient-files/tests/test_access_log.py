@@ -36,6 +36,7 @@ NOT_LOGGED = {
     "open_break_glass": "a change, which is in the audit log",
     "close_break_glass": "a change, which is in the audit log",
     "review_break_glass": "a change, which is in the audit log",
+    "list_changes": "shows which records have changed, and nothing of them",
     "list_own_access": "shows the caller what the caller has read",
     "open_sub_file": "a change, which is in the audit log",
     "close_sub_file": "a change, which is in the audit log",

@@ -82,7 +82,7 @@ def forget(kit: ServiceKit, servers: Servers, tenant: str) -> None:
 
 
 def backfill(kit: ServiceKit, address: str) -> dict[str, int]:
-    """Run the command; how much it did."""
+    """Run the command. Returns how much it did."""
     environment = {
         **os.environ,
         "DATABASE_URL": kit.config.database_url,

@@ -170,6 +170,7 @@ def test_the_events_of_another_types_standing_equal_their_golden_examples(
     assert_equal(ended, "ConsentTypeStandingChanged", "ended")
 
 
+@pytest.mark.usefixtures("at_nine")
 def test_the_events_of_a_break_glass_grant_equal_their_golden_examples(
     kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +194,7 @@ def test_the_events_of_a_break_glass_grant_equal_their_golden_examples(
     assert_equal(parse(of_the_other), "EmergencyAccessReviewDue")
 
 
+@pytest.mark.usefixtures("at_nine")
 def test_the_events_of_an_encounter_equal_their_golden_examples(
     kit: ServiceKit, desk: Client, tenant: str, body: Json, give_ids: GiveIds
 ) -> None:
@@ -387,6 +389,7 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         f"{patient}/access-log",
         "/v1/access-log",
         "/v1/access-log/mine",
+        "/v1/changes",
         "/v1/break-glass",
         "/v1/break-glass/{grant_id}",
         "/v1/break-glass/{grant_id}/close",

@@ -1,4 +1,4 @@
-"""The same person at eight desks at once becomes one patient; each lock is shown to be needed."""
+"""The same person at eight desks at once becomes one patient. Each lock is shown to be needed."""
 
 import threading
 from collections.abc import Callable

@@ -135,7 +135,7 @@ def test_without_the_encounters_lock_its_end_is_announced_twice(
 def registered_for(manager: Client, one: Json, into: Json, monkeypatch: pytest.MonkeyPatch, look: Look) -> list[str]:
     """For which encounters a batch registers that names one which is merged while the batch is at work.
 
-    The merge begins when the batch has looked up its encounters, as `look` does; nobody waits for it then but `look`.
+    The merge begins when the batch has looked up its encounters, as `look` does. Nobody waits for it then but `look`.
     """
     merge = partial(manager.post, f"/encounters/{one['id']}/merge", {"into": into["id"], "reason": "Opened twice"})
     with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:

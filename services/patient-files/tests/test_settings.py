@@ -109,7 +109,7 @@ def test_what_was_decided_about_encounters_is_kept_when_the_tables_become_one(ow
     others = f"{tenant}-b"
     decide(own_kit.client(tenant), treating_days_after=7, sign_off_needs_documentation=True)
     decide(own_kit.client(others), treating_days_after=8)
-    migrate(folder, owner, back_to("0016", folder))
+    migrate(folder, owner, back_to("0017", folder))
     with own_kit.transaction(tenant) as db:
         found = db.execute(text("SELECT sign_off_needs_documentation FROM encounter_settings")).scalars().all()
     assert found == [True]

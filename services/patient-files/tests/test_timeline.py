@@ -1,4 +1,4 @@
-"""What happened to a patient, as each role reads it; nothing shows what is hidden."""
+"""What happened to a patient, as each role reads it. Nothing shows what is hidden."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -35,7 +35,7 @@ def test_a_zone_that_the_database_does_not_know_is_refused_even_where_this_machi
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(zones, "is_known", lambda _: True)
-    monkeypatch.setattr("jalsa.http.fields.ZoneInfo", lambda name: type("Zone", (), {"key": name}))
+    monkeypatch.setattr("jalsa.service.fields.ZoneInfo", lambda name: type("Zone", (), {"key": name}))
     before = desk.centre.state()
     body = {"code": "MARS", "name_en": "Mars", "name_ar": "المريخ", "timezone": "Mars/Olympus"}
     assert list(problem(desk.centre.post("/clinics", body), 422, "validation-error")["errors"]) == ["timezone"]

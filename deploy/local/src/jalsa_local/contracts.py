@@ -203,9 +203,10 @@ def _envelope_schema() -> dict[str, Any]:
         "correlationid": string,
         "causationid": string,
         "traceparent": string,
+        "compacted": {"const": True, "description": "There, if the event has the data of a later event of its subject"},
         "dataschema": {"type": "string", "format": "uri"},
         "datacontenttype": {"const": "application/json"},
         "data": {"type": "object"},
     }
-    required = [name for name in attributes if name != "causationid"]
+    required = [name for name in attributes if name not in ("causationid", "compacted")]
     return {"Envelope": {"type": "object", "required": required, "properties": attributes}}

@@ -5,7 +5,7 @@ from alembic import op
 from jalsa.db.schema import register_tenant_table
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 
 SERVICE = "patient-files"
 # The owner is bound by the policies of tables, too, and no tenant is set here. What a migration moves nobody decides.

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from jalsa.work.compaction import COMPACTION
 from jalsa.work.jobs import Job, JobTools, in_transaction, run_due
 from patient_files.access import operations as access
 from patient_files.access import queries as access_queries
@@ -55,6 +56,7 @@ JOBS = (
     Job("expire-consents", 5, expire_consents, holds=AT_ONCE),
     Job("spread-wordings", 5, spread_wordings),
     Job("announce-identities", 5, announce_identities),
+    COMPACTION,
     Job("ask-for-reviews", 30, ask_for_reviews),
 )
 

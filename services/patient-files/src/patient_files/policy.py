@@ -62,11 +62,21 @@ POLICY: Policy = {
     # which logins alone write a system's references
     "references.decide": _MANAGER,
     "timeline.read": frozenset(CLASSES_OF_ROLE),
+    # which records have changed, of the kinds that the caller reads
+    "changes.read": _REGISTRARS | {"clinician", "biller"},
     "events.read": frozenset({"manager", "integration", SUBSCRIBER, SYSTEM}),
     "events.compare": frozenset({SYSTEM}),
     # to a subscriber only where the token grants it by name
     "events.read.patient": _MANAGER | {SUBSCRIBER, SYSTEM},
     "events.operate": _MANAGER,
+}
+
+#: The kinds of records of whose changes a caller is told, each with the permission to read such a record.
+CHANGE_KINDS: Mapping[str, str] = {
+    "patient": "patients.read",
+    "file": "files.read",
+    "encounter": "encounters.read",
+    "break-glass": "break-glass.review",
 }
 
 #: The kinds of records of patients whose reading is in the access log.
@@ -194,3 +204,8 @@ def timeline_classes(principal: Principal, right: Right | None) -> set[str]:
     """
     classes = set[str]().union(*(CLASSES_OF_ROLE.get(role, set()) for role in principal.roles))
     return classes | CLASSES_OF_TREATMENT if right is not None and right != Right() else classes
+
+
+def readable_kinds(principal: Principal) -> list[str]:
+    """The kinds of records of whose changes the caller is told."""
+    return [kind for kind, permission in CHANGE_KINDS.items() if POLICY[permission] & principal.roles]

@@ -14,7 +14,7 @@ _KEEP = text("""
 
 
 def find_ids(db: Session, kind: str, keys: Collection[str]) -> Mapping[str, UUID]:
-    """The ids of the records of a kind that had these keys; a key that is not known is left out."""
+    """The ids of the records of a kind that had these keys. A key that is not known is left out."""
     if not keys:
         return {}
     rows = db.execute(_FIND, {"kind": kind, "keys": sorted(set(keys))})

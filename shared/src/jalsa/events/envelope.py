@@ -29,7 +29,10 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """One event as it travels. `sequence` counts 1, 2, 3 … per subject. `position` rises per service."""
+    """One event as it travels. `sequence` counts 1, 2, 3 … per subject. `position` rises per service.
+
+    An event that was `compacted` has the data of a later event of its subject.
+    """
 
     id: UUID
     source: str
@@ -43,6 +46,7 @@ class Envelope:
     causation_id: str | None
     traceparent: str
     data: JsonMapping
+    compacted: bool = False
 
     @property
     def service(self) -> str:
@@ -89,6 +93,8 @@ class Envelope:
         }
         if self.causation_id:
             body["causationid"] = self.causation_id
+        if self.compacted:
+            body["compacted"] = True
         return body
 
 
@@ -125,6 +131,7 @@ def parse(attributes: object) -> Envelope:
             causation_id=_text(attributes, "causationid") if "causationid" in attributes else None,
             traceparent=_text(attributes, "traceparent"),
             data=attributes["data"],
+            compacted=attributes.get("compacted") is True,
         )
     except (KeyError, ValueError, TypeError, AttributeError):
         raise Unreadable("bad-attribute") from None

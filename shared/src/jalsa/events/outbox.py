@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     pass
 
 #: The columns from which `envelope_of` makes an envelope.
-COLUMNS = "id, position, tenant_id, subject, sequence, type, time, correlation_id, causation_id, traceparent, data"
+COLUMNS = (
+    "id, position, tenant_id, subject, sequence, type, time, correlation_id, causation_id, traceparent, "
+    "compacted_to IS NOT NULL AS compacted, data"
+)
 
 
 def publish(db: Session, event: EventType, subject_id: object, data: Mapping[str, object], *, now: datetime) -> UUID:
@@ -51,5 +54,6 @@ def envelope_of(row: Row[Any]) -> Envelope:
         correlation_id=row.correlation_id,
         causation_id=row.causation_id,
         traceparent=row.traceparent,
+        compacted=row.compacted,
         data=row.data,
     )

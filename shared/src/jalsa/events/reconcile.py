@@ -97,7 +97,7 @@ def heads_of(
 def read_feed(
     http: urllib3.PoolManager, address: str, tokens: ServiceTokens, after: int, limit: int, **only: str
 ) -> list[Envelope]:
-    """A page of a source's feed behind a position; `only` is `type` or `subject`, where not all of it is wanted.
+    """A page of a source's feed behind a position. `only` is `type` or `subject`, where not all of it is wanted.
 
     Raises FeedAway, and urllib3's HTTPError.
     """

@@ -22,7 +22,7 @@ from jalsa.service.problems import edge_problem
 class Shortened:
     """How an answer is kept without what is stored elsewhere, and may be stored only there.
 
-    `shorten` takes it out of the document before it is kept; `complete` reads it again for a repeat.
+    `shorten` takes it out of the document before it is kept. `complete` reads it again for a repeat.
     """
 
     shorten: Callable[[dict[str, Any]], dict[str, Any]]

@@ -17,7 +17,7 @@ from patient_files.references import queries, rules
 from patient_files.references.commands import BadItem, DecideActors, ReferenceItem, RegisterReferences
 from patient_files.references.queries import Held, Key
 
-# Another transaction may have registered the same record meanwhile: what is not returned is looked at again.
+# What is not returned is registered already, perhaps by a transaction that ended meanwhile.
 _INSERT = text("""
     INSERT INTO encounter_references (id, encounter_id, system, kind, ref, known, registered_at, registered_by)
     SELECT id, encounter_id, system, kind, ref, known, :now, :actor
@@ -123,25 +123,31 @@ def _judge(db: Session, items: Sequence[ReferenceItem | BadItem]) -> list[Outcom
 
 
 def _store(db: Session, wanted: Mapping[Key, _Wanted], now: datetime) -> dict[Key, Outcome]:
-    """Register what is wanted. What another transaction registers at the same time is looked at again."""
+    """Register what is wanted. Most of it is new, so only what is not stored is looked up.
+
+    A reference that another transaction ended between the two is tried again.
+    """
     outcomes: dict[Key, Outcome] = {}
     kinds = queries.known_kinds(db) if wanted else frozenset()
     left = dict(wanted)
     while left:
-        held = queries.current(db, left)
+        created = {key: Outcome(rules.CREATED, None, new_id(), one.encounter_id) for key, one in left.items()}
+        stored = _insert(db, created, kinds, now)
+        outcomes |= {key: one for key, one in created.items() if one.reference_id in stored}
+        left = {key: one for key, one in left.items() if key not in outcomes}
+        held = queries.current(db, left) if left else {}
         read_as = queries.survivors(db, {one.encounter_id for one in held.values()})
-        decided = {key: _decide(one, held.get(key), read_as) for key, one in left.items()}
-        to_store = {key: one for key, one in decided.items() if one.result in (rules.CREATED, rules.MOVED)}
-        _end(db, [held[key].reference_id for key in to_store if key in held], now)
-        stored = _insert(db, to_store, kinds, now)
-        outcomes |= {key: one for key, one in decided.items() if key not in to_store or one.reference_id in stored}
-        left = {key: left[key] for key, one in to_store.items() if one.reference_id not in stored}
+        decided = {key: _decide(left[key], one, read_as) for key, one in held.items()}
+        moved = {key: one for key, one in decided.items() if one.result == rules.MOVED}
+        _end(db, [held[key].reference_id for key in moved], now)
+        _insert(db, moved, kinds, now)
+        outcomes |= decided
+        left = {key: one for key, one in left.items() if key not in held}
     return outcomes
 
 
-def _decide(wanted: _Wanted, held: Held | None, read_as: Mapping[UUID, UUID]) -> Outcome:
-    if held is None:
-        return Outcome(rules.CREATED, None, new_id(), wanted.encounter_id)
+def _decide(wanted: _Wanted, held: Held, read_as: Mapping[UUID, UUID]) -> Outcome:
+    """What becomes of an item whose record belongs to an encounter already."""
     present = read_as.get(held.encounter_id, held.encounter_id)
     if present == wanted.encounter_id:
         return Outcome(rules.UNCHANGED, None, held.reference_id, present)

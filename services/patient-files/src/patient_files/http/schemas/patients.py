@@ -128,7 +128,7 @@ class _Identified(_Named):
     def _check_forms(self, data: dict[str, Any], **_: Any) -> None:
         for plain, full in (("date_of_birth", "birth"), ("phone", "phones")):
             if data.get(plain) is not None and data.get(full) is not None:
-                raise ValidationError("Both forms are given; one of them is enough.", full)
+                raise ValidationError("Both forms are given. One of them is enough.", full)
 
 
 def _phones() -> fields.List[Any]:

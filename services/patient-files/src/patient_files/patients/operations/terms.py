@@ -1,4 +1,4 @@
-"""By what a patient is found: written anew whenever the record changes."""
+"""By what a patient is found. It is written again whenever the record changes."""
 
 from sqlalchemy.orm import Session
 
