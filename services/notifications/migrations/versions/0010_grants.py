@@ -5,7 +5,7 @@ from alembic import op
 from jalsa.db.schema import register_tenant_table
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 
 SERVICE = "notifications"
 
