@@ -139,7 +139,7 @@ def test_a_record_that_is_shown_leaves_a_row_with_who_what_whose_why_and_in_whic
 @pytest.mark.parametrize(
     ("roles", "provider_id", "purpose"),
     [
-        (["clinician"], str(uuid4()), "TREAT"),
+        (["clinician"], "01939f3c-7a10-7c01-8c01-5ab7f2d10c11", "TREAT"),
         (["clinician"], None, "HOPERAT"),
         (["biller"], None, "HPAYMT"),
         (["biller", "records"], None, "HOPERAT"),

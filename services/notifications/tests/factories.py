@@ -218,6 +218,16 @@ class World:
     def cancel(self, booking: Booking, time: datetime | None = None, **data: Any) -> None:
         self.kit.inbox.receive(self.cancelled(booking, time, **data))
 
+    def granted(self, grant_id: UUID, event: str = "EmergencyAccessOpened", **told: Any) -> Envelope:
+        """An event of a grant of emergency access, which `dr.huda` opened for the golden example's reason."""
+        return self.event(event, "default", grant_id, grant_id=grant_id, **told)
+
+    def grant(self, event: str = "EmergencyAccessOpened", grant_id: UUID | None = None, **told: Any) -> UUID:
+        """Tell of a grant of emergency access, a new one unless it is given."""
+        grant_id = grant_id or new_id()
+        self.kit.inbox.receive(self.granted(grant_id, event, **told))
+        return grant_id
+
     def dispatch(self) -> None:
         """Do all that is due. The messages of one appointment go one after the other."""
         for _ in range(3):
@@ -246,6 +256,10 @@ class World:
 
     def reminder_states(self, booking: Booking) -> dict[str, str]:
         return {kind: reminder["status"] for kind, reminder in self.reminders(booking).items()}
+
+    def inbox(self, *roles: str, subject: str) -> list[Json]:
+        """The notices of somebody with these roles, the newest first."""
+        return items(self.kit.client(self.tenant, *roles, subject=subject).get("/inbox"))
 
     def notices(self, user_id: str = "layla") -> list[Json]:
         return items(self.kit.client(self.tenant, "clinician", subject=user_id).get("/inbox"))

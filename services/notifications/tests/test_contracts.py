@@ -18,6 +18,7 @@ from notifications.models import (
     Appointment,
     ClinicProjection,
     Message,
+    Notice,
     Offer,
     Package,
     PatientProjection,
@@ -74,6 +75,7 @@ def test_every_example_that_is_read_has_its_effect(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(clock, "now", lambda: NOW)
+    monkeypatch.setattr(clock, "database_now", lambda _: NOW)
     first = _FIRST.get(name)
     event = example(name, example_name, tenant, sequence=2 if first else 1)
     if first:
@@ -125,6 +127,7 @@ def _effect(kit: ServiceKit, tenant: str, name: str) -> tuple[Any, ...]:
         ),
         "Appointment": (Appointment.status, Appointment.starts_at, Appointment.clinic_id, Appointment.provider_id),
         "Waitlist": (Offer.status, Offer.patient_id),
+        "EmergencyAccess": (Notice.kind, Notice.grant_id, Notice.except_user_id, Notice.user_id, Notice.roles),
         "Package": (Package.package_number, Package.patient_id, Package.clinic_id, Package.sessions),
     }
     with kit.transaction(tenant) as db:
@@ -147,6 +150,10 @@ def _expected(name: str, data: dict[str, Any]) -> tuple[Any, ...]:
     if name.startswith("Package"):
         sessions = tuple(map(_package_session, data.get("sessions", ())))
         return data["package_number"], UUID(data["patient_id"]), UUID("01a1f000-0000-7000-8000-0000000000a1"), sessions
+    if name.startswith("EmergencyAccess"):
+        kind = {"Opened": "OPENED", "ReviewDue": "REVIEW_DUE", "Reviewed": "REVIEWED"}[name[len("EmergencyAccess") :]]
+        to = data["opened_by"], None, ["manager", "records"]
+        return f"EMERGENCY_ACCESS_{kind}", UUID(data["grant_id"]), *to
     told = data if "session" in data else golden("AppointmentBooked", "group")["data"]
     starts_at = datetime.fromisoformat(told["session"]["starts_at"])
     place = starts_at, UUID(told["clinic"]["id"]), UUID(told["provider"]["id"])

@@ -12,7 +12,16 @@ from jalsa.dev.servers import Servers
 from jalsa.dev.surface import assert_each_role_is_told_its_permissions, assert_no_read_takes_an_unknown_parameter
 from jalsa.service.ids import new_id
 from jalsa.service.policy import ROLES
-from notifications.models import Appointment, Attempt, Message, Notice, PatientProjection, Preferences, Reminder
+from notifications.models import (
+    Appointment,
+    Attempt,
+    Message,
+    Notice,
+    NoticeRead,
+    PatientProjection,
+    Preferences,
+    Reminder,
+)
 
 from .factories import Json, World, items
 
@@ -197,11 +206,14 @@ def test_the_database_shows_one_tenants_rows_to_queries_that_filter_nothing(worl
     world.prefer(patient_id, sms_enabled=True)
     world.book(patient_id)
     world.dispatch()
-    models = (PatientProjection, Appointment, Preferences, Message, Attempt, Reminder, Notice)
+    world.grant()
+    [notice] = items(world.kit.client(world.tenant).get("/inbox"))
+    world.kit.client(world.tenant).post(f"/inbox/{notice['id']}/read")
+    models = (PatientProjection, Appointment, Preferences, Message, Attempt, Reminder, Notice, NoticeRead)
     with world.kit.transaction(f"{world.tenant}-b") as db:
-        assert [len(db.scalars(select(model)).all()) for model in models] == [0] * 7
+        assert [len(db.scalars(select(model)).all()) for model in models] == [0] * 8
     with world.kit.transaction(world.tenant) as db:
-        assert [len(db.scalars(select(model)).all()) for model in models] == [1, 1, 1, 1, 1, 2, 1]
+        assert [len(db.scalars(select(model)).all()) for model in models] == [1, 1, 1, 1, 1, 2, 2, 1]
 
     # the control: who bypasses row-level security finds the rows under the stranger's tenant, too
     name = make_url(world.kit.config.database_url).database

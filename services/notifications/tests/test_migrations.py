@@ -58,6 +58,19 @@ def test_the_way_back_from_packages_keeps_what_is_about_appointments(scratch_kit
     assert [notice["kind"] for notice in world.notices()] == ["APPOINTMENT_BOOKED"]
 
 
+def test_the_way_back_from_notices_for_roles_keeps_those_for_logins(scratch_kit: ServiceKit, tenant: str) -> None:
+    world = World(scratch_kit, tenant)
+    world.book(world.patient())
+    world.grant()
+    assert len(world.inbox("manager", subject="layla")) == 2
+    owner_url, folder = scratch_kit.config.database_owner_url, migrations_folder(SERVICE)
+
+    migrate(folder, owner_url, back_to("0007", folder))
+    migrate(folder, owner_url)
+
+    assert [notice["kind"] for notice in world.inbox("manager", subject="layla")] == ["APPOINTMENT_BOOKED"]
+
+
 def test_no_tenant_is_in_anothers_way_with_a_key(kit: ServiceKit) -> None:
     assert_no_key_is_shared_by_tenants(kit)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
@@ -75,7 +76,26 @@ def test_there_is_a_text_for_every_kind_of_message_and_notice_in_every_language(
     for language in domain.LANGUAGES:
         assert {*texts.MESSAGES[language], *package_texts.MESSAGES[language]} == set(domain.MESSAGE_KINDS)
         assert set(package_texts.NOTICES[language]) == set(domain.PACKAGE_KINDS)
+        assert set(texts.GRANT_NOTICES[language]) == set(domain.GRANT_KINDS)
     assert set(texts.NOTICES["ar"]) == set(texts.NOTICES["en"])
+
+
+@pytest.mark.parametrize("kind", domain.GRANT_KINDS)
+def test_a_notice_of_emergency_access_tells_the_grant_and_its_reason_in_both_languages(kind: str) -> None:
+    grant_id = UUID("01a1f000-0000-7000-8000-000000000601")
+    english, arabic = (texts.grant_notice(kind, language, grant_id, "COVERAGE") for language in ("en", "ar"))
+    assert english.startswith("Emergency access was")
+    assert "وصول" in arabic
+    for told in (english, arabic):
+        assert "COVERAGE" in told
+        assert told.endswith(str(grant_id))
+    left = arabic.replace("COVERAGE", "").replace(str(grant_id), "")
+    assert not any("a" <= letter.lower() <= "z" for letter in left)
+
+
+def test_the_notices_of_emergency_access_are_told_apart() -> None:
+    for language in domain.LANGUAGES:
+        assert len(set(texts.GRANT_NOTICES[language].values())) == len(domain.GRANT_KINDS)
 
 
 @pytest.mark.parametrize("kind", texts.NOTICES["en"])

@@ -2,17 +2,22 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from jalsa.db import access_log
 from jalsa.db.access_log import Entry, FindEntries
 from jalsa.dev.kit import Client, ServiceKit
 from jalsa.dev.surface import assert_every_view_logs_what_it_reads
+from jalsa.http.access import text_hmac
+from jalsa.service import clock
 
 from .conftest import Json, Register, take_grant
+from .visits import Visit, know_provider, opened
 
 #: What shows no record of a patient to whom it is not the own work, and why it is not in the access log.
 NOT_LOGGED = {
@@ -35,6 +40,22 @@ NOT_LOGGED = {
     "list_own_access": "shows the caller what the caller has read",
     "merge_patients": "a change, which is in the audit log",
     "unmerge_patients": "a change, which is in the audit log",
+    "open_sub_file": "a change, which is in the audit log",
+    "close_sub_file": "a change, which is in the audit log",
+    "reopen_sub_file": "a change, which is in the audit log",
+    "dismiss_duplicate_pair": "a change, which is in the audit log",
+    "register_reference": "a change, or an answer with what was sent",
+    "register_references": "a change, or an answer with what was sent",
+    "end_reference": "a change, which is in the audit log",
+    "list_consent_types": "shows nothing of a patient",
+    "add_consent_type": "shows nothing of a patient",
+    "get_consent_type": "shows nothing of a patient",
+    "update_consent_type": "shows nothing of a patient",
+    "list_wordings": "shows nothing of a patient",
+    "write_wording": "shows nothing of a patient",
+    "publish_wording": "shows nothing of a patient",
+    "list_reference_systems": "shows nothing of a patient",
+    "put_reference_system": "shows nothing of a patient",
     "get_settings": "shows nothing of a patient",
     "put_settings": "shows nothing of a patient",
 }
@@ -73,11 +94,21 @@ def test_every_view_logs_what_it_reads_of_patients_or_says_why_not(kit: ServiceK
         ("/patients/{patient}/access-log", "access-log", False),
         ("/break-glass", "break-glass", True),
         ("/break-glass/{grant}", "break-glass", False),
+        ("/patients/{patient}/consent-standing", "consent", True),
+        ("/consents/due?within_days=365", "consent", True),
+        ("/sub-files/{sub_file}", "sub-file", False),
+        ("/encounters/{encounter}", "encounter", False),
+        ("/encounters", "encounter", True),
+        ("/encounters/{encounter}/references", "reference", True),
+        ("/references?system=laboratory", "reference", True),
+        ("/references/{reference}", "reference", False),
+        ("/encounters/integrity", "reference", True),
+        ("/patients/{patient}/timeline", "timeline", True),
     ],
 )
 def test_each_get_of_a_patients_data_leaves_a_row(
-    kit: ServiceKit, tenant: str, desk: Client, patient: Json, consent_to: Callable[..., Json], path: str, kind: str,
-    hourly: bool,
+    kit: ServiceKit, tenant: str, desk: Client, patient: Json, consent_to: Callable[..., Json],
+    open_clinic: Callable[..., str], path: str, kind: str, hourly: bool,
 ) -> None:  # fmt: skip
     path_of_it = f"/patients/{patient['id']}"
     warning = {"kind": "BEHAVIOUR", "text": "May run away", "audience": "ALL"}
@@ -87,19 +118,75 @@ def test_each_get_of_a_patients_data_leaves_a_row(
         "guardian": desk.post(f"{path_of_it}/guardians", guardian).json["id"],
         "alert": desk.post(f"{path_of_it}/alerts", warning).json["id"],
         "patient": patient["id"],
-        "consent": consent_to(desk, patient)["id"],
+        "consent": consent_to(desk, patient, expires_on=str(clock.now().date() + timedelta(days=9)))["id"],
         "file_number": patient["file"]["file_number"],
         "grant": take_grant(kit.client(tenant, "manager"), patient)["id"],
     }
+    manager, provider, clinic = kit.client(tenant), str(uuid4()), open_clinic()
+    know_provider(kit, tenant, provider)
+    sub_file = manager.post(f"{path_of_it}/sub-files", {"clinic_id": clinic, "assigned_provider_id": provider})
+    encounter = opened(manager, patient)["id"]
+    reference = {"system": "laboratory", "kind": "LabOrder", "ref": "4711"}
+    made = manager.post(f"/encounters/{encounter}/references", reference)
+    manager.post(f"/encounters/{encounter}/cancel", {})  # a finding: something refers to it
+    ids |= {"sub_file": sub_file.json["id"], "encounter": encounter, "reference": made.json["id"]}
     address = path.format(**ids)
     reader = kit.client(tenant, "records", subject="noura")
     assert reader.call("GET", address).status_code == 200
     assert reader.call("GET", address).status_code == 200
-    rows = entries(kit, tenant)
+    rows = entries(kit, tenant, person="noura")
     assert {(row.person, row.kind, str(row.patient_id), row.outcome, row.hourly) for row in rows} == {
         ("noura", kind, patient["id"], "READ", hourly)
     }
     assert len(rows) == (1 if hourly else 2)
+
+
+def test_a_booking_that_waits_for_a_file_is_read_by_whoever_lists_them(kit: ServiceKit, tenant: str) -> None:
+    patient_id = str(uuid4())
+    Visit(kit, tenant, patient_id).booked()
+    desk = kit.client(tenant, "front-desk")
+    assert len(desk.get("/files/pending").json["items"]) == 1
+    assert [(row.kind, str(row.patient_id), row.hourly) for row in entries(kit, tenant)] == [
+        ("sub-file", patient_id, True)
+    ]
+
+
+def test_two_records_that_may_be_one_persons_are_read_by_whoever_lists_the_pair(
+    kit: ServiceKit, tenant: str, desk: Client, patient: Json, register: Register, body: Json
+) -> None:
+    twin = register(desk, **{**body, "national_id": None}, duplicate_override={"reason": "Another Sara"})
+    assert len(kit.client(tenant, "records").get("/duplicate-pairs").json["items"]) == 1
+    rows = [row for row in entries(kit, tenant) if row.kind == "duplicate-pair"]
+    assert {str(row.patient_id) for row in rows} == {patient["id"], twin["id"]}
+
+
+def test_a_search_leaves_what_it_was_for_as_an_hmac_and_a_row_for_each_whom_it_found(
+    kit: ServiceKit, tenant: str, desk: Client, patient: Json, body: Json
+) -> None:
+    new = {name: value for name, value in body.items() if name not in ("national_id", "first_name_ar", "last_name_ar")}
+    for _ in range(2):
+        assert len(desk.post("/patients/search", {"text": " SARA nasser"}).json["items"]) == 1
+        assert len(desk.post("/patients/names", {"ids": [patient["id"], str(uuid4())]}).json["items"]) == 1
+        assert len(desk.post("/patients/duplicates", new).json["candidates"]) == 1
+        assert desk.post("/patients/duplicates", {"patient_id": patient["id"]}).status_code == 200
+    rows = entries(kit, tenant)
+    assert sorted((row.kind, row.patient_id and str(row.patient_id), row.hourly) for row in rows if row.hourly) == [
+        (kind, patient["id"], True) for kind in ("candidate", "name", "search")
+    ]
+    with kit.transaction(tenant) as db:
+        query = "SELECT kind, text_hmac FROM access_log WHERE text_hmac IS NOT NULL"
+        texts = [(row.kind, bytes(row.text_hmac)) for row in db.execute(text(query))]
+    assert sorted(kind for kind, _ in texts) == ["candidate", "candidate", "search", "search"]
+    assert {hmac for _, hmac in texts} >= {text_hmac(kit.config.access_log_key, tenant, "Sara Nasser")}
+
+
+def test_an_unknown_key_of_the_monolith_is_a_refusal(kit: ServiceKit, tenant: str) -> None:
+    for address in ("/emr/encounters/4711", "/emr/encounters/4711/notes/of-somebody"):
+        headers = {"Authorization": f"Bearer {kit.client(tenant, 'clinician').token}"}
+        assert kit.app.test_client().get(address, headers=headers).status_code == 404
+    assert [(row.kind, row.record_id, row.outcome) for row in entries(kit, tenant)] == [
+        ("encounter", "4711", "REFUSED")
+    ] * 2
 
 
 def test_a_patch_that_changes_nothing_shows_the_record_and_is_logged(

@@ -418,7 +418,6 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/break-glass/{grant_id}/review",
         "/v1/settings",
         "/v1/encounters",
-        "/v1/encounters/settings",
         encounter,
         *(f"{encounter}/{step}" for step in steps),
         "/v1/encounters/integrity",

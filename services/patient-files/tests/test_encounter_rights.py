@@ -2,18 +2,23 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import event as sqlalchemy_event
 
-from jalsa.dev.kit import Client, ServiceKit
+from jalsa.db import access_log
+from jalsa.db.access_log import Entry, FindEntries
+from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.dev.servers import Servers
+from jalsa.service import clock
 from patient_files.encounters.rules import CLINICAL_FIELDS, text_hash
 
-from .conftest import Register
-from .visits import Json, know_provider, opened
+from .conftest import Register, take_grant
+from .visits import Json, Visit, know_provider, opened
 
 _SAID = {
     "chief_complaint": "Headache",
@@ -65,6 +70,82 @@ def test_the_clinical_fields_are_read_by_those_who_may(
         assert (set(CLINICAL_FIELDS) <= set(shown["withheld"])) is not reads
         assert bool(shown["billing_codes"]) is (role != "front-desk")
         assert shown["encounter_number"] == encounter["encounter_number"]
+
+
+@pytest.fixture
+def treating(kit: ServiceKit, tenant: str, encounter: Json) -> Client:
+    """A clinician who is not the encounter's provider, and has an appointment with the patient tomorrow."""
+    visit = Visit(kit, tenant, encounter["patient_id"])
+    golden = example("AppointmentBooked", "group", tenant).data["session"]
+    starts_at = (clock.now() + timedelta(days=1)).isoformat()
+    visit.booked(session={**golden, "id": visit.session_id, "starts_at": starts_at}, booked_by="desk")
+    return kit.client(tenant, "clinician", provider_id=visit.provider_id, subject="dr.omar")
+
+
+def readings(kit: ServiceKit, tenant: str, person: str) -> list[Entry]:
+    with kit.transaction(tenant) as db:
+        return list(access_log.entries(db, FindEntries(person=person), limit=100))
+
+
+def test_whoever_treats_the_patient_reads_and_writes_the_clinical_fields(
+    kit: ServiceKit, tenant: str, treating: Client, encounter: Json
+) -> None:
+    path = f"/encounters/{encounter['id']}"
+    answer = treating.get(path)
+    assert {name: answer.json[name] for name in CLINICAL_FIELDS} == _SAID
+    assert treating.get("/encounters").json["items"][0]["chief_complaint"] == "Headache"
+    [listed, read] = readings(kit, tenant, "dr.omar")
+    assert sorted((row.kind, row.relation, row.hourly) for row in (listed, read) if not row.hourly) == [
+        ("encounter", "treating", False)
+    ]
+    assert treating.patch(path, {"acuity_level": 2}, answer.headers["ETag"]).json["acuity_level"] == 2
+
+
+def test_a_grant_for_encounters_lets_read_the_clinical_fields_and_write_none(
+    kit: ServiceKit, tenant: str, client_of: Callable[[str], Client], encounter: Json
+) -> None:
+    path, patient = f"/encounters/{encounter['id']}", {"id": encounter["patient_id"]}
+    provider = str(uuid4())
+    know_provider(kit, tenant, provider)
+    client = kit.client(tenant, "clinician", provider_id=provider, subject="dr.mona")
+    take_grant(client, patient, scope="TIMELINE")
+    assert client.get(path).json["chief_complaint"] is None, "the control: a grant for something else"
+    grant = take_grant(client, patient, scope="ENCOUNTERS")
+    for _ in range(2):
+        answer = client.get(path)
+        assert {name: answer.json[name] for name in CLINICAL_FIELDS} == _SAID
+        assert client.get("/encounters").json["items"][0]["withheld"] == []
+    marked = [row for row in readings(kit, tenant, "dr.mona") if row.grant_id is not None]
+    assert {(row.purpose, str(row.grant_id), row.reason, row.record_id) for row in marked} == {
+        ("ETREAT", grant["id"], "EMERGENCY", encounter["id"])
+    }
+    assert len(marked) == 4
+    etag = answer.headers["ETag"]
+    assert client.patch(path, {"acuity_level": 1}, etag).status_code == 403
+    assert client.patch(path, {"provider_id": provider}, etag).status_code == 403, "it would outlast the grant"
+    assert client_of("clinician").get(path).json["chief_complaint"] is None, "the control: somebody without a grant"
+
+
+def test_a_list_asks_for_the_rights_to_all_of_its_patients_at_once(
+    kit: ServiceKit, tenant: str, treating: Client, encounter: Json, desk: Client, register: Register
+) -> None:
+    manager = kit.client(tenant, "manager")
+    asked: list[str] = []
+
+    def look(_: object, __: object, statement: str, *___: object) -> None:
+        asked.append(statement)
+
+    def count() -> int:
+        asked.clear()
+        sqlalchemy_event.listen(kit.database.engine, "before_cursor_execute", look)
+        assert treating.get("/encounters").status_code == 200
+        sqlalchemy_event.remove(kit.database.engine, "before_cursor_execute", look)
+        return len([each for each in asked if "appointments" in each or "break_glass" in each])
+
+    of_one = count()
+    for _ in range(3):
+        opened(manager, register(desk))
+    assert count() == of_one == 2
 
 
 def test_a_subscriber_reads_no_encounter(kit: ServiceKit, tenant: str, encounter: Json) -> None:
@@ -129,7 +210,6 @@ def test_each_step_is_for_those_who_may(
 def test_a_biller_opens_no_encounter(client_of: Callable[[str], Client], encounter: Json) -> None:
     body = {"patient_id": encounter["patient_id"], "encounter_type": "X"}
     assert client_of("biller").post("/encounters", body).status_code == 403
-    assert client_of("biller").get("/encounters/settings").status_code == 403
 
 
 def test_clinical_text_is_stored_once_and_audited_by_its_hash(

@@ -170,10 +170,10 @@ def test_complete_documentation_is_asked_for_only_where_the_tenant_says_so(manag
         encounter = opened(manager, patient, status="IN_PROGRESS", documentation_complete=complete)
         return step(manager, encounter, "close")
 
-    assert manager.get("/encounters/settings").json == {"sign_off_needs_documentation": False}
+    assert manager.get("/settings").json["sign_off_needs_documentation"] is False
     step(manager, finished(False), "sign-off")
-    answer = manager.put("/encounters/settings", {"sign_off_needs_documentation": True})
-    assert answer.json == {"sign_off_needs_documentation": True}
+    answer = manager.put("/settings", {"sign_off_needs_documentation": True})
+    assert answer.json["sign_off_needs_documentation"] is True
     refused = step(manager, finished(False), "sign-off", status=409)
     assert (refused["code"], refused["blockers"]) == ("sign-off-blocked", ["documentation"])
     step(manager, finished(True), "sign-off")

@@ -208,3 +208,44 @@ def test_records_and_managers_restrict_a_record_with_a_reason(
     etag = client.get(path).headers["ETag"]
     assert list(client.patch(path, {"restricted": True}, etag).json["errors"]) == ["reason"]
     assert client.patch(path, {"restricted": True, "reason": "She works here"}, etag).status_code == status
+
+
+def test_the_consents_of_a_restricted_record_are_for_who_reads_all_of_it(
+    kit: ServiceKit, tenant: str, restricted: Json, consent_to: Callable[..., Json]
+) -> None:
+    records = client_of(kit, tenant, "records")
+    consent = consent_to(records, restricted, expires_on=str(clock.now().date() + timedelta(days=9)))
+    one = (f"/consents/{consent['id']}", f"/consents?patient_id={restricted['id']}")
+    standing, lists = f"/patients/{restricted['id']}/consent-standing", ("/consents", "/consents/due?within_days=30")
+    for role, code in (
+        ("front-desk", "forbidden"), ("biller", "forbidden"),
+        ("clinician", "break-glass-required"), ("manager", "break-glass-required"),
+    ):  # fmt: skip
+        for address in (*one, standing):
+            answer = client_of(kit, tenant, role).call("GET", address)
+            assert (answer.status_code, answer.json["code"]) == (403, code), (role, address)
+    for address in lists:
+        assert client_of(kit, tenant, "front-desk").call("GET", address).json["items"] == [], address
+        assert client_of(kit, tenant, "manager").call("GET", address).json["items"] == [], address
+        assert len(records.call("GET", address).json["items"]) == 1, "the control"
+
+
+def test_under_a_grant_a_manager_reads_consents_of_a_restricted_record_and_each_reading_is_marked(
+    kit: ServiceKit, tenant: str, restricted: Json, consent_to: Callable[..., Json]
+) -> None:
+    in_nine_days = str(clock.now().date() + timedelta(days=9))
+    consent = consent_to(client_of(kit, tenant, "records"), restricted, expires_on=in_nine_days)
+    manager = client_of(kit, tenant, "manager")
+    grant = take_grant(manager, restricted)
+    for address in (f"/consents/{consent['id']}", "/consents", "/consents/due?within_days=30"):
+        assert manager.call("GET", address).status_code == 200
+    assert [str(row.grant_id) for row in rows(kit, tenant, restricted, "consent")] == [grant["id"]] * 3
+
+
+def test_whoever_does_not_read_a_consent_does_not_revoke_it(
+    kit: ServiceKit, tenant: str, restricted: Json, consent_to: Callable[..., Json]
+) -> None:
+    consent = consent_to(client_of(kit, tenant, "records"), restricted)
+    path = f"/consents/{consent['id']}/revoke"
+    assert client_of(kit, tenant, "front-desk").post(path, {}).status_code == 403
+    assert client_of(kit, tenant, "records").post(path, {}).status_code == 200

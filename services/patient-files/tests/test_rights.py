@@ -11,6 +11,7 @@ from jalsa.dev.kit import Client, ServiceKit, example
 from jalsa.service.policy import ROLES, Principal
 from patient_files.access import operations, rules
 from patient_files.access.rules import ENCOUNTERS, RECORD, SCOPES, TIMELINE, Right
+from patient_files.settings.rules import DEFAULTS
 
 from .conftest import Json, Register, take_grant
 
@@ -210,13 +211,13 @@ def test_a_tenant_says_for_how_long_an_appointment_makes_a_treating_provider(
     kit: ServiceKit, tenant: str, patient: Json, provider: UUID, book: Book
 ) -> None:
     manager = kit.client(tenant, "manager")
-    assert manager.get("/settings").json == {"treating_days_after": 90, "treating_days_before": 30}
+    assert manager.get("/settings").json == DEFAULTS
     book(5 * DAY)
     person = clinician(tenant, provider)
     for before, treats in ((4, False), (5, True)):
         assert manager.put("/settings", {"treating_days_before": before}).status_code == 200
         assert (right(kit, tenant, person, patient) is not None) == treats
-    assert manager.get("/settings").json == {"treating_days_after": 90, "treating_days_before": 5}
+    assert manager.get("/settings").json == {**DEFAULTS, "treating_days_before": 5}
 
 
 def test_only_managers_see_and_change_the_settings(kit: ServiceKit, tenant: str) -> None:

@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 
+from jalsa.db import access_log
+from jalsa.db.access_log import FindEntries
 from jalsa.dev.kit import Client, ServiceKit, example
 from patient_files.timeline import operations as timeline
 from patient_files.timeline.commands import AddEntry
 
-from .conftest import Register
+from .conftest import Register, take_grant
 from .visits import ARRIVED_AT, Json, Visit, kept, opened
 
 _ADMIN = ["APPOINTMENT_ATTENDED", "APPOINTMENT_ARRIVED", "APPOINTMENT_BOOKED"]
@@ -64,6 +66,33 @@ def visit(kit: ServiceKit, tenant: str, patient: Json) -> Visit:
 def test_each_role_reads_its_classes(read: Callable[..., list[str]], patient: Json, role: str, classes: str) -> None:
     told = {"A": _ADMIN, "C": _CLINICAL, "N": ["NOTE_SIGNED"], "B": ["INVOICE_PAID", "INVOICE_ISSUED"]}
     assert sorted(read(role, patient)) == sorted(kind for one in classes for kind in told[one])
+
+
+def test_a_clinician_reads_more_of_a_patient_whom_he_or_she_treats(
+    kit: ServiceKit, tenant: str, visit: Visit, patient: Json, read: Callable[..., list[str]]
+) -> None:
+    with kit.transaction(tenant) as db:
+        db.execute(text("UPDATE appointments SET starts_at = now()"))
+    client = kit.client(tenant, "clinician", provider_id=visit.provider_id)
+    kinds = [item["kind"] for item in client.get(f"/patients/{patient['id']}/timeline").json["items"]]
+    assert sorted(kinds) == sorted([*_ADMIN, *_CLINICAL, "NOTE_SIGNED"])
+    assert sorted(read("clinician", patient)) == sorted(_ADMIN), "the control: another one"
+
+
+@pytest.mark.usefixtures("visit")
+def test_a_clinician_reads_more_under_a_grant_and_each_reading_is_marked(
+    kit: ServiceKit, tenant: str, patient: Json
+) -> None:
+    client, path = kit.client(tenant, "clinician", subject="dr.mona"), f"/patients/{patient['id']}/timeline"
+    take_grant(client, patient, scope="ENCOUNTERS")
+    assert len(client.get(path).json["items"]) == len(_ADMIN), "the control: a grant for something else"
+    grant = take_grant(client, patient, scope="TIMELINE")
+    for _ in range(2):
+        kinds = [item["kind"] for item in client.get(path).json["items"]]
+        assert sorted(kinds) == sorted([*_ADMIN, *_CLINICAL, "NOTE_SIGNED"])
+    with kit.transaction(tenant) as db:
+        rows = access_log.entries(db, FindEntries(person="dr.mona"), limit=10)
+    assert [str(row.grant_id) for row in rows if row.kind == "timeline" and not row.hourly] == [grant["id"]] * 2
 
 
 def test_who_bills_or_subscribes_reads_none(kit: ServiceKit, tenant: str, patient: Json) -> None:

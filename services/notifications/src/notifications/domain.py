@@ -61,6 +61,13 @@ PACKAGE_KINDS = (*(f"PACKAGE_{cause}" for cause in PACKAGE_CAUSES), "PACKAGE_CAN
 #: A message about some dates only. Other waiting messages about the package are still sent.
 PACKAGE_SUBSTITUTED = "PACKAGE_SUBSTITUTED"
 MESSAGE_KINDS = (*APPOINTMENT_KINDS, WAITLIST_OFFER, *PACKAGE_KINDS)
+EMERGENCY_ACCESS_OPENED, EMERGENCY_ACCESS_REVIEW_DUE, EMERGENCY_ACCESS_REVIEWED = GRANT_KINDS = (
+    "EMERGENCY_ACCESS_OPENED",
+    "EMERGENCY_ACCESS_REVIEW_DUE",
+    "EMERGENCY_ACCESS_REVIEWED",
+)
+#: The roles that are told of emergency access, because patient-files lets them review it. They never review their own.
+REVIEWERS = frozenset({"manager", "records"})
 #: From when on each message about something to come is useless: before the session's start, or the offer's end. A
 #: reminder gives way to the next one, so that two never arrive together.
 _USELESS_FROM = {

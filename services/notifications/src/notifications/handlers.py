@@ -8,8 +8,9 @@ from jalsa.db import aliases
 from jalsa.db.projections import status_follower
 from jalsa.events.inbox import Handler, Received
 from jalsa.service import clock
+from notifications import domain
 from notifications.events import announced
-from notifications.operations import appointments, packages, projections, waitlist
+from notifications.operations import appointments, notices, packages, projections, waitlist
 
 
 def on_patient_saved(db: Session, event: Received[announced.PatientSaved]) -> None:
@@ -77,7 +78,29 @@ def on_waitlist_offer_ended(db: Session, event: Received[announced.WaitlistOffer
     waitlist.end(db, event.data.offer_id)
 
 
+def on_emergency_access_opened(db: Session, event: Received[announced.EmergencyAccess]) -> None:
+    """A person took a grant to read what is not for everybody."""
+    _tell_reviewers(db, domain.EMERGENCY_ACCESS_OPENED, event)
+
+
+def on_emergency_access_review_due(db: Session, event: Received[announced.EmergencyAccess]) -> None:
+    """A grant was not reviewed in time."""
+    _tell_reviewers(db, domain.EMERGENCY_ACCESS_REVIEW_DUE, event)
+
+
+def on_emergency_access_reviewed(db: Session, event: Received[announced.EmergencyAccess]) -> None:
+    """Another person said whether a grant was justified."""
+    _tell_reviewers(db, domain.EMERGENCY_ACCESS_REVIEWED, event)
+
+
+def _tell_reviewers(db: Session, kind: str, event: Received[announced.EmergencyAccess]) -> None:
+    notices.notify_reviewers(db, kind, event.data, announced_at=event.time, now=clock.database_now(db))
+
+
 HANDLERS: Mapping[str, Handler] = {
+    "patient-files.EmergencyAccessOpened.v1": on_emergency_access_opened,
+    "patient-files.EmergencyAccessReviewDue.v1": on_emergency_access_review_due,
+    "patient-files.EmergencyAccessReviewed.v1": on_emergency_access_reviewed,
     "patient-files.PatientRegistered.v1": on_patient_saved,
     "patient-files.PatientUpdated.v1": on_patient_saved,
     "patient-files.PatientsMerged.v1": on_patients_merged,

@@ -5,8 +5,8 @@ from datetime import datetime, time
 from typing import TypedDict
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Dialect, SmallInteger, Time
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Dialect, SmallInteger, Text, Time
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -217,15 +217,32 @@ class Reminder(TenantRow, Base):
 
 
 class Notice(TenantRow, Base):
-    """An in-app notice for one login, about an appointment or a package."""
+    """An in-app notice about an appointment, a package, or a grant of emergency access.
+
+    It is for one login, `user_id`, or for every login with one of the `roles` but `except_user_id`. Who of these has
+    read it is a NoticeRead, and `read_at` is of a notice for one login.
+    """
 
     __tablename__ = "notices"
 
-    user_id: Mapped[str]
+    user_id: Mapped[str | None]
+    roles: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    except_user_id: Mapped[str | None]
     kind: Mapped[str]
     appointment_id: Mapped[UUID | None]
     package_id: Mapped[UUID | None]
+    grant_id: Mapped[UUID | None]
     text_en: Mapped[str]
     text_ar: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(Instant)
     read_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class NoticeRead(TenantRow, Base):
+    """That a login has marked a notice for roles as read."""
+
+    __tablename__ = "notice_reads"
+
+    notice_id: Mapped[UUID]
+    user_id: Mapped[str]
+    read_at: Mapped[datetime] = mapped_column(Instant)

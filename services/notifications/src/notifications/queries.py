@@ -5,19 +5,29 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select, text, union_all
 from sqlalchemy.orm import Session
 
 from jalsa.db.aliases import stands_for, survivor_of, survivors_of
 from jalsa.db.due import DueRow, due_rows
 from jalsa.db.keyset import keyset
+from jalsa.service.policy import Principal
 from notifications.commands import FindMessages, FindReminders
-from notifications.domain import ANNOUNCEMENT_KINDS, CANCELLATION, UPCOMING_STATUSES, PackageSession, QuietHours, Reach
+from notifications.domain import (
+    ANNOUNCEMENT_KINDS,
+    CANCELLATION,
+    REVIEWERS,
+    UPCOMING_STATUSES,
+    PackageSession,
+    QuietHours,
+    Reach,
+)
 from notifications.models import (
     Appointment,
     ClinicProjection,
     Message,
     Notice,
+    NoticeRead,
     Offer,
     Package,
     PatientProjection,
@@ -42,11 +52,15 @@ class MessageRow(NamedTuple):
 
 
 class NoticeRow(NamedTuple):
-    """A notice with what it is about, of which at most one is there."""
+    """A notice with what it is about, of which at most one is there.
+
+    `read` is that the caller has read a notice for roles.
+    """
 
     notice: Notice
     appointment: Appointment | None
     package: Package | None
+    read: NoticeRead | None
 
 
 class Recipient(NamedTuple):
@@ -326,23 +340,51 @@ def _with_recipients(db: Session, query: Select[Reminder, Appointment, Message])
     return [ReminderRow(each, of, message, recipients.get(of.patient_id)) for each, of, message in rows]
 
 
-def find_notice(db: Session, user_id: str, notice_id: UUID) -> NoticeRow | None:
-    """One of a login's notices with the appointment or package that it is about."""
-    row = db.execute(_notices(user_id).where(Notice.id == notice_id)).one_or_none()
+def find_notice(db: Session, person: Principal, notice_id: UUID) -> NoticeRow | None:
+    """One of a person's notices."""
+    query = _notices(person).where(Notice.id == notice_id, or_(_for_login(person), _for_roles(person)))
+    row = db.execute(query).one_or_none()
     return NoticeRow(*row) if row else None
 
 
-def list_notices(db: Session, user_id: str, *, before: UUID | None, limit: int) -> list[NoticeRow]:
-    """One login's notices with the appointment or package that they are about, the newest first."""
-    query = keyset(_notices(user_id), Notice.id, after=before, limit=limit, descending=True)
+def list_notices(db: Session, person: Principal, *, before: UUID | None, limit: int) -> list[NoticeRow]:
+    """A person's notices, the newest first: those for the login, and those for one of its roles.
+
+    So many are read of each, in the order of an index, however many there are.
+    """
+
+    def newest(which: ColumnElement[bool]) -> Select[UUID]:
+        return keyset(select(Notice.id).where(which), Notice.id, after=before, limit=limit, descending=True)
+
+    either = union_all(newest(_for_login(person)), newest(_for_roles(person)))
+    query = _notices(person).where(Notice.id.in_(either)).order_by(Notice.id.desc()).limit(limit)
     return [NoticeRow(*row) for row in db.execute(query)]
 
 
-def _notices(user_id: str) -> Select[Notice, Appointment, Package]:
-    query = select(Notice, Appointment, Package).outerjoin(Appointment, Appointment.id == Notice.appointment_id)
-    return query.outerjoin(Package, Package.id == Notice.package_id).where(Notice.user_id == user_id)
+def unread_notices(db: Session, person: Principal) -> int:
+    """How many of a person's notices are unread by that person."""
+    # not NOT EXISTS: the database guesses too few, and compares each notice with each reading
+    read = select(NoticeRead.notice_id).where(NoticeRead.user_id == person.subject)
+    for_login = select(func.count()).where(_for_login(person), Notice.read_at.is_(None)).scalar_subquery()
+    for_roles = select(func.count()).where(_for_roles(person), Notice.id.not_in(read)).scalar_subquery()
+    return sum(count or 0 for count in db.execute(select(for_login, for_roles)).one())
 
 
-def unread_notices(db: Session, user_id: str) -> int:
-    """How many of a login's notices are unread."""
-    return db.scalar(select(func.count()).where(Notice.user_id == user_id, Notice.read_at.is_(None))) or 0
+def _notices(person: Principal) -> Select[Notice, Appointment, Package, NoticeRead]:
+    read_here = and_(NoticeRead.notice_id == Notice.id, NoticeRead.user_id == person.subject)
+    query = select(Notice, Appointment, Package, NoticeRead)
+    query = query.outerjoin(Appointment, Appointment.id == Notice.appointment_id)
+    return query.outerjoin(Package, Package.id == Notice.package_id).outerjoin(NoticeRead, read_here)
+
+
+def _for_login(person: Principal) -> ColumnElement[bool]:
+    return Notice.user_id == person.subject
+
+
+def _for_roles(person: Principal) -> ColumnElement[bool]:
+    """Notices for one of the person's roles, but none that is not for this login."""
+    roles = sorted(person.roles & REVIEWERS)
+    if not roles:  # most people have no such role, and the database need not look
+        return false()
+    # `roles IS NOT NULL` lets the database take the index of these notices alone
+    return and_(Notice.roles.is_not(None), Notice.roles.overlap(roles), Notice.except_user_id != person.subject)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_timezone_name
@@ -67,6 +68,23 @@ NOTICES = {
         "APPOINTMENT_CANCELLED": "أُلغي الموعد {number}: {when}، {clinic}",
     },
 }
+#: By language and kind of notice about a grant of emergency access. They name neither the patient nor who opened it.
+GRANT_NOTICES = {
+    "en": {
+        "EMERGENCY_ACCESS_OPENED": "Emergency access was opened and has to be reviewed. Reason: {reason}. Id: {grant}",
+        "EMERGENCY_ACCESS_REVIEW_DUE": (
+            "Emergency access was not reviewed in time. Please review it now. Reason: {reason}. Id: {grant}"
+        ),
+        "EMERGENCY_ACCESS_REVIEWED": "Emergency access was reviewed. Reason for the access: {reason}. Id: {grant}",
+    },
+    "ar": {
+        "EMERGENCY_ACCESS_OPENED": "فُتح وصول طارئ ويجب أن يُراجَع. السبب: {reason}. المعرّف: {grant}",
+        "EMERGENCY_ACCESS_REVIEW_DUE": (
+            "لم يُراجَع الوصول الطارئ في الوقت المحدد. يرجى مراجعته الآن. السبب: {reason}. المعرّف: {grant}"
+        ),
+        "EMERGENCY_ACCESS_REVIEWED": "تمت مراجعة الوصول الطارئ. سبب الوصول: {reason}. المعرّف: {grant}",
+    },
+}
 COMMA = {"en": ", ", "ar": "، "}
 
 
@@ -117,3 +135,8 @@ def message(kind: str, language: str, facts: Facts) -> tuple[str, str]:
 def notice(kind: str, language: str, facts: Facts) -> str:
     """The text of an in-app notice."""
     return NOTICES[language][kind].format(**facts.in_language(language))
+
+
+def grant_notice(kind: str, language: str, grant_id: UUID, reason_code: str) -> str:
+    """The text of an in-app notice about a grant of emergency access."""
+    return GRANT_NOTICES[language][kind].format(grant=grant_id, reason=reason_code)

@@ -1,6 +1,6 @@
 """Which role may do what; what is not named here is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from jalsa.service.errors import Forbidden
 from jalsa.service.policy import SUBSCRIBER, SYSTEM, Policy, Principal, Readers, authorise
 from patient_files.access import operations as access
-from patient_files.access.rules import READERS, RECORD, Right
+from patient_files.access.rules import OWN, READERS, RECORD, Right
 from patient_files.errors import BreakGlassRequired
 from patient_files.patients.rules import records
-from patient_files.timeline.rules import CLASSES_OF_ROLE
+from patient_files.timeline.rules import CLASSES_OF_ROLE, CLASSES_OF_TREATMENT
 
 _REGISTRARS = frozenset({"records", "manager", "front-desk", "integration"})
 _MANAGER = frozenset({"manager"})
@@ -58,7 +58,6 @@ POLICY: Policy = {
     "encounters.correct": frozenset({"records", "manager"}),
     # a clinician's own, a manager's any
     "encounters.sign-off": frozenset({"clinician", "manager"}),
-    "encounters.settings": _MANAGER,
     "references.read": frozenset({"records", "manager", "integration", "clinician"}),
     "references.write": frozenset({"records", "manager", "integration"}),
     # which logins alone write a system's references
@@ -88,13 +87,17 @@ READS: Mapping[str, str] = {
     "guardian": "a guardian, also one who speaks for the patient no longer",
     "alert": "a warning, also one that has ended",
     "file": "the main file with its sub-files",
-    "sub-file": "a patient's file in a clinic",
+    "sub-file": "a patient's file in a clinic, also one that a booking waits for",
     "consent": "a consent",
     "access-log": "who has read what of a patient",
     "break-glass": "a break-glass grant",
     "encounter": "an encounter",
     "reference": "which records of other systems belong to an encounter",
     "timeline": "what happened to a patient, in the order of time",
+    "search": "whom a search found",
+    "name": "the name of a patient, for a list that has the id",
+    "candidate": "who else a person may be",
+    "duplicate-pair": "two records that may be one person's",
 }
 
 #: Who reads a restricted record in full without treating the patient, and who reads a part of it.
@@ -123,6 +126,13 @@ def right_to_record(db: Session, principal: Principal, patient_id: UUID, now: da
     return access.may_read_restricted(db, principal, patient_id, now=now)
 
 
+def rights_to_read(
+    db: Session, principal: Principal, patient_ids: Collection[UUID], scope: str, now: datetime
+) -> Mapping[UUID, Right]:
+    """The caller's right to what a scope stands for, of those of these patients of whom there is one."""
+    return access.rights_to_read(db, principal, patient_ids, scope, now=now)
+
+
 def check_record(principal: Principal, right: Right | None, *, whole: bool) -> None:
     """Raises Forbidden unless the caller reads something of a restricted record; `whole` asks for all of it.
 
@@ -148,8 +158,8 @@ def audiences(principal: Principal) -> list[str]:
     return [records.ALL, records.CLINICAL] if clinical else [records.ALL]
 
 
-#: Who reads what an encounter says of the patient's condition: its own provider does, too. This is the one place that
-#: decides it, for answers, for repeated answers and for who may write these fields.
+#: Who reads what an encounter says of the patient's condition: its own provider does, too, and so do clinicians with a
+#: right to the patient's encounters. The functions below decide by it who writes these fields, and what is marked.
 CLINICAL = Readers(frozenset({"records", "manager", "integration"}), own="provider_id")
 
 #: Who reads and writes what is to be billed of an encounter.
@@ -161,18 +171,40 @@ def may_write_codes(principal: Principal) -> bool:
     return bool(CODES.roles & principal.roles)
 
 
-def may_take_over(principal: Principal, present: UUID | None, wanted: UUID | None) -> bool:
-    """Whether a caller may name another provider of an encounter.
+def right_to_clinical(principal: Principal, provider_id: UUID | None, to_patient: Right | None) -> Right | None:
+    """Under which right a caller reads the clinical fields of an encounter with this provider.
+
+    `to_patient` is the caller's right to the encounters of the patient. It counts where neither a role nor the own
+    encounter is enough.
+    """
+    if CLINICAL.roles & principal.acting_roles:
+        return Right()
+    if CLINICAL.include(principal, {"provider_id": provider_id}):
+        return Right(relation=OWN)
+    return to_patient
+
+
+def may_write_clinical(right: Right | None) -> bool:
+    """Whether a caller with this right to an encounter's clinical fields writes them: a grant only lets read."""
+    return right is not None and right.grant_id is None
+
+
+def may_take_over(principal: Principal, wanted: UUID | None, right: Right | None) -> bool:
+    """Whether a caller with this right to an encounter's clinical fields may name another provider of it.
 
     Whoever became the provider of a colleague's encounter by naming themselves would read its clinical fields.
     """
     for_oneself = wanted is not None and str(wanted) == principal.provider_id
-    return not for_oneself or CLINICAL.include(principal, {"provider_id": present})
+    return not for_oneself or may_write_clinical(right)
 
 
-def timeline_classes(principal: Principal) -> set[str]:
-    """The classes of a timeline's entries that a caller reads: those of all of the caller's roles together."""
-    return set[str]().union(*(CLASSES_OF_ROLE.get(role, set()) for role in principal.roles))
+def timeline_classes(principal: Principal, right: Right | None) -> set[str]:
+    """The classes of a timeline's entries that a caller reads: those of all of the caller's roles together.
+
+    With a right by treating the patient or by a grant, they are also the classes of who treats the patient.
+    """
+    classes = set[str]().union(*(CLASSES_OF_ROLE.get(role, set()) for role in principal.roles))
+    return classes | CLASSES_OF_TREATMENT if right is not None and right != Right() else classes
 
 
 def readable_kinds(principal: Principal) -> list[str]:

@@ -175,6 +175,17 @@ class WaitlistOfferEnded(Data):
     offer_id: UUID
 
 
+class EmergencyAccess(Data):
+    """A grant by which the login `opened_by` reads what is not for everybody: opened, due for review, or reviewed.
+
+    Whose record it opens is not read here, because no notice tells it.
+    """
+
+    grant_id: UUID
+    opened_by: str
+    reason_code: str
+
+
 STREAMS = (
     Stream("scheduling", "clinic", reads={"ClinicSaved.v1": ClinicSaved}),
     Stream("scheduling", "provider", reads={"ProviderSaved.v1": ProviderSaved}),
@@ -234,5 +245,14 @@ STREAMS = (
             "PatientsUnmerged.v1": PatientsUnmerged,
         },
         ignores=frozenset({"ConsentStandingChanged.v1"}),
+    ),
+    Stream(
+        "patient-files",
+        "break-glass",
+        reads={
+            "EmergencyAccessOpened.v1": EmergencyAccess,
+            "EmergencyAccessReviewDue.v1": EmergencyAccess,
+            "EmergencyAccessReviewed.v1": EmergencyAccess,
+        },
     ),
 )

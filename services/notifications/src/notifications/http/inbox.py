@@ -32,12 +32,12 @@ _NOTICE = schemas.NoticeAnswer()
 
 @routes.view("/inbox", permission="inbox.own", query=PlainPageArgs(), response=schemas.InboxAnswer())
 def list_notices(query: PageOf[Everything]) -> JsonObject:
-    """The caller's notices, the newest first, and how many are unread."""
-    db, user_id = current_db(), current_principal().subject
+    """The notices for the caller's login and roles, the newest first, and how many the caller has not read."""
+    db, person = current_db(), current_principal()
     before = decode_id_cursor(query.cursor)
-    rows = queries.list_notices(db, user_id, before=before, limit=query.limit + 1)
+    rows = queries.list_notices(db, person, before=before, limit=query.limit + 1)
     shown = page(rows, query.limit, lambda row: str(row.notice.id), represent.notice)
-    return {**shown, "unread_count": queries.unread_notices(db, user_id)}
+    return {**shown, "unread_count": queries.unread_notices(db, person)}
 
 
 @routes.view("/inbox/<uuid:notice_id>", permission="inbox.own", response=_NOTICE)
@@ -51,12 +51,12 @@ def read_notice(_: object, notice_id: UUID) -> Response:
     """Mark one of the caller's notices as read."""
     row = _own(notice_id)
     check_if_match(_shown(row))
-    notices.mark_read(current_db(), row.notice, now=clock.now())
-    return json_with_etag(_shown(row))
+    notices.mark_read(current_db(), row.notice, current_principal().subject, now=clock.now())
+    return json_with_etag(_shown(_own(notice_id)))
 
 
 def _own(notice_id: UUID) -> NoticeRow:
-    row = queries.find_notice(current_db(), current_principal().subject, notice_id)
+    row = queries.find_notice(current_db(), current_principal(), notice_id)
     if row is None:
         raise NotFound("notice")
     return row

@@ -30,7 +30,7 @@ REFERENCE = Reference(
         "quiet_hours": "The hours in which messages wait, by the clinic's clock. Null means that none waits",
         "text_en": "The text of the notice in English",
         "text_ar": "The text of the notice in Arabic",
-        "read_at": "When the notice was marked as read, or null while it is unread",
+        "read_at": "When the caller marked the notice as read, or null while it is unread by the caller",
         "unread_count": "How many of the caller's notices are unread",
         "reminder_id": "The reminder's id",
         "notice_id": "The notice's id",

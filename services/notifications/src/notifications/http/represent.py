@@ -37,9 +37,12 @@ def _channel(row: ReminderRow) -> str | None:
 
 
 def notice(row: NoticeRow) -> JsonObject:
-    """A notice with its appointment's number and present start, or its package's number."""
-    starts_at = row.appointment and row.appointment.starts_at
-    return _values(_NOTICE, row.notice) | _numbers(row.appointment, row.package) | {"starts_at": starts_at}
+    """A notice with its appointment's number and present start or its package's number, as the caller has read it."""
+    own = {
+        "starts_at": row.appointment and row.appointment.starts_at,
+        "read_at": row.read.read_at if row.read else row.notice.read_at,
+    }
+    return _values(_NOTICE, row.notice) | _numbers(row.appointment, row.package) | own
 
 
 def _numbers(appointment: Appointment | None, package: Package | None) -> JsonObject:

@@ -113,6 +113,10 @@ class NoticeAnswer(Schema):
     appointment_number = fields.String(allow_none=True)
     package_id = fields.UUID(allow_none=True, metadata={"description": "The package, where it is about a whole one"})
     package_number = fields.String(allow_none=True)
+    grant_id = fields.UUID(
+        allow_none=True,
+        metadata={"description": "The grant of emergency access, where it is about one"},
+    )
     starts_at = Instant(allow_none=True, metadata={"description": "Of the appointment"})
     text_en = fields.String()
     text_ar = fields.String()

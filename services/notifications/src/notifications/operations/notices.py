@@ -1,14 +1,16 @@
-"""In-app notices tell a provider of something, and are marked as read."""
+"""In-app notices tell a provider, or everybody with a role, of something, and are marked as read."""
 
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from jalsa.service.ids import new_id
-from notifications import package_texts, queries, texts
-from notifications.models import Appointment, Notice, Package, ProviderProjection
+from notifications import domain, package_texts, queries, texts
+from notifications.events import announced
+from notifications.models import Appointment, Notice, NoticeRead, Package, ProviderProjection
 from notifications.package_texts import PackageFacts
 
 
@@ -47,6 +49,29 @@ def notify_of_package(
     db.flush()
 
 
+def notify_reviewers(
+    db: Session, kind: str, grant: announced.EmergencyAccess, *, announced_at: datetime, now: datetime
+) -> None:
+    """Tell everybody who may review a grant of emergency access of it, but never who opened it, unless it is old news.
+
+    Of one grant each kind is told once, also where patient-files was restored and says it again.
+    """
+    if not domain.is_news(announced_at, now):
+        return
+    text_en, text_ar = (texts.grant_notice(kind, each, grant.grant_id, grant.reason_code) for each in ("en", "ar"))
+    notice = insert(Notice).values(
+        id=new_id(),
+        roles=sorted(domain.REVIEWERS),
+        except_user_id=grant.opened_by,
+        kind=kind,
+        grant_id=grant.grant_id,
+        text_en=text_en,
+        text_ar=text_ar,
+        created_at=now,
+    )
+    db.execute(notice.on_conflict_do_nothing())
+
+
 def hand_over(db: Session, wrong: str, right: str) -> None:
     """Give the notices of a login to the one that should have had them.
 
@@ -56,7 +81,11 @@ def hand_over(db: Session, wrong: str, right: str) -> None:
         db.execute(update(Notice).where(Notice.user_id == wrong).values(user_id=right))
 
 
-def mark_read(db: Session, notice: Notice, *, now: datetime) -> None:
-    """Mark a notice as read. The first reading counts."""
-    notice.read_at = notice.read_at or now
-    db.flush()
+def mark_read(db: Session, notice: Notice, user_id: str, *, now: datetime) -> None:
+    """Mark a notice as read by a login that it is for. The first reading counts."""
+    if notice.roles is None:
+        notice.read_at = notice.read_at or now
+        db.flush()
+        return
+    read = insert(NoticeRead).values(id=new_id(), notice_id=notice.id, user_id=user_id, read_at=now)
+    db.execute(read.on_conflict_do_nothing())

@@ -1,6 +1,6 @@
 """Break-glass grants are taken, closed and reviewed here. It also says under which right a person reads something."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -112,10 +112,27 @@ def right_to_read(
         return Right()
     if readers.treating & person.acting_roles and _treats(db, person, patient_ids, now):
         return Right(relation=rules.TREATING)
-    grant = None
-    if readers.under_grant & roles:
-        grant = queries.open_grant(db, person.subject, patient_ids, scope, now)
-    return None if grant is None else Right(grant_id=grant.id, reason=grant.reason_code)
+    if not readers.under_grant & roles:
+        return None
+    grants = queries.open_grants(db, person.subject, patient_ids, scope, now)
+    # the one that holds longest
+    return Right(grant_id=grants[-1].id, reason=grants[-1].reason_code) if grants else None
+
+
+def rights_to_read(
+    db: Session, person: Principal, patient_ids: Collection[UUID], scope: str, *, now: datetime
+) -> Mapping[UUID, Right]:
+    """The same for many patients in as many statements as for one. Who may not be read is left out."""
+    readers, roles = rules.READERS[scope], person.roles
+    if readers.by_role(roles):
+        return dict.fromkeys(patient_ids, Right())
+    rights: dict[UUID, Right] = {}
+    if patient_ids and readers.under_grant & roles:
+        for grant in queries.open_grants(db, person.subject, patient_ids, scope, now):
+            rights[grant.patient_id] = Right(grant_id=grant.id, reason=grant.reason_code)
+    if patient_ids and readers.treating & person.acting_roles:
+        rights |= dict.fromkeys(_treated(db, person, patient_ids, now), Right(relation=rules.TREATING))
+    return rights
 
 
 def may_read_restricted(db: Session, person: Principal, patient_id: UUID, *, now: datetime) -> Right | None:
@@ -124,10 +141,14 @@ def may_read_restricted(db: Session, person: Principal, patient_id: UUID, *, now
 
 
 def _treats(db: Session, person: Principal, patient_ids: Collection[UUID], now: datetime) -> bool:
+    return bool(_treated(db, person, patient_ids, now))
+
+
+def _treated(db: Session, person: Principal, patient_ids: Collection[UUID], now: datetime) -> Collection[UUID]:
     if person.provider_id is None:
-        return False
+        return ()
     stored = settings.settings(db)
-    return queries.treats(
+    return queries.treated(
         db,
         UUID(person.provider_id),
         person.subject,

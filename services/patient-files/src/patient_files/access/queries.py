@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from jalsa.db.due import DueRow, due_rows
@@ -23,7 +23,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('break-glass:' || :p
 _NOT_LIVE = ("CANCELLED", "NO_SHOW")
 
 
-def treats(
+def treated(
     db: Session,
     provider_id: UUID,
     person: str,
@@ -32,8 +32,8 @@ def treats(
     after: timedelta,
     before: timedelta,
     now: datetime,
-) -> bool:
-    """Whether a provider, whose login is `person`, treats a patient who has these ids.
+) -> Collection[UUID]:
+    """The patients of these whom a provider treats, whose login is `person`.
 
     It takes a live appointment that began within the time `after` or begins within the time `before`. One that the
     provider booked counts once it is ATTENDED. Of appointments that were known before this was read, it is unknown who
@@ -41,25 +41,27 @@ def treats(
     """
     appointment = AppointmentProjection
     booked_by_another = appointment.booked_by.is_distinct_from(person)
-    query = exists().where(
+    query = select(appointment.patient_id).where(
         appointment.patient_id.in_(patient_ids),
         appointment.provider_id == provider_id,
         appointment.starts_at.between(now - after, now + before),
         appointment.status.not_in(_NOT_LIVE),
         or_(booked_by_another, appointment.status == "ATTENDED"),
     )
-    return bool(db.scalar(select(query)))
+    return db.scalars(query.distinct()).all()
 
 
-def open_grant(db: Session, person: str, patient_ids: Collection[UUID], scope: str, now: datetime) -> BreakGlass | None:
-    """The grant of a person for this scope of a patient who has these ids, the one that holds longest."""
+def open_grants(
+    db: Session, person: str, patient_ids: Collection[UUID], scope: str, now: datetime
+) -> Sequence[BreakGlass]:
+    """The grants of a person for this scope of these patients, the one that holds longest last."""
     query = select(BreakGlass).where(
         BreakGlass.opened_by == person,
         BreakGlass.patient_id.in_(patient_ids),
         BreakGlass.scope == scope,
         _in_state(OPEN, now),
     )
-    return db.scalar(query.order_by(BreakGlass.until.desc()).limit(1))
+    return db.scalars(query.order_by(BreakGlass.until)).all()
 
 
 def lock_grants_of(db: Session, person: str) -> None:

@@ -34,8 +34,6 @@ METHODS = ("PAPER", "TABLET", "VERBAL_WITNESSED", "REMOTE_LINK", "NAFATH")
 LANGUAGES = ("ar", "en")
 #: How far a device's clock may be ahead. Such a signature is stored as one of the present instant.
 CLOCK_TOLERANCE = timedelta(minutes=5)
-#: For so many days after the majority the patient has time to sign what a guardian has signed.
-DAYS_AFTER_MAJORITY = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +154,12 @@ def resign_through(version: int | None, signed_on: date, demands: Iterable[NewSi
     return min((each.through for each in newer), default=None)
 
 
-def outgrown_through(of_age_on: date | None) -> date | None:
-    """The last day on which a guardian's signature counts for somebody who is of age from `of_age_on` on."""
-    return of_age_on and of_age_on + timedelta(days=DAYS_AFTER_MAJORITY - 1)
+def outgrown_through(of_age_on: date | None, days: int) -> date | None:
+    """The last day on which a guardian's signature counts for somebody who is of age from `of_age_on` on.
+
+    It counts for so many `days` from that one on.
+    """
+    return of_age_on and of_age_on + timedelta(days=days - 1)
 
 
 def fingerprint(text_en: str | None, text_ar: str | None) -> str:

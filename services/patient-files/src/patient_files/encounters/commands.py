@@ -96,13 +96,6 @@ class MergeEncounter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DecideSettings:
-    """What a tenant decides about its encounters."""
-
-    sign_off_needs_documentation: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FindEncounters:
     """Which encounters are listed; None does not filter. `from_` and `until` bound the start; `until` is excluded."""
 

@@ -17,7 +17,6 @@ from patient_files.models import (
     AppointmentProjection,
     ClinicProjection,
     Encounter,
-    EncounterSettings,
     EncounterText,
     ProviderProjection,
 )
@@ -120,11 +119,6 @@ def text_of(db: Session, encounter_id: UUID, version: int) -> ClinicalText:
 
 def _text(row: EncounterText) -> ClinicalText:
     return ClinicalText(row.chief_complaint, row.reason_for_visit)
-
-
-def sign_off_needs_documentation(db: Session) -> bool:
-    """Whether the tenant lets nobody sign off an encounter before its documentation is complete."""
-    return bool(db.scalar(select(EncounterSettings.sign_off_needs_documentation)))
 
 
 def documented(db: Session, appointment_id: UUID, session_id: UUID | None) -> bool | None:

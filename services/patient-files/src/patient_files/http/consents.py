@@ -17,8 +17,6 @@ from jalsa.http import (
     json_with_etag,
     page,
     page_of,
-    shows_list,
-    shows_record,
 )
 from jalsa.http.paging import decode_cursor, decode_id_cursor
 from jalsa.service import clock
@@ -31,6 +29,7 @@ from patient_files.http import records
 from patient_files.http.schemas import consents as schemas
 from patient_files.models import Consent
 from patient_files.patients import operations as patients
+from patient_files.patients.queries import find_patient
 from patient_files.policy import POLICY
 
 routes = Routes("consents", "Consents of patients")
@@ -64,28 +63,44 @@ def give_consent(command: GiveConsent) -> Response:
 def list_consents(query: PageOf[FindConsents]) -> dict[str, Any]:
     """Consents, of one patient or of all, in the order in which they were stored.
 
-    Those of all are for who lists the registry: they name the patients, or who may sign for them.
+    Those of all are for who lists the registry: they name the patients, or who may sign for them. Those of restricted
+    records are left out, unless you read these in full.
     """
     if query.asked.patient_id is None:
         authorise(POLICY, "patients.list", current_principal())
-    now, after = clock.now(), decode_id_cursor(query.cursor)
-    rows = queries.list_consents(current_db(), query.asked, now=now, after=after, limit=query.limit + 1)
-    shows_list([row.patient_id for row in rows[: query.limit]])
+    db, now, after = current_db(), clock.now(), decode_id_cursor(query.cursor)
+    if query.asked.patient_id is not None and (patient := find_patient(db, query.asked.patient_id)):
+        records.check(patient)
+    hidden = records.hidden() if query.asked.patient_id is None else ()
+    rows = queries.list_consents(db, query.asked, without=hidden, now=now, after=after, limit=query.limit + 1)
+    records.shows_each((row.patient_id, row.id) for row in rows[: query.limit])
     return page(rows, query.limit, lambda row: str(row.id), lambda row: _values(row, now))
 
 
 @routes.view(
-    "/consents/due", permission="consents.due", query=schemas.DueArgs(), response=page_of(schemas.DueConsentAnswer)
+    "/consents/due",
+    permission="consents.due",
+    reads="consent",
+    query=schemas.DueArgs(),
+    response=page_of(schemas.DueConsentAnswer),
 )
 def list_due_consents(query: PageOf[FindDueConsents]) -> dict[str, Any]:
     """The consents that should be given again, the first due first; those that were given again are not listed.
 
-    They end soon, or the right of the guardian who signed does, which does not end the consent itself.
+    They end soon, or the right of the guardian who signed does, which does not end the consent itself. Those of
+    restricted records are left out, unless you read these in full.
     """
     now, after = clock.now(), _day_and_id(query.cursor)
     rows = due.due_consents(
-        current_db(), query.asked, today=records.today(), now=now, after=after, limit=query.limit + 1
+        current_db(),
+        query.asked,
+        without=records.hidden(),
+        today=records.today(),
+        now=now,
+        after=after,
+        limit=query.limit + 1,
     )
+    records.shows_each((row.consent.patient_id, row.consent.id) for row in rows[: query.limit])
 
     def shown(row: due.DueConsent) -> dict[str, Any]:
         return {**_values(row.consent, now), "due_on": row.due_on, "due_reason": row.reason}
@@ -99,7 +114,7 @@ def get_consent(consent_id: UUID) -> Response:
     consent = current_db().get(Consent, consent_id)
     if consent is None:
         raise NotFound("consent")
-    shows_record(consent.patient_id, consent.id)
+    records.shows(records.readable(consent.patient_id), consent.id)
     return json_with_etag(_shown(consent, clock.now()))
 
 
@@ -114,16 +129,19 @@ def revoke_consent(command: RevokeConsent, consent_id: UUID) -> Response:
     """Revoke a consent. A consent to treatment immediately stops counting for check-in."""
     db = current_db()
     consent = operations.locked_consent(db, consent_id)
+    records.readable(consent.patient_id)  # the answer shows all of it
     now = clock.now()
     check_if_match(_shown(consent, now))
     return json_with_etag(_shown(operations.revoke_consent(db, consent, command, now=now), now))
 
 
-@routes.view("/patients/<uuid:patient_id>/consent-standing", permission="consents.read", response=_STANDINGS)
+@routes.view(
+    "/patients/<uuid:patient_id>/consent-standing", permission="consents.read", reads="consent", response=_STANDINGS
+)
 def get_consent_standing(patient_id: UUID) -> Response:
     """What a patient consents to now, type by type: all valid consents of all merged records together."""
     db, now = current_db(), clock.now()
-    records.readable(patient_id)
+    records.shows_some(records.readable(patient_id))
     valid = queries.valid_consents(db, aliases_of(db, patient_id), None, now)
     standings = []
     for code in sorted(

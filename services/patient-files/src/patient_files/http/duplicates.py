@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from jalsa.http import PageOf, Routes, current_db, page, page_of
+from jalsa.http import PageOf, Routes, current_db, page, page_of, shows_list, shows_search
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from patient_files.duplicates import operations, queries
@@ -14,6 +14,7 @@ from patient_files.errors import PatientExists
 from patient_files.http import records
 from patient_files.http.schemas import duplicates as schemas
 from patient_files.models import DuplicatePair
+from patient_files.patients.rules.names import FIELDS
 from patient_files.patients.summaries import Summary, summaries
 from patient_files.use_cases import registration
 
@@ -38,6 +39,7 @@ _STORED = (
     "/patients/duplicates",
     "POST",
     permission="patients.search",
+    reads="candidate",
     body=schemas.DuplicatesBody(),
     response=_CANDIDATES,
     kept=False,
@@ -49,12 +51,23 @@ def find_duplicates(command: FindCandidates) -> dict[str, Any]:
     is stored.
     """
     found = registration.find_candidates(current_db(), command, zone=records.zone(), now=clock.now())
+    _shows(command, [each.patient_id for each in found])
     return {"candidates": _values(found)}
+
+
+def _shows(command: FindCandidates, found: Sequence[UUID]) -> None:
+    """Say to the access log whom a question has found: one with a name is a search for it."""
+    if command.registration is None:
+        shows_list(found)
+    else:
+        given = (getattr(command.registration, name) for name in FIELDS)
+        shows_search(" ".join(part for part in given if part), found)
 
 
 @routes.view(
     "/duplicate-pairs",
     permission="duplicates.review",
+    reads="duplicate-pair",
     query=schemas.PairArgs(),
     response=page_of(schemas.PairAnswer),
 )
@@ -66,6 +79,7 @@ def list_duplicate_pairs(query: PageOf[FindPairs]) -> dict[str, Any]:
     after = decode_id_cursor(query.cursor)
     rows = queries.list_pairs(current_db(), query.asked, after=after, limit=query.limit + 1)
     known = _known(rows)
+    shows_list([one for pair in rows[: query.limit] for one in (pair.patient_a_id, pair.patient_b_id)])
     return page(rows, query.limit, lambda row: str(row.id), lambda row: _pair(row, known))
 
 

@@ -19,17 +19,19 @@ from jalsa.http import (
     json_with_etag,
     page,
     page_of,
+    shows_list,
+    shows_record,
 )
 from jalsa.http.fields import EmptyBody
 from jalsa.http.paging import decode_instant_cursor, instant_cursor
 from jalsa.service import clock
 from jalsa.service.commands import given
 from jalsa.service.errors import Forbidden, NotFound
+from patient_files.access.rules import ENCOUNTERS, Right
 from patient_files.encounters import queries, rules
 from patient_files.encounters.commands import (
     CancelEncounter,
     Correct,
-    DecideSettings,
     FindEncounters,
     MergeEncounter,
     MoveOn,
@@ -38,16 +40,16 @@ from patient_files.encounters.commands import (
     UpdateEncounter,
 )
 from patient_files.encounters.operations import corrections, moves, opening, records, signing
+from patient_files.http.rights import look_up, right_in
 from patient_files.http.schemas import encounters as schemas
 from patient_files.models import Encounter
-from patient_files.policy import CLINICAL, may_take_over, may_write_codes
+from patient_files.policy import may_take_over, may_write_clinical, may_write_codes, right_to_clinical
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 routes = Routes("encounters", "Encounters")
 
 _ENCOUNTER = schemas.EncounterAnswer()
-_SETTINGS = schemas.EncounterSettingsAnswer()
 _TEXTS = ("chief_complaint", "reason_for_visit")
 
 
@@ -78,6 +80,7 @@ def _step(rule: str, permission: str, body: Schema) -> Callable[[F], F]:
         f"/encounters/<uuid:encounter_id>/{rule}",
         "POST",
         permission=permission,
+        reads="encounter",
         body=body,
         response=_ENCOUNTER,
         shortened=_SHORTENED,
@@ -88,6 +91,7 @@ def _step(rule: str, permission: str, body: Schema) -> Callable[[F], F]:
     "/encounters",
     "POST",
     permission="encounters.write",
+    reads="encounter",
     body=schemas.EncounterBody(),
     response=_ENCOUNTER,
     status=201,
@@ -100,13 +104,15 @@ def open_encounter(command: OpenEncounter) -> Response:
     if command.provider_id is None and command.appointment_id is None and own and queries.knows_provider(db, own):
         command = replace(command, provider_id=own)
     clinical = {name for name in rules.CLINICAL_FIELDS if getattr(command, name)}
-    _check_may_write(clinical, command.provider_id, codes=bool(command.billing_codes))
+    right = _right(command.patient_id, command.provider_id)
+    _check_may_write(right, clinical=bool(clinical), codes=bool(command.billing_codes))
     return _answer(opening.open_encounter(db, command, now=clock.now()), 201)
 
 
 @routes.view(
     "/encounters",
     permission="encounters.read",
+    reads="encounter",
     query=schemas.EncounterArgs(),
     response=page_of(schemas.EncounterAnswer),
 )
@@ -114,11 +120,12 @@ def list_encounters(query: PageOf[FindEncounters]) -> dict[str, Any]:
     """Encounters in the order of their start, those that were entered in error as well."""
     db, after = current_db(), decode_instant_cursor(query.cursor)
     rows = queries.list_encounters(db, query.asked, after=after, limit=query.limit + 1)
+    _shows_all(rows[: query.limit])
     values = iter(_values(rows))
     return page(rows, query.limit, lambda row: instant_cursor(row.started_at, row.id), lambda _: next(values))
 
 
-@routes.view("/encounters/<uuid:encounter_id>", permission="encounters.read", response=_ENCOUNTER)
+@routes.view("/encounters/<uuid:encounter_id>", permission="encounters.read", reads="encounter", response=_ENCOUNTER)
 def get_encounter(encounter_id: UUID) -> Response:
     """One encounter, also one that was merged: `replaced_by` names the one as which it is read."""
     encounter = queries.find_encounter(current_db(), encounter_id)
@@ -131,6 +138,7 @@ def get_encounter(encounter_id: UUID) -> Response:
     "/encounters/<uuid:encounter_id>",
     "PATCH",
     permission="encounters.write",
+    reads="encounter",
     body=schemas.EncounterPatch(),
     response=_ENCOUNTER,
 )
@@ -139,9 +147,9 @@ def update_encounter(command: UpdateEncounter, encounter_id: UUID) -> Response:
     encounter = _locked(encounter_id)
     changed = given(command)
     clinical = {name for name in rules.CLINICAL_FIELDS if name in changed}
-    _check_may_write(clinical, encounter.provider_id, codes="billing_codes" in changed)
-    wanted = changed.get("provider_id")
-    if not may_take_over(current_principal(), encounter.provider_id, wanted):
+    right = _right(encounter.patient_id, encounter.provider_id)
+    _check_may_write(right, clinical=bool(clinical), codes="billing_codes" in changed)
+    if not may_take_over(current_principal(), changed.get("provider_id"), right):
         raise Forbidden("Nobody makes themselves the provider of a colleague's encounter.")
     return _answer(opening.update_encounter(current_db(), encounter, command, now=clock.now()))
 
@@ -203,30 +211,6 @@ def withdraw_sign_off(command: Correct, encounter_id: UUID) -> Response:
     return _answer(signing.withdraw_sign_off(current_db(), encounter, command, now=clock.now()))
 
 
-@routes.view("/encounters/settings", permission="encounters.settings", response=_SETTINGS)
-def get_encounter_settings() -> Response:
-    """What the tenant has decided about its encounters."""
-    return _settings()
-
-
-@routes.view(
-    "/encounters/settings",
-    "PUT",
-    permission="encounters.settings",
-    body=schemas.EncounterSettingsBody(),
-    response=_SETTINGS,
-)
-def put_encounter_settings(command: DecideSettings) -> Response:
-    """Decide about the tenant's encounters."""
-    signing.decide_settings(current_db(), command)
-    return _settings()
-
-
-def _settings() -> Response:
-    needed = queries.sign_off_needs_documentation(current_db())
-    return json_with_etag(_SETTINGS.dump({"sign_off_needs_documentation": needed}))
-
-
 def _locked(encounter_id: UUID) -> Encounter:
     """The encounter that a request changes, as it is once it is locked; compared with If-Match."""
     encounter = records.locked(current_db(), encounter_id)
@@ -243,17 +227,38 @@ def _own(encounter_id: UUID) -> Encounter:
     return encounter
 
 
-def _check_may_write(clinical: set[str], provider_id: UUID | None, *, codes: bool) -> None:
+def _right(patient_id: UUID, provider_id: UUID | None) -> Right | None:
+    """Under which right the caller reads the clinical fields of an encounter, or None."""
+    return right_to_clinical(current_principal(), provider_id, right_in(ENCOUNTERS, patient_id))
+
+
+def _check_may_write(right: Right | None, *, clinical: bool, codes: bool) -> None:
     """Who does not read a field does not write it either. Raises 403."""
-    principal = current_principal()
-    if clinical and not CLINICAL.include(principal, {"provider_id": provider_id}):
+    if clinical and not may_write_clinical(right):
         raise Forbidden("Your roles do not allow you to write the clinical fields of this encounter.")
-    if codes and not may_write_codes(principal):
+    if codes and not may_write_codes(current_principal()):
         raise Forbidden("Your roles do not allow you to write billing codes.")
 
 
 def _answer(encounter: Encounter, status: int = 200) -> Response:
+    right = _right(encounter.patient_id, encounter.provider_id) or Right()
+    shows_record(
+        encounter.patient_id, encounter.id, relation=right.relation, reason=right.reason, grant_id=right.grant_id
+    )
     return json_with_etag(_ENCOUNTER.dump(_values([encounter])[0]), status)
+
+
+def _shows_all(encounters: Sequence[Encounter]) -> None:
+    """Say to the access log that a list shows these encounters. What it shows under a grant is a row of its own."""
+    look_up(ENCOUNTERS, {each.patient_id for each in encounters})
+    others = []
+    for each in encounters:
+        right = _right(each.patient_id, each.provider_id)
+        if right is None or right.grant_id is None:
+            others.append(each.patient_id)
+        else:
+            shows_record(each.patient_id, each.id, reason=right.reason, grant_id=right.grant_id)
+    shows_list(others)
 
 
 def _values(encounters: Sequence[Encounter]) -> list[dict[str, Any]]:

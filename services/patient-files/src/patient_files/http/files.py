@@ -75,12 +75,13 @@ def open_sub_file(command: OpenSubFile, patient_id: UUID) -> Response:
     return json_with_etag(_SUB_FILE.dump(opened), 201)
 
 
-@routes.view("/sub-files/<uuid:sub_file_id>", permission="files.read", response=_SUB_FILE)
+@routes.view("/sub-files/<uuid:sub_file_id>", permission="files.read", reads="sub-file", response=_SUB_FILE)
 def get_sub_file(sub_file_id: UUID) -> Response:
     """One file of a patient in a clinic."""
     sub_file = current_db().get(SubFile, sub_file_id)
     if sub_file is None:
         raise NotFound("sub-file")
+    shows_record(current_db().get_one(MainFile, sub_file.main_file_id).patient_id, sub_file.id)
     return json_with_etag(_SUB_FILE.dump(sub_file))
 
 
@@ -88,6 +89,7 @@ def get_sub_file(sub_file_id: UUID) -> Response:
     "/sub-files/<uuid:sub_file_id>",
     "PATCH",
     permission="files.write",
+    reads="sub-file",
     body=schemas.SubFilePatch(),
     response=_SUB_FILE,
 )
@@ -95,6 +97,7 @@ def update_sub_file(command: ChangeSubFile, sub_file_id: UUID) -> Response:
     """Assign a patient's file in a clinic to another provider."""
     db = current_db()
     sub_file, main_file = operations.locked_sub_file(db, sub_file_id)
+    shows_record(main_file.patient_id, sub_file.id)  # a change of nothing leaves no audit row, and shows the record
     check_if_match(_SUB_FILE.dump(sub_file))
     changed = operations.change_sub_file(db, sub_file, main_file, command, now=clock.now())
     return json_with_etag(_SUB_FILE.dump(changed))
@@ -133,6 +136,7 @@ def reopen_sub_file(command: GiveReason, sub_file_id: UUID) -> Response:
 @routes.view(
     "/files/pending",
     permission="files.read",
+    reads="sub-file",
     query=PlainPageArgs(),
     response=page_of(schemas.PendingSubFileAnswer),
 )
@@ -140,6 +144,7 @@ def list_pending(query: PageOf[Everything]) -> dict[str, Any]:
     """The bookings of patients who have no main file yet. Their sub-files open with the main file."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_pending(current_db(), after=after, limit=query.limit + 1)
+    shows_list([row.patient_id for row in rows[: query.limit]])
     return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
 
 

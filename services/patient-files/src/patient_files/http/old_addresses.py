@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from flask import Response, request
 
-from jalsa.http import Routes, current_db
+from jalsa.http import Routes, current_db, shows_list, shows_record
 from jalsa.service.errors import NotFound
 from patient_files.references.queries import encounter_of_old_key
 
@@ -24,6 +24,8 @@ def _redirect(key: str, suffix: str) -> Response:
     """The address of today, with the same suffix and query. The status keeps method and body. Raises 404."""
     encounter_id = encounter_of_old_key(current_db(), key)
     parts = suffix.split("/")
+    if encounter_id is None:
+        shows_record(None, key)  # the key that was tried, and not what comes after it
     if encounter_id is None or any(part in (".", "..") for part in parts):
         raise NotFound("encounter")
     address = f"/patient-files/v1/encounters/{encounter_id}"
@@ -31,6 +33,7 @@ def _redirect(key: str, suffix: str) -> Response:
         address += "/" + quote(suffix, safe=_SAFE)
     if request.query_string:
         address += "?" + request.query_string.decode("latin-1")
+    shows_list([])  # it shows no record: who follows the address leaves the row
     headers = {"Location": address, "Cache-Control": "private", "Vary": "Authorization"}
     return Response(status=308, headers=headers)
 
@@ -53,6 +56,7 @@ def _register(method: str) -> None:
             f"/<any(emr, core):app>/encounters/<key>{ending}",
             method,
             permission="encounters.read",
+            reads="encounter",
             status=308,
             max_bytes=_MAX_BYTES,
             kept=False,

@@ -1,6 +1,6 @@
 """What the views of patients share: the record that is asked for, as the caller may see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 from uuid import UUID
@@ -11,8 +11,8 @@ from jalsa.http import asks_for, current_db, current_principal, shows_list, show
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
 from patient_files import domain, policy
-from patient_files.access.rules import Right
-from patient_files.http.rights import right_to
+from patient_files.access.rules import RECORD, Right
+from patient_files.http.rights import look_up, right_to
 from patient_files.http.schemas.patients import PatientAnswer
 from patient_files.models import Patient
 from patient_files.patients import operations, queries, record
@@ -93,6 +93,30 @@ def shows_all(patients: Sequence[Patient]) -> None:
     for patient in under_grant:
         shows(patient, patient.id)
     shows_list([patient.id for patient in patients if patient not in under_grant])
+
+
+def hidden() -> Collection[UUID]:
+    """The patients whose restricted records the caller does not read in full."""
+    if policy.WHOLE_RECORD.roles & current_principal().roles:
+        return ()
+    restricted = queries.restricted_patients(current_db())
+    look_up(RECORD, restricted)
+    return [patient_id for patient_id in restricted if right_to(patient_id) is None]
+
+
+def shows_each(shown: Iterable[tuple[UUID, UUID]]) -> None:
+    """Say to the access log that a list shows records of patients, by the ids of both. As `shows_all` does it."""
+    everything = list(shown)
+    restricted = set(queries.restricted_patients(current_db(), {patient_id for patient_id, _ in everything}))
+    look_up(RECORD, restricted)
+    others = []
+    for patient_id, record_id in everything:
+        right = right_to(patient_id) if patient_id in restricted else None
+        if right is None or right.grant_id is None:
+            others.append(patient_id)
+        else:
+            shows_record(patient_id, record_id, reason=right.reason, grant_id=right.grant_id)
+    shows_list(others)
 
 
 def _right(patient: Patient) -> Right:

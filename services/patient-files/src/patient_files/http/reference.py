@@ -235,6 +235,11 @@ REFERENCE = Reference(
         # settings
         "treating_days_after": "For how many days after it begins an appointment makes its provider a treating one",
         "treating_days_before": "From how many days before it begins it does so",
+        "sign_off_needs_documentation": "Whether nobody signs off before the documentation is complete",
+        "known_signer_required": "Whether a consent has to name its signer: the patient, or a guardian of the record",
+        "days_after_majority": "For how many days from the day of majority on a guardian's signature still counts",
+        "age_of_majority": "At how many full years patients come of age",
+        "majority_calendar": "By which calendar these years are counted: GREGORIAN, or HIJRI (Umm al-Qura)",
         # encounters
         "encounter_id": "The encounter's id",
         "encounter_number": "The encounter's number, such as ENC-AGDAR-2026-00001",
@@ -286,7 +291,6 @@ REFERENCE = Reference(
         "CorrectBody.reason": "Why it is corrected, in free text",
         "MoveBody.reason": "Why it is corrected, in free text",
         "MergeBody.reason": "Why it is corrected, in free text",
-        "sign_off_needs_documentation": "Whether nobody signs off before the documentation is complete",
         # references
         "reference_id": "The reference's id",
         "ReferenceBody.system": "The system that has the record, such as laboratory",
@@ -505,10 +509,10 @@ REFERENCE = Reference(
         "add_consent_type": ("consent-type-exists",),
         "update_consent_type": ("consent-type-fixed",),
         "publish_wording": ("invalid-transition", "wording-superseded"),
-        "get_consent_standing": ("break-glass-required",),
         "merge_patients": ("merge-refused", "unknown-patient"),
         "unmerge_patients": ("not-merged",),
-        "revoke_consent": ("invalid-transition",),
+        **dict.fromkeys(("list_consents", "get_consent", "get_consent_standing"), ("break-glass-required",)),
+        "revoke_consent": ("invalid-transition", "break-glass-required"),
         "open_break_glass": ("unknown-patient", "break-glass-limit"),
         "close_break_glass": ("invalid-transition",),
         "review_break_glass": ("invalid-transition", "own-grant"),

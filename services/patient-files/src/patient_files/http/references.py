@@ -7,7 +7,18 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageOf, PlainPageArgs, Routes, check_if_match, current_db, json_with_etag, page, page_of
+from jalsa.http import (
+    PageOf,
+    PlainPageArgs,
+    Routes,
+    check_if_match,
+    current_db,
+    json_with_etag,
+    page,
+    page_of,
+    shows_list,
+    shows_record,
+)
 from jalsa.http.paging import Everything, decode_cursor, decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import InvalidField, NotFound
@@ -83,6 +94,7 @@ def register_references(command: RegisterReferences) -> dict[str, Any]:
 @routes.view(
     "/encounters/<uuid:encounter_id>/references",
     permission="references.read",
+    reads="reference",
     query=PlainPageArgs(),
     response=page_of(schemas.ReferenceAnswer),
 )
@@ -94,6 +106,7 @@ def list_references_of_encounter(query: PageOf[Everything], encounter_id: UUID) 
         raise NotFound("encounter")
     after = decode_id_cursor(query.cursor)
     rows = queries.references_of(db, survivor, after=after, limit=query.limit + 1)
+    shows_list(queries.patients_of(db, [survivor]).values())
     values = iter(_values(rows))
     return page(rows, query.limit, lambda row: str(row.id), lambda _: next(values))
 
@@ -101,6 +114,7 @@ def list_references_of_encounter(query: PageOf[Everything], encounter_id: UUID) 
 @routes.view(
     "/references",
     permission="references.read",
+    reads="reference",
     query=schemas.ReferenceArgs(),
     response=page_of(schemas.ReferenceAnswer),
 )
@@ -108,14 +122,18 @@ def list_references(query: PageOf[FindReferences]) -> dict[str, Any]:
     """The records of a system that belong to an encounter now, in the order of their kinds and refs."""
     after = _kind_and_ref(query.cursor)
     rows = queries.list_references(current_db(), query.asked, after=after, limit=query.limit + 1)
+    shows_list(queries.patients_of(current_db(), [row.encounter_id for row in rows[: query.limit]]).values())
     values = iter(_values(rows))
     return page(rows, query.limit, lambda row: json.dumps([row.kind, row.ref]), lambda _: next(values))
 
 
-@routes.view("/references/<uuid:reference_id>", permission="references.read", response=_REFERENCE)
+@routes.view("/references/<uuid:reference_id>", permission="references.read", reads="reference", response=_REFERENCE)
 def get_reference(reference_id: UUID) -> Response:
     """One reference, also one that has ended."""
-    return json_with_etag(_shown(_found(reference_id)))
+    reference = _found(reference_id)
+    patients = queries.patients_of(current_db(), [reference.encounter_id])
+    shows_record(patients.get(reference.encounter_id), reference.id)
+    return json_with_etag(_shown(reference))
 
 
 @routes.view("/references/<uuid:reference_id>", "DELETE", permission="references.write", status=204)
@@ -130,6 +148,7 @@ def end_reference(reference_id: UUID) -> Response:
 @routes.view(
     "/encounters/integrity",
     permission="references.read",
+    reads="reference",
     query=schemas.FindingArgs(),
     response=page_of(schemas.FindingAnswer),
     seconds=30,
@@ -139,6 +158,7 @@ def list_findings(query: PageOf[FindFindings]) -> dict[str, Any]:
     names = [query.asked.finding] if query.asked.finding else rules.FINDINGS
     after = _finding_and_key(query.cursor)
     rows = queries.list_findings(current_db(), names, now=clock.now(), after=after, limit=query.limit + 1)
+    shows_list([row.patient_id for row in rows[: query.limit]])
     return page(rows, query.limit, _cursor_of, lambda row: row)
 
 

@@ -1,4 +1,7 @@
-"""Searches for patients, and names for the lists of other systems. What is looked for is nowhere kept or logged."""
+"""Searches for patients, and names for the lists of other systems. What is looked for is nowhere kept.
+
+The access log has an HMAC of it, and whom it found.
+"""
 
 from dataclasses import asdict
 from datetime import date
@@ -7,7 +10,7 @@ from uuid import UUID
 
 from flask import Response, jsonify
 
-from jalsa.http import Routes, current_db
+from jalsa.http import Routes, current_db, shows_list, shows_search
 from jalsa.http.paging import decode_cursor, page
 from jalsa.service.errors import InvalidField
 from patient_files.http.schemas import search as schemas
@@ -25,6 +28,7 @@ _NAMED = ("id", "survivor_id", "file_number", "name_en", "name_ar", "alert", "re
     "/patients/search",
     "POST",
     permission="patients.search",
+    reads="search",
     body=schemas.SearchBody(),
     response=schemas.SearchPage(),
     kept=False,
@@ -37,6 +41,7 @@ def search_patients(command: SearchPatients) -> dict[str, Any]:
     after = _place(command.cursor)
     found = search.search(current_db(), command.text, after=after, limit=command.limit + 1)
     known = summaries(current_db(), [hit.place.patient_id for hit in found.hits[: command.limit]])
+    shows_search(command.text, known)
     answer = page(
         found.hits, command.limit, lambda hit: _cursor(hit.place), lambda hit: _found(hit, known[hit.place.patient_id])
     )
@@ -47,6 +52,7 @@ def search_patients(command: SearchPatients) -> dict[str, Any]:
     "/patients/names",
     "POST",
     permission="patients.search",
+    reads="name",
     body=schemas.NamesBody(),
     response=schemas.NamesAnswer(),
     kept=False,
@@ -54,6 +60,7 @@ def search_patients(command: SearchPatients) -> dict[str, Any]:
 def name_patients(command: NamePatients) -> Response:
     """The names of some patients, for a list that has their ids."""
     known = summaries(current_db(), command.ids)
+    shows_list(known)
     asked = dict.fromkeys(command.ids)
     # plain values need no schema to be written, which for 500 patients takes as long as finding them
     return jsonify(

@@ -4,7 +4,7 @@ from patient_files.models.access import BreakGlass
 from patient_files.models.base import Base
 from patient_files.models.consents import Consent, ConsentStanding, ConsentType, ConsentWording
 from patient_files.models.duplicates import DuplicatePair
-from patient_files.models.encounters import Encounter, EncounterSettings, EncounterText
+from patient_files.models.encounters import Encounter, EncounterText
 from patient_files.models.files import MainFile, PendingSubFile, SubFile
 from patient_files.models.merges import PatientMerge
 from patient_files.models.patients import (
@@ -42,7 +42,6 @@ __all__ = [
     "DuplicatePair",
     "Encounter",
     "EncounterReference",
-    "EncounterSettings",
     "EncounterText",
     "Guardian",
     "GuardianRight",

@@ -66,11 +66,3 @@ class EncounterText(Base):
     reason_for_visit: Mapped[str | None]
     written_at: Mapped[datetime] = mapped_column(Instant)
     written_by: Mapped[str]
-
-
-class EncounterSettings(TenantRow, Base):
-    """What a tenant has decided about its encounters; a tenant without the row has decided nothing."""
-
-    __tablename__ = "encounter_settings"
-
-    sign_off_needs_documentation: Mapped[bool]

@@ -13,3 +13,8 @@ class Settings(TenantRow, Base):
 
     treating_days_after: Mapped[int]
     treating_days_before: Mapped[int]
+    sign_off_needs_documentation: Mapped[bool]
+    known_signer_required: Mapped[bool]
+    days_after_majority: Mapped[int]
+    age_of_majority: Mapped[int]
+    majority_calendar: Mapped[str]

@@ -64,6 +64,12 @@ def others_of(db: Session, patients: Collection[Patient]) -> dict[UUID, list[Pat
     }
 
 
+def restricted_patients(db: Session, among: Collection[UUID] | None = None) -> Sequence[UUID]:
+    """The patients whose records are restricted; with `among`, those of these."""
+    query = select(Patient.id).where(Patient.restricted)
+    return db.scalars(query if among is None else query.where(Patient.id.in_(among))).all()
+
+
 def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit: int) -> Sequence[Patient]:
     """Patients in the order of their registration."""
     query = keyset(select(Patient).options(*_WHOLE), Patient.id, after=after, limit=limit)

@@ -1,4 +1,7 @@
-"""What a patient's stored record says: names, birth, contacts, identity, and whom to tell. No I/O of its own."""
+"""What a patient's stored record says: names, birth, contacts, identity, and whom to tell.
+
+Only the age of majority is asked for: it is one of the tenant's settings, which are read once in a transaction.
+"""
 
 from datetime import date
 
@@ -7,9 +10,7 @@ from patient_files.patients.likeness import Alike
 from patient_files.patients.rules import guardians, identifiers, names
 from patient_files.patients.rules.births import AgeOfMajority, Birth, Majority, majority
 from patient_files.patients.rules.names import DisplayNames, NameParts
-
-#: Saudi law counts 18 years; by which calendar is for a centre to say (rule of the field: the Gregorian one).
-AGE_OF_MAJORITY = AgeOfMajority()
+from patient_files.settings.queries import settings_for
 
 
 def name_parts(patient: Patient, script: str) -> NameParts:
@@ -53,9 +54,12 @@ def set_birth(patient: Patient, birth: Birth | None) -> None:
 
 
 def majority_of(patient: Patient) -> Majority | None:
-    """When the patient comes of age; None where nobody knows the birth."""
+    """When the patient comes of age, by the tenant's settings; None where nobody knows the birth."""
     birth = birth_of(patient)
-    return majority(birth, AGE_OF_MAJORITY) if birth else None
+    if birth is None:
+        return None
+    stored = settings_for(patient)
+    return majority(birth, AgeOfMajority(stored.age_of_majority, stored.majority_calendar))
 
 
 def first_phone(patient: Patient) -> PatientPhone | None:

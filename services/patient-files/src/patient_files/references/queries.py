@@ -13,7 +13,7 @@ from jalsa.db import legacy
 from jalsa.db.keyset import keyset
 from patient_files.encounters import queries as encounters
 from patient_files.encounters.rules import CANCELLED, ENTERED_IN_ERROR
-from patient_files.models import EncounterReference, ReferenceKind, ReferenceSystem
+from patient_files.models import Encounter, EncounterReference, ReferenceKind, ReferenceSystem
 from patient_files.references.commands import FindReferences
 from patient_files.references.rules import ENCOUNTER, FINDINGS, OPEN_TOO_LONG
 
@@ -106,6 +106,12 @@ class Held(NamedTuple):
 
     reference_id: UUID
     encounter_id: UUID
+
+
+def patients_of(db: Session, encounter_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Whose these encounters are. Unknown ones are left out."""
+    rows = db.execute(select(Encounter.id, Encounter.patient_id).where(Encounter.id.in_(set(encounter_ids))))
+    return {row.id: row.patient_id for row in rows}
 
 
 def survivors(db: Session, ids: Collection[UUID], *, lock: bool = False) -> dict[UUID, UUID]:

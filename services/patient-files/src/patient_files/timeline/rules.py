@@ -28,7 +28,9 @@ KINDS = tuple(VISIBILITY)
 APPOINTMENT_REF, ENCOUNTER_REF, NOTE_REF, INVOICE_REF = "appointment", "encounter", "note", "invoice"
 REF_KINDS = (APPOINTMENT_REF, ENCOUNTER_REF, NOTE_REF, INVOICE_REF)
 
-#: The classes that each role reads. A clinician reads more of the patients whom he or she treats.
+#: What a clinician reads besides of a patient whom he or she treats, or under a grant.
+CLASSES_OF_TREATMENT = frozenset({CLINICAL, NOTE})
+#: The classes that each role reads of everybody.
 CLASSES_OF_ROLE = {
     "front-desk": {ADMIN, BILLING},
     "clinician": {ADMIN},

@@ -12,6 +12,7 @@ from patient_files.consents import rules
 from patient_files.consents.queries import ends as queries
 from patient_files.consents.queries import signers
 from patient_files.models import Consent, ConsentWording
+from patient_files.settings import queries as settings
 
 # By the right zone, the day of signing may have been over before: what was signed then has ended with its signature.
 _RECKON_ENDS = text("""
@@ -90,12 +91,12 @@ def reckon_majority(db: Session, patient_id: UUID, *, zone: str, now: datetime) 
     The caller holds the patient's row. Days are those of the clinics; of `zone`, an IANA name, for consents to every
     clinic. The patient's standings become due immediately.
     """
-    zones = queries.zones_of_clinics(db)
+    zones, days = queries.zones_of_clinics(db), settings.settings(db).days_after_majority
     for consent in queries.signed_by_others(db, patient_id):
         own_zone = _zone_of(consent, zones, zone)
         signed_on = domain.local_date(consent.signed_at, own_zone)
         authority = signers.authority(db, patient_id, consent.signer_kind, consent.guardian_id, signed_on)
-        consent.outgrown_through = rules.outgrown_through(authority.of_age_on)
+        consent.outgrown_through = rules.outgrown_through(authority.of_age_on, days)
         consent.ends_at = rules.end_of_consent(_days(consent).last, own_zone, consent.signed_at)
     db.flush()
     _make_due(db, [patient_id], now)

@@ -11,6 +11,7 @@ from patient_files.consents.queries import setup, signers
 from patient_files.consents.rules import TypeOfConsent
 from patient_files.errors import SignerMayNotConsent
 from patient_files.models import ConsentWording
+from patient_files.settings import queries as settings
 
 
 def expires_on(asked: date | None, signed_on: date, consent_type: TypeOfConsent) -> date | None:
@@ -50,13 +51,19 @@ def resign_through(db: Session, command: GiveConsent, signed_on: date) -> date |
 
 
 def outgrown_through(db: Session, command: GiveConsent, signed_on: date) -> date | None:
-    """The last day on which a guardian's signature counts. Raises 422 `signer-may-not-consent`."""
+    """The last day on which a guardian's signature counts. Raises 422 `signer-may-not-consent`.
+
+    A signer of whom only a name is given is 422, too, where the tenant asks for a known one.
+    """
+    stored = settings.settings(db)
     kind = command.signer.kind if command.signer else rules.UNVERIFIED
     guardian_id = command.signer.guardian_id if command.signer else None
     authority = signers.authority(db, command.patient_id, kind, guardian_id, signed_on)
+    if kind == rules.UNVERIFIED and stored.known_signer_required:
+        raise InvalidField("signer", "Must be given.")
     if not authority.may_consent:
         raise SignerMayNotConsent
-    return rules.outgrown_through(authority.of_age_on)
+    return rules.outgrown_through(authority.of_age_on, stored.days_after_majority)
 
 
 def _is_written_in(wording: ConsentWording, language: str) -> bool:

@@ -1,6 +1,6 @@
 """The read side of consents and standings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -46,10 +46,13 @@ def types_of(db: Session, records: Sequence[UUID]) -> Sequence[str]:
 
 
 def list_consents(
-    db: Session, asked: FindConsents, *, now: datetime, after: UUID | None, limit: int
+    db: Session, asked: FindConsents, *, without: Collection[UUID], now: datetime, after: UUID | None, limit: int
 ) -> Sequence[Consent]:
-    """Consents in the order in which they were stored; `state` is the one that they have at `now`."""
-    query = keyset(select(Consent), Consent.id, after=after, limit=limit)
+    """Consents in the order in which they were stored, but those of the patients `without`.
+
+    `state` is the one that they have at `now`.
+    """
+    query = keyset(select(Consent), Consent.id, after=after, limit=limit).where(Consent.patient_id.not_in(without))
     if asked.patient_id is not None:
         query = query.where(stands_for(Consent.patient_id, asked.patient_id))
     for name in ("consent_type", "clinic_id"):

@@ -1,6 +1,6 @@
 """The consents that should be given again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -26,16 +26,24 @@ class DueConsent:
 
 
 def due_consents(
-    db: Session, asked: FindDueConsents, *, today: date, now: datetime, after: tuple[date, UUID] | None, limit: int
+    db: Session,
+    asked: FindDueConsents,
+    *,
+    without: Collection[UUID],
+    today: date,
+    now: datetime,
+    after: tuple[date, UUID] | None,
+    limit: int,
 ) -> Sequence[DueConsent]:
     """The consents that count at `now` and end soon, or whose guardian's right to consent ends, the first ones first.
 
-    A consent for which there is a later one, of the same type and clinic or of every clinic, is not among them.
+    A consent for which there is a later one, of the same type and clinic or of every clinic, is not among them, nor
+    are those of the patients `without`.
     """
     horizon = today + timedelta(days=asked.within_days)
     ends = _ends(now, horizon).subquery()
     query = select(Consent, ends.c.due_on, ends.c.reason).join(ends, ends.c.id == Consent.id)
-    query = query.where(ends.c.due_on <= horizon, ~_renewed(ends.c.due_on))
+    query = query.where(ends.c.due_on <= horizon, ~_renewed(ends.c.due_on), Consent.patient_id.not_in(without))
     if asked.reason is not None:
         query = query.where(ends.c.reason == asked.reason)
     rows = db.execute(keyset(query, ends.c.due_on, Consent.id, after=after, limit=limit))

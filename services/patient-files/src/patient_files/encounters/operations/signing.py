@@ -1,20 +1,17 @@
 """Sign-off, and what a tenant asks for before it."""
 
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db.projections import save
 from jalsa.db.transactions import context_of
 from patient_files import errors
-from patient_files.encounters import events, queries, rules
-from patient_files.encounters.commands import Correct, DecideSettings
+from patient_files.encounters import events, rules
+from patient_files.encounters.commands import Correct
 from patient_files.encounters.operations import records
-from patient_files.models import Encounter, EncounterSettings
+from patient_files.models import Encounter
+from patient_files.settings import queries as settings
 from patient_files.timeline import operations as timeline
-
-_ONLY_ROW = UUID(int=0)
 
 
 def sign_off(db: Session, encounter: Encounter, *, now: datetime) -> Encounter:
@@ -27,7 +24,7 @@ def sign_off(db: Session, encounter: Encounter, *, now: datetime) -> Encounter:
     blockers = []
     if encounter.status != rules.FINISHED:
         blockers.append("not-finished")
-    if not encounter.documentation_complete and queries.sign_off_needs_documentation(db):
+    if not encounter.documentation_complete and settings.settings(db).sign_off_needs_documentation:
         blockers.append("documentation")
     if blockers:
         raise errors.SignOffBlocked(blockers)
@@ -46,9 +43,3 @@ def withdraw_sign_off(db: Session, encounter: Encounter, command: Correct, *, no
     encounter.signed_off, encounter.signed_by, encounter.signed_at = False, None, None
     encounter.correction_reason = command.reason
     return records.changed(db, encounter, now)
-
-
-def decide_settings(db: Session, command: DecideSettings) -> None:
-    """Store what a tenant decides about its encounters."""
-    values = {"sign_off_needs_documentation": command.sign_off_needs_documentation}
-    save(db, EncounterSettings, _ONLY_ROW, values)

@@ -23,7 +23,14 @@ from patient_files.access.rules import (
     USUAL_MINUTES,
 )
 from patient_files.settings.commands import PutSettings
-from patient_files.settings.rules import DEFAULTS, MAX_DAYS
+from patient_files.settings.rules import (
+    AGES_OF_MAJORITY,
+    DEFAULTS,
+    GREGORIAN,
+    HIJRI,
+    MAX_DAYS,
+    MAX_DAYS_AFTER_MAJORITY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,17 @@ class SettingsBody(Loaded):
     )
     treating_days_before = fields.Integer(
         load_default=DEFAULTS["treating_days_before"], strict=True, validate=validate.Range(0, MAX_DAYS)
+    )
+    sign_off_needs_documentation = fields.Boolean(load_default=DEFAULTS["sign_off_needs_documentation"])
+    known_signer_required = fields.Boolean(load_default=DEFAULTS["known_signer_required"])
+    days_after_majority = fields.Integer(
+        load_default=DEFAULTS["days_after_majority"], strict=True, validate=validate.Range(0, MAX_DAYS_AFTER_MAJORITY)
+    )
+    age_of_majority = fields.Integer(
+        load_default=DEFAULTS["age_of_majority"], strict=True, validate=validate.Range(*AGES_OF_MAJORITY)
+    )
+    majority_calendar = fields.String(
+        load_default=DEFAULTS["majority_calendar"], validate=validate.OneOf([GREGORIAN, HIJRI])
     )
 
 

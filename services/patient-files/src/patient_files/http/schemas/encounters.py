@@ -1,16 +1,19 @@
 """The shapes of requests and answers about encounters."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 
 from jalsa.http import Answer, PageArgs, restricted
 from jalsa.http.fields import FreeText, Instant, Pattern, Value, state
 from jalsa.service.commands import Loaded
+from jalsa.service.policy import Principal, Readers
+from patient_files.access.rules import ENCOUNTERS
 from patient_files.encounters.commands import (
     CancelEncounter,
     Correct,
-    DecideSettings,
     FindEncounters,
     MergeEncounter,
     MoveOn,
@@ -29,7 +32,32 @@ from patient_files.encounters.rules import (
     ROUTINE,
     SOURCES,
 )
+from patient_files.http.rights import right_in
 from patient_files.policy import CARE, CLINICAL, CODES
+
+F = TypeVar("F", bound=fields.Field[Any])
+
+
+class ClinicalReaders(Readers):
+    """Readers of what an encounter says of the patient's condition.
+
+    Beside them, those who treat the patient or hold a grant for the patient's encounters read it as well.
+    """
+
+    def include(self, principal: Principal, record: Mapping[str, object]) -> bool:
+        """Whether the caller reads the field of this record, which has the encounter's `patient_id`."""
+        if super().include(principal, record):
+            return True
+        return right_in(ENCOUNTERS, UUID(str(record["patient_id"]))) is not None
+
+
+_CLINICAL = ClinicalReaders(CLINICAL.roles, own=CLINICAL.own)
+
+
+def _clinical(field: F) -> F:
+    """What an encounter says of the patient's condition."""
+    return restricted(_CLINICAL, field)
+
 
 _class = validate.OneOf(CLASSES)
 _priority = validate.OneOf(PRIORITIES)
@@ -203,31 +231,21 @@ class EncounterAnswer(Answer):
     room_number = fields.String(allow_none=True)
     appointment_id = fields.UUID(allow_none=True)
     admission_id = fields.UUID(allow_none=True)
-    chief_complaint = restricted(CLINICAL, fields.String(allow_none=True))
-    reason_for_visit = restricted(CLINICAL, fields.String(allow_none=True))
+    chief_complaint = _clinical(fields.String(allow_none=True))
+    reason_for_visit = _clinical(fields.String(allow_none=True))
     text_version = fields.Integer()
     priority = fields.String(validate=_priority)
-    acuity_level = restricted(CLINICAL, fields.Integer(allow_none=True))
+    acuity_level = _clinical(fields.Integer(allow_none=True))
     documentation_complete = fields.Boolean()
     signed_off = fields.Boolean()
     signed_by = fields.String(allow_none=True)
     signed_at = Instant(allow_none=True)
     billable = fields.Boolean()
     billing_codes = restricted(CODES, fields.List(fields.Nested(BillingCodeAnswer()), allow_none=True))
-    quality_measures = restricted(CLINICAL, fields.Dict(allow_none=True))
+    quality_measures = _clinical(fields.Dict(allow_none=True))
     source = fields.String(validate=validate.OneOf(SOURCES))
     replaced_by = fields.UUID(allow_none=True)
     correction_reason = restricted(CARE, fields.String(allow_none=True))
     created_at = Instant()
     updated_at = Instant()
     created_by = fields.String()
-
-
-class EncounterSettingsBody(Loaded):
-    into = DecideSettings
-
-    sign_off_needs_documentation = fields.Boolean(required=True)
-
-
-class EncounterSettingsAnswer(Schema):
-    sign_off_needs_documentation = fields.Boolean()
