@@ -25,11 +25,14 @@ Json = dict[str, Any]
 
 PATIENTS = 4
 #: What says how the rows came about, or what has passed between the services, and so has grown.
-HISTORY = frozenset({"audit_log", "outbox", "outbox_heads", "inbox_heads", "idempotency_keys", "patient_merges"})
+HISTORY = frozenset(
+    {"access_log", "audit_log", "outbox", "outbox_heads", "inbox_heads", "idempotency_keys", "patient_merges"}
+)
 
 _TABLES = text("""
     SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attname = 'tenant_id' ORDER BY relname
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+      AND attname = 'tenant_id' ORDER BY relname
 """)
 _NEW_EVENTS = text(f"SELECT {COLUMNS} FROM outbox WHERE position > :after ORDER BY position")
 
