@@ -19,7 +19,7 @@ def identities(db: Session, patient: Patient) -> dict[UUID, Identity]:
 def tell_identities(
     db: Session, patient: Patient, before: Mapping[UUID, Identity], now: datetime, *, told_again: Collection[UUID] = ()
 ) -> None:
-    """Publish PatientIdentityChanged of each record whose identity is another one than `before`, and of those `told_again`.
+    """Publish PatientIdentityChanged of each record whose identity is not the one `before`, and of those `told_again`.
 
     A record that `before` does not have was unknown to everybody.
     """
