@@ -176,6 +176,7 @@ def test_without_the_patients_lock_both_corrections_would_be_made(
 
     find = queries.find_patient
     monkeypatch.setattr(queries, "find_patient", lambda db, patient_id, *, lock=False: find(db, patient_id))
+    monkeypatch.setattr(queries, "lock_rows", lambda *_: None)
     with weakened(NO_SINGLE_TYPE) as kit:
         assert two_corrections(kit, tenant, body) == ([201, 201], 2)
 

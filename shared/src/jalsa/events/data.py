@@ -11,8 +11,8 @@ from uuid import UUID
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from jalsa.service.commands import Loaded, Unset
-from jalsa.service.fields import Instant, PlainDate, Zone
-from jalsa.service.json_types import AnyField, JsonObject
+from jalsa.service.fields import AnyField, Instant, PlainDate, Zone
+from jalsa.service.json_types import JsonObject
 
 #: The name of a time zone in which this machine can reckon. A `str` is not asked whether it is one.
 ZoneName = Annotated[str, Zone]

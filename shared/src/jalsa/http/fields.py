@@ -9,11 +9,12 @@ from jalsa.http.auth import is_login
 from jalsa.service import zones
 from jalsa.service.characters import clean_line, clean_value, is_blank, is_text, is_visible, unjoined
 from jalsa.service.errors import Message
+from jalsa.service.fields import AnyField
 from jalsa.service.fields import Instant as Instant
 from jalsa.service.fields import PlainDate as PlainDate
 from jalsa.service.fields import Zone as Zone
 from jalsa.service.folding import fold
-from jalsa.service.json_types import AnyField, JsonMapping
+from jalsa.service.json_types import JsonMapping
 from jalsa.service.states import StateMachine
 
 F = TypeVar("F", bound=AnyField)

@@ -13,7 +13,8 @@ from marshmallow import Schema, fields, post_load, validate
 
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import InvalidField
-from jalsa.service.json_types import AnyField, JsonObject
+from jalsa.service.fields import AnyField
+from jalsa.service.json_types import JsonObject
 
 T = TypeVar("T")
 Asked = TypeVar("Asked", covariant=True)

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from flask import g
 from marshmallow import Schema, fields, post_dump
 
-from jalsa.service.json_types import AnyField, JsonObject
+from jalsa.service.fields import AnyField
+from jalsa.service.json_types import JsonObject
 from jalsa.service.policy import Principal, Readers
 
 F = TypeVar("F", bound=AnyField)

@@ -10,6 +10,9 @@ from marshmallow import ValidationError, fields
 from jalsa.service import zones
 from jalsa.service.json_types import JsonMapping
 
+#: A field of a schema, whatever its value is. Fields differ by their values, and a schema has many.
+AnyField = fields.Field[Any]
+
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(_DAY.pattern + r"[Tt ]\d\d:\d\d.*", re.ASCII)
 _NO_INSTANT = "Must be an instant with its offset, such as 2026-11-20T09:00:00Z."

@@ -6,16 +6,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields
-
 #: An object of JSON, such as marshmallow reads or writes it. The schema says what is in it, and only at run time.
 JsonObject = dict[str, Any]
 
 #: An object of JSON that is only read.
 JsonMapping = Mapping[str, Any]
-
-#: A field of a schema, whatever its value is. Fields differ by their values, and a schema has many.
-AnyField = fields.Field[Any]
 
 #: A class whose constructor takes what a schema has read. No two commands take the same arguments.
 Constructed = type[Any]

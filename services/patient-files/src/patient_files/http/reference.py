@@ -427,6 +427,7 @@ REFERENCE = Reference(
         "code": "PHOTOGRAPHY",
         "OutcomeAnswer.code": None,
         "ChangedAnswer.kind": "patient",
+        "WrittenAnswer.kind": "CONSENT",
         "ConsentTypeBody.code": "HOME_VISIT",
         **dict.fromkeys((f"{each}.name_en" for each in _TYPES), "Photography"),
         **dict.fromkeys((f"{each}.name_ar" for each in _TYPES), "التصوير"),

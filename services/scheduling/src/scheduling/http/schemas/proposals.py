@@ -4,7 +4,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from jalsa.http.fields import FreeText, Instant
 from jalsa.service.commands import Loaded
-from jalsa.service.json_types import AnyField, JsonObject
+from jalsa.service.fields import AnyField
+from jalsa.service.json_types import JsonObject
 from scheduling.absences.commands import ACTIONS, CANCEL, KEEP, SUBSTITUTE, ApplyProposals, ChangeAffectedSession
 from scheduling.absences.queries.proposals import MAX_DAYS, MAX_PROPOSALS
 from scheduling.http.schemas.availability import SlotProvider, SlotRoom

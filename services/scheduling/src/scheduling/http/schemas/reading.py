@@ -10,7 +10,8 @@ from jalsa.http.fields import Day, DayOrInstant, Instant, Name, Words, state
 from jalsa.http.sheets import separator
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import Message
-from jalsa.service.json_types import AnyField, JsonObject
+from jalsa.service.fields import AnyField
+from jalsa.service.json_types import JsonObject
 from scheduling.appointments.commands.appointments import FindAppointments, FindQueue
 from scheduling.calendar.commands import ReadFeed, ShowCalendar
 from scheduling.domain import GROUP, INDIVIDUAL, PACKAGE, PARTICIPANT, SESSION

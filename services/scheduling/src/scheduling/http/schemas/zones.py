@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 
 from jalsa.http import page_of
 from jalsa.http.fields import sometimes
-from jalsa.service.json_types import AnyField
+from jalsa.service.fields import AnyField
 
 
 class LeftOutClinic(Schema):
