@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jalsa.db.aliases import aliases_of, survivor_of
+from jalsa.db.aliases import aliases_of, groups_of, survivor_of
 from jalsa.db.transactions import context_of
 from jalsa.service.errors import Forbidden, NotFound
 from jalsa.service.ids import new_id
@@ -126,13 +126,22 @@ def rights_to_read(
     readers, roles = rules.READERS[scope], person.roles
     if readers.by_role(roles):
         return dict.fromkeys(patient_ids, Right())
+    groups = groups_of(db, patient_ids)
+    records = set(patient_ids).union(*(group.ids for group in groups.values()))
     rights: dict[UUID, Right] = {}
-    if patient_ids and readers.under_grant & roles:
-        for grant in queries.open_grants(db, person.subject, patient_ids, scope, now):
+    if records and readers.under_grant & roles:
+        for grant in queries.open_grants(db, person.subject, records, scope, now):
             rights[grant.patient_id] = Right(grant_id=grant.id, reason=grant.reason_code)
-    if patient_ids and readers.treating & person.acting_roles:
-        rights |= dict.fromkeys(_treated(db, person, patient_ids, now), Right(relation=rules.TREATING))
-    return rights
+    if records and readers.treating & person.acting_roles:
+        rights |= dict.fromkeys(_treated(db, person, records, now), Right(relation=rules.TREATING))
+    found = {one: _of_any(rights, groups[one].ids if one in groups else (one,)) for one in patient_ids}
+    return {one: right for one, right in found.items() if right is not None}
+
+
+def _of_any(rights: Mapping[UUID, Right], records: Collection[UUID]) -> Right | None:
+    """The right to a patient who has these records: nobody's reading is an emergency who treats the patient."""
+    found = [rights[each] for each in records if each in rights]
+    return min(found, key=lambda right: right.grant_id is not None, default=None)
 
 
 def may_read_restricted(db: Session, person: Principal, patient_id: UUID, *, now: datetime) -> Right | None:

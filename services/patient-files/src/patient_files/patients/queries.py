@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from jalsa.db.aliases import groups_of, stands_for
+from jalsa.db.aliases import groups_of, stands_for, with_aliases
 from jalsa.db.keyset import keyset
 from patient_files.models import Alert, Guardian, MainFile, Patient, PatientIdentifier
 from patient_files.patients.commands import FindPatients
@@ -64,10 +64,12 @@ def others_of(db: Session, patients: Collection[Patient]) -> dict[UUID, list[Pat
     }
 
 
-def restricted_patients(db: Session, among: Collection[UUID] | None = None) -> Sequence[UUID]:
-    """The patients whose records are restricted; with `among`, those of these."""
+def restricted_patients(db: Session, among: Collection[UUID] | None = None) -> Collection[UUID]:
+    """The records that are restricted, or are read together with one that is; with `among`, those of these patients."""
     query = select(Patient.id).where(Patient.restricted)
-    return db.scalars(query if among is None else query.where(Patient.id.in_(among))).all()
+    if among is not None:
+        query = query.where(Patient.id.in_(with_aliases(db, among)))
+    return with_aliases(db, db.scalars(query).all())
 
 
 def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit: int) -> Sequence[Patient]:
