@@ -230,6 +230,28 @@ def test_the_consents_of_a_restricted_record_are_for_who_reads_all_of_it(
         assert len(records.call("GET", address).json["items"]) == 1, "the control"
 
 
+def test_what_is_merged_with_a_restricted_record_is_as_restricted(
+    kit: ServiceKit, tenant: str, desk: Client, restricted: Json, register: Register, consent_to: Callable[..., Json]
+) -> None:
+    records, manager = client_of(kit, tenant, "records"), client_of(kit, tenant, "manager")
+    open_record = register(desk, **somebody_else(1))
+    expires = str(clock.now().date() + timedelta(days=9))
+    consent = consent_to(records, open_record, expires_on=expires)
+    lists = ("/consents", "/consents/due?within_days=30")
+    for address in lists:
+        assert len(manager.call("GET", address).json["items"]) == 1, "the control"
+    merge = {"into": restricted["id"], "reason": "The same person, registered twice", "override": {"reason": "Seen"}}
+    assert records.post(f"/patients/{open_record['id']}/merge", merge).status_code == 200
+    for address in lists:
+        assert manager.call("GET", address).json["items"] == [], address
+    assert manager.call("GET", f"/consents/{consent['id']}").status_code == 403
+    take_grant(manager, open_record)
+    for address in (*lists, f"/consents/{consent['id']}"):
+        assert manager.call("GET", address).status_code == 200
+    for address in lists:
+        assert len(manager.call("GET", address).json["items"]) == 1, address
+
+
 def test_under_a_grant_a_manager_reads_consents_of_a_restricted_record_and_each_reading_is_marked(
     kit: ServiceKit, tenant: str, restricted: Json, consent_to: Callable[..., Json]
 ) -> None:

@@ -27,7 +27,7 @@ def manager(kit: ServiceKit, tenant: str) -> Client:
 
 
 def decide(manager: Client, **settings: Any) -> None:
-    """Set the tenant's rules; the others get their defaults."""
+    """Set the tenant's rules. The others get their defaults."""
     assert manager.put("/settings", settings).status_code == 200
 
 

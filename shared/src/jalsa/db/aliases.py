@@ -11,7 +11,7 @@ aliases may lead in a circle. The oldest alias of a circle does not count then.
 The walk stands once, in the functions of the database that `create_aliases` makes.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -164,11 +164,6 @@ def groups_of(db: Session, record_ids: Iterable[UUID]) -> dict[UUID, Group]:
     ids = list(record_ids)
     rows = db.execute(_GROUPS, {"ids": ids}) if ids else ()
     return {row.id: Group(row.survivor, tuple(row.ids)) for row in rows}
-
-
-def with_aliases(db: Session, record_ids: Collection[UUID]) -> set[UUID]:
-    """These ids, and all others that stand for the same records."""
-    return set(record_ids).union(*(group.ids for group in groups_of(db, record_ids).values()))
 
 
 def stands_for(column: Column, record_id: UUID) -> ColumnElement[bool]:

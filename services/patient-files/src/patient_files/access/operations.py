@@ -122,26 +122,29 @@ def right_to_read(
 def rights_to_read(
     db: Session, person: Principal, patient_ids: Collection[UUID], scope: str, *, now: datetime
 ) -> Mapping[UUID, Right]:
-    """The same for many patients in as many statements as for one. Who may not be read is left out."""
+    """The same for many patients, in as many statements as for one. Who may not be read is left out.
+
+    A right to one of the records that stand for a patient is a right to all of them.
+    """
     readers, roles = rules.READERS[scope], person.roles
     if readers.by_role(roles):
         return dict.fromkeys(patient_ids, Right())
     groups = groups_of(db, patient_ids)
-    records = set(patient_ids).union(*(group.ids for group in groups.values()))
+    ids = {one: groups[one].ids if one in groups else (one,) for one in patient_ids}
+    everybody = {one for group in ids.values() for one in group}
     rights: dict[UUID, Right] = {}
-    if records and readers.under_grant & roles:
-        for grant in queries.open_grants(db, person.subject, records, scope, now):
+    if everybody and readers.under_grant & roles:
+        for grant in queries.open_grants(db, person.subject, everybody, scope, now):
             rights[grant.patient_id] = Right(grant_id=grant.id, reason=grant.reason_code)
-    if records and readers.treating & person.acting_roles:
-        rights |= dict.fromkeys(_treated(db, person, records, now), Right(relation=rules.TREATING))
-    found = {one: _of_any(rights, groups[one].ids if one in groups else (one,)) for one in patient_ids}
-    return {one: right for one, right in found.items() if right is not None}
+    if everybody and readers.treating & person.acting_roles:
+        rights |= dict.fromkeys(_treated(db, person, everybody, now), Right(relation=rules.TREATING))
+    return {one: right for one, group in ids.items() if (right := _best(rights, group))}
 
 
-def _of_any(rights: Mapping[UUID, Right], records: Collection[UUID]) -> Right | None:
-    """The right to a patient who has these records: nobody's reading is an emergency who treats the patient."""
-    found = [rights[each] for each in records if each in rights]
-    return min(found, key=lambda right: right.grant_id is not None, default=None)
+def _best(rights: Mapping[UUID, Right], records: Collection[UUID]) -> Right | None:
+    """The right to any of the records that stand for one patient: treatment before a grant."""
+    found = [rights[one] for one in records if one in rights]
+    return next((right for right in found if right.grant_id is None), found[0] if found else None)
 
 
 def may_read_restricted(db: Session, person: Principal, patient_id: UUID, *, now: datetime) -> Right | None:

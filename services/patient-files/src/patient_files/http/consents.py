@@ -27,9 +27,8 @@ from patient_files.consents.commands import FindConsents, FindDueConsents, GiveC
 from patient_files.consents.queries import due, setup
 from patient_files.http import records
 from patient_files.http.schemas import consents as schemas
-from patient_files.models import Consent
+from patient_files.models import Consent, Patient
 from patient_files.patients import operations as patients
-from patient_files.patients.queries import find_patient
 from patient_files.policy import POLICY
 
 routes = Routes("consents", "Consents of patients")
@@ -69,7 +68,7 @@ def list_consents(query: PageOf[FindConsents]) -> dict[str, Any]:
     if query.asked.patient_id is None:
         authorise(POLICY, "patients.list", current_principal())
     db, now, after = current_db(), clock.now(), decode_id_cursor(query.cursor)
-    if query.asked.patient_id is not None and (patient := find_patient(db, query.asked.patient_id)):
+    if query.asked.patient_id is not None and (patient := db.get(Patient, query.asked.patient_id)):
         records.check(patient)
     hidden = records.hidden() if query.asked.patient_id is None else ()
     rows = queries.list_consents(db, query.asked, without=hidden, now=now, after=after, limit=query.limit + 1)
@@ -114,7 +113,7 @@ def get_consent(consent_id: UUID) -> Response:
     consent = current_db().get(Consent, consent_id)
     if consent is None:
         raise NotFound("consent")
-    records.shows(records.readable(consent.patient_id), consent.id)
+    records.shows(_checked(consent), consent.id)
     return json_with_etag(_shown(consent, clock.now()))
 
 
@@ -129,7 +128,7 @@ def revoke_consent(command: RevokeConsent, consent_id: UUID) -> Response:
     """Revoke a consent. A consent to treatment immediately stops counting for check-in."""
     db = current_db()
     consent = operations.locked_consent(db, consent_id)
-    records.readable(consent.patient_id)  # the answer shows all of it
+    _checked(consent)  # the answer shows all of it
     now = clock.now()
     check_if_match(_shown(consent, now))
     return json_with_etag(_shown(operations.revoke_consent(db, consent, command, now=now), now))
@@ -158,6 +157,13 @@ def get_consent_standing(patient_id: UUID) -> Response:
             }
         )
     return json_with_etag(_STANDINGS.dump({"patient_id": patient_id, "standings": standings}))
+
+
+def _checked(consent: Consent) -> Patient:
+    """The patient of a consent whose record the caller reads in full. Raises 403."""
+    patient = current_db().get_one(Patient, consent.patient_id)
+    records.check(patient)
+    return patient
 
 
 def _shown(consent: Consent, now: datetime) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def undo_merge(db: Session, loser: Patient, command: UndoMerge, *, now: datetime
     duplicates.reopen_merged(db, loser.id, survivor.id)
     for patient in (loser, survivor):
         patient_events.patient_told(db, patient, now)
-        patients.tell_identities(db, patient, before, now, anew=[patient.id])
+        patients.tell_identities(db, patient, before, now, told_again=[patient.id])
         consents.refresh_standings(db, patient.id, now=now, tell_anew=patient.id)
     return Undone(merge, to_review)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from jalsa.db.aliases import groups_of, stands_for, with_aliases
+from jalsa.db.aliases import aliases_of_all, groups_of, stands_for
 from jalsa.db.keyset import keyset
 from patient_files.models import Alert, Guardian, MainFile, Patient, PatientIdentifier
 from patient_files.patients.commands import FindPatients
@@ -65,11 +65,18 @@ def others_of(db: Session, patients: Collection[Patient]) -> dict[UUID, list[Pat
 
 
 def restricted_patients(db: Session, among: Collection[UUID] | None = None) -> Collection[UUID]:
-    """The records that are restricted, or are read together with one that is; with `among`, those of these patients."""
+    """The patients whose records are restricted; with `among`, those of these.
+
+    What is merged with a restricted record is restricted, because both are read together.
+    """
     query = select(Patient.id).where(Patient.restricted)
-    if among is not None:
-        query = query.where(Patient.id.in_(with_aliases(db, among)))
-    return with_aliases(db, db.scalars(query).all())
+    if among is None:
+        return aliases_of_all(db, db.scalars(query))
+    groups = groups_of(db, among)
+    ids = {one: groups[one].ids if one in groups else (one,) for one in among}
+    everybody = {one for group in ids.values() for one in group}
+    restricted = set(db.scalars(query.where(Patient.id.in_(everybody))))
+    return [one for one, group in ids.items() if restricted.intersection(group)]
 
 
 def list_patients(db: Session, asked: FindPatients, *, after: UUID | None, limit: int) -> Sequence[Patient]:

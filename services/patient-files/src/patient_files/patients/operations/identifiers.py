@@ -85,7 +85,7 @@ def announce_identity(db: Session, patient_id: UUID, *, now: datetime) -> bool:
     patient, due = queries.find_patient(db, patient_id), db.get(IdentityDue, patient_id)
     if patient is not None and due is not None:
         told = identities(db, patient)
-        tell_identities(db, patient, told, now, anew=[patient_id] if told[patient_id] != NO_IDENTITY else ())
+        tell_identities(db, patient, told, now, told_again=[patient_id] if told[patient_id] != NO_IDENTITY else ())
         db.delete(due)
         db.flush()
     return True

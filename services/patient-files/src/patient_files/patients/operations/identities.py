@@ -17,14 +17,14 @@ def identities(db: Session, patient: Patient) -> dict[UUID, Identity]:
 
 
 def tell_identities(
-    db: Session, patient: Patient, before: Mapping[UUID, Identity], now: datetime, *, anew: Collection[UUID] = ()
+    db: Session, patient: Patient, before: Mapping[UUID, Identity], now: datetime, *, told_again: Collection[UUID] = ()
 ) -> None:
-    """Publish PatientIdentityChanged of each record whose identity is another one than `before`, and of those `anew`.
+    """Publish PatientIdentityChanged of each record whose identity is not the one `before`, and of those `told_again`.
 
     A record that `before` does not have was unknown to everybody.
     """
     for one, identity in _identities(db, patient):
-        if identity != before.get(one.id, events.NO_IDENTITY) or one.id in anew:
+        if identity != before.get(one.id, events.NO_IDENTITY) or one.id in told_again:
             events.identity_told(db, one, identity, now)
 
 
