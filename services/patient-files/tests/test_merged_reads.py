@@ -161,6 +161,24 @@ def test_encounters_and_the_timeline_of_both_are_read_under_either_id(
     assert [read(patient)[0] for patient in two] == [{own[0]}, {own[1], new["id"]}]
 
 
+def test_a_grant_for_the_encounters_of_one_record_holds_for_those_of_the_other(
+    kit: ServiceKit, tenant: str, records: Client, two: tuple[Json, Json]
+) -> None:
+    loser, survivor = two
+    body = {"encounter_type": "OT", "encounter_class": "AMB", "status": "ARRIVED", "chief_complaint": "Headache"}
+    answer(records.post("/encounters", {**body, "patient_id": loser["id"]}), 201)
+    doctor = kit.client(tenant, "clinician", subject="dr.huda")
+    take_grant(doctor, survivor, scope="ENCOUNTERS")
+
+    def complaints() -> list[str | None]:
+        found = answer(doctor.get("/encounters", patient_id=loser["id"]))["items"]
+        return [each["chief_complaint"] for each in found]
+
+    assert complaints() == [None]
+    merged(records, loser, survivor)
+    assert complaints() == ["Headache"]
+
+
 def test_the_standing_of_another_type_is_the_union_as_well(
     kit: ServiceKit, tenant: str, desk: Client, records: Client, two: tuple[Json, Json], consent_to: Make
 ) -> None:
