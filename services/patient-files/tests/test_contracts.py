@@ -427,8 +427,6 @@ def test_the_documents_of_the_surface_and_of_the_events_are_served(kit: ServiceK
         "/v1/references/{reference_id}",
         "/v1/reference-systems",
         "/v1/reference-systems/{system}",
-        "/{app}/encounters/{key}",
-        "/{app}/encounters/{key}/{suffix}",
         "/v1/permissions",
     }
     for event in SERVICE.publishes:

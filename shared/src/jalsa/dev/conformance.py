@@ -54,10 +54,17 @@ def _described_operations(document: JsonMapping) -> set[tuple[str, str]]:
 
 
 def _served_operations(kit: ServiceKit) -> set[tuple[str, str]]:
-    """Method and path, as OpenAPI writes it, of every route that asks for a permission."""
+    """Method and path, as OpenAPI writes it, of every route that asks for a permission.
+
+    The addresses of an earlier system are no part of the API.
+    """
     served = set()
+    old = {routes.name for routes in kit.service.old_routes}
     for rule in kit.app.url_map.iter_rules():
-        if getattr(kit.app.view_functions[rule.endpoint], "permission", None) != PUBLIC:
+        if (
+            rule.endpoint.split(".")[0] not in old
+            and getattr(kit.app.view_functions[rule.endpoint], "permission", None) != PUBLIC
+        ):
             path = path_of(rule.rule)
             served |= {(method, path) for method in (rule.methods or set()) & _METHODS}
     return served

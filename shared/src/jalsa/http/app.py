@@ -82,7 +82,8 @@ class JalsaApi(Api):  # type: ignore[misc]
         for routes in (*service.routes, feed_routes(), permission_routes()):
             self.register_blueprint(routes, url_prefix="/v1")
         for routes in service.old_routes:
-            self.register_blueprint(routes)
+            # they are no part of the API, and its document says nothing of them
+            app.register_blueprint(routes)
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Any HTTP error as a problem document. The headers of the error (Allow, …) are kept."""
