@@ -8,16 +8,19 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from jalsa.db import access_log
+from jalsa.db.aliases import follow_merge
 from jalsa.db.numbers import gapless_number
 from jalsa.dev.kit import ServiceKit
 from jalsa.dev.servers import Servers
 from jalsa.events.relay import assign_positions
+from jalsa.service import clock
 from jalsa.service.ids import new_id
 
 from .lamps import Lamp, MakeKit, as_owner, beta, lamp_event, superuser_of, switch, urls_of
 
 TABLES = [
     "access_log",
+    "aliases",
     "audit_log",
     "numbers",
     "idempotency_keys",
@@ -46,6 +49,7 @@ def kit(make_kit: MakeKit, tenant: str) -> ServiceKit:
         gapless_number(db, "lamp")
         reader = access_log.Reader(person="noura", roles=[], request_id="r", purpose=access_log.OPERATIONS)
         access_log.store(db, reader, [access_log.Read(kind="lamp")])
+        follow_merge(db, new_id(), new_id(), clock.now())
         db.execute(
             text("""
                 INSERT INTO idempotency_keys (tenant_id, actor, key, request_hash, status, headers, body)

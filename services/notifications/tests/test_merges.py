@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from jalsa.service import clock
 from jalsa.service.ids import new_id
@@ -45,7 +46,9 @@ def test_messages_to_a_merged_patient_go_where_the_survivor_wants_them(world: Wo
 
 def test_the_quiet_hours_of_the_survivor_hold(world: World, outside: Outside) -> None:
     loser, survivor = world.patient(), world.patient()
-    world.prefer(survivor, quiet_hours={"start": "00:00", "end": "23:59"})
+    present = clock.now().astimezone(ZoneInfo("Asia/Riyadh"))
+    start, end = present - timedelta(hours=1), present + timedelta(hours=1)
+    world.prefer(survivor, quiet_hours={"start": f"{start:%H:%M}", "end": f"{end:%H:%M}"})
     booking = world.book(loser)
     world.merge(loser, survivor)
     world.dispatch()
