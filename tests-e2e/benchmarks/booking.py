@@ -48,7 +48,7 @@ def measure(servers: Servers, issuer: Issuer, *, bookings: int, rounds: int) -> 
 @contextmanager
 def web(kit: ServiceKit) -> Iterator[int]:
     """The service's web process under gunicorn. Yields its port."""
-    with running(kit, [sys.executable, "-m", "scheduling", "web"]) as port:
+    with running(kit, [sys.executable, "-m", kit.service.name.replace("-", "_"), "web"]) as port:
         yield port
 
 
