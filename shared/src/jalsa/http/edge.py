@@ -311,9 +311,7 @@ class JalsaFlask(Flask):
             self.gate.hung(route)
             return self._unavailable("hung", _HELD, error)
         if state in RETRYABLE:
-            return self._unavailable(
-                "lost", "Somebody else changed the same records at the same time. Try again.", error
-            )
+            return self._unavailable("lost", _CHANGED, error)
         return None
 
     def _unavailable(self, reason: str, detail: str, error: Exception | None = None, retry_after: int = 2) -> Problem:
