@@ -5,7 +5,7 @@ from jalsa.http.app import create_app, current_speaker
 from jalsa.http.edge import current_db, current_principal, run_as
 from jalsa.http.etags import check_if_match, json_with_etag
 from jalsa.http.idempotency import Shortened
-from jalsa.http.paging import Everything, PageArgs, PageOf, PlainPageArgs, page, page_of
+from jalsa.http.paging import Everything, PageArgs, PageOf, PlainPageArgs, page, page_by_id, page_of
 from jalsa.http.restricted import Answer, restricted
 from jalsa.http.routes import Routes
 
@@ -25,6 +25,7 @@ __all__ = [
     "current_speaker",
     "json_with_etag",
     "page",
+    "page_by_id",
     "page_of",
     "restricted",
     "run_as",

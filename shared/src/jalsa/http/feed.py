@@ -12,7 +12,7 @@ from sqlalchemy import text
 from jalsa.events.outbox import COLUMNS, envelope_of
 from jalsa.http.edge import current_db, current_principal
 from jalsa.http.fields import Instant, Pattern, sometimes
-from jalsa.http.paging import PageArgs, PageOf, decode_cursor, decode_id_cursor, page, page_of
+from jalsa.http.paging import PageArgs, PageOf, decode_cursor, decode_id_cursor, page, page_by_id, page_of
 from jalsa.http.routes import Routes
 from jalsa.service.commands import Loaded
 from jalsa.service.errors import NotFound
@@ -286,7 +286,7 @@ def list_inbox(query: PageOf[FindKept]) -> JsonObject:
     """What the inbox keeps, which are events that wait, are tried again, or are dead."""
     values = {"state": query.asked.state, "after": decode_id_cursor(query.cursor), "limit": query.limit + 1}
     rows = current_db().execute(_KEPT, values).all()
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: row._asdict())
+    return page_by_id(rows, query.limit, lambda row: row._asdict())
 
 
 def retry_dead(event_id: UUID) -> None:

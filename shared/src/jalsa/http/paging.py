@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from marshmallow import Schema, fields, post_load, validate
@@ -18,6 +18,17 @@ from jalsa.service.json_types import JsonObject
 
 T = TypeVar("T")
 Asked = TypeVar("Asked", covariant=True)
+
+
+class HasId(Protocol):
+    """A row of a list that is ordered by id."""
+
+    @property
+    def id(self) -> UUID:
+        """The row's id."""
+
+
+R = TypeVar("R", bound=HasId)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,11 @@ def page(rows: Sequence[T], limit: int, cursor_of: Callable[[T], str], represent
         "items": [represent(row) for row in shown],
         "next_cursor": encode_cursor(cursor_of(shown[-1])) if more else None,
     }
+
+
+def page_by_id(rows: Sequence[R], limit: int, represent: Callable[[R], Any] = lambda row: row) -> JsonObject:
+    """A page of a list that is ordered by id, whose cursor `decode_id_cursor` reads."""
+    return page(rows, limit, lambda row: str(row.id), represent)
 
 
 def encode_cursor(value: str) -> str:

@@ -10,7 +10,7 @@ from billing.http import represent, schemas
 from billing.models import Invoice
 from billing.operations import invoices as operations
 from billing.operations import payments
-from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_etag, page, page_of
+from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_etag, page_by_id, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -28,7 +28,7 @@ def list_invoices(query: PageOf[FindInvoices]) -> JsonObject:
     """Invoices in the order of booking."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_invoices(current_db(), query.asked, after=after, limit=query.limit + 1)
-    return page(rows, query.limit, lambda row: str(row.id), represent.invoice)
+    return page_by_id(rows, query.limit, represent.invoice)
 
 
 @routes.view("/invoices/<uuid:invoice_id>", permission="invoices.read", response=_INVOICE)

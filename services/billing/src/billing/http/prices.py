@@ -9,7 +9,7 @@ from billing.commands import CreatePrice, FindPrices
 from billing.http import schemas
 from billing.models import Price
 from billing.operations import prices as operations
-from jalsa.http import PageOf, Routes, current_db, json_with_etag, page, page_of
+from jalsa.http import PageOf, Routes, current_db, json_with_etag, page_by_id, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -31,7 +31,7 @@ def list_prices(query: PageOf[FindPrices]) -> JsonObject:
     """Every price in the order in which it was set. The newest of a service and clinic is the valid one."""
     after = decode_id_cursor(query.cursor)
     rows = queries.list_prices(current_db(), query.asked, after=after, limit=query.limit + 1)
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
+    return page_by_id(rows, query.limit)
 
 
 @routes.view("/prices/<uuid:price_id>", permission="prices.read", response=_PRICE)

@@ -14,7 +14,7 @@ from jalsa.http import (
     current_db,
     current_principal,
     json_with_etag,
-    page,
+    page_by_id,
     page_of,
 )
 from jalsa.http.paging import decode_id_cursor
@@ -50,7 +50,7 @@ def list_alerts(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any]:
     records.shows_some(records.readable(patient_id))
     audiences, after = policy.audiences(current_principal()), decode_id_cursor(query.cursor)
     rows = queries.list_alerts(current_db(), patient_id, audiences, after=after, limit=query.limit + 1)
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
+    return page_by_id(rows, query.limit)
 
 
 @routes.view(

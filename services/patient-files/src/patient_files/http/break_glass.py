@@ -13,7 +13,7 @@ from jalsa.http import (
     current_db,
     current_principal,
     json_with_etag,
-    page,
+    page_by_id,
     page_of,
     shows_list,
     shows_record,
@@ -56,7 +56,7 @@ def list_break_glass(query: PageOf[FindGrants]) -> dict[str, Any]:
     now, after = clock.now(), decode_id_cursor(query.cursor)
     rows = queries.list_grants(current_db(), query.asked, now=now, after=after, limit=query.limit + 1)
     shows_list([row.patient_id for row in rows[: query.limit]])
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: _values(row, now))
+    return page_by_id(rows, query.limit, lambda row: _values(row, now))
 
 
 @routes.view("/break-glass/<uuid:grant_id>", permission="break-glass.read", reads="break-glass", response=_GRANT)

@@ -16,6 +16,7 @@ from jalsa.http import (
     current_principal,
     json_with_etag,
     page,
+    page_by_id,
     page_of,
 )
 from jalsa.http.paging import decode_cursor, decode_id_cursor
@@ -73,7 +74,7 @@ def list_consents(query: PageOf[FindConsents]) -> dict[str, Any]:
     hidden = records.hidden() if query.asked.patient_id is None else ()
     rows = queries.list_consents(db, query.asked, without=hidden, now=now, after=after, limit=query.limit + 1)
     records.shows_each((row.patient_id, row.id) for row in rows[: query.limit])
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: _values(row, now))
+    return page_by_id(rows, query.limit, lambda row: _values(row, now))
 
 
 @routes.view(

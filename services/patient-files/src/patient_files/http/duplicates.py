@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from jalsa.http import PageOf, Routes, current_db, page, page_of, shows_list, shows_search
+from jalsa.http import PageOf, Routes, current_db, page_by_id, page_of, shows_list, shows_search
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from patient_files.duplicates import operations, queries
@@ -80,7 +80,7 @@ def list_duplicate_pairs(query: PageOf[FindPairs]) -> dict[str, Any]:
     rows = queries.list_pairs(current_db(), query.asked, after=after, limit=query.limit + 1)
     known = _known(rows)
     shows_list([one for pair in rows[: query.limit] for one in (pair.patient_a_id, pair.patient_b_id)])
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: _pair(row, known))
+    return page_by_id(rows, query.limit, lambda row: _pair(row, known))
 
 
 @routes.view(

@@ -14,7 +14,7 @@ from jalsa.http import (
     check_if_match,
     current_db,
     json_with_etag,
-    page,
+    page_by_id,
     page_of,
     shows_list,
     shows_record,
@@ -58,7 +58,7 @@ def list_sub_files(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any
     after = decode_id_cursor(query.cursor)
     rows = queries.list_sub_files(current_db(), main_file.patient_id, after=after, limit=query.limit + 1)
     shows_list([patient_id])
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
+    return page_by_id(rows, query.limit)
 
 
 @routes.view(
@@ -145,7 +145,7 @@ def list_pending(query: PageOf[Everything]) -> dict[str, Any]:
     after = decode_id_cursor(query.cursor)
     rows = queries.list_pending(current_db(), after=after, limit=query.limit + 1)
     shows_list([row.patient_id for row in rows[: query.limit]])
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
+    return page_by_id(rows, query.limit)
 
 
 def _found(patient_id: UUID) -> MainFile:

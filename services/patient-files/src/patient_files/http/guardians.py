@@ -13,7 +13,7 @@ from jalsa.http import (
     check_if_match,
     current_db,
     json_with_etag,
-    page,
+    page_by_id,
     page_of,
 )
 from jalsa.http.paging import decode_id_cursor
@@ -44,7 +44,7 @@ def list_guardians(query: PageOf[Everything], patient_id: UUID) -> dict[str, Any
     records.shows_some(records.readable(patient_id))
     after = decode_id_cursor(query.cursor)
     rows = queries.list_guardians(current_db(), patient_id, after=after, limit=query.limit + 1)
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
+    return page_by_id(rows, query.limit)
 
 
 @routes.view(

@@ -12,7 +12,7 @@ from jalsa.http import (
     current_db,
     current_principal,
     json_with_etag,
-    page,
+    page_by_id,
     page_of,
 )
 from jalsa.http.paging import decode_id_cursor
@@ -66,7 +66,7 @@ def list_patients(query: PageOf[FindPatients]) -> dict[str, Any]:
     after = decode_id_cursor(query.cursor)
     rows = queries.list_patients(current_db(), query.asked, after=after, limit=query.limit + 1)
     records.shows_all(rows[: query.limit])
-    return page(rows, query.limit, lambda row: str(row.id), records.values)
+    return page_by_id(rows, query.limit, records.values)
 
 
 @routes.view("/patients/<uuid:patient_id>", permission="patients.read", reads="patient", response=_PATIENT)

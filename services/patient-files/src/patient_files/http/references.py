@@ -15,6 +15,7 @@ from jalsa.http import (
     current_db,
     json_with_etag,
     page,
+    page_by_id,
     page_of,
     shows_list,
     shows_record,
@@ -108,7 +109,7 @@ def list_references_of_encounter(query: PageOf[Everything], encounter_id: UUID) 
     rows = queries.references_of(db, survivor, after=after, limit=query.limit + 1)
     shows_list(queries.patients_of(db, [survivor]).values())
     values = iter(_values(rows))
-    return page(rows, query.limit, lambda row: str(row.id), lambda _: next(values))
+    return page_by_id(rows, query.limit, lambda _: next(values))
 
 
 @routes.view(

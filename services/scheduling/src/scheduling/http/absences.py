@@ -13,7 +13,7 @@ from jalsa.http import (
     check_if_match,
     current_db,
     json_with_etag,
-    page,
+    page_by_id,
     page_of,
 )
 from jalsa.http.paging import decode_id_cursor
@@ -68,7 +68,7 @@ def list_time_off(query: PageOf[Everything], provider_id: UUID) -> JsonObject:
     """List a provider's absences, in the order in which they were entered."""
     after, provider = decode_id_cursor(query.cursor), _provider(provider_id)
     rows = directory.list_by_id(current_db(), TimeOff, after=after, limit=query.limit + 1, provider_id=provider.id)
-    return page(rows, query.limit, lambda row: str(row.id), _with_affected)
+    return page_by_id(rows, query.limit, _with_affected)
 
 
 @routes.view("/providers/<uuid:provider_id>/time-off/<uuid:time_off_id>", permission="setup.read", response=_TIME_OFF)
@@ -105,7 +105,7 @@ def list_closures(query: PageOf[Everything]) -> JsonObject:
     """List the tenant's closures and public holidays, in the order in which they were entered."""
     after = decode_id_cursor(query.cursor)
     rows = directory.list_by_id(current_db(), Closure, after=after, limit=query.limit + 1)
-    return page(rows, query.limit, lambda row: str(row.id), _with_affected)
+    return page_by_id(rows, query.limit, _with_affected)
 
 
 @routes.view("/closures/<uuid:closure_id>", permission="setup.read", response=_CLOSURE)

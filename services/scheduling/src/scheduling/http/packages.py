@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response
 
-from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_etag, page, page_of
+from jalsa.http import PageOf, Routes, check_if_match, current_db, json_with_etag, page_by_id, page_of
 from jalsa.http.paging import decode_id_cursor
 from jalsa.service import clock
 from jalsa.service.errors import NotFound
@@ -68,7 +68,7 @@ def list_packages(query: PageOf[FindPackages]) -> JsonObject:
     after = decode_id_cursor(query.cursor)
     rows = queries.list_packages(current_db(), query.asked, after=after, limit=query.limit + 1)
     summaries = _summaries(rows)
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: summaries[row.id])
+    return page_by_id(rows, query.limit, lambda row: summaries[row.id])
 
 
 @routes.view("/packages/<uuid:package_id>", permission="packages.read", response=_PACKAGE)

@@ -15,6 +15,7 @@ from jalsa.http import (
     current_db,
     json_with_etag,
     page,
+    page_by_id,
     page_of,
 )
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
@@ -83,7 +84,7 @@ def list_series(query: PageOf[FindSeries]) -> JsonObject:
     db = current_db()
     rows = read.list_series(db, query.asked, after=decode_id_cursor(query.cursor), limit=query.limit + 1)
     shown = _represent(db, rows)
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
+    return page_by_id(rows, query.limit, lambda row: shown[row.id])
 
 
 @routes.view("/series/<uuid:series_id>", permission="sessions.read", response=_SERIES)
@@ -135,7 +136,7 @@ def list_members(query: PageOf[Everything], series_id: UUID) -> JsonObject:
     after, series = decode_id_cursor(query.cursor), _found(series_id)
     rows = directory.list_by_id(current_db(), SeriesMember, after=after, limit=query.limit + 1, series_id=series.id)
     shown = _represent_members(series, rows)
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
+    return page_by_id(rows, query.limit, lambda row: shown[row.id])
 
 
 @routes.view("/series/<uuid:series_id>/members/<uuid:member_id>", permission="appointments.read", response=_MEMBER)

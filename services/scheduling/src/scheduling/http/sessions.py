@@ -14,6 +14,7 @@ from jalsa.http import (
     current_db,
     json_with_etag,
     page,
+    page_by_id,
     page_of,
 )
 from jalsa.http.paging import decode_id_cursor, decode_instant_cursor, instant_cursor
@@ -221,7 +222,7 @@ def list_participants(query: PageOf[Everything], session_id: UUID) -> JsonObject
     after = decode_id_cursor(query.cursor)
     rows = participant_records.list_participants(db, session_id, after=after, limit=query.limit + 1)
     shown = represent.participants(db, rows, clock.now())
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: shown[row.id])
+    return page_by_id(rows, query.limit, lambda row: shown[row.id])
 
 
 def _list(query: PageOf[FindSessions], open_at: datetime | None) -> JsonObject:

@@ -15,7 +15,7 @@ from jalsa.http import (
     check_if_match,
     current_db,
     json_with_etag,
-    page,
+    page_by_id,
     page_of,
 )
 from jalsa.http.paging import decode_id_cursor
@@ -189,7 +189,7 @@ def list_disciplines() -> JsonObject:
 def _list(kind: type[R], query: PageOf[Everything] | PageOf[commands.FindRooms], **equal: UUID | None) -> JsonObject:
     after = decode_id_cursor(query.cursor)
     rows = directory.list_by_id(current_db(), kind, after=after, limit=query.limit + 1, **equal)
-    return page(rows, query.limit, lambda row: str(row.id), lambda row: row)
+    return page_by_id(rows, query.limit)
 
 
 def _found(kind: type[R], record_id: UUID, what: str, *, lock: bool = False) -> R:
